@@ -1,0 +1,156 @@
+// Package catalog knows the sealed columns of a database and the relations
+// around them. A Snapshot is immutable: planning reads one, and a plan names
+// the version it was made from.
+package catalog
+
+import (
+	"pgseal/envelope"
+	"pgseal/logical"
+)
+
+// SealedColumn is one sealed column: a row of pgseal.sealed_column. Several
+// attributes can carry its domain (partitions, views, children, copies made by
+// CREATE TABLE AS): they all point to the same SealedColumn.
+type SealedColumn struct {
+	ID         uint32             // column id, as it stands in every envelope
+	TableID    uint32             // owner of the data keys
+	Domain     uint32             // OID of the column's domain in pgseal_column
+	Type       logical.Type       // what the application sees
+	Terms      envelope.TermFlags // what the server can search by
+	IndexKeyID uint32             // data key (purpose index) of the terms; 0 without terms
+	Schema     string             // names at sealing, for messages only
+	Table      string
+	Name       string
+}
+
+// String is the column's name as commands and hints spell it: public.users.ssn.
+func (c *SealedColumn) String() string { return c.Schema + "." + c.Table + "." + c.Name }
+
+// Column is one attribute of a relation.
+type Column struct {
+	AttNum  int16
+	Name    string
+	TypeOID uint32        // pg_attribute.atttypid; the domain's for a sealed column
+	Sealed  *SealedColumn // nil when the attribute is plain
+}
+
+// Unique is a unique index of a relation that has at least one sealed column
+// among its elements. Name is also the name of the constraint it stood for
+// before sealing, if it was one: ON CONFLICT ON CONSTRAINT can name it.
+type Unique struct {
+	Name    string
+	Columns []string // element by element; sealed ones are indexed by their equality term
+}
+
+// Relation is a table, partition, view, materialised view or foreign table.
+type Relation struct {
+	OID     uint32
+	Schema  string
+	Name    string
+	Kind    byte     // pg_class.relkind
+	Columns []Column // in attribute order, dropped ones left out
+	Uniques []Unique // only those over sealed columns
+	Sealed  bool     // at least one column is sealed
+}
+
+// Column finds an attribute by its name.
+func (r *Relation) Column(name string) *Column {
+	for i := range r.Columns {
+		if r.Columns[i].Name == name {
+			return &r.Columns[i]
+		}
+	}
+	return nil
+}
+
+// Attribute identifies a result column's origin as RowDescription gives it.
+type Attribute struct {
+	Relation uint32
+	AttNum   int16
+}
+
+// Snapshot is everything planning needs to know of one database at one time.
+// It is immutable and safe for concurrent use.
+type Snapshot struct {
+	// Version changes whenever a plan made from an older snapshot could be
+	// wrong. A rotated key does not change it: keys are looked up at run time.
+	Version uint64
+
+	byOID     map[uint32]*Relation
+	byName    map[string][]*Relation
+	origins   map[Attribute]*SealedColumn
+	columns   map[uint32]*SealedColumn
+	functions map[string]bool
+	words     map[string]bool
+	activeKey map[uint32]uint32
+}
+
+// Contents is what a Snapshot is built from.
+type Contents struct {
+	Relations []*Relation
+	// RowFunctions are the unqualified names of functions whose result or OUT
+	// parameters are, or contain, a row type with a sealed column.
+	RowFunctions []string
+	// ActiveKeys maps a table id to its active data key of purpose seal.
+	ActiveKeys map[uint32]uint32
+}
+
+// New builds a snapshot. The relations must not be changed afterwards.
+func New(version uint64, c Contents) *Snapshot {
+	s := &Snapshot{
+		Version:   version,
+		byOID:     make(map[uint32]*Relation, len(c.Relations)),
+		byName:    make(map[string][]*Relation, len(c.Relations)),
+		origins:   map[Attribute]*SealedColumn{},
+		columns:   map[uint32]*SealedColumn{},
+		functions: map[string]bool{},
+		words:     map[string]bool{},
+		activeKey: c.ActiveKeys,
+	}
+	for _, r := range c.Relations {
+		s.byOID[r.OID] = r
+		s.byName[r.Name] = append(s.byName[r.Name], r)
+		for i := range r.Columns {
+			if sc := r.Columns[i].Sealed; sc != nil {
+				r.Sealed = true
+				s.origins[Attribute{r.OID, r.Columns[i].AttNum}] = sc
+				s.columns[sc.ID] = sc
+			}
+		}
+		if r.Sealed {
+			s.words[r.Name] = true
+		}
+	}
+	for _, f := range c.RowFunctions {
+		s.functions[f] = true
+		s.words[f] = true
+	}
+	return s
+}
+
+// Empty reports that the database has no sealed column at all.
+func (s *Snapshot) Empty() bool { return len(s.origins) == 0 }
+
+// Relation finds a relation by its OID.
+func (s *Snapshot) Relation(oid uint32) *Relation { return s.byOID[oid] }
+
+// Named returns the relations of that unqualified name in all schemas.
+func (s *Snapshot) Named(name string) []*Relation { return s.byName[name] }
+
+// Origin returns the sealed column behind a result column, or nil.
+func (s *Snapshot) Origin(a Attribute) *SealedColumn { return s.origins[a] }
+
+// Column finds a sealed column by its id.
+func (s *Snapshot) Column(id uint32) *SealedColumn { return s.columns[id] }
+
+// RowFunction reports whether a function of that name may return rows with
+// sealed columns.
+func (s *Snapshot) RowFunction(name string) bool { return s.functions[name] }
+
+// Word reports whether an identifier, folded as PostgreSQL folds it, names
+// something through which a statement could touch a sealed column. A statement
+// without such a word cannot.
+func (s *Snapshot) Word(name string) bool { return s.words[name] }
+
+// ActiveKey is the data key under which new values of a table are sealed, or 0.
+func (s *Snapshot) ActiveKey(tableID uint32) uint32 { return s.activeKey[tableID] }

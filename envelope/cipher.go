@@ -1,0 +1,208 @@
+package envelope
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
+	"hash"
+	"reflect"
+	"sync"
+	"unsafe"
+)
+
+// Every call into a cipher or a hash stands in this file.
+
+const (
+	// Subkeys always have 32 bytes, so that AES-256 seals whatever the size of
+	// the data key. It is also the output of one SHA-256: one round of HKDF's
+	// expansion makes any subkey.
+	subkeySize = sha256.Size
+
+	// NIST SP 800-38D, 8.3: with random 96-bit nonces one key makes at most
+	// 2^32 seals, which keeps the chance of a repeated nonce below 2^-32.
+	sealLimit = 1 << 32
+
+	infoSeal  = "pgseal v1 seal aes-256-gcm"
+	infoIndex = "pgseal v1 index hmac-sha256"
+	infoCheck = "pgseal v1 key check"
+
+	// What a Digest marshals to: 4 bytes of magic, the state, one block, the
+	// length. Checked against the standard library when the package starts.
+	hashStateSize = 4 + sha256.Size + sha256.BlockSize + 8
+	// A keyed HMAC is kept as the two hash states after its inner and outer pad:
+	// half the work per term, and the key itself need not be kept.
+	keyedSize = 2 * hashStateSize
+)
+
+// newNonce: 96 bits, the size that GCM takes as it is, from the operating
+// system for each seal anew. No counter: any number of proxies seal under the
+// same subkey and share no state.
+func newNonce() (nonce [NonceSize]byte) {
+	rand.Read(nonce[:]) // never fails: it ends the program instead
+	return nonce
+}
+
+// sealerType is the struct behind the standard library's AES-GCM, if it holds
+// all its state in itself; only then can it be moved to the vault and erased.
+var sealerType = func() reflect.Type {
+	block, err := aes.NewCipher(make([]byte, subkeySize))
+	if err != nil {
+		return nil
+	}
+	gcm, err := cipher.NewGCM(block) // 12-byte nonce, 16-byte tag: the whole tag, never truncated
+	if err != nil {
+		return nil
+	}
+	b, g := reflect.TypeOf(block), reflect.TypeOf(gcm)
+	if b.Kind() != reflect.Pointer || g.Kind() != reflect.Pointer || !flat(b.Elem()) || !flat(g.Elem()) {
+		return nil
+	}
+	return g.Elem()
+}()
+
+// flat reports whether a value of type t holds no reference to other memory.
+func flat(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return flat(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if !flat(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	default:
+		return t.Kind() >= reflect.Bool && t.Kind() <= reflect.Float64 && t.Kind() != reflect.Uintptr
+	}
+}
+
+// newSealer expands an AES-256 subkey into a cipher whose whole state stands in
+// v. What the expansion leaves on the heap is zeroed.
+func newSealer(v *vault, subkey []byte) (cipher.AEAD, error) {
+	if sealerType == nil {
+		return nil, ErrLayout
+	}
+	mem, err := v.alloc(int(sealerType.Size()))
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(subkey)
+	if err != nil {
+		return nil, ErrKeySize
+	}
+	defer reflect.ValueOf(block).Elem().SetZero()
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, ErrLayout
+	}
+	expanded := reflect.ValueOf(gcm).Elem()
+	defer expanded.SetZero()
+	kept := reflect.NewAt(sealerType, unsafe.Pointer(unsafe.SliceData(mem)))
+	kept.Elem().Set(expanded)
+	return kept.Interface().(cipher.AEAD), nil
+}
+
+// hasher is a SHA-256 with scratch space, all of which is zeroed before it goes
+// back to the pool. HKDF and HMAC are composed here rather than called, because
+// crypto/hkdf and crypto/hmac leave keys and pads on the heap where nothing can
+// reach them; a test holds the composition against both.
+type hasher struct {
+	hash  hash.Hash
+	state interface {
+		encoding.BinaryAppender
+		encoding.BinaryUnmarshaler
+	}
+	keyed [keyedSize]byte
+	block [sha256.BlockSize]byte
+	sum   [sha256.Size]byte
+}
+
+func newHasher() *hasher {
+	h := &hasher{hash: sha256.New()}
+	h.state = h.hash.(interface {
+		encoding.BinaryAppender
+		encoding.BinaryUnmarshaler
+	})
+	return h
+}
+
+var hashers = sync.Pool{New: func() any { return newHasher() }}
+
+// freshState is the state of a hash that has seen nothing: writing it over a
+// hash overwrites the buffered input too, which Reset does not.
+var freshState = func() []byte {
+	b, err := newHasher().state.AppendBinary(nil)
+	if err != nil || len(b) != hashStateSize {
+		panic("envelope: SHA-256 of this Go release marshals to another size")
+	}
+	return b
+}()
+
+func (h *hasher) restore(state []byte) {
+	if err := h.state.UnmarshalBinary(state); err != nil {
+		panic("envelope: SHA-256 refuses a state that it has made itself")
+	}
+}
+
+// release zeroes h and gives it back.
+func (h *hasher) release() {
+	h.restore(freshState)
+	clear(h.keyed[:])
+	clear(h.block[:])
+	clear(h.sum[:])
+	hashers.Put(h)
+}
+
+// key sets dst, of keyedSize bytes, to the HMAC-SHA256 keyed by key, of at most
+// one block (RFC 2104).
+func (h *hasher) key(dst, key []byte) {
+	const innerPad, outerPad = 0x36, 0x5c
+	for i, pad := range [2]byte{innerPad, outerPad} {
+		clear(h.block[:])
+		copy(h.block[:], key)
+		for j := range h.block {
+			h.block[j] ^= pad
+		}
+		h.hash.Reset()
+		h.hash.Write(h.block[:])
+		from, to := i*hashStateSize, (i+1)*hashStateSize
+		if b, err := h.state.AppendBinary(dst[from:from:to]); err != nil || len(b) != hashStateSize {
+			panic("envelope: SHA-256 marshals to another size")
+		}
+	}
+}
+
+// mac sets h.sum to the HMAC of message under a keyed HMAC.
+func (h *hasher) mac(keyed, message []byte) {
+	h.restore(keyed[:hashStateSize])
+	h.hash.Write(message)
+	h.hash.Sum(h.sum[:0])
+	h.restore(keyed[hashStateSize:keyedSize])
+	h.hash.Write(h.sum[:])
+	h.hash.Sum(h.sum[:0])
+}
+
+// extract sets root, of keyedSize bytes, to the HMAC keyed by HKDF's
+// pseudorandom key of the data key. No salt, because data keys are uniformly
+// random already: the extraction only brings 16 and 32 bytes to one size.
+func (h *hasher) extract(root, material []byte) {
+	h.key(h.keyed[:], nil) // RFC 5869: no salt is a salt of zeros, as is an empty HMAC key
+	h.mac(h.keyed[:], material)
+	h.key(root, h.sum[:])
+}
+
+// expand sets h.sum to HKDF's first, and for us only, output block.
+func (h *hasher) expand(root []byte, info string) {
+	message := append(append(h.block[:0], info...), 1)
+	h.mac(root, message)
+}
+
+// expandColumn is expand with the column's id after the info string.
+func (h *hasher) expandColumn(root []byte, info string, columnID uint32) {
+	message := binary.BigEndian.AppendUint32(append(h.block[:0], info...), columnID)
+	h.mac(root, append(message, 1))
+}

@@ -1,0 +1,99 @@
+package envelope
+
+import "encoding/binary"
+
+const (
+	Magic        = 0xE5
+	Version1     = 0x01
+	HeaderSize   = 11 // magic, version, column id, key id, term flags
+	EqualitySize = 16
+	NonceSize    = 12
+	TagSize      = 16
+
+	// MaxPlaintext is the longest plaintext in bytes: PostgreSQL's own limit
+	// for one value.
+	MaxPlaintext = 1 << 30
+
+	columnOffset = 2
+	keyOffset    = 6
+	flagsOffset  = 10
+)
+
+// TermFlags says which terms an envelope carries.
+type TermFlags uint8
+
+const (
+	TermEquality TermFlags = 1 << 0
+
+	knownTerms = TermEquality
+)
+
+// Header is what an envelope says of itself in clear. Nothing of it is to be
+// trusted before the envelope has been opened.
+type Header struct {
+	ColumnID, KeyID uint32
+	Terms           TermFlags
+}
+
+// Parse reads the header of an envelope and checks the structure of the whole:
+// magic, version, flags and length. It needs no key, does not allocate, and
+// keeps nothing of b. The errors are ErrTruncated, ErrMagic, ErrVersion and
+// ErrTermFlags.
+func Parse(b []byte) (Header, error) {
+	if len(b) < 1 {
+		return Header{}, ErrTruncated
+	}
+	if b[0] != Magic {
+		return Header{}, ErrMagic
+	}
+	if len(b) < 2 {
+		return Header{}, ErrTruncated
+	}
+	if b[1] != Version1 {
+		return Header{}, ErrVersion
+	}
+	if len(b) < HeaderSize {
+		return Header{}, ErrTruncated
+	}
+	h := Header{
+		ColumnID: binary.BigEndian.Uint32(b[columnOffset:]),
+		KeyID:    binary.BigEndian.Uint32(b[keyOffset:]),
+		Terms:    TermFlags(b[flagsOffset]),
+	}
+	if h.Terms&^knownTerms != 0 {
+		return Header{}, ErrTermFlags
+	}
+	if len(b) < Overhead(h.Terms) {
+		return Header{}, ErrTruncated
+	}
+	return h, nil
+}
+
+// Equality returns the equality term inside an envelope that Parse accepted:
+// EqualitySize bytes of b itself, or nil if the envelope carries none.
+func Equality(b []byte) []byte {
+	if len(b) < HeaderSize+EqualitySize || TermFlags(b[flagsOffset])&TermEquality == 0 {
+		return nil
+	}
+	return b[HeaderSize : HeaderSize+EqualitySize : HeaderSize+EqualitySize]
+}
+
+// Overhead returns the bytes that an envelope with these terms has beyond its
+// plaintext.
+func Overhead(t TermFlags) int {
+	return HeaderSize + termsSize(t) + NonceSize + TagSize
+}
+
+func termsSize(t TermFlags) int {
+	if t&TermEquality != 0 {
+		return EqualitySize
+	}
+	return 0
+}
+
+func appendHeader(dst []byte, h Header) []byte {
+	dst = append(dst, Magic, Version1)
+	dst = binary.BigEndian.AppendUint32(dst, h.ColumnID)
+	dst = binary.BigEndian.AppendUint32(dst, h.KeyID)
+	return append(dst, byte(h.Terms))
+}

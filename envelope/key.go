@@ -1,0 +1,272 @@
+package envelope
+
+import (
+	"crypto/cipher"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Key is one open data key, of the seal or the index purpose, with the subkeys
+// of the columns that have used it. It is safe for concurrent use, erasure
+// included. A Key that is dropped without Erase is erased when the garbage
+// collector finds it.
+type Key struct {
+	id    uint32
+	check [16]byte
+	guard guard
+
+	subkeys atomic.Pointer[map[subkeyID]*subkey] // copied on write, read without a lock
+
+	mu     sync.Mutex // writes of subkeys, and everything below
+	vault  *vault
+	root   []byte // in the vault: the HMAC keyed by HKDF's pseudorandom key
+	erased uint64 // seals of the subkeys that Erase removed
+}
+
+type subkeyID struct {
+	columnID uint32
+	index    bool
+}
+
+// subkey is one column's: a sealer or an index, never both.
+type subkey struct {
+	sealer cipher.AEAD
+	seals  atomic.Uint64
+	index  []byte // in the vault: the keyed HMAC of the column's terms
+}
+
+// NewKey opens a data key of 16 or 32 bytes. It copies nothing that outlives
+// Erase; the caller erases material. The errors are ErrKeySize, ErrLayout and
+// ErrMemory.
+func NewKey(id uint32, material []byte) (*Key, error) {
+	if len(material) != 16 && len(material) != 32 {
+		return nil, ErrKeySize
+	}
+	if sealerType == nil {
+		return nil, ErrLayout
+	}
+	k := &Key{id: id, vault: new(vault)}
+	root, err := k.vault.alloc(keyedSize)
+	if err != nil {
+		return nil, err
+	}
+	k.root = root
+	k.subkeys.Store(new(map[subkeyID]*subkey))
+	runtime.AddCleanup(k, (*vault).erase, k.vault)
+
+	reserveStack()
+	defer scrub()
+	h := hashers.Get().(*hasher)
+	defer h.release()
+	h.extract(root, material)
+	h.expand(root, infoCheck)
+	copy(k.check[:], h.sum[:])
+	return k, nil
+}
+
+// ID returns the data key's id: its row in the key table.
+func (k *Key) ID() uint32 { return k.id }
+
+// Check returns the key-check value: it commits to the key material and tells
+// nothing of it. The key store compares it with the stored one in constant time
+// after each unwrap. It stays after Erase.
+func (k *Key) Check() [16]byte { return k.check }
+
+// Seals returns the number of seals under this key in this process, over all
+// its columns. Each column's subkey refuses to seal after 2^32; Seals stays
+// after Erase.
+func (k *Key) Seals() uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.erased + k.liveSeals()
+}
+
+func (k *Key) liveSeals() (n uint64) {
+	for _, s := range *k.subkeys.Load() {
+		n += s.seals.Load()
+	}
+	return n
+}
+
+// Seal appends to dst the envelope of plaintext for a column and returns the
+// extended slice. termBytes are the terms that the flags announce, in order; for
+// TermEquality the EqualitySize bytes of AppendEquality. Nothing is appended on
+// an error: ErrTermFlags, ErrTermBytes, ErrTooLong, ErrExhausted, ErrErased or
+// ErrMemory.
+//
+// It does not allocate if dst has room for len(plaintext)+Overhead(terms) bytes.
+// plaintext and termBytes must not lie in that room.
+func (k *Key) Seal(dst []byte, columnID uint32, terms TermFlags, termBytes, plaintext []byte) ([]byte, error) {
+	return k.seal(dst, columnID, terms, termBytes, plaintext, newNonce())
+}
+
+func (k *Key) seal(dst []byte, columnID uint32, terms TermFlags, termBytes, plaintext []byte, nonce [NonceSize]byte) ([]byte, error) {
+	switch {
+	case terms&^knownTerms != 0:
+		return nil, ErrTermFlags
+	case len(termBytes) != termsSize(terms):
+		return nil, ErrTermBytes
+	case len(plaintext) > MaxPlaintext:
+		return nil, ErrTooLong
+	}
+	user := k.guard.enter()
+	if user == nil {
+		return nil, ErrErased
+	}
+	defer leave(user)
+	s, err := k.subkey(subkeyID{columnID: columnID})
+	if err != nil {
+		return nil, err
+	}
+	if s.seals.Add(1) > sealLimit {
+		s.seals.Add(^uint64(0))
+		return nil, ErrExhausted
+	}
+
+	dst = slices.Grow(dst, Overhead(terms)+len(plaintext))
+	start := len(dst)
+	dst = appendHeader(dst, Header{ColumnID: columnID, KeyID: k.id, Terms: terms})
+	dst = append(dst, termBytes...)
+	additional := dst[start:]
+	dst = append(dst, nonce[:]...)
+	reserveStack()
+	dst = s.sealer.Seal(dst, dst[len(dst)-NonceSize:], plaintext, additional)
+	scrub()
+	return dst, nil
+}
+
+// Open appends to dst the plaintext of an envelope that was sealed for this
+// column under this key and returns the extended slice. The errors are those of
+// Parse, ErrColumn, ErrKeyID, ErrAuthentication, ErrErased and ErrMemory.
+//
+// It does not allocate if dst has room for the plaintext. dst may be the empty
+// start of the ciphertext, to open in place; otherwise env must not lie in that
+// room.
+func (k *Key) Open(dst []byte, columnID uint32, env []byte) ([]byte, error) {
+	h, err := Parse(env)
+	switch {
+	case err != nil:
+		return nil, err
+	case h.ColumnID != columnID:
+		return nil, ErrColumn
+	case h.KeyID != k.id:
+		return nil, ErrKeyID
+	}
+	user := k.guard.enter()
+	if user == nil {
+		return nil, ErrErased
+	}
+	defer leave(user)
+	s, err := k.subkey(subkeyID{columnID: columnID})
+	if err != nil {
+		return nil, err
+	}
+	nonce := HeaderSize + termsSize(h.Terms)
+	reserveStack()
+	dst, err = s.sealer.Open(dst, env[nonce:nonce+NonceSize], env[nonce+NonceSize:], env[:nonce])
+	scrub()
+	if err != nil {
+		return nil, ErrAuthentication
+	}
+	return dst, nil
+}
+
+// EqualityTerm appends to dst the equality term, EqualitySize bytes, of a
+// canonical plaintext and returns the extended slice. Columns that share a link
+// share a term if they are given the same columnID. The errors are ErrErased and
+// ErrMemory. It does not allocate if dst has room.
+func (k *Key) EqualityTerm(dst []byte, columnID uint32, canonical []byte) ([]byte, error) {
+	user := k.guard.enter()
+	if user == nil {
+		return nil, ErrErased
+	}
+	defer leave(user)
+	s, err := k.subkey(subkeyID{columnID: columnID, index: true})
+	if err != nil {
+		return nil, err
+	}
+	reserveStack()
+	defer scrub()
+	h := hashers.Get().(*hasher)
+	defer h.release()
+	h.mac(s.index, canonical)
+	return append(dst, h.sum[:EqualitySize]...), nil
+}
+
+// AppendEquality is EqualityTerm for callers that hold a lease and so know that
+// the key is not erased. It returns nil where EqualityTerm returns an error:
+// a nil is never a term and must not be searched for.
+func (k *Key) AppendEquality(dst []byte, columnID uint32, canonical []byte) []byte {
+	dst, err := k.EqualityTerm(dst, columnID, canonical)
+	if err != nil {
+		return nil
+	}
+	return dst
+}
+
+// subkey returns a column's subkey, derived at its first use. Only for those
+// who have entered the guard.
+func (k *Key) subkey(id subkeyID) (*subkey, error) {
+	if s := (*k.subkeys.Load())[id]; s != nil {
+		return s, nil
+	}
+	return k.derive(id)
+}
+
+func (k *Key) derive(id subkeyID) (*subkey, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known := *k.subkeys.Load()
+	if s := known[id]; s != nil {
+		return s, nil
+	}
+	s, err := k.newSubkey(id)
+	if err != nil {
+		return nil, err
+	}
+	next := maps.Clone(known)
+	if next == nil {
+		next = make(map[subkeyID]*subkey)
+	}
+	next[id] = s
+	k.subkeys.Store(&next)
+	return s, nil
+}
+
+func (k *Key) newSubkey(id subkeyID) (*subkey, error) {
+	reserveStack()
+	defer scrub()
+	h := hashers.Get().(*hasher)
+	defer h.release()
+	s := new(subkey)
+	var err error
+	if id.index {
+		h.expandColumn(k.root, infoIndex, id.columnID)
+		if s.index, err = k.vault.alloc(keyedSize); err != nil {
+			return nil, err
+		}
+		h.key(s.index, h.sum[:])
+		return s, nil
+	}
+	h.expandColumn(k.root, infoSeal, id.columnID)
+	if s.sealer, err = newSealer(k.vault, h.sum[:]); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Erase zeroes everything that was derived from the data key, after the calls
+// that are using it have ended. From then on every use returns ErrErased. A
+// second Erase does nothing.
+func (k *Key) Erase() {
+	k.guard.close()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.erased += k.liveSeals()
+	k.subkeys.Store(new(map[subkeyID]*subkey))
+	k.root = nil
+	k.vault.erase()
+}

@@ -1,0 +1,52 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// Enough for the deepest of the standard library's cipher and hash routines
+// with their callers below this package; a test measures it.
+#define SCRUBBED 2048
+
+// func reserveStack()
+TEXT ·reserveStack(SB), 0, $SCRUBBED-0
+	RET
+
+// func scrub()
+TEXT ·scrub(SB), 0, $SCRUBBED-0
+	PXOR X0, X0
+	MOVQ SP, DI
+	MOVQ $(SCRUBBED/64), CX
+loop:
+	MOVOU X0, (DI)
+	MOVOU X0, 16(DI)
+	MOVOU X0, 32(DI)
+	MOVOU X0, 48(DI)
+	ADDQ $64, DI
+	DECQ CX
+	JNZ  loop
+	PXOR X1, X1
+	PXOR X2, X2
+	PXOR X3, X3
+	PXOR X4, X4
+	PXOR X5, X5
+	PXOR X6, X6
+	PXOR X7, X7
+	PXOR X8, X8
+	PXOR X9, X9
+	PXOR X10, X10
+	PXOR X11, X11
+	PXOR X12, X12
+	PXOR X13, X13
+	PXOR X14, X14
+	PXOR X15, X15
+	XORL AX, AX
+	XORL BX, BX
+	XORL DX, DX
+	XORL SI, SI
+	XORL DI, DI
+	XORL R8, R8
+	XORL R9, R9
+	XORL R10, R10
+	XORL R11, R11
+	XORL R12, R12
+	XORL R13, R13
+	RET

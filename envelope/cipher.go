@@ -32,6 +32,8 @@ const (
 	// What a Digest marshals to: 4 bytes of magic, the state, one block, the
 	// length. Checked against the standard library when the package starts.
 	hashStateSize = 4 + sha256.Size + sha256.BlockSize + 8
+	// The longest that is hashed in one secret section, in bytes: 50 µs of work.
+	longestHashed = 1 << 16
 	// A keyed HMAC is kept as the two hash states after its inner and outer pad:
 	// half the work per term, and the key itself need not be kept.
 	keyedSize = 2 * hashStateSize
@@ -80,34 +82,37 @@ func flat(t reflect.Type) bool {
 	}
 }
 
-// newSealer expands an AES-256 subkey into a cipher whose whole state stands in
-// v. What the expansion leaves on the heap is zeroed.
-func newSealer(v *vault, subkey []byte) (cipher.AEAD, error) {
-	if sealerType == nil {
-		return nil, ErrLayout
-	}
+// newSealer reserves the place of a sealer in v: a cipher without a key until
+// expandSealer has been called.
+func newSealer(v *vault) (cipher.AEAD, error) {
 	mem, err := v.alloc(int(sealerType.Size()))
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(subkey)
-	if err != nil {
-		return nil, ErrKeySize
-	}
-	defer reflect.ValueOf(block).Elem().SetZero()
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, ErrLayout
-	}
-	expanded := reflect.ValueOf(gcm).Elem()
-	defer expanded.SetZero()
-	kept := reflect.NewAt(sealerType, unsafe.Pointer(unsafe.SliceData(mem)))
-	kept.Elem().Set(expanded)
-	return kept.Interface().(cipher.AEAD), nil
+	return reflect.NewAt(sealerType, unsafe.Pointer(unsafe.SliceData(mem))).Interface().(cipher.AEAD), nil
 }
 
-// hasher is a SHA-256 with scratch space, all of which is zeroed before it goes
-// back to the pool. HKDF and HMAC are composed here rather than called, because
+// expandSealer expands an AES-256 subkey into a sealer. What the expansion
+// leaves on the heap is zeroed. Only in a secret section.
+func expandSealer(sealer cipher.AEAD, subkey []byte) error {
+	block, err := aes.NewCipher(subkey)
+	if err != nil {
+		return ErrLayout
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err == nil {
+		expanded := reflect.ValueOf(gcm).Elem()
+		reflect.ValueOf(sealer).Elem().Set(expanded)
+		expanded.SetZero()
+	} else {
+		err = ErrLayout
+	}
+	reflect.ValueOf(block).Elem().SetZero()
+	return err
+}
+
+// hasher is a SHA-256 with scratch space. Taken from the pool before a secret
+// section, used and erased in it, given back after it. HKDF and HMAC are composed here rather than called, because
 // crypto/hkdf and crypto/hmac leave keys and pads on the heap where nothing can
 // reach them; a test holds the composition against both.
 type hasher struct {
@@ -148,13 +153,12 @@ func (h *hasher) restore(state []byte) {
 	}
 }
 
-// release zeroes h and gives it back.
-func (h *hasher) release() {
+// erase zeroes h.
+func (h *hasher) erase() {
 	h.restore(freshState)
 	clear(h.keyed[:])
 	clear(h.block[:])
 	clear(h.sum[:])
-	hashers.Put(h)
 }
 
 // key sets dst, of keyedSize bytes, to the HMAC-SHA256 keyed by key, of at most
@@ -180,6 +184,11 @@ func (h *hasher) key(dst, key []byte) {
 func (h *hasher) mac(keyed, message []byte) {
 	h.restore(keyed[:hashStateSize])
 	h.hash.Write(message)
+	h.finish(keyed)
+}
+
+// finish sets h.sum to the HMAC of what has been written.
+func (h *hasher) finish(keyed []byte) {
 	h.hash.Sum(h.sum[:0])
 	h.restore(keyed[hashStateSize:keyedSize])
 	h.hash.Write(h.sum[:])

@@ -24,6 +24,8 @@ var (
 	ErrTermBytes = errors.New("envelope: term bytes do not fit the term flags")
 	// ErrTooLong: Seal was given more than [MaxPlaintext] bytes.
 	ErrTooLong = errors.New("envelope: plaintext longer than PostgreSQL's limit of 1 GiB")
+	// ErrOverlap: the room of dst overlaps an input; a mistake of the caller.
+	ErrOverlap = errors.New("envelope: output overlaps input")
 	// ErrKeySize: key material of neither 16 nor 32 bytes.
 	ErrKeySize = errors.New("envelope: a data key has 16 or 32 bytes")
 	// ErrExhausted: a column's subkey has made as many seals as random nonces allow; rotate the data key.

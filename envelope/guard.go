@@ -3,37 +3,32 @@ package envelope
 import (
 	"runtime"
 	"sync/atomic"
-	"unsafe"
 )
 
 // guard keeps erasure out while a key is in use. Sealing under a key that is
 // being zeroed would seal under a key that everybody knows, so this is not left
 // to the callers' discipline.
 //
-// Users count themselves in and out on one of several counters, each on its own
-// cache line, because one counter for all processors would cost more than the
+// Users count themselves in and out on the counter of the processor that they
+// came in on, because one counter for all processors would cost more than the
 // cipher.
 type guard struct {
 	closed atomic.Bool
-	users  [guardShards]struct {
+	users  [guardCounters]struct {
 		n atomic.Int64
 		_ [cacheLine - 8]byte
 	}
 }
 
 const (
-	guardShards = 8
-	cacheLine   = 64
+	guardCounters = 16 // more processors share them
+	cacheLine     = 64
 )
 
 // enter returns the counter to hand to leave, or nil if the guard is closed.
 func (g *guard) enter() *atomic.Int64 {
-	// The address of the stack tells goroutines apart; which counter it picks
-	// matters for speed only.
-	var here byte
-	const fibonacci = 0x9E3779B97F4A7C15
-	at := uint64(uintptr(unsafe.Pointer(&here))>>11) * fibonacci >> 61
-	n := &g.users[at%guardShards].n
+	n := &g.users[procPin()%guardCounters].n
+	procUnpin()
 	n.Add(1)
 	if g.closed.Load() {
 		n.Add(-1)

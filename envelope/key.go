@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // Key is one open data key, of the seal or the index purpose, with the subkeys
@@ -57,13 +58,14 @@ func NewKey(id uint32, material []byte) (*Key, error) {
 	k.subkeys.Store(new(map[subkeyID]*subkey))
 	runtime.AddCleanup(k, (*vault).erase, k.vault)
 
-	reserveStack()
-	defer scrub()
 	h := hashers.Get().(*hasher)
-	defer h.release()
+	beginSecret()
 	h.extract(root, material)
 	h.expand(root, infoCheck)
 	copy(k.check[:], h.sum[:])
+	h.erase()
+	endSecret()
+	hashers.Put(h)
 	return k, nil
 }
 
@@ -94,8 +96,8 @@ func (k *Key) liveSeals() (n uint64) {
 // Seal appends to dst the envelope of plaintext for a column and returns the
 // extended slice. termBytes are the terms that the flags announce, in order; for
 // TermEquality the EqualitySize bytes of AppendEquality. Nothing is appended on
-// an error: ErrTermFlags, ErrTermBytes, ErrTooLong, ErrExhausted, ErrErased or
-// ErrMemory.
+// an error: ErrTermFlags, ErrTermBytes, ErrTooLong, ErrOverlap, ErrExhausted,
+// ErrErased or ErrMemory.
 //
 // It does not allocate if dst has room for len(plaintext)+Overhead(terms) bytes.
 // plaintext and termBytes must not lie in that room.
@@ -126,21 +128,35 @@ func (k *Key) seal(dst []byte, columnID uint32, terms TermFlags, termBytes, plai
 		return nil, ErrExhausted
 	}
 
-	dst = slices.Grow(dst, Overhead(terms)+len(plaintext))
-	start := len(dst)
+	start, size := len(dst), Overhead(terms)+len(plaintext)
+	dst = slices.Grow(dst, size)
+	if room := dst[start : start+size]; overlap(room, plaintext) || overlap(room, termBytes) {
+		return nil, ErrOverlap
+	}
 	dst = appendHeader(dst, Header{ColumnID: columnID, KeyID: k.id, Terms: terms})
 	dst = append(dst, termBytes...)
 	additional := dst[start:]
 	dst = append(dst, nonce[:]...)
-	reserveStack()
+	beginSecret()
 	dst = s.sealer.Seal(dst, dst[len(dst)-NonceSize:], plaintext, additional)
-	scrub()
+	endSecret()
 	return dst, nil
+}
+
+// overlap reports whether two slices share memory, which the ciphers answer
+// with a panic.
+func overlap(a, b []byte) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	aStart, bStart := uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&b[0]))
+	return aStart < bStart+uintptr(len(b)) && bStart < aStart+uintptr(len(a))
 }
 
 // Open appends to dst the plaintext of an envelope that was sealed for this
 // column under this key and returns the extended slice. The errors are those of
-// Parse, ErrColumn, ErrKeyID, ErrAuthentication, ErrErased and ErrMemory.
+// Parse, ErrColumn, ErrKeyID, ErrAuthentication, ErrOverlap, ErrErased and
+// ErrMemory.
 //
 // It does not allocate if dst has room for the plaintext. dst may be the empty
 // start of the ciphertext, to open in place; otherwise env must not lie in that
@@ -165,9 +181,16 @@ func (k *Key) Open(dst []byte, columnID uint32, env []byte) ([]byte, error) {
 		return nil, err
 	}
 	nonce := HeaderSize + termsSize(h.Terms)
-	reserveStack()
-	dst, err = s.sealer.Open(dst, env[nonce:nonce+NonceSize], env[nonce+NonceSize:], env[:nonce])
-	scrub()
+	sealed := env[nonce+NonceSize:]
+	size := len(sealed) - TagSize
+	dst = slices.Grow(dst, size)
+	room := dst[len(dst) : len(dst)+size]
+	if overlap(room, env) && &room[0] != &sealed[0] {
+		return nil, ErrOverlap
+	}
+	beginSecret()
+	dst, err = s.sealer.Open(dst, env[nonce:nonce+NonceSize], sealed, env[:nonce])
+	endSecret()
 	if err != nil {
 		return nil, ErrAuthentication
 	}
@@ -188,12 +211,23 @@ func (k *Key) EqualityTerm(dst []byte, columnID uint32, canonical []byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	reserveStack()
-	defer scrub()
+	dst = slices.Grow(dst, EqualitySize)
 	h := hashers.Get().(*hasher)
-	defer h.release()
-	h.mac(s.index, canonical)
-	return append(dst, h.sum[:EqualitySize]...), nil
+	beginSecret()
+	h.restore(s.index[:hashStateSize])
+	for len(canonical) > longestHashed {
+		h.hash.Write(canonical[:longestHashed])
+		endSecret()
+		canonical = canonical[longestHashed:]
+		beginSecret()
+	}
+	h.hash.Write(canonical)
+	h.finish(s.index)
+	dst = append(dst, h.sum[:EqualitySize]...)
+	h.erase()
+	endSecret()
+	hashers.Put(h)
+	return dst, nil
 }
 
 // AppendEquality is EqualityTerm for callers that hold a lease and so know that
@@ -236,23 +270,29 @@ func (k *Key) derive(id subkeyID) (*subkey, error) {
 	return s, nil
 }
 
-func (k *Key) newSubkey(id subkeyID) (*subkey, error) {
-	reserveStack()
-	defer scrub()
+func (k *Key) newSubkey(id subkeyID) (s *subkey, err error) {
+	s = new(subkey)
+	if id.index {
+		s.index, err = k.vault.alloc(keyedSize)
+	} else {
+		s.sealer, err = newSealer(k.vault)
+	}
+	if err != nil {
+		return nil, err
+	}
 	h := hashers.Get().(*hasher)
-	defer h.release()
-	s := new(subkey)
-	var err error
+	beginSecret()
 	if id.index {
 		h.expandColumn(k.root, infoIndex, id.columnID)
-		if s.index, err = k.vault.alloc(keyedSize); err != nil {
-			return nil, err
-		}
 		h.key(s.index, h.sum[:])
-		return s, nil
+	} else {
+		h.expandColumn(k.root, infoSeal, id.columnID)
+		err = expandSealer(s.sealer, h.sum[:])
 	}
-	h.expandColumn(k.root, infoSeal, id.columnID)
-	if s.sealer, err = newSealer(k.vault, h.sum[:]); err != nil {
+	h.erase()
+	endSecret()
+	hashers.Put(h)
+	if err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -269,4 +309,5 @@ func (k *Key) Erase() {
 	k.subkeys.Store(new(map[subkeyID]*subkey))
 	k.root = nil
 	k.vault.erase()
+	scrubSignalStacks()
 }

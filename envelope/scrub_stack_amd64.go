@@ -1,0 +1,10 @@
+//go:build amd64 && !purego
+
+package envelope
+
+// reserveStack makes the stack grow now if it has less room than scrub needs.
+func reserveStack()
+
+// scrub zeroes the stack below its caller, where what the caller has called
+// before kept its locals, and the registers.
+func scrub()

@@ -1,0 +1,27 @@
+//go:build !amd64 || purego
+
+package envelope
+
+import "runtime"
+
+// scrubbed is the stack that scrub zeroes, in bytes: generous, because the
+// frames of the portable ciphers differ from one processor to the next.
+const scrubbed = 4096
+
+// reserveStack makes the stack grow now if it has less room than scrub needs.
+func reserveStack() { scrub() }
+
+// scrub zeroes the stack below its caller, where what the caller has called
+// before kept its locals. The registers are left to whatever runs next.
+//
+//go:noinline
+func scrub() {
+	var below [scrubbed]byte
+	zero(&below)
+}
+
+//go:noinline
+func zero(b *[scrubbed]byte) {
+	clear(b[:])
+	runtime.KeepAlive(b)
+}

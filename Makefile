@@ -1,0 +1,46 @@
+# make demo    everything on loopback, sealing at work (ARGS=--exit ends by itself)
+# make test    every test: unit, integration against a real PostgreSQL, short fuzz
+# make lint    formatting, vet, staticcheck, the rules of the source tree
+# make bench   ratios to a direct connection, and Go benchmarks
+# make vuln    known vulnerabilities that are reachable (needs the public database)
+# make fuzz    longer fuzzing: make fuzz FUZZTIME=10m
+
+GO       ?= go
+TOOL      = $(GO) tool -modfile=tools/go.mod
+FUZZTIME ?= 3s
+
+.PHONY: build demo test unit fuzz lint vuln bench
+
+build:
+	$(GO) build -o bin/pgseal ./cmd/pgseal
+
+demo: build
+	./bin/pgseal demo $(ARGS)
+
+test: unit fuzz
+
+# With the race detector: the integration tests build pgseal with it too.
+unit:
+	$(GO) test -race -timeout 20m ./...
+
+# One target at a time is all that go test -fuzz takes.
+fuzz:
+	@set -e; \
+	for dir in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -r -n1 dirname | sort -u); do \
+	  for target in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+	  done; \
+	done
+
+lint:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) test ./integration/rules
+
+vuln:
+	$(TOOL) govulncheck ./...
+
+bench:
+	$(GO) run ./integration/bench
+	$(GO) test -run '^$$' -bench . -benchmem ./envelope ./rewrite ./session

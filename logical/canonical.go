@@ -1,0 +1,97 @@
+package logical
+
+// AppendCanonical appends the canonical form of a client's value, read in the
+// role use under the session's settings. On error dst is returned unchanged in
+// length. The error is an *Error, or ErrNeverEqual with Compare.
+// v.Data must not overlap dst's spare capacity.
+func (t Type) AppendCanonical(dst []byte, v Value, use Use, s *Settings) ([]byte, error) {
+	c := lookup(t.OID)
+	if c == nil {
+		return dst, unsupportedType(t.OID)
+	}
+	start := len(dst)
+	var out []byte
+	var err error
+	if v.OID == 0 || v.OID == oidUnknown || v.OID == t.OID {
+		out, err = c.read(dst, v, s)
+	} else {
+		out, err = t.convert(dst, v, use, s)
+	}
+	if err == nil && c.fit != nil && t.Typmod >= 0 && use != Compare {
+		out, err = c.fit(out, start, t.Typmod, use)
+	}
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// read appends the canonical form of a value of the codec's own type.
+func (c *codec) read(dst []byte, v Value, s *Settings) ([]byte, error) {
+	if v.Binary && !c.textual {
+		return c.recv(dst, v.Data)
+	}
+	data := v.Data
+	text, err := s.decode(data)
+	if err != nil {
+		return dst, err
+	}
+	if v.Binary {
+		return c.recv(dst, text)
+	}
+	return c.in(dst, text, s)
+}
+
+// AppendText appends what the type's output function gives for a canonical
+// value, in the client's encoding.
+func (t Type) AppendText(dst, canonical []byte, s *Settings) ([]byte, error) {
+	c := lookup(t.OID)
+	if c == nil {
+		return dst, unsupportedType(t.OID)
+	}
+	if !c.check(canonical) {
+		return dst, corrupt(c)
+	}
+	start := len(dst)
+	out, err := c.out(dst, canonical, s)
+	if err != nil {
+		return dst, err
+	}
+	return s.encodeTail(out, start)
+}
+
+// AppendBinary appends what the type's send function gives for a canonical
+// value: the same bytes, but text in the client's encoding.
+func (t Type) AppendBinary(dst, canonical []byte, s *Settings) ([]byte, error) {
+	c := lookup(t.OID)
+	if c == nil {
+		return dst, unsupportedType(t.OID)
+	}
+	if !c.check(canonical) {
+		return dst, corrupt(c)
+	}
+	start := len(dst)
+	out := append(dst, canonical...)
+	if !c.textual {
+		return out, nil
+	}
+	return s.encodeTail(out, start)
+}
+
+// AppendEquality appends bytes that are equal exactly when the values are equal
+// under the type's = operator. For a type without one the error is the
+// server's, with Code 42883.
+func (t Type) AppendEquality(dst, canonical []byte) ([]byte, error) {
+	c := lookup(t.OID)
+	switch {
+	case c == nil:
+		return dst, unsupportedType(t.OID)
+	case c.incomparable:
+		return dst, noOperator(c.name, c.name)
+	case !c.check(canonical):
+		return dst, corrupt(c)
+	case c.equal == nil:
+		return append(dst, canonical...), nil
+	}
+	return c.equal(dst, canonical)
+}

@@ -1,0 +1,85 @@
+package logical
+
+import "strconv"
+
+// SQLSTATEs of the errors given here.
+const (
+	codeFeatureNotSupported   = "0A000"
+	codeProtocolViolation     = "08P01"
+	codeStringTruncation      = "22001"
+	codeNumericOutOfRange     = "22003"
+	codeInvalidDatetime       = "22007"
+	codeDatetimeOverflow      = "22008"
+	codeZoneDisplacement      = "22009"
+	codeNotInRepertoire       = "22021"
+	codeInvalidParameter      = "22023"
+	codeInvalidText           = "22P02"
+	codeInvalidBinary         = "22P03"
+	codeUntranslatable        = "22P05"
+	codeArraySubscript        = "2202E"
+	codeProgramLimit          = "54000"
+	codeDatatypeMismatch      = "42804"
+	codeUndefinedFunction     = "42883"
+	codeCannotCoerce          = "42846"
+	codeDataCorrupted         = "XX001"
+	hintDateStyle             = `Perhaps you need a different "datestyle" setting.`
+	hintCastColumn            = "You will need to rewrite or cast the expression."
+	hintCastOperator          = "No operator matches the given name and argument types. You might need to add explicit type casts."
+	messageTrailingBinaryData = "incorrect binary data format"
+)
+
+// Error carries what the server would have said. All texts are UTF-8.
+// Message and Detail may repeat the client's own value, as PostgreSQL does:
+// they are for the client, never for a log.
+type Error struct{ Code, Message, Detail, Hint string }
+
+// Error gives the SQLSTATE alone, so that no value reaches a log by accident.
+func (e *Error) Error() string { return "logical: SQLSTATE " + e.Code }
+
+func newError(code, message string) *Error { return &Error{Code: code, Message: message} }
+
+// invalidSyntax is what an input function says of text it cannot read.
+func invalidSyntax(typeName string, text []byte) error {
+	return newError(codeInvalidText, "invalid input syntax for type "+typeName+`: "`+string(text)+`"`)
+}
+
+// outOfRange is what integer input functions say of too large a number.
+func outOfRange(typeName string, text []byte) error {
+	return newError(codeNumericOutOfRange, `value "`+string(text)+`" is out of range for type `+typeName)
+}
+
+// shortBinary is what the server says when a binary value ends too early.
+func shortBinary() error {
+	return newError(codeProtocolViolation, "insufficient data left in message")
+}
+
+// trailingBinary is what the server says when a binary value goes on too long;
+// in a Bind message it adds " in bind parameter N", which is not known here.
+func trailingBinary() error {
+	return newError(codeInvalidBinary, messageTrailingBinaryData)
+}
+
+// corrupt reports canonical bytes that no AppendCanonical has written.
+func corrupt(c *codec) error {
+	return newError(codeDataCorrupted, "the opened value is not of type "+c.name)
+}
+
+// refuse reports what the server could do and pgseal cannot do exactly.
+func refuse(message, hint string) error {
+	return &Error{Code: codeFeatureNotSupported, Message: message, Hint: hint}
+}
+
+func unsupportedType(oid uint32) error {
+	return refuse("pgseal does not support type with OID "+strconv.FormatUint(uint64(oid), 10)+" for sealed columns", "")
+}
+
+// exactly checks the length of a binary value of fixed size.
+func exactly(data []byte, n int) error {
+	switch {
+	case len(data) < n:
+		return shortBinary()
+	case len(data) > n:
+		return trailingBinary()
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package logical
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+)
+
+var float4Codec = codec{
+	name: "real", size: 4,
+	in: func(dst, text []byte, _ *Settings) ([]byte, error) {
+		f, err := parseFloat(text, 32)
+		if err != nil {
+			return dst, err
+		}
+		return appendFloat4(dst, float32(f)), nil
+	},
+	recv:  fixedRecv(4),
+	out:   floatOut,
+	check: fixedCheck(4),
+	equal: func(dst, canonical []byte) ([]byte, error) {
+		f := math.Float32frombits(binary.BigEndian.Uint32(canonical))
+		switch {
+		case f == 0: // -0 equals 0
+			f = 0
+		case f != f: // every NaN equals every other
+			f = float32(math.NaN())
+		}
+		return appendFloat4(dst, f), nil
+	},
+}
+
+var float8Codec = codec{
+	name: "double precision", size: 8,
+	in: func(dst, text []byte, _ *Settings) ([]byte, error) {
+		f, err := parseFloat(text, 64)
+		if err != nil {
+			return dst, err
+		}
+		return appendFloat8(dst, f), nil
+	},
+	recv:  fixedRecv(8),
+	out:   floatOut,
+	check: fixedCheck(8),
+	equal: func(dst, canonical []byte) ([]byte, error) {
+		f := canonicalFloat(canonical)
+		switch {
+		case f == 0:
+			f = 0
+		case f != f:
+			f = math.NaN()
+		}
+		return appendFloat8(dst, f), nil
+	},
+}
+
+func appendFloat4(dst []byte, f float32) []byte {
+	return binary.BigEndian.AppendUint32(dst, math.Float32bits(f))
+}
+
+func appendFloat8(dst []byte, f float64) []byte {
+	return binary.BigEndian.AppendUint64(dst, math.Float64bits(f))
+}
+
+// canonicalFloat is the number in 4 or 8 canonical bytes.
+func canonicalFloat(canonical []byte) float64 {
+	if len(canonical) == 4 {
+		return float64(math.Float32frombits(binary.BigEndian.Uint32(canonical)))
+	}
+	return math.Float64frombits(binary.BigEndian.Uint64(canonical))
+}
+
+// floatText is a number as strtod() of the C library reads it.
+type floatText struct {
+	length int // bytes read; 0 if there is no number
+	value  float64
+	digits bool // a digit other than 0 was read: the number is not zero
+}
+
+// scanFloat reads the longest number at the beginning of s, decimal,
+// hexadecimal, infinite or NaN, for float4 (bits 32) or float8 (bits 64).
+func scanFloat(s []byte, bits int) floatText {
+	i := 0
+	neg := false
+	if i < len(s) && (s[i] == '-' || s[i] == '+') {
+		neg = s[i] == '-'
+		i++
+	}
+	signed := func(f float64) float64 {
+		if neg {
+			return -f
+		}
+		return f
+	}
+	switch rest := s[i:]; {
+	case hasPrefixFold(rest, "infinity"):
+		return floatText{length: i + 8, value: signed(math.Inf(1)), digits: true}
+	case hasPrefixFold(rest, "inf"):
+		return floatText{length: i + 3, value: signed(math.Inf(1)), digits: true}
+	case hasPrefixFold(rest, "nan"):
+		return floatText{length: i + 3 + nanPayload(rest[3:]), value: signed(math.NaN()), digits: true}
+	}
+	hex := len(s) > i+2 && s[i] == '0' && s[i+1]|0x20 == 'x' &&
+		(hexValue(s[i+2]) >= 0 || s[i+2] == '.' && len(s) > i+3 && hexValue(s[i+3]) >= 0)
+	valueOf, exponent := decimalValue, byte('e')
+	if hex {
+		i += 2
+		valueOf, exponent = hexValue, 'p'
+	}
+	var some, nonzero, point bool
+	for ; i < len(s); i++ {
+		if s[i] == '.' && !point {
+			point = true
+			continue
+		}
+		v := valueOf(s[i])
+		if v < 0 {
+			break
+		}
+		some = true
+		nonzero = nonzero || v > 0
+	}
+	if !some {
+		return floatText{}
+	}
+	end, hasExponent := i, false
+	if i < len(s) && s[i]|0x20 == exponent {
+		j := i + 1
+		if j < len(s) && (s[j] == '-' || s[j] == '+') {
+			j++
+		}
+		for ; j < len(s) && isDigit(s[j]); j++ {
+			end, hasExponent = j+1, true
+		}
+	}
+	number := string(s[:end])
+	if hex && !hasExponent {
+		number += "p0"
+	}
+	value, _ := strconv.ParseFloat(number, bits)
+	return floatText{length: end, value: value, digits: nonzero}
+}
+
+func decimalValue(c byte) int {
+	if isDigit(c) {
+		return int(c - '0')
+	}
+	return -1
+}
+
+// nanPayload is the length of "(…)" after NaN.
+func nanPayload(s []byte) int {
+	if len(s) == 0 || s[0] != '(' {
+		return 0
+	}
+	for i, c := range s[1:] {
+		if c == ')' {
+			return i + 2
+		}
+		if !isAlnum(c) && c != '_' {
+			return 0
+		}
+	}
+	return 0
+}
+
+func floatName(bits int) string {
+	if bits == 32 {
+		return "real"
+	}
+	return "double precision"
+}
+
+func parseFloat(text []byte, bits int) (float64, error) {
+	s := trimLeftSpace(text)
+	f := scanFloat(s, bits)
+	if f.length == 0 {
+		return 0, invalidSyntax(floatName(bits), text)
+	}
+	number, rest := s[:f.length], s[f.length:]
+	if overflowed := math.IsInf(f.value, 0) && isNumeral(number); overflowed || f.value == 0 && f.digits {
+		return 0, newError(codeNumericOutOfRange, `"`+string(number)+`" is out of range for type `+floatName(bits))
+	}
+	if len(trimLeftSpace(rest)) > 0 {
+		return 0, invalidSyntax(floatName(bits), text)
+	}
+	return f.value, nil
+}
+
+// isNumeral tells digits from the word infinity.
+func isNumeral(number []byte) bool {
+	if number[0] == '-' || number[0] == '+' {
+		number = number[1:]
+	}
+	return number[0]|0x20 != 'i'
+}
+
+func floatOut(dst, canonical []byte, s *Settings) ([]byte, error) {
+	f := canonicalFloat(canonical)
+	switch {
+	case math.IsNaN(f):
+		return append(dst, "NaN"...), nil
+	case math.IsInf(f, 1):
+		return append(dst, "Infinity"...), nil
+	case math.IsInf(f, -1):
+		return append(dst, "-Infinity"...), nil
+	}
+	// Exact digits of the type (DBL_DIG, FLT_DIG), and the power of ten from
+	// which the shortest form is written with an exponent.
+	bits, digits, large := 64, 15, 15
+	if len(canonical) == 4 {
+		bits, digits, large = 32, 6, 6
+	}
+	if extra := s.extraFloatDigits(); extra <= 0 {
+		return strconv.AppendFloat(dst, f, 'g', max(digits+extra, 1), 64), nil
+	}
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-4 || abs >= math.Pow10(large)) {
+		return strconv.AppendFloat(dst, f, 'e', -1, bits), nil
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, bits), nil
+}

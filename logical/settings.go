@@ -1,0 +1,132 @@
+package logical
+
+import (
+	"strconv"
+	"strings"
+)
+
+type dateStyle uint8
+
+const (
+	styleISO dateStyle = iota
+	styleSQL
+	stylePostgres
+	styleGerman
+)
+
+type dateOrder uint8
+
+const (
+	orderMDY dateOrder = iota
+	orderDMY
+	orderYMD
+)
+
+// Settings are the session's settings that decide how values are read and
+// written. The zero value, like a nil pointer, is PostgreSQL's default with
+// UTF8 and UTC. A Settings may be copied; it must not be changed while in use.
+type Settings struct {
+	style       dateStyle
+	order       dateOrder
+	byteaEscape bool
+	// floatDigits is extra_float_digits less its default 1.
+	floatDigits int8
+	zone        zone
+	encoding    *encoding // nil is UTF8
+	// foreignServer: server_encoding is not UTF8.
+	foreignServer bool
+}
+
+// Set takes over a ParameterStatus or a SET. Names are case-insensitive and
+// unknown ones are ignored. A time zone or encoding that is not known here is
+// remembered as unknown, and conversions that depend on it fail with Code
+// 0A000. The error is an *Error for a value that the server refuses too; the
+// setting then keeps its value.
+func (s *Settings) Set(name, value string) error {
+	switch strings.ToLower(name) {
+	case "datestyle":
+		return s.setDateStyle(value)
+	case "timezone":
+		s.zone = sessionZone(value)
+	case "client_encoding":
+		s.encoding = findEncoding(value)
+	case "server_encoding":
+		s.foreignServer = normalEncodingName(value) != "utf8"
+	case "extra_float_digits":
+		n, err := strconv.Atoi(strings.TrimSpace(value))
+		if err != nil || n < -15 || n > 3 {
+			return invalidSetting("extra_float_digits", value)
+		}
+		s.floatDigits = int8(n - 1)
+	case "bytea_output":
+		switch strings.ToLower(value) {
+		case "hex":
+			s.byteaEscape = false
+		case "escape":
+			s.byteaEscape = true
+		default:
+			return invalidSetting("bytea_output", value)
+		}
+	}
+	return nil
+}
+
+func invalidSetting(name, value string) error {
+	return newError(codeInvalidParameter, "invalid value for parameter \""+name+"\": \""+value+"\"")
+}
+
+// setDateStyle reads a list of a style and an order, either of which may be
+// missing and then stays; German alone implies DMY.
+func (s *Settings) setDateStyle(value string) error {
+	style, order := s.style, s.order
+	haveOrder := false
+	for word := range strings.SplitSeq(value, ",") {
+		word = strings.ToLower(strings.Trim(word, " \t\r\n\"'"))
+		switch {
+		case word == "iso":
+			style = styleISO
+		case word == "sql":
+			style = styleSQL
+		case strings.HasPrefix(word, "postgres"):
+			style = stylePostgres
+		case word == "german":
+			style = styleGerman
+			if !haveOrder {
+				order = orderDMY
+			}
+		case word == "ymd":
+			order, haveOrder = orderYMD, true
+		case word == "dmy", strings.HasPrefix(word, "euro"):
+			order, haveOrder = orderDMY, true
+		case word == "mdy", word == "us", strings.HasPrefix(word, "noneuro"):
+			order, haveOrder = orderMDY, true
+		default:
+			return invalidSetting("DateStyle", value)
+		}
+	}
+	s.style, s.order = style, order
+	return nil
+}
+
+// extraFloatDigits is the setting of that name; 1 and more mean the shortest
+// text that reads back as the same number.
+func (s *Settings) extraFloatDigits() int {
+	if s == nil {
+		return 1
+	}
+	return int(s.floatDigits) + 1
+}
+
+func (s *Settings) dateStyle() (dateStyle, dateOrder) {
+	if s == nil {
+		return styleISO, orderMDY
+	}
+	return s.style, s.order
+}
+
+func (s *Settings) sessionZone() *zone {
+	if s == nil {
+		return &zone{}
+	}
+	return &s.zone
+}

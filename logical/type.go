@@ -1,0 +1,193 @@
+// Package logical holds the types that an application sees on sealed columns.
+//
+// The server stores envelopes and never sees the values, so what its type
+// input, output, send and receive functions, its casts and its equality
+// operators would have done is done here, with the server's SQLSTATEs and
+// message texts; what cannot be done exactly is refused.
+//
+// The canonical form of a value is PostgreSQL's own binary send format of its
+// type, text in UTF-8. It is what envelopes encrypt. Equality terms are
+// computed over AppendEquality, which gives equal bytes exactly for values that
+// are equal under the type's = operator.
+package logical
+
+import (
+	"errors"
+	"strconv"
+)
+
+// Object identifiers of the types in pg_type that can be sealed.
+const (
+	OIDBool        uint32 = 16
+	OIDBytea       uint32 = 17
+	OIDInt8        uint32 = 20
+	OIDInt2        uint32 = 21
+	OIDInt4        uint32 = 23
+	OIDText        uint32 = 25
+	OIDJSON        uint32 = 114
+	OIDFloat4      uint32 = 700
+	OIDFloat8      uint32 = 701
+	OIDBpchar      uint32 = 1042
+	OIDVarchar     uint32 = 1043
+	OIDDate        uint32 = 1082
+	OIDTime        uint32 = 1083
+	OIDTimestamp   uint32 = 1114
+	OIDTimestamptz uint32 = 1184
+	OIDNumeric     uint32 = 1700
+	OIDUUID        uint32 = 2950
+	OIDJSONB       uint32 = 3802
+)
+
+// Object identifiers that a parameter may declare although no column of the
+// type can be sealed.
+const (
+	oidChar    uint32 = 18 // "char", one byte
+	oidName    uint32 = 19
+	oidUnknown uint32 = 705
+)
+
+// typmodHeader is what pg_attribute.atttypmod adds to lengths and precisions
+// (VARHDRSZ): varchar(11) has typmod 15.
+const typmodHeader = 4
+
+// Type is a logical type: the type of the column before it was sealed.
+type Type struct {
+	OID    uint32
+	Typmod int32 // as in pg_attribute.atttypmod, -1 = none
+}
+
+// Use says in which role a client's value is read, because PostgreSQL treats
+// the three differently.
+type Use uint8
+
+const (
+	// Assign is a value stored into the column: the typmod is enforced (22001
+	// for too long a string except trailing spaces, numeric rounding and 22003,
+	// time precision, char padding).
+	Assign Use = iota
+	// Compare is an operand of =: the typmod is not applied, and a value
+	// outside the range of the column's type compares unequal.
+	Compare
+	// Cast is an explicit cast to the type: varchar(n) and char(n) truncate
+	// silently.
+	Cast
+)
+
+// Value is one value as the client sent it.
+type Value struct {
+	Data   []byte // never nil: NULL does not come here
+	Binary bool   // format code 1
+	OID    uint32 // declared type of the parameter; 0 or 705 (unknown): it is read as the column's type
+}
+
+// ErrNeverEqual is returned by AppendCanonical with Compare when no value of
+// the type can equal this one, for example an int8 parameter outside int4's
+// range.
+var ErrNeverEqual = errors.New("logical: no value of the column's type equals this one")
+
+// codec does for one type what its I/O functions do in the server. A new type
+// is a new codec and its rows in the cast tables.
+type codec struct {
+	name string // as format_type_be() prints it in messages, without typmod
+	size int16  // typlen
+	// in reads text (UTF-8 without NUL) without applying a typmod.
+	in func(dst, text []byte, s *Settings) ([]byte, error)
+	// recv reads the binary format without applying a typmod. Textual types
+	// get UTF-8 that was checked.
+	recv func(dst, data []byte) ([]byte, error)
+	// out writes text in UTF-8.
+	out func(dst, canonical []byte, s *Settings) ([]byte, error)
+	// fit applies a typmod other than -1 to the canonical value dst[start:];
+	// nil for types without typmod.
+	fit func(dst []byte, start int, typmod int32, use Use) ([]byte, error)
+	// typmodName is name and typmod as format_type() prints them; nil for types
+	// without typmod.
+	typmodName func(typmod int32) string
+	// equal writes the bytes that decide equality; nil if canonical bytes do.
+	equal func(dst, canonical []byte) ([]byte, error)
+	// check says whether canonical bytes are well formed.
+	check func(canonical []byte) bool
+	// textual: the binary format is text in the client's encoding.
+	textual bool
+	// incomparable: the type has no = operator.
+	incomparable bool
+}
+
+func lookup(oid uint32) *codec {
+	switch oid {
+	case OIDText:
+		return &textCodec
+	case OIDVarchar:
+		return &varcharCodec
+	case OIDBpchar:
+		return &bpcharCodec
+	case OIDInt4:
+		return &int4Codec
+	case OIDInt8:
+		return &int8Codec
+	case OIDInt2:
+		return &int2Codec
+	case OIDBool:
+		return &boolCodec
+	case OIDUUID:
+		return &uuidCodec
+	case OIDFloat8:
+		return &float8Codec
+	case OIDFloat4:
+		return &float4Codec
+	case OIDBytea:
+		return &byteaCodec
+	}
+	return nil
+}
+
+// Supported says whether a column of the type can be sealed.
+func Supported(oid uint32) bool { return lookup(oid) != nil }
+
+// Name is the type as format_type() prints it: "character varying(11)",
+// "numeric(10,2)", "timestamp(3) without time zone". It is "???" for a type
+// that is not supported.
+func (t Type) Name() string {
+	c := lookup(t.OID)
+	switch {
+	case c == nil:
+		return "???"
+	case t.Typmod < 0 && t.OID == OIDBpchar:
+		// character without a length means character(1); bpchar has no limit.
+		return "bpchar"
+	case t.Typmod < 0 || c.typmodName == nil:
+		return c.name
+	}
+	return c.typmodName(t.Typmod)
+}
+
+// Size is the type's typlen: its size in bytes, or -1 if it varies.
+func (t Type) Size() int16 {
+	if c := lookup(t.OID); c != nil {
+		return c.size
+	}
+	return -1
+}
+
+// HasEquality says whether the type has an = operator: false for json.
+func (t Type) HasEquality() bool {
+	c := lookup(t.OID)
+	return c != nil && !c.incomparable
+}
+
+// charTypmodName names a character type with its length.
+func charTypmodName(name string) func(int32) string {
+	return func(typmod int32) string {
+		if typmod < typmodHeader {
+			return name
+		}
+		return name + "(" + strconv.Itoa(int(typmod-typmodHeader)) + ")"
+	}
+}
+
+// timeTypmodName names a time type with its precision between the words.
+func timeTypmodName(word, rest string) func(int32) string {
+	return func(typmod int32) string {
+		return word + "(" + strconv.Itoa(int(typmod)) + ")" + rest
+	}
+}

@@ -1,0 +1,79 @@
+package session
+
+// kind is what a request asked of the server, and so what answers end it.
+type kind uint8
+
+const (
+	query             kind = iota // Query: ends with ReadyForQuery
+	call                          // FunctionCall: ends with ReadyForQuery
+	syncPoint                     // Sync: ends with ReadyForQuery
+	parse                         // ParseComplete
+	bind                          // BindComplete
+	describeStatement             // ParameterDescription, then RowDescription or NoData
+	describePortal                // RowDescription or NoData
+	execute                       // rows, then CommandComplete and its like
+	closeTarget                   // CloseComplete
+	copyEnd                       // CopyDone or CopyFail: no answer of its own
+)
+
+// request is one frame that the server has been sent and has not answered. It
+// is kept by value in the fifo, so that relaying allocates nothing.
+type request struct {
+	kind kind
+}
+
+// fifo holds the outstanding requests in the order in which the server will
+// answer them. It is a ring that grows and never shrinks but by release.
+type fifo struct {
+	ring []request // its length is a power of two, or zero
+	head int
+	n    int
+}
+
+// firstRing is enough for a Parse, Bind, Describe, Execute, Sync with room for
+// hidden requests.
+const firstRing = 16
+
+func (f *fifo) len() int { return f.n }
+
+// at returns the i-th request from the front; the pointer is valid until the
+// next push.
+func (f *fifo) at(i int) *request { return &f.ring[(f.head+i)&(len(f.ring)-1)] }
+
+// push adds a request at the end and returns its place, valid until the next
+// push.
+func (f *fifo) push(r request) *request {
+	if f.n == len(f.ring) {
+		ring := make([]request, max(firstRing, 2*len(f.ring)))
+		for i := range f.n {
+			ring[i] = *f.at(i)
+		}
+		f.ring, f.head = ring, 0
+	}
+	f.n++
+	p := f.at(f.n - 1)
+	*p = r
+	return p
+}
+
+// pop removes the request at the front.
+func (f *fifo) pop() {
+	*f.at(0) = request{} // let go of what it points to
+	f.head = (f.head + 1) & (len(f.ring) - 1)
+	f.n--
+}
+
+// remove takes the i-th request out.
+func (f *fifo) remove(i int) {
+	for ; i > 0; i-- {
+		*f.at(i) = *f.at(i - 1)
+	}
+	f.pop()
+}
+
+// release gives the ring back when it is empty and has grown.
+func (f *fifo) release() {
+	if f.n == 0 && len(f.ring) > firstRing {
+		*f = fifo{}
+	}
+}

@@ -21,6 +21,13 @@ type SealedColumn struct {
 	Schema     string             // names at sealing, for messages only
 	Table      string
 	Name       string
+
+	// Broken says why the attributes that carry this type can be neither read
+	// nor written through pgseal: their domain has lost its metadata, say, or
+	// sealed values stand inside an array. Empty for a column in order. ID and
+	// Type of a broken column are zero, so that nothing opens or seals by
+	// mistake; a statement that touches one is refused with this reason.
+	Broken string
 }
 
 // String is the column's name as commands and hints spell it: public.users.ssn.
@@ -40,6 +47,7 @@ type Column struct {
 type Unique struct {
 	Name    string
 	Columns []string // element by element; sealed ones are indexed by their equality term
+	Partial bool     // has a WHERE clause: ON CONFLICT infers it only with a predicate that implies that
 }
 
 // Relation is a table, partition, view, materialised view or foreign table.
@@ -114,7 +122,9 @@ func New(version uint64, c Contents) *Snapshot {
 			if sc := r.Columns[i].Sealed; sc != nil {
 				r.Sealed = true
 				s.origins[Attribute{r.OID, r.Columns[i].AttNum}] = sc
-				s.columns[sc.ID] = sc
+				if sc.ID != 0 {
+					s.columns[sc.ID] = sc
+				}
 			}
 		}
 		if r.Sealed {

@@ -1,0 +1,65 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// version is a hash of everything in a snapshot that a plan is made from, so
+// that a load which finds nothing new leaves every cached plan in use. Data keys
+// are not part of it.
+func version(c Contents) uint64 {
+	h := sha256.New()
+	var b []byte
+	number := func(n uint64) { b = binary.BigEndian.AppendUint64(b, n) }
+	text := func(s string) { number(uint64(len(s))); b = append(b, s...) }
+	flag := func(f bool) {
+		if f {
+			number(1)
+		} else {
+			number(0)
+		}
+	}
+	for _, r := range c.Relations {
+		number(uint64(r.OID))
+		text(r.Schema)
+		text(r.Name)
+		number(uint64(r.Kind))
+		number(uint64(len(r.Columns)))
+		for _, column := range r.Columns {
+			number(uint64(column.AttNum))
+			text(column.Name)
+			number(uint64(column.TypeOID))
+			flag(column.Sealed != nil)
+			if s := column.Sealed; s != nil {
+				number(uint64(s.ID))
+				number(uint64(s.TableID))
+				number(uint64(s.Domain))
+				number(uint64(s.Type.OID))
+				number(uint64(s.Type.Typmod))
+				number(uint64(s.Terms))
+				number(uint64(s.IndexKeyID))
+				text(s.Schema)
+				text(s.Table)
+				text(s.Name)
+				text(s.Broken)
+			}
+		}
+		number(uint64(len(r.Uniques)))
+		for _, u := range r.Uniques {
+			text(u.Name)
+			flag(u.Partial)
+			number(uint64(len(u.Columns)))
+			for _, name := range u.Columns {
+				text(name)
+			}
+		}
+		h.Write(b)
+		b = b[:0]
+	}
+	for _, name := range c.RowFunctions {
+		text(name)
+	}
+	h.Write(b)
+	return binary.BigEndian.Uint64(h.Sum(nil))
+}

@@ -1,0 +1,316 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// channel is where the triggers of pgseal's tables announce changes.
+	channel = "pgseal"
+
+	// roundTimeout bounds one look at the database, so that a server which has
+	// stopped answering counts as unreachable.
+	roundTimeout = 15 * time.Second
+
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 5 * time.Second
+
+	closeTimeout = time.Second
+)
+
+// ErrUnavailable says that there is no snapshot that may be trusted: none has
+// been loaded yet, or the database has been out of reach for too long.
+var ErrUnavailable = errors.New("the catalog of sealed columns is not available")
+
+// WatchOptions are the settings of a Watcher; zero values mean the defaults.
+type WatchOptions struct {
+	// PollInterval is how soon a change that nothing announces is seen, such as
+	// DDL. 2 seconds by default.
+	PollInterval time.Duration
+	// StaleAfter is how long a snapshot serves on while the database cannot be
+	// reached. 30 seconds by default, and at least two poll intervals.
+	StaleAfter time.Duration
+	// OnJobs is called when jobs are waiting in pgseal.job that were not there
+	// before, OnKeys when the state of any data key has changed. They are called
+	// by the watcher itself and must return soon.
+	OnJobs, OnKeys func()
+	// Logger is told when the database goes out of reach and when it is back.
+	Logger *slog.Logger
+}
+
+func (o WatchOptions) withDefaults() WatchOptions {
+	if o.PollInterval <= 0 {
+		o.PollInterval = 2 * time.Second
+	}
+	if o.StaleAfter <= 0 {
+		o.StaleAfter = 30 * time.Second
+	}
+	o.StaleAfter = max(o.StaleAfter, 2*o.PollInterval)
+	if o.OnJobs == nil {
+		o.OnJobs = func() {}
+	}
+	if o.OnKeys == nil {
+		o.OnKeys = func() {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Watcher keeps the snapshot of one database up to date over one connection of
+// its own. It is safe for concurrent use.
+type Watcher struct {
+	connect func(context.Context) (*pgx.Conn, error)
+	o       WatchOptions
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	known atomic.Pointer[knowledge]
+
+	mu        sync.Mutex
+	waiters   []chan<- knowledge // for the next round
+	interrupt context.CancelFunc // ends the pause between two rounds; nil outside one
+
+	// The rest belongs to the watcher's goroutine.
+	conn      *pgx.Conn
+	listening bool
+	last      fingerprint
+}
+
+// knowledge is what the last round found out.
+type knowledge struct {
+	snapshot *Snapshot // nil before the first success
+	asOf     time.Time // when the database was last seen to agree with it
+	err      error     // why the last round failed, or nil
+}
+
+// Watch starts to watch the database that connect connects to, until ctx ends or
+// Close is called. It returns at once; Refresh waits for the first snapshot.
+//
+// Changes to sealed columns and keys are announced over LISTEN; all others, and
+// these too where LISTEN is not possible (on a standby, behind a transaction
+// pooler), are found by polling.
+func Watch(ctx context.Context, connect func(context.Context) (*pgx.Conn, error), o WatchOptions) *Watcher {
+	ctx, cancel := context.WithCancel(ctx)
+	w := &Watcher{connect: connect, o: o.withDefaults(), cancel: cancel, done: make(chan struct{})}
+	w.known.Store(&knowledge{err: errors.New("not loaded yet")})
+	go w.run(ctx)
+	return w
+}
+
+// Close ends the watcher and its connection, and waits for both.
+func (w *Watcher) Close() {
+	w.cancel()
+	<-w.done
+}
+
+// Current returns the latest snapshot without waiting. The error is
+// ErrUnavailable with its cause.
+func (w *Watcher) Current() (*Snapshot, error) {
+	k := w.known.Load()
+	err := k.err
+	switch {
+	case k.snapshot != nil && time.Since(k.asOf) <= w.o.StaleAfter:
+		return k.snapshot, nil
+	case err == nil:
+		err = fmt.Errorf("not confirmed for more than %s", w.o.StaleAfter)
+	}
+	return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// Refresh looks at the database now and returns what it found: a change that
+// was committed before the call is in the snapshot. Calls at the same time share
+// one look. The error is that of ctx, or ErrUnavailable with its cause.
+func (w *Watcher) Refresh(ctx context.Context) (*Snapshot, error) {
+	answer := make(chan knowledge, 1)
+	w.mu.Lock()
+	w.waiters = append(w.waiters, answer)
+	if w.interrupt != nil {
+		w.interrupt()
+	}
+	w.mu.Unlock()
+	select {
+	case k := <-answer:
+		if k.err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, k.err)
+		}
+		return k.snapshot, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-w.done:
+		return nil, fmt.Errorf("%w: the watcher is closed", ErrUnavailable)
+	}
+}
+
+func (w *Watcher) run(ctx context.Context) {
+	defer close(w.done)
+	defer w.disconnect()
+	backoff := minBackoff
+	for ctx.Err() == nil {
+		// Whoever asks from here on gets the next round.
+		w.mu.Lock()
+		waiters := w.waiters
+		w.waiters = nil
+		w.mu.Unlock()
+
+		k := w.round(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		w.learn(k)
+		for _, answer := range waiters {
+			answer <- k
+		}
+		if k.err != nil {
+			w.disconnect()
+			// Refresh may cut the wait short, but not to nothing.
+			sleep(ctx, minBackoff)
+			w.pause(ctx, backoff)
+			backoff = min(2*backoff, maxBackoff)
+			continue
+		}
+		backoff = minBackoff
+		w.pause(ctx, w.o.PollInterval)
+	}
+}
+
+// learn publishes what a round found out.
+func (w *Watcher) learn(k knowledge) {
+	before := w.known.Load()
+	switch {
+	case k.err != nil && (before.err == nil || before.err.Error() != k.err.Error()):
+		w.o.Logger.Warn("catalog not available", "error", k.err, "snapshot_as_of", k.asOf)
+	case k.err == nil && before.err != nil:
+		w.o.Logger.Info("catalog available", "version", k.snapshot.Version)
+	}
+	w.known.Store(&k)
+}
+
+// round connects if need be, looks at the database and loads what has changed.
+func (w *Watcher) round(ctx context.Context) knowledge {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	k := *w.known.Load()
+	start := time.Now()
+	seen, snapshot, err := w.look(ctx, k.snapshot)
+	if err != nil {
+		k.err = err
+		return k
+	}
+	before, first := w.last, k.snapshot == nil
+	w.last = seen
+	if !first && before.keys != seen.keys {
+		w.o.OnKeys()
+	}
+	if seen.jobs != 0 && (first || before.jobs != seen.jobs) {
+		w.o.OnJobs()
+	}
+	return knowledge{snapshot: snapshot, asOf: start}
+}
+
+func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s *Snapshot, err error) {
+	if err = w.prepare(ctx); err != nil {
+		return seen, nil, err
+	}
+	s = have
+	err = reading(ctx, w.conn, func(tx pgx.Tx) error {
+		if seen, err = takeFingerprint(ctx, tx); err != nil {
+			return err
+		}
+		if have == nil || seen.snapshotDiffers(w.last) {
+			s, err = load(ctx, tx, seen.there)
+		}
+		return err
+	})
+	return seen, s, err
+}
+
+// prepare connects and listens, before the round reads anything, so that no
+// change falls between.
+func (w *Watcher) prepare(ctx context.Context) error {
+	if w.conn == nil {
+		conn, err := w.connect(ctx)
+		if err != nil {
+			return err
+		}
+		w.conn = conn
+		if _, err := conn.Exec(ctx, `SELECT set_config('application_name', 'pgseal catalog', false)`); err != nil {
+			return err
+		}
+	}
+	if w.listening {
+		return nil
+	}
+	// A standby cannot listen; once it is promoted, it can.
+	var standby bool
+	if err := w.conn.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery()`).Scan(&standby); err != nil || standby {
+		return err
+	}
+	if _, err := w.conn.Exec(ctx, `LISTEN `+channel); err != nil {
+		return err
+	}
+	w.listening = true
+	return nil
+}
+
+// pause waits for the given time, a notification, a call of Refresh or a lost
+// connection, whichever comes first.
+func (w *Watcher) pause(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	w.mu.Lock()
+	if len(w.waiters) > 0 {
+		w.mu.Unlock()
+		return
+	}
+	w.interrupt = cancel
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		w.interrupt = nil
+		w.mu.Unlock()
+	}()
+	if w.conn == nil {
+		<-ctx.Done()
+		return
+	}
+	if _, err := w.conn.WaitForNotification(ctx); err != nil {
+		if w.conn.IsClosed() {
+			w.disconnect()
+		}
+		return
+	}
+	// One look answers them all.
+	cancel()
+	for {
+		if _, err := w.conn.WaitForNotification(ctx); err != nil {
+			return
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-ctx.Done()
+}
+
+func (w *Watcher) disconnect() {
+	if w.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	// Nothing depends on how the end is received.
+	_ = w.conn.Close(ctx)
+	w.conn, w.listening = nil, false
+}

@@ -35,12 +35,15 @@
 // key schedules, GHASH tables) stands in pages outside the Go heap, locked into
 // memory where the system allows it and left out of core dumps. What the
 // standard library leaves behind on the heap while it expands a key is zeroed at
-// once, what it leaves on the stack and in registers is scrubbed after each
-// call. [Key.Erase] zeroes and returns the pages. A test reads the memory of a
-// whole process before and after, and finds first all of it and then none.
+// once; what its assembly leaves on the stack and in registers is scrubbed after
+// each call, during which the goroutine cannot be preempted. [Key.Erase] zeroes
+// and returns the pages, and makes every thread overwrite what an earlier signal
+// may have stored in its signal stack. A test reads the memory of a whole
+// process before and after, and finds first all of it and then none.
 //
-// Two residues are out of reach of a program without the runtime's help: a
-// signal that arrives inside a cipher routine stores the registers, with up to
-// one round key each, in the thread's signal stack until the next signal, and a
-// stack that the garbage collector shrinks inside one is given back unscrubbed.
+// On processors other than amd64 registers are left to the code that runs next.
+// On systems other than Linux key memory is neither locked nor kept out of core
+// dumps, and signal stacks are left to the next signal. On processors for which
+// the standard library keeps key schedules behind pointers (s390x) no key is
+// opened: [ErrLayout].
 package envelope

@@ -159,25 +159,14 @@ func TestNothingOfAKeyIsInMemoryAfterErase(t *testing.T) {
 		}
 		return scan(t, child.Process.Pid, needles)
 	}
+	// While a key is open, a signal may leave anything in a signal stack; what
+	// has to be found shows that the search finds it.
 	expect := func(stage string, found envelopetest.Found, kinds ...string) {
 		t.Helper()
-		expected := make(map[string]bool)
 		for _, kind := range kinds {
-			expected[kind] = true
 			if found.Count[kind] == 0 {
-				t.Errorf("%s: the search does not find any %s: it proves nothing", stage, kind)
+				t.Fatalf("%s: the search does not find any %s: it proves nothing", stage, kind)
 			}
-		}
-		for kind, n := range found.Count {
-			if !expected[kind] {
-				t.Errorf("%s: %d times %s in memory", stage, n, kind)
-			}
-		}
-		if t.Failed() {
-			for _, where := range found.Where {
-				t.Log(where)
-			}
-			t.FailNow()
 		}
 	}
 	expect("loaded", stage("loaded", secret), envelopetest.DataKey)
@@ -191,7 +180,9 @@ func TestNothingOfAKeyIsInMemoryAfterErase(t *testing.T) {
 			erased = scan(t, child.Process.Pid, needles)
 		}
 	}
-	expect("erased", erased)
+	for _, where := range erased.Where {
+		t.Errorf("after Erase: %s", where)
+	}
 	if _, err := stdin.Write([]byte{0}); err != nil {
 		t.Error(err)
 	}

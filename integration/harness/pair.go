@@ -1,0 +1,169 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgseal/integration/pgtest"
+)
+
+// Schema says what a pair of databases holds.
+type Schema struct {
+	// DDL runs in both databases, as Owner, before any column is sealed.
+	DDL string
+	// Seal are the columns to seal, each with its flags as on the command
+	// line: "public.users.ssn --equality".
+	Seal []string
+	// Key is the KMS key of the sealed database; "" is the environment's.
+	Key string
+}
+
+// Pair is two databases of the same name: the plain one in the twin's cluster,
+// the sealed one behind the proxy.
+type Pair struct {
+	Env  *Environment
+	Name string
+
+	t testing.TB
+}
+
+var pairs atomic.Int32
+
+// New makes a pair for a test. The databases vanish with the environment.
+func New(t testing.TB, s Schema) *Pair {
+	t.Helper()
+	env := Shared(t)
+	p := &Pair{Env: env, Name: fmt.Sprintf("pair%d", pairs.Add(1)), t: t}
+	for _, c := range []*pgtest.Cluster{env.Twin, env.Sealed} {
+		create := fmt.Sprintf("CREATE DATABASE %s OWNER %s", p.Name, Owner)
+		if err := c.Exec(t.Context(), "postgres", create); err != nil {
+			t.Fatal(err)
+		}
+		// The schema public belongs to the database's owner, as it does by
+		// default from PostgreSQL 15 on.
+		if err := c.Exec(t.Context(), p.Name, "ALTER SCHEMA public OWNER TO "+Owner); err != nil {
+			t.Fatal(err)
+		}
+		p.execOn(c, s.DDL)
+	}
+	key := s.Key
+	if key == "" {
+		key = env.Key
+	}
+	p.Pgseal("init", "--kms-key-id", key)
+	for _, column := range s.Seal {
+		p.Pgseal(append([]string{"seal"}, strings.Fields(column)...)...)
+	}
+	return p
+}
+
+func (p *Pair) execOn(c *pgtest.Cluster, sql string) {
+	p.t.Helper()
+	conn, err := pgconn.Connect(p.t.Context(), c.DSN(p.Name, Owner))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(p.t.Context()))
+	if _, err := conn.Exec(p.t.Context(), sql).ReadAll(); err != nil {
+		p.t.Fatalf("%v\n%s", err, sql)
+	}
+}
+
+// Pgseal runs a command on the sealed database, which must succeed, and returns
+// what it printed.
+func (p *Pair) Pgseal(args ...string) string {
+	p.t.Helper()
+	r := p.Try(args...)
+	if r.Status != 0 {
+		p.t.Fatalf("pgseal %s: exit status %d\n%s%s", strings.Join(args, " "), r.Status, r.Stdout, r.Stderr)
+	}
+	return r.Stdout
+}
+
+// Try runs a command on the sealed database, which may fail.
+func (p *Pair) Try(args ...string) Result {
+	p.t.Helper()
+	r, err := p.Env.Command(p.t.Context(), p.Name, args...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return r
+}
+
+// TwinURL is the plain database.
+func (p *Pair) TwinURL() string { return p.Env.Twin.DSN(p.Name, Owner) }
+
+// ServerURL is the sealed database past the proxy.
+func (p *Pair) ServerURL() string { return p.Env.Sealed.DSN(p.Name, Owner) }
+
+// URL is the sealed database through the environment's proxy.
+func (p *Pair) URL() string { return p.ProxyURL(p.Env.Proxy) }
+
+// ProxyURL is the sealed database through a proxy.
+func (p *Pair) ProxyURL(proxy *Process) string {
+	u, err := url.Parse(p.ServerURL())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	u.Host = proxy.Addr
+	return u.String()
+}
+
+// Connect opens a pgx connection that the test's end closes.
+func (p *Pair) Connect(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
+
+// Server runs SQL on the sealed database past the proxy, which must succeed.
+func (p *Pair) Server(sql string) {
+	p.t.Helper()
+	p.execOn(p.Env.Sealed, sql)
+}
+
+// Both runs SQL on the twin and, past the proxy, on the sealed database.
+func (p *Pair) Both(sql string) {
+	p.t.Helper()
+	p.execOn(p.Env.Twin, sql)
+	p.execOn(p.Env.Sealed, sql)
+}
+
+// userTables lists the tables of a database that are not pgseal's own.
+const userTables = `
+SELECT coalesce(string_agg(format('%I.%I', n.nspname, c.relname), ', '), '')
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+   AND n.nspname !~ '^(pg_|pgseal)' AND n.nspname <> 'information_schema'`
+
+// Empty truncates every table on both sides and restarts the sequences.
+func (p *Pair) Empty() {
+	p.t.Helper()
+	for _, url := range []string{p.TwinURL(), p.ServerURL()} {
+		conn, err := pgx.Connect(p.t.Context(), url)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		var tables string
+		if err := conn.QueryRow(p.t.Context(), userTables).Scan(&tables); err != nil {
+			p.t.Fatal(err)
+		}
+		if tables != "" {
+			if _, err := conn.Exec(p.t.Context(), "TRUNCATE "+tables+" RESTART IDENTITY CASCADE"); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+		conn.Close(p.t.Context())
+	}
+}

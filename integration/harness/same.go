@@ -1,0 +1,270 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// refusal is the SQLSTATE of a statement that cannot be answered exactly.
+const refusal = "0A000"
+
+// Same runs the steps in every mode on both sides, each mode from empty tables,
+// and fails the test where a client could see a difference.
+func (p *Pair) Same(t *testing.T, steps ...Step) {
+	t.Helper()
+	p.SameIn(t, Modes, steps...)
+}
+
+// SameIn is Same in some modes only.
+func (p *Pair) SameIn(t *testing.T, modes []Mode, steps ...Step) {
+	t.Helper()
+	for _, mode := range modes {
+		t.Run(string(mode), func(t *testing.T) {
+			p.Empty()
+			c := p.Compare(t, mode)
+			for i, step := range steps {
+				if !c.Step(step) {
+					t.Fatalf("step %d: the sides have diverged, the rest would be noise", i+1)
+				}
+			}
+		})
+	}
+}
+
+// Comparison is one session on each side.
+type Comparison struct {
+	t            *testing.T
+	mode         Mode
+	twin, sealed *session
+	side         *pgx.Conn // to the twin, for questions about types
+	senders      map[uint32]string
+}
+
+// Compare opens a session on each side; the test's end closes them.
+func (p *Pair) Compare(t *testing.T, mode Mode) *Comparison {
+	t.Helper()
+	ctx := t.Context()
+	c := &Comparison{t: t, mode: mode, senders: map[uint32]string{}}
+	for _, side := range []struct {
+		session **session
+		url     string
+	}{{&c.twin, p.TwinURL()}, {&c.sealed, p.URL()}} {
+		s, err := openSession(ctx, side.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.conn.Close(context.WithoutCancel(ctx)) })
+		*side.session = s
+	}
+	c.side = p.Connect(t, p.TwinURL())
+	return c
+}
+
+// Step runs one step on both sides. It returns false, and has failed the test,
+// when they differ.
+func (c *Comparison) Step(step Step) bool {
+	c.t.Helper()
+	v := c.values(step)
+	sealed := c.one(c.sealed, "sealed", step, v)
+	if sealed == nil {
+		return false
+	}
+	if step.refused != "" {
+		return c.refused(step, sealed)
+	}
+	return c.compare(step, v, sealed)
+}
+
+// Generated runs a step that may be refused: then the twin does not run it.
+func (c *Comparison) Generated(step Step) (refused, same bool) {
+	c.t.Helper()
+	v := c.values(step)
+	sealed := c.one(c.sealed, "sealed", step, v)
+	if sealed == nil {
+		return false, false
+	}
+	if err := sealed[len(sealed)-1].err; err != nil && err.Code == refusal {
+		return true, c.refused(step, sealed)
+	}
+	return false, c.compare(step, v, sealed)
+}
+
+func (c *Comparison) one(s *session, side string, step Step, v values) []outcome {
+	c.t.Helper()
+	list, err := s.run(c.t.Context(), c.mode, step, v)
+	if err != nil {
+		c.t.Errorf("%s: the %s side broke: %v", step.SQL, side, err)
+		return nil
+	}
+	return list
+}
+
+func (c *Comparison) compare(step Step, v values, sealed []outcome) bool {
+	c.t.Helper()
+	twin := c.one(c.twin, "twin", step, v)
+	if twin == nil {
+		return false
+	}
+	got, want := render(sealed, step.unordered), render(twin, step.unordered)
+	if got != want {
+		c.t.Errorf("%s %q\n--- plain\n%s--- sealed\n%s", step.SQL, step.Args, want, got)
+		if err := sealed[len(sealed)-1].err; err != nil {
+			c.t.Logf("sealed: %s (hint: %s)", err.Message, err.Hint)
+		}
+		return false
+	}
+	last := twin[len(twin)-1].err
+	switch {
+	case step.fails != "" && (last == nil || last.Code != step.fails):
+		c.t.Errorf("%s %q: the plain side does not fail with %s:\n%s", step.SQL, step.Args, step.fails, want)
+		return false
+	case step.fails == "" && last != nil:
+		// The sides agree, but did the test's author mean it?
+		c.t.Logf("%s %q fails on both sides: %s", step.SQL, step.Args, last.Message)
+	}
+	return true
+}
+
+func (c *Comparison) refused(step Step, list []outcome) bool {
+	c.t.Helper()
+	err := list[len(list)-1].err
+	switch {
+	case err == nil:
+		c.t.Errorf("%s %q: not refused:\n%s", step.SQL, step.Args, render(list, false))
+	case err.Code != refusal:
+		c.t.Errorf("%s: SQLSTATE %s (%s), want a refusal, %s", step.SQL, err.Code, err.Message, refusal)
+	case err.Hint == "":
+		c.t.Errorf("%s: refused without a hint: %s", step.SQL, err.Message)
+	case !strings.Contains(err.Message, step.refused):
+		c.t.Errorf("%s: the refusal does not say %q: %s", step.SQL, step.refused, err.Message)
+	default:
+		return true
+	}
+	return false
+}
+
+// values prepares a step's arguments. Types and binary forms are the twin's:
+// PostgreSQL itself says what they are.
+func (c *Comparison) values(step Step) values {
+	c.t.Helper()
+	var v values
+	for _, arg := range step.Args {
+		if arg == nil {
+			v.values = append(v.values, nil)
+		} else {
+			v.values = append(v.values, []byte(arg.(string)))
+		}
+	}
+	if len(step.Args) == 0 || (c.mode != Typed && c.mode != PreparedBinary) {
+		return v
+	}
+	description, err := c.side.PgConn().Prepare(c.t.Context(), "", step.SQL, nil)
+	if err != nil {
+		return v // the step fails on the twin too; it goes as text
+	}
+	v.types = description.ParamOIDs
+	v.formats = make([]int16, len(v.values))
+	for i, arg := range step.Args {
+		if arg == nil || i >= len(v.types) {
+			continue
+		}
+		binary, err := c.binary(v.types[i], arg.(string))
+		if err != nil {
+			continue // the type does not take the text: both sides shall say so
+		}
+		v.values[i], v.formats[i] = binary, binaryFormat
+	}
+	return v
+}
+
+// describeSend makes the query that turns a type's text into its binary form.
+const describeSend = `
+SELECT format('SELECT %s($1::text::%I.%I)', t.typsend, n.nspname, t.typname)
+  FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = $1`
+
+// binary asks PostgreSQL for the binary form of a value.
+func (c *Comparison) binary(oid uint32, text string) ([]byte, error) {
+	ctx := c.t.Context()
+	send, ok := c.senders[oid]
+	if !ok {
+		row := c.side.QueryRow(ctx, describeSend, oid)
+		if err := row.Scan(&send); err != nil {
+			return nil, err
+		}
+		c.senders[oid] = send
+	}
+	var binary []byte
+	err := c.side.QueryRow(ctx, send, text).Scan(&binary)
+	return binary, err
+}
+
+// render writes down everything that a client can see and both sides must
+// share. Object ids differ between databases, so only their presence counts.
+func render(list []outcome, unordered bool) string {
+	var b strings.Builder
+	for _, o := range list {
+		if o.described {
+			fmt.Fprintf(&b, "parameters %v\n", o.parameters)
+		}
+		for _, f := range o.columns {
+			fmt.Fprintf(&b, "column %q type %d size %d typmod %d attribute %d of table %v format %d\n",
+				f.Name, f.DataTypeOID, f.DataTypeSize, f.TypeModifier, f.TableAttributeNumber, f.TableOID != 0, f.Format)
+		}
+		rows := make([]string, len(o.rows))
+		for i, row := range o.rows {
+			rows[i] = renderRow(row, o.columns)
+		}
+		if unordered {
+			slices.Sort(rows)
+		}
+		for _, row := range rows {
+			fmt.Fprintln(&b, row)
+		}
+		switch {
+		case o.err != nil:
+			fmt.Fprintf(&b, "error %s%s\n", o.err.Code, objects(o.err))
+		case !o.described:
+			fmt.Fprintf(&b, "tag %q\n", o.tag)
+		}
+		if o.notices != nil {
+			fmt.Fprintf(&b, "notices %v\n", o.notices)
+		}
+	}
+	fmt.Fprintf(&b, "transaction %c\n", list[len(list)-1].status)
+	return b.String()
+}
+
+func renderRow(row [][]byte, columns []pgconn.FieldDescription) string {
+	cells := make([]string, len(row))
+	for i, cell := range row {
+		switch {
+		case cell == nil:
+			cells[i] = "NULL"
+		case i < len(columns) && columns[i].Format == binaryFormat:
+			cells[i] = fmt.Sprintf("x%x", cell)
+		default:
+			cells[i] = fmt.Sprintf("%q", bytes.ToValidUTF8(cell, []byte("?")))
+		}
+	}
+	return "row " + strings.Join(cells, " | ")
+}
+
+// objects are the names by which applications recognise what went wrong.
+func objects(e *pgconn.PgError) string {
+	var b strings.Builder
+	for _, field := range []struct{ name, value string }{
+		{"schema", e.SchemaName}, {"table", e.TableName}, {"column", e.ColumnName}, {"constraint", e.ConstraintName},
+	} {
+		if field.value != "" {
+			fmt.Fprintf(&b, " %s %s", field.name, field.value)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,45 @@
+package harness
+
+// Step is one text that a client sends, and what the sealed side may do with it.
+type Step struct {
+	SQL  string
+	Args []any // string in PostgreSQL's text form, or nil
+
+	refused   string
+	fails     string
+	unordered bool
+	simple    bool
+}
+
+// S is a step. Arguments are values in PostgreSQL's text form, or nil for NULL;
+// the harness sends them as literals, as text and as binary.
+func S(sql string, args ...any) Step { return Step{SQL: sql, Args: args} }
+
+// Refused expects pgseal to refuse the statement, with SQLSTATE 0A000, a hint
+// and a message that holds the text. The twin does not run it.
+func (s Step) Refused(message string) Step {
+	s.refused = message
+	return s
+}
+
+// Fails expects both sides to fail with this SQLSTATE. Without it both may fail
+// too, as long as they fail the same way; it guards a test against testing
+// nothing.
+func (s Step) Fails(sqlstate string) Step {
+	s.fails = sqlstate
+	return s
+}
+
+// Unordered compares the rows as a set with repetitions: the statement does not
+// say in which order they come.
+func (s Step) Unordered() Step {
+	s.unordered = true
+	return s
+}
+
+// Simple sends the text in the simple protocol only: it holds several
+// statements, or one that no other mode can send.
+func (s Step) Simple() Step {
+	s.simple = true
+	return s
+}

@@ -1,0 +1,34 @@
+package proxy
+
+import (
+	"context"
+
+	"pgseal/session"
+)
+
+// Database is what one session needs from the database it is connected to. Its
+// methods may be called concurrently.
+type Database interface {
+	// Session makes the protocol state of a session that has just started up.
+	Session() Protocol
+	// OpenKey unwraps a data key, so that it is open when release is called at
+	// the earliest.
+	OpenKey(ctx context.Context, id uint32) (release func(), err error)
+	// Refresh reads the catalog again.
+	Refresh(ctx context.Context) error
+	// Close ends the session's use of the database.
+	Close()
+}
+
+// Protocol is the state of a session as the relay drives it; see
+// session.Session, which is the only one in production.
+type Protocol interface {
+	SetParameter(name, value string)
+	FromClient(b []byte, out *session.Output) (n int, need session.Need, err error)
+	FromServer(b []byte, out *session.Output) (n int, need session.Need, err error)
+	KeyFailed(id uint32, err error)
+	Idle() bool
+	ReleaseBuffers()
+}
+
+var _ Protocol = (*session.Session)(nil)

@@ -268,3 +268,29 @@ func objects(e *pgconn.PgError) string {
 	}
 	return b.String()
 }
+
+// Rollback ends the transaction on both sides, whatever state it is in.
+func (c *Comparison) Rollback() {
+	c.t.Helper()
+	for _, s := range []*session{c.twin, c.sealed} {
+		if _, err := s.conn.Exec(c.t.Context(), "ROLLBACK").ReadAll(); err != nil {
+			c.t.Errorf("ROLLBACK: %v", err)
+		}
+	}
+}
+
+// SealedStatus is the sealed side's transaction status: I, T or E.
+func (c *Comparison) SealedStatus() byte { return c.sealed.conn.TxStatus() }
+
+// SealedOnly runs a step on the sealed side alone, which must fail with this
+// SQLSTATE.
+func (c *Comparison) SealedOnly(step Step, sqlstate string) {
+	c.t.Helper()
+	list := c.one(c.sealed, "sealed", step, c.values(step))
+	if list == nil {
+		return
+	}
+	if err := list[len(list)-1].err; err == nil || err.Code != sqlstate {
+		c.t.Errorf("%s: %v, want SQLSTATE %s", step.SQL, err, sqlstate)
+	}
+}

@@ -1,0 +1,222 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// sealedType is a logical type with values that it takes and texts that it
+// does not.
+type sealedType struct {
+	column   string // name in the table values
+	typ      string
+	equality bool
+	accepts  []string
+	rejects  []string
+}
+
+func sealedTypes(c *harness.Canaries) []sealedType {
+	long := strings.Repeat(c.Text()+" ", 2000)
+	return []sealedType{
+		{"c_text", "text", true,
+			[]string{c.Word(), "", " ", "it's", `back\slash`, "naïve Ünïcode 日本", "a\nb\tc", long, `\xe501`, "NULL"}, nil},
+		{"c_varchar", "varchar(11)", true,
+			[]string{c.Word(), "", "078-05-1120", "日本語日本語日本語日本", "trailing         ", "twelve      "},
+			[]string{"twelve chars", "日本語日本語日本語日本語"}},
+		{"c_char", "char(12)", true,
+			[]string{c.Word(), "", "a", "a   ", "exactly12chr", "padded       "},
+			[]string{"thirteen char"}},
+		{"c_int2", "int2", true, []string{"0", "-32768", "32767", "007", " 7 ", "+7"},
+			[]string{"32768", "abc", "", "1.5", "--1"}},
+		{"c_int4", "int4", true, []string{"0", "-2147483648", "2147483647", "0042"}, []string{"2147483648", "1e3", "x"}},
+		{"c_int8", "int8", true, []string{c.Int8(), "-9223372036854775808", "9223372036854775807"},
+			[]string{"9223372036854775808", "0x10z"}},
+		{"c_bool", "bool", true, []string{"t", "f", "true", "no", "on", "1", " yes "}, []string{"maybe", "", "2"}},
+		{"c_float4", "float4", true, []string{"0", "-0", "1.5", "NaN", "Infinity", "-inf", "3.4028235e38", "1e-45", ".1"},
+			[]string{"1e39", "abc", ""}},
+		{"c_float8", "float8", true,
+			[]string{"0", "-0", "0.1", "1e308", "5e-324", "NaN", "-Infinity", "123456789.123456789", " 1 "},
+			[]string{"1e309", "1,5", "--"}},
+		{"c_numeric", "numeric", true,
+			[]string{c.Numeric(), "1.0", "1.00", "0", "-0", "NaN", "Infinity", "-inf", "1e-20", "0.000000001", "1e100"},
+			[]string{"abc", "", "1..2"}},
+		{"c_money", "numeric(12,2)", true, []string{"1.005", "-1.005", "1234567890.12", "0.001", "9999999999.99"},
+			[]string{"9999999999.995", "1e10", "Infinity"}},
+		{"c_date", "date", true,
+			[]string{"2024-02-29", "0044-03-15 BC", "infinity", "-infinity", "J2451187", "1999-01-08", "20240102", "5874897-12-31"},
+			[]string{"2024-02-30", "2023-13-01", "abc", "", "5874898-01-01"}},
+		{"c_time", "time", true, []string{"04:05:06.789", "24:00:00", "00:00", "04:05 PM", "235959.999999", "allballs"},
+			[]string{"25:00", "12:60:00", "x"}},
+		{"c_time0", "time(0)", true, []string{"04:05:06.5", "23:59:59.9"}, []string{"noonish"}},
+		{"c_timestamp", "timestamp", true,
+			[]string{c.Timestamp(), "2024-07-01 12:00", "infinity", "4713-01-01 00:00:00 BC", "2024-06-30 23:59:60", "2024-07-01T12:00:00"},
+			[]string{"2024-07-32", "yesterdayish", "294277-01-01"}},
+		{"c_timestamp3", "timestamp(3)", true, []string{"2024-07-01 12:00:00.123456", "2024-12-31 23:59:59.9996"}, nil},
+		{"c_timestamptz", "timestamptz", true,
+			[]string{c.Timestamp() + "+00", "2024-07-01 12:00:00 America/New_York", "2024-03-31 02:30:00 Europe/Berlin",
+				"2024-07-01 12:00+05:30", "-infinity", "2024-07-01 12:00 EST", "0001-01-01 00:00:00 BC"},
+			[]string{"2024-07-01 12:00 Mars/Olympus", "abc"}},
+		{"c_uuid", "uuid", true,
+			[]string{c.UUID(), "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "{a0eebc99-9c0b4ef8-bb6d6bb9-bd380a11}", "a0eebc999c0b4ef8bb6d6bb9bd380a11"},
+			[]string{"a0eebc99", "", "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}},
+		{"c_json", "json", false,
+			[]string{fmt.Sprintf(`{"b": "%s",  "a":1, "a" : 2}`, c.Word()), `null`, `[1, 2.50, "x\u0041"]`, ` "s" `, `{}`},
+			[]string{`{`, `{'a':1}`, ``, `[1,]`}},
+		{"c_jsonb", "jsonb", true,
+			[]string{fmt.Sprintf(`{"b": "%s",  "a":1, "a" : 2}`, c.Word()), `null`, `[1, 2.50, "x\u0041"]`, ` "s" `, `{"aa":1,"b":2,"c":{"z":[],"y":{}}}`, `1e3`, `-0.0`},
+			[]string{`{`, `{"a":"\u0000"}`, ``, `nul`}},
+		{"c_bytea", "bytea", true,
+			[]string{c.Word(), `\x`, `\x00ff10`, `\xDE AD`, `a\000b\\c`, "\\xe5010000"},
+			[]string{`\x0`, `\xzz`, `\9`, `a\`}},
+	}
+}
+
+func typesSchema(types []sealedType) harness.Schema {
+	var s harness.Schema
+	var columns []string
+	for _, typ := range types {
+		columns = append(columns, typ.column+" "+typ.typ)
+		flags := ""
+		if typ.equality {
+			flags = " --equality"
+		}
+		s.Seal = append(s.Seal, "public.values."+typ.column+flags)
+	}
+	s.DDL = `CREATE TABLE "values" (id int PRIMARY KEY, ` + strings.Join(columns, ", ") + ")"
+	return s
+}
+
+// Every value that PostgreSQL takes for a type comes back as PostgreSQL would
+// show it, is found by equality as PostgreSQL would find it, and every text
+// that it refuses is refused with its SQLSTATE.
+func TestEveryTypeKeepsItsValues(t *testing.T) {
+	types := sealedTypes(harness.Shared(t).Canaries)
+	pair := harness.New(t, typesSchema(types))
+	for _, typ := range types {
+		t.Run(typ.typ, func(t *testing.T) {
+			insert := fmt.Sprintf(`INSERT INTO "values" (id, %s) VALUES ($1, $2)`, typ.column)
+			var steps []harness.Step
+			for i, value := range typ.accepts {
+				steps = append(steps, S(insert, fmt.Sprint(i), value))
+			}
+			steps = append(steps, S(insert, "1000", nil))
+			for _, text := range typ.rejects {
+				steps = append(steps, S(insert, "2000", text))
+			}
+			steps = append(steps,
+				S(fmt.Sprintf(`SELECT id, %s FROM "values" ORDER BY id`, typ.column)),
+				S(fmt.Sprintf(`SELECT id FROM "values" WHERE %s IS NULL`, typ.column)))
+			if typ.equality {
+				for _, value := range typ.accepts {
+					steps = append(steps,
+						S(fmt.Sprintf(`SELECT id, %s FROM "values" WHERE %[1]s = $1 ORDER BY id`, typ.column), value))
+				}
+				for _, text := range typ.rejects {
+					steps = append(steps, S(fmt.Sprintf(`SELECT id FROM "values" WHERE %s = $1 ORDER BY id`, typ.column), text))
+				}
+				steps = append(steps,
+					S(fmt.Sprintf(`SELECT id FROM "values" WHERE %s IN ($1, $2) ORDER BY id`, typ.column), typ.accepts[0], typ.accepts[1]),
+					S(fmt.Sprintf(`SELECT id FROM "values" WHERE %s <> $1 ORDER BY id`, typ.column), typ.accepts[0]))
+			}
+			steps = append(steps,
+				S(fmt.Sprintf(`UPDATE "values" SET %s = $2 WHERE id = $1 RETURNING id, %[1]s`, typ.column), "0", typ.accepts[1]),
+				S(fmt.Sprintf(`SELECT %s FROM "values" ORDER BY id`, typ.column)))
+			pair.Same(t, steps...)
+		})
+	}
+}
+
+// The server formats values by the session's settings; so must pgseal.
+func TestSessionSettingsShapeValues(t *testing.T) {
+	env := harness.Shared(t)
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE shaped (id int PRIMARY KEY, d date, ts timestamp, tz timestamptz, f4 float4, f8 float8, b bytea, t text)`,
+		Seal: []string{
+			"public.shaped.d --equality", "public.shaped.ts", "public.shaped.tz --equality",
+			"public.shaped.f4", "public.shaped.f8", "public.shaped.b", "public.shaped.t --equality",
+		},
+	})
+	word := env.Canaries.Word()
+	fill := func(id, date, stamp string) harness.Step {
+		return S("INSERT INTO shaped VALUES ($1, $2, $3, $3, $4, $5, $6, $7)",
+			id, date, stamp, "0.1", "0.1234567890123456789", `\x00ff41`, word)
+	}
+	read := S("SELECT * FROM shaped ORDER BY id")
+	for name, set := range map[string]string{
+		"ISO, DMY":         "SET DateStyle = 'ISO, DMY'",
+		"German":           "SET DateStyle = German",
+		"SQL, DMY":         "SET DateStyle = 'SQL, DMY'",
+		"SQL, MDY":         "SET DateStyle = 'SQL, MDY'",
+		"Postgres, YMD":    "SET DateStyle = 'Postgres, YMD'",
+		"New York":         "SET TimeZone = 'America/New_York'",
+		"Kolkata":          "SET TIME ZONE 'Asia/Kolkata'",
+		"an offset":        "SET TIME ZONE INTERVAL '-07:30' HOUR TO MINUTE",
+		"short floats":     "SET extra_float_digits = 0",
+		"shorter floats":   "SET extra_float_digits = -10",
+		"escaped bytes":    "SET bytea_output = 'escape'",
+		"by set_config":    "SELECT set_config('DateStyle', 'German', false)",
+		"back to defaults": "SET DateStyle = German; RESET ALL",
+	} {
+		t.Run(name, func(t *testing.T) {
+			pair.Same(t,
+				fill("1", "2024-02-03", "2024-07-01 12:34:56.789"),
+				S(set).Simple(),
+				fill("2", "2024-03-04", "2024-01-15 23:59:59"),
+				fill("3", "05/06/2024", "07/08/2024 01:02"),
+				fill("4", "infinity", "0044-03-15 12:00 BC"),
+				read,
+				S("SELECT id FROM shaped WHERE d = $1 ORDER BY id", "05/06/2024"),
+				S("SELECT id FROM shaped WHERE tz = $1 ORDER BY id", "2024-07-01 12:34:56.789+00"),
+				S("BEGIN"), S("SET LOCAL DateStyle = 'SQL, DMY'"), read, S("ROLLBACK"), read,
+				S("RESET ALL"), read)
+		})
+	}
+}
+
+func TestClientEncodingIsFollowed(t *testing.T) {
+	env := harness.Shared(t)
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TABLE encoded (id int PRIMARY KEY, t text, v varchar(4), j jsonb)`,
+		Seal: []string{"public.encoded.t --equality", "public.encoded.v --equality", "public.encoded.j"},
+	})
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedText, harness.SQLPrepare},
+		S("INSERT INTO encoded VALUES ($1, $2, $3, $4)", "1", "é "+env.Canaries.Word(), "éèüß", `{"k":"é"}`),
+		S("INSERT INTO encoded (id, t) VALUES ($1, $2)", "2", "日本"),
+		S("SET client_encoding = 'LATIN1'"),
+		S("INSERT INTO encoded VALUES ($1, $2, $3, $4)", "3", "\xe9t\xe9", "\xe9\xe8\xfc\xdf", "{\"k\":\"\xe9\"}"),
+		S("SELECT id, t, v, j FROM encoded WHERE id <> 2 ORDER BY id"),
+		S("SELECT id FROM encoded WHERE t = $1", "\xe9t\xe9"),
+		S("SELECT t FROM encoded WHERE id = 2").Fails("22P05"),
+		S("SET client_encoding = 'UTF8'"),
+		S("SELECT id, t, v, j FROM encoded ORDER BY id"),
+		S("SELECT id FROM encoded WHERE t = $1", "été"),
+	)
+}
+
+// A cast around a parameter belongs to the logical type.
+func TestCastsOnValues(t *testing.T) {
+	env := harness.Shared(t)
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TABLE casts (id int PRIMARY KEY, v varchar(11) UNIQUE, n int4, m numeric(10,2), at timestamptz)`,
+		Seal: []string{"public.casts.v --equality", "public.casts.n --equality", "public.casts.m", "public.casts.at --equality"},
+	})
+	word := env.Canaries.Word()
+	pair.Same(t,
+		S("INSERT INTO casts (id, v) VALUES ($1, $2::varchar)", "1", word),
+		S("INSERT INTO casts (id, v) VALUES ($1, $2::text)", "2", "two"),
+		S("INSERT INTO casts (id, v) VALUES ($1, CAST($2 AS varchar(3)))", "3", "three"),
+		S("INSERT INTO casts (id, v) VALUES ($1, $2::text)", "4", "far too long for it").Fails("22001"),
+		S("INSERT INTO casts (id, n) VALUES ($1, $2::int4)", "5", "42"),
+		S("INSERT INTO casts (id, n) VALUES ($1, $2::int8)", "6", "43"),
+		S("INSERT INTO casts (id, m) VALUES ($1, $2::numeric)", "7", "1.239"),
+		S("INSERT INTO casts (id, at) VALUES ($1, $2::timestamptz)", "8", "2024-07-01 12:00+02"),
+		S("SELECT * FROM casts ORDER BY id"),
+		S("SELECT id FROM casts WHERE v = $1::varchar", word),
+		S("SELECT id FROM casts WHERE v = $1::text", word),
+		S("SELECT id FROM casts WHERE n = $1::int4", "42"),
+		S("SELECT id FROM casts WHERE at = $1::timestamptz", "2024-07-01 10:00Z"),
+	)
+}

@@ -31,6 +31,16 @@ func Load(ctx context.Context, conn *pgx.Conn) (*Snapshot, error) {
 	return s, err
 }
 
+// LoadIn reads the catalog inside a transaction of the caller's, as that
+// transaction has left it so far. The search path must be pg_catalog.
+func LoadIn(ctx context.Context, tx pgx.Tx) (*Snapshot, error) {
+	there, err := lookForPgseal(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, tx, there)
+}
+
 // reading runs f in a transaction that sees one state of the database.
 func reading(ctx context.Context, conn *pgx.Conn, f func(pgx.Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {

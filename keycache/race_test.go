@@ -1,0 +1,6 @@
+//go:build race
+
+package keycache
+
+// The race detector's own bookkeeping allocates.
+const raceDetector = true

@@ -233,7 +233,7 @@ func TestConcurrentUse(t *testing.T) {
 	var users sync.WaitGroup
 	for g := range 8 {
 		users.Go(func() {
-			for i := range 3000 {
+			for i := range 1000 {
 				id := ID{"shop", uint32((g + i) % 5)}
 				lease, ok := c.Try(id)
 				if !ok {
@@ -250,7 +250,7 @@ func TestConcurrentUse(t *testing.T) {
 					}
 				}
 				lease.Release()
-				switch (g*3000 + i) % 500 {
+				switch (g*1000 + i) % 500 {
 				case 0:
 					c.Drop(id)
 				case 100:

@@ -15,10 +15,10 @@ func TestIdleKeyIsErasedWhenItsTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := newTestCache(t, Config{})
 		touch(t, c, one)
-		time.Sleep(ttl - 1)
+		time.Sleep(ttl - time.Nanosecond)
 		synctest.Wait()
 		s.expectOpen(t, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		s.expectOpen(t, 0)
 		if got := c.Stats(); got.Expired != 1 || got.Size != 0 {

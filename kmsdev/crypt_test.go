@@ -353,7 +353,7 @@ func TestRequestsThatBreakAConstraint(t *testing.T) {
 		{"long grant token", "ValidationException", enc(kms.EncryptInput{Plaintext: []byte("x"), GrantTokens: []string{strings.Repeat("t", 8193)}})},
 		{"malformed grant token", "InvalidGrantTokenException", enc(kms.EncryptInput{Plaintext: []byte("x"), GrantTokens: []string{"a token"}})},
 		{"malformed grant token, Decrypt", "InvalidGrantTokenException", dec(kms.DecryptInput{CiphertextBlob: blob, GrantTokens: []string{"ä"}})},
-		{"modifier without DryRun", "ValidationException", dec(kms.DecryptInput{CiphertextBlob: blob, DryRunModifiers: []types.DryRunModifierType{"IGNORE_CIPHERTEXT"}})},
+		{"modifier without DryRun", "ValidationException", dec(kms.DecryptInput{CiphertextBlob: blob, KeyId: &key, DryRunModifiers: []types.DryRunModifierType{"IGNORE_CIPHERTEXT"}})},
 		{"unheard-of modifier", "ValidationException", dec(kms.DecryptInput{CiphertextBlob: blob, DryRun: aws.Bool(true), DryRunModifiers: []types.DryRunModifierType{"FASTER"}})},
 		{"ignored ciphertext without a key", "ValidationException", dec(kms.DecryptInput{DryRun: aws.Bool(true), DryRunModifiers: []types.DryRunModifierType{"IGNORE_CIPHERTEXT"}})},
 	})
@@ -377,7 +377,13 @@ func TestKeysOfAnotherUsageOrSpecDoNotWrapDataKeys(t *testing.T) {
 			case "Decrypt with KeyId":
 				want = "IncorrectKeyException"
 			}
-			t.Run(name+" "+op.name, func(t *testing.T) { wantCode(t, op.call(t.Context()), want) })
+			t.Run(name+" "+op.name, func(t *testing.T) {
+				err := op.call(t.Context())
+				wantCode(t, err, want)
+				if name == "HMAC" && want == "InvalidKeyUsageException" && !strings.Contains(err.Error(), "GENERATE_VERIFY_MAC") {
+					t.Errorf("the message does not name the key's usage: %v", err)
+				}
+			})
 		}
 	}
 }

@@ -122,30 +122,32 @@ func TestBodiesThatAreNotTheOperationsInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct{ op, body, code string }{
-		"empty":                      {"ListKeys", ``, "SerializationException"},
-		"cut off":                    {"ListKeys", `{"Limit":`, "SerializationException"},
-		"array":                      {"ListKeys", `[]`, "SerializationException"},
-		"two documents":              {"ListKeys", `{}{}`, "SerializationException"},
-		"number as a string":         {"ListKeys", `{"Limit":"1"}`, "SerializationException"},
-		"fraction":                   {"ListKeys", `{"Limit":1.5}`, "SerializationException"},
-		"number out of range":        {"ListKeys", `{"Limit":4294967296}`, "SerializationException"},
-		"not UTF-8":                  {"DescribeKey", "{\"KeyId\":\"\xff\"}", "SerializationException"},
-		"not base64":                 {"Decrypt", `{"CiphertextBlob":"?"}`, "SerializationException"},
-		"no key id":                  {"DescribeKey", `{}`, "ValidationException"},
-		"null key id":                {"DescribeKey", `{"KeyId":null}`, "ValidationException"},
-		"no alias name":              {"CreateAlias", `{"TargetKeyId":"x"}`, "ValidationException"},
-		"no target":                  {"CreateAlias", `{"AliasName":"alias/b"}`, "ValidationException"},
-		"no pair spec":               {"GenerateDataKeyPair", `{"KeyId":"alias/a"}`, "ValidationException"},
-		"no MAC algorithm":           {"GenerateMac", `{"KeyId":"alias/a","Message":"eA=="}`, "ValidationException"},
-		"no MAC":                     {"VerifyMac", `{"KeyId":"alias/a","Message":"eA==","MacAlgorithm":"HMAC_SHA_256"}`, "ValidationException"},
-		"context is a list":          {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":[]}`, "ValidationException"},
-		"context value is a number":  {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":1}}`, "ValidationException"},
-		"context value is null":      {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":null}}`, "ValidationException"},
-		"context value is nested":    {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":{"b":"c"}}}`, "ValidationException"},
-		"context key twice":          {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":"1","a":"2"}}`, "ValidationException"},
-		"context key twice, escaped": {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":"1","\u0061":"2"}}`, "ValidationException"},
-		"lone surrogate":             {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":"\ud800"}}`, "ValidationException"},
-		"too large":                  {"ListKeys", `{"Marker":"` + strings.Repeat("a", maxBodySize) + `"}`, "RequestEntityTooLargeException"},
+		"empty":                           {"ListKeys", ``, "SerializationException"},
+		"cut off":                         {"ListKeys", `{"Limit":`, "SerializationException"},
+		"array":                           {"ListKeys", `[]`, "SerializationException"},
+		"two documents":                   {"ListKeys", `{}{}`, "SerializationException"},
+		"number as a string":              {"ListKeys", `{"Limit":"1"}`, "SerializationException"},
+		"fraction":                        {"ListKeys", `{"Limit":1.5}`, "SerializationException"},
+		"number out of range":             {"ListKeys", `{"Limit":4294967296}`, "SerializationException"},
+		"not UTF-8":                       {"DescribeKey", "{\"KeyId\":\"\xff\"}", "SerializationException"},
+		"not base64":                      {"Decrypt", `{"CiphertextBlob":"?"}`, "SerializationException"},
+		"no key id":                       {"DescribeKey", `{}`, "ValidationException"},
+		"null key id":                     {"DescribeKey", `{"KeyId":null}`, "ValidationException"},
+		"unheard-of spec by its old name": {"CreateKey", `{"CustomerMasterKeySpec":"ROT_13"}`, "ValidationException"},
+		"both names of the spec":          {"CreateKey", `{"CustomerMasterKeySpec":"SYMMETRIC_DEFAULT","KeySpec":"SYMMETRIC_DEFAULT"}`, "ValidationException"},
+		"no alias name":                   {"CreateAlias", `{"TargetKeyId":"x"}`, "ValidationException"},
+		"no target":                       {"CreateAlias", `{"AliasName":"alias/b"}`, "ValidationException"},
+		"no pair spec":                    {"GenerateDataKeyPair", `{"KeyId":"alias/a"}`, "ValidationException"},
+		"no MAC algorithm":                {"GenerateMac", `{"KeyId":"alias/a","Message":"eA=="}`, "ValidationException"},
+		"no MAC":                          {"VerifyMac", `{"KeyId":"alias/a","Message":"eA==","MacAlgorithm":"HMAC_SHA_256"}`, "ValidationException"},
+		"context is a list":               {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":[]}`, "ValidationException"},
+		"context value is a number":       {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":1}}`, "ValidationException"},
+		"context value is null":           {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":null}}`, "ValidationException"},
+		"context value is nested":         {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":{"b":"c"}}}`, "ValidationException"},
+		"context key twice":               {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":"1","a":"2"}}`, "ValidationException"},
+		"context key twice, escaped":      {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":"1","\u0061":"2"}}`, "ValidationException"},
+		"lone surrogate":                  {"Encrypt", `{"KeyId":"alias/a","Plaintext":"eA==","EncryptionContext":{"a":"\ud800"}}`, "ValidationException"},
+		"too large":                       {"ListKeys", `{"Marker":"` + strings.Repeat("a", maxBodySize) + `"}`, "RequestEntityTooLargeException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if code := checkError(t, do(s, request(tc.op, tc.body))); code != tc.code {
@@ -161,6 +163,39 @@ func TestBodiesThatAreNotTheOperationsInput(t *testing.T) {
 			t.Errorf("%s: %d %s", body, w.Code, w.Body)
 		}
 	}
+}
+
+// The SDK would drop a plaintext that it does not expect, so this looks at the
+// bytes on the wire.
+func TestWithoutPlaintextMeansThatNoneLeavesTheServer(t *testing.T) {
+	s := testServer(t)
+	if _, err := s.EnsureAlias("alias/a"); err != nil {
+		t.Fatal(err)
+	}
+	for op, tc := range map[string]struct{ body, secret string }{
+		"GenerateDataKey":     {`{"KeyId":"alias/a","KeySpec":"AES_256"}`, "Plaintext"},
+		"GenerateDataKeyPair": {`{"KeyId":"alias/a","KeyPairSpec":"ECC_NIST_P256"}`, "PrivateKeyPlaintext"},
+	} {
+		with := members(t, do(s, request(op, tc.body)))
+		without := members(t, do(s, request(op+"WithoutPlaintext", tc.body)))
+		if !slices.Contains(with, tc.secret) {
+			t.Errorf("%s answers %v", op, with)
+		}
+		want := slices.DeleteFunc(with, func(m string) bool { return m == tc.secret })
+		if !slices.Equal(without, want) {
+			t.Errorf("%sWithoutPlaintext answers %v, want %v", op, without, want)
+		}
+	}
+}
+
+// members returns the names of the members of a successful answer.
+func members(t *testing.T, w *httptest.ResponseRecorder) []string {
+	t.Helper()
+	var body map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("%d, %v", w.Code, err)
+	}
+	return slices.Sorted(maps.Keys(body))
 }
 
 func TestHealthCheckNeedsNoSignature(t *testing.T) {

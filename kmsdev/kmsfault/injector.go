@@ -13,9 +13,6 @@ import (
 	"sync"
 )
 
-// A panic with http.ErrAbortHandler, below, is net/http's own way to drop a
-// connection without an answer.
-
 // Any stands for every operation where an operation's name is asked for.
 const Any = "*"
 
@@ -36,11 +33,14 @@ type Failure struct {
 	Disconnect bool
 }
 
-// Failures that a KMS is known for. AccessDenied is final; the others may be
-// retried.
+// Failures that a KMS is known for. AccessDenied is final; NotFound is what a
+// key or alias gives that was made a moment ago, on a KMS that is only
+// eventually consistent; the others may be retried.
 var (
 	AccessDenied = Failure{Status: http.StatusBadRequest, Exception: "AccessDeniedException",
 		Message: "The caller is not authorized to perform this operation."}
+	NotFound = Failure{Status: http.StatusBadRequest, Exception: "NotFoundException",
+		Message: "The key or alias is not found."}
 	Throttled = Failure{Status: http.StatusBadRequest, Exception: "ThrottlingException",
 		Message: "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."}
 	Internal = Failure{Status: http.StatusInternalServerError, Exception: "KMSInternalException",
@@ -143,7 +143,7 @@ func (i *Injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// net/http notices that a client left only once the body is read.
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			panic(http.ErrAbortHandler)
+			disconnect()
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
@@ -151,7 +151,7 @@ func (i *Injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-until:
 		case <-r.Context().Done():
-			panic(http.ErrAbortHandler)
+			disconnect()
 		}
 	}
 	if failure == nil {
@@ -187,7 +187,7 @@ func (i *Injector) arrive(op string) (holds []<-chan struct{}, failure *Failure)
 
 func (f *Failure) write(w http.ResponseWriter) {
 	if f.Disconnect {
-		panic(http.ErrAbortHandler)
+		disconnect()
 	}
 	if f.Exception == "" {
 		w.WriteHeader(f.Status)
@@ -198,4 +198,10 @@ func (f *Failure) write(w http.ResponseWriter) {
 	w.WriteHeader(f.Status)
 	// A client that left is nothing to report in a test's fault.
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": f.Exception, "message": f.Message})
+}
+
+// disconnect ends the request in net/http's own way to drop a connection
+// without an answer.
+func disconnect() {
+	panic(http.ErrAbortHandler)
 }

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -53,7 +52,7 @@ func random(ctx context.Context, c *kms.Client) error {
 func TestTheNextRequestsOfAnOperationFailAsTheTestSaid(t *testing.T) {
 	faults, c := start(t, 1)
 	for _, f := range []kmsfault.Failure{
-		kmsfault.AccessDenied, kmsfault.Throttled, kmsfault.Internal, kmsfault.KeyUnavailable, kmsfault.DependencyTimeout,
+		kmsfault.AccessDenied, kmsfault.NotFound, kmsfault.Throttled, kmsfault.Internal, kmsfault.KeyUnavailable, kmsfault.DependencyTimeout,
 	} {
 		faults.Fail("DescribeKey", 2, f)
 		for range 2 {
@@ -154,9 +153,14 @@ func TestAClientCanGiveUpAHeldRequest(t *testing.T) {
 	// Never closed: only the client's departure ends the request, and the
 	// test server would wait for it at the end.
 	faults.Hold(kmsfault.Any, make(chan struct{}))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := describe(ctx, c); !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- describe(ctx, c) }()
+	if err := faults.Await(t.Context(), "DescribeKey", 1); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -40,7 +40,9 @@ func textIn(dst, text []byte, _ *Settings) ([]byte, error) { return append(dst, 
 
 func textRecv(dst, data []byte) ([]byte, error) { return append(dst, data...), nil }
 
-func textOut(dst, canonical []byte, _ *Settings) ([]byte, error) { return append(dst, canonical...), nil }
+func textOut(dst, canonical []byte, _ *Settings) ([]byte, error) {
+	return append(dst, canonical...), nil
+}
 
 // trimBlanks removes the trailing spaces that char(n) does not count.
 func trimBlanks(s []byte) []byte {

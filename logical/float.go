@@ -1,8 +1,11 @@
 package logical
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
+	"math/big"
 	"strconv"
 )
 
@@ -98,7 +101,8 @@ func scanFloat(s []byte, bits int) floatText {
 	case hasPrefixFold(rest, "inf"):
 		return floatText{length: i + 3, value: signed(math.Inf(1)), digits: true}
 	case hasPrefixFold(rest, "nan"):
-		return floatText{length: i + 3 + nanPayload(rest[3:]), value: signed(math.NaN()), digits: true}
+		length, payload := nanPayload(rest[3:])
+		return floatText{length: i + 3 + length, value: nan(neg, payload, bits), digits: true}
 	}
 	hex := len(s) > i+2 && s[i] == '0' && s[i+1]|0x20 == 'x' &&
 		(hexValue(s[i+2]) >= 0 || s[i+2] == '.' && len(s) > i+3 && hexValue(s[i+3]) >= 0)
@@ -148,20 +152,46 @@ func decimalValue(c byte) int {
 	return -1
 }
 
-// nanPayload is the length of "(…)" after NaN.
-func nanPayload(s []byte) int {
-	if len(s) == 0 || s[0] != '(' {
-		return 0
+// nanPayload reads "(number)" after NaN, the number in C's notations.
+func nanPayload(s []byte) (length int, payload uint64) {
+	end := bytes.IndexByte(s, ')')
+	if end < 0 || s[0] != '(' {
+		return 0, 0
 	}
-	for i, c := range s[1:] {
-		if c == ')' {
-			return i + 2
-		}
+	for _, c := range s[1:end] {
 		if !isAlnum(c) && c != '_' {
-			return 0
+			return 0, 0
 		}
 	}
-	return 0
+	digits, base := s[1:end], 10
+	switch {
+	case len(digits) > 2 && digits[0] == '0' && digits[1]|0x20 == 'x':
+		digits, base = digits[2:], 16
+	case len(digits) > 1 && digits[0] == '0':
+		digits, base = digits[1:], 8
+	}
+	payload, err := strconv.ParseUint(string(digits), base, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, 0
+	case err != nil:
+		payload = 0
+	}
+	return end + 1, payload
+}
+
+// nan is the NaN with a sign and payload that a float of so many bits keeps
+// when it is widened.
+func nan(neg bool, payload uint64, bits int) float64 {
+	const quiet = 0x7ff8 << 48
+	if bits == 32 {
+		payload = payload & (1<<22 - 1) << 29
+	}
+	b := quiet | payload&(1<<51-1)
+	if neg {
+		b |= 1 << 63
+	}
+	return math.Float64frombits(b)
 }
 
 func floatName(bits int) string {
@@ -179,6 +209,9 @@ func parseFloat(text []byte, bits int) (float64, error) {
 	}
 	number, rest := s[:f.length], s[f.length:]
 	if overflowed := math.IsInf(f.value, 0) && isNumeral(number); overflowed || f.value == 0 && f.digits {
+		if bits == 32 {
+			number = text
+		}
 		return 0, newError(codeNumericOutOfRange, `"`+string(number)+`" is out of range for type `+floatName(bits))
 	}
 	if len(trimLeftSpace(rest)) > 0 {
@@ -214,8 +247,94 @@ func floatOut(dst, canonical []byte, s *Settings) ([]byte, error) {
 	if extra := s.extraFloatDigits(); extra <= 0 {
 		return strconv.AppendFloat(dst, f, 'g', max(digits+extra, 1), 64), nil
 	}
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-4 || abs >= math.Pow10(large)) {
-		return strconv.AppendFloat(dst, f, 'e', -1, bits), nil
+	return appendShortest(dst, f, bits, large), nil
+}
+
+// appendShortest writes the shortest digits that read back as f, with an
+// exponent below 1e-4 and from 10^large.
+func appendShortest(dst []byte, f float64, bits, large int) []byte {
+	var buf [32]byte
+	number := shortestDigits(buf[:0], f, bits)
+	mark := bytes.IndexByte(number, 'e')
+	exponent, _ := strconv.Atoi(string(number[mark+1:]))
+	if exponent < -4 || exponent >= large {
+		return append(dst, number...)
 	}
-	return strconv.AppendFloat(dst, f, 'f', -1, bits), nil
+	if number[0] == '-' {
+		dst = append(dst, '-')
+		number, mark = number[1:], mark-1
+	}
+	// digits are d.ddd: the point moves by the exponent.
+	digits := append(number[:1], number[min(2, mark):mark]...)
+	if exponent < 0 {
+		dst = append(dst, "0."...)
+		for range -exponent - 1 {
+			dst = append(dst, '0')
+		}
+		return append(dst, digits...)
+	}
+	for i := 0; i <= exponent || i < len(digits); i++ {
+		if i == exponent+1 {
+			dst = append(dst, '.')
+		}
+		if i < len(digits) {
+			dst = append(dst, digits[i])
+		} else {
+			dst = append(dst, '0')
+		}
+	}
+	return dst
+}
+
+// shortestDigits writes f as d.ddde±dd. Unlike package strconv, the server does
+// not take a number that lies exactly between f and its neighbour for f, even
+// if it would be rounded to it.
+func shortestDigits(buf []byte, f float64, bits int) []byte {
+	number := strconv.AppendFloat(buf, f, 'e', -1, bits)
+	// Half a unit in the last place needs more digits than fit below this.
+	limit := float64(1 << 51)
+	if bits == 32 {
+		limit = 1 << 22
+	}
+	if math.Abs(f) < limit || !halfway(number, f, bits) {
+		return number
+	}
+	for precision := 1; ; precision++ {
+		number = strconv.AppendFloat(buf, f, 'e', precision, bits)
+		if back, _ := strconv.ParseFloat(string(number), bits); back == f && !halfway(number, f, bits) {
+			return number
+		}
+	}
+}
+
+// halfway says whether a decimal number lies exactly between f and one of the
+// floats next to it.
+func halfway(number []byte, f float64, bits int) bool {
+	n, ok := new(big.Rat).SetString(string(number))
+	if !ok {
+		return false
+	}
+	for _, towards := range []float64{math.Inf(-1), math.Inf(1)} {
+		next := math.Nextafter(f, towards)
+		if bits == 32 {
+			next = float64(math.Nextafter32(float32(f), float32(towards)))
+		}
+		if math.IsInf(next, 0) {
+			// The interval goes on as if there were one more float.
+			other := math.Nextafter(f, -towards)
+			if bits == 32 {
+				other = float64(math.Nextafter32(float32(f), float32(-towards)))
+			}
+			step := new(big.Rat).Sub(new(big.Rat).SetFloat64(f), new(big.Rat).SetFloat64(other))
+			if step.Add(step.Quo(step, big.NewRat(2, 1)), new(big.Rat).SetFloat64(f)).Cmp(n) == 0 {
+				return true
+			}
+			continue
+		}
+		mid := new(big.Rat).Add(new(big.Rat).SetFloat64(f), new(big.Rat).SetFloat64(next))
+		if mid.Quo(mid, big.NewRat(2, 1)).Cmp(n) == 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -129,8 +129,18 @@ func lookup(oid uint32) *codec {
 		return &int2Codec
 	case OIDBool:
 		return &boolCodec
+	case OIDTimestamptz:
+		return &timestamptzCodec
+	case OIDTimestamp:
+		return &timestampCodec
+	case OIDDate:
+		return &dateCodec
+	case OIDTime:
+		return &timeCodec
 	case OIDUUID:
 		return &uuidCodec
+	case OIDNumeric:
+		return &numericCodec
 	case OIDFloat8:
 		return &float8Codec
 	case OIDFloat4:

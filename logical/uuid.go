@@ -10,7 +10,6 @@ var uuidCodec = codec{
 	check: fixedCheck(uuidSize),
 }
 
-
 // uuidIn reads 32 hexadecimal digits, with a hyphen allowed after every four
 // and braces around the whole.
 func uuidIn(dst, text []byte, _ *Settings) ([]byte, error) {

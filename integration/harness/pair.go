@@ -39,6 +39,30 @@ var pairs atomic.Int32
 // New makes a pair for a test. The databases vanish with the environment.
 func New(t testing.TB, s Schema) *Pair {
 	t.Helper()
+	p := empty(t)
+	p.Both(s.DDL)
+	key := s.Key
+	if key == "" {
+		key = p.Env.Key
+	}
+	p.Pgseal("init", "--kms-key-id", key)
+	for _, column := range s.Seal {
+		p.Pgseal(append([]string{"seal"}, strings.Fields(column)...)...)
+	}
+	return p
+}
+
+// Restored makes a pair of empty databases and has the sealed one filled from a
+// backup, which brings everything: it needs neither init nor seal.
+func Restored(t testing.TB, restore func(url string)) *Pair {
+	t.Helper()
+	p := empty(t)
+	restore(p.ServerURL())
+	return p
+}
+
+func empty(t testing.TB) *Pair {
+	t.Helper()
 	env := Shared(t)
 	p := &Pair{Env: env, Name: fmt.Sprintf("pair%d", pairs.Add(1)), t: t}
 	for _, c := range []*pgtest.Cluster{env.Twin, env.Sealed} {
@@ -51,15 +75,6 @@ func New(t testing.TB, s Schema) *Pair {
 		if err := c.Exec(t.Context(), p.Name, "ALTER SCHEMA public OWNER TO "+Owner); err != nil {
 			t.Fatal(err)
 		}
-		p.execOn(c, s.DDL)
-	}
-	key := s.Key
-	if key == "" {
-		key = env.Key
-	}
-	p.Pgseal("init", "--kms-key-id", key)
-	for _, column := range s.Seal {
-		p.Pgseal(append([]string{"seal"}, strings.Fields(column)...)...)
 	}
 	return p
 }

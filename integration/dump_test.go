@@ -1,0 +1,94 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// program finds a client program of PostgreSQL, or skips the test: a download
+// of the server does not bring all of them.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path := harness.Shared(t).Sealed.Binaries.Program(name)
+	if path == "" {
+		t.Skipf("%s is not on this machine", name)
+	}
+	return path
+}
+
+// client runs a client program, which must succeed, and returns what it
+// printed.
+func client(t *testing.T, path string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	// psql must not read the user's own settings.
+	cmd.Env = append(os.Environ(), "PSQLRC=/dev/null", "PGCONNECT_TIMEOUT=30")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", filepath.Base(path), strings.Join(args, " "), err, stdout.String(), stderr.String())
+	}
+	return stdout.String()
+}
+
+// A dump past the proxy is an encrypted backup: it holds no plaintext, and
+// reads again wherever it is restored.
+func TestDumpIsEncryptedAndRestores(t *testing.T) {
+	dump, psql := program(t, "pg_dump"), program(t, "psql")
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE patients (id int PRIMARY KEY, name text, ssn varchar(11) UNIQUE, born date DEFAULT '2000-01-01', note text);
+			CREATE TABLE visits (id int PRIMARY KEY, patient int REFERENCES patients, about text);
+			CREATE VIEW named AS SELECT id, name, ssn FROM patients;`,
+		Seal: []string{"public.patients.ssn --equality", "public.patients.born --equality", "public.patients.note", "public.visits.about"},
+	})
+	canaries := pair.Env.Canaries
+	conn := pair.Connect(t, pair.URL())
+	word := canaries.Word()
+	for i := range 20 {
+		_, err := conn.Exec(t.Context(), "INSERT INTO patients (id, name, ssn, note) VALUES ($1, $2, $3, $4)",
+			i, fmt.Sprint("patient ", i), fmt.Sprintf("%s%d", canaries.Text(), i), word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), "INSERT INTO visits VALUES ($1, $1, $2)", i, "about "+word); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := client(t, psql, "-XAt", "-d", pair.URL(), "-c", "SELECT * FROM patients ORDER BY id", "-c", "SELECT * FROM visits ORDER BY id")
+
+	dir := t.TempDir()
+	file := filepath.Join(dir, "dump.sql")
+	client(t, dump, "-d", pair.ServerURL(), "-f", file)
+	if hits, err := canaries.Search(file); err != nil || len(hits) > 0 {
+		t.Errorf("the dump holds plaintext: %v %v", hits, err)
+	}
+
+	restored := harness.Restored(t, func(url string) {
+		client(t, psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", file)
+	})
+	after := client(t, psql, "-XAt", "-d", restored.URL(), "-c", "SELECT * FROM patients ORDER BY id", "-c", "SELECT * FROM visits ORDER BY id")
+	if before != after {
+		t.Errorf("before the dump:\n%s\nafter the restore:\n%s", before, after)
+	}
+	// It is whole: searches, constraints and new writes work as before.
+	again := restored.Connect(t, restored.URL())
+	readsBack(t, again, "SELECT id::text FROM patients WHERE ssn = '"+canaries.Text()+"7'", "7")
+	clearError(t, again, "INSERT INTO patients (id, ssn) VALUES (99, '"+canaries.Text()+"7')")
+	if _, err := again.Exec(t.Context(), "INSERT INTO patients (id, ssn) VALUES (100, $1)", canaries.Text()+"new"); err != nil {
+		t.Error(err)
+	}
+	readsBack(t, again, "SELECT ssn FROM named WHERE id = 100", canaries.Text()+"new")
+	restored.Pgseal("init")
+	restored.Pgseal("verify")
+	restored.Pgseal("key", "rotate", "public.patients")
+	restored.Pgseal("key", "reseal", "public.patients")
+	restored.Pgseal("verify")
+	readsBack(t, again, "SELECT ssn FROM patients WHERE id = 3", canaries.Text()+"3")
+}

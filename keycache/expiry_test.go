@@ -204,4 +204,18 @@ func TestOtherFailureGivesNoGrace(t *testing.T) {
 			t.Errorf("Get after the expiry: %v", err)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) {
+		c, s := newTestCache(t, Config{Grace: time.Hour})
+		touch(t, c, one)
+		s.fail(ErrTemporary)
+		time.Sleep(ttl)
+		touch(t, c, one) // on grace
+		s.fail(broken)
+		time.Sleep(time.Minute)
+		touch(t, c, one) // on grace, and asks again
+		synctest.Wait()
+		if _, err := c.Get(t.Context(), one); !errors.Is(err, broken) {
+			t.Errorf("Get after the failure has changed: %v", err)
+		}
+	})
 }

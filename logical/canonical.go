@@ -31,8 +31,13 @@ func (c *codec) read(dst []byte, v Value, s *Settings) ([]byte, error) {
 	if v.Binary && !c.textual {
 		return c.recv(dst, v.Data)
 	}
-	data := v.Data
-	text, err := s.decode(data)
+	if v.Binary && c == &jsonbCodec {
+		// The version decides before the text is looked at.
+		if _, err := jsonbText(v.Data); err != nil {
+			return dst, err
+		}
+	}
+	text, err := s.decode(v.Data)
 	if err != nil {
 		return dst, err
 	}

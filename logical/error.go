@@ -18,9 +18,11 @@ const (
 	codeUntranslatable        = "22P05"
 	codeArraySubscript        = "2202E"
 	codeProgramLimit          = "54000"
+	codeTooComplex            = "54001"
 	codeDatatypeMismatch      = "42804"
 	codeUndefinedFunction     = "42883"
 	codeCannotCoerce          = "42846"
+	codeInternal              = "XX000"
 	codeDataCorrupted         = "XX001"
 	hintDateStyle             = `Perhaps you need a different "datestyle" setting.`
 	hintCastColumn            = "You will need to rewrite or cast the expression."

@@ -141,6 +141,10 @@ func lookup(oid uint32) *codec {
 		return &uuidCodec
 	case OIDNumeric:
 		return &numericCodec
+	case OIDJSONB:
+		return &jsonbCodec
+	case OIDJSON:
+		return &jsonCodec
 	case OIDFloat8:
 		return &float8Codec
 	case OIDFloat4:

@@ -84,6 +84,7 @@ type Snapshot struct {
 	// wrong. A rotated key does not change it: keys are looked up at run time.
 	Version uint64
 
+	relations []*Relation
 	byOID     map[uint32]*Relation
 	byName    map[string][]*Relation
 	origins   map[Attribute]*SealedColumn
@@ -107,6 +108,7 @@ type Contents struct {
 func New(version uint64, c Contents) *Snapshot {
 	s := &Snapshot{
 		Version:   version,
+		relations: c.Relations,
 		byOID:     make(map[uint32]*Relation, len(c.Relations)),
 		byName:    make(map[string][]*Relation, len(c.Relations)),
 		origins:   map[Attribute]*SealedColumn{},
@@ -140,6 +142,9 @@ func New(version uint64, c Contents) *Snapshot {
 
 // Empty reports that the database has no sealed column at all.
 func (s *Snapshot) Empty() bool { return len(s.origins) == 0 }
+
+// Relations are all relations of the snapshot; the slice must not be changed.
+func (s *Snapshot) Relations() []*Relation { return s.relations }
 
 // Relation finds a relation by its OID.
 func (s *Snapshot) Relation(oid uint32) *Relation { return s.byOID[oid] }

@@ -160,7 +160,7 @@ func overlap(a, b []byte) bool {
 //
 // It does not allocate if dst has room for the plaintext. dst may be the empty
 // start of the ciphertext, to open in place; otherwise env must not lie in that
-// room.
+// room. What does not open leaves zeros in that room.
 func (k *Key) Open(dst []byte, columnID uint32, env []byte) ([]byte, error) {
 	h, err := Parse(env)
 	switch {

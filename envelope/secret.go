@@ -12,7 +12,7 @@ import _ "unsafe" // for go:linkname
 // be short, because it holds up garbage collections.
 //
 // The package runtime/secret does the same and more, but only in programs built
-// with GOEXPERIMENT=runtimesecret, and at ten times the cost.
+// with GOEXPERIMENT=runtimesecret.
 
 func beginSecret() {
 	procPin()

@@ -5,6 +5,8 @@
 package rewrite
 
 import (
+	"errors"
+
 	"pgseal/catalog"
 	"pgseal/logical"
 )
@@ -27,7 +29,8 @@ type Operand struct {
 	// Array: the client's value is an array (= ANY($1)); each element becomes a
 	// term and the server's value is a bytea[].
 	Array bool
-	// Via is the explicit cast around the value ($1::varchar(5)), nil if none.
+	// Via is the explicit cast around the value ($1::varchar(5)), nil if none;
+	// the type of the elements when Array.
 	Via *logical.Type
 }
 
@@ -43,30 +46,100 @@ type Effect uint8
 const (
 	NoEffect       Effect = iota
 	Prepares              // PREPARE: Name, Inner
-	Executes              // EXECUTE: Name; resolved with Planner.Execute
+	Executes              // EXECUTE: Name; Planner.Execute gives its plan
 	Deallocates           // DEALLOCATE: Name, or all when empty
-	Discards              // DISCARD ALL
+	Discards              // DISCARD ALL: prepared statements and temporary tables go too
 	ChangesCatalog        // DDL: the snapshot may be stale once it has run
 )
 
-// Statement is the plan of one statement of the text.
+// Statement is the plan of one statement of the text. It is immutable and may
+// be kept as long as the session likes.
 type Statement struct {
 	// Results has one entry per output column, nil for a plain one; it is nil
 	// when no output column is sealed.
 	Results []*catalog.SealedColumn
-	// Params are the server's parameters in order; nil when the text has no
-	// parameter in a sealed role (they pass as they are).
+	// Params are the server's parameters in order; nil when no parameter has a
+	// sealed role (they pass as they are). The first ClientParams of them keep
+	// the client's numbers; further ones are further roles of the same values.
+	// Where a client's parameter has a plain role and a sealed one, the type
+	// that the server infers for the plain one is the type of the value.
 	Params []Param
 	// ClientParams is how many parameters the client's text uses ($n at most n).
 	ClientParams int
-	Effect       Effect
-	Name         string     // of the prepared statement, for Effect
-	Inner        *Statement // what PREPARE prepared, to be kept by the session
+	// Types are the types that PREPARE declares for the client's parameters, by
+	// index, 0 where it declares none; nil for every other statement.
+	Types  []uint32
+	Effect Effect
+	Name   string     // of the prepared statement, for Effect
+	Inner  *Statement // what PREPARE prepared, to be kept by the session
+}
+
+// Plan is what to do with one text. It is immutable, safe for concurrent use,
+// and independent of the values of the literals in the text.
+type Plan struct {
+	statements []Statement
+	pieces     []piece
+	actions    []Action
+	fixed      []fixedLiteral
+	traits     Traits
+	executes   bool
+	cacheable  bool
+}
+
+// Relay reports that the text passes byte for byte and nothing needs to be
+// done with its parameters and results. Its statements can have effects.
+func (p *Plan) Relay() bool { return len(p.pieces) == 0 && !p.executes && !p.opens() }
+
+// Statements are the statements of the text in order, empty ones left out; nil
+// for a text that needed no planning.
+func (p *Plan) Statements() []Statement { return p.statements }
+
+// NeedsPrepared reports that the text has an EXECUTE, whose plan depends on
+// what the session prepared: call Planner.Execute before sending anything.
+func (p *Plan) NeedsPrepared() bool { return p.executes }
+
+// Actions explain the plan, in the order of the text.
+func (p *Plan) Actions() []Action { return p.actions }
+
+// Traits are conditions on the session under which the text means something
+// else than what was planned. The session must refuse the text then.
+type Traits uint8
+
+const (
+	// TraitBackslash: a plain '…' literal holds a backslash. Refuse it with
+	// RefuseBackslash when standard_conforming_strings is off.
+	TraitBackslash Traits = 1 << iota
+	// TraitNonASCII: the text holds bytes above 0x7f. Refuse it with
+	// RefuseEncoding when client_encoding is one whose multibyte characters can
+	// hold ASCII bytes (SJIS, BIG5, GBK, UHC, GB18030, JOHAB).
+	TraitNonASCII
+)
+
+// Traits of the text. A text that was relayed without planning has none.
+func (p *Plan) Traits() Traits { return p.traits }
+
+func (p *Plan) opens() bool {
+	for i := range p.statements {
+		s := &p.statements[i]
+		if s.Results != nil || s.Params != nil || (s.Inner != nil && (s.Inner.Results != nil || s.Inner.Params != nil)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Action is one thing that a plan does, for people.
+type Action struct {
+	Do       string // "seal", "search", "open" or "refuse"
+	Column   string // schema.table.column
+	What     string // the parameter, "a literal", the output column
+	Position int    // byte offset in the text, -1 if none
 }
 
 // Refusal is why a statement cannot be answered exactly. It never holds a
 // value. Position is a byte offset in the client's text, -1 if none.
 type Refusal struct {
+	Anchor   string // of the entry in docs/errors.md
 	Code     string // SQLSTATE, mostly 0A000
 	Message  string
 	Detail   string
@@ -76,3 +149,13 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string { return r.Message }
+
+var (
+	// ErrStaleCatalog: the text names a relation that the snapshot does not
+	// know. The session loads a fresh one and asks again with Fresh set.
+	ErrStaleCatalog = errors.New("rewrite: the text names a relation that the catalog snapshot does not have")
+	// ErrNeedSearchPath: a name stands for different relations depending on the
+	// search path. The session asks the server for current_schemas(true) and
+	// asks again with Path.
+	ErrNeedSearchPath = errors.New("rewrite: the text needs the session's search path")
+)

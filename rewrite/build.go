@@ -1,0 +1,343 @@
+package rewrite
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// built is a plan with what it takes to keep it.
+type built struct {
+	plan       *Plan
+	literals   []span
+	pathIsUsed bool
+}
+
+// size estimates what a cached plan takes in bytes.
+func (b built) size() int {
+	const plan, perPiece, perLiteral, perStatement = 512, 160, 12, 256
+	return plan + len(b.plan.pieces)*perPiece + len(b.literals)*perLiteral + len(b.plan.statements)*perStatement
+}
+
+// maxNesting bounds how deeply a text may nest, by an upper bound counted on
+// tokens. The parser recurses in C without a limit of its own, so that a text
+// nested ten times deeper would end the whole process.
+const maxNesting = 2000
+
+// source is a text taken apart.
+type source struct {
+	text     []byte
+	tokens   []token
+	literals []span
+	traits   Traits
+}
+
+// read takes a text apart. It refuses what the parser must not see.
+func read(text []byte) (*source, *Refusal) {
+	src := &source{text: text}
+	l := lexer{text: text}
+	var n nesting
+	for {
+		t, ok := l.next()
+		if !ok {
+			break
+		}
+		src.tokens = append(src.tokens, t)
+		if t.kind.isLiteral() {
+			src.literals = append(src.literals, span{t.start, t.end, t.kind})
+		}
+		if t.kind == tokenBackslashString {
+			src.traits |= TraitBackslash
+		}
+		if n.add(text, t) > maxNesting {
+			return nil, refuseNesting(int(t.start))
+		}
+	}
+	if l.err != lexOK {
+		return nil, refuseLex(l.err, l.pos)
+	}
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			src.traits |= TraitNonASCII
+			break
+		}
+	}
+	return src, nil
+}
+
+// nesting counts how deeply the tokens read so far can nest in a parse tree:
+// brackets open a level; operators of one list element lean on each other, and
+// so do joins and set operations up to the closing bracket.
+type nesting struct {
+	levels []nestingLevel
+	total  int
+}
+
+type nestingLevel struct {
+	chain  int // operators of this element
+	sticky int // joins, set operations and the level itself
+	isCase bool
+}
+
+func (n *nesting) top() *nestingLevel {
+	if len(n.levels) == 0 {
+		n.levels = append(n.levels, nestingLevel{})
+	}
+	return &n.levels[len(n.levels)-1]
+}
+
+func (n *nesting) open(isCase bool) {
+	n.top()
+	n.levels = append(n.levels, nestingLevel{sticky: 1, isCase: isCase})
+	n.total++
+}
+
+func (n *nesting) close() {
+	if len(n.levels) > 1 {
+		t := n.top()
+		n.total -= t.chain + t.sticky
+		n.levels = n.levels[:len(n.levels)-1]
+	}
+}
+
+func (n *nesting) add(text []byte, t token) int {
+	top := n.top()
+	switch t.kind {
+	case tokenOperator:
+		top.chain++
+		n.total++
+	case tokenPunctuation:
+		switch text[t.start] {
+		case '(', '[':
+			n.open(false)
+		case ')', ']':
+			for n.top().isCase {
+				n.close()
+			}
+			n.close()
+		case ',':
+			n.total -= top.chain
+			top.chain = 0
+		case ';':
+			n.total -= top.chain + top.sticky
+			top.chain, top.sticky = 0, 0
+		}
+	case tokenIdentifier:
+		var buf [12]byte
+		if int(t.end-t.start) > len(buf) {
+			break
+		}
+		switch string(fold(buf[:0], text[t.start:t.end])) {
+		case "and", "or":
+			n.total -= top.chain
+			top.chain = 0
+		case "join", "union", "except", "intersect":
+			top.sticky++
+			n.total++
+		case "not", "is", "isnull", "notnull", "like", "ilike", "similar", "in", "between", "collate", "at", "operator":
+			top.chain++
+			n.total++
+		case "case":
+			n.open(true)
+		case "end":
+			if top.isCase {
+				n.close()
+			}
+		}
+	}
+	return n.total
+}
+
+func fold(dst, name []byte) []byte {
+	for _, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// build plans one text.
+func build(r Request, prepared func(string) (*Statement, []uint32)) (built, error) {
+	src, refusal := read(r.Text)
+	if refusal != nil {
+		return built{}, refusal
+	}
+	copied := masked(r.Text, src.tokens)
+	if !utf8.Valid(copied) {
+		return built{}, refuseNameEncoding()
+	}
+	tree, err := pg.Parse(string(copied))
+	if err != nil {
+		return built{}, refuseSyntax(err)
+	}
+	a := &analysis{
+		snap: r.Snapshot, path: r.Path, fresh: r.Fresh, mode: r.Mode,
+		source: src, prepared: prepared, cacheable: true,
+	}
+	plan := &Plan{traits: src.traits}
+	for _, raw := range tree.Stmts {
+		plan.statements = append(plan.statements, a.statement(raw))
+		if a.err != nil {
+			return built{}, a.err
+		}
+	}
+	var ok bool
+	if plan.pieces, ok = anchored(a.edits, src.literals, len(r.Text)); !ok {
+		return built{}, refuseDefect()
+	}
+	plan.actions = a.actions
+	plan.executes = a.executes && prepared == nil
+	plan.cacheable = a.cacheable && prepared == nil
+	if a.stale && (a.touched || a.sealedNamed) && !r.Fresh {
+		return built{}, ErrStaleCatalog
+	}
+	if a.stale {
+		plan.cacheable = false
+	}
+	for k := range a.fixed {
+		l := src.literals[k]
+		plan.fixed = append(plan.fixed, fixedLiteral{int32(k), string(r.Text[l.start:l.end])})
+	}
+	if len(a.edits) == 0 && !a.touched && plan.effectless() {
+		plan.statements = nil
+	}
+	return built{plan: plan, literals: src.literals, pathIsUsed: a.pathIsUsed}, nil
+}
+
+// effectless says that no statement has an effect that the session must follow.
+func (p *Plan) effectless() bool {
+	for i := range p.statements {
+		if p.statements[i].Effect != NoEffect {
+			return false
+		}
+	}
+	return true
+}
+
+// analysis is the planning of one text. The first refusal ends it: later ones
+// are not recorded, and callers need not look at a.err after each step.
+type analysis struct {
+	*source
+	snap     *catalog.Snapshot
+	path     []string
+	fresh    bool
+	mode     Mode
+	prepared func(string) (*Statement, []uint32)
+
+	err         error
+	edits       []edit
+	actions     []Action
+	acted       []*catalog.SealedColumn // by each of actions
+	fixed       map[int]struct{}        // steering literals, by index
+	stale       bool                    // an unknown relation was named
+	sealedNamed bool                    // a relation with sealed columns was named
+	pathIsUsed  bool
+	executes    bool
+	cacheable   bool
+	touched     bool // something of the text is sealed
+	persistent  bool // inside a view, an index, …: no value may be sealed into it
+
+	uses         []use // of the parameters of the statement being planned
+	sublinks     map[*pg.SubLink][]column
+	sources      map[int32]*pg.SubLink // of multiple assignments, by position
+	stmt         *pg.RawStmt           // being planned
+	local        map[string]*Statement // what the text itself prepared before
+	changed      map[string]bool       // names in the DDL before, and whether that touched sealed columns
+	pathMoved    bool                  // a statement before can have changed the search path
+	changedNamed string                // a name of changed that the statement uses
+	within       string                // the construct around what is being analysed, for refusals
+}
+
+func (a *analysis) fail(err error) {
+	if a.err == nil {
+		a.err = err
+	}
+}
+
+// tokenAt finds the token that begins at an offset, -1 if none does.
+func (a *analysis) tokenAt(offset int32) int {
+	lo, hi := 0, len(a.tokens)
+	for lo < hi {
+		m := (lo + hi) / 2
+		if a.tokens[m].start < offset {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	if lo < len(a.tokens) && a.tokens[lo].start == offset {
+		return lo
+	}
+	return -1
+}
+
+// literalAt finds the index of the literal that begins at an offset.
+func (a *analysis) literalAt(offset int32) int {
+	for lo, hi := 0, len(a.literals); lo < hi; {
+		m := (lo + hi) / 2
+		switch l := a.literals[m]; {
+		case l.start == offset:
+			return m
+		case l.start < offset:
+			lo = m + 1
+		default:
+			hi = m
+		}
+	}
+	return -1
+}
+
+// is says whether token i is a punctuation, an operator or an unquoted word.
+func (a *analysis) is(i int, what string) bool {
+	if i < 0 || i >= len(a.tokens) {
+		return false
+	}
+	t := a.tokens[i]
+	return t.kind != tokenQuoted && !t.kind.isString() && foldEqual(a.text[t.start:t.end], what)
+}
+
+// closing finds the token that closes the bracket at token i, -1 if none.
+func (a *analysis) closing(i int) int {
+	depth := 0
+	for ; i >= 0 && i < len(a.tokens); i++ {
+		if a.tokens[i].kind != tokenPunctuation {
+			continue
+		}
+		switch a.text[a.tokens[i].start] {
+		case '(', '[':
+			depth++
+		case ')', ']':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// steer marks the literal at an offset as one that the plan depends on.
+func (a *analysis) steer(offset int32) {
+	if k := a.literalAt(offset); k >= 0 {
+		if a.fixed == nil {
+			a.fixed = map[int]struct{}{}
+		}
+		a.fixed[k] = struct{}{}
+	}
+}
+
+func (a *analysis) edit(start, end int, text string, v *value) {
+	a.edits = append(a.edits, edit{start, end, text, v})
+}
+
+func (a *analysis) insert(at int, text string) { a.edit(at, at, text, nil) }
+
+func (a *analysis) note(do string, c *catalog.SealedColumn, what string, position int32) {
+	a.touched = true
+	a.acted = append(a.acted, c)
+	a.actions = append(a.actions, Action{Do: do, Column: c.String(), What: strings.TrimSpace(what), Position: int(position)})
+}

@@ -1,0 +1,381 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/envelope"
+	"pgseal/logical"
+)
+
+const termEquality = envelope.TermEquality
+
+// operator is an expression with an operator, or one of the constructs that
+// the grammar treats alike.
+func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
+	op, exact := equalityOperator(x.Name)
+	switch x.Kind {
+	case pg.A_Expr_Kind_AEXPR_OP:
+		if exact && x.Lexpr != nil {
+			a.rowwise(x, op, sc)
+			return
+		}
+	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
+		a.rowwise(x, "IS DISTINCT FROM", sc)
+		return
+	case pg.A_Expr_Kind_AEXPR_IN:
+		a.inList(x, sc)
+		return
+	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
+		if exact {
+			a.arrayComparison(x, sc)
+			return
+		}
+	}
+	name := operatorName(x)
+	for _, side := range []*pg.Node{x.Lexpr, x.Rexpr} {
+		for _, n := range listOf(side) {
+			if e := a.peek(n, sc); e != nil {
+				a.fail(refuseOperator(e.column, e.at, name))
+				return
+			}
+			a.in("operator "+name, func() { a.plain(n, sc) })
+		}
+	}
+}
+
+// listOf gives the members of a list node, or the node itself.
+func listOf(n *pg.Node) []*pg.Node {
+	if l := n.GetList(); l != nil {
+		return l.Items
+	}
+	if n == nil {
+		return nil
+	}
+	return []*pg.Node{n}
+}
+
+// equalityOperator says whether an operator is = or <> of pg_catalog.
+func equalityOperator(nodes []*pg.Node) (string, bool) {
+	parts := names(nodes)
+	if len(parts) == 2 && parts[0] != "pg_catalog" || len(parts) > 2 {
+		return last(parts), false
+	}
+	op := last(parts)
+	return op, op == "=" || op == "<>"
+}
+
+func operatorName(x *pg.A_Expr) string {
+	switch x.Kind {
+	case pg.A_Expr_Kind_AEXPR_LIKE:
+		return "LIKE"
+	case pg.A_Expr_Kind_AEXPR_ILIKE:
+		return "ILIKE"
+	case pg.A_Expr_Kind_AEXPR_SIMILAR:
+		return "SIMILAR TO"
+	case pg.A_Expr_Kind_AEXPR_NULLIF:
+		return "NULLIF"
+	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN,
+		pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
+		return "BETWEEN"
+	}
+	return last(names(x.Name))
+}
+
+// rowwise compares two values, or two rows element by element.
+func (a *analysis) rowwise(x *pg.A_Expr, op string, sc *scope) {
+	l, r := x.Lexpr.GetRowExpr(), x.Rexpr.GetRowExpr()
+	if l != nil && r != nil && len(l.Args) == len(r.Args) {
+		for i := range l.Args {
+			a.compare(l.Args[i], r.Args[i], op, sc)
+		}
+		return
+	}
+	a.compare(x.Lexpr, x.Rexpr, op, sc)
+}
+
+// compare is l = r, or another operator that is exact on equality terms.
+func (a *analysis) compare(l, r *pg.Node, op string, sc *scope) {
+	if a.err != nil {
+		return
+	}
+	left, right := a.peek(l, sc), a.peek(r, sc)
+	if left == nil && right == nil {
+		a.in("operator "+op, func() {
+			a.plain(l, sc)
+			a.plain(r, sc)
+		})
+		return
+	}
+	if left == nil {
+		left, right, r = right, left, l
+	}
+	a.against(left, right, r, sc)
+}
+
+// against compares a sealed expression with another (right, or nil) or with the
+// value in n.
+func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
+	switch {
+	case right == nil:
+		if !a.comparable(left.column, left.at) {
+			return
+		}
+		a.toTerm(left)
+		if !a.bind(n, Operand{Column: left.column, Role: Equality}, false) {
+			a.computed(left, n, sc)
+		}
+	case left.column == right.column:
+		a.toTerm(left)
+		a.toTerm(right)
+	default:
+		a.fail(refuseOtherColumn(left.column, right.column, right.at))
+	}
+}
+
+// computed refuses a comparison with an expression: for what stands inside it
+// if that is worse.
+func (a *analysis) computed(left *sealedExpr, n *pg.Node, sc *scope) {
+	a.plain(n, sc)
+	a.fail(refuseComputed(left.column, left.at))
+}
+
+// inList is x IN (a, b) and x NOT IN (a, b).
+func (a *analysis) inList(x *pg.A_Expr, sc *scope) {
+	items := listOf(x.Rexpr)
+	if row := x.Lexpr.GetRowExpr(); row != nil {
+		a.inRows(row, items, sc)
+		return
+	}
+	a.inItems(x.Lexpr, items, sc)
+}
+
+// inRows is (a, b) IN ((1, 2), (3, 4)), which compares element by element.
+func (a *analysis) inRows(row *pg.RowExpr, items []*pg.Node, sc *scope) {
+	for _, item := range items {
+		if r := item.GetRowExpr(); r == nil || len(r.Args) != len(row.Args) {
+			a.in("operator IN", func() {
+				for _, n := range row.Args {
+					a.plain(n, sc)
+				}
+				for _, n := range items {
+					a.plain(n, sc)
+				}
+			})
+			return
+		}
+	}
+	for i, n := range row.Args {
+		column := make([]*pg.Node, 0, len(items))
+		for _, item := range items {
+			column = append(column, item.GetRowExpr().Args[i])
+		}
+		a.inItems(n, column, sc)
+	}
+}
+
+// inItems compares one expression with each of a list.
+func (a *analysis) inItems(n *pg.Node, items []*pg.Node, sc *scope) {
+	if a.err != nil {
+		return
+	}
+	left := a.peek(n, sc)
+	if left == nil {
+		a.valueInList(n, items, sc)
+		return
+	}
+	if !a.comparable(left.column, left.at) {
+		return
+	}
+	a.toTerm(left)
+	a.uniform(left, items)
+	for _, item := range items {
+		a.listMember(left, item, sc)
+	}
+}
+
+func (a *analysis) listMember(left *sealedExpr, item *pg.Node, sc *scope) {
+	switch right := a.peek(item, sc); {
+	case right != nil && right.column == left.column:
+		a.toTerm(right)
+	case right != nil:
+		a.fail(refuseOtherColumn(left.column, right.column, right.at))
+	case !a.bind(item, Operand{Column: left.column, Role: Equality}, false):
+		a.computed(left, item, sc)
+	}
+}
+
+// valueInList is 'x' IN (u.ssn, v.ssn): all of the list is the same sealed
+// column, or nothing is sealed.
+func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
+	var first *sealedExpr
+	for _, item := range items {
+		if e := a.peek(item, sc); e != nil {
+			first = e
+			break
+		}
+	}
+	if first == nil {
+		a.in("operator IN", func() {
+			a.plain(n, sc)
+			for _, item := range items {
+				a.plain(item, sc)
+			}
+		})
+		return
+	}
+	for _, item := range items {
+		e := a.peek(item, sc)
+		if e == nil {
+			a.computed(first, item, sc)
+			return
+		}
+		if e.column != first.column {
+			a.fail(refuseOtherColumn(first.column, e.column, e.at))
+			return
+		}
+		a.toTerm(e)
+	}
+	if !a.bind(n, Operand{Column: first.column, Role: Equality}, false) {
+		a.computed(first, n, sc)
+	}
+}
+
+// uniform refuses a list in which some values are cast to another type than the
+// column's and some are bare strings: PostgreSQL would read the strings as that
+// other type.
+func (a *analysis) uniform(left *sealedExpr, items []*pg.Node) {
+	bare, foreign := false, false
+	for _, item := range items {
+		switch x := item.GetNode().(type) {
+		case *pg.Node_AConst:
+			bare = bare || x.AConst.GetSval() != nil
+		case *pg.Node_TypeCast:
+			to, ok := a.typeNamed(x.TypeCast.TypeName)
+			foreign = foreign || !ok || !sameFamily(to.OID, left.column.Type.OID)
+		}
+	}
+	if bare && foreign {
+		a.fail(refuseMixedList(left.column, left.at))
+	}
+}
+
+func sameFamily(x, y uint32) bool {
+	textual := func(oid uint32) bool { return oid == logical.OIDText || oid == logical.OIDVarchar }
+	return x == y || textual(x) && textual(y)
+}
+
+// arrayComparison is x = ANY(array) and its kin.
+func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
+	left := a.peek(x.Lexpr, sc)
+	if left == nil {
+		a.in("operator ANY or ALL", func() {
+			a.plain(x.Lexpr, sc)
+			a.plain(x.Rexpr, sc)
+		})
+		return
+	}
+	if !a.comparable(left.column, left.at) {
+		return
+	}
+	a.toTerm(left)
+	if a.arrayOfValues(left, x.Rexpr, sc) {
+		return
+	}
+	if !a.bind(x.Rexpr, Operand{Column: left.column, Role: Equality, Array: true}, false) {
+		a.computed(left, x.Rexpr, sc)
+	}
+}
+
+// arrayOfValues is ARRAY[a, b], with a cast around it perhaps.
+func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
+	var casts []*pg.TypeCast
+	for n.GetTypeCast() != nil {
+		casts = append(casts, n.GetTypeCast())
+		n = n.GetTypeCast().Arg
+	}
+	array := n.GetAArrayExpr()
+	if array == nil {
+		return false
+	}
+	var via *logical.Type
+	if len(casts) > 1 {
+		a.fail(refuseValueCast(left.column, left.at))
+		return true
+	}
+	for _, c := range casts {
+		to, ok := a.typeNamed(c.TypeName)
+		if !ok || !to.array {
+			a.fail(refuseValueCast(left.column, left.at))
+			return true
+		}
+		via = &to.Type
+		a.replaceType(c.TypeName, "pg_catalog.bytea[]", left.column, left.at)
+	}
+	a.uniform(left, array.Elements)
+	for _, e := range array.Elements {
+		switch right := a.peek(e, sc); {
+		case right != nil && right.column == left.column && via == nil:
+			a.toTerm(right)
+		case right != nil:
+			a.fail(refuseUse(right.column, right.at, "ARRAY[…]"))
+		case via != nil && e.GetTypeCast() != nil:
+			a.fail(refuseValueCast(left.column, left.at))
+		case !a.bind(e, Operand{Column: left.column, Role: Equality, Via: via}, true):
+			a.computed(left, e, sc)
+		}
+	}
+	return true
+}
+
+// quantified is x IN (SELECT …), x = ANY (SELECT …), x <> ALL (SELECT …).
+func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
+	outputs := a.sublink(s, sc)
+	tests := []*pg.Node{s.Testexpr}
+	if row := s.Testexpr.GetRowExpr(); row != nil {
+		tests = row.Args
+	}
+	exact := len(s.OperName) == 0
+	if !exact {
+		_, exact = equalityOperator(s.OperName)
+	}
+	sealed := func(i int) *catalog.SealedColumn {
+		if i < len(outputs) {
+			return outputs[i].sealed
+		}
+		return nil
+	}
+	for i, test := range tests {
+		left, right := a.peek(test, sc), sealed(i)
+		switch {
+		case a.err != nil:
+			return
+		case left == nil && right == nil:
+			a.in("operator IN", func() { a.plain(test, sc) })
+		case !exact && left != nil:
+			a.fail(refuseOperator(left.column, left.at, last(names(s.OperName))))
+		case !exact:
+			a.fail(refuseOperator(right, s.Location, last(names(s.OperName))))
+		case right == nil:
+			a.fail(refuseComputed(left.column, left.at))
+		case left != nil && left.column != right:
+			a.fail(refuseOtherColumn(left.column, right, s.Location))
+		case !a.comparable(right, s.Location):
+		case outputs[i].wraps == nil:
+			a.fail(refuseSubquery(right, s.Location))
+		default:
+			a.toTerm(&sealedExpr{column: right, terms: outputs[i].wraps, at: s.Location})
+			if left != nil {
+				a.toTerm(left)
+			} else if !a.bind(test, Operand{Column: right, Role: Equality}, false) {
+				a.plain(test, sc)
+				a.fail(refuseComputed(right, s.Location))
+			}
+		}
+	}
+	for i := len(tests); i < len(outputs); i++ {
+		if s := outputs[i].sealed; s != nil {
+			a.fail(refuseUse(s, 0, "operator IN"))
+		}
+	}
+}

@@ -1,0 +1,444 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// utility is any statement that is neither a query nor about prepared
+// statements.
+func (a *analysis) utility(n *pg.Node, s *Statement) {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_TransactionStmt, *pg.Node_VariableSetStmt, *pg.Node_VariableShowStmt, *pg.Node_LockStmt,
+		*pg.Node_VacuumStmt, *pg.Node_ClusterStmt, *pg.Node_ReindexStmt, *pg.Node_TruncateStmt,
+		*pg.Node_GrantStmt, *pg.Node_GrantRoleStmt, *pg.Node_CommentStmt, *pg.Node_SecLabelStmt,
+		*pg.Node_RefreshMatViewStmt, *pg.Node_FetchStmt, *pg.Node_ClosePortalStmt, *pg.Node_NotifyStmt,
+		*pg.Node_ListenStmt, *pg.Node_UnlistenStmt, *pg.Node_ConstraintsSetStmt, *pg.Node_CheckPointStmt, *pg.Node_LoadStmt:
+		// They move no value between the client and a sealed column.
+		return
+	case *pg.Node_CallStmt:
+		a.generic(n.ProtoReflect(), nil)
+		return
+	case *pg.Node_DoStmt:
+		a.body("this DO block")
+	case *pg.Node_DropStmt, *pg.Node_RenameStmt, *pg.Node_AlterObjectSchemaStmt, *pg.Node_AlterOwnerStmt,
+		*pg.Node_AlterObjectDependsStmt, *pg.Node_AlterTableMoveAllStmt, *pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt,
+		*pg.Node_AlterStatsStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_CreateExtensionStmt:
+	case *pg.Node_CreateSchemaStmt:
+		for _, e := range x.CreateSchemaStmt.SchemaElts {
+			a.utility(e, s)
+		}
+	case *pg.Node_ViewStmt:
+		a.persistent = true
+		a.define("a view", a.query(x.ViewStmt.Query, nil))
+	case *pg.Node_CreateTableAsStmt:
+		a.createTableAs(x.CreateTableAsStmt, s)
+	case *pg.Node_CreateFunctionStmt:
+		a.createFunction(x.CreateFunctionStmt)
+	case *pg.Node_CreateStmt:
+		a.createTable(x.CreateStmt)
+	case *pg.Node_CreateForeignTableStmt:
+		a.createTable(x.CreateForeignTableStmt.BaseStmt)
+	case *pg.Node_AlterTableStmt:
+		a.alterTable(x.AlterTableStmt)
+	case *pg.Node_IndexStmt:
+		a.index(x.IndexStmt)
+	case *pg.Node_CreateTrigStmt:
+		t := x.CreateTrigStmt
+		a.clause(t.Relation, "a trigger's WHEN condition", []*pg.Node{t.WhenClause}, "old", "new")
+	case *pg.Node_CreatePolicyStmt:
+		p := x.CreatePolicyStmt
+		a.clause(p.Table, "a row security policy", []*pg.Node{p.Qual, p.WithCheck})
+	case *pg.Node_AlterPolicyStmt:
+		p := x.AlterPolicyStmt
+		a.clause(p.Table, "a row security policy", []*pg.Node{p.Qual, p.WithCheck})
+	case *pg.Node_CreateStatsStmt:
+		if rels := x.CreateStatsStmt.Relations; len(rels) > 0 {
+			a.clause(rels[0].GetRangeVar(), "extended statistics", x.CreateStatsStmt.Exprs)
+		}
+	case *pg.Node_CreatePublicationStmt:
+		a.publication(x.CreatePublicationStmt.Pubobjects)
+	case *pg.Node_AlterPublicationStmt:
+		a.publication(x.AlterPublicationStmt.Pubobjects)
+	default:
+		a.generic(n.ProtoReflect(), nil)
+	}
+	s.Effect = ChangesCatalog
+	a.cacheable = false
+}
+
+// define refuses an object definition whose query leaves the number of outputs
+// open before a sealed one; plain sealed outputs carry their type along.
+func (a *analysis) define(what string, outputs []column) {
+	for _, c := range outputs {
+		if c.sealed != nil && c.sealed.Broken != "" {
+			a.fail(refuseDefinition(c.sealed, -1, what))
+		}
+	}
+}
+
+// createTableAs is CREATE TABLE AS and CREATE MATERIALIZED VIEW.
+func (a *analysis) createTableAs(x *pg.CreateTableAsStmt, s *Statement) {
+	if x.Objtype == pg.ObjectType_OBJECT_MATVIEW {
+		a.persistent = true
+	}
+	if e := x.Query.GetExecuteStmt(); e != nil {
+		inner := Statement{}
+		a.execute(e, &inner)
+		return
+	}
+	a.define("a table", a.query(x.Query, nil))
+}
+
+// clause analyses expressions over one relation that become part of an object:
+// they may test sealed columns for NULL and nothing else. The relation has the
+// given names, or its own.
+func (a *analysis) clause(rv *pg.RangeVar, what string, expressions []*pg.Node, names ...string) {
+	if rv == nil {
+		return
+	}
+	base := a.baseItem(rv)
+	sc := &scope{items: []*item{base}}
+	if len(names) > 0 {
+		sc.items = nil
+		for _, name := range names {
+			it := *base
+			it.name, it.schema, it.byColumn = name, "", false
+			sc.items = append(sc.items, &it)
+		}
+	}
+	a.untouching(what, sc, expressions)
+}
+
+// untouching analyses expressions that must not touch a sealed column beyond
+// IS [NOT] NULL.
+func (a *analysis) untouching(what string, sc *scope, expressions []*pg.Node) {
+	edits, actions := len(a.edits), len(a.actions)
+	a.persistent = true
+	for _, n := range expressions {
+		a.in(what, func() { a.plain(n, sc) })
+	}
+	if len(a.edits) > edits && a.err == nil {
+		c, at := a.editedColumn(actions)
+		a.fail(refuseDefinition(c, at, what))
+	}
+}
+
+// editedColumn is the column of the first action from number i on.
+func (a *analysis) editedColumn(i int) (*catalog.SealedColumn, int32) {
+	if i < len(a.acted) {
+		return a.acted[i], int32(a.actions[i].Position)
+	}
+	return &catalog.SealedColumn{}, -1
+}
+
+// createFunction is CREATE FUNCTION and CREATE PROCEDURE.
+func (a *analysis) createFunction(x *pg.CreateFunctionStmt) {
+	for _, p := range x.Parameters {
+		a.plain(p.GetFunctionParameter().GetDefexpr(), nil)
+	}
+	if x.SqlBody != nil {
+		a.functionStatements(x.SqlBody)
+	}
+	a.body("this function")
+}
+
+// functionStatements is a body in SQL, parsed with the definition.
+func (a *analysis) functionStatements(n *pg.Node) {
+	edits, actions := len(a.edits), len(a.actions)
+	a.persistent = true
+	for _, m := range listOf(n) {
+		for _, q := range listOf(m) {
+			if r := q.GetReturnStmt(); r != nil {
+				a.plain(r.Returnval, nil)
+				continue
+			}
+			for _, c := range a.query(q, nil) {
+				if c.sealed != nil {
+					a.fail(refuseDefinition(c.sealed, location(q), "a function"))
+				}
+			}
+		}
+	}
+	if len(a.edits) > edits && a.err == nil {
+		c, at := a.editedColumn(actions)
+		a.fail(refuseDefinition(c, at, "a function"))
+	}
+	a.uses = nil // its $n are its own
+}
+
+// body refuses code in a string that names a relation with sealed columns and
+// one of those.
+func (a *analysis) body(what string) {
+	a.cacheable = false
+	from, end := a.statementTokens()
+	for _, t := range a.tokens[from:end] {
+		if !t.kind.isString() {
+			continue
+		}
+		code, _ := appendString(nil, a.text, t)
+		words := map[string]bool{}
+		eachWord(string(code), func(w string) { words[w] = true })
+		for w := range words {
+			for _, r := range a.snap.Named(w) {
+				for i := range r.Columns {
+					if c := &r.Columns[i]; c.Sealed != nil && words[c.Name] {
+						a.fail(refuseBody(r.Name, c.Name, what))
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// createTable is CREATE TABLE.
+func (a *analysis) createTable(x *pg.CreateStmt) {
+	it := &item{name: x.Relation.GetRelname(), byName: true, byColumn: true, base: true}
+	for _, n := range x.InhRelations {
+		it.columns = append(it.columns, a.baseItem(n.GetRangeVar()).columns...)
+	}
+	if x.OfTypename != nil {
+		a.typeName(x.OfTypename, nil)
+	}
+	var constraints []*pg.Constraint
+	for _, n := range x.TableElts {
+		switch e := n.Node.(type) {
+		case *pg.Node_ColumnDef:
+			it.columns = append(it.columns, column{name: e.ColumnDef.Colname})
+			a.typeName(e.ColumnDef.TypeName, nil)
+			constraints = append(constraints, constraintsOf(e.ColumnDef)...)
+		case *pg.Node_TableLikeClause:
+			it.columns = append(it.columns, a.baseItem(e.TableLikeClause.Relation).columns...)
+		case *pg.Node_Constraint:
+			constraints = append(constraints, e.Constraint)
+		}
+	}
+	for _, n := range x.Constraints {
+		constraints = append(constraints, n.GetConstraint())
+	}
+	sc := &scope{items: []*item{it}}
+	for _, c := range constraints {
+		a.constraint(c, it, sc)
+	}
+	if x.Partspec != nil {
+		for _, n := range x.Partspec.PartParams {
+			p := n.GetPartitionElem()
+			a.key(p.GetName(), it, "a partition key", p.GetLocation())
+			a.untouching("a partition key", sc, []*pg.Node{p.GetExpr()})
+		}
+	}
+	if x.Partbound != nil {
+		a.generic(x.Partbound.ProtoReflect(), nil)
+	}
+}
+
+func constraintsOf(d *pg.ColumnDef) (list []*pg.Constraint) {
+	for _, n := range d.Constraints {
+		if c := n.GetConstraint(); c != nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// constraint refuses a constraint that the server would check over envelopes.
+func (a *analysis) constraint(c *pg.Constraint, it *item, sc *scope) {
+	if c == nil {
+		return
+	}
+	what := "this constraint"
+	switch c.Contype {
+	case pg.ConstrType_CONSTR_CHECK:
+		what = "a CHECK constraint"
+	case pg.ConstrType_CONSTR_DEFAULT:
+		what = "a default"
+	case pg.ConstrType_CONSTR_GENERATED:
+		what = "a generated column"
+	case pg.ConstrType_CONSTR_PRIMARY:
+		what = "a PRIMARY KEY"
+	case pg.ConstrType_CONSTR_UNIQUE:
+		what = "a UNIQUE constraint"
+	case pg.ConstrType_CONSTR_EXCLUSION:
+		what = "an EXCLUDE constraint"
+	case pg.ConstrType_CONSTR_FOREIGN:
+		what = "a FOREIGN KEY"
+	}
+	a.untouching(what, sc, []*pg.Node{c.RawExpr, c.WhereClause})
+	for _, name := range append(names(c.Keys), names(c.FkAttrs)...) {
+		a.key(name, it, what, c.Location)
+	}
+	for _, n := range c.Exclusions {
+		for _, e := range listOf(n) {
+			a.key(e.GetIndexElem().GetName(), it, what, c.Location)
+			a.untouching(what, sc, []*pg.Node{e.GetIndexElem().GetExpr()})
+		}
+	}
+	if c.Pktable != nil {
+		referenced := a.baseItem(c.Pktable)
+		for _, name := range names(c.PkAttrs) {
+			a.key(name, referenced, what, c.Location)
+		}
+	}
+}
+
+// key refuses a sealed column among the keys of a constraint.
+func (a *analysis) key(name string, it *item, what string, at int32) {
+	if c := it.column(name); name != "" && c != nil && c.sealed != nil {
+		if what == "a UNIQUE constraint" && hasEquality(c.sealed) {
+			a.fail(refuseUniqueConstraint(c.sealed, at))
+		}
+		a.fail(refuseDefinition(c.sealed, at, what))
+	}
+}
+
+// alterTable is ALTER TABLE and its kin.
+func (a *analysis) alterTable(x *pg.AlterTableStmt) {
+	it := a.baseItem(x.Relation)
+	it.name, it.schema = x.Relation.Relname, x.Relation.Schemaname
+	sc := &scope{items: []*item{it}}
+	for _, n := range x.Cmds {
+		cmd := n.GetAlterTableCmd()
+		if cmd == nil || a.err != nil {
+			continue
+		}
+		var sealed *catalog.SealedColumn
+		if c := it.column(cmd.Name); c != nil {
+			sealed = c.sealed
+		}
+		switch def := cmd.Def.GetNode().(type) {
+		case *pg.Node_ColumnDef:
+			a.columnDefinition(cmd, def.ColumnDef, it, sc, sealed, x.Relation.Location)
+		case *pg.Node_Constraint:
+			a.constraint(def.Constraint, it, sc)
+		case *pg.Node_RangeVar, *pg.Node_PartitionCmd, nil:
+			// INHERIT, ATTACH PARTITION: the server compares the types.
+		default:
+			a.alterColumn(cmd, sealed, sc, x.Relation.Location)
+		}
+	}
+}
+
+// columnDefinition is ADD COLUMN, or ALTER COLUMN … TYPE.
+func (a *analysis) columnDefinition(cmd *pg.AlterTableCmd, d *pg.ColumnDef, it *item, sc *scope, sealed *catalog.SealedColumn, at int32) {
+	a.typeName(d.TypeName, nil)
+	if cmd.Subtype == pg.AlterTableType_AT_AlterColumnType && sealed != nil {
+		a.fail(refuseDefinition(sealed, at, "ALTER COLUMN … TYPE"))
+		return
+	}
+	a.untouching("ALTER COLUMN … TYPE", sc, []*pg.Node{d.RawDefault})
+	for _, c := range constraintsOf(d) {
+		a.constraint(c, it, sc)
+	}
+}
+
+// alterColumn is what remains: settings of a column, its default above all.
+func (a *analysis) alterColumn(cmd *pg.AlterTableCmd, sealed *catalog.SealedColumn, sc *scope, at int32) {
+	switch cmd.Subtype {
+	case pg.AlterTableType_AT_SetStatistics, pg.AlterTableType_AT_SetStorage, pg.AlterTableType_AT_SetCompression,
+		pg.AlterTableType_AT_SetOptions, pg.AlterTableType_AT_ResetOptions:
+		return
+	}
+	if sealed != nil && !cmd.Def.GetAConst().GetIsnull() {
+		a.fail(refuseDefinition(sealed, at, "a default or another property that the server computes"))
+		return
+	}
+	a.untouching("ALTER TABLE", sc, []*pg.Node{cmd.Def})
+}
+
+// index is CREATE INDEX: a sealed column is indexed by its equality term.
+func (a *analysis) index(x *pg.IndexStmt) {
+	it := a.baseItem(x.Relation)
+	it.name, it.schema = x.Relation.Relname, x.Relation.Schemaname
+	sc := &scope{items: []*item{it}}
+	elements := a.elements(a.behindRelation(x.Relation), len(x.IndexParams))
+	for i, n := range x.IndexParams {
+		e := n.GetIndexElem()
+		c := it.column(e.GetName())
+		if e.GetName() == "" || c == nil || c.sealed == nil {
+			a.untouching("an index", sc, []*pg.Node{e.GetExpr()})
+			continue
+		}
+		plain := len(e.Collation) == 0 && len(e.Opclass) == 0 && e.Ordering == pg.SortByDir_SORTBY_DEFAULT &&
+			e.NullsOrdering == pg.SortByNulls_SORTBY_NULLS_DEFAULT
+		method := x.AccessMethod == "btree" || x.AccessMethod == "hash"
+		switch {
+		case !plain || !method || elements == nil:
+			a.fail(refuseDefinition(c.sealed, x.Relation.Location, "an index with an order, a collation, an operator class or of this kind"))
+		case a.comparable(c.sealed, x.Relation.Location):
+			t := a.tokens[elements[i]]
+			a.insert(int(t.start), "pgseal.eq(")
+			a.insert(int(t.end), ")")
+			a.note("index", c.sealed, "by equality term", t.start)
+		}
+	}
+	for _, n := range x.IndexIncludingParams {
+		a.key(n.GetIndexElem().GetName(), it, "an index's INCLUDE list", x.Relation.Location)
+	}
+	a.untouching("an index's WHERE", sc, []*pg.Node{x.WhereClause})
+}
+
+// behindRelation is the index of the token behind a relation's name.
+func (a *analysis) behindRelation(rv *pg.RangeVar) int {
+	i := a.tokenAt(rv.Location)
+	if i < 0 {
+		return i
+	}
+	for i++; a.is(i, "."); {
+		i += 2
+	}
+	return i
+}
+
+// publication refuses row filters over sealed columns.
+func (a *analysis) publication(objects []*pg.Node) {
+	for _, n := range objects {
+		if t := n.GetPublicationObjSpec().GetPubtable(); t != nil {
+			a.clause(t.Relation, "a publication's row filter", []*pg.Node{t.WhereClause})
+		}
+	}
+}
+
+// cursor is DECLARE CURSOR: fetching would need the plan of its query.
+func (a *analysis) cursor(x *pg.DeclareCursorStmt) {
+	edits, actions := len(a.edits), len(a.actions)
+	for _, c := range a.query(x.Query, nil) {
+		if c.sealed != nil {
+			a.fail(refuseCursor(c.sealed, location(x.Query)))
+			return
+		}
+	}
+	if len(a.edits) > edits && a.err == nil {
+		c, at := a.editedColumn(actions)
+		a.fail(refuseCursor(c, at))
+	}
+}
+
+// copy is COPY in both directions.
+func (a *analysis) copy(x *pg.CopyStmt) {
+	if x.Relation == nil {
+		edits, actions := len(a.edits), len(a.actions)
+		for _, c := range a.query(x.Query, nil) {
+			if c.sealed != nil {
+				a.fail(refuseCopy(c.sealed, location(x.Query)))
+				return
+			}
+		}
+		if len(a.edits) > edits && a.err == nil {
+			c, at := a.editedColumn(actions)
+			a.fail(refuseCopy(c, at))
+		}
+		return
+	}
+	it := a.baseItem(x.Relation)
+	if len(x.Attlist) == 0 && it.sealed() != nil {
+		a.fail(refuseCopy(it.sealed(), x.Relation.Location))
+	}
+	for _, name := range names(x.Attlist) {
+		if c := it.column(name); c != nil && c.sealed != nil {
+			a.fail(refuseCopy(c.sealed, x.Relation.Location))
+		}
+	}
+	a.untouching("COPY … WHERE", &scope{items: []*item{it}}, []*pg.Node{x.WhereClause})
+}

@@ -1,0 +1,317 @@
+package rewrite
+
+import (
+	"encoding/hex"
+	"slices"
+	"unicode/utf8"
+)
+
+// span is a range of bytes of a text with the kind of the literal that it is.
+type span struct {
+	start, end int32
+	kind       tokenKind
+}
+
+// anchor is a place in every text of one shape: so many bytes behind the end of
+// a literal, or behind the beginning of the text for literal -1.
+type anchor struct{ literal, offset int32 }
+
+func (a anchor) in(literals []span) int {
+	if a.literal < 0 {
+		return int(a.offset)
+	}
+	return int(literals[a.literal].end + a.offset)
+}
+
+// piece replaces what stands between two places by text and a value.
+type piece struct {
+	start, end anchor
+	text       string
+	value      *value // nil: only the text
+}
+
+// value is a literal in a sealed role.
+type value struct {
+	operand  *Operand
+	literal  int32  // index of the literal; -1 for a keyword
+	keyword  string // true or false
+	negative bool   // a minus sign stands before the number
+}
+
+// fixedLiteral is a literal on whose value the plan depends, such as the number
+// in ORDER BY 1.
+type fixedLiteral struct {
+	literal int32
+	text    string
+}
+
+// fits says whether the steering literals are those the plan was made for.
+func (p *Plan) fits(text []byte, literals []span) bool {
+	for _, f := range p.fixed {
+		l := literals[f.literal]
+		if string(text[l.start:l.end]) != f.text {
+			return false
+		}
+	}
+	return true
+}
+
+// Scratch is the memory that one session lends to its planning. The zero value
+// is ready. It must not be used by two calls at once.
+type Scratch struct {
+	literals []span
+	key      []byte
+	marks    []mark
+	value    []byte
+	literal  Literal
+}
+
+// mark says where the replacement of one piece stands in the server's text.
+type mark struct{ start, end int }
+
+// maxScratch is what a Scratch keeps in bytes (or entries) after a large text.
+const maxScratch = 64 << 10
+
+// Release gives up memory that one large text made the Scratch take. Bounds
+// made with it are no longer valid.
+func (s *Scratch) Release() {
+	if cap(s.key) > maxScratch || cap(s.value) > maxScratch || cap(s.literals) > maxScratch/8 || cap(s.marks) > maxScratch/8 {
+		*s = Scratch{}
+	}
+}
+
+// shape fills s.key with the text without its literals, and s.literals with
+// those. Two texts of the same shape differ in the values of literals only. ok
+// is false for a text that the scanner refuses.
+func (s *Scratch) shape(text []byte) (ok bool) {
+	s.key, s.literals = s.key[:0], s.literals[:0]
+	l := lexer{text: text}
+	kept := 0
+	for {
+		t, ok := l.next()
+		if !ok {
+			break
+		}
+		if t.kind.isLiteral() {
+			s.literals = append(s.literals, span{t.start, t.end, t.kind})
+			s.key = append(s.key, text[kept:t.start]...)
+			kept = int(t.end)
+		}
+	}
+	s.key = append(s.key, text[kept:]...)
+	s.key = append(s.key, 0) // no text holds a zero byte
+	for i, n := range s.literals {
+		from := int32(0)
+		if i > 0 {
+			from = s.literals[i-1].end
+		}
+		gap := n.start - from
+		s.key = append(s.key, byte(n.kind), byte(gap>>16), byte(gap>>8), byte(gap))
+	}
+	return l.err == lexOK
+}
+
+// Bound is a plan applied to one text. It uses the text and the scratch it was
+// made with and is valid until either changes.
+type Bound struct {
+	Plan    *Plan
+	text    []byte
+	scratch *Scratch
+}
+
+// Literal is one literal in a sealed role, as AppendSQL hands it over. It is
+// valid until the callback returns.
+type Literal struct {
+	Operand *Operand
+	// Value is what the literal stands for: a string without quotes and
+	// escapes in the client's encoding (of an array in its text form, when
+	// Operand.Array), a number with its sign, or true or false.
+	Value []byte
+	// OID is the type that PostgreSQL gives to the literal itself: 705
+	// (unknown) for strings, 23, 20 or 1700 for numbers, 16 for truth values.
+	// Operand.Via is what it was then cast to.
+	OID      uint32
+	Position int // byte offset in the client's text
+}
+
+// AppendSQL appends the text for the server. For each literal in a sealed role
+// seal appends what replaces it, with AppendBytea or AppendByteaArray. Errors
+// of seal are returned as they are; a literal whose escapes PostgreSQL would
+// refuse is a *Refusal.
+func (b *Bound) AppendSQL(dst []byte, seal func(dst []byte, l *Literal) ([]byte, error)) ([]byte, error) {
+	if len(b.Plan.pieces) == 0 {
+		return append(dst, b.text...), nil
+	}
+	s := b.scratch
+	s.marks = s.marks[:0]
+	origin, kept := len(dst), 0
+	for i := range b.Plan.pieces {
+		p := &b.Plan.pieces[i]
+		dst = append(dst, b.text[kept:p.start.in(s.literals)]...)
+		kept = p.end.in(s.literals)
+		from := len(dst) - origin
+		dst = append(dst, p.text...)
+		if p.value != nil {
+			err := b.evaluate(p)
+			if err != nil {
+				return dst, err
+			}
+			if dst, err = seal(dst, &s.literal); err != nil {
+				return dst, err
+			}
+		}
+		s.marks = append(s.marks, mark{from, len(dst) - origin})
+	}
+	return append(dst, b.text[kept:]...), nil
+}
+
+// evaluate fills the scratch's Literal.
+func (b *Bound) evaluate(p *piece) error {
+	s := b.scratch
+	l := &s.literal
+	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals)}
+	s.value = s.value[:0]
+	if p.value.literal < 0 {
+		s.value = append(s.value, p.value.keyword...)
+		l.OID = oidBool
+	} else {
+		n := s.literals[p.value.literal]
+		l.Position = int(n.start)
+		if n.kind.isString() {
+			var ok bool
+			if s.value, ok = appendString(s.value, b.text, token{n.kind, n.start, n.end}); !ok {
+				return refuseEscape(int(n.start))
+			}
+		} else {
+			if p.value.negative {
+				s.value = append(s.value, '-')
+			}
+			s.value = append(s.value, b.text[n.start:n.end]...)
+			l.OID = numberType(s.value)
+		}
+	}
+	l.Value = s.value
+	return nil
+}
+
+// AppendBytea appends a bytea literal that means the same whatever the
+// session's settings are.
+func AppendBytea(dst, value []byte) []byte {
+	dst = append(dst, `E'\\x`...)
+	dst = hex.AppendEncode(dst, value)
+	return append(dst, `'::pg_catalog.bytea`...)
+}
+
+// AppendByteaArray appends a bytea[] literal; a nil element is NULL.
+func AppendByteaArray(dst []byte, elements [][]byte) []byte {
+	dst = append(dst, `E'{`...)
+	for i, e := range elements {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if e == nil {
+			dst = append(dst, `NULL`...)
+			continue
+		}
+		dst = append(dst, `"\\\\x`...)
+		dst = hex.AppendEncode(dst, e)
+		dst = append(dst, '"')
+	}
+	return append(dst, `}'::pg_catalog.bytea[]`...)
+}
+
+// ClientOffset maps a byte offset in the text that AppendSQL gave to one in the
+// client's. What stands inside a replacement maps to the beginning of what it
+// replaced.
+func (b *Bound) ClientOffset(server int) int {
+	literals := b.scratch.literals
+	shift := 0 // client minus server, behind the pieces passed so far
+	for i, m := range b.scratch.marks {
+		if i >= len(b.Plan.pieces) || server < m.start {
+			break
+		}
+		p := &b.Plan.pieces[i]
+		if server < m.end {
+			return p.start.in(literals)
+		}
+		shift = p.end.in(literals) - m.end
+	}
+	if len(b.Plan.pieces) == 0 {
+		shift = 0
+	}
+	return max(0, min(server+shift, len(b.text)))
+}
+
+// ClientPosition maps the position in an error of the server, which counts
+// characters of the text that AppendSQL gave from 1, to the client's text.
+// Bytes that are not UTF-8 count as characters, as in single-byte encodings.
+func (b *Bound) ClientPosition(server []byte, position int) int {
+	return CharacterPosition(b.text, b.ClientOffset(characterOffset(server, position)))
+}
+
+// CharacterPosition gives a byte offset as the protocol's error fields do: in
+// characters from 1.
+func CharacterPosition(text []byte, offset int) int {
+	return utf8.RuneCount(text[:min(max(offset, 0), len(text))]) + 1
+}
+
+func characterOffset(text []byte, position int) int {
+	offset := 0
+	for ; position > 1 && offset < len(text); position-- {
+		_, size := utf8.DecodeRune(text[offset:])
+		offset += size
+	}
+	return offset
+}
+
+// edit is a piece in the making, at byte offsets of the text being planned.
+type edit struct {
+	start, end int
+	text       string
+	value      *value
+}
+
+// anchored turns edits into pieces that hold for every text of the shape. ok is
+// false if two edits overlap, which would be a defect of the planner: such a
+// text is refused.
+func anchored(edits []edit, literals []span, length int) (pieces []piece, ok bool) {
+	// What is inserted at a place stands before what is replaced from it on.
+	slices.SortStableFunc(edits, func(a, b edit) int {
+		if a.start != b.start {
+			return a.start - b.start
+		}
+		return min(a.end-a.start, 1) - min(b.end-b.start, 1)
+	})
+	end := 0
+	for _, e := range edits {
+		if e.start < end || e.end < e.start || e.end > length {
+			return nil, false
+		}
+		end = e.end
+		start, ok1 := anchorAt(e.start, literals)
+		stop, ok2 := anchorAt(e.end, literals)
+		if !ok1 || !ok2 {
+			return nil, false
+		}
+		pieces = append(pieces, piece{start, stop, e.text, e.value})
+	}
+	return pieces, true
+}
+
+// anchorAt finds the anchor of an offset, which must not be inside a literal.
+func anchorAt(offset int, literals []span) (anchor, bool) {
+	k, _ := slices.BinarySearchFunc(literals, offset, func(s span, offset int) int {
+		if int(s.end) <= offset {
+			return -1
+		}
+		return 1
+	})
+	// literals[k] is the first that ends behind the offset.
+	if k < len(literals) && int(literals[k].start) < offset {
+		return anchor{}, false
+	}
+	if k == 0 {
+		return anchor{-1, int32(offset)}, true
+	}
+	return anchor{int32(k - 1), int32(offset) - literals[k-1].end}, true
+}

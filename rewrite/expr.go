@@ -1,0 +1,398 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/catalog"
+)
+
+// sealedExpr is an expression whose value is that of a sealed column.
+type sealedExpr struct {
+	column *catalog.SealedColumn
+	casts  []*pg.TypeCast // around it, the outermost first
+	terms  []term         // how to turn it into its equality term
+	at     int32
+}
+
+// peek says whether an expression's value is a sealed column's, without using
+// it for anything.
+func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_ColumnRef:
+		ref := a.resolve(x.ColumnRef, sc)
+		if ref.column == nil || ref.column.sealed == nil {
+			return nil
+		}
+		start, end, ok := a.referenceSpan(x.ColumnRef)
+		e := &sealedExpr{column: ref.column.sealed, at: x.ColumnRef.Location}
+		if ok {
+			e.terms = []term{{start: start, end: end}}
+		}
+		a.usable(e)
+		return e
+	case *pg.Node_TypeCast:
+		e := a.peek(x.TypeCast.Arg, sc)
+		if e != nil {
+			e.casts = append(e.casts, x.TypeCast)
+		}
+		return e
+	case *pg.Node_SubLink:
+		if x.SubLink.SubLinkType != pg.SubLinkType_EXPR_SUBLINK {
+			return nil
+		}
+		outputs := a.sublink(x.SubLink, sc)
+		if len(outputs) != 1 || outputs[0].sealed == nil {
+			return nil
+		}
+		e := &sealedExpr{column: outputs[0].sealed, at: x.SubLink.Location}
+		if end := a.closing(a.tokenAt(x.SubLink.Location)); end >= 0 {
+			e.terms = []term{{start: int(x.SubLink.Location), end: int(a.tokens[end].end)}}
+		}
+		return e
+	}
+	return nil
+}
+
+func (a *analysis) usable(e *sealedExpr) {
+	if e.column.Broken != "" {
+		a.fail(refuseBroken(e.column, e.at))
+	}
+}
+
+// referenceSpan finds the range of a column reference.
+func (a *analysis) referenceSpan(ref *pg.ColumnRef) (start, end int, ok bool) {
+	i := a.tokenAt(ref.Location)
+	if i < 0 {
+		return 0, 0, false
+	}
+	for range len(ref.Fields) - 1 {
+		if !a.is(i+1, ".") {
+			return 0, 0, false
+		}
+		i += 2
+	}
+	if i >= len(a.tokens) {
+		return 0, 0, false
+	}
+	return int(ref.Location), int(a.tokens[i].end), true
+}
+
+// sublink analyses a subquery once.
+func (a *analysis) sublink(s *pg.SubLink, sc *scope) []column {
+	if outputs, ok := a.sublinks[s]; ok {
+		return outputs
+	}
+	outputs := a.query(s.Subselect, sc)
+	if a.sublinks == nil {
+		a.sublinks = map[*pg.SubLink][]column{}
+	}
+	a.sublinks[s] = outputs
+	return outputs
+}
+
+// toTerm replaces a sealed expression by its equality term.
+func (a *analysis) toTerm(e *sealedExpr) {
+	switch {
+	case !a.comparable(e.column, e.at):
+		return
+	case e.terms == nil:
+		a.fail(refuseUse(e.column, e.at, ""))
+		return
+	}
+	a.dropCasts(e)
+	for _, t := range e.terms {
+		a.insert(t.start, "pgseal.eq(")
+		a.insert(t.end, ")")
+	}
+	a.note("compare", e.column, "by equality term", e.at)
+}
+
+func (a *analysis) comparable(c *catalog.SealedColumn, at int32) bool {
+	switch {
+	case c.Broken != "":
+		a.fail(refuseBroken(c, at))
+	case !hasEquality(c):
+		a.fail(refuseNoTerm(c, at))
+	default:
+		return true
+	}
+	return false
+}
+
+// dropCasts takes the casts around a sealed expression out of the text, if they
+// do not change what it is equal to.
+func (a *analysis) dropCasts(e *sealedExpr) {
+	for _, c := range e.casts {
+		to, ok := a.typeNamed(c.TypeName)
+		if !ok || !lossless(e.column.Type, to) {
+			a.fail(refuseCast(e.column, e.at))
+			return
+		}
+		a.dropCast(c, e)
+	}
+}
+
+func (a *analysis) dropCast(c *pg.TypeCast, e *sealedExpr) {
+	end := a.typeEnd(c.TypeName.Location)
+	i := a.tokenAt(c.Location)
+	switch {
+	case end < 0 || i < 0:
+		a.fail(refuseCast(e.column, e.at))
+	case a.is(i, "::"):
+		a.edit(int(c.Location), end, "", nil)
+	case a.is(i, "cast"):
+		as := a.tokenAt(c.TypeName.Location) - 1
+		if !a.is(as, "as") {
+			a.fail(refuseCast(e.column, e.at))
+			return
+		}
+		a.edit(int(c.Location), int(a.tokens[i].end), "", nil)
+		a.edit(int(a.tokens[as].start), end, "", nil)
+	default:
+		a.fail(refuseCast(e.column, e.at))
+	}
+}
+
+// plain analyses an expression whose value must not be sealed.
+func (a *analysis) plain(n *pg.Node, sc *scope) {
+	if n == nil || a.err != nil {
+		return
+	}
+	if e := a.peek(n, sc); e != nil {
+		if len(e.casts) > 0 && a.within == "" {
+			a.fail(refuseCast(e.column, e.at))
+			return
+		}
+		a.fail(refuseUse(e.column, e.at, a.within))
+		return
+	}
+	switch x := n.Node.(type) {
+	case *pg.Node_ColumnRef:
+		a.plainReference(x.ColumnRef, sc)
+	case *pg.Node_AConst:
+	case *pg.Node_ParamRef:
+		a.use(x.ParamRef, nil)
+	case *pg.Node_TypeCast:
+		a.typeName(x.TypeCast.TypeName, sc)
+		a.plain(x.TypeCast.Arg, sc)
+	case *pg.Node_AExpr:
+		a.operator(x.AExpr, sc)
+	case *pg.Node_BoolExpr:
+		a.in("a condition", func() {
+			for _, arg := range x.BoolExpr.Args {
+				a.plain(arg, sc)
+			}
+		})
+	case *pg.Node_NullTest:
+		a.nullTest(x.NullTest, sc)
+	case *pg.Node_SubLink:
+		a.subquery(x.SubLink, sc)
+	case *pg.Node_FuncCall:
+		a.function(x.FuncCall, sc)
+	case *pg.Node_AIndirection:
+		a.indirection(x.AIndirection, sc)
+	case *pg.Node_CaseExpr:
+		a.in("CASE", func() { a.generic(x.CaseExpr.ProtoReflect(), sc) })
+	case *pg.Node_CoalesceExpr:
+		a.in("COALESCE", func() { a.generic(x.CoalesceExpr.ProtoReflect(), sc) })
+	case *pg.Node_MinMaxExpr:
+		a.in("GREATEST or LEAST", func() { a.generic(x.MinMaxExpr.ProtoReflect(), sc) })
+	case *pg.Node_CollateClause:
+		a.in("COLLATE", func() { a.plain(x.CollateClause.Arg, sc) })
+	case *pg.Node_BooleanTest:
+		a.in("a condition", func() { a.plain(x.BooleanTest.Arg, sc) })
+	case *pg.Node_SelectStmt:
+		a.plainOutputs(a.query(n, sc), 0)
+	default:
+		a.generic(n.ProtoReflect(), sc)
+	}
+}
+
+// in names the construct that f analyses, for refusals.
+func (a *analysis) in(what string, f func()) {
+	saved := a.within
+	a.within = what
+	f()
+	a.within = saved
+}
+
+// generic analyses the children of a node that has no rule of its own: none of
+// them may be sealed.
+func (a *analysis) generic(m protoreflect.Message, sc *scope) {
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd.Kind() != protoreflect.MessageKind {
+			return true
+		}
+		if fd.IsList() {
+			for i := range v.List().Len() {
+				a.child(v.List().Get(i).Message(), sc)
+			}
+		} else {
+			a.child(v.Message(), sc)
+		}
+		return a.err == nil
+	})
+}
+
+func (a *analysis) child(m protoreflect.Message, sc *scope) {
+	switch x := m.Interface().(type) {
+	case *pg.Node:
+		a.plain(x, sc)
+	case *pg.SelectStmt:
+		a.plainOutputs(a.selectStmt(x, sc, nil), 0)
+	case *pg.TypeName:
+		a.typeName(x, sc)
+	case *pg.RangeVar:
+		a.relationOutOfPlace(x)
+	case *pg.WindowDef:
+		a.in("a window definition", func() { a.generic(m, sc) })
+	default:
+		a.generic(m, sc)
+	}
+}
+
+// relationOutOfPlace is for a relation named where no rule expects one.
+func (a *analysis) relationOutOfPlace(rv *pg.RangeVar) {
+	if f := a.relation(rv.Schemaname, rv.Relname); f.relation != nil && f.relation.Sealed {
+		a.fail(refuseStatement(rv.Relname, rv.Location, "this statement"))
+	}
+}
+
+// plainOutputs refuses a query whose outputs are used as values, if one is
+// sealed.
+func (a *analysis) plainOutputs(outputs []column, at int32) {
+	for _, c := range outputs {
+		if c.sealed != nil {
+			a.fail(refuseUse(c.sealed, at, a.within))
+			return
+		}
+	}
+}
+
+// typeName refuses the row types of relations with sealed columns.
+func (a *analysis) typeName(t *pg.TypeName, sc *scope) {
+	if t == nil {
+		return
+	}
+	parts := names(t.Names)
+	name := last(parts)
+	if t.PctType && len(parts) > 1 {
+		name = parts[len(parts)-2]
+	} else if len(name) > 1 && name[0] == '_' && a.sealedRelation(name[1:]) {
+		name = name[1:]
+	}
+	if a.sealedRelation(name) {
+		a.fail(refuseRowType(name, t.Location))
+	}
+	for _, m := range t.Typmods {
+		a.plain(m, sc)
+	}
+}
+
+func (a *analysis) plainReference(ref *pg.ColumnRef, sc *scope) {
+	if star, qualifier := isStar(ref); star {
+		for _, it := range a.starItems(qualifier, sc) {
+			if s := it.sealed(); s != nil {
+				a.fail(refuseRow(s, ref.Location, it.name))
+			}
+		}
+		return
+	}
+	if r := a.resolve(ref, sc); r.row != nil {
+		a.fail(refuseRow(r.row.sealed(), ref.Location, r.row.name))
+	}
+}
+
+// nullTest lets IS [NOT] NULL stand: an envelope is NULL exactly when the value
+// is.
+func (a *analysis) nullTest(t *pg.NullTest, sc *scope) {
+	e := a.peek(t.Arg, sc)
+	if e == nil {
+		a.in("IS NULL", func() { a.plain(t.Arg, sc) })
+		return
+	}
+	a.dropCasts(e)
+}
+
+// indirection is x.field, x[1], (row).field.
+func (a *analysis) indirection(x *pg.A_Indirection, sc *scope) {
+	for _, i := range x.Indirection {
+		a.generic(i.ProtoReflect(), sc)
+	}
+	ref := x.Arg.GetColumnRef()
+	if ref == nil {
+		a.in("a subscript or field selection", func() { a.plain(x.Arg, sc) })
+		return
+	}
+	r := a.resolve(ref, sc)
+	field := x.Indirection[0].GetString_()
+	if r.row != nil && field != nil {
+		if c := r.row.column(field.Sval); c != nil && c.sealed == nil {
+			return
+		}
+	}
+	a.in("a subscript or field selection", func() { a.plain(x.Arg, sc) })
+}
+
+// subquery is a sublink in a place where only plain values are understood.
+func (a *analysis) subquery(s *pg.SubLink, sc *scope) {
+	switch s.SubLinkType {
+	case pg.SubLinkType_EXISTS_SUBLINK:
+		a.sublink(s, sc)
+	case pg.SubLinkType_ANY_SUBLINK, pg.SubLinkType_ALL_SUBLINK:
+		a.quantified(s, sc)
+	default:
+		outputs := a.sublink(s, sc)
+		what := a.within
+		if s.SubLinkType == pg.SubLinkType_ARRAY_SUBLINK {
+			what = "ARRAY(…)"
+		}
+		a.in(what, func() { a.plainOutputs(outputs, s.Location) })
+	}
+}
+
+// function is a function call.
+func (a *analysis) function(f *pg.FuncCall, sc *scope) {
+	parts := names(f.Funcname)
+	name := last(parts)
+	if a.snap.RowFunction(name) {
+		a.fail(refuseRowFunction(name, f.Location))
+		return
+	}
+	a.reach(name, f)
+	what := "function " + name
+	if f.AggOrder != nil || f.AggDistinct || f.AggWithinGroup || f.Over != nil {
+		what = "aggregate or window function " + name
+	}
+	a.in(what, func() {
+		for _, arg := range f.Args {
+			if len(f.Args) == 1 && a.countable(parts, f, arg, sc) {
+				break
+			}
+			a.plain(arg, sc)
+		}
+		for _, o := range f.AggOrder {
+			a.plain(o, sc)
+		}
+	})
+	a.in("a condition", func() { a.plain(f.AggFilter, sc) })
+	if f.Over != nil {
+		a.in("a window definition", func() { a.generic(f.Over.ProtoReflect(), sc) })
+	}
+}
+
+// countable lets count(column) stand: it counts what is not NULL.
+func (a *analysis) countable(parts []string, f *pg.FuncCall, arg *pg.Node, sc *scope) bool {
+	if last(parts) != "count" || len(parts) > 1 && parts[0] != "pg_catalog" || f.AggDistinct || f.AggOrder != nil || f.AggWithinGroup {
+		return false
+	}
+	e := a.peek(arg, sc)
+	if e == nil {
+		return false
+	}
+	a.dropCasts(e)
+	return true
+}
+
+func hasEquality(c *catalog.SealedColumn) bool { return c.Terms&termEquality != 0 }

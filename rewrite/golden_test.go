@@ -1,0 +1,233 @@
+package rewrite
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// A golden file is a list of cases: lines that begin with # (comments, and the
+// settings path:, prepared: and fresh), the SQL, a line ----, and what becomes
+// of it, up to an empty line.
+type goldenCase struct {
+	head     []string // comments and settings
+	sql      string
+	path     []string
+	prepared []string
+	fresh    bool
+}
+
+const goldenSeparator = "----"
+
+func readGolden(t testing.TB, file string) (cases []goldenCase, content string) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c goldenCase
+	var sql []string
+	inPlan := false
+	for _, line := range strings.Split(string(raw), "\n") {
+		switch {
+		case inPlan && line == "":
+			cases = append(cases, c)
+			c, sql, inPlan = goldenCase{}, nil, false
+		case inPlan:
+		case line == goldenSeparator:
+			c.sql = strings.Join(sql, "\n")
+			inPlan = true
+		case strings.HasPrefix(line, "#"):
+			c.head = append(c.head, line)
+			setting := strings.TrimSpace(line[1:])
+			if v, ok := strings.CutPrefix(setting, "path:"); ok {
+				c.path = strings.Fields(v)
+			} else if v, ok := strings.CutPrefix(setting, "prepared:"); ok {
+				c.prepared = append(c.prepared, strings.TrimSpace(v))
+			} else if setting == "fresh" {
+				c.fresh = true
+			}
+		case line == "" && len(sql) > 0 && len(sql[0]) > 0:
+			c.sql = strings.Join(sql, "\n")
+			cases = append(cases, c)
+			c, sql = goldenCase{}, nil
+		case line != "":
+			sql = append(sql, line)
+		}
+	}
+	return cases, string(raw)
+}
+
+func TestPlansAreAsDocumented(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no golden files", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			cases, want := readGolden(t, file)
+			var out strings.Builder
+			for _, c := range cases {
+				for _, h := range c.head {
+					fmt.Fprintln(&out, h)
+				}
+				fmt.Fprintf(&out, "%s\n%s\n%s\n", c.sql, goldenSeparator, describe(t, c))
+			}
+			if *update {
+				if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got := out.String(); got != want {
+				t.Errorf("plans differ from %s; run with -update and look at the difference\n%s", file, firstDifference(got, want))
+			}
+		})
+	}
+}
+
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range g {
+		if i >= len(w) || g[i] != w[i] {
+			from := max(0, i-6)
+			return "got:\n" + strings.Join(g[from:min(len(g), i+6)], "\n") + "\nwant:\n" + strings.Join(w[min(from, len(w)):min(len(w), i+6)], "\n")
+		}
+	}
+	return "got is shorter"
+}
+
+// mode is how a client would send a text.
+func (c *goldenCase) mode() Mode {
+	if strings.Contains(c.sql, "$1") && !strings.Contains(strings.ToLower(c.sql), "prepare") {
+		return Extended
+	}
+	return Simple
+}
+
+// plan plans a case, through Execute where it needs that.
+func (c *goldenCase) plan(p *Planner, s *Scratch) (Bound, error) {
+	r := Request{Snapshot: testSnapshot(), Path: c.path, Text: []byte(c.sql), Mode: c.mode(), Fresh: c.fresh}
+	b, err := p.Plan(s, r)
+	if err != nil || !b.Plan.NeedsPrepared() {
+		return b, err
+	}
+	known := map[string]*Statement{}
+	for _, text := range c.prepared {
+		b, err := p.Plan(&Scratch{}, Request{Snapshot: r.Snapshot, Text: []byte(text), Mode: Simple})
+		if err != nil {
+			return Bound{}, fmt.Errorf("prepared: %w", err)
+		}
+		for _, st := range b.Plan.Statements() {
+			known[st.Name] = st.Inner
+		}
+	}
+	return p.Execute(s, r, func(name string) (*Statement, []uint32) {
+		if st := known[name]; st != nil {
+			return st, st.Types
+		}
+		return nil, nil
+	})
+}
+
+// describe says what becomes of a case, ending with an empty line.
+func describe(t testing.TB, c goldenCase) string {
+	var out strings.Builder
+	planner, scratch := NewPlanner(8), &Scratch{}
+	b, err := c.plan(planner, scratch)
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
+		describeRefusal(&out, refusal, c.sql)
+		return out.String()
+	case err != nil:
+		fmt.Fprintf(&out, "error: %v\n", err)
+		return out.String()
+	}
+	server, err := b.AppendSQL(nil, showLiteral)
+	if err != nil {
+		t.Fatalf("%s: %v", c.sql, err)
+	}
+	again, err := c.plan(planner, scratch)
+	if err != nil {
+		t.Fatalf("%s: the second time: %v", c.sql, err)
+	}
+	if second, _ := again.AppendSQL(nil, showLiteral); string(second) != string(server) {
+		t.Errorf("%s: the second time the text is\n%s\nnot\n%s", c.sql, second, server)
+	}
+	if string(server) == c.sql {
+		fmt.Fprintln(&out, "relay")
+	} else {
+		fmt.Fprintf(&out, "%s\n", server)
+	}
+	for _, s := range b.Plan.Statements() {
+		describeStatement(&out, "", &s)
+	}
+	return out.String()
+}
+
+func describeRefusal(out *strings.Builder, r *Refusal, sql string) {
+	fmt.Fprintf(out, "refused %s: %s\n", r.Code, r.Message)
+	if r.Position >= 0 && r.Position < len(sql) {
+		rest := sql[r.Position:]
+		fmt.Fprintf(out, "  at: %s\n", strings.SplitN(rest[:min(len(rest), 40)], "\n", 2)[0])
+	}
+	if r.Detail != "" {
+		fmt.Fprintf(out, "  detail: %s\n", r.Detail)
+	}
+	if r.Hint != "" {
+		fmt.Fprintf(out, "  hint: %s\n", r.Hint)
+	}
+}
+
+func describeStatement(out *strings.Builder, indent string, s *Statement) {
+	effects := map[Effect]string{Prepares: "prepares", Executes: "executes", Deallocates: "deallocates", Discards: "discards", ChangesCatalog: "changes the catalog"}
+	if s.Effect != NoEffect {
+		fmt.Fprintf(out, "%s  effect: %s %s\n", indent, effects[s.Effect], s.Name)
+	}
+	for i, p := range s.Params {
+		fmt.Fprintf(out, "%s  $%d = ", indent, i+1)
+		switch {
+		case p.Operand != nil:
+			fmt.Fprintf(out, "%s\n", showOperand(p.Operand, fmt.Sprintf("client's $%d", p.Client+1)))
+		default:
+			fmt.Fprintf(out, "client's $%d\n", p.Client+1)
+		}
+	}
+	if s.Results != nil {
+		fmt.Fprintf(out, "%s  opens:", indent)
+		for _, r := range s.Results {
+			if r == nil {
+				fmt.Fprint(out, " -")
+			} else {
+				fmt.Fprintf(out, " %s.%s", r.Table, r.Name)
+			}
+		}
+		fmt.Fprintln(out)
+	}
+	if s.Inner != nil {
+		describeStatement(out, indent+"  ", s.Inner)
+	}
+}
+
+func showOperand(o *Operand, what string) string {
+	s := o.verb() + " "
+	if o.Array {
+		s += "each of "
+	}
+	s += what + " as " + o.Column.Table + "." + o.Column.Name
+	if o.Via != nil {
+		s += " via " + o.Via.Name()
+	}
+	return s
+}
+
+func showLiteral(dst []byte, l *Literal) ([]byte, error) {
+	return fmt.Appendf(dst, "‹%s›", showOperand(l.Operand, fmt.Sprintf("%q:%d", l.Value, l.OID))), nil
+}

@@ -1,0 +1,403 @@
+package rewrite
+
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// tempAlias is the schema name by which every session calls its own temporary
+// schema, whose real name is pg_temp_N.
+const tempAlias = "pg_temp"
+
+// found is what a relation's name stands for: one relation, or several of which
+// none has a sealed column, or nothing that the snapshot knows.
+type found struct {
+	relation   *catalog.Relation
+	candidates []*catalog.Relation // several plain ones: the path would decide
+}
+
+func (f found) none() bool { return f.relation == nil && f.candidates == nil }
+
+// relation resolves a name as the session would, CTEs apart.
+func (a *analysis) relation(schema, name string) found {
+	named := a.snap.Named(name)
+	sealed := false
+	if _, ok := a.changed[name]; ok {
+		a.changedNamed = name
+	}
+	if schema != "" {
+		kept := named[:0:0]
+		for _, r := range named {
+			if r.Schema == schema || schema == tempAlias && strings.HasPrefix(r.Schema, tempAlias+"_") {
+				kept = append(kept, r)
+				sealed = sealed || r.Sealed
+			}
+		}
+		if schema == tempAlias && a.path != nil {
+			a.pathIsUsed = true
+			kept = onPath(kept, a.path)
+		}
+		named = kept
+	} else {
+		for _, r := range named {
+			sealed = sealed || r.Sealed
+		}
+	}
+	switch {
+	case len(named) == 0:
+		return found{}
+	case len(named) > 1 && sealed && a.pathMoved:
+		a.fail(refuseMixedText(name, -1))
+		return found{}
+	case len(named) == 1:
+		if named[0].Sealed {
+			a.sealedNamed = true
+		}
+		return found{relation: named[0]}
+	case a.path != nil:
+		a.pathIsUsed = true
+		if named = onPath(named, a.path); len(named) == 0 {
+			return found{}
+		}
+		if named[0].Sealed {
+			a.sealedNamed = true
+		}
+		return found{relation: named[0]}
+	case sealed:
+		a.fail(ErrNeedSearchPath)
+		return found{relation: named[0]}
+	}
+	return found{candidates: named}
+}
+
+// onPath puts the relations that the path reaches in its order.
+func onPath(named []*catalog.Relation, path []string) (reached []*catalog.Relation) {
+	for _, schema := range path {
+		for _, r := range named {
+			if r.Schema == schema {
+				reached = append(reached, r)
+			}
+		}
+	}
+	return reached
+}
+
+// sealedRelation says whether a name could stand for a relation with sealed
+// columns, whatever the path is.
+func (a *analysis) sealedRelation(name string) bool {
+	for _, r := range a.snap.Named(name) {
+		if r.Sealed {
+			return true
+		}
+	}
+	return false
+}
+
+// names gives the parts of a qualified name.
+func names(nodes []*pg.Node) (parts []string) {
+	for _, n := range nodes {
+		parts = append(parts, n.GetString_().GetSval())
+	}
+	return parts
+}
+
+func last(parts []string) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	return parts[len(parts)-1]
+}
+
+// column is one column that a FROM item offers, or one output of a query.
+type column struct {
+	name   string
+	sealed *catalog.SealedColumn
+	// wraps are the references that make this output, to be turned into terms
+	// where the output is compared; nil if it cannot be.
+	wraps []term
+	// rest: stands for any number of plain columns with any names.
+	rest bool
+}
+
+// term is a column reference to be replaced by its equality term: the range to
+// put inside pgseal.eq(…), and the casts around it to be taken away.
+type term struct {
+	start, end int
+	casts      []*pg.TypeCast
+}
+
+// item is one entry of a FROM clause, or a target of a writing statement.
+type item struct {
+	name    string // alias, or the relation's own name
+	schema  string // of a relation without alias
+	columns []column
+	// open says that there can be columns that are not in columns; unknown that
+	// this is so because the snapshot does not have the relation.
+	open, unknown bool
+	candidates    []*catalog.Relation // open because the search path would decide
+	base          bool                // has the system columns of a table
+	relation      *catalog.Relation   // of a base item that is known
+	// byName and byColumn say whether qualified and unqualified references
+	// reach it: a join hides one or the other.
+	byName, byColumn bool
+}
+
+// queryItem is the item of a subquery or CTE.
+func queryItem(name string, outputs []column) *item {
+	it := &item{name: name, byName: true, byColumn: true, columns: make([]column, 0, len(outputs))}
+	for _, c := range outputs {
+		if c.rest {
+			it.open = true
+		}
+		c.wraps = nil // only the query that has the reference can turn it into a term
+		it.columns = append(it.columns, c)
+	}
+	return it
+}
+
+func (it *item) column(name string) *column {
+	for i := range it.columns {
+		if it.columns[i].name == name && !it.columns[i].rest {
+			return &it.columns[i]
+		}
+	}
+	return nil
+}
+
+func (it *item) sealed() *catalog.SealedColumn {
+	for i := range it.columns {
+		if s := it.columns[i].sealed; s != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// systemColumn says whether every table has a column of that name.
+func systemColumn(name string) bool {
+	switch name {
+	case "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid":
+		return true
+	}
+	return false
+}
+
+// scope is where names are looked up: the FROM items of one query level, then
+// those of the levels around it.
+type scope struct {
+	items []*item
+	outer *scope
+	ctes  *ctes
+}
+
+// ctes is the WITH clause of one query level.
+type ctes struct {
+	byName map[string]*cte
+	outer  *ctes
+}
+
+type cteState uint8
+
+const (
+	ctePending cteState = iota
+	cteRunning
+	cteDone
+)
+
+type cte struct {
+	node    *pg.CommonTableExpr
+	state   cteState
+	columns []column
+	scope   *scope // where its query is analysed
+}
+
+func (c *ctes) find(name string) *cte {
+	for ; c != nil; c = c.outer {
+		if found := c.byName[name]; found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// reference is what a column reference stands for.
+type reference struct {
+	column *column // sealed or plain; nil: plain, or nothing that is known
+	row    *item   // a whole row of it
+}
+
+// resolve looks a column reference up.
+func (a *analysis) resolve(ref *pg.ColumnRef, sc *scope) reference {
+	var parts []string
+	for _, f := range ref.Fields {
+		if s := f.GetString_(); s != nil {
+			parts = append(parts, s.Sval)
+		}
+	}
+	if len(parts) == 0 || len(parts) != len(ref.Fields) {
+		return reference{} // stars are for outputs
+	}
+	if len(parts) == 1 {
+		return a.unqualified(parts[0], ref.Location, sc)
+	}
+	it := qualifiedItem(parts[:len(parts)-1], sc)
+	if it == nil {
+		return reference{}
+	}
+	return a.member(it, last(parts), ref.Location)
+}
+
+// member looks up one column of one item.
+func (a *analysis) member(it *item, name string, position int32) reference {
+	if c := it.column(name); c != nil {
+		return reference{column: c}
+	}
+	if it.open || it.base && systemColumn(name) || it.sealed() == nil {
+		return reference{}
+	}
+	if !a.fresh {
+		a.stale = true
+		return reference{}
+	}
+	// Not a column: name(row) would be called, if there is such a function.
+	a.fail(refuseNoColumn(it.name, name, position))
+	return reference{}
+}
+
+// qualifiedItem finds the item that a qualifier names: alias, or schema and
+// relation.
+func qualifiedItem(qualifier []string, sc *scope) *item {
+	name := last(qualifier)
+	for ; sc != nil; sc = sc.outer {
+		for _, it := range sc.items {
+			if !it.byName || it.name != name {
+				continue
+			}
+			if len(qualifier) == 1 || it.schema == qualifier[len(qualifier)-2] {
+				return it
+			}
+		}
+	}
+	return nil
+}
+
+// unqualified looks a lone name up, level by level.
+func (a *analysis) unqualified(name string, position int32, sc *scope) reference {
+	var doubt *item // an item further in that may have the column
+	for level := sc; level != nil; level = level.outer {
+		var hit *column
+		for _, it := range level.items {
+			if !it.byColumn {
+				continue
+			}
+			if c := it.column(name); c != nil {
+				// More than one is an error of the client's, which the server
+				// reports; it must just not see a plaintext before.
+				if hit == nil || hit.sealed == nil {
+					hit = c
+				}
+			} else if it.base && systemColumn(name) {
+				return reference{}
+			}
+		}
+		if hit != nil {
+			if hit.sealed != nil && doubt != nil {
+				a.doubtful(doubt, name, position, hit.sealed)
+			}
+			return reference{column: hit}
+		}
+		for _, it := range level.items {
+			if it.byColumn && it.open && doubt == nil && mayHave(it, name) {
+				doubt = it
+			}
+		}
+	}
+	// No column: the whole row of an item of that name.
+	for level := sc; level != nil; level = level.outer {
+		for _, it := range level.items {
+			if it.byName && it.name == name {
+				if it.sealed() == nil {
+					return reference{}
+				}
+				if doubt != nil {
+					a.doubtful(doubt, name, position, it.sealed())
+				}
+				return reference{row: it}
+			}
+		}
+	}
+	return reference{}
+}
+
+// mayHave says whether an open item can have a column of that name.
+func mayHave(it *item, name string) bool {
+	if it.candidates == nil {
+		return true
+	}
+	for _, r := range it.candidates {
+		if r.Column(name) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// doubtful is for a name that is a sealed column unless an item further in has
+// a column of that name.
+func (a *analysis) doubtful(it *item, name string, position int32, sealed *catalog.SealedColumn) {
+	switch {
+	case it.candidates != nil:
+		a.fail(ErrNeedSearchPath)
+	case it.unknown && !a.fresh:
+		a.stale = true
+	default:
+		a.fail(refuseDoubtful(name, it.name, position, sealed))
+	}
+}
+
+// baseItem is the item of a relation.
+func (a *analysis) baseItem(rv *pg.RangeVar) *item {
+	it := &item{name: rv.Relname, schema: rv.Schemaname, base: true, byName: true, byColumn: true}
+	f := a.relation(rv.Schemaname, rv.Relname)
+	switch {
+	case f.relation != nil:
+		it.relation = f.relation
+		for i := range f.relation.Columns {
+			c := &f.relation.Columns[i]
+			it.columns = append(it.columns, column{name: c.Name, sealed: c.Sealed})
+		}
+		if it.schema == "" {
+			it.schema = f.relation.Schema
+		}
+	case f.candidates != nil:
+		it.open, it.candidates = true, f.candidates
+	default:
+		it.open, it.unknown = true, true
+		a.stale = true
+	}
+	a.alias(it, rv.Alias)
+	return it
+}
+
+// alias gives an item another name and other names for its first columns.
+func (a *analysis) alias(it *item, alias *pg.Alias) {
+	if alias == nil {
+		return
+	}
+	it.name, it.schema = alias.Aliasname, ""
+	if len(alias.Colnames) > 0 {
+		it.columns = slices.Clone(it.columns) // a CTE's are shared
+	}
+	for i, n := range alias.Colnames {
+		name := n.GetString_().GetSval()
+		if i < len(it.columns) {
+			it.columns[i].name = name
+		} else if it.open {
+			it.columns = append(it.columns, column{name: name})
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package rewrite
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"pgseal/catalog"
+)
+
+// Mode is how a text reaches the server.
+type Mode uint8
+
+const (
+	// Simple is Query: several statements, values mostly in literals.
+	Simple Mode = iota
+	// Extended is Parse: one statement, values mostly in parameters.
+	Extended
+)
+
+// Request asks for the plan of one text.
+type Request struct {
+	Snapshot *catalog.Snapshot
+	// Path is current_schemas(true) of the session, nil when it is not known.
+	// It matters only to texts for which ErrNeedSearchPath was returned.
+	Path []string
+	Text []byte // without a terminating zero
+	Mode Mode
+	// Fresh says that Snapshot was loaded after the text arrived, so that a
+	// relation it does not have is none that others can see.
+	Fresh bool
+}
+
+const (
+	// maxCachedText bounds the length in bytes of a cached text or shape:
+	// longer texts are bulk loads and migrations, rarely seen twice.
+	maxCachedText = 16 << 10
+	// maxCacheBytes bounds the memory of both caches together, roughly: clients
+	// choose what is cached.
+	maxCacheBytes = 64 << 20
+	// maxVariants bounds how many plans of one text or shape are kept, for
+	// other search paths and other literals that steer planning.
+	maxVariants = 8
+)
+
+// Planner plans texts and remembers the plans. It is safe for concurrent use
+// and may serve several databases, because a snapshot's version covers all that
+// a plan is made from.
+type Planner struct {
+	plans *lru.Cache[cacheKey, *cacheEntry]
+
+	adding sync.Mutex // one at a time, so that bytes follows the cache
+	bytes  int        // of all entries, roughly
+}
+
+// cacheKey is a text or a shape with the snapshot it was planned from.
+type cacheKey struct {
+	version uint64
+	mode    Mode
+	text    string
+}
+
+// cacheEntry is immutable: adding a variant replaces it.
+type cacheEntry struct {
+	variants []variant
+	literals []span // of the text; nil for a shape
+	size     int
+}
+
+// variant is the plan for one search path and one set of steering literals.
+type variant struct {
+	plan       *Plan
+	pathIsUsed bool
+	path       []string
+}
+
+// NewPlanner makes a planner that keeps the plans of size texts and shapes.
+func NewPlanner(size int) *Planner {
+	p := &Planner{}
+	// Only add evicts, so that the callback runs under its lock.
+	plans, err := lru.NewWithEvict(max(size, 1), func(_ cacheKey, e *cacheEntry) { p.bytes -= e.size })
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	p.plans = plans
+	return p
+}
+
+// relayed is the plan of every text that needs no planning.
+var relayed = &Plan{cacheable: true}
+
+// Plan gives the plan of a text. The error is a *Refusal, ErrStaleCatalog or
+// ErrNeedSearchPath. The Bound uses the scratch and the text: it is valid until
+// either is used again. A hit does not allocate.
+func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
+	if !MayTouch(r.Snapshot, r.Text) {
+		return Bound{Plan: relayed, text: r.Text, scratch: s}, nil
+	}
+	if len(r.Text) > maxCachedText {
+		return p.miss(s, r, cacheKey{})
+	}
+	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode}
+	if r.Mode == Extended {
+		key.text = view(r.Text)
+	} else if s.shape(r.Text) {
+		key.text = view(s.key)
+	} else {
+		return p.miss(s, r, cacheKey{})
+	}
+	if e, ok := p.plans.Get(key); ok {
+		if r.Mode == Extended {
+			s.literals = append(s.literals[:0], e.literals...)
+		}
+		if plan := e.find(r.Path, r.Text, s.literals); plan != nil {
+			return Bound{Plan: plan, text: r.Text, scratch: s}, nil
+		}
+	}
+	return p.miss(s, r, key)
+}
+
+// find gives the plan that fits the path and the literals that steer planning.
+func (e *cacheEntry) find(path []string, text []byte, literals []span) *Plan {
+	for i := range e.variants {
+		v := &e.variants[i]
+		if v.pathIsUsed && !slices.Equal(v.path, path) {
+			continue
+		}
+		if v.plan.fits(text, literals) {
+			return v.plan
+		}
+	}
+	return nil
+}
+
+// miss parses the text and keeps the plan under the key, if it has one.
+func (p *Planner) miss(s *Scratch, r Request, key cacheKey) (Bound, error) {
+	built, err := build(r, nil)
+	if err != nil {
+		return Bound{}, err
+	}
+	s.literals = append(s.literals[:0], built.literals...)
+	if key.text != "" && built.plan.cacheable {
+		p.add(key, r, built)
+	}
+	return Bound{Plan: built.plan, text: r.Text, scratch: s}, nil
+}
+
+// add keeps a plan, beside others for the same key.
+func (p *Planner) add(key cacheKey, r Request, built built) {
+	v := variant{plan: built.plan, pathIsUsed: built.pathIsUsed}
+	if v.pathIsUsed {
+		v.path = slices.Clone(r.Path)
+	}
+	e := &cacheEntry{variants: []variant{v}}
+	if r.Mode == Extended {
+		e.literals = built.literals
+	}
+	key.text = strings.Clone(key.text) // it was a view of the caller's memory
+	p.adding.Lock()
+	defer p.adding.Unlock()
+	if old, ok := p.plans.Peek(key); ok {
+		e.variants = append(e.variants, old.variants[:min(len(old.variants), maxVariants-1)]...)
+		p.bytes -= old.size
+	}
+	e.size = len(key.text) + len(e.variants)*built.size()
+	p.bytes += e.size
+	p.plans.Add(key, e)
+	for p.bytes > maxCacheBytes && p.plans.Len() > 0 {
+		p.plans.RemoveOldest()
+	}
+}
+
+// Execute gives the plan of a text that executes prepared statements, when
+// Plan.NeedsPrepared says so. prepared gives what the session prepared under a
+// name, by PREPARE (Statement.Inner) or by Parse, with the types declared for
+// its parameters (0: none); nil when there is none of that name or nothing is
+// known of it.
+func (p *Planner) Execute(s *Scratch, r Request, prepared func(name string) (*Statement, []uint32)) (Bound, error) {
+	built, err := build(r, prepared)
+	if err != nil {
+		return Bound{}, err
+	}
+	s.literals = append(s.literals[:0], built.literals...)
+	return Bound{Plan: built.plan, text: r.Text, scratch: s}, nil
+}

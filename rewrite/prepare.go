@@ -1,0 +1,188 @@
+package rewrite
+
+import (
+	"strconv"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// prepare is PREPARE: its parameters in sealed roles become bytea.
+func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
+	inner := &Statement{}
+	s.Effect, s.Name, s.Inner = Prepares, x.Name, inner
+	if outputs := a.dispatch(x.Query, inner); outputs != nil {
+		inner.Results = a.results(outputs)
+	}
+	types := make([]namedType, len(x.Argtypes))
+	known := make([]bool, len(x.Argtypes))
+	for i, n := range x.Argtypes {
+		if types[i], known[i] = a.typeNamed(n.GetTypeName()); !known[i] {
+			continue
+		}
+		if inner.Types == nil {
+			inner.Types = make([]uint32, len(x.Argtypes))
+		}
+		inner.Types[i] = types[i].oid()
+	}
+	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
+	a.uses = nil
+	for i, p := range inner.Params {
+		if p.Operand == nil || p.Client >= len(types) {
+			continue
+		}
+		t := x.Argtypes[p.Client].GetTypeName()
+		if last(names(t.Names)) == "unknown" {
+			continue
+		}
+		if !known[p.Client] || types[p.Client].array != p.Operand.Array {
+			a.fail(refuseValueCast(p.Operand.Column, t.Location))
+			return
+		}
+		if err := p.Operand.Column.Type.CheckOID(types[p.Client].OID, p.Operand.use()); err != nil && p.Operand.Via == nil {
+			a.fail(refuseLogical(err, p.Operand.Column, t.Location))
+			return
+		}
+		if i == p.Client {
+			a.replaceType(t, p.Operand.serverType(), p.Operand.Column, t.Location)
+		}
+	}
+	if a.local == nil {
+		a.local = map[string]*Statement{}
+	}
+	a.local[x.Name] = inner
+}
+
+// oid is the type's own, or that of its arrays.
+func (t namedType) oid() uint32 {
+	if t.array {
+		return t.ArrayOID()
+	}
+	return t.OID
+}
+
+func (o *Operand) use() logical.Use {
+	if o.Role == Store {
+		return logical.Assign
+	}
+	return logical.Compare
+}
+
+// execute is EXECUTE: its arguments go to the parameters of what was prepared.
+func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
+	s.Effect, s.Name = Executes, x.Name
+	a.executes = true
+	var inner *Statement
+	var types []uint32
+	if inner = a.local[x.Name]; inner != nil {
+		types = inner.Types
+	} else if a.prepared != nil {
+		inner, types = a.prepared(x.Name)
+	}
+	if a.prepared == nil {
+		return
+	}
+	if inner == nil {
+		for _, n := range x.Params {
+			a.plain(n, nil)
+		}
+		return
+	}
+	s.Results = inner.Results
+	if inner.Results != nil {
+		a.touched = true
+	}
+	if inner.Params == nil {
+		for _, n := range x.Params {
+			a.plain(n, nil)
+		}
+		return
+	}
+	if len(x.Params) != inner.ClientParams {
+		a.fail(refuseArguments(x.Name, inner.ClientParams, len(x.Params)))
+		return
+	}
+	for i, p := range inner.Params {
+		arg := x.Params[p.Client]
+		switch {
+		case arg.GetParamRef() != nil:
+			a.fail(refuseNoParameter(int(arg.GetParamRef().Number), arg.GetParamRef().Location))
+		case p.Operand == nil:
+			a.plain(arg, nil)
+		default:
+			op := *p.Operand
+			if t := declared(types, p.Client); t != 0 && op.Via == nil {
+				if op.Array {
+					t = logical.ElementOID(t)
+				}
+				op.Via = &logical.Type{OID: t, Typmod: -1}
+			}
+			a.argument(arg, &op, i >= inner.ClientParams)
+		}
+	}
+}
+
+func declared(types []uint32, i int) uint32 {
+	if i < len(types) && types[i] != oidUnknown {
+		return types[i]
+	}
+	return 0
+}
+
+// argument is one argument of EXECUTE in a sealed role: in its place, or again
+// behind all others.
+func (a *analysis) argument(n *pg.Node, op *Operand, again bool) {
+	if !again {
+		if !a.bind(n, *op, false) {
+			a.plain(n, nil)
+			a.fail(refuseComputedArgument(op.Column, location(n)))
+		}
+		return
+	}
+	end := a.argumentsEnd()
+	c := n.GetAConst()
+	switch {
+	case end < 0:
+		a.fail(refuseDefect())
+	case c == nil:
+		a.fail(refuseComputedArgument(op.Column, location(n)))
+	case c.Isnull:
+		a.insert(end, ", NULL")
+	default:
+		edits := len(a.edits)
+		a.literal(c, op)
+		if len(a.edits) == edits+1 {
+			e := &a.edits[edits]
+			e.start, e.end, e.text = end, end, ", "
+		}
+	}
+}
+
+// argumentsEnd finds the bracket that closes the arguments of EXECUTE.
+func (a *analysis) argumentsEnd() int {
+	from, end := a.statementTokens()
+	for i := from; i+2 < end; i++ {
+		if a.is(i, "execute") && a.is(i+2, "(") {
+			if k := a.closing(i + 2); k >= 0 {
+				return int(a.tokens[k].start)
+			}
+		}
+	}
+	return -1
+}
+
+func refuseArguments(name string, expected, got int) *Refusal {
+	return &Refusal{
+		Anchor: "arguments", Code: codeSyntax, Position: -1,
+		Message: "wrong number of parameters for prepared statement \"" + name + "\"",
+		Detail:  "Expected " + strconv.Itoa(expected) + " parameters but got " + strconv.Itoa(got) + ".",
+	}
+}
+
+func refuseNoParameter(number int, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "no-parameter", Code: "42P02", Position: int(position),
+		Message: "there is no parameter $" + strconv.Itoa(number),
+	}
+}

@@ -1,0 +1,134 @@
+package rewrite
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// reachesRelations names the functions of PostgreSQL that read relations named
+// by their arguments, so that what they return cannot be opened.
+func reachesRelations(name string) bool {
+	switch name {
+	case "query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema",
+		"table_to_xml", "table_to_xmlschema", "table_to_xml_and_xmlschema",
+		"schema_to_xml", "schema_to_xmlschema", "schema_to_xml_and_xmlschema",
+		"database_to_xml", "database_to_xmlschema", "database_to_xml_and_xmlschema",
+		"cursor_to_xml", "cursor_to_xmlschema", "ts_stat":
+		return true
+	}
+	return false
+}
+
+// runsText names the functions of common extensions that run a query given as
+// text, here or on another server.
+func runsText(name string) bool {
+	return strings.HasPrefix(name, "crosstab") || strings.HasPrefix(name, "dblink")
+}
+
+// reach refuses a call of a function that would read a relation with sealed
+// columns unseen.
+func (a *analysis) reach(name string, f *pg.FuncCall) {
+	if strings.HasSuffix(name, "_to_xmlschema") || !reachesRelations(name) && !runsText(name) {
+		return // a schema alone holds no values
+	}
+	literals, certain := a.argumentTexts(f)
+	switch {
+	case strings.HasPrefix(name, "database_to_xml"):
+		a.fail(refuseReach(name, "", f.Location))
+	case strings.HasPrefix(name, "schema_to_xml"):
+		for _, schema := range literals {
+			if schema != "pg_catalog" && schema != "information_schema" {
+				a.fail(refuseReach(name, "", f.Location))
+			}
+			break
+		}
+	case strings.HasPrefix(name, "cursor_to_xml"):
+		return // a cursor over sealed columns cannot be declared
+	default:
+		for _, text := range literals {
+			if relation := a.sealedNameIn(text); relation != "" {
+				a.fail(refuseReach(name, relation, f.Location))
+			}
+		}
+	}
+	if !certain && reachesRelations(name) {
+		a.fail(refuseReach(name, "", f.Location))
+	}
+}
+
+// argumentTexts gives the string literals among a call's arguments. certain
+// says that its first argument, which names what is read, is one.
+func (a *analysis) argumentTexts(f *pg.FuncCall) (texts []string, certain bool) {
+	for i, arg := range f.Args {
+		n := arg
+		for n.GetTypeCast() != nil {
+			n = n.GetTypeCast().Arg
+		}
+		if i == 0 {
+			certain = n.GetAConst().GetSval() != nil
+		}
+		texts = append(texts, a.textsIn(arg.ProtoReflect())...)
+	}
+	return texts, certain
+}
+
+// textsIn gives the values of all string literals in a tree. The plan depends
+// on them.
+func (a *analysis) textsIn(m protoreflect.Message) (texts []string) {
+	if c, ok := m.Interface().(*pg.A_Const); ok && c.GetSval() != nil {
+		if i := a.tokenAt(c.Location); i >= 0 && a.tokens[i].kind.isString() {
+			a.steer(c.Location)
+			text, _ := appendString(nil, a.text, a.tokens[i])
+			return []string{string(text)}
+		}
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Kind() != protoreflect.MessageKind:
+		case fd.IsList():
+			for i := range v.List().Len() {
+				texts = append(texts, a.textsIn(v.List().Get(i).Message())...)
+			}
+		default:
+			texts = append(texts, a.textsIn(v.Message())...)
+		}
+		return true
+	})
+	return texts
+}
+
+// sealedNameIn finds a word in a text that names a relation with sealed
+// columns, or a function that returns rows of one.
+func (a *analysis) sealedNameIn(text string) (name string) {
+	eachWord(text, func(word string) {
+		if name == "" && a.snap.Word(word) {
+			name = word
+		}
+	})
+	return name
+}
+
+// eachWord gives the words of a text that could be names, quoted or not, as
+// they are and folded.
+func eachWord(text string, yield func(string)) {
+	for i := 0; i < len(text); {
+		if text[i] == '"' {
+			if end := strings.IndexByte(text[i+1:], '"'); end >= 0 {
+				yield(text[i+1 : i+1+end])
+			}
+		}
+		if class[text[i]]&className == 0 {
+			i++
+			continue
+		}
+		end := i
+		for end < len(text) && class[text[end]]&className != 0 {
+			end++
+		}
+		yield(text[i:end])
+		yield(strings.ToLower(text[i:end]))
+		i = end
+	}
+}

@@ -1,0 +1,390 @@
+package rewrite
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// SQLSTATEs of the refusals.
+const (
+	codeNotSupported   = "0A000"
+	codeInvalidText    = "22025" // invalid_escape_sequence
+	codeSyntax         = "42601"
+	codeUndefined      = "42703" // undefined_column
+	codeNoFunction     = "42883" // undefined_function, also for operators
+	codeTooComplex     = "54001"
+	codeInvalidEncoded = "22021"
+)
+
+// The hints that several refusals share.
+const (
+	hintComparisons = "A sealed column can be selected, stored, tested with IS [NOT] NULL, counted, and, with an equality term, compared with =, <>, IN and = ANY."
+	hintApplication = "Select the column and compute the expression in the application: what pgseal returns is opened."
+	hintSeparate    = "Send the statements one at a time."
+)
+
+func sealedRefusal(anchor string, c *catalog.SealedColumn, position int32, message string) *Refusal {
+	return &Refusal{
+		Anchor: anchor, Code: codeNotSupported, Column: c, Position: int(position),
+		Message: "sealed column " + c.String() + " " + message,
+	}
+}
+
+// refuseUse is for a sealed value where only plain ones are understood.
+func refuseUse(c *catalog.SealedColumn, position int32, within string) *Refusal {
+	if within == "" {
+		within = "this expression"
+	}
+	r := sealedRefusal("sealed-expression", c, position, "cannot be used in "+within)
+	r.Detail = "The server holds only its encrypted values."
+	r.Hint = hintApplication
+	switch within {
+	case "ORDER BY", "GROUP BY", "DISTINCT", "a window definition":
+		r.Anchor = "sealed-sort"
+		r.Hint = "Sort or group the opened rows in the application."
+	case "a condition":
+		r.Hint = "Compare it with a value: " + c.Name + " = true."
+	}
+	return r
+}
+
+func refuseOperator(c *catalog.SealedColumn, position int32, operator string) *Refusal {
+	r := sealedRefusal("sealed-operator", c, position, "cannot be an operand of "+operator)
+	r.Detail = "The server holds only its encrypted values."
+	r.Hint = hintComparisons
+	return r
+}
+
+// refuseNoTerm is for a comparison with a column that has no equality term.
+func refuseNoTerm(c *catalog.SealedColumn, position int32) *Refusal {
+	if !c.Type.HasEquality() {
+		name := c.Type.Name()
+		return &Refusal{
+			Anchor: "no-operator", Code: codeNoFunction, Column: c, Position: int(position),
+			Message: "operator does not exist: " + name + " = " + name,
+			Hint:    "No operator matches the given name and argument types. You might need to add explicit type casts.",
+		}
+	}
+	r := sealedRefusal("no-equality-term", c, position, "cannot be compared: it has no equality term")
+	r.Hint = "pgseal seal " + c.String() + " --equality"
+	return r
+}
+
+func refuseOtherColumn(c, other *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("other-column", c, position, "cannot be compared with "+other.String())
+	r.Detail = "The two have different keys, so that equal values have different terms."
+	r.Hint = "Compare them in the application."
+	return r
+}
+
+func refuseComputed(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("compared-with-expression", c, position, "can be compared with literals, parameters and itself only")
+	r.Detail = "The server would have to compute the other side, and cannot seal it."
+	r.Hint = "Compute the value first and pass it as a parameter or literal."
+	return r
+}
+
+func refuseStore(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("store-expression", c, position, "can be set to a literal, a parameter, NULL or DEFAULT only")
+	r.Detail = "The server would have to compute the value in clear."
+	r.Hint = "Compute the value first and pass it as a parameter or literal."
+	return r
+}
+
+func refuseStoreOther(c, other *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("store-other-column", c, position, "cannot take a value of "+other.String()+" on the server")
+	r.Detail = "An envelope opens only as a value of the column it was sealed for."
+	r.Hint = "Select the value and store it from the application."
+	return r
+}
+
+func refuseStorePlain(c *catalog.SealedColumn, position int32, target string) *Refusal {
+	r := sealedRefusal("store-into-plain", c, position, "cannot be stored into "+target+", which is not the same sealed column")
+	r.Detail = "The server would store the encrypted value."
+	r.Hint = "Select the value and store it from the application."
+	return r
+}
+
+func refuseStoreUnknown(c *catalog.SealedColumn, position int32, relation string) *Refusal {
+	r := sealedRefusal("store-into-unknown", c, position, "cannot be stored into relation \""+relation+"\", which pgseal does not know")
+	r.Hint = "Create and commit the relation first."
+	return r
+}
+
+func refuseStoreQuery(c *catalog.SealedColumn, position int32, why string) *Refusal {
+	r := sealedRefusal("store-query", c, position, "cannot be filled from a query with "+why)
+	r.Hint = "Insert the rows with VALUES, or select constants and parameters directly."
+	return r
+}
+
+func refuseRow(c *catalog.SealedColumn, position int32, row string) *Refusal {
+	r := sealedRefusal("whole-row", c, position, "is part of the row \""+row+"\", which is used as one value")
+	r.Hint = "Name the columns, or write " + row + ".* as an output of its own."
+	return r
+}
+
+func refuseRowFunction(name string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "row-function", Code: codeNotSupported, Position: int(position),
+		Message: "function " + name + " can return rows with sealed columns",
+		Detail:  "pgseal cannot tell which values it returns.",
+		Hint:    "Select from the table itself.",
+	}
+}
+
+func refuseReach(name, relation string, position int32) *Refusal {
+	r := &Refusal{
+		Anchor: "query-in-text", Code: codeNotSupported, Position: int(position),
+		Message: "function " + name + " runs a query that pgseal cannot see",
+		Hint:    "Send the query itself.",
+	}
+	if relation != "" {
+		r.Message = "function " + name + " reads relation \"" + relation + "\", which has sealed columns, unseen by pgseal"
+	}
+	return r
+}
+
+func refuseCast(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("sealed-cast", c, position, "cannot be cast to another type than "+c.Type.Name())
+	r.Detail = "The server holds only its encrypted values."
+	r.Hint = "Select the column as it is and convert it in the application."
+	return r
+}
+
+func refuseValueCast(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("value-cast", c, position, "does not take a value with this cast")
+	r.Hint = "Cast the value to " + c.Type.Name() + ", or leave the cast out."
+	return r
+}
+
+func refuseValue(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("value-form", c, position, "does not take a literal of this form")
+	r.Hint = "Write a decimal number or a string, or use a parameter."
+	return r
+}
+
+func refuseMixedList(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("mixed-list", c, position, "cannot be compared with a list of values of different types")
+	r.Hint = "Cast all of them to " + c.Type.Name() + ", or none."
+	return r
+}
+
+func refuseStar(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("star-position", c, position, "stands behind columns whose number pgseal does not know")
+	r.Hint = "Name the output columns instead of *."
+	return r
+}
+
+func refuseJoinColumn(c *catalog.SealedColumn, position int32, how string) *Refusal {
+	r := sealedRefusal("join-column", c, position, "cannot be joined with "+how)
+	r.Hint = "Join with ON a." + c.Name + " = b." + c.Name + "."
+	return r
+}
+
+func refuseUnion(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("set-operation", c, position, "cannot be an output of UNION, INTERSECT or EXCEPT")
+	r.Detail = "Equal values are stored as different envelopes. UNION ALL of the same sealed column is possible."
+	r.Hint = "Use UNION ALL of the same column, or combine the opened rows in the application."
+	return r
+}
+
+func refusePersistent(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("persistent-value", c, position, "cannot be compared with a constant inside a stored object")
+	r.Detail = "The sealed constant would no longer fit when keys are rotated."
+	r.Hint = "Leave the condition out of the object and put it into the queries."
+	return r
+}
+
+func refuseDefinition(c *catalog.SealedColumn, position int32, what string) *Refusal {
+	r := sealedRefusal("definition", c, position, "cannot be part of "+what)
+	r.Detail = "The server would evaluate it over encrypted values."
+	r.Hint = "Unseal the column first (pgseal unseal " + c.String() + "), or do without."
+	return r
+}
+
+func refuseStatement(relation string, position int32, what string) *Refusal {
+	return &Refusal{
+		Anchor: "statement", Code: codeNotSupported, Position: int(position),
+		Message: what + " on relation \"" + relation + "\" is not possible through pgseal: it has sealed columns",
+		Hint:    "Run it on a direct connection if it does not need the values.",
+	}
+}
+
+func refuseCursor(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("cursor", c, position, "cannot be read through a SQL cursor yet")
+	r.Hint = "Run the query itself; drivers can fetch its rows in portions with the extended protocol."
+	return r
+}
+
+func refuseCopy(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("copy", c, position, "cannot be copied with COPY yet")
+	r.Hint = "Use SELECT and INSERT, or name only plain columns: COPY " + c.Table + " (…)."
+	return r
+}
+
+func refuseBroken(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("broken-column", c, position, "cannot be used: "+c.Broken)
+	r.Hint = "pgseal column list shows the state of each sealed column."
+	return r
+}
+
+func refuseBody(relation, column, what string) *Refusal {
+	return &Refusal{
+		Anchor: "body", Code: codeNotSupported, Position: -1,
+		Message: what + " names relation \"" + relation + "\" and its sealed column \"" + column + "\"",
+		Detail:  "What it does on the server would see encrypted values.",
+		Hint:    "Send the statements themselves through pgseal.",
+	}
+}
+
+func refuseRowType(relation string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "row-type", Code: codeNotSupported, Position: int(position),
+		Message: "the row type of relation \"" + relation + "\" cannot be used: it has sealed columns",
+		Hint:    "Name the columns instead.",
+	}
+}
+
+func refuseNoColumn(relation, name string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "no-column", Code: codeUndefined, Position: int(position),
+		Message: "column " + relation + "." + name + " does not exist",
+	}
+}
+
+func refuseDoubtful(name, item string, position int32, c *catalog.SealedColumn) *Refusal {
+	return &Refusal{
+		Anchor: "doubtful-name", Code: codeNotSupported, Position: int(position), Column: c,
+		Message: "\"" + name + "\" may be sealed column " + c.String() + " or a column of \"" + item + "\", whose columns pgseal does not know",
+		Hint:    "Qualify the name with its table or alias.",
+	}
+}
+
+func refuseMixedText(relation string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "mixed-text", Code: codeNotSupported, Position: int(position),
+		Message: "relation \"" + relation + "\" is used behind a statement of the same text that may change what the name stands for",
+		Hint:    hintSeparate,
+	}
+}
+
+// refuseLogical passes on what the server would have said of a type.
+func refuseLogical(err error, c *catalog.SealedColumn, position int32) *Refusal {
+	var e *logical.Error
+	if !errors.As(err, &e) {
+		return refuseValueCast(c, position)
+	}
+	return &Refusal{
+		Anchor: "type", Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint,
+		Column: c, Position: int(position),
+	}
+}
+
+func refuseEscape(position int) *Refusal {
+	return &Refusal{
+		Anchor: "escape", Code: codeInvalidText, Position: position,
+		Message: "invalid escape in a string literal",
+	}
+}
+
+func refuseNesting(position int) *Refusal {
+	return &Refusal{
+		Anchor: "nesting", Code: codeTooComplex, Position: position,
+		Message: "stack depth limit exceeded",
+		Hint:    "The statement nests too deeply to be planned. Split it.",
+	}
+}
+
+func refuseNameEncoding() *Refusal {
+	return &Refusal{
+		Anchor: "name-encoding", Code: codeNotSupported, Position: -1,
+		Message: "a name in this statement is not in UTF-8, and the statement may touch a sealed column",
+		Hint:    "Set client_encoding to UTF8, or use names in ASCII.",
+	}
+}
+
+func refuseDefect() *Refusal {
+	return &Refusal{
+		Anchor: "defect", Code: codeNotSupported, Position: -1,
+		Message: "this statement touches sealed columns in a way that pgseal cannot rewrite",
+		Hint:    "Please report the statement.",
+	}
+}
+
+// RefuseBackslash is the refusal for TraitBackslash.
+func RefuseBackslash() *Refusal {
+	return &Refusal{
+		Anchor: "backslash", Code: codeNotSupported, Position: -1,
+		Message: "a string literal holds a backslash while standard_conforming_strings is off",
+		Hint:    "SET standard_conforming_strings = on, or use parameters.",
+	}
+}
+
+// RefuseEncoding is the refusal for TraitNonASCII.
+func RefuseEncoding(encoding string) *Refusal {
+	return &Refusal{
+		Anchor: "client-encoding", Code: codeNotSupported, Position: -1,
+		Message: "this statement may touch a sealed column, and cannot be read reliably in client_encoding " + encoding,
+		Hint:    "SET client_encoding = 'UTF8'.",
+	}
+}
+
+func refuseLex(e lexError, position int) *Refusal {
+	message := "syntax error"
+	switch e {
+	case lexUnterminatedString:
+		message = "unterminated quoted string"
+	case lexUnterminatedName:
+		message = "unterminated quoted identifier"
+	case lexUnterminatedComment:
+		message = "unterminated /* comment"
+	case lexUnterminatedDollar:
+		message = "unterminated dollar-quoted string"
+	case lexEmptyName:
+		message = "zero-length delimited identifier"
+	case lexJunk:
+		message = "trailing junk after numeric literal"
+	}
+	return &Refusal{Anchor: "syntax", Code: codeSyntax, Message: message, Position: position}
+}
+
+// quotedToken finds what the parser quotes of the text. Strings are masked
+// before it sees them; numbers can be values too.
+var quotedToken = regexp.MustCompile(`(?s) at or near ".*"`)
+
+func refuseSyntax(err error) *Refusal {
+	message := err.Error()
+	switch {
+	case strings.Contains(message, "maximum recursion depth"), strings.Contains(message, "memory exhausted"):
+		return refuseNesting(-1)
+	case strings.Contains(message, "syntax error"):
+		if token := quotedToken.FindString(message); token == "" || strings.ContainsAny(token, "'0123456789") {
+			message = "syntax error"
+		}
+	default:
+		message = quotedToken.ReplaceAllString(message, "")
+	}
+	return &Refusal{Anchor: "syntax", Code: codeSyntax, Message: message, Position: -1}
+}
+
+func refuseSubquery(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("subquery", c, position, "must be named as an output of this subquery to be compared")
+	r.Hint = "SELECT " + c.Name + " in the subquery, without *, or use EXISTS with =."
+	return r
+}
+
+func refuseComputedArgument(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("computed-argument", c, position, "takes its value from this argument, which must be a literal")
+	r.Hint = "Compute the value first."
+	return r
+}
+
+func refuseUniqueConstraint(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("unique-constraint", c, position, "cannot be part of a UNIQUE constraint: the server would compare encrypted values")
+	r.Hint = "CREATE UNIQUE INDEX ON " + c.Schema + "." + c.Table + " (" + c.Name + "), which pgseal puts on its equality term."
+	return r
+}

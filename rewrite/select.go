@@ -1,0 +1,410 @@
+package rewrite
+
+import (
+	"strconv"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// query analyses a query or a writing statement and gives its outputs.
+func (a *analysis) query(n *pg.Node, outer *scope) []column {
+	if a.err != nil {
+		return nil
+	}
+	switch x := n.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		return a.selectStmt(x.SelectStmt, outer, nil)
+	case *pg.Node_InsertStmt:
+		return a.insertStmt(x.InsertStmt, outer)
+	case *pg.Node_UpdateStmt:
+		return a.update(x.UpdateStmt, outer)
+	case *pg.Node_DeleteStmt:
+		return a.delete(x.DeleteStmt, outer)
+	case *pg.Node_MergeStmt:
+		return a.merge(x.MergeStmt, outer)
+	}
+	a.plain(n, outer)
+	return nil
+}
+
+// target is a column that a query's output is stored into.
+type target struct {
+	name   string
+	sealed *catalog.SealedColumn
+}
+
+// selectStmt analyses a SELECT, VALUES or set operation. targets, if not nil,
+// are the columns that its outputs are stored into.
+func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) []column {
+	if s == nil || a.err != nil {
+		return nil
+	}
+	saved := a.within
+	a.within = ""
+	defer func() { a.within = saved }()
+	sc := &scope{outer: outer}
+	if outer != nil {
+		sc.ctes = outer.ctes
+	}
+	a.with(s.WithClause, sc)
+	var outputs []column
+	switch {
+	case s.Op != pg.SetOperation_SETOP_NONE:
+		outputs = a.setOperation(s, sc, targets, nil)
+	case len(s.ValuesLists) > 0:
+		outputs = a.values(s, sc, targets)
+	default:
+		outputs = a.simpleSelect(s, sc, targets)
+	}
+	a.tail(s, sc, outputs, targets)
+	return outputs
+}
+
+// simpleSelect is SELECT … FROM … without what follows HAVING.
+func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) []column {
+	a.from(s.FromClause, sc)
+	a.condition(s.WhereClause, sc)
+	outputs := a.outputs(s.TargetList, sc, targets)
+	a.in("GROUP BY", func() {
+		for _, g := range s.GroupClause {
+			a.groupItem(g, sc, outputs)
+		}
+	})
+	a.condition(s.HavingClause, sc)
+	a.in("a window definition", func() {
+		for _, w := range s.WindowClause {
+			a.plain(w, sc)
+		}
+	})
+	a.distinct(s, sc, outputs, targets)
+	return outputs
+}
+
+func (a *analysis) condition(n *pg.Node, sc *scope) {
+	a.in("a condition", func() { a.plain(n, sc) })
+}
+
+// tail is ORDER BY, LIMIT and OFFSET.
+func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
+	a.in("ORDER BY", func() {
+		for _, n := range s.SortClause {
+			a.sortItem(n.GetSortBy().GetNode(), sc, outputs, targets)
+		}
+	})
+	a.in("LIMIT", func() {
+		a.plain(s.LimitCount, sc)
+		a.plain(s.LimitOffset, sc)
+	})
+}
+
+// distinct is DISTINCT and DISTINCT ON.
+func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
+	if len(s.DistinctClause) == 0 {
+		return
+	}
+	a.in("DISTINCT", func() {
+		if s.DistinctClause[0].GetNode() != nil {
+			for _, n := range s.DistinctClause {
+				a.sortItem(n, sc, outputs, targets)
+			}
+			return
+		}
+		for i, c := range outputs {
+			if c.sealed != nil {
+				a.fail(refuseUse(c.sealed, location(s.TargetList[0]), a.within))
+			} else if i < len(targets) && targets[i].sealed != nil {
+				a.fail(refuseStoreQuery(targets[i].sealed, location(s.TargetList[0]), "DISTINCT"))
+			}
+		}
+	})
+}
+
+// sortItem is an item of ORDER BY or DISTINCT ON: the name of an output, the
+// position of one, or an expression.
+func (a *analysis) sortItem(n *pg.Node, sc *scope, outputs []column, targets []target) {
+	if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetString_() != nil {
+		name := ref.Fields[0].GetString_().Sval
+		found := false
+		for i, c := range outputs {
+			if c.rest || c.name != name {
+				continue
+			}
+			found = true
+			a.sortOutput(i, ref.Location, outputs, targets)
+		}
+		if found {
+			return
+		}
+	}
+	if a.position(n, outputs, targets) {
+		return
+	}
+	a.plain(n, sc)
+}
+
+// position is an integer that stands for an output.
+func (a *analysis) position(n *pg.Node, outputs []column, targets []target) bool {
+	c := n.GetAConst()
+	if c == nil || c.GetIval() == nil {
+		return false
+	}
+	a.steer(c.Location)
+	a.sortOutput(int(c.GetIval().Ival)-1, c.Location, outputs, targets)
+	return true
+}
+
+// sortOutput refuses output i as a sort key if it is sealed, or may be.
+func (a *analysis) sortOutput(i int, at int32, outputs []column, targets []target) {
+	for k, c := range outputs {
+		if c.rest {
+			i = k // whatever stands behind may be meant
+			break
+		}
+		if k == i {
+			break
+		}
+	}
+	for k := i; k >= 0 && k < len(outputs); k++ {
+		if s := outputs[k].sealed; s != nil {
+			a.fail(refuseUse(s, at, a.within))
+		} else if k < len(targets) && targets[k].sealed != nil {
+			a.fail(refuseStoreQuery(targets[k].sealed, at, a.within))
+		}
+		if !outputs[i].rest {
+			break
+		}
+	}
+}
+
+// groupItem is an item of GROUP BY: a column of FROM before the name of an
+// output, the position of an output, or an expression.
+func (a *analysis) groupItem(n *pg.Node, sc *scope, outputs []column) {
+	if set := n.GetGroupingSet(); set != nil {
+		for _, c := range set.Content {
+			a.groupItem(c, sc, outputs)
+		}
+		return
+	}
+	if row := n.GetRowExpr(); row != nil && row.RowFormat == pg.CoercionForm_COERCE_IMPLICIT_CAST {
+		for _, c := range row.Args {
+			a.groupItem(c, sc, outputs)
+		}
+		return
+	}
+	if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetString_() != nil {
+		name := ref.Fields[0].GetString_().Sval
+		if has, maybe := offers(sc.items, name); !has {
+			for _, c := range outputs {
+				if c.name == name && !c.rest && c.sealed != nil {
+					if maybe != nil {
+						a.doubtful(maybe, name, ref.Location, c.sealed)
+					}
+					a.fail(refuseUse(c.sealed, ref.Location, a.within))
+				}
+			}
+		}
+	}
+	if a.position(n, outputs, nil) {
+		return
+	}
+	a.plain(n, sc)
+}
+
+// outputs analyses a SELECT or RETURNING list.
+func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (outputs []column) {
+	for _, n := range list {
+		t := n.GetResTarget()
+		if t == nil || a.err != nil {
+			continue
+		}
+		if ref := t.Val.GetColumnRef(); ref != nil {
+			if star, qualifier := isStar(ref); star {
+				from := len(outputs)
+				outputs = append(outputs, a.star(ref, qualifier, sc)...)
+				a.storeStar(outputs, from, targets, ref.Location)
+				continue
+			}
+		}
+		if x := t.Val.GetAIndirection(); x != nil && x.Indirection[len(x.Indirection)-1].GetAStar() != nil {
+			a.in("a row expansion", func() { a.plain(x.Arg, sc) })
+			outputs = append(outputs, column{rest: true})
+			continue
+		}
+		var c column
+		if i := len(outputs); i < len(targets) && targets[i].sealed != nil && !behindRest(outputs) {
+			a.store(t.Val, targets[i].sealed, sc)
+		} else {
+			c = a.output(t.Val, sc)
+			if c.sealed != nil && targets != nil {
+				a.misplaced(c.sealed, i, outputs, targets, location(t.Val))
+			}
+		}
+		if c.name = t.Name; c.name == "" {
+			c.name = a.outputName(t.Val)
+		}
+		outputs = append(outputs, c)
+	}
+	return outputs
+}
+
+func behindRest(outputs []column) bool {
+	for _, c := range outputs {
+		if c.rest {
+			return true
+		}
+	}
+	return false
+}
+
+// misplaced refuses to store a sealed output into a column that is not sealed,
+// or is not known.
+func (a *analysis) misplaced(s *catalog.SealedColumn, i int, outputs []column, targets []target, at int32) {
+	switch {
+	case behindRest(outputs):
+		a.fail(refuseStar(s, at))
+	case i >= len(targets):
+		a.fail(refuseStorePlain(s, at, "this table"))
+	default:
+		a.fail(refuseStorePlain(s, at, "column \""+targets[i].name+"\""))
+	}
+}
+
+// storeStar checks the outputs of a star, which begin at from, against what
+// they are stored into.
+func (a *analysis) storeStar(outputs []column, from int, targets []target, at int32) {
+	if targets == nil {
+		return
+	}
+	rest := behindRest(outputs[:from])
+	for i := from; i < len(outputs); i++ {
+		c := outputs[i]
+		rest = rest || c.rest
+		into := (*catalog.SealedColumn)(nil)
+		if i < len(targets) {
+			into = targets[i].sealed
+		}
+		switch {
+		case c.sealed != nil && (rest || into == nil):
+			a.misplaced(c.sealed, i, outputs[:i], targets, at)
+		case c.sealed != into && c.sealed != nil:
+			a.fail(refuseStoreOther(into, c.sealed, at))
+		case into != nil && c.sealed == nil && !rest:
+			a.fail(refuseStore(into, at))
+		}
+	}
+	if rest {
+		for i := len(outputs) - 1; i < len(targets); i++ {
+			if s := targets[i].sealed; s != nil {
+				a.fail(refuseStar(s, at))
+			}
+		}
+	}
+}
+
+// star gives the columns that a star stands for.
+func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (columns []column) {
+	for _, it := range a.starItems(qualifier, sc) {
+		for _, c := range it.columns {
+			if c.sealed != nil {
+				if c.sealed.Broken != "" {
+					a.fail(refuseBroken(c.sealed, ref.Location))
+				}
+				c.wraps = nil
+			}
+			columns = append(columns, c)
+		}
+		if it.open && !behindRest(it.columns) {
+			columns = append(columns, column{rest: true})
+		}
+	}
+	return columns
+}
+
+// output analyses an expression whose value goes to the client, or to the query
+// around this one: it may be a sealed column, but nothing computed from one.
+func (a *analysis) output(n *pg.Node, sc *scope) column {
+	e := a.peek(n, sc)
+	if e == nil {
+		a.plain(n, sc)
+		return column{}
+	}
+	a.dropOwnCasts(e)
+	c := column{sealed: e.column}
+	if len(e.casts) == 0 {
+		c.wraps = e.terms
+	}
+	return c
+}
+
+// values is a VALUES list.
+func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (outputs []column) {
+	for _, row := range s.ValuesLists {
+		for i, n := range listOf(row) {
+			if i == len(outputs) {
+				outputs = append(outputs, column{name: "column" + strconv.Itoa(i+1)})
+			}
+			if i < len(targets) && targets[i].sealed != nil {
+				a.store(n, targets[i].sealed, sc)
+			} else if n.GetSetToDefault() == nil {
+				a.in("VALUES", func() { a.plain(n, sc) })
+			}
+		}
+	}
+	return outputs
+}
+
+// setOperation is UNION, INTERSECT or EXCEPT. between, if not nil, is called
+// with the outputs of the left side before the right one is analysed.
+func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, between func([]column)) []column {
+	for _, t := range targets {
+		if t.sealed != nil {
+			a.fail(refuseStoreQuery(t.sealed, firstLocation(s.ProtoReflect()), "UNION, INTERSECT or EXCEPT"))
+			return nil
+		}
+	}
+	left := a.selectStmt(s.Larg, sc, nil)
+	if between != nil {
+		between(left)
+	}
+	right := a.selectStmt(s.Rarg, sc, nil)
+	at := firstLocation(s.Rarg.ProtoReflect())
+	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
+	rest := behindRest(left) || behindRest(right)
+	outputs := make([]column, len(left))
+	for i := range max(len(left), len(right)) {
+		var l, r column
+		if i < len(left) {
+			l = left[i]
+			outputs[i] = l
+		}
+		if i < len(right) {
+			r = right[i]
+		}
+		sealed := l.sealed
+		if sealed == nil {
+			sealed = r.sealed
+		}
+		if sealed == nil {
+			continue
+		}
+		if !all || rest || l.sealed != r.sealed {
+			a.fail(refuseUnion(sealed, at))
+			return nil
+		}
+		if l.wraps == nil || r.wraps == nil {
+			outputs[i].wraps = nil
+		} else {
+			outputs[i].wraps = append(l.wraps[:len(l.wraps):len(l.wraps)], r.wraps...)
+		}
+	}
+	if targets != nil {
+		for i, c := range outputs {
+			if c.sealed != nil {
+				a.misplaced(c.sealed, i, outputs[:i], targets, at)
+			}
+		}
+	}
+	return outputs
+}

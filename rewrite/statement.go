@@ -1,0 +1,168 @@
+package rewrite
+
+import (
+	"sort"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// statement plans one statement of the text.
+func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
+	a.uses, a.persistent, a.within, a.stmt = nil, false, "", raw
+	touched, named := a.touched, a.sealedNamed
+	a.touched, a.sealedNamed, a.changedNamed = false, false, ""
+	edits := len(a.edits)
+	outputs := a.dispatch(raw.Stmt, &s)
+	if params, client := a.parameters(0); s.Inner == nil {
+		s.Params, s.ClientParams = params, client
+	}
+	if outputs != nil {
+		s.Results = a.results(outputs)
+	}
+	a.follow(&s, a.touched || a.sealedNamed || len(a.edits) > edits)
+	a.touched, a.sealedNamed = a.touched || touched, a.sealedNamed || named
+	return s
+}
+
+// span is where the statement being planned stands.
+func (a *analysis) span() (from, end int) {
+	from = int(a.stmt.StmtLocation)
+	if a.stmt.StmtLen == 0 {
+		return from, len(a.text)
+	}
+	return from, from + int(a.stmt.StmtLen)
+}
+
+// statementTokens are the indexes of the tokens of the statement being planned.
+func (a *analysis) statementTokens() (from, end int) {
+	start, stop := a.span()
+	index := func(offset int) int {
+		return sort.Search(len(a.tokens), func(i int) bool { return int(a.tokens[i].start) >= offset })
+	}
+	return index(start), index(stop)
+}
+
+// dispatch analyses one statement and gives its outputs.
+func (a *analysis) dispatch(n *pg.Node, s *Statement) []column {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		if into := intoOf(x.SelectStmt); into != nil {
+			s.Effect = ChangesCatalog
+			a.selectStmt(x.SelectStmt, nil, nil)
+			return nil
+		}
+		return a.query(n, nil)
+	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt:
+		return a.query(n, nil)
+	case *pg.Node_PrepareStmt:
+		a.prepare(x.PrepareStmt, s)
+	case *pg.Node_ExecuteStmt:
+		a.execute(x.ExecuteStmt, s)
+	case *pg.Node_DeallocateStmt:
+		s.Effect, s.Name = Deallocates, x.DeallocateStmt.Name
+	case *pg.Node_DiscardStmt:
+		switch x.DiscardStmt.Target {
+		case pg.DiscardMode_DISCARD_ALL:
+			s.Effect = Discards
+		case pg.DiscardMode_DISCARD_TEMP:
+			s.Effect = ChangesCatalog
+		}
+	case *pg.Node_ExplainStmt:
+		inner := Statement{}
+		a.dispatch(x.ExplainStmt.Query, &inner)
+		if inner.Effect == ChangesCatalog {
+			s.Effect = ChangesCatalog // EXPLAIN ANALYZE runs it
+		} else if inner.Effect == Executes {
+			s.Effect, s.Name = Executes, inner.Name
+		}
+	case *pg.Node_DeclareCursorStmt:
+		a.cursor(x.DeclareCursorStmt)
+	case *pg.Node_CopyStmt:
+		a.copy(x.CopyStmt)
+	default:
+		a.utility(n, s)
+	}
+	return nil
+}
+
+// intoOf finds the INTO of a SELECT, which in a set operation stands in its
+// leftmost part.
+func intoOf(s *pg.SelectStmt) *pg.IntoClause {
+	for ; s != nil; s = s.Larg {
+		if s.IntoClause != nil {
+			return s.IntoClause
+		}
+	}
+	return nil
+}
+
+// results are the sealed columns among the outputs, by position.
+func (a *analysis) results(outputs []column) []*catalog.SealedColumn {
+	var results []*catalog.SealedColumn
+	rest := false
+	for i, c := range outputs {
+		rest = rest || c.rest
+		if c.sealed == nil {
+			continue
+		}
+		if rest {
+			a.fail(refuseStar(c.sealed, -1))
+			return nil
+		}
+		if results == nil {
+			results = make([]*catalog.SealedColumn, len(outputs))
+		}
+		results[i] = c.sealed
+		a.note("open", c.sealed, "output \""+c.name+"\"", -1)
+	}
+	for i := range results {
+		if outputs[i].rest {
+			return results[:i:i]
+		}
+	}
+	return results
+}
+
+// follow notes what the statement does to names, for the statements of the text
+// behind it: they are planned from a catalog that does not know of it.
+func (a *analysis) follow(s *Statement, sealed bool) {
+	if name := a.changedNamed; name != "" && (sealed || a.changed[name]) {
+		a.fail(refuseMixedText(name, -1))
+	}
+	from, end := a.statementTokens()
+	switch a.stmt.Stmt.GetNode().(type) {
+	case *pg.Node_TransactionStmt, *pg.Node_VariableSetStmt, *pg.Node_DoStmt, *pg.Node_CallStmt, *pg.Node_DiscardStmt:
+		a.pathMoved = true
+	default:
+		for i := from; i < end; i++ {
+			a.pathMoved = a.pathMoved || a.is(i, "set_config")
+		}
+	}
+	if s.Effect != ChangesCatalog {
+		return
+	}
+	a.pathMoved = true
+	if a.changed == nil {
+		a.changed = map[string]bool{}
+	}
+	for i := from; i < end; i++ {
+		if name, ok := a.tokenName(a.tokens[i]); ok {
+			a.changed[name] = a.changed[name] || sealed
+		}
+	}
+}
+
+// tokenName is the name that a token stands for.
+func (a *analysis) tokenName(t token) (string, bool) {
+	raw := a.text[t.start:t.end]
+	switch t.kind {
+	case tokenIdentifier:
+		return string(fold(nil, raw)), true
+	case tokenQuoted:
+		return strings.ReplaceAll(string(raw[1:len(raw)-1]), `""`, `"`), true
+	}
+	return "", false
+}

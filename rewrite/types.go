@@ -1,0 +1,167 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// typeOIDs are the types of pg_catalog that a cast around a value may name.
+var typeOIDs = map[string]uint32{
+	"bool": logical.OIDBool, "bytea": logical.OIDBytea, "int8": logical.OIDInt8, "int2": logical.OIDInt2,
+	"int4": logical.OIDInt4, "text": logical.OIDText, "json": logical.OIDJSON, "float4": logical.OIDFloat4,
+	"float8": logical.OIDFloat8, "bpchar": logical.OIDBpchar, "varchar": logical.OIDVarchar, "date": logical.OIDDate,
+	"time": logical.OIDTime, "timestamp": logical.OIDTimestamp, "timestamptz": logical.OIDTimestamptz,
+	"numeric": logical.OIDNumeric, "uuid": logical.OIDUUID, "jsonb": logical.OIDJSONB,
+}
+
+// namedType is what a type name says, as far as it is known here.
+type namedType struct {
+	logical.Type
+	array bool
+}
+
+const (
+	typmodHeader = 4 // VARHDRSZ, which is part of the typmod of lengths and of numeric
+	maxLength    = 10485760
+)
+
+// typeNamed reads a type name. Its modifiers steer the plan. ok is false for
+// types that no value of a sealed column can be cast to.
+func (a *analysis) typeNamed(t *pg.TypeName) (n namedType, ok bool) {
+	parts := names(t.Names)
+	if t.Setof || t.PctType || len(parts) == 0 || len(parts) > 2 || len(parts) == 2 && parts[0] != "pg_catalog" {
+		return n, false
+	}
+	name := last(parts)
+	if n.OID, ok = typeOIDs[name]; !ok && len(name) > 1 && name[0] == '_' {
+		n.OID, ok = typeOIDs[name[1:]]
+		n.array = true
+	}
+	if !ok || len(parts) == 1 && a.userType(name) {
+		return n, false
+	}
+	n.array = n.array || len(t.ArrayBounds) > 0
+	n.Typmod, ok = a.typmod(n.OID, t.Typmods)
+	return n, ok
+}
+
+// userType says whether a relation's row type has the name of a built-in type.
+func (a *analysis) userType(name string) bool {
+	for _, r := range a.snap.Named(name) {
+		if r.Schema != "pg_catalog" {
+			return true
+		}
+	}
+	return false
+}
+
+// typmod computes a typmod as the type's typmodin function does.
+func (a *analysis) typmod(oid uint32, modifiers []*pg.Node) (int32, bool) {
+	var m []int32
+	for _, n := range modifiers {
+		c := n.GetAConst()
+		if c == nil || c.GetIval() == nil {
+			return 0, false
+		}
+		a.steer(c.Location)
+		m = append(m, c.GetIval().Ival)
+	}
+	switch oid {
+	case logical.OIDVarchar, logical.OIDBpchar:
+		if len(m) == 0 {
+			return -1, true
+		}
+		return m[0] + typmodHeader, len(m) == 1 && m[0] >= 1 && m[0] <= maxLength
+	case logical.OIDNumeric:
+		switch len(m) {
+		case 0:
+			return -1, true
+		case 1:
+			m = append(m, 0)
+		}
+		const maxPrecision, maxScale, scaleMask = 1000, 1000, 0x7ff
+		ok := len(m) == 2 && m[0] >= 1 && m[0] <= maxPrecision && m[1] >= -maxScale && m[1] <= maxScale
+		return m[0]<<16 | m[1]&scaleMask + typmodHeader, ok
+	case logical.OIDTime, logical.OIDTimestamp, logical.OIDTimestamptz:
+		if len(m) == 0 {
+			return -1, true
+		}
+		const maxPrecision = 6
+		return m[0], len(m) == 1 && m[0] >= 0 && m[0] <= maxPrecision
+	}
+	return -1, len(m) == 0
+}
+
+// typeEnd finds the byte offset behind a type name that begins at an offset, -1
+// if there is none.
+func (a *analysis) typeEnd(location int32) int {
+	i := a.tokenAt(location)
+	if i < 0 {
+		return -1
+	}
+	if a.is(i, "setof") {
+		i++
+	}
+	word := func(w string) bool {
+		if a.is(i, w) {
+			i++
+			return true
+		}
+		return false
+	}
+	modifiers := func() {
+		if a.is(i, "(") {
+			if end := a.closing(i); end >= 0 {
+				i = end + 1
+			}
+		}
+	}
+	switch {
+	case word("national"), word("character"), word("char"), word("nchar"), word("bit"), word("varchar"):
+		// national character varying (n)
+		for word("character") || word("char") || word("varying") {
+		}
+		modifiers()
+	case word("double"):
+		word("precision")
+	case word("time"), word("timestamp"):
+		modifiers()
+		if (a.is(i, "with") || a.is(i, "without")) && a.is(i+1, "time") && a.is(i+2, "zone") {
+			i += 3
+		}
+	default:
+		i++
+		for a.is(i, ".") {
+			i += 2
+		}
+		modifiers()
+	}
+	if a.is(i, "array") {
+		i++
+	}
+	for a.is(i, "[") {
+		end := a.closing(i)
+		if end < 0 {
+			break
+		}
+		i = end + 1
+	}
+	if i == 0 || i > len(a.tokens) {
+		return -1
+	}
+	return int(a.tokens[i-1].end)
+}
+
+// lossless says whether a cast of a column changes nothing about what its
+// values are equal to.
+func lossless(from logical.Type, to namedType) bool {
+	if to.array {
+		return false
+	}
+	textual := func(oid uint32) bool { return oid == logical.OIDText || oid == logical.OIDVarchar }
+	if textual(from.OID) && textual(to.OID) && to.Typmod < 0 {
+		return true
+	}
+	return from.OID == to.OID && (from.Typmod == to.Typmod || to.Typmod < 0)
+}

@@ -1,0 +1,317 @@
+package rewrite
+
+import (
+	"slices"
+	"strconv"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+const (
+	serverType      = "pg_catalog.bytea"
+	serverArrayType = "pg_catalog.bytea[]"
+)
+
+func (o *Operand) serverType() string {
+	if o.Array {
+		return serverArrayType
+	}
+	return serverType
+}
+
+// bind gives a literal, a parameter or NULL a sealed role. It is false, and has
+// done nothing, for any other expression. typed says that a bare NULL needs a
+// type.
+func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
+	var casts []*pg.TypeCast
+	for n.GetTypeCast() != nil {
+		c := n.GetTypeCast()
+		n = c.Arg
+		if c.Location < 0 && n.GetAConst().GetBoolval() != nil {
+			break // how the grammar spells TRUE
+		}
+		casts = append(casts, c)
+	}
+	constant, param := n.GetAConst(), n.GetParamRef()
+	if constant == nil && param == nil {
+		return false
+	}
+	at := constant.GetLocation()
+	if param != nil {
+		at = param.Location
+	}
+	switch {
+	case a.persistent && (param != nil || !constant.Isnull):
+		a.fail(refusePersistent(op.Column, at))
+		return true
+	case len(casts) > 0 && !a.via(casts, &op, at):
+		return true
+	case param != nil:
+		a.use(param, &op)
+	case constant.Isnull:
+		if typed {
+			a.insert(int(at)+len("NULL"), "::"+serverType)
+		}
+	default:
+		a.literal(constant, &op)
+	}
+	return true
+}
+
+// via reads the casts around a value, the outermost first, and makes them casts
+// to what the server gets.
+func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
+	var types []logical.Type
+	for _, c := range slices.Backward(casts) {
+		to, ok := a.typeNamed(c.TypeName)
+		if !ok || to.array != op.Array {
+			a.fail(refuseValueCast(op.Column, at))
+			return false
+		}
+		if n := len(types); n > 0 && (types[n-1] == to.Type || isText(types[n-1])) {
+			types[n-1] = to.Type // the inner cast changes nothing
+		} else {
+			types = append(types, to.Type)
+		}
+	}
+	if len(types) > 1 || op.Via != nil {
+		a.fail(refuseValueCast(op.Column, at))
+		return false
+	}
+	op.Via = &types[0]
+	use := logical.Assign
+	if op.Role == Equality {
+		use = logical.Compare
+	}
+	if err := op.Column.Type.CheckOID(op.Via.OID, use); err != nil {
+		a.fail(refuseLogical(err, op.Column, at))
+		return false
+	}
+	for _, c := range casts {
+		if c.Location < 0 { // type 'literal': the type stands before it
+			a.edit(int(c.TypeName.Location), int(at), "", nil)
+		} else {
+			a.replaceType(c.TypeName, op.serverType(), op.Column, at)
+		}
+	}
+	return a.err == nil
+}
+
+// isText says whether a cast of a bare string to the type changes nothing.
+func isText(t logical.Type) bool {
+	return (t.OID == logical.OIDText || t.OID == logical.OIDVarchar) && t.Typmod < 0
+}
+
+func (a *analysis) replaceType(t *pg.TypeName, with string, c *catalog.SealedColumn, at int32) {
+	end := a.typeEnd(t.Location)
+	if end < 0 {
+		a.fail(refuseValueCast(c, at))
+		return
+	}
+	a.edit(int(t.Location), end, with, nil)
+}
+
+// literal seals one literal.
+func (a *analysis) literal(c *pg.A_Const, op *Operand) {
+	i := a.tokenAt(c.Location)
+	if i < 0 {
+		a.fail(refuseValue(op.Column, c.Location))
+		return
+	}
+	v := &value{operand: op, literal: -1}
+	end := i
+	switch {
+	case c.GetBoolval() != nil && a.tokens[i].kind == tokenIdentifier:
+		v.keyword = "false"
+		if c.GetBoolval().Boolval {
+			v.keyword = "true"
+		}
+	case c.GetSval() != nil && a.tokens[i].kind.isString():
+	case c.GetIval() != nil || c.GetFval() != nil:
+		if i, end, v.negative = a.signedNumber(i); i < 0 {
+			a.fail(refuseValue(op.Column, c.Location))
+			return
+		}
+	default:
+		a.fail(refuseValue(op.Column, c.Location))
+		return
+	}
+	if v.keyword == "" {
+		v.literal = int32(a.literalAt(a.tokens[i].start))
+	}
+	a.edit(int(c.Location), int(a.tokens[end].end), "", v)
+	what := "a literal"
+	if op.Array {
+		what = "the elements of a literal"
+	}
+	a.note(op.verb(), op.Column, what, c.Location)
+}
+
+func (o *Operand) verb() string {
+	if o.Role == Store {
+		return "seal"
+	}
+	return "search"
+}
+
+// signedNumber finds the number of a constant that begins at token i, with its
+// signs and brackets: - ( 5 ). number is negative if there is none.
+func (a *analysis) signedNumber(i int) (number, end int, negative bool) {
+	open := 0
+	for ; i < len(a.tokens); i++ {
+		switch {
+		case a.is(i, "-"):
+			negative = !negative
+		case a.is(i, "("):
+			open++
+		case a.tokens[i].kind == tokenInteger || a.tokens[i].kind == tokenFloat:
+			for end = i; open > 0; open-- {
+				if end++; !a.is(end, ")") {
+					return -1, 0, false
+				}
+			}
+			return i, end, negative
+		default:
+			return -1, 0, false
+		}
+	}
+	return -1, 0, false
+}
+
+// use is one use of a parameter: in a sealed role, or a plain one (nil).
+type use struct {
+	client     int // from 1
+	start, end int
+	operand    *Operand
+}
+
+func (a *analysis) use(p *pg.ParamRef, op *Operand) {
+	i := a.tokenAt(p.Location)
+	if i < 0 || a.tokens[i].kind != tokenParameter {
+		if op != nil {
+			a.fail(refuseValue(op.Column, p.Location))
+		}
+		return
+	}
+	a.uses = append(a.uses, use{client: int(p.Number), start: int(a.tokens[i].start), end: int(a.tokens[i].end), operand: op})
+	if op != nil {
+		what := "parameter $" + strconv.Itoa(int(p.Number))
+		if op.Array {
+			what = "the elements of " + what
+		}
+		a.note(op.verb(), op.Column, what, p.Location)
+	}
+}
+
+// sameAs says whether one server value serves both roles.
+func (o *Operand) sameAs(other *Operand) bool {
+	if o == nil || other == nil {
+		return o == other
+	}
+	if o.Column != other.Column || o.Role != other.Role || o.Array != other.Array || (o.Via == nil) != (other.Via == nil) {
+		return false
+	}
+	return o.Via == nil || *o.Via == *other.Via
+}
+
+// maxParams is the most parameters that Bind can carry.
+const maxParams = 65535
+
+// parameters numbers the server's parameters of the statement just analysed,
+// and edits those in sealed roles. A value keeps its number in its plain role,
+// or else in its first; the other roles come behind all of the client's.
+// There are at least least of the client's.
+func (a *analysis) parameters(least int) (params []Param, client int) {
+	sealed := false
+	client = least
+	for _, u := range a.uses {
+		client = max(client, u.client)
+		sealed = sealed || u.operand != nil
+	}
+	if !sealed {
+		return nil, client
+	}
+	if client > maxParams {
+		a.fail(refuseDefect())
+		return nil, client
+	}
+	params = make([]Param, client)
+	for i := range params {
+		params[i].Client = i
+	}
+	taken := make([]bool, client)
+	for _, u := range a.uses {
+		if u.operand == nil {
+			taken[u.client-1] = true
+		}
+	}
+	for _, u := range a.uses {
+		if u.operand == nil {
+			continue
+		}
+		number := a.serverParameter(&params, taken, u, client)
+		a.edit(u.start, u.end, "$"+strconv.Itoa(number)+"::"+u.operand.serverType(), nil)
+	}
+	if len(params) > maxParams {
+		a.fail(refuseDefect())
+	}
+	return params, client
+}
+
+func (a *analysis) serverParameter(params *[]Param, taken []bool, u use, client int) int {
+	own := &(*params)[u.client-1]
+	if !taken[u.client-1] {
+		taken[u.client-1] = true
+		own.Operand = u.operand
+		return u.client
+	}
+	if own.Operand.sameAs(u.operand) {
+		return u.client
+	}
+	for i := client; i < len(*params); i++ {
+		if p := &(*params)[i]; p.Client == u.client-1 && p.Operand.sameAs(u.operand) {
+			return i + 1
+		}
+	}
+	*params = append(*params, Param{Client: u.client - 1, Operand: u.operand})
+	return len(*params)
+}
+
+// store analyses an expression that becomes the value of a sealed column.
+func (a *analysis) store(n *pg.Node, c *catalog.SealedColumn, sc *scope) {
+	if a.err != nil || n.GetSetToDefault() != nil {
+		return
+	}
+	if c.Broken != "" {
+		a.fail(refuseBroken(c, location(n)))
+		return
+	}
+	if e := a.peek(n, sc); e != nil {
+		if e.column != c {
+			a.fail(refuseStoreOther(c, e.column, e.at))
+			return
+		}
+		a.dropOwnCasts(e)
+		return
+	}
+	if a.bind(n, Operand{Column: c, Role: Store}, false) {
+		return
+	}
+	a.plain(n, sc)
+	a.fail(refuseStore(c, location(n)))
+}
+
+// dropOwnCasts takes casts to exactly the column's own type out of the text.
+func (a *analysis) dropOwnCasts(e *sealedExpr) {
+	for _, c := range e.casts {
+		to, ok := a.typeNamed(c.TypeName)
+		if !ok || to.array || to.Type != e.column.Type {
+			a.fail(refuseCast(e.column, e.at))
+			return
+		}
+		a.dropCast(c, e)
+	}
+}

@@ -1,0 +1,181 @@
+package rewrite
+
+import (
+	"unicode"
+	"unicode/utf8"
+	"unsafe"
+
+	"pgseal/catalog"
+)
+
+// maxName is the length in bytes to which PostgreSQL cuts names.
+const maxName = 63
+
+// MayTouch reports whether a text must be planned: whether anything in it,
+// inside quotes and comments too, could name what the snapshot holds sealed, or
+// has an effect on the session (PREPARE, EXECUTE, DDL, …). Where it is false
+// the text passes as it is. It is true too often and never too seldom, and does
+// not allocate.
+func MayTouch(snap *catalog.Snapshot, text []byte) bool {
+	if snap.Empty() {
+		return false
+	}
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case class[c]&className != 0:
+			end := i + 1
+			dollar := c == '$'
+			for end < len(text) && class[text[end]]&className != 0 {
+				dollar = dollar || text[end] == '$'
+				end++
+			}
+			if dollar {
+				if dollarWord(snap, text[i:end]) {
+					return true
+				}
+			} else if word(snap, text[i:end]) {
+				return true
+			}
+			// U&"\0075sers" hides a name from this scan.
+			if end-i == 1 && c|0x20 == 'u' && end+1 < len(text) && text[end] == '&' && (text[end+1] == '"' || text[end+1] == '\'') {
+				return true
+			}
+			i = end
+		case c == '"':
+			if quotedWord(snap, text[i+1:]) {
+				return true
+			}
+			i++
+		case c == '\\':
+			// In a string that is SQL itself (query_to_xml(E'…\nusers')) the
+			// escape is no part of the name behind it, and may hide one.
+			i += 2
+			if i <= len(text) && hidesCharacter(text[i-1]) {
+				return true
+			}
+		default:
+			i++
+		}
+	}
+	return false
+}
+
+// hidesCharacter says whether a backslash and c begin a numeric escape.
+func hidesCharacter(c byte) bool {
+	return c|0x20 == 'u' || c|0x20 == 'x' || c >= '0' && c <= '7'
+}
+
+// word looks up a run of name characters, as a quoted and as a plain name.
+func word(snap *catalog.Snapshot, run []byte) bool {
+	if len(run) > maxName {
+		// Cut at a character, wherever the server's encoding has its bounds.
+		for n := maxName; n > maxName-4; n-- {
+			if word(snap, run[:n]) {
+				return true
+			}
+		}
+		return false
+	}
+	var buf [maxName]byte
+	folded, ascii := buf[:len(run)], true
+	upper := false
+	for i, c := range run {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+			upper = true
+		}
+		ascii = ascii && c < utf8.RuneSelf
+		folded[i] = c
+	}
+	if snap.Word(view(folded)) || effectWord(folded) {
+		return true
+	}
+	if upper && snap.Word(view(run)) {
+		return true
+	}
+	return !ascii && foreignWord(snap, folded)
+}
+
+// foreignWord is for names with other letters than ASCII: those that are not
+// UTF-8 could be any, and single-byte servers fold the others.
+func foreignWord(snap *catalog.Snapshot, folded []byte) bool {
+	if !utf8.Valid(folded) {
+		return true
+	}
+	var buf [2 * maxName]byte
+	lower := buf[:0]
+	for _, r := range view(folded) {
+		lower = utf8.AppendRune(lower, unicode.ToLower(r))
+	}
+	return snap.Word(view(lower))
+}
+
+// dollarWord looks up every piece of a run with dollar signs, which may be part
+// of a name or quote it: a$b, $tag$users$tag$.
+func dollarWord(snap *catalog.Snapshot, run []byte) bool {
+	for i := range run {
+		if i > 0 && run[i-1] != '$' {
+			continue
+		}
+		for end := i + 1; end <= len(run) && end <= i+maxName+1; end++ {
+			if (end == len(run) || run[end] == '$') && word(snap, run[i:end]) {
+				return true
+			}
+		}
+		if len(run)-i > maxName+1 && word(snap, run[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// quotedWord looks up what would be a quoted name if text began behind its
+// quote, when it is not simply a run of name characters.
+func quotedWord(snap *catalog.Snapshot, text []byte) bool {
+	var buf [maxName + 1]byte
+	name := buf[:0]
+	simple := true
+	for i := 0; ; i++ {
+		if i == len(text) {
+			return false
+		}
+		c := text[i]
+		if c == '"' {
+			if i+1 == len(text) || text[i+1] != '"' {
+				break
+			}
+			i++
+		}
+		simple = simple && class[c]&className != 0 && c != '$'
+		if len(name) < cap(buf) {
+			name = append(name, c)
+		} else {
+			break
+		}
+	}
+	if simple && len(name) <= maxName {
+		return false // MayTouch looks it up as a run
+	}
+	if len(name) <= maxName {
+		return snap.Word(view(name)) || !utf8.Valid(name)
+	}
+	for n := maxName; n > maxName-4; n-- {
+		if snap.Word(view(name[:n])) {
+			return true
+		}
+	}
+	return false
+}
+
+// effectWord names the words that make a text worth planning whatever else it
+// holds: its effect on the session, or the reach of a function.
+func effectWord(folded []byte) bool {
+	switch string(folded) {
+	case "execute", "prepare", "deallocate", "discard", "create", "alter", "drop":
+		return true
+	}
+	return len(folded) >= len("ts_stat") && reachesRelations(view(folded))
+}
+
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,341 @@
+package rewrite
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// writing prepares the scope of a writing statement: its WITH clause and its
+// target.
+func (a *analysis) writing(rv *pg.RangeVar, w *pg.WithClause, outer *scope) (sc *scope, into *item) {
+	sc = &scope{outer: outer}
+	if outer != nil {
+		sc.ctes = outer.ctes
+	}
+	a.with(w, sc)
+	into = a.baseItem(rv) // a target is never a CTE
+	return sc, into
+}
+
+// returning analyses a RETURNING list. Servers from version 18 also know the
+// target as old and new there.
+func (a *analysis) returning(list []*pg.Node, sc *scope, into *item) []column {
+	if len(list) == 0 {
+		return nil
+	}
+	with := &scope{items: sc.items, outer: sc.outer, ctes: sc.ctes}
+	for _, name := range []string{"old", "new"} {
+		version := *into
+		version.name, version.schema, version.byColumn = name, "", false
+		with.items = append(with.items[:len(with.items):len(with.items)], &version)
+	}
+	return a.outputs(list, with, nil)
+}
+
+// insertTargets are the columns that an INSERT fills, in order.
+func (a *analysis) insertTargets(cols []*pg.Node, into *item) []target {
+	targets := []target{}
+	if len(cols) == 0 {
+		for _, c := range into.columns {
+			targets = append(targets, target{c.name, c.sealed})
+		}
+		return targets
+	}
+	for _, n := range cols {
+		t := n.GetResTarget()
+		targets = append(targets, a.assigned(t, into))
+	}
+	return targets
+}
+
+// assigned is the column that one entry of a column list or SET names.
+func (a *analysis) assigned(t *pg.ResTarget, into *item) target {
+	c := into.column(t.GetName())
+	if c == nil {
+		if !into.open && into.sealed() != nil {
+			// The server will say that there is no such column, unless it was
+			// added after the snapshot.
+			a.stale = true
+		}
+		return target{name: t.GetName()}
+	}
+	if c.sealed != nil && len(t.Indirection) > 0 {
+		a.fail(refuseUse(c.sealed, t.Location, "a subscript or field selection"))
+	}
+	return target{c.name, c.sealed}
+}
+
+func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
+	saved := a.within
+	a.within = ""
+	defer func() { a.within = saved }()
+	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	targets := a.insertTargets(s.Cols, into)
+	if q := s.SelectStmt.GetSelectStmt(); q != nil {
+		a.insertSource(q, sc, targets, into, s.Relation.Location)
+	}
+	sc.items = []*item{into}
+	a.onConflict(s.OnConflictClause, sc, into)
+	return a.returning(s.ReturningList, sc, into)
+}
+
+// insertSource is what an INSERT inserts.
+func (a *analysis) insertSource(q *pg.SelectStmt, sc *scope, targets []target, into *item, at int32) {
+	outputs := a.selectStmt(q, sc, targets)
+	if into.open {
+		for _, c := range outputs {
+			if c.sealed != nil {
+				a.fail(refuseStoreUnknown(c.sealed, at, into.name))
+			}
+		}
+	}
+}
+
+// onConflict is the ON CONFLICT clause: it infers a unique index by its
+// columns, which for a sealed one is the index over its equality term.
+func (a *analysis) onConflict(c *pg.OnConflictClause, sc *scope, into *item) {
+	if c == nil || a.err != nil {
+		return
+	}
+	if c.Infer != nil {
+		a.infer(c.Infer, sc, into)
+	}
+	excluded := *into
+	excluded.name, excluded.schema = "excluded", ""
+	inner := &scope{items: []*item{into, &excluded}, outer: sc.outer, ctes: sc.ctes}
+	a.set(c.TargetList, into, inner)
+	a.condition(c.WhereClause, inner)
+}
+
+func (a *analysis) infer(f *pg.InferClause, sc *scope, into *item) {
+	if f.Conname != "" {
+		a.inferConstraint(f, into)
+		return
+	}
+	elements := a.elements(a.tokenAt(f.Location), len(f.IndexElems))
+	for i, n := range f.IndexElems {
+		e := n.GetIndexElem()
+		if e.GetName() == "" {
+			a.in("ON CONFLICT", func() { a.plain(e.GetExpr(), sc) })
+			continue
+		}
+		c := into.column(e.Name)
+		if c == nil || c.sealed == nil {
+			continue
+		}
+		switch {
+		case len(e.Collation) > 0 || len(e.Opclass) > 0 || elements == nil:
+			a.fail(refuseUse(c.sealed, f.Location, "ON CONFLICT with a collation or operator class"))
+		case a.comparable(c.sealed, f.Location):
+			t := a.tokens[elements[i]]
+			a.insert(int(t.start), "pgseal.eq(")
+			a.insert(int(t.end), ")")
+			a.note("compare", c.sealed, "by equality term in ON CONFLICT", t.start)
+		}
+	}
+	a.condition(f.WhereClause, sc)
+}
+
+// elements finds the first token of each of the n elements in the list in
+// brackets that begins at or behind token i.
+func (a *analysis) elements(i, n int) (first []int) {
+	for i >= 0 && i < len(a.tokens) && !a.is(i, "(") {
+		i++
+	}
+	end := a.closing(i)
+	if i < 0 || end < 0 {
+		return nil
+	}
+	first = append(first, i+1)
+	depth := 0
+	for k := i + 1; k < end; k++ {
+		switch {
+		case a.is(k, "(") || a.is(k, "["):
+			depth++
+		case a.is(k, ")") || a.is(k, "]"):
+			depth--
+		case depth == 0 && a.is(k, ","):
+			first = append(first, k+1)
+		}
+	}
+	if len(first) != n {
+		return nil
+	}
+	return first
+}
+
+// inferConstraint replaces ON CONSTRAINT by the elements of the unique index
+// that stands for the constraint since its column was sealed.
+func (a *analysis) inferConstraint(f *pg.InferClause, into *item) {
+	if into.relation == nil {
+		return
+	}
+	for _, u := range into.relation.Uniques {
+		if u.Name != f.Conname {
+			continue
+		}
+		i := a.tokenAt(f.Location)
+		if !a.is(i, "on") || !a.is(i+1, "constraint") || i+2 >= len(a.tokens) {
+			a.fail(refuseDefect())
+			return
+		}
+		var list []string
+		for _, name := range u.Columns {
+			element := quoteName(name)
+			if c := into.relation.Column(name); c != nil && c.Sealed != nil {
+				if !a.comparable(c.Sealed, f.Location) {
+					return
+				}
+				element = "pgseal.eq(" + element + ")"
+				a.note("compare", c.Sealed, "by equality term in ON CONFLICT", f.Location)
+			}
+			list = append(list, element)
+		}
+		a.edit(int(a.tokens[i].start), int(a.tokens[i+2].end), "("+strings.Join(list, ", ")+")", nil)
+		return
+	}
+}
+
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// set is a SET list.
+func (a *analysis) set(list []*pg.Node, into *item, sc *scope) {
+	for _, n := range list {
+		t := n.GetResTarget()
+		if t == nil || a.err != nil {
+			continue
+		}
+		to := a.assigned(t, into)
+		multi := t.Val.GetMultiAssignRef()
+		if multi == nil {
+			a.assign(t.Val, to, sc)
+			continue
+		}
+		if row := multi.Source.GetRowExpr(); row != nil {
+			if i := int(multi.Colno) - 1; i >= 0 && i < len(row.Args) {
+				a.assign(row.Args[i], to, sc)
+			}
+			continue
+		}
+		if sub := multi.Source.GetSubLink(); sub != nil {
+			a.assignOutput(sub, multi, to, sc)
+			continue
+		}
+		if to.sealed != nil {
+			a.fail(refuseStore(to.sealed, t.Location))
+		} else if multi.Colno == 1 {
+			a.plain(multi.Source, sc)
+		}
+	}
+}
+
+// assign is one column = expression.
+func (a *analysis) assign(n *pg.Node, to target, sc *scope) {
+	switch {
+	case to.sealed != nil:
+		a.store(n, to.sealed, sc)
+	case n.GetSetToDefault() == nil:
+		if e := a.peek(n, sc); e != nil {
+			a.fail(refuseStorePlain(e.column, e.at, "column \""+to.name+"\""))
+			return
+		}
+		a.in("SET", func() { a.plain(n, sc) })
+	}
+}
+
+// firstSource gives the first of the copies that the parser makes of the source
+// of a multiple assignment, one for each column.
+func (a *analysis) firstSource(sub *pg.SubLink) *pg.SubLink {
+	if a.sources == nil {
+		a.sources = map[int32]*pg.SubLink{}
+	}
+	if first, ok := a.sources[sub.Location]; ok {
+		return first
+	}
+	a.sources[sub.Location] = sub
+	return sub
+}
+
+// assignOutput is one column of (a, b) = (SELECT …).
+func (a *analysis) assignOutput(sub *pg.SubLink, multi *pg.MultiAssignRef, to target, sc *scope) {
+	outputs := a.sublink(a.firstSource(sub), sc)
+	var from *catalog.SealedColumn
+	if i := int(multi.Colno) - 1; i < len(outputs) {
+		if behindRest(outputs[:i+1]) && to.sealed != nil {
+			a.fail(refuseStar(to.sealed, sub.Location))
+			return
+		}
+		from = outputs[i].sealed
+	}
+	switch {
+	case from == to.sealed:
+	case to.sealed == nil:
+		a.fail(refuseStorePlain(from, sub.Location, "column \""+to.name+"\""))
+	case from == nil:
+		a.fail(refuseStore(to.sealed, sub.Location))
+	default:
+		a.fail(refuseStoreOther(to.sealed, from, sub.Location))
+	}
+}
+
+func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
+	saved := a.within
+	a.within = ""
+	defer func() { a.within = saved }()
+	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	sc.items = []*item{into}
+	a.from(s.FromClause, sc)
+	a.set(s.TargetList, into, sc)
+	a.condition(s.WhereClause, sc)
+	return a.returning(s.ReturningList, sc, into)
+}
+
+func (a *analysis) delete(s *pg.DeleteStmt, outer *scope) []column {
+	saved := a.within
+	a.within = ""
+	defer func() { a.within = saved }()
+	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	sc.items = []*item{into}
+	a.from(s.UsingClause, sc)
+	a.condition(s.WhereClause, sc)
+	return a.returning(s.ReturningList, sc, into)
+}
+
+func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
+	saved := a.within
+	a.within = ""
+	defer func() { a.within = saved }()
+	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	sc.items = []*item{into}
+	a.from([]*pg.Node{s.SourceRelation}, sc)
+	a.condition(s.JoinCondition, sc)
+	for _, n := range s.MergeWhenClauses {
+		w := n.GetMergeWhenClause()
+		if w == nil {
+			continue
+		}
+		a.condition(w.Condition, sc)
+		if w.CommandType == pg.CmdType_CMD_INSERT {
+			a.mergeInsert(w, into, sc)
+		} else {
+			a.set(w.TargetList, into, sc)
+		}
+	}
+	// RETURNING * gives the source before the target.
+	sc.items = append(sc.items[1:len(sc.items):len(sc.items)], into)
+	return a.returning(s.ReturningList, sc, into)
+}
+
+func (a *analysis) mergeInsert(w *pg.MergeWhenClause, into *item, sc *scope) {
+	targets := a.insertTargets(w.TargetList, into)
+	for i, n := range w.Values {
+		to := target{}
+		if i < len(targets) {
+			to = targets[i]
+		}
+		a.assign(n, to, sc)
+	}
+}

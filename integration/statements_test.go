@@ -158,7 +158,7 @@ func TestSelectForms(t *testing.T) {
 		S("TABLE plain"),
 		S("SELECT nosuch FROM people").Fails("42703"),
 		S("SELECT ssn FROM nosuch").Fails("42P01"),
-		S("SELECT ssn FROM people, other.people").Fails("42P09"),
+		S("SELECT ssn FROM people, other.people").Fails("42702"),
 		S("SELEC ssn FROM plain").Fails("42601"),
 		S("SELECT 1"), S("SELECT"), S("").Simple(), S("-- only a comment").Simple(),
 	)...)

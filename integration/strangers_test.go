@@ -107,7 +107,7 @@ func TestPsycopg(t *testing.T) {
 			"public.things.j", "public.things.raw",
 		},
 	})
-	script := filepath.Join("testdata", "psycopg.py")
+	script := filepath.Join("testdata", "application.py")
 	word := pair.Env.Canaries.Word()
 	bothSides(t, pair, func(url string) string { return client(t, python, script, url, word) })
 }

@@ -85,7 +85,7 @@ func start(ctx context.Context) (_ *Environment, err error) {
 			err = errors.Join(err, env.stop())
 		}
 	}()
-	if env.Binary, err = buildPgseal(ctx, dir); err != nil {
+	if env.Binary, err = BuildPgseal(ctx, dir); err != nil {
 		return nil, err
 	}
 	if env.Twin, err = startCluster(ctx, pgtest.Options{}); err != nil {
@@ -94,15 +94,15 @@ func start(ctx context.Context) (_ *Environment, err error) {
 	if env.Sealed, err = startCluster(ctx, leaky(ctx)); err != nil {
 		return nil, err
 	}
-	kmsAddr, err := freeAddr()
+	kmsAddr, err := FreeAddr()
 	if err != nil {
 		return nil, err
 	}
 	kmsdev := exec.Command(env.Binary, "kms-dev", "--listen", kmsAddr, "--store", filepath.Join(dir, "kms.store"))
-	if env.kmsdev, err = startProcess(ctx, filepath.Join(dir, "kms-dev.log"), kmsAddr, kmsdev); err != nil {
+	if env.kmsdev, err = StartProcess(ctx, filepath.Join(dir, "kms-dev.log"), kmsAddr, kmsdev); err != nil {
 		return nil, err
 	}
-	env.KMS = newKMS(kmsAddr)
+	env.KMS = NewKMS(kmsAddr)
 	if env.Key, err = env.KMS.CreateKey(ctx); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,6 @@ func leaky(ctx context.Context) pgtest.Options {
 		"log_min_duration_statement": "0",
 		"log_duration":               "on",
 		"track_activity_query_size":  "65536",
-		"debug_print_plan":           "on",
 		"wal_compression":            "off",
 	}}
 	b, err := pgtest.FindOrInstall(ctx, os.Stderr)
@@ -147,7 +146,7 @@ func leaky(ctx context.Context) pgtest.Options {
 // StartProxy starts a proxy in front of a cluster. Flags are those of pgseal
 // serve. The caller stops it, unless it is the environment's own.
 func (env *Environment) StartProxy(ctx context.Context, c *pgtest.Cluster, flags ...string) (*Process, error) {
-	addr, err := freeAddr()
+	addr, err := FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +154,7 @@ func (env *Environment) StartProxy(ctx context.Context, c *pgtest.Cluster, flags
 	cmd := exec.Command(env.Binary, args...)
 	cmd.Env = env.environ()
 	log := fmt.Sprintf("proxy-%d.log", env.proxies.Add(1))
-	return startProcess(ctx, filepath.Join(env.dir, log), addr, cmd)
+	return StartProcess(ctx, filepath.Join(env.dir, log), addr, cmd)
 }
 
 // environ is the environment of a pgseal process: the caller's without what
@@ -169,7 +168,7 @@ func (env *Environment) environ() []string {
 		}
 		kept = append(kept, v)
 	}
-	kept = append(kept, env.KMS.environment()...)
+	kept = append(kept, env.KMS.Environ()...)
 	return append(kept, "GORACE=halt_on_error=1")
 }
 

@@ -21,7 +21,8 @@ type KMS struct {
 	client   *kms.Client
 }
 
-func newKMS(addr string) *KMS {
+// NewKMS is the administrator of the KMS that listens on addr, host:port.
+func NewKMS(addr string) *KMS {
 	endpoint := "http://" + addr
 	return &KMS{Endpoint: endpoint, client: kms.New(kms.Options{
 		Region:       kmsRegion,
@@ -51,8 +52,8 @@ func (k *KMS) Enable(ctx context.Context, key string) error {
 	return err
 }
 
-// environment is what the AWS SDK of a pgseal process reads.
-func (k *KMS) environment() []string {
+// Environ is what the AWS SDK of a pgseal process reads.
+func (k *KMS) Environ() []string {
 	return []string{
 		"AWS_ENDPOINT_URL_KMS=" + k.Endpoint,
 		"AWS_REGION=" + kmsRegion,

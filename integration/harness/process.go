@@ -21,8 +21,9 @@ const (
 	pollInterval = 10 * time.Millisecond
 )
 
-// buildPgseal builds the command under test into dir.
-func buildPgseal(ctx context.Context, dir string) (string, error) {
+// BuildPgseal builds the command under test into dir, with the race detector if
+// the caller was built with it.
+func BuildPgseal(ctx context.Context, dir string) (string, error) {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
 		return "", errors.New("the harness does not know where its source is")
@@ -48,8 +49,8 @@ type Process struct {
 	guard  *pgtest.Guard
 }
 
-// startProcess runs a command that listens on addr, and returns when it does.
-func startProcess(ctx context.Context, logFile, addr string, cmd *exec.Cmd) (*Process, error) {
+// StartProcess runs a command that listens on addr, and returns when it does.
+func StartProcess(ctx context.Context, logFile, addr string, cmd *exec.Cmd) (*Process, error) {
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -129,8 +130,8 @@ func (p *Process) Kill() error {
 	return p.guard.Dismiss()
 }
 
-// freeAddr is a loopback address whose port was free a moment ago.
-func freeAddr() (string, error) {
+// FreeAddr is a loopback address whose port was free a moment ago.
+func FreeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err

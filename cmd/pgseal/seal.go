@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"pgseal/sealing"
+)
+
+func newSeal() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "seal SCHEMA.TABLE.COLUMN",
+		Short: "Seal a column, empty or filled",
+		Long: `Seal a column in one transaction: its values become envelopes, its default,
+NOT NULL and (with --equality) its UNIQUE constraints and indexes are carried
+over, dependent views are made again. What cannot be carried over is named, and
+nothing is changed. The table is locked until it is done.
+
+--equality keeps a term beside each value so that =, IN and UNIQUE work. It lets
+whoever reads the server see which rows have equal values.`,
+		Example: `  pgseal seal public.users.ssn --equality
+  pgseal seal 'public."Users"."Birth date"'`,
+		Args: exactly("SCHEMA.TABLE.COLUMN"),
+	}
+	url, kmsKey := databaseFlag(cmd), kmsKeyFlag(cmd)
+	equality := cmd.Flags().Bool("equality", false, "keep an equality term: =, <>, IN, = ANY, UNIQUE and ON CONFLICT work; leaks which rows are equal")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withDatabase(cmd, *url, func(ctx context.Context, conn *pgx.Conn) error {
+			open, err := keys(ctx, *kmsKey)
+			if err != nil {
+				return err
+			}
+			show, end := progress(cmd.ErrOrStderr(), "sealing "+args[0])
+			report, err := sealing.Seal(ctx, conn, args[0], sealing.SealOptions{Equality: *equality, Progress: show, Keys: open})
+			end()
+			if err != nil {
+				return err
+			}
+			printSealed(cmd.OutOrStdout(), report)
+			return nil
+		})
+	}
+	return cmd
+}
+
+func printSealed(out io.Writer, r *sealing.Report) {
+	fmt.Fprintf(out, "%s is sealed: %d values\n", r.Column, r.Rows)
+	printCarried(out, r)
+	if len(r.Triggers) > 0 {
+		fmt.Fprintf(out, "look at the functions of these triggers, they see envelopes now: %s\n", strings.Join(r.Triggers, ", "))
+	}
+	if len(r.Remains) > 0 {
+		fmt.Fprintln(out, "plaintext from before may still stand in:")
+		for _, m := range r.Remains {
+			fmt.Fprintf(out, "  - %s: %s\n", m.Where, m.Command)
+		}
+	}
+}
+
+func printCarried(out io.Writer, r *sealing.Report) {
+	if len(r.Indexes) > 0 {
+		fmt.Fprintf(out, "indexes carried over: %s\n", strings.Join(r.Indexes, ", "))
+	}
+	if len(r.Views) > 0 {
+		fmt.Fprintf(out, "views made again: %s\n", strings.Join(r.Views, ", "))
+	}
+}
+
+func newUnseal() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "unseal SCHEMA.TABLE.COLUMN",
+		Short: "Bring a sealed column back to its original type, in clear",
+		Long: `Unseal a column in one transaction: its values, type, default, constraints and
+indexes become again what they were before sealing. The table is locked until it
+is done.`,
+		Example: `  pgseal unseal public.users.ssn`,
+		Args:    exactly("SCHEMA.TABLE.COLUMN"),
+	}
+	url := databaseFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withDatabase(cmd, *url, func(ctx context.Context, conn *pgx.Conn) error {
+			open, err := keys(ctx, "")
+			if err != nil {
+				return err
+			}
+			show, end := progress(cmd.ErrOrStderr(), "unsealing "+args[0])
+			report, err := sealing.Unseal(ctx, conn, args[0], sealing.UnsealOptions{Progress: show, Keys: open})
+			end()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is plain again: %d values\n", report.Column, report.Rows)
+			printCarried(cmd.OutOrStdout(), report)
+			return nil
+		})
+	}
+	return cmd
+}

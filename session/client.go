@@ -1,12 +1,16 @@
 package session
 
-import "pgseal/wire"
+import (
+	"pgseal/catalog"
+	"pgseal/wire"
+)
 
 // FromClient takes what the client has sent. It consumes n bytes of b. An
 // error is a breach of the protocol: a *wire.Error to be sent to the client
 // before both connections are closed.
 func (s *Session) FromClient(b []byte, out *Output) (n int, need Need, err error) {
 	out.reset()
+	defer s.leases.release()
 	for {
 		if s.client.left > 0 {
 			k := min(s.client.left, len(b)-n)
@@ -26,62 +30,255 @@ func (s *Session) FromClient(b []byte, out *Output) (n int, need Need, err error
 			return n, Need{}, nil
 		}
 		if !wire.FromClient(typ) {
-			return n, Need{}, violation("invalid frontend message type " + itoa(int(typ)))
+			return n, Need{}, violation("invalid frontend message type " + quoteType(typ))
 		}
 		act, need, err := s.clientFrame(typ, size, b[n:min(n+size, len(b))], out)
 		if err != nil || act == wait {
 			return n, need, err
 		}
+		s.frame = frameState{}
 		s.client = pending{left: size, drop: act == drop}
 	}
 }
 
 // clientFrame looks at one frame, of which b is as much as has been read.
 func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action, Need, error) {
-	if s.raw {
+	if s.raw || typ == wire.TypeTerminate {
 		return relay, Need{}, nil
 	}
-	if s.skipping {
-		switch typ {
-		case wire.TypeSync:
-			s.skipping = false
-		case wire.TypeTerminate:
-		default:
-			return drop, Need{}, nil
-		}
-	}
 	switch typ {
-	case wire.TypeQuery:
-		s.fifo.push(request{kind: query})
-	case wire.TypeFunctionCall:
-		s.fifo.push(request{kind: call})
-	case wire.TypeSync:
-		if !s.copyIn {
-			s.fifo.push(request{kind: syncPoint})
-		}
-	case wire.TypeParse:
-		s.fifo.push(request{kind: parse})
-	case wire.TypeBind:
-		s.fifo.push(request{kind: bind})
-	case wire.TypeDescribe:
-		if len(b) <= wire.HeaderLen {
-			return wait, Need{}, nil
-		}
-		if b[wire.HeaderLen] == 'S' {
-			s.fifo.push(request{kind: describeStatement})
-		} else {
-			s.fifo.push(request{kind: describePortal})
-		}
-	case wire.TypeExecute:
-		s.fifo.push(request{kind: execute})
-	case wire.TypeClose:
-		s.fifo.push(request{kind: closeTarget})
+	case wire.TypeCopyData:
+		return relay, Need{}, nil
 	case wire.TypeCopyDone, wire.TypeCopyFail:
 		if s.copyIn {
 			s.copyIn = false
 		} else if s.fifo.len() > 0 {
-			s.fifo.push(request{kind: copyEnd})
+			s.push(request{kind: copyEnd})
 		}
+		return relay, Need{}, nil
+	}
+	if s.skipping {
+		if typ != wire.TypeSync {
+			return drop, Need{}, nil
+		}
+		s.skipping = false
+	}
+	if s.frame.answered {
+		return drop, Need{}, nil
+	}
+	if s.guards > 0 {
+		return s.waitServer(out)
+	}
+	switch typ {
+	case wire.TypeQuery:
+		return s.query(size, b, out)
+	case wire.TypeFunctionCall:
+		s.push(request{kind: call})
+		return relay, Need{}, nil
+	case wire.TypeSync:
+		return s.sync(out)
+	case wire.TypeParse:
+		return s.parse(size, b, out)
+	case wire.TypeBind:
+		return s.bind(size, b, out)
+	case wire.TypeDescribe, wire.TypeClose:
+		if size > smallFrame {
+			return wait, Need{}, violation("invalid message length")
+		}
+		if len(b) < size {
+			return wait, Need{Kind: NeedBytes, Bytes: size}, nil
+		}
+		t, err := wire.ParseTarget(b[wire.HeaderLen:])
+		if err != nil || t.Kind != 'S' && t.Kind != 'P' {
+			return wait, Need{}, violation("invalid message format")
+		}
+		if typ == wire.TypeDescribe {
+			return s.describe(t, out)
+		}
+		return s.close(t)
+	case wire.TypeExecute:
+		if size > smallFrame {
+			return wait, Need{}, violation("invalid message length")
+		}
+		if len(b) < size {
+			return wait, Need{Kind: NeedBytes, Bytes: size}, nil
+		}
+		e, err := wire.ParseExecute(b[wire.HeaderLen:])
+		if err != nil {
+			return wait, Need{}, violation("invalid message format")
+		}
+		return s.execute(e, out)
+	case wire.TypeFlush:
+		s.flushed = true
 	}
 	return relay, Need{}, nil
 }
+
+// smallFrame is the server's own limit, in bytes, for messages that hold
+// nothing but a name.
+const smallFrame = 10000 + 1
+
+// waitServer waits for what is under way. In the extended protocol the server
+// answers only when it is told to.
+func (s *Session) waitServer(out *Output) (action, Need, error) {
+	if !s.flushed {
+		s.flushed = true
+		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeFlush))
+	}
+	return wait, Need{Kind: NeedServer}, nil
+}
+
+// sync ends a segment. Outside a transaction block the server commits at Sync:
+// where the segment writes, it has to wait until the rows that are opened have
+// been seen to open, because afterwards the writes could not be undone.
+func (s *Session) sync(out *Output) (action, Need, error) {
+	if s.copyIn {
+		return relay, Need{}, nil // the server ignores it
+	}
+	if s.opening > 0 && s.writes && s.status == 'I' {
+		return s.waitServer(out)
+	}
+	s.push(request{kind: syncPoint, guard: s.opens})
+	return relay, Need{}, nil
+}
+
+// close closes a statement or a portal.
+func (s *Session) close(t wire.Target) (action, Need, error) {
+	r := request{kind: closeTarget}
+	if t.Kind == 'S' {
+		if r.names = s.statements.find(t.Name); r.names != nil {
+			r.names.send(nil, s.segment)
+		}
+	} else if r.portals = s.portals.find(t.Name); r.portals != nil {
+		r.portals.send(portal{}, s.segment)
+	}
+	s.push(r)
+	return relay, Need{}, nil
+}
+
+// describe asks for the description of a statement or a portal.
+func (s *Session) describe(t wire.Target, out *Output) (action, Need, error) {
+	if t.Kind == 'S' {
+		st, known := s.statement(t.Name)
+		if !known {
+			return s.waitServer(out)
+		}
+		if st != nil && !st.opaque {
+			st.described = true
+		}
+		s.push(request{kind: describeStatement, statement: st})
+		return relay, Need{}, nil
+	}
+	p, known := s.portal(t.Name)
+	if !known {
+		return s.waitServer(out)
+	}
+	if p.statement != nil {
+		p.statement.described = true
+	}
+	s.push(request{kind: describePortal, portal: p})
+	return relay, Need{}, nil
+}
+
+// statement finds a prepared statement, nil if there is none. known is false
+// while it is not yet decided what the name stands for.
+func (s *Session) statement(name []byte) (st *statement, known bool) {
+	if s.effects > 0 {
+		return nil, false
+	}
+	e := s.statements.find(name)
+	if e == nil {
+		return nil, true
+	}
+	return e.latest, !e.uncertain(s.segment)
+}
+
+// portal finds a portal. One that is not known here is a cursor of SQL's
+// DECLARE: what its rows hold is for the server to say.
+func (s *Session) portal(name []byte) (p portal, known bool) {
+	e := s.portals.find(name)
+	switch {
+	case e != nil && e.uncertain(s.segment):
+		return portal{}, false
+	case e != nil && e.latest.statement != nil:
+		return e.latest, true
+	}
+	if len(name) == 0 {
+		return portal{}, true // no cursor is unnamed
+	}
+	if snap, _ := s.current(); snap == nil || snap.Empty() {
+		return portal{}, true
+	}
+	e = s.portals.make(name)
+	e.set(portal{statement: &statement{opaque: true, reads: true}, cursor: true})
+	return e.latest, true
+}
+
+// execute asks for a portal's rows.
+func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
+	p, known := s.portal(e.Portal)
+	if !known {
+		return s.waitServer(out)
+	}
+	r := request{kind: execute, portal: p}
+	if st := p.statement; st != nil {
+		if st.opens() {
+			r.guard, r.writes, s.opens = true, !st.reads, true
+			if !st.described {
+				// The client does not ask where the columns come from, so the
+				// session does.
+				st.described = true
+				s.push(request{kind: describePortal, hidden: true, portal: p})
+				out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', e.Portal))
+			}
+		}
+		r.effects = st.changesNames()
+		s.writes = s.writes || !st.reads
+	} else {
+		s.writes = true
+	}
+	s.push(r)
+	return relay, Need{}, nil
+}
+
+// catalogState is what the session knows of its snapshot's age.
+type catalogState struct {
+	// stale: a statement of this session has changed the catalog.
+	stale bool
+	// later: it did so inside a transaction block that has not ended, so that
+	// others cannot see it yet.
+	later bool
+	// asked are the relations that were unknown even after a refresh, in a
+	// snapshot of the version. A ring, because nothing bounds their number.
+	asked   [8]uint32
+	next    int
+	version uint64
+}
+
+// changed notes a statement that has changed the catalog.
+func (c *catalogState) changed() { c.stale, c.later = true, true }
+
+// ended: the transaction is over, and others see what it has done.
+func (c *catalogState) ended() {
+	if c.later {
+		c.stale, c.later = true, false
+	}
+}
+
+// ask reports that a fresh snapshot might know a relation, once.
+func (c *catalogState) ask(oid uint32, version uint64) bool {
+	if c.version != version {
+		*c = catalogState{stale: c.stale, later: c.later, version: version}
+	}
+	for _, a := range c.asked {
+		if a == oid {
+			return false
+		}
+	}
+	c.asked[c.next] = oid
+	c.next = (c.next + 1) % len(c.asked)
+	return true
+}
+
+// current is the snapshot to judge the frame at hand by.
+func (s *Session) current() (*catalog.Snapshot, error) { return s.cfg.Catalog() }

@@ -1,5 +1,10 @@
 package session
 
+import (
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
 // kind is what a request asked of the server, and so what answers end it.
 type kind uint8
 
@@ -20,6 +25,30 @@ const (
 // is kept by value in the fifo, so that relaying allocates nothing.
 type request struct {
 	kind kind
+	// hidden: the session asked it for itself; no answer reaches the client.
+	hidden bool
+	// failing: hidden, and meant to fail, to tell the server of a failure.
+	failing bool
+	// ready: hidden, but its ReadyForQuery is the client's.
+	ready bool
+	// guard: its rows are opened, so the client's next segment waits for it.
+	guard bool
+	// effects: it changes which prepared statements there are without naming
+	// them in the protocol (PREPARE, DEALLOCATE, DISCARD).
+	effects bool
+	// writes: it does not only read, as far as its first words tell.
+	writes bool
+	// next is the index of the statement being answered (query).
+	next int
+
+	plan      *rewrite.Plan      // query: nil if it was relayed
+	planning  *planning          // query, parse: what was planned, for positions in errors
+	statement *statement         // parse: what the name will hold; describeStatement
+	portal    portal             // bind: what the name will hold; describePortal, execute
+	names     *entry[*statement] // parse, closeTarget: the name that changes
+	portals   *entry[portal]     // bind, closeTarget: the name that changes
+	// refusal answers the client when the server has failed in our stead.
+	refusal *wire.Error
 }
 
 // fifo holds the outstanding requests in the order in which the server will

@@ -1,18 +1,13 @@
 package session
 
-import (
-	"strconv"
-
-	"pgseal/wire"
-)
-
-func itoa(n int) string { return strconv.Itoa(n) }
+import "pgseal/wire"
 
 // FromServer takes what the server has sent. It consumes n bytes of b. An
 // error is a breach of the protocol: a *wire.Error to be sent to the client
 // before both connections are closed.
 func (s *Session) FromServer(b []byte, out *Output) (n int, need Need, err error) {
 	out.reset()
+	defer s.leases.release()
 	for {
 		if s.server.left > 0 {
 			k := min(s.server.left, len(b)-n)
@@ -32,7 +27,7 @@ func (s *Session) FromServer(b []byte, out *Output) (n int, need Need, err error
 			return n, Need{}, nil
 		}
 		if !wire.FromServer(typ) {
-			return n, Need{}, violation("invalid message type " + itoa(int(typ)) + " from the server")
+			return n, Need{}, violation("invalid message type " + quoteType(typ) + " from the server")
 		}
 		act, need, err := s.serverFrame(typ, size, b[n:min(n+size, len(b))], out)
 		if err != nil || act == wait {
@@ -41,6 +36,10 @@ func (s *Session) FromServer(b []byte, out *Output) (n int, need Need, err error
 		s.server = pending{left: size, drop: act == drop}
 	}
 }
+
+// errUnasked is an answer to no request: the two sides disagree about where
+// they are, and rows could be opened for the wrong statement.
+var errUnasked = violation("the server answered what nobody asked")
 
 // front is the request that the server is answering, nil if there is none.
 func (s *Session) front() *request {
@@ -59,49 +58,188 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 		return relay, Need{}, nil
 	}
 	switch typ {
-	case wire.TypeParseComplete:
-		return relay, Need{}, s.complete(parse)
-	case wire.TypeBindComplete:
-		return relay, Need{}, s.complete(bind)
-	case wire.TypeCloseComplete:
-		return relay, Need{}, s.complete(closeTarget)
-	case wire.TypeRowDescription, wire.TypeNoData:
-		if r := s.front(); r != nil && (r.kind == describeStatement || r.kind == describePortal) {
-			s.fifo.pop()
-		}
+	case wire.TypeDataRow:
+		return s.dataRow(size, b, out)
 	case wire.TypeCommandComplete, wire.TypeEmptyQueryResponse, wire.TypePortalSuspended:
-		s.copyIn = false
-		if r := s.front(); r != nil && r.kind == execute {
-			s.fifo.pop()
+		if len(b) < size {
+			return s.incomplete(size)
 		}
-	case wire.TypeCopyInResponse:
-		s.beginCopyIn()
-	case wire.TypeCopyBothResponse:
-		s.raw = true
-	case wire.TypeErrorResponse:
-		s.failed()
+		return s.completed(typ, b, out)
 	case wire.TypeReadyForQuery:
 		if len(b) < size {
-			return wait, Need{}, nil
+			return s.incomplete(size)
 		}
-		return relay, Need{}, s.ready(b[wire.HeaderLen])
+		return s.ready(b, out)
+	case wire.TypeParseComplete, wire.TypeBindComplete, wire.TypeCloseComplete:
+		return s.confirmed(typ)
+	case wire.TypeParameterDescription:
+		return s.parameterDescription(size, b, out)
+	case wire.TypeRowDescription:
+		return s.rowDescription(size, b, out)
+	case wire.TypeNoData:
+		return s.noData()
+	case wire.TypeErrorResponse:
+		if len(b) < size && size <= s.cfg.MaxFrame {
+			return s.incomplete(size)
+		}
+		return s.errorResponse(b, size, out)
+	case wire.TypeParameterStatus:
+		if len(b) < size {
+			return s.incomplete(size)
+		}
+		return s.parameterStatus(b)
+	case wire.TypeCopyInResponse:
+		return s.copyInResponse(out)
+	case wire.TypeCopyOutResponse, wire.TypeCopyData, wire.TypeCopyDone, wire.TypeFunctionCallResponse:
+		return s.unlessSilent(relay), Need{}, nil
+	case wire.TypeCopyBothResponse:
+		s.raw = true
 	}
 	return relay, Need{}, nil
 }
 
-// complete ends the request at the front, which must be of that kind.
-func (s *Session) complete(k kind) error {
-	r := s.front()
-	if r == nil || r.kind != k {
-		return violation("the server answered what nobody asked")
+// incomplete waits for the whole of a frame that is looked into.
+func (s *Session) incomplete(size int) (action, Need, error) {
+	if size > s.cfg.MaxFrame {
+		return wait, Need{}, violation("message of " + itoa(size) + " bytes is longer than the configured limit")
 	}
-	s.fifo.pop()
-	return nil
+	return wait, Need{Kind: NeedBytes, Bytes: size}, nil
 }
 
-// beginCopyIn follows the server into reading COPY data. It ignores a Sync that
-// came before the CopyDone, so nothing will answer it.
-func (s *Session) beginCopyIn() {
+// unlessSilent drops what belongs to a statement that has failed for the
+// client.
+func (s *Session) unlessSilent(a action) action {
+	if s.failure.silent() {
+		return drop
+	}
+	return a
+}
+
+// confirmed follows ParseComplete, BindComplete and CloseComplete.
+func (s *Session) confirmed(typ byte) (action, Need, error) {
+	r := s.front()
+	switch {
+	case r == nil:
+		return wait, Need{}, errUnasked
+	case r.kind == parse && typ == wire.TypeParseComplete:
+		if r.names != nil {
+			r.names.confirm(r.statement)
+		}
+	case r.kind == bind && typ == wire.TypeBindComplete:
+		if r.portals != nil {
+			r.portals.confirm(r.portal)
+		}
+	case r.kind == closeTarget && typ == wire.TypeCloseComplete:
+		if r.names != nil {
+			r.names.confirm(nil)
+			s.statements.tidy(r.names)
+		}
+		if r.portals != nil {
+			r.portals.confirm(portal{})
+			s.portals.tidy(r.portals)
+		}
+	default:
+		return wait, Need{}, errUnasked
+	}
+	act := s.unlessSilent(relay)
+	if r.hidden {
+		act = drop
+	}
+	s.finish()
+	return act, Need{}, nil
+}
+
+// dataRow opens, relays or swallows a row.
+func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error) {
+	r := s.front()
+	if r == nil || r.kind != query && r.kind != execute {
+		return wait, Need{}, errUnasked
+	}
+	if r.hidden {
+		if len(b) < size {
+			return s.incomplete(size)
+		}
+		return drop, Need{}, s.answerRow(b[wire.HeaderLen:])
+	}
+	if s.failure.silent() {
+		return drop, Need{}, nil
+	}
+	if s.result.opening == undecided {
+		if r.kind == query {
+			return wait, Need{}, violation("the server sent rows without describing them")
+		}
+		s.begin(&r.portal)
+	}
+	if s.result.opening == passing {
+		return relay, Need{}, nil
+	}
+	if size > s.cfg.MaxFrame {
+		s.failure.begin(tooLong(size, s.cfg.MaxFrame))
+		return drop, Need{}, nil
+	}
+	if len(b) < size {
+		return s.incomplete(size)
+	}
+	need, err := s.row(b[wire.HeaderLen:], out)
+	if err != nil {
+		if e := statementError(err); e != nil {
+			s.failure.begin(e)
+			return drop, Need{}, nil
+		}
+		return wait, Need{}, err
+	}
+	if need.Kind != NeedNothing {
+		return wait, need, nil
+	}
+	return drop, Need{}, nil
+}
+
+// completed follows the end of one statement's rows.
+func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, error) {
+	r := s.front()
+	if r == nil || r.kind != query && r.kind != execute {
+		return wait, Need{}, errUnasked
+	}
+	s.copyIn, s.swallowedSyncs = false, 0
+	s.result.end()
+	if typ == wire.TypeCommandComplete {
+		tag, err := wire.ParseCommandComplete(b[wire.HeaderLen:])
+		if err != nil {
+			return wait, Need{}, violation("malformed CommandComplete from the server")
+		}
+		s.settings.completed(tag)
+		s.effect(r)
+	}
+	act := relay
+	switch {
+	case r.hidden:
+		act = drop
+	case s.failure.pending != nil:
+		s.fail(true, out)
+		act = drop
+	case s.failure.told:
+		act = drop
+	}
+	if r.kind == query {
+		r.next++
+		return act, Need{}, nil
+	}
+	s.finish()
+	return act, Need{}, nil
+}
+
+// copyInResponse follows the server into reading COPY data. It ignores a Sync
+// that came before the CopyDone, so nothing will answer it.
+func (s *Session) copyInResponse(out *Output) (action, Need, error) {
+	r := s.front()
+	if r == nil || r.kind != query && r.kind != execute {
+		return wait, Need{}, errUnasked
+	}
+	if s.failure.silent() {
+		// The client does not know of this COPY and would never end it.
+		out.server.put(appendCopyFail(out.server.scratch))
+		return drop, Need{}, nil
+	}
 	for s.fifo.len() > 1 {
 		switch s.fifo.at(1).kind {
 		case syncPoint:
@@ -110,38 +248,50 @@ func (s *Session) beginCopyIn() {
 			continue
 		case copyEnd:
 			s.fifo.remove(1)
+		default: // the server fails as soon as it reads it
 		}
-		return
+		return relay, Need{}, nil
 	}
 	s.copyIn = true
-}
-
-// failed follows the server after an ErrorResponse: in the extended protocol it
-// skips to the next Sync.
-func (s *Session) failed() {
-	s.copyIn = false
-	r := s.front()
-	if r == nil || r.kind == query || r.kind == call || r.kind == syncPoint {
-		return
-	}
-	for s.fifo.len() > 0 && s.fifo.at(0).kind != syncPoint {
-		s.fifo.pop()
-	}
-	s.skipping = s.fifo.len() == 0
+	return relay, Need{}, nil
 }
 
 // ready follows a ReadyForQuery.
-func (s *Session) ready(status byte) error {
-	s.status = status
+func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
+	status, err := wire.ParseReadyForQuery(b[wire.HeaderLen:])
+	if err != nil {
+		return wait, Need{}, violation("malformed ReadyForQuery from the server")
+	}
 	r := s.front()
 	switch {
 	case r != nil && (r.kind == query || r.kind == call || r.kind == syncPoint):
-		s.fifo.pop()
 	case r == nil && s.swallowedSyncs > 0:
 		s.swallowedSyncs--
 		s.skipping = false
+		s.status = status
+		return relay, Need{}, nil
 	default:
-		return violation("the server answered what nobody asked")
+		return wait, Need{}, errUnasked
 	}
-	return nil
+	hidden, ours := r.hidden, r.ready
+	s.finish()
+	s.status = status
+	s.result.end()
+	if status == 'I' {
+		s.portals.clear()
+		s.sent.forget()
+		s.catalog.ended()
+	}
+	if hidden && !ours {
+		return drop, Need{}, nil
+	}
+	if s.abort(out) {
+		return drop, Need{}, nil
+	}
+	return relay, Need{}, nil
+}
+
+func appendCopyFail(dst []byte) []byte {
+	dst, start := wire.Begin(dst, wire.TypeCopyFail)
+	return wire.End(wire.AppendCString(dst, "the statement has failed in the proxy"), start)
 }

@@ -1,26 +1,71 @@
 package session
 
-import "pgseal/wire"
+import (
+	"log/slog"
+
+	"pgseal/catalog"
+	"pgseal/keycache"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
 
 // Config is what a session is made with.
 type Config struct {
+	Planner *rewrite.Planner
+	// Catalog gives the current snapshot of the session's database. With an
+	// error beside it the snapshot may be out of date: what may touch a sealed
+	// column is refused.
+	Catalog func() (*catalog.Snapshot, error)
+	// Keys gives an open data key if it is there at once. It does no I/O; what
+	// is not there becomes a NeedKey.
+	Keys func(id uint32) (keycache.Lease, bool)
+	// Logger gets what an operator should know. Nothing that a client sent or
+	// a server stored goes there. nil discards.
+	Logger *slog.Logger
 	// MaxFrame bounds, in bytes with header, the frames that have to be looked
 	// into as a whole; frames that are only relayed stream at any size. 0 means
 	// the protocol's own limit of 1 GiB.
 	MaxFrame int
 }
 
-// Session is the protocol state of one session.
+// Session is the protocol state of one session. Its methods must not be called
+// concurrently.
 type Session struct {
 	cfg Config
 
+	// What is under way.
 	fifo fifo
 	// status is the transaction status of the last ReadyForQuery.
 	status byte
-
-	// left is how much of the frame at hand in that direction still has to be
-	// passed on, or dropped.
+	// segment counts the frames sent that end with ReadyForQuery (Sync, Query,
+	// FunctionCall). An error skips within one, never beyond.
+	segment        uint64
 	client, server pending
+
+	statements registry[*statement]
+	portals    registry[portal]
+	// plain is the statement of all that was relayed unnamed, for one version.
+	plain *statement
+
+	settings settings
+	catalog  catalogState
+	frame    frameState
+	failure  failure
+	result   result
+
+	// guards counts the Syncs and Queries under way with rows that are opened:
+	// should one fail to open, the transaction must be aborted before anything
+	// else of the client's is sent.
+	guards int
+	// opening counts the Executes under way whose rows are opened; opens and
+	// writes are what the segment at hand has of them and of others.
+	opening       int
+	opens, writes bool
+	// effects counts the requests under way that change which prepared
+	// statements there are without naming them in the protocol.
+	effects int
+	// flushed: the server has been told to answer all it has been sent.
+	flushed bool
 
 	// skipping: the server has failed and reads on to a Sync that the client
 	// has not sent yet; it ignores everything before.
@@ -33,6 +78,18 @@ type Session struct {
 	swallowedSyncs int
 	// raw: a replication stream, nothing of which is for us.
 	raw bool
+
+	leases leases
+	buf    buffers
+	// sealFunc is sealLiteral, made once because a method value allocates.
+	sealFunc func([]byte, *rewrite.Literal) ([]byte, error)
+	need     Need // of the callback that ended with errNeed
+	types    []uint32
+	columns  []*catalog.SealedColumn
+	// sealedColumns is how many of columns are sealed.
+	sealedColumns int
+	sent          sentValues
+	spare         []*planning
 }
 
 // pending is the rest of a frame that is larger than what has been read of it.
@@ -46,29 +103,32 @@ func New(c Config) *Session {
 	if c.MaxFrame <= 0 || c.MaxFrame > wire.MaxFrame {
 		c.MaxFrame = wire.MaxFrame
 	}
-	return &Session{cfg: c, status: 'I'}
-}
-
-// SetParameter takes over a setting that the startup made known: the client's
-// own (startup packet) first, then the server's ParameterStatus messages.
-func (s *Session) SetParameter(name, value string) {
-	if name == "replication" {
-		s.raw = value != "" && value != "false" && value != "off" && value != "no" && value != "0"
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	s := &Session{cfg: c, status: 'I'}
+	s.settings.conforming = true
+	s.sealFunc = s.sealLiteral
+	return s
 }
-
-// KeyFailed tells why the data key of a NeedKey cannot be had. The statement
-// that needs it fails with an error that says so.
-func (s *Session) KeyFailed(id uint32, err error) {}
 
 // Idle reports that the session is outside a transaction, that nothing is
 // outstanding and no frame half passed on: it may be ended without harm.
 func (s *Session) Idle() bool {
-	return s.status == 'I' && s.fifo.len() == 0 && s.client.left == 0 && s.server.left == 0 && !s.skipping
+	return s.status == 'I' && s.front() == nil && s.client.left == 0 && s.server.left == 0 && !s.skipping
 }
 
-// ReleaseBuffers gives back what a busy session has grown.
-func (s *Session) ReleaseBuffers() { s.fifo.release() }
+// ReleaseBuffers gives back what a busy session has grown, and with it the
+// values that its buffers still hold.
+func (s *Session) ReleaseBuffers() {
+	s.fifo.release()
+	s.buf = buffers{}
+	s.spare = nil
+	s.sent = sentValues{}
+	if s.fifo.len() == 0 {
+		s.result = result{}
+	}
+}
 
 // action is what becomes of a frame that has been looked at.
 type action uint8
@@ -82,8 +142,65 @@ const (
 	wait
 )
 
-// violation is a breach of the protocol, after which nothing that the peer
-// says can be trusted to be what it seems.
-func violation(message string) error {
-	return &wire.Error{Severity: wire.SeverityFatal, Code: "08P01", Message: message}
+// push adds what is being sent to the requests under way.
+func (s *Session) push(r request) {
+	switch {
+	case !r.guard:
+	case r.kind == execute:
+		s.opening++
+	default:
+		s.guards++
+	}
+	if r.effects {
+		s.effects++
+	}
+	s.flushed = false
+	s.fifo.push(r)
+	if r.kind == query || r.kind == call || r.kind == syncPoint {
+		s.flushed = true // the server answers these unasked
+		s.segment++
+		s.opens, s.writes = false, false
+	}
+}
+
+// finish ends the request at the front, which has been answered.
+func (s *Session) finish() {
+	s.done(s.fifo.at(0))
+	s.fifo.pop()
+}
+
+// done undoes the counts of push when a request has been answered or skipped.
+func (s *Session) done(r *request) {
+	switch {
+	case !r.guard:
+	case r.kind == execute:
+		s.opening--
+	default:
+		s.guards--
+	}
+	if r.effects {
+		s.effects--
+	}
+	if r.planning != nil {
+		s.recycle(r.planning)
+	}
+}
+
+// skipped forgets a request that the server has skipped after an error.
+func (s *Session) skipped(r *request) {
+	if r.names != nil {
+		r.names.skip()
+		s.statements.tidy(r.names)
+	}
+	if r.portals != nil {
+		r.portals.skip()
+		s.portals.tidy(r.portals)
+	}
+	if r.kind == describeStatement && r.statement != nil {
+		r.statement.described = false
+	}
+	if r.kind == describePortal && r.portal.statement != nil {
+		r.portal.statement.described = false
+	}
+	s.done(r)
 }

@@ -1,0 +1,128 @@
+package session
+
+import (
+	"bytes"
+	"strconv"
+
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// Some statements cannot be planned or shown without settings that the server
+// does not report. It is asked on this very session, invisibly to the client.
+const (
+	question = "SELECT pg_catalog.current_schemas(true), pg_catalog.current_setting('extra_float_digits')"
+	// questionName is the statement and the portal of the question. Both are
+	// closed before and after, so that they are free whatever happened before.
+	questionName = "pgseal_question"
+)
+
+// ask asks the server, or waits for its answer.
+func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
+	if s.frame.asking {
+		return wait, Need{Kind: NeedServer}, nil
+	}
+	s.frame.asking = true
+	dst := out.server.scratch
+	if mode == rewrite.Simple {
+		out.server.put(wire.AppendQuery(dst, question))
+		s.push(request{kind: query, hidden: true})
+		return wait, Need{Kind: NeedServer}, nil
+	}
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	dst = wire.AppendParse(dst, questionName, question, nil)
+	dst = appendPlainBind(dst, questionName, questionName)
+	dst = wire.AppendExecute(dst, questionName, 0)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'P', questionName)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	// Flush and not Sync, which would end the client's implicit transaction.
+	dst = wire.AppendEmpty(dst, wire.TypeFlush)
+	out.server.put(dst)
+	for _, k := range [...]kind{closeTarget, parse, bind, execute, closeTarget, closeTarget} {
+		s.push(request{kind: k, hidden: true})
+	}
+	s.flushed = true
+	return wait, Need{Kind: NeedServer}, nil
+}
+
+// appendPlainBind appends a Bind without parameters, all results in text.
+func appendPlainBind(dst []byte, portal, statement string) []byte {
+	dst, start := wire.Begin(dst, wire.TypeBind)
+	dst = wire.AppendCString(dst, portal)
+	dst = wire.AppendCString(dst, statement)
+	dst = append(dst, 0, 0, 0, 0, 0, 0) // no formats, no parameters, no result formats
+	return wire.End(dst, start)
+}
+
+// answerRow reads the answer.
+func (s *Session) answerRow(body []byte) error {
+	values, err := wire.ParseDataRow(body)
+	if err != nil || values.Len() != 2 {
+		return errUnasked
+	}
+	it := values.Iter()
+	schemas, _ := it.Next()
+	digits, _ := it.Next()
+	path, ok := readNames(schemas)
+	if !ok {
+		return errUnasked
+	}
+	s.frame.path = path
+	s.settings.set("extra_float_digits", string(digits))
+	s.frame.answer = true
+	return nil
+}
+
+// unanswered: the server's own error goes to the client in answer to the frame
+// that waits for the question, which then goes nowhere.
+func (s *Session) unanswered() {
+	if s.frame.asking {
+		s.frame.answered = true
+	}
+}
+
+// readNames reads the text of a name[].
+func readNames(text []byte) (names []string, ok bool) {
+	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
+		return nil, false
+	}
+	names = []string{} // an empty path is known to be empty
+	for rest := text[1 : len(text)-1]; len(rest) > 0; {
+		var name []byte
+		if rest[0] == '"' {
+			i := 1
+			for ; i < len(rest) && rest[i] != '"'; i++ {
+				if rest[i] == '\\' {
+					i++
+				}
+				if i < len(rest) {
+					name = append(name, rest[i])
+				}
+			}
+			if i >= len(rest) {
+				return nil, false
+			}
+			rest = rest[i+1:]
+		} else {
+			i := bytes.IndexByte(rest, ',')
+			if i < 0 {
+				i = len(rest)
+			}
+			name, rest = rest[:i], rest[i:]
+		}
+		names = append(names, string(name))
+		if len(rest) > 0 {
+			if rest[0] != ',' || len(rest) == 1 {
+				return nil, false
+			}
+			rest = rest[1:]
+		}
+	}
+	return names, true
+}
+
+// unplanned is a text that the planner could not judge for a reason that is not
+// the client's: it is refused rather than passed.
+func unplanned(why error) *wire.Error {
+	return &wire.Error{Code: "XX000", Message: "pgseal cannot plan this statement: " + strconv.Quote(why.Error())}
+}

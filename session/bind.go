@@ -1,0 +1,294 @@
+package session
+
+import (
+	"strconv"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// prefix is how much of a Bind is awaited, in bytes, until its two names are
+// there; PostgreSQL cuts names at 63 bytes, but takes longer ones.
+const prefix = 1 << 10
+
+// bind takes a Bind.
+func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
+	portalName, name, ok := wire.BindNames(b[wire.HeaderLen:])
+	if !ok {
+		if len(b) >= size {
+			return wait, Need{}, violation("invalid message format")
+		}
+		return wait, Need{Kind: NeedBytes, Bytes: min(size, max(prefix, 2*len(b)))}, nil
+	}
+	snap, stale := s.current()
+	st, known := s.statement(name)
+	switch {
+	case !known:
+		return s.waitServer(out)
+	case snap == nil:
+		return s.refuse(staleCatalog(stale), out)
+	case st == nil && snap.Empty():
+		s.bound(portalName, portal{})
+		return relay, Need{}, nil
+	case st == nil:
+		return s.refuse(unknownStatement(name), out)
+	}
+	if act, need, refusal := s.renew(st, snap, stale, out); refusal != nil {
+		return s.refuse(refusal, out)
+	} else if act == wait {
+		return wait, need, nil
+	}
+	params := st.plan != nil && st.plan.Params != nil
+	if !params && !st.opens() {
+		s.bound(portalName, portal{statement: st})
+		return relay, Need{}, nil
+	}
+	if size > s.cfg.MaxFrame {
+		return s.refuse(tooLong(size, s.cfg.MaxFrame), out)
+	}
+	if len(b) < size {
+		return wait, Need{Kind: NeedBytes, Bytes: size}, nil
+	}
+	m, err := wire.ParseBind(b[wire.HeaderLen:])
+	if err != nil {
+		return wait, Need{}, violation("invalid message format")
+	}
+	if st.opaque {
+		st = st.anew()
+	}
+	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
+	if !params && (st.opaque || !p.formats.differ(st.results)) {
+		s.bound(portalName, p)
+		return relay, Need{}, nil
+	}
+	if params {
+		if refusal := checkCounts(&m, st); refusal != nil {
+			return s.refuse(refusal, out)
+		}
+	}
+	dst, need, err := s.appendBind(out.server.scratch, &m, &p)
+	if err != nil {
+		e := statementError(err)
+		if e == nil {
+			return wait, Need{}, err
+		}
+		return s.refuse(e, out)
+	}
+	if need.Kind != NeedNothing {
+		return wait, need, nil
+	}
+	out.server.put(dst)
+	s.bound(portalName, p)
+	return drop, Need{}, nil
+}
+
+// bound notes a Bind that is being sent.
+func (s *Session) bound(name []byte, p portal) {
+	portals := s.portals.make(name)
+	portals.send(p, s.segment)
+	s.push(request{kind: bind, portal: p, portals: portals})
+}
+
+// checkCounts refuses a Bind whose counts do not fit the statement, in the
+// server's words.
+func checkCounts(m *wire.Bind, st *statement) *wire.Error {
+	if n := m.ParamFormats.Len(); n > 1 && n != m.Params.Len() {
+		return &wire.Error{Code: codeProtocolViolation, Message: "bind message has " + itoa(n) + " parameter formats but " + itoa(m.Params.Len()) + " parameters"}
+	}
+	if n := st.parameters(); n != m.Params.Len() {
+		return &wire.Error{Code: codeProtocolViolation, Message: "bind message supplies " + itoa(m.Params.Len()) + " parameters, but prepared statement \"" + string(m.Statement) + "\" requires " + itoa(n)}
+	}
+	return nil
+}
+
+// appendBind appends the Bind for the server: sealed parameters in binary, the
+// others as they are, and sealed result columns as they are best opened.
+func (s *Session) appendBind(dst []byte, m *wire.Bind, p *portal) ([]byte, Need, error) {
+	dst, start := wire.Begin(dst, wire.TypeBind)
+	dst = wire.AppendCString(dst, m.Portal)
+	dst = wire.AppendCString(dst, m.Statement)
+	plan := p.statement.plan
+	if plan == nil || plan.Params == nil {
+		dst = m.ParamFormats.Append(dst)
+		dst = wire.AppendCount(dst, m.Params.Len())
+		dst = append(dst, m.Params.Bytes()...)
+	} else {
+		var need Need
+		var err error
+		if dst, need, err = s.appendParams(dst, m, p.statement); err != nil || need.Kind != NeedNothing {
+			return dst, need, err
+		}
+	}
+	if results := p.statement.results; !p.statement.opaque && p.formats.differ(results) {
+		dst = wire.AppendCount(dst, len(results))
+		for i, c := range results {
+			f := p.formats.of(i)
+			if c != nil {
+				f = asked(c, f)
+			}
+			dst = wire.AppendInt16(dst, f)
+		}
+	} else {
+		dst = m.ResultFormats.Append(dst)
+	}
+	return wire.End(dst, start), Need{}, nil
+}
+
+// appendParams appends formats and values of the server's parameters.
+func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte, Need, error) {
+	params := st.plan.Params
+	dst = wire.AppendCount(dst, len(params))
+	for _, p := range params {
+		f := wire.Binary
+		if p.Operand == nil {
+			f, _ = m.ParamFormats.Format(p.Client)
+		}
+		dst = wire.AppendInt16(dst, f)
+	}
+	dst = wire.AppendCount(dst, len(params))
+	it, at := m.Params.Iter(), 0
+	var value []byte
+	for j, p := range params {
+		if j == 0 || p.Client < at-1 {
+			it, at = m.Params.Iter(), 0 // a further role of an earlier value
+		}
+		for ; at <= p.Client; at++ {
+			value, _ = it.Next()
+		}
+		if p.Operand == nil || value == nil {
+			dst = wire.AppendValue(dst, value)
+			continue
+		}
+		f, _ := m.ParamFormats.Format(p.Client)
+		if f != wire.Text && f != wire.Binary {
+			return dst, Need{}, &wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}
+		}
+		v := logical.Value{Data: value, Binary: f == wire.Binary, OID: operandType(p.Operand)}
+		if p.Client < len(st.declared) && st.declared[p.Client] != 0 {
+			v.OID = st.declared[p.Client]
+		}
+		var need Need
+		var err error
+		var from int
+		dst, from = wire.BeginValue(dst)
+		if dst, need, err = s.appendOperand(dst, p.Operand, v); err != nil || need.Kind != NeedNothing {
+			return dst, need, err
+		}
+		dst = wire.EndValue(dst, from)
+	}
+	return dst, Need{}, nil
+}
+
+// differ reports that the server has to be asked for other formats than those
+// that the client wants. A list that does not fit the columns is the server's
+// to refuse.
+func (f *formats) differ(results []*catalog.SealedColumn) bool {
+	if f.n > 1 && f.n != len(results) || !f.valid {
+		return false
+	}
+	for i, c := range results {
+		if c != nil && asked(c, f.of(i)) != f.of(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// unknownStatement is a Bind to a name of which nothing is known here, so that
+// its parameters cannot be judged.
+func unknownStatement(name []byte) *wire.Error {
+	if len(name) == 0 {
+		return &wire.Error{Code: codeUndefinedStatement, Message: "unnamed prepared statement does not exist"}
+	}
+	return &wire.Error{
+		Code:    codeUndefinedStatement,
+		Message: "prepared statement " + strconv.Quote(string(name)) + " does not exist",
+		Hint:    "If it was prepared while no column was sealed, prepare it again.",
+	}
+}
+
+// renew checks that a statement planned under an older snapshot would be
+// planned the same today. If not, the client has to prepare it again, as when
+// the server finds other result types.
+func (s *Session) renew(st *statement, snap *catalog.Snapshot, stale error, out *Output) (action, Need, *wire.Error) {
+	if st.plan != nil && stale != nil {
+		return drop, Need{}, staleCatalog(stale)
+	}
+	if s.catalog.stale && !s.frame.fresh {
+		s.catalog.stale, s.frame.fresh = false, true
+		return wait, Need{Kind: NeedCatalog}, nil
+	}
+	if st.version == snap.Version {
+		return relay, Need{}, nil
+	}
+	if st.text == "" {
+		return drop, Need{}, errReplan
+	}
+	v := s.plan(snap, []byte(st.text), rewrite.Extended, out)
+	var plan *rewrite.Statement
+	switch {
+	case v.act == wait:
+		return wait, v.need, nil
+	case v.refusal != nil:
+		return drop, Need{}, errReplan
+	case v.planning != nil:
+		if all := v.planning.bound.Plan.Statements(); len(all) > 0 {
+			plan = &all[0]
+		}
+		s.recycle(v.planning)
+	}
+	if !samePlan(st.plan, plan) {
+		return drop, Need{}, errReplan
+	}
+	st.version = snap.Version
+	return relay, Need{}, nil
+}
+
+// errReplan is what PostgreSQL says of a statement whose result types have
+// changed; drivers prepare it again.
+var errReplan = &wire.Error{
+	Code:    codeFeatureNotSupported,
+	Message: "cached plan must not change result type",
+	Detail:  "Sealed columns have changed since the statement was prepared.",
+	Hint:    "Prepare the statement again.",
+}
+
+// samePlan reports that two plans of one text do the same.
+func samePlan(a, b *rewrite.Statement) bool {
+	if a == nil || b == nil {
+		return idle(a) && idle(b)
+	}
+	if len(a.Params) != len(b.Params) || len(a.Results) != len(b.Results) || a.Effect != b.Effect {
+		return false
+	}
+	for i := range a.Params {
+		x, y := a.Params[i], b.Params[i]
+		if x.Client != y.Client || (x.Operand == nil) != (y.Operand == nil) {
+			return false
+		}
+		if x.Operand != nil && (x.Operand.Role != y.Operand.Role || x.Operand.Array != y.Operand.Array || !sameColumn(x.Operand.Column, y.Operand.Column)) {
+			return false
+		}
+	}
+	for i := range a.Results {
+		if !sameColumn(a.Results[i], b.Results[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// idle reports that a plan does nothing with parameters and rows.
+func idle(st *rewrite.Statement) bool {
+	return st == nil || st.Params == nil && st.Results == nil && st.Effect == rewrite.NoEffect
+}
+
+// sameColumn reports that values sealed for a are values of b.
+func sameColumn(a, b *catalog.SealedColumn) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.ID == b.ID && a.Type == b.Type && a.Terms == b.Terms && a.IndexKeyID == b.IndexKeyID
+}

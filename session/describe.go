@@ -1,0 +1,289 @@
+package session
+
+import (
+	"pgseal/catalog"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// firstUserOID is the first object identifier that PostgreSQL gives to what
+// users create; nothing below is ever sealed.
+const firstUserOID = 16384
+
+// parameterDescription shows the client's parameters with their logical types,
+// though the server's text may have more of them and other types.
+func (s *Session) parameterDescription(size int, b []byte, out *Output) (action, Need, error) {
+	r := s.front()
+	if r == nil || r.kind != describeStatement {
+		return wait, Need{}, errUnasked
+	}
+	act := s.unlessSilent(relay)
+	if r.hidden {
+		act = drop
+	}
+	if act == drop || r.statement == nil || r.statement.plan == nil || r.statement.plan.Params == nil {
+		return act, Need{}, nil
+	}
+	if len(b) < size {
+		return s.incomplete(size)
+	}
+	oids, err := wire.ParseParameterDescription(b[wire.HeaderLen:])
+	if err != nil {
+		return wait, Need{}, violation("malformed ParameterDescription from the server")
+	}
+	plan := r.statement.plan
+	if oids.Len() > len(plan.Params) {
+		return wait, Need{}, violation("the server describes more parameters than the statement has")
+	}
+	n := min(plan.ClientParams, oids.Len())
+	dst, start := wire.Begin(out.client.scratch, wire.TypeParameterDescription)
+	dst = wire.AppendCount(dst, n)
+	for i := range n {
+		dst = wire.AppendOID(dst, shownType(r.statement, i, oids))
+	}
+	out.client.put(wire.End(dst, start))
+	return drop, Need{}, nil
+}
+
+// shownType is the type of the client's parameter i: as declared, as the
+// server inferred it from a plain role, or the logical type.
+func shownType(st *statement, i int, oids wire.OIDs) uint32 {
+	if i < len(st.declared) && st.declared[i] != 0 {
+		return st.declared[i]
+	}
+	var sealed *rewrite.Operand
+	for j, p := range st.plan.Params {
+		switch {
+		case p.Client != i:
+		case p.Operand == nil:
+			if j < oids.Len() {
+				return oids.At(j)
+			}
+		case sealed == nil:
+			sealed = p.Operand
+		}
+	}
+	if sealed == nil {
+		return oids.At(i)
+	}
+	return operandType(sealed)
+}
+
+// noData: the statement returns no rows.
+func (s *Session) noData() (action, Need, error) {
+	r := s.front()
+	if r == nil || r.kind != describeStatement && r.kind != describePortal {
+		return wait, Need{}, errUnasked
+	}
+	act := s.unlessSilent(relay)
+	if r.hidden {
+		act = drop
+	}
+	s.finish()
+	return act, Need{}, nil
+}
+
+// rowDescription compares what the server says of the columns' origins with
+// the plan, decides how the rows are opened, and shows the client the logical
+// types.
+func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need, error) {
+	r := s.front()
+	if r == nil || r.kind != query && r.kind != describeStatement && r.kind != describePortal {
+		return wait, Need{}, errUnasked
+	}
+	if r.hidden && r.kind == query {
+		return drop, Need{}, nil // of our own question
+	}
+	if s.failure.silent() {
+		if r.kind != query {
+			s.finish()
+		}
+		return drop, Need{}, nil
+	}
+	snap, err := s.cfg.Catalog()
+	if snap == nil || snap.Empty() && !r.opens() {
+		if snap == nil && err != nil {
+			return s.undescribed(r, staleCatalog(err), out)
+		}
+		s.result.opening = passing
+		if r.kind != query {
+			s.finish()
+			if r.hidden {
+				return drop, Need{}, nil
+			}
+		}
+		return relay, Need{}, nil
+	}
+	if len(b) < size {
+		return s.incomplete(size)
+	}
+	fields, err := wire.ParseRowDescription(b[wire.HeaderLen:])
+	if err != nil {
+		return wait, Need{}, violation("malformed RowDescription from the server")
+	}
+	need, err := s.origins(r, fields, snap)
+	if need.Kind != NeedNothing {
+		return wait, need, nil
+	}
+	if err != nil {
+		return s.undescribed(r, statementError(err), out)
+	}
+	return s.described(r, fields, out), Need{}, nil
+}
+
+// undescribed fails a statement whose rows cannot be told apart.
+func (s *Session) undescribed(r *request, e *wire.Error, out *Output) (action, Need, error) {
+	s.failure.begin(e)
+	if r.kind != query {
+		s.fail(false, out)
+		s.finish()
+	}
+	return drop, Need{}, nil
+}
+
+// opens reports that rows of what the request asks for may have to be opened.
+func (r *request) opens() bool {
+	switch r.kind {
+	case query:
+		return r.plan != nil
+	case describeStatement:
+		return r.statement.opens()
+	}
+	return r.portal.statement.opens()
+}
+
+// expected is what the plan says of the rows that the server describes.
+// trusting: nothing was planned, so the origin alone decides.
+func (r *request) expected() (results []*catalog.SealedColumn, trusting bool) {
+	var st *statement
+	switch r.kind {
+	case query:
+		if r.plan == nil {
+			return nil, true
+		}
+		if all := r.plan.Statements(); r.next < len(all) {
+			return all[r.next].Results, all[r.next].Effect == rewrite.Executes || all[r.next].Effect == rewrite.NoEffect && all[r.next].Results == nil && all[r.next].Params == nil
+		}
+		return nil, true
+	case describeStatement:
+		st = r.statement
+	default:
+		st = r.portal.statement
+	}
+	if st == nil {
+		return nil, true
+	}
+	return st.results, st.opaque
+}
+
+// origins fills s.columns with the sealed columns behind the described ones.
+func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot) (Need, error) {
+	expected, trusting := r.expected()
+	if expected != nil && fields.Len() != len(expected) {
+		return Need{}, errContradiction
+	}
+	s.columns = s.columns[:0]
+	s.sealedColumns = 0
+	var f wire.Field
+	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
+		var origin, c *catalog.SealedColumn
+		if expected != nil {
+			c = expected[i]
+		}
+		if f.Table != 0 {
+			origin = snap.Origin(catalog.Attribute{Relation: f.Table, AttNum: f.AttNum})
+			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && snap.Relation(f.Table) == nil && s.catalog.ask(f.Table, snap.Version) {
+				return Need{Kind: NeedCatalog}, nil
+			}
+		}
+		switch {
+		case c == nil && origin != nil && !trusting,
+			c != nil && f.Table != 0 && (origin == nil || origin.ID != c.ID),
+			(c != nil || origin != nil) && f.Type != oidBytea:
+			return Need{}, errContradiction
+		case c == nil:
+			c = origin
+		}
+		if c != nil {
+			s.sealedColumns++
+		}
+		s.columns = append(s.columns, c)
+	}
+	return Need{}, nil
+}
+
+// described takes over what the RowDescription says and shows it to the client.
+func (s *Session) described(r *request, fields wire.Fields, out *Output) action {
+	var bound *portal
+	switch r.kind {
+	case query:
+		s.result.opening = passing
+		if s.sealedColumns > 0 {
+			s.result.opening = opened
+			s.result.cells = s.result.cells[:0]
+		}
+	case describePortal:
+		bound = &r.portal
+		if bound.cursor {
+			bound.statement.codes = codesOf(fields)
+		}
+		bound.statement.learn(s.columns, s.sealedColumns)
+	case describeStatement:
+		r.statement.learn(s.columns, s.sealedColumns)
+	}
+	act := relay
+	switch {
+	case r.hidden:
+		act = drop
+	case s.sealedColumns > 0:
+		act = drop
+		s.showFields(bound, fields, out, r.kind == query)
+	}
+	if r.kind != query {
+		s.finish()
+	}
+	return act
+}
+
+// showFields puts the description with logical types. For a Query it also notes
+// how each column is opened: both sides use the format that the server says.
+func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, note bool) {
+	dst, start := wire.Begin(out.client.scratch, wire.TypeRowDescription)
+	dst = wire.AppendCount(dst, fields.Len())
+	var f wire.Field
+	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
+		c := s.columns[i]
+		if note {
+			s.result.cells = append(s.result.cells, cell{sealed: c, server: f.Format, client: f.Format})
+		}
+		if c != nil {
+			f.Type, f.TypLen, f.TypMod = c.Type.OID, c.Type.Size(), c.Type.Typmod
+			if bound != nil && !bound.statement.opaque {
+				f.Format = bound.formats.of(i)
+			}
+		}
+		dst = f.Append(dst)
+	}
+	out.client.put(wire.End(dst, start))
+}
+
+// codesOf are the formats of the described columns.
+func codesOf(fields wire.Fields) []int16 {
+	codes := make([]int16, 0, fields.Len())
+	var f wire.Field
+	for it := fields.Iter(); it.Next(&f); {
+		codes = append(codes, f.Format)
+	}
+	return codes
+}
+
+// learn keeps what a description said of an opaque statement's rows.
+func (p *statement) learn(columns []*catalog.SealedColumn, sealed int) {
+	if p == nil || !p.opaque {
+		return
+	}
+	p.results = nil
+	if sealed > 0 {
+		p.results = append([]*catalog.SealedColumn(nil), columns...)
+	}
+}

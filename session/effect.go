@@ -1,0 +1,43 @@
+package session
+
+import "pgseal/rewrite"
+
+// effect follows what a statement that has ended did to the session.
+func (s *Session) effect(r *request) {
+	var st *rewrite.Statement
+	switch {
+	case r.kind == execute && r.portal.statement != nil:
+		st = r.portal.statement.plan
+	case r.kind == query && r.plan != nil:
+		if all := r.plan.Statements(); r.next < len(all) {
+			st = &all[r.next]
+		}
+	}
+	if st == nil {
+		return
+	}
+	switch st.Effect {
+	case rewrite.Prepares:
+		p := &statement{plan: st.Inner, declared: st.Types}
+		if st.Inner != nil {
+			p.results = st.Inner.Results
+		}
+		if snap, _ := s.current(); snap != nil {
+			p.version = snap.Version
+		}
+		s.statements.make([]byte(st.Name)).set(p)
+	case rewrite.Deallocates:
+		if st.Name == "" {
+			s.statements.clear()
+		} else if e := s.statements.find([]byte(st.Name)); e != nil {
+			e.set(nil)
+			s.statements.tidy(e)
+		}
+	case rewrite.Discards:
+		s.statements.clear()
+		s.portals.clear()
+		s.settings.floats = false
+	case rewrite.ChangesCatalog:
+		s.catalog.changed()
+	}
+}

@@ -1,0 +1,142 @@
+package session
+
+import (
+	"errors"
+	"strconv"
+
+	"pgseal/catalog"
+	"pgseal/envelope"
+	"pgseal/logical"
+	"pgseal/wire"
+)
+
+// SQLSTATEs of the errors given here.
+const (
+	codeFeatureNotSupported = "0A000"
+	codeProtocolViolation   = "08P01"
+	codeSystemError         = "58000" // a data key cannot be had: outside PostgreSQL
+	codeDataCorrupted       = "XX001"
+	codeUndefinedColumn     = "42703"
+	codeInvalidParameter    = "22023"
+	codeProgramLimit        = "54000"
+	codeCannotConnectNow    = "57P03"
+	codeUndefinedStatement  = "26000"
+)
+
+// violation is a breach of the protocol, after which nothing that the peer
+// says can be trusted to be what it seems.
+func violation(message string) error {
+	return &wire.Error{Severity: wire.SeverityFatal, Code: codeProtocolViolation, Message: message}
+}
+
+// statementError turns what made a statement fail into what the client reads.
+// It is nil for a violation, which ends the session.
+func statementError(err error) *wire.Error {
+	var e *wire.Error
+	if errors.As(err, &e) && e.Severity != wire.SeverityFatal {
+		return e
+	}
+	return nil
+}
+
+// keyError is a statement's failure for want of a data key: nothing is wrong
+// with the statement or the values, so the class is system error.
+func keyError(id uint32, why error) *wire.Error {
+	e := &wire.Error{
+		Code:    codeSystemError,
+		Message: "data key " + strconv.FormatUint(uint64(id), 10) + " cannot be opened: " + why.Error(),
+		Hint:    "Ask whoever runs the key management service to check the KMS key; the statement can be repeated afterwards.",
+	}
+	var hinted interface{ Hint() string }
+	if errors.As(why, &hinted) && hinted.Hint() != "" {
+		e.Hint = hinted.Hint()
+	}
+	return e
+}
+
+// corrupt is a stored value that does not open. It never shows a byte of it.
+func corrupt(c *catalog.SealedColumn, key uint32, why error) *wire.Error {
+	e := &wire.Error{
+		Code:    codeDataCorrupted,
+		Message: "a value of sealed column \"" + c.String() + "\" does not open",
+		Detail:  why.Error(),
+		Hint:    "Run pgseal verify " + c.Schema + "." + c.Table + " to find every such value.",
+		Schema:  c.Schema, Table: c.Table, Column: c.Name,
+	}
+	if key != 0 {
+		e.Detail = "data key " + strconv.FormatUint(uint64(key), 10) + ": " + e.Detail
+	}
+	return e
+}
+
+// valueError is a value that cannot be converted, as the server would say it.
+func valueError(err error, c *catalog.SealedColumn) error {
+	var l *logical.Error
+	if errors.As(err, &l) {
+		return &wire.Error{Code: l.Code, Message: l.Message, Detail: l.Detail, Hint: l.Hint}
+	}
+	return &wire.Error{
+		Code:    "XX000",
+		Message: "a value of sealed column \"" + c.String() + "\" cannot be converted",
+		Detail:  err.Error(),
+	}
+}
+
+// errContradiction: plan and server disagree about which result columns are
+// sealed, so neither can be believed. The usual cause is a column that has been
+// sealed or unsealed since.
+var errContradiction = &wire.Error{
+	Code:    codeFeatureNotSupported,
+	Message: "cached plan must not change result type",
+	Detail:  "The server describes other sealed result columns than the statement was planned with.",
+	Hint:    "Prepare the statement again.",
+}
+
+// sealError is a value that could be converted but not sealed.
+func sealError(c *catalog.SealedColumn, why error) *wire.Error {
+	e := &wire.Error{
+		Code:    codeSystemError,
+		Message: "a value for sealed column \"" + c.String() + "\" cannot be sealed",
+		Detail:  why.Error(),
+	}
+	switch {
+	case errors.Is(why, envelope.ErrExhausted):
+		e.Hint = "Run pgseal key rotate " + c.Schema + "." + c.Table + "."
+	case errors.Is(why, envelope.ErrTooLong):
+		e.Code = codeProgramLimit
+	}
+	return e
+}
+
+func noActiveKey(c *catalog.SealedColumn) *wire.Error {
+	return &wire.Error{
+		Code:    codeSystemError,
+		Message: "table \"" + c.Schema + "." + c.Table + "\" has no active data key",
+		Hint:    "Run pgseal key list, then pgseal key rotate " + c.Schema + "." + c.Table + ".",
+	}
+}
+
+// catalogError is a statement that cannot be judged because the catalog of
+// sealed columns cannot be trusted to be current.
+func staleCatalog(why error) *wire.Error {
+	return &wire.Error{
+		Code:    codeCannotConnectNow,
+		Message: "pgseal does not know which columns are sealed now",
+		Detail:  why.Error(),
+		Hint:    "Repeat the statement when pgseal reaches the database again.",
+	}
+}
+
+// tooLong is a frame that would have to be looked into and is too long for it.
+func tooLong(size, limit int) *wire.Error {
+	return &wire.Error{
+		Code:    codeProgramLimit,
+		Message: "a message of " + itoa(size) + " bytes is longer than pgseal may hold",
+		Hint:    "The limit for messages with sealed values is " + itoa(limit) + " bytes.",
+	}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// quoteType names a message type as PostgreSQL does in its errors: a number.
+func quoteType(typ byte) string { return itoa(int(typ)) }

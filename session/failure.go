@@ -1,0 +1,86 @@
+package session
+
+import "pgseal/wire"
+
+// When the server has carried a statement out but its rows cannot be shown (a
+// value does not open, a key cannot be had), the client must see a failed
+// statement and the server must not go on as if nothing had happened:
+//
+//   - The rows already sent stay; the others are swallowed, and the
+//     ErrorResponse takes the place of the statement's CommandComplete.
+//   - What the server answers from there to ReadyForQuery is swallowed, as it
+//     would have skipped it.
+//   - Extended protocol, Sync not yet sent: a Parse that fails goes to the
+//     server at once, so it skips to the client's Sync, and the transaction,
+//     implicit or not, is its own aborted one. So that this is the usual case,
+//     the Sync of a segment that writes waits for the rows that are opened
+//     (see holdSync).
+//   - Otherwise, if ReadyForQuery says that a transaction is open, it is held
+//     back; a Query that fails aborts the transaction, and its ReadyForQuery
+//     goes to the client. The client's later frames wait behind (see guards).
+//   - What is left: a statement outside a transaction block in the simple
+//     protocol, or alone before its Sync and not writing by its first word, has
+//     been committed when its rows are read. The error's detail says so.
+
+// failure is the state of such a statement.
+type failure struct {
+	pending *wire.Error // to be told at the end of the statement's rows
+	told    bool        // it has been told; the server does not know
+}
+
+// silent reports that answers do not reach the client.
+func (f *failure) silent() bool { return f.pending != nil || f.told }
+
+// begin notes why the statement at hand fails.
+func (f *failure) begin(e *wire.Error) {
+	if !f.silent() {
+		f.pending = e
+	}
+}
+
+// fail tells the client, and the server where that is possible at once. ran: the
+// statement has been carried out.
+func (s *Session) fail(ran bool, out *Output) {
+	e := *s.failure.pending
+	s.failure = failure{told: true}
+	r := s.fifo.at(0)
+	extended := r.kind != query
+	if ran && r.writes && s.status == 'I' && (!extended || s.synced()) {
+		e.Detail += ". The server has carried the statement out all the same; only its rows cannot be shown."
+	}
+	out.client.put(e.Append(out.client.scratch))
+	s.result.end()
+	if extended && !s.synced() {
+		s.skipping = true
+		out.server.put(appendFailingParse(out.server.scratch, failingName))
+		s.fifo.push(request{kind: parse, hidden: true, failing: true})
+	}
+}
+
+// synced reports that a Sync is under way.
+func (s *Session) synced() bool {
+	for i := range s.fifo.len() {
+		if s.fifo.at(i).kind == syncPoint {
+			return true
+		}
+	}
+	return false
+}
+
+// abort ends a segment in which a statement has failed for the client alone.
+// It reports that the ReadyForQuery at hand has to be held back, because the
+// server's transaction is still whole.
+func (s *Session) abort(out *Output) bool {
+	told := s.failure.told
+	s.failure = failure{}
+	if !told || s.status != 'T' {
+		return false
+	}
+	out.server.put(wire.AppendQuery(out.server.scratch, failingText))
+	// Nothing else is under way, unless a statement that nobody expected to
+	// have sealed rows did: then the client learns of the abort one
+	// ReadyForQuery later.
+	alone := s.fifo.len() == 0
+	s.fifo.push(request{kind: query, hidden: true, failing: true, ready: alone})
+	return alone
+}

@@ -1,0 +1,181 @@
+package session
+
+import (
+	"pgseal/catalog"
+	"pgseal/logical"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// parse takes a Parse.
+func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
+	body := b[wire.HeaderLen:]
+	snap, stale := s.current()
+	if snap != nil && snap.Empty() && stale == nil && len(body) > 0 && body[0] == 0 {
+		// Unnamed, and nothing is sealed: only the name matters.
+		s.prepare(nil, s.relayed(snap))
+		return relay, Need{}, nil
+	}
+	if size > s.cfg.MaxFrame {
+		return s.refuse(tooLong(size, s.cfg.MaxFrame), out)
+	}
+	if len(b) < size {
+		return wait, Need{Kind: NeedBytes, Bytes: size}, nil
+	}
+	m, err := wire.ParseParse(body)
+	if err != nil {
+		return wait, Need{}, violation("invalid message format")
+	}
+	if snap == nil {
+		return s.refuseParse(m.Name, staleCatalog(stale), out)
+	}
+	v := s.plan(snap, m.Query, rewrite.Extended, out)
+	switch {
+	case v.act == wait:
+		return wait, v.need, nil
+	case v.act == relay:
+		s.prepare(m.Name, s.unplanned(&m, snap))
+		return relay, Need{}, nil
+	case v.refusal != nil:
+		return s.refuseParse(m.Name, v.refusal, out)
+	case stale != nil:
+		s.recycle(v.planning)
+		return s.refuseParse(m.Name, staleCatalog(stale), out)
+	}
+	return s.parsePlanned(&m, snap, v.planning, out)
+}
+
+// prepare notes a Parse that is being sent.
+func (s *Session) prepare(name []byte, st *statement) *request {
+	names := s.statements.make(name)
+	names.send(st, s.segment)
+	s.push(request{kind: parse, names: names, statement: st})
+	return s.fifo.at(s.fifo.len() - 1)
+}
+
+// relayed is the statement of everything relayed under a snapshot of which
+// nothing need be remembered.
+func (s *Session) relayed(snap *catalog.Snapshot) *statement {
+	if s.plain == nil || s.plain.version != snap.Version {
+		s.plain = &statement{version: snap.Version}
+	}
+	return s.plain
+}
+
+// unplanned is the statement of a text that touches nothing sealed. A named
+// one keeps its text, because a column of its may be sealed before it is used.
+func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
+	opaque := !snap.Empty() && fetches(m.Query)
+	if len(m.Name) == 0 && !opaque {
+		return s.relayed(snap)
+	}
+	return &statement{text: string(m.Query), declared: declared(m), opaque: opaque, reads: readsOnly(m.Query), version: snap.Version}
+}
+
+func declared(m *wire.Parse) []uint32 {
+	if m.Types.Len() == 0 {
+		return nil
+	}
+	types := make([]uint32, m.Types.Len())
+	for i := range types {
+		types[i] = m.Types.At(i)
+	}
+	return types
+}
+
+// parsePlanned sends the server's text of a statement with sealed columns.
+func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *planning, out *Output) (action, Need, error) {
+	st := planned(m, snap, p)
+	if showsFloats(st.results) && !s.settings.floats && !s.frame.answer {
+		s.recycle(p)
+		return s.ask(rewrite.Extended, out)
+	}
+	types, refusal := s.serverTypes(st)
+	if refusal != nil {
+		s.recycle(p)
+		return s.refuseParse(m.Name, refusal, out)
+	}
+	if p.bound.Plan.Relay() {
+		s.prepare(m.Name, st).planning = p
+		return relay, Need{}, nil
+	}
+	dst, start := wire.Begin(out.server.scratch, wire.TypeParse)
+	dst = wire.AppendCString(dst, m.Name)
+	dst, need, refusal := s.sealText(dst, p)
+	if refusal != nil || need.Kind != NeedNothing {
+		s.recycle(p)
+		if refusal != nil {
+			return s.refuseParse(m.Name, refusal, out)
+		}
+		return wait, need, nil
+	}
+	dst = append(dst, 0)
+	dst = wire.AppendCount(dst, len(types))
+	for _, t := range types {
+		dst = wire.AppendOID(dst, t)
+	}
+	out.server.put(wire.End(dst, start))
+	s.prepare(m.Name, st).planning = p
+	return drop, Need{}, nil
+}
+
+// planned is the statement of a planned Parse.
+func planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *statement {
+	st := &statement{text: string(m.Query), declared: declared(m), reads: readsOnly(m.Query), version: snap.Version}
+	if all := p.bound.Plan.Statements(); len(all) > 0 {
+		st.plan = &all[0]
+		st.results = st.plan.Results
+		st.opaque = st.plan.Effect == rewrite.Executes
+	}
+	return st
+}
+
+// parameters is how many parameters the client has to bind.
+func (p *statement) parameters() int {
+	return max(p.plan.ClientParams, len(p.declared))
+}
+
+// serverTypes are the parameter types to declare to the server, in s.types:
+// bytea for what is sealed, the client's own for the rest. A type that the
+// server would refuse for the column is a refusal.
+func (s *Session) serverTypes(st *statement) ([]uint32, *wire.Error) {
+	if st.plan == nil || st.plan.Params == nil {
+		return st.declared, nil
+	}
+	s.types = s.types[:0]
+	for _, p := range st.plan.Params {
+		oid := uint32(0)
+		if p.Client < len(st.declared) {
+			oid = st.declared[p.Client]
+		}
+		if p.Operand != nil {
+			if err := checkDeclared(p.Operand, oid); err != nil {
+				return nil, statementError(valueError(err, p.Operand.Column))
+			}
+			oid = oidBytea
+			if p.Operand.Array {
+				oid = oidByteaArray
+			}
+		}
+		s.types = append(s.types, oid)
+	}
+	return s.types, nil
+}
+
+// showsFloats reports that a sealed float may have to be shown as text.
+func showsFloats(results []*catalog.SealedColumn) bool {
+	for _, c := range results {
+		if c != nil && (c.Type.OID == logical.OIDFloat4 || c.Type.OID == logical.OIDFloat8) {
+			return true
+		}
+	}
+	return false
+}
+
+// changesNames reports that running the statement changes which prepared
+// statements there are.
+func (p *statement) changesNames() bool { return p != nil && p.plan != nil && changesNames(p.plan) }
+
+func changesNames(st *rewrite.Statement) bool {
+	return st.Effect == rewrite.Prepares || st.Effect == rewrite.Deallocates || st.Effect == rewrite.Discards
+}

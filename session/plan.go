@@ -1,0 +1,195 @@
+package session
+
+import (
+	"errors"
+
+	"pgseal/catalog"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// planning is one planned text on its way: what was planned from, and what went
+// to the server, so that a position in the server's error can be mapped back.
+// It is used again when the request has been answered.
+type planning struct {
+	scratch rewrite.Scratch
+	bound   rewrite.Bound
+	client  []byte
+	server  []byte // empty if the text was too long to keep
+}
+
+// keptText is the longest text, in bytes, for which errors of the server keep
+// their position.
+const keptText = 64 << 10
+
+// maxSpare is how many are kept for later; more are only under way together
+// when a client pipelines.
+const maxSpare = 8
+
+func (s *Session) take() *planning {
+	if n := len(s.spare); n > 0 {
+		p := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		return p
+	}
+	return new(planning)
+}
+
+func (s *Session) recycle(p *planning) {
+	p.scratch.Release()
+	p.client, p.server, p.bound = p.client[:0], p.server[:0], rewrite.Bound{}
+	if len(s.spare) < maxSpare {
+		s.spare = append(s.spare, p)
+	}
+}
+
+// frameState is what has been found out for the client's frame at hand while
+// it waits.
+type frameState struct {
+	// fresh: the catalog has been loaded since the frame was first looked at.
+	fresh bool
+	// answered: the client has got an answer to the frame; it goes nowhere.
+	answered bool
+
+	asking bool // the server has been asked for the search path and more
+	answer bool // and has answered
+	path   []string
+}
+
+// verdict is what planning a text came to.
+type verdict struct {
+	act  action // relay: nothing to do; wait: see need; drop: see the rest
+	need Need
+	// refusal, or else a plan.
+	refusal  *wire.Error
+	planning *planning
+}
+
+// plan plans a text. A planning that is given out goes into a request, or back
+// with recycle.
+func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
+	if !rewrite.MayTouch(snap, text) {
+		return verdict{act: relay}
+	}
+	if s.catalog.stale && !s.frame.fresh {
+		s.catalog.stale, s.frame.fresh = false, true
+		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
+	}
+	p := s.take()
+	if len(text) <= keptText {
+		p.client = append(p.client[:0], text...)
+		text = p.client
+	}
+	v := s.planWith(p, snap, text, mode, out)
+	if v.planning == nil {
+		s.recycle(p)
+	}
+	return v
+}
+
+func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
+	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh}
+	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
+	if err == nil && bound.Plan.NeedsPrepared() {
+		if s.effects > 0 || s.statementsUnderWay() {
+			act, need, _ := s.waitServer(out)
+			return verdict{act: act, need: need}
+		}
+		bound, err = s.cfg.Planner.Execute(&p.scratch, request, s.prepared)
+	}
+	if err != nil {
+		return s.notPlanned(err, text, mode, out)
+	}
+	traits := bound.Plan.Traits()
+	switch {
+	case traits&rewrite.TraitBackslash != 0 && !s.settings.conforming:
+		return verdict{act: drop, refusal: refused(rewrite.RefuseBackslash(), text)}
+	case traits&rewrite.TraitNonASCII != 0 && s.settings.tricky:
+		return verdict{act: drop, refusal: refused(rewrite.RefuseEncoding(s.settings.encoding), text)}
+	}
+	p.bound = bound
+	return verdict{act: drop, planning: p}
+}
+
+// notPlanned is what becomes of a text that the planner has not planned.
+func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Output) verdict {
+	var refusal *rewrite.Refusal
+	switch {
+	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh:
+		s.frame.fresh = true
+		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
+	case errors.Is(err, rewrite.ErrNeedSearchPath) && !s.frame.answer:
+		act, need, _ := s.ask(mode, out)
+		return verdict{act: act, need: need}
+	case errors.As(err, &refusal):
+		return verdict{act: drop, refusal: refused(refusal, text)}
+	}
+	return verdict{act: drop, refusal: unplanned(err)}
+}
+
+// prepared gives the planner what is prepared under a name.
+func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
+	e := s.statements.find([]byte(name))
+	if e == nil || e.latest == nil || e == &s.statements.unnamed {
+		return nil, nil
+	}
+	st := e.latest
+	if st.plan == nil {
+		return &relayedStatement, st.declared
+	}
+	return st.plan, st.declared
+}
+
+// relayedStatement stands for a statement that needs nothing done.
+var relayedStatement rewrite.Statement
+
+// statementsUnderWay reports that a Parse or Close has not been answered, so
+// that what a name stands for may change.
+func (s *Session) statementsUnderWay() bool {
+	for i := range s.fifo.len() {
+		if r := s.fifo.at(i); r.names != nil && r.names != &s.statements.unnamed {
+			return true
+		}
+	}
+	return false
+}
+
+// refused turns the planner's refusal into what the client reads.
+func refused(r *rewrite.Refusal, text []byte) *wire.Error {
+	e := &wire.Error{Code: r.Code, Message: r.Message, Detail: r.Detail, Hint: r.Hint}
+	if r.Position >= 0 {
+		e.Position = rewrite.CharacterPosition(text, r.Position)
+	}
+	if r.Column != nil {
+		e.Schema, e.Table, e.Column = r.Column.Schema, r.Column.Table, r.Column.Name
+	}
+	return e
+}
+
+// sealText appends the text for the server to dst. A failure is a refusal or a
+// need.
+func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) {
+	at := len(dst)
+	text, err := p.bound.AppendSQL(dst, s.sealFunc)
+	if err == nil {
+		if len(p.client) > 0 {
+			p.server = append(p.server[:0], text[at:]...)
+		}
+		return text, Need{}, nil
+	}
+	var refusal *rewrite.Refusal
+	var literal *literalError
+	switch {
+	case errors.Is(err, errNeed):
+		return dst, s.need, nil
+	case errors.As(err, &refusal):
+		return dst, Need{}, refused(refusal, p.client)
+	case errors.As(err, &literal):
+		e := *statementError(literal.err)
+		if len(p.client) > 0 {
+			e.Position = rewrite.CharacterPosition(p.client, literal.position)
+		}
+		return dst, Need{}, &e
+	}
+	return dst, Need{}, unplanned(err)
+}

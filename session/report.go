@@ -1,0 +1,108 @@
+package session
+
+import (
+	"strconv"
+
+	"pgseal/wire"
+)
+
+// errorResponse follows an error of the server: it answers the request at the
+// front, and in the extended protocol the server skips to the next Sync.
+func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, error) {
+	if len(b) < size { // too long to look into
+		s.failed()
+		return relay, Need{}, nil
+	}
+	fields, err := wire.ParseErrorFields(b[wire.HeaderLen:])
+	if err != nil {
+		return wait, Need{}, violation("malformed ErrorResponse from the server")
+	}
+	r := s.front()
+	if r == nil || ends(fields) {
+		return relay, Need{}, nil
+	}
+	act := relay
+	failure := &s.failure
+	switch {
+	case r.failing, failure.told:
+		act = drop
+	case r.hidden: // a question of ours: the client's frame fails as it would have
+		s.unanswered()
+		if r.kind == query {
+			r.hidden = false // its ReadyForQuery is the client's
+		}
+	case failure.pending != nil:
+		// The server has failed by itself, after a row that did not open.
+		out.client.put(failure.pending.Append(out.client.scratch))
+		s.failure = failureOver
+		act = drop
+	case r.refusal != nil && string(fields.Get(wire.FieldCode)) == codeUndefinedColumn:
+		out.client.put(r.refusal.Append(out.client.scratch))
+		act = drop
+	default:
+		act = s.showError(r, fields, out)
+	}
+	s.failed()
+	return act, Need{}, nil
+}
+
+// failureOver: nothing is left to be told to either side.
+var failureOver failure
+
+// ends reports an error after which the server closes the connection.
+func ends(f wire.ErrorFields) bool {
+	severity := f.Get(wire.FieldSeverityPlain)
+	return string(severity) == "FATAL" || string(severity) == "PANIC"
+}
+
+// failed skips the requests that the server skips.
+func (s *Session) failed() {
+	s.copyIn = false
+	s.result.end()
+	r := s.front()
+	if r == nil || r.kind == query || r.kind == call || r.kind == syncPoint {
+		return
+	}
+	for s.fifo.len() > 0 && s.fifo.at(0).kind != syncPoint {
+		s.skipped(s.fifo.at(0))
+		s.fifo.pop()
+	}
+	s.skipping = s.fifo.len() == 0
+}
+
+// showError puts an error of the server as the plaintext database would have
+// worded it.
+func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action {
+	mapped := r.planning != nil && len(r.planning.server) > 0
+	if !mapped && !mentionsSealed(f) {
+		return relay
+	}
+	dst, start := wire.Begin(out.client.scratch, wire.TypeErrorResponse)
+	for it := f.Iter(); ; {
+		code, value := it.Next()
+		if code == 0 {
+			break
+		}
+		switch code {
+		case wire.FieldPosition:
+			position, err := strconv.Atoi(string(value))
+			if err == nil && mapped {
+				position = r.planning.bound.ClientPosition(r.planning.server, position)
+			}
+			if err != nil || !mapped && r.planning != nil && !r.planning.bound.Plan.Relay() {
+				continue // the text is gone; no position is better than a wrong one
+			}
+			dst = append(dst, code)
+			dst = strconv.AppendInt(dst, int64(position), 10)
+			dst = append(dst, 0)
+		case wire.FieldMessage, wire.FieldDetail, wire.FieldHint, wire.FieldWhere, wire.FieldInternalQuery:
+			dst = append(dst, code)
+			dst = s.appendShown(dst, value)
+			dst = append(dst, 0)
+		default:
+			dst = wire.AppendErrorField(dst, code, value)
+		}
+	}
+	out.client.put(wire.End(append(dst, 0), start))
+	return drop
+}

@@ -1,0 +1,278 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"pgseal/catalog"
+	"pgseal/envelope"
+	"pgseal/logical"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+const (
+	oidByteaArray = 1001
+	oidUnknown    = 705
+)
+
+// buffers are where values are converted. They are used anew for each value.
+type buffers struct {
+	plain []byte // canonical plaintext
+	via   []byte // canonical plaintext of an explicit cast's type
+	equal []byte // what decides equality
+	term  [envelope.EqualitySize]byte
+	out   []byte // an envelope or a term
+	array []byte // terms of an array, one after the other
+}
+
+// maxBuffer is what each of the buffers keeps, in bytes, after a large value.
+const maxBuffer = 64 << 10
+
+// clamp gives back what large values made the buffers take.
+func (b *buffers) clamp() {
+	for _, p := range []*[]byte{&b.plain, &b.via, &b.equal, &b.out, &b.array} {
+		if cap(*p) > maxBuffer {
+			*p = nil
+		}
+	}
+}
+
+// useOf is the use of a value in the role of an operand.
+func useOf(op *rewrite.Operand) logical.Use {
+	if op.Role == rewrite.Equality {
+		return logical.Compare
+	}
+	return logical.Assign
+}
+
+// operandType is the type that the client's value of an operand has for the
+// client: the explicit cast's, or the column's; arrays of it for = ANY.
+func operandType(op *rewrite.Operand) uint32 {
+	t := op.Column.Type
+	if op.Via != nil {
+		t = *op.Via
+	}
+	if op.Array {
+		return t.ArrayOID()
+	}
+	return t.OID
+}
+
+// checkDeclared refuses a declared parameter type as the server would.
+func checkDeclared(op *rewrite.Operand, oid uint32) error {
+	if oid == 0 || oid == oidUnknown {
+		return nil
+	}
+	if op.Array {
+		if oid = logical.ElementOID(oid); oid == 0 {
+			return &wire.Error{Code: "42809", Message: "op ANY/ALL (array) requires array on right side"}
+		}
+	}
+	if op.Via != nil {
+		return op.Via.CheckOID(oid, logical.Cast)
+	}
+	return op.Column.Type.CheckOID(oid, useOf(op))
+}
+
+// canonical reads a client's value into s.buf.plain. settings are those of the
+// encoding in which it stands. logical.ErrNeverEqual comes back as it is.
+func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
+	b := &s.buf
+	settings := &s.settings.values
+	var err error
+	if op.Via != nil {
+		if b.via, err = op.Via.AppendCanonical(b.via[:0], v, logical.Cast, settings); err != nil {
+			return err
+		}
+		v = logical.Value{Data: b.via, Binary: true, OID: op.Via.OID}
+		settings = &s.settings.utf8 // the canonical form is UTF-8
+	}
+	b.plain, err = op.Column.Type.AppendCanonical(b.plain[:0], v, useOf(op), settings)
+	return err
+}
+
+// equality computes the term of s.buf.plain into dst.
+func (s *Session) equality(dst []byte, c *catalog.SealedColumn) ([]byte, Need, error) {
+	k, need, err := s.key(c.IndexKeyID)
+	if k == nil {
+		return dst, need, err
+	}
+	if s.buf.equal, err = c.Type.AppendEquality(s.buf.equal[:0], s.buf.plain); err != nil {
+		return dst, Need{}, err
+	}
+	out, err := k.EqualityTerm(dst, c.ID, s.buf.equal)
+	if err != nil {
+		return dst, Need{}, sealError(c, err)
+	}
+	return out, Need{}, nil
+}
+
+// appendOperand appends what the server gets for a client's value that is not
+// NULL: an envelope, a term, or a bytea[] of terms in binary.
+func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value) ([]byte, Need, error) {
+	if op.Array {
+		return s.appendTerms(dst, op, v)
+	}
+	c := op.Column
+	if err := s.canonical(op, v); err != nil {
+		if errors.Is(err, logical.ErrNeverEqual) {
+			return dst, Need{}, nil // an empty bytea equals no term
+		}
+		return dst, Need{}, valueError(err, c)
+	}
+	if op.Role == rewrite.Equality {
+		return s.equality(dst, c)
+	}
+	var term []byte
+	if c.Terms&envelope.TermEquality != 0 {
+		var need Need
+		var err error
+		if term, need, err = s.equality(s.buf.term[:0], c); need.Kind != NeedNothing || err != nil {
+			return dst, need, err
+		}
+		s.sent.note(term, c, s.buf.plain)
+	}
+	id := s.activeKey(c)
+	if id == 0 {
+		return dst, Need{}, noActiveKey(c)
+	}
+	k, need, err := s.key(id)
+	if k == nil {
+		return dst, need, err
+	}
+	out, err := k.Seal(dst, c.ID, c.Terms, term, s.buf.plain)
+	if err != nil {
+		return dst, Need{}, sealError(c, err)
+	}
+	return out, Need{}, nil
+}
+
+// Layout of a one-dimensional array in binary.
+const (
+	arrayHeader    = 3 * 4 // dimensions, has-null flag, element type
+	arrayDimension = 2 * 4 // size, lower bound
+)
+
+// appendTerms appends a bytea[] with one term for each element. Every value is
+// an element of its own, also those that no value of the column can equal, so
+// that <> ALL stays right.
+func (s *Session) appendTerms(dst []byte, op *rewrite.Operand, v logical.Value) ([]byte, Need, error) {
+	element := logical.ElementOID(v.OID)
+	if v.Binary && len(v.Data) >= arrayHeader {
+		element = binary.BigEndian.Uint32(v.Data[8:])
+		if err := checkElement(op, element); err != nil {
+			return dst, Need{}, err
+		}
+	}
+	at := len(dst)
+	dst = append(dst, make([]byte, arrayHeader+arrayDimension)...)
+	var count, nulls uint32
+	var need Need
+	_, err := logical.ElementsIn(v, &s.settings.values, func(elem []byte, null bool) error {
+		count++
+		if null {
+			nulls = 1
+			dst = wire.AppendInt32(dst, wire.Null)
+			return nil
+		}
+		var start int
+		dst, start = wire.BeginValue(dst)
+		err := s.canonical(op, logical.Value{Data: elem, Binary: v.Binary, OID: element})
+		if err == nil {
+			dst, need, err = s.equality(dst, op.Column)
+		}
+		if errors.Is(err, logical.ErrNeverEqual) {
+			err = nil
+		}
+		if err == nil && need.Kind != NeedNothing {
+			err = errNeed
+		}
+		dst = wire.EndValue(dst, start)
+		return err
+	})
+	switch {
+	case need.Kind != NeedNothing:
+		return dst[:at], need, nil
+	case err != nil:
+		return dst[:at], Need{}, valueError(err, op.Column)
+	}
+	header := dst[at:]
+	binary.BigEndian.PutUint32(header[4:], nulls)
+	binary.BigEndian.PutUint32(header[8:], oidBytea)
+	if count == 0 {
+		return dst[:at+arrayHeader], Need{}, nil // no dimension at all
+	}
+	binary.BigEndian.PutUint32(header[0:], 1)
+	binary.BigEndian.PutUint32(header[12:], count)
+	binary.BigEndian.PutUint32(header[16:], 1)
+	return dst, Need{}, nil
+}
+
+// errNeed ends a walk that cannot go on for want of a key.
+var errNeed = errors.New("session: a data key is needed")
+
+// checkElement refuses a binary array that names another element type than the
+// one expected, as array_recv does.
+func checkElement(op *rewrite.Operand, element uint32) error {
+	t := &op.Column.Type
+	use := useOf(op)
+	if op.Via != nil {
+		t, use = op.Via, logical.Cast
+	}
+	if err := t.CheckOID(element, use); err != nil {
+		return valueError(err, op.Column)
+	}
+	return nil
+}
+
+// activeKey is the data key under which a column's new values are sealed now; a
+// plan does not change when a key is rotated.
+func (s *Session) activeKey(c *catalog.SealedColumn) uint32 {
+	if snap, _ := s.cfg.Catalog(); snap != nil {
+		return snap.ActiveKey(c.TableID)
+	}
+	return 0
+}
+
+// sealLiteral puts a sealed value in the place of a literal.
+func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
+	out, need, err := s.appendOperand(s.buf.out[:0], l.Operand, logical.Value{Data: l.Value, OID: l.OID})
+	if err == nil && need.Kind != NeedNothing {
+		s.need = need
+		return dst, errNeed
+	}
+	if err != nil {
+		return dst, &literalError{err, l.Position}
+	}
+	s.buf.out = out
+	if !l.Operand.Array {
+		return rewrite.AppendBytea(dst, out), nil
+	}
+	return appendArrayLiteral(dst, out), nil
+}
+
+// literalError is a literal that cannot be converted, at a byte offset.
+type literalError struct {
+	err      error
+	position int
+}
+
+func (e *literalError) Error() string { return e.err.Error() }
+func (e *literalError) Unwrap() error { return e.err }
+
+// appendArrayLiteral appends a bytea[] in its binary form as a literal.
+func appendArrayLiteral(dst, array []byte) []byte {
+	var elements [][]byte
+	for rest := array[min(len(array), arrayHeader+arrayDimension):]; len(rest) >= 4; {
+		n := int32(binary.BigEndian.Uint32(rest))
+		rest = rest[4:]
+		if n == wire.Null {
+			elements = append(elements, nil)
+			continue
+		}
+		elements = append(elements, rest[:n:n])
+		rest = rest[n:]
+	}
+	return rewrite.AppendByteaArray(dst, elements)
+}

@@ -1,0 +1,153 @@
+package session
+
+import (
+	"pgseal/logical"
+	"pgseal/wire"
+)
+
+// settings are what the session knows of the server's, from ParameterStatus and
+// from what passes by.
+type settings struct {
+	values logical.Settings
+	// utf8 is values with UTF8 as the client's encoding.
+	utf8 logical.Settings
+
+	// conforming is standard_conforming_strings.
+	conforming bool
+	// encoding is client_encoding.
+	encoding string
+	// tricky: client_encoding has multibyte characters with ASCII bytes in them.
+	tricky bool
+	// floats: extra_float_digits is known. The server does not report it; it is
+	// asked for when a float is to be shown as text, and asked for again after
+	// whatever may have changed it.
+	floats bool
+	// escape is bytea_output, as the last envelope in text has shown it.
+	escape bool
+}
+
+// set takes over one setting.
+func (t *settings) set(name, value string) {
+	switch name {
+	case "standard_conforming_strings":
+		t.conforming = value != "off"
+	case "client_encoding":
+		t.encoding, t.tricky = value, asciiInside(value)
+	case "extra_float_digits":
+		t.floats = true
+	}
+	// A value that the server refuses too comes with the server's own error.
+	_ = t.values.Set(name, value)
+	t.utf8 = t.values
+	_ = t.utf8.Set("client_encoding", "UTF8")
+}
+
+// setByteaOutput takes over what the text of an envelope has shown.
+func (t *settings) setByteaOutput(escape bool) {
+	if t.escape == escape {
+		return
+	}
+	t.escape = escape
+	value := "hex"
+	if escape {
+		value = "escape"
+	}
+	t.set("bytea_output", value)
+}
+
+// completed looks at a command tag: what it names may have changed settings
+// that the server does not report.
+func (t *settings) completed(tag []byte) {
+	switch string(tag) {
+	case "SET", "RESET", "DISCARD ALL", "ROLLBACK", "DO", "CALL":
+		t.floats = false
+	}
+}
+
+// asciiInside says whether an encoding has ASCII bytes inside characters.
+func asciiInside(encoding string) bool {
+	switch encoding {
+	case "SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "SHIFT_JIS_2004":
+		return true
+	}
+	return false
+}
+
+// SetParameter takes over a setting that the startup made known: the client's
+// own (startup packet) first, then the server's ParameterStatus messages.
+func (s *Session) SetParameter(name, value string) {
+	switch name {
+	case "replication":
+		s.raw = value != "" && value != "false" && value != "off" && value != "no" && value != "0"
+	case "options":
+		eachOption(value, s.settings.set)
+	default:
+		s.settings.set(name, value)
+	}
+}
+
+// parameterStatus takes over a setting that has changed.
+func (s *Session) parameterStatus(b []byte) (action, Need, error) {
+	name, value, err := wire.ParseParameterStatus(b[wire.HeaderLen:])
+	if err != nil {
+		return wait, Need{}, violation("malformed ParameterStatus from the server")
+	}
+	s.settings.set(string(name), string(value))
+	return relay, Need{}, nil
+}
+
+// eachOption finds the settings in the startup packet's options: -c name=value
+// and --name=value, blanks escaped by a backslash.
+func eachOption(options string, set func(name, value string)) {
+	var words []string
+	var word []byte
+	inside := false
+	for i := 0; i < len(options); i++ {
+		switch c := options[i]; {
+		case c == '\\' && i+1 < len(options):
+			i++
+			word, inside = append(word, options[i]), true
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f':
+			if inside {
+				words, word, inside = append(words, string(word)), nil, false
+			}
+		default:
+			word, inside = append(word, c), true
+		}
+	}
+	if inside {
+		words = append(words, string(word))
+	}
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		switch {
+		case w == "-c" && i+1 < len(words):
+			i++
+			w = words[i]
+		case len(w) > 2 && (w[:2] == "-c" || w[:2] == "--"):
+			w = w[2:]
+		default:
+			continue
+		}
+		for j := range len(w) {
+			if w[j] == '=' {
+				set(settingName(w[:j]), w[j+1:])
+				break
+			}
+		}
+	}
+}
+
+// settingName folds a setting's name as the server does on its command line.
+func settingName(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		switch {
+		case c == '-':
+			b[i] = '_'
+		case c >= 'A' && c <= 'Z':
+			b[i] = c | 0x20
+		}
+	}
+	return string(b)
+}

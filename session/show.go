@@ -1,0 +1,180 @@
+package session
+
+import (
+	"bytes"
+	"encoding/hex"
+
+	"pgseal/catalog"
+	"pgseal/envelope"
+	"pgseal/wire"
+)
+
+// Errors of the server show what it stores: terms as keys of unique indexes,
+// envelopes in failing rows. The client knows neither, and would have read its
+// own value.
+
+// sentValue is one value that the client stored, by its term.
+type sentValue struct {
+	term   [envelope.EqualitySize]byte
+	column *catalog.SealedColumn
+	n      uint8
+	plain  [sentLength]byte
+}
+
+const (
+	// sentCount and sentLength bound what is remembered for errors: the last
+	// values, and no long ones, which errors cut off anyway.
+	sentCount  = 32
+	sentLength = 80
+)
+
+// sentValues remembers the last values stored in columns with an equality
+// term, until the transaction ends. Nothing is kept of those without one.
+type sentValues struct {
+	ring []sentValue
+	next int
+}
+
+func (v *sentValues) note(term []byte, c *catalog.SealedColumn, plain []byte) {
+	if len(plain) > sentLength {
+		return
+	}
+	if v.ring == nil {
+		v.ring = make([]sentValue, sentCount)
+	}
+	e := &v.ring[v.next]
+	v.next = (v.next + 1) % sentCount
+	copy(e.term[:], term)
+	e.column, e.n = c, uint8(copy(e.plain[:], plain))
+}
+
+// forget lets go of the values.
+func (v *sentValues) forget() {
+	if v.ring == nil || v.ring[0].column == nil && v.next == 0 {
+		return
+	}
+	clear(v.ring)
+	v.next = 0
+}
+
+func (v *sentValues) find(term []byte) *sentValue {
+	for i := range v.ring {
+		if v.ring[i].column != nil && bytes.Equal(v.ring[i].term[:], term) {
+			return &v.ring[i]
+		}
+	}
+	return nil
+}
+
+const (
+	termCall      = "pgseal.eq("
+	sealedText    = "(sealed)"
+	domainSchema  = "pgseal_column"
+	hexStart      = `\x`
+	envelopeHex   = "e501"
+	envelopeEscap = `\345\001`
+	termHex       = 2 * envelope.EqualitySize
+)
+
+// mentionsSealed reports that an error shows something that only pgseal knows.
+func mentionsSealed(f wire.ErrorFields) bool {
+	for it := f.Iter(); ; {
+		code, value := it.Next()
+		if code == 0 {
+			return false
+		}
+		if bytes.Contains(value, []byte(termCall)) || bytes.Contains(value, []byte(hexStart+envelopeHex)) ||
+			bytes.Contains(value, []byte(envelopeEscap)) || code == wire.FieldSchema && string(value) == domainSchema {
+			return true
+		}
+	}
+}
+
+// appendShown appends a text of the server in the client's terms:
+// pgseal.eq(column) becomes column, a term the value that the client sent, and
+// an envelope (sealed).
+func (s *Session) appendShown(dst, text []byte) []byte {
+	terms := bytes.Contains(text, []byte(termCall))
+	for len(text) > 0 {
+		switch {
+		case bytes.HasPrefix(text, []byte(termCall)):
+			argument, n := argumentOf(text[len(termCall):])
+			if n == 0 {
+				return append(dst, text...)
+			}
+			dst = append(dst, argument...)
+			text = text[len(termCall)+n:]
+		case bytes.HasPrefix(text, []byte(hexStart)):
+			n := hexDigits(text[len(hexStart):])
+			digits := text[len(hexStart) : len(hexStart)+n]
+			rest := text[len(hexStart)+n:]
+			switch {
+			case bytes.HasPrefix(digits, []byte(envelopeHex)):
+				dst = append(dst, sealedText...)
+				rest = bytes.TrimPrefix(rest, []byte("..."))
+			case terms && n == termHex:
+				dst = s.appendSent(dst, digits)
+			default:
+				dst = append(dst, text[:len(hexStart)+n]...)
+			}
+			text = rest
+		case bytes.HasPrefix(text, []byte(envelopeEscap)):
+			dst = append(dst, sealedText...)
+			n := bytes.IndexAny(text, ",)")
+			if n < 0 {
+				n = len(text)
+			}
+			text = text[n:]
+		default:
+			dst = append(dst, text[0])
+			text = text[1:]
+		}
+	}
+	return dst
+}
+
+// appendSent appends the value behind a term.
+func (s *Session) appendSent(dst, digits []byte) []byte {
+	var term [envelope.EqualitySize]byte
+	if _, err := hex.Decode(term[:], digits); err == nil {
+		if v := s.sent.find(term[:]); v != nil {
+			if out, err := v.column.Type.AppendText(dst, v.plain[:v.n], &s.settings.values); err == nil {
+				return out
+			}
+		}
+	}
+	return append(dst, sealedText...)
+}
+
+func hexDigits(b []byte) (n int) {
+	for n < len(b) && (b[n] >= '0' && b[n] <= '9' || b[n] >= 'a' && b[n] <= 'f') {
+		n++
+	}
+	return n
+}
+
+// argumentOf is what stands before the closing parenthesis, without the cast to
+// bytea that the server may write around it; n counts the parenthesis too, and
+// is 0 if there is none.
+func argumentOf(text []byte) (argument []byte, n int) {
+	depth := 1
+	quoted := false
+	for i, c := range text {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth == 0 {
+				argument = text[:i]
+				if inner, ok := bytes.CutSuffix(argument, []byte(")::bytea")); ok {
+					argument = bytes.TrimPrefix(inner, []byte("("))
+				}
+				return argument, i + 1
+			}
+		}
+	}
+	return nil, 0
+}

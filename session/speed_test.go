@@ -1,0 +1,186 @@
+package session
+
+import (
+	"testing"
+
+	"pgseal/wire"
+)
+
+// exchange is a round of frames that leaves a session as it was.
+type exchange struct {
+	client, server []byte
+}
+
+func (d *driver) round(t testing.TB, e exchange) {
+	n, need, err := d.session.FromClient(e.client, &d.out)
+	if n != len(e.client) || need.Kind != NeedNothing || err != nil {
+		t.Fatalf("client: %d of %d bytes, need %v, %v", n, len(e.client), need, err)
+	}
+	n, need, err = d.session.FromServer(e.server, &d.out)
+	if n != len(e.server) || need.Kind != NeedNothing || err != nil {
+		t.Fatalf("server: %d of %d bytes, need %v, %v", n, len(e.server), need, err)
+	}
+}
+
+func script(t testing.TB, text string) exchange {
+	client, server := streams(t, text)
+	return exchange{client, server}
+}
+
+const (
+	relaySimple = `
+client Query "SELECT total FROM orders WHERE id = 7"
+server RowDescription total:20001:2:23:4:-1:0
+server DataRow 10
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+
+	relayExtended = `
+client Parse "" "SELECT total FROM orders WHERE id = $1" 23
+client Bind "" "" 1 1 0x00000007
+client Describe P ""
+client Execute "" 0
+client Sync
+server ParseComplete
+server BindComplete
+server RowDescription total:20001:2:23:4:-1:1
+server DataRow 0x0000000a
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+
+	prepareInsert = `
+client Parse ins "INSERT INTO users (id, ssn, score) VALUES ($1, $2, $3)" -
+client Sync
+server ParseComplete
+server ReadyForQuery I`
+
+	sealedInsert = `
+client Bind "" ins 1 - 0x00000007 "123-45-6789" 0x0000002a
+client Execute "" 0
+client Sync
+server BindComplete
+server CommandComplete "INSERT 0 1"
+server ReadyForQuery I`
+
+	prepareSelect = `
+client Parse sel "SELECT ssn, score, born FROM users WHERE ssn = $1" -
+client Describe S sel
+client Sync
+server ParseComplete
+server ParameterDescription 17
+server RowDescription ssn:20000:2:17:-1:-1:0 score:20000:4:17:-1:-1:0 born:20000:3:17:-1:-1:0
+server ReadyForQuery I`
+
+	sealedSelect = `
+client Bind "" sel - 0 "123-45-6789"
+client Execute "" 0
+client Sync
+server BindComplete
+server DataRow env(ssn, 123-45-6789) env(score, 42) env(born, 2001-02-03)
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+
+	sealedSimple = `
+client Query "SELECT ssn, score, born FROM users WHERE ssn = '123-45-6789'"
+server RowDescription ssn:20000:2:17:-1:-1:0 score:20000:4:17:-1:-1:0 born:20000:3:17:-1:-1:0
+server DataRow hex(env(ssn, 123-45-6789)) hex(env(score, 42)) hex(env(born, 2001-02-03))
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+)
+
+// In steady state a message costs no allocation, relayed or sealed.
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	for name, c := range map[string]struct{ prepare, round string }{
+		"relay, simple":        {"", relaySimple},
+		"relay, extended":      {"", relayExtended},
+		"sealed bind":          {prepareInsert, sealedInsert},
+		"search and open rows": {prepareSelect, sealedSelect},
+		"sealed, simple":       {"", sealedSimple},
+	} {
+		d := driver{world: newWorld(t)}
+		d.openKeys()
+		d.round(t, script(t, c.prepare))
+		e := script(t, c.round)
+		for range 3 {
+			d.round(t, e)
+		}
+		if n := testing.AllocsPerRun(100, func() { d.round(t, e) }); n != 0 {
+			t.Errorf("%s: %v allocations a round, want none", name, n)
+		}
+	}
+}
+
+func benchmark(b *testing.B, prepare, round string, messages int) {
+	d := driver{world: newWorld(b)}
+	d.openKeys()
+	d.round(b, script(b, prepare))
+	e := script(b, round)
+	b.ReportAllocs()
+	for b.Loop() {
+		d.round(b, e)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*messages), "ns/message")
+}
+
+func BenchmarkRelaySimple(b *testing.B)   { benchmark(b, "", relaySimple, 5) }
+func BenchmarkRelayExtended(b *testing.B) { benchmark(b, "", relayExtended, 11) }
+func BenchmarkSealedBind(b *testing.B)    { benchmark(b, prepareInsert, sealedInsert, 6) }
+func BenchmarkSealedSimple(b *testing.B)  { benchmark(b, "", sealedSimple, 5) }
+
+// BenchmarkOpenRow opens rows of three sealed cells.
+func BenchmarkOpenRow(b *testing.B) {
+	d := driver{world: newWorld(b)}
+	d.openKeys()
+	d.round(b, script(b, prepareSelect))
+	d.feed(true, script(b, sealedSelect).client)
+	d.feed(false, script(b, "server BindComplete").server)
+	row := script(b, "server DataRow env(ssn, 123-45-6789) env(score, 42) env(born, 2001-02-03)").server
+	b.ReportAllocs()
+	for b.Loop() {
+		if n, _, err := d.session.FromServer(row, &d.out); n != len(row) || err != nil {
+			b.Fatal(n, err)
+		}
+	}
+}
+
+// BenchmarkScan opens rows of three sealed cells as they come in a large read.
+func BenchmarkScan(b *testing.B) {
+	d := driver{world: newWorld(b)}
+	d.openKeys()
+	d.round(b, script(b, prepareSelect))
+	d.feed(true, script(b, sealedSelect).client)
+	d.feed(false, script(b, "server BindComplete").server)
+	row := script(b, "server DataRow env(ssn, 123-45-6789) env(score, 42) env(born, 2001-02-03)").server
+	var rows []byte
+	const count = 100
+	for range count {
+		rows = append(rows, row...)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if n, _, err := d.session.FromServer(rows, &d.out); n != len(rows) || err != nil {
+			b.Fatal(n, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*count), "ns/row")
+}
+
+// What a large frame made the session take is given back.
+func TestSpikesAreGivenBack(t *testing.T) {
+	var o Output
+	o.client.put(append(o.client.scratch, make([]byte, 1<<20)...))
+	o.reset()
+	o.client.put(append(o.client.scratch, 1))
+	o.reset()
+	if n := cap(o.client.scratch); n > keptScratch {
+		t.Errorf("%d bytes kept after a spike", n)
+	}
+	d := driver{world: newWorld(t)}
+	d.openKeys()
+	d.round(t, script(t, sealedSimple))
+	d.session.ReleaseBuffers()
+	if d.session.buf.out != nil || d.session.spare != nil || !d.session.Idle() {
+		t.Error("an idle session holds buffers")
+	}
+	_ = wire.MaxFrame
+}

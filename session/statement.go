@@ -1,0 +1,116 @@
+package session
+
+import (
+	"pgseal/catalog"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// statement is a prepared statement as the session knows it. The fields above
+// the line do not change once its Parse has been sent.
+type statement struct {
+	// text is the client's own; empty where nothing could be planned anew from
+	// it: the unnamed statement, relayed.
+	text     string
+	declared []uint32 // parameter types as the client declared them
+	plan     *rewrite.Statement
+	// opaque: what its rows hold is known only from the server's description
+	// (FETCH, EXECUTE, a cursor's portal).
+	opaque bool
+	// reads: it starts like a statement that changes nothing.
+	reads bool
+
+	// version is the snapshot's for which the plan has been found to hold.
+	version uint64
+	// results are the sealed columns of its rows, by plan or, if opaque, by
+	// origin; nil if there are none.
+	results []*catalog.SealedColumn
+	// described: the server has been asked for its rows' description, so that
+	// plan and origin will have been compared before the first row.
+	described bool
+	// codes are the formats of a cursor's columns, as described.
+	codes []int16
+}
+
+// opens reports that rows of the statement may have to be opened.
+func (p *statement) opens() bool { return p != nil && (p.opaque || p.results != nil) }
+
+// anew is an opaque statement for one more portal, whose rows may be others'.
+func (p *statement) anew() *statement {
+	n := *p
+	n.described, n.codes = false, nil
+	n.results = nil
+	if p.plan != nil {
+		n.results = p.plan.Results
+	}
+	return &n
+}
+
+// portal is a bound statement; without a statement it is not known here.
+type portal struct {
+	statement *statement
+	formats   formats
+	// cursor: DECLARE made it, so the server alone knows the formats.
+	cursor bool
+}
+
+// formats are the formats in which the client wants the result columns.
+type formats struct {
+	// n is how many codes the client gave; none means text, one means all.
+	n int
+	// valid: all codes are ones that there are.
+	valid bool
+	bits  uint64 // the codes of the first 64 columns
+	// more has the codes of a longer list, whole. Only mixed formats of very
+	// wide rows allocate it.
+	more *wideFormats
+}
+
+type wideFormats struct{ codes []int16 }
+
+// readFormats takes the result formats of a Bind.
+func readFormats(list wire.Int16s) formats {
+	f := formats{n: list.Len(), valid: true}
+	for i := range f.n {
+		f.valid = f.valid && (list.At(i) == wire.Text || list.At(i) == wire.Binary)
+	}
+	if f.n > 64 {
+		f.more = &wideFormats{codes: make([]int16, f.n)}
+		for i := range f.n {
+			f.more.codes[i] = list.At(i)
+		}
+		return f
+	}
+	for i := range f.n {
+		if list.At(i) == wire.Binary {
+			f.bits |= 1 << i
+		}
+	}
+	return f
+}
+
+// of is the format of column i.
+func (f *formats) of(i int) int16 {
+	switch {
+	case f.n == 0:
+		return wire.Text
+	case f.n == 1:
+		i = 0
+	case i >= f.n:
+		return wire.Text
+	case f.more != nil:
+		return f.more.codes[i]
+	}
+	return int16(f.bits >> i & 1)
+}
+
+// asked is the format in which the server is asked for a sealed column that
+// the client wants in format f. Envelopes travel in binary. Only where the
+// value's own text depends on bytea_output, which the server does not report,
+// the envelope's text shows how the setting stands.
+func asked(c *catalog.SealedColumn, f int16) int16 {
+	if f == wire.Text && c.Type.OID == oidBytea {
+		return wire.Text
+	}
+	return wire.Binary
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,23 +42,26 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	ctx := context.Background()
-	c, err := pgtest.Start(ctx, pgtest.Options{})
-	if err == nil {
-		cluster = c
-		err = c.Exec(ctx, "postgres", "CREATE ROLE "+owner+" LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE proxy LOGIN")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	status := m.Run()
-	if err := c.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	if cluster != nil {
+		if err := cluster.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	return status
 }
+
+// startCluster runs once, and not at all in the processes that only fuzz.
+var startCluster = sync.OnceValue(func() error {
+	ctx := context.Background()
+	c, err := pgtest.Start(ctx, pgtest.Options{})
+	if err != nil {
+		return err
+	}
+	cluster = c
+	return c.Exec(ctx, "postgres", "CREATE ROLE "+owner+" LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE proxy LOGIN")
+})
 
 // world is a database with pgseal installed and tables users and orders, and a
 // KMS with a key under alias.
@@ -74,6 +78,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	if err := startCluster(); err != nil {
+		t.Fatal(err)
+	}
 	w := &world{t: t, database: fmt.Sprintf("test%d", databases.Add(1))}
 	if err := cluster.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", w.database, owner)); err != nil {
 		t.Fatal(err)

@@ -34,10 +34,8 @@ const (
 // shared files, instance roles, AWS_ENDPOINT_URL_KMS. An attempt takes at most 5
 // seconds; the SDK tries three times unless AWS_MAX_ATTEMPTS says otherwise.
 //
-// Its connections overwrite what they have read as soon as it has been used, so
-// that plaintext keys do not stay in the buffers of net/http. It speaks HTTP/1.1
-// only, because the buffers of HTTP/2 are out of reach. See plaintext.go for
-// what remains.
+// It speaks HTTP/1.1 only, over connections that keep no plaintext key: see
+// overwriteBuffers.
 func NewKMS(ctx context.Context) (*kms.Client, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(attemptTimeout)))
 	if err != nil {
@@ -61,25 +59,20 @@ func NewKMS(ctx context.Context) (*kms.Client, error) {
 	}), nil
 }
 
-// overwriteBuffers makes a transport's connections overwriting ones.
+// overwriteBuffers keeps plaintext keys out of the buffers of a transport.
+//
+// net/http reads an answer through a buffer of its own and keeps it for the next;
+// made as small as it can be, a body goes past it into the buffer of whoever
+// reads the body. crypto/tls decrypts in the very buffer that it has read into
+// from the connection, and reads again as soon as the answer is used up; the
+// connection then clears the buffer first. The buffers of HTTP/2 are out of
+// reach, as are those of decompression.
 func overwriteBuffers(t *http.Transport) {
+	const smallest = 16 // bytes; what bufio makes of anything less
+	t.ReadBufferSize = smallest
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return overwriting{conn}, nil
-	}
-	settings := t.TLSClientConfig.Clone()
-	if settings == nil {
-		settings = &tls.Config{}
-	}
-	settings.MinVersion = max(settings.MinVersion, tls.VersionTLS12)
-	settings.NextProtos = []string{"http/1.1"}
-	// Above TLS and not below, where there is only ciphertext.
-	t.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := (&tls.Dialer{NetDialer: dialer, Config: settings}).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
@@ -91,8 +84,7 @@ func overwriteBuffers(t *http.Transport) {
 }
 
 // overwriting is a connection that clears the buffer which it is about to read
-// into. net/http reads all answers of a connection into one buffer, and asks for
-// the next as soon as one has been used up.
+// into.
 type overwriting struct{ net.Conn }
 
 func (c overwriting) Read(p []byte) (int, error) {

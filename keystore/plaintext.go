@@ -20,10 +20,9 @@ import (
 // the key out of the answer before the SDK sees it, so that it stands in one
 // buffer of ours and nowhere else.
 //
-// What remains for the garbage collector, until it is overwritten: the last
-// record that crypto/tls has decrypted on the connection (the JSON text, on
-// heap memory of the connection), and where a proxy is configured for HTTPS the
-// read buffer of net/http.
+// What remains for the garbage collector: the last record that crypto/tls has
+// decrypted, if the connection ends with that answer instead of serving for the
+// next (see overwriteBuffers).
 type plaintext struct {
 	key []byte
 	err error // why the answer had no key in it

@@ -170,7 +170,9 @@ func TestWhatKMSAnswersDecidesWhetherTheKeyMayServeOn(t *testing.T) {
 	w := newWorld(t)
 	id := w.provision("users").Seal.ID
 	s := w.store()
-	exception := func(code string) kmsfault.Failure { return kmsfault.Failure{Status: 400, Exception: code, Message: "no"} }
+	exception := func(code string) kmsfault.Failure {
+		return kmsfault.Failure{Status: 400, Exception: code, Message: "no"}
+	}
 	for _, c := range []struct {
 		failure kmsfault.Failure
 		kind    error

@@ -1,11 +1,6 @@
 package logical
 
-import (
-	"encoding/binary"
-	"strconv"
-)
-
-func itoa(n int) string { return strconv.Itoa(n) }
+import "encoding/binary"
 
 // binaryElements walks an array in the binary format: number of dimensions,
 // flags, element type, then size and lower bound of each dimension, then each
@@ -93,5 +88,5 @@ func binaryElements(v Value, yield func([]byte, bool) error) (uint32, error) {
 
 // oidAndName names a type as array_recv() does in its complaint.
 func oidAndName(oid uint32) string {
-	return strconv.FormatUint(uint64(oid), 10) + " (" + typeName(oid) + ")"
+	return utoa(oid) + " (" + typeName(oid) + ")"
 }

@@ -1,18 +1,242 @@
 package logical
 
+import "bytes"
+
+// family groups the types among which PostgreSQL casts and compares.
+type family uint8
+
+const (
+	familyNone family = iota // types that only cast from and to text
+	familyText
+	familyInt
+	familyFloat
+	familyNumeric
+	familyBool
+	familyTime // of day
+	familyDay  // date, timestamp, timestamptz
+	familyJSON
+)
+
+func familyOf(oid uint32) family {
+	switch oid {
+	case OIDText, OIDVarchar, OIDBpchar, oidName:
+		return familyText
+	case OIDInt2, OIDInt4, OIDInt8:
+		return familyInt
+	case OIDFloat4, OIDFloat8:
+		return familyFloat
+	case OIDNumeric:
+		return familyNumeric
+	case OIDBool:
+		return familyBool
+	case OIDTime:
+		return familyTime
+	case OIDDate, OIDTimestamp, OIDTimestamptz:
+		return familyDay
+	case OIDJSON, OIDJSONB:
+		return familyJSON
+	}
+	return familyNone
+}
+
+func (f family) isNumber() bool { return f == familyInt || f == familyFloat || f == familyNumeric }
+
+// nameCodec reads parameters of type name, of which no column can be sealed.
+var nameCodec = codec{
+	name: "name", size: 64, textual: true,
+	in: func(dst, text []byte, _ *Settings) ([]byte, error) {
+		if len(text) > maxName {
+			// The server cuts at the end of a character.
+			end := maxName
+			for end > 0 && text[end]&0xc0 == 0x80 {
+				end--
+			}
+			text = text[:end]
+		}
+		return append(dst, text...), nil
+	},
+	recv: func(dst, data []byte) ([]byte, error) {
+		if len(data) > maxName {
+			return dst, &Error{Code: codeNameTooLong, Message: "identifier too long", Detail: "Identifier must be less than 64 characters."}
+		}
+		return append(dst, data...), nil
+	},
+	out:   textOut,
+	check: textCodec.check,
+}
+
+// maxName is the longest name in bytes.
+const maxName = 63
+
+// parameterCodec reads values of a declared type; nil if it is not known here.
+func parameterCodec(oid uint32) *codec {
+	if oid == oidName {
+		return &nameCodec
+	}
+	return lookup(oid)
+}
+
+// castLevel says how readily PostgreSQL casts, as pg_cast.castcontext does.
+type castLevel uint8
+
+const (
+	castNever castLevel = iota
+	castExplicit
+	castAssignment
+	castImplicit
+)
+
+// castBetween is the cast from one type to another one that the server has, and
+// whether it can be done here.
+func castBetween(from, to uint32) (level castLevel, exact bool) {
+	f, t := familyOf(from), familyOf(to)
+	switch {
+	case f == familyText && t == familyText:
+		return castImplicit, true
+	case t == familyText:
+		return castAssignment, true
+	case f == familyText:
+		return castExplicit, true
+	case f == familyJSON && t == familyJSON:
+		return castAssignment, true
+	case from == OIDJSONB && (t.isNumber() || t == familyBool):
+		return castExplicit, false
+	case f == familyBool && to == OIDInt4, from == OIDInt4 && t == familyBool:
+		return castExplicit, true
+	case f.isNumber() && t.isNumber():
+		if numberRank(from) < numberRank(to) {
+			return castImplicit, true
+		}
+		return castAssignment, true
+	case f == familyDay && t == familyDay:
+		if dayRank(from) < dayRank(to) {
+			return castImplicit, true
+		}
+		return castAssignment, true
+	case f == familyDay && t == familyTime && from != OIDDate:
+		return castAssignment, true
+	}
+	return castNever, false
+}
+
+// numberRank orders the numeric types so that casts upwards are implicit.
+func numberRank(oid uint32) int {
+	switch oid {
+	case OIDInt2:
+		return 0
+	case OIDInt4:
+		return 1
+	case OIDInt8:
+		return 2
+	case OIDNumeric:
+		return 3
+	case OIDFloat4:
+		return 4
+	}
+	return 5
+}
+
+func dayRank(oid uint32) int {
+	switch oid {
+	case OIDDate:
+		return 0
+	case OIDTimestamp:
+		return 1
+	}
+	return 2
+}
+
+// comparison says what the server does with column = parameter.
+type comparison uint8
+
+const (
+	noComparison comparison = iota
+	exactComparison
+	// inexactComparison: the server converts the column's values, and an
+	// equality term cannot tell which of them become equal.
+	inexactComparison
+)
+
+func comparisonBetween(column, parameter uint32) comparison {
+	c, p := familyOf(column), familyOf(parameter)
+	switch {
+	case c == familyText && p == familyText:
+		if column == OIDVarchar && parameter == OIDBpchar {
+			return inexactComparison
+		}
+		return exactComparison
+	case c == familyNumeric && p == familyFloat:
+		return inexactComparison
+	case c.isNumber() && p.isNumber(), c == familyDay && p == familyDay:
+		return exactComparison
+	}
+	return noComparison
+}
+
 // CheckOID says whether a parameter declared with oid may be used, so that
 // Parse can fail as the server would. The error is an *Error with Code 42804
 // (Assign), 42883 (Compare) or 42846 (Cast), or 0A000 for what the server can
 // do and pgseal cannot.
-func (t Type) CheckOID(oid uint32, use Use) error {
-	if oid == 0 || oid == oidUnknown || oid == t.OID {
+func (t Type) CheckOID(oid uint32, use Use) error { return t.CheckColumnOID("", oid, use) }
+
+// CheckColumnOID is CheckOID with the column's name in the message for Assign,
+// as the server has it there.
+func (t Type) CheckColumnOID(column string, oid uint32, use Use) error {
+	c := lookup(t.OID)
+	switch {
+	case c == nil:
+		return unsupportedType(t.OID)
+	case oid == 0 || oid == oidUnknown:
+		return nil
+	case use == Compare:
+		return c.checkComparison(t.OID, oid)
+	case oid == t.OID:
 		return nil
 	}
-	return unsupportedType(oid)
+	if parameterCodec(oid) == nil && (ElementOID(oid) == 0 || familyOf(t.OID) == familyText) {
+		return c.unknownParameter(oid)
+	}
+	level, exact := castBetween(oid, t.OID)
+	if ElementOID(oid) != 0 {
+		level, exact = castNever, false
+	}
+	switch {
+	case use == Assign && level < castAssignment:
+		if column != "" {
+			column = ` "` + column + `"`
+		}
+		return &Error{Code: codeDatatypeMismatch, Hint: hintCastColumn,
+			Message: "column" + column + " is of type " + c.name + " but expression is of type " + typeName(oid)}
+	case level == castNever:
+		return newError(codeCannotCoerce, "cannot cast type "+typeName(oid)+" to "+c.name)
+	case !exact:
+		return c.unknownParameter(oid)
+	}
+	return nil
 }
 
-func (t Type) convert(dst []byte, v Value, use Use, s *Settings) ([]byte, error) {
-	return dst, t.CheckOID(v.OID, use)
+func (c *codec) checkComparison(column, oid uint32) error {
+	switch {
+	case c.incomparable:
+		return noOperator(c.name, typeName(oid))
+	case oid == column:
+		return nil
+	case parameterCodec(oid) == nil && ElementOID(oid) == 0:
+		return c.unknownParameter(oid)
+	}
+	switch comparisonBetween(column, oid) {
+	case noComparison:
+		return noOperator(c.name, typeName(oid))
+	case inexactComparison:
+		return refuse("pgseal cannot compare a sealed column of type "+c.name+" with a parameter of type "+typeName(oid)+" exactly",
+			"Cast the parameter to "+c.name+".")
+	}
+	return nil
+}
+
+func (c *codec) unknownParameter(oid uint32) error {
+	return refuse("pgseal cannot use a parameter of "+describeType(oid)+" for a sealed column of type "+c.name,
+		"Declare the parameter as "+c.name+", or leave its type undeclared.")
 }
 
 // noOperator is what the server says of left = right when there is none.
@@ -22,8 +246,113 @@ func noOperator(left, right string) error {
 
 // typeName is the type's name without typmod, as messages print it.
 func typeName(oid uint32) string {
-	if c := lookup(oid); c != nil {
+	if c := parameterCodec(oid); c != nil {
 		return c.name
 	}
+	if element := ElementOID(oid); element == oidChar {
+		return `"char"[]`
+	} else if element != 0 {
+		return typeName(element) + "[]"
+	}
 	return "???"
+}
+
+// describeType names a type, or says its number.
+func describeType(oid uint32) string {
+	if name := typeName(oid); name != "???" {
+		return "type " + name
+	}
+	return "the type with OID " + utoa(oid)
+}
+
+// convert appends the canonical form of a value of another declared type.
+func (t Type) convert(dst []byte, v Value, use Use, s *Settings) ([]byte, error) {
+	if err := t.CheckOID(v.OID, use); err != nil {
+		return dst, err
+	}
+	start := len(dst)
+	out, err := parameterCodec(v.OID).read(dst, v, s)
+	if err != nil {
+		return dst, err
+	}
+	c := conversion{out: out, start: start, from: v.OID, to: t.OID, settings: s}
+	if use == Compare {
+		return c.compare()
+	}
+	return c.cast()
+}
+
+// conversion turns the canonical value at out[start:] from one type into
+// another, in place where that can be done.
+type conversion struct {
+	out      []byte
+	start    int
+	from, to uint32
+	settings *Settings
+}
+
+func (c *conversion) value() []byte { return c.out[c.start:] }
+
+// cast does what the server's cast function does.
+func (c *conversion) cast() ([]byte, error) {
+	from, to := familyOf(c.from), familyOf(c.to)
+	switch {
+	case from == familyText && to == familyText:
+		if c.from == OIDBpchar {
+			return c.trimmed(), nil
+		}
+		return c.out, nil
+	case from == familyBool && to == familyText:
+		if c.value()[0] == 0 {
+			return append(c.out[:c.start], "false"...), nil
+		}
+		return append(c.out[:c.start], "true"...), nil
+	case to == familyText, from == familyText, from == familyJSON:
+		return c.throughText()
+	case from == familyBool:
+		n := int64(c.value()[0])
+		return appendInt(c.out[:c.start], n, c.to)
+	case to == familyBool:
+		b := byte(0)
+		if canonicalInt(c.value()) != 0 {
+			b = 1
+		}
+		return append(c.out[:c.start], b), nil
+	case to.isNumber():
+		return c.castNumber()
+	}
+	return c.castDay()
+}
+
+// trimmed is the text without the padding that char(n) loses on the way to
+// other types.
+func (c *conversion) trimmed() []byte { return c.out[:c.start+len(trimBlanks(c.value()))] }
+
+// throughText casts as the server does where it has no function: output, then
+// input.
+func (c *conversion) throughText() ([]byte, error) {
+	text, err := parameterCodec(c.from).out(nil, bytes.Clone(c.value()), c.settings)
+	if err != nil {
+		return nil, err
+	}
+	return lookup(c.to).in(c.out[:c.start], text, c.settings)
+}
+
+// compare gives the value of the column's type that the server finds equal to
+// the parameter's.
+func (c *conversion) compare() ([]byte, error) {
+	switch familyOf(c.to) {
+	case familyText:
+		switch {
+		case c.to == OIDBpchar && c.from != OIDVarchar && len(trimBlanks(c.value())) < len(c.value()):
+			// The column's values are compared as text, without their padding.
+			return nil, ErrNeverEqual
+		case c.from == OIDBpchar:
+			return c.trimmed(), nil
+		}
+		return c.out, nil
+	case familyDay:
+		return c.compareDay()
+	}
+	return c.compareNumber()
 }

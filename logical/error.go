@@ -22,6 +22,7 @@ const (
 	codeDatatypeMismatch      = "42804"
 	codeUndefinedFunction     = "42883"
 	codeCannotCoerce          = "42846"
+	codeNameTooLong           = "42622"
 	codeInternal              = "XX000"
 	codeDataCorrupted         = "XX001"
 	hintDateStyle             = `Perhaps you need a different "datestyle" setting.`
@@ -72,8 +73,12 @@ func refuse(message, hint string) error {
 }
 
 func unsupportedType(oid uint32) error {
-	return refuse("pgseal does not support type with OID "+strconv.FormatUint(uint64(oid), 10)+" for sealed columns", "")
+	return refuse("pgseal does not support the type with OID "+utoa(oid)+" for sealed columns", "")
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func utoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 // exactly checks the length of a binary value of fixed size.
 func exactly(data []byte, n int) error {

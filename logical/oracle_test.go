@@ -191,6 +191,12 @@ func (s *session) query(typ Type, use Use) string {
 // ask gives the server's answers to inputs under the settings that are set.
 func (s *session) ask(typ Type, use Use, inputs []string) []answer {
 	s.t.Helper()
+	return s.probe(s.query(typ, use), inputs)
+}
+
+// probe runs a query that gives text and bytea for each input in place of @.
+func (s *session) probe(query string, inputs []string) []answer {
+	s.t.Helper()
 	var list strings.Builder
 	list.WriteByte('{')
 	for i, in := range inputs {
@@ -203,9 +209,9 @@ func (s *session) ask(typ Type, use Use, inputs []string) []answer {
 	}
 	list.WriteByte('}')
 	result := s.conn.ExecParams(context.Background(), "SELECT * FROM probe($1, $2)",
-		[][]byte{[]byte(s.query(typ, use)), []byte(list.String())}, nil, nil, []int16{1}).Read()
+		[][]byte{[]byte(query), []byte(list.String())}, nil, nil, []int16{1}).Read()
 	if result.Err != nil {
-		s.t.Fatalf("probe %s: %v", typ.Name(), result.Err)
+		s.t.Fatalf("probe %s: %v", query, result.Err)
 	}
 	answers := make([]answer, len(result.Rows))
 	for i, r := range result.Rows {

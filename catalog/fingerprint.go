@@ -17,12 +17,14 @@ type fingerprint struct {
 	active  int64 // which keys are active for sealing
 	keys    int64 // the states of all data keys
 	jobs    int64 // which jobs are queued; 0 means none
+	changes int64 // which changes are announced; 0 means none
+	change  int32 // the newest change, announced or over
 }
 
 // snapshotDiffers reports whether a snapshot loaded at other would differ from
 // one loaded at f.
 func (f fingerprint) snapshotDiffers(other fingerprint) bool {
-	return f.there != other.there || f.objects != other.objects || f.active != other.active
+	return f.there != other.there || f.objects != other.objects || f.active != other.active || f.changes != other.changes
 }
 
 // Place and inserting transaction of a row change with every version of it, so
@@ -54,7 +56,9 @@ const (
 		       coalesce((SELECT bit_xor(hashint8extended(key_id, table_id)) FROM pgseal.data_key
 		                  WHERE purpose = 'seal' AND state = 'active'), 0),
 		       coalesce((SELECT bit_xor(hashtextextended(state, key_id)) FROM pgseal.data_key), 0),
-		       coalesce((SELECT bit_xor(hashint8extended(job_id, 1)) FROM pgseal.job WHERE state = 'queued'), 0)`
+		       coalesce((SELECT bit_xor(hashint8extended(job_id, 1)) FROM pgseal.job WHERE state = 'queued'), 0),
+		       coalesce((SELECT bit_xor(hashint8extended(c.change_id, 2)) FROM ` + liveChanges + `), 0),
+		       coalesce((SELECT max(change_id) FROM pgseal.change), 0)`
 )
 
 // takeFingerprint runs inside the transaction of reading.
@@ -69,11 +73,11 @@ func takeFingerprint(ctx context.Context, tx pgx.Tx) (f fingerprint, err error) 
 		}
 	}
 	if f.there.tables {
-		if err = tx.QueryRow(ctx, tablesHash).Scan(&metadata, &f.active, &f.keys, &f.jobs); err != nil {
+		if err = tx.QueryRow(ctx, tablesHash).Scan(&metadata, &f.active, &f.keys, &f.jobs, &f.changes, &f.change); err != nil {
 			return f, err
 		}
 	}
-	if types == 0 && metadata == 0 {
+	if types == 0 && metadata == 0 && f.changes == 0 {
 		return f, nil
 	}
 	err = tx.QueryRow(ctx, objectsHash).Scan(&f.objects)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -64,7 +65,7 @@ func reading(ctx context.Context, conn *pgx.Conn, f func(pgx.Tx) error) error {
 // presence says which parts of pgseal's schema a database has. The two are
 // apart while a dump is being restored.
 type presence struct {
-	tables  bool // pgseal.sealed_column, data_key and job
+	tables  bool // pgseal.sealed_column, data_key, job and change
 	domains bool // schema pgseal_column
 }
 
@@ -72,7 +73,8 @@ func lookForPgseal(ctx context.Context, tx pgx.Tx) (p presence, err error) {
 	err = tx.QueryRow(ctx, `SELECT
 		to_regclass('pgseal.sealed_column') IS NOT NULL
 			AND to_regclass('pgseal.data_key') IS NOT NULL
-			AND to_regclass('pgseal.job') IS NOT NULL,
+			AND to_regclass('pgseal.job') IS NOT NULL
+			AND to_regclass('pgseal.change') IS NOT NULL,
 		to_regnamespace('pgseal_column') IS NOT NULL`).Scan(&p.tables, &p.domains)
 	return p, err
 }
@@ -95,9 +97,15 @@ func load(ctx context.Context, tx pgx.Tx, there presence) (*Snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
+		var changing []uint32
+		if there.tables {
+			if changing, err = loadChanging(ctx, tx); err != nil {
+				return nil, err
+			}
+		}
 		// Without a sealed type nothing can touch one: planning needs no names.
-		if len(types.names) > 0 {
-			if c.Relations, err = loadRelations(ctx, tx, types); err != nil {
+		if len(types.names) > 0 || len(changing) > 0 {
+			if c.Relations, err = loadRelations(ctx, tx, types, changing); err != nil {
 				return nil, err
 			}
 			if err = loadUniques(ctx, tx, c.Relations); err != nil {
@@ -229,7 +237,7 @@ func loadTypes(ctx context.Context, tx pgx.Tx, metadata map[uint32]*SealedColumn
 	return types, err
 }
 
-func loadRelations(ctx context.Context, tx pgx.Tx, types sealedTypes) ([]*Relation, error) {
+func loadRelations(ctx context.Context, tx pgx.Tx, types sealedTypes, changing []uint32) ([]*Relation, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT c.oid, n.nspname::text, c.relname::text, c.relkind
 		  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -247,6 +255,7 @@ func loadRelations(ctx context.Context, tx pgx.Tx, types sealedTypes) ([]*Relati
 	_, err = pgx.ForEachRow(rows, []any{&r.OID, &r.Schema, &r.Name, &kind}, func() error {
 		relation := r
 		relation.Kind = byte(kind)
+		relation.Changing = slices.Contains(changing, r.OID)
 		relations = append(relations, &relation)
 		byOID[r.OID] = &relation
 		return nil

@@ -59,6 +59,9 @@ type Relation struct {
 	Columns []Column // in attribute order, dropped ones left out
 	Uniques []Unique // only those over sealed columns
 	Sealed  bool     // at least one column is sealed
+	// Changing: a column is being sealed or unsealed at this moment, so that
+	// nothing planned from this snapshot may reach the server.
+	Changing bool
 }
 
 // Column finds an attribute by its name.
@@ -92,6 +95,7 @@ type Snapshot struct {
 	functions map[string]bool
 	words     map[string]bool
 	activeKey map[uint32]uint32
+	inFlux    *Snapshot
 }
 
 // Contents is what a Snapshot is built from.
@@ -129,7 +133,7 @@ func New(version uint64, c Contents) *Snapshot {
 				}
 			}
 		}
-		if r.Sealed {
+		if r.Sealed || r.Changing {
 			s.words[r.Name] = true
 		}
 	}
@@ -137,11 +141,24 @@ func New(version uint64, c Contents) *Snapshot {
 		s.functions[f] = true
 		s.words[f] = true
 	}
+	for _, r := range c.Relations {
+		if r.Changing {
+			if s.inFlux == nil {
+				s.inFlux = &Snapshot{words: map[string]bool{}, origins: map[Attribute]*SealedColumn{{}: nil}}
+			}
+			s.inFlux.words[r.Name] = true
+		}
+	}
 	return s
 }
 
-// Empty reports that the database has no sealed column at all.
-func (s *Snapshot) Empty() bool { return len(s.origins) == 0 }
+// Empty reports that the database has no sealed column at all, and is not about
+// to have one.
+func (s *Snapshot) Empty() bool { return len(s.origins) == 0 && s.inFlux == nil }
+
+// InFlux knows the names of the relations of which columns are being sealed or
+// unsealed at this moment, and nothing else; it is nil when there are none.
+func (s *Snapshot) InFlux() *Snapshot { return s.inFlux }
 
 // Relations are all relations of the snapshot; the slice must not be changed.
 func (s *Snapshot) Relations() []*Relation { return s.relations }

@@ -84,6 +84,8 @@ type Watcher struct {
 	conn      *pgx.Conn
 	listening bool
 	last      fingerprint
+
+	acknowledged int32 // the change that the server has been told we know of
 }
 
 // knowledge is what the last round found out.
@@ -167,6 +169,9 @@ func (w *Watcher) run(ctx context.Context) {
 			return
 		}
 		w.learn(k)
+		if k.err == nil {
+			k.err = w.acknowledge(ctx, w.last.change)
+		}
 		for _, answer := range waiters {
 			answer <- k
 		}
@@ -242,8 +247,8 @@ func (w *Watcher) prepare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.conn = conn
-		if _, err := conn.Exec(ctx, `SELECT set_config('application_name', 'pgseal catalog', false)`); err != nil {
+		w.conn, w.acknowledged = conn, 0
+		if _, err := conn.Exec(ctx, `SELECT pg_catalog.set_config('application_name', $1, false)`, watcherName); err != nil {
 			return err
 		}
 	}

@@ -154,6 +154,9 @@ var (
 	// ErrStaleCatalog: the text names a relation that the snapshot does not
 	// know. The session loads a fresh one and asks again with Fresh set.
 	ErrStaleCatalog = errors.New("rewrite: the text names a relation that the catalog snapshot does not have")
+	// ErrChanging: the text names a relation of which a column is being sealed or
+	// unsealed. The session asks again when that is over.
+	ErrChanging = errors.New("rewrite: the text names a relation that is being sealed or unsealed")
 	// ErrNeedSearchPath: a name stands for different relations depending on the
 	// search path. The session asks the server for current_schemas(true) and
 	// asks again with Path.

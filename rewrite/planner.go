@@ -91,12 +91,15 @@ func NewPlanner(size int) *Planner {
 // relayed is the plan of every text that needs no planning.
 var relayed = &Plan{cacheable: true}
 
-// Plan gives the plan of a text. The error is a *Refusal, ErrStaleCatalog or
-// ErrNeedSearchPath. The Bound uses the scratch and the text: it is valid until
+// Plan gives the plan of a text. The error is a *Refusal, ErrStaleCatalog,
+// ErrChanging or ErrNeedSearchPath. The Bound uses the scratch and the text: it is valid until
 // either is used again. A hit does not allocate.
 func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 	if !MayTouch(r.Snapshot, r.Text) {
 		return Bound{Plan: relayed, text: r.Text, scratch: s}, nil
+	}
+	if flux := r.Snapshot.InFlux(); flux != nil && MayTouch(flux, r.Text) {
+		return Bound{}, ErrChanging
 	}
 	if len(r.Text) > maxCachedText {
 		return p.miss(s, r, cacheKey{})

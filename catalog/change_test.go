@@ -1,0 +1,71 @@
+package catalog_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"pgseal/catalog"
+)
+
+func TestAnAnnouncedChangeIsKnownToEveryWatcherBeforeItBegins(t *testing.T) {
+	database, conn := sealedDatabase(t)
+	mustExec(t, conn, `CREATE TABLE announced (a text)`)
+	first, _ := watch(t, cluster, database, catalog.WatchOptions{})
+	second, _ := watch(t, cluster, database, catalog.WatchOptions{})
+	refresh(t, first)
+	refresh(t, second)
+	oid := one[uint32](t, conn, `SELECT 'announced'::regclass::oid`)
+
+	end, err := catalog.Announce(t.Context(), conn, []uint32{oid})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []*catalog.Watcher{first, second} {
+		s, err := w.Current() // not Refresh: it must know already
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Empty() || s.InFlux() == nil || !s.InFlux().Word("announced") || !s.Word("announced") {
+			t.Fatal("a watcher does not know of the change after Announce has returned")
+		}
+	}
+	if err := end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the end of the change to be known", func() bool {
+		s, err := first.Current()
+		return err == nil && s.InFlux() == nil
+	})
+}
+
+func TestAChangeWhoseConnectionBrokeHoldsNobodyUp(t *testing.T) {
+	database, conn := sealedDatabase(t)
+	mustExec(t, conn, `CREATE TABLE announced (a text)`)
+	w, _ := watch(t, cluster, database, catalog.WatchOptions{})
+	refresh(t, w)
+	if _, err := catalog.Announce(t.Context(), conn, []uint32{one[uint32](t, conn, `SELECT 'announced'::regclass::oid`)}); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close(t.Context())
+	wait(t, "the change to be forgotten", func() bool {
+		s, err := w.Current()
+		return err == nil && s.InFlux() == nil
+	})
+}
+
+func TestAnAnnouncementWaitsForAProxyThatDoesNotAnswer(t *testing.T) {
+	database, conn := sealedDatabase(t)
+	deaf := connect(t, cluster, database, "postgres")
+	mustExec(t, deaf, `SET application_name = 'pgseal catalog'`)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		wait(t, "the announcement to be made", func() bool {
+			return one[int](t, deaf, `SELECT count(*)::int FROM pgseal.change`) == 1
+		})
+		cancel()
+	}()
+	if _, err := catalog.Announce(ctx, conn, []uint32{1}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Announce returned %v while a proxy had not answered", err)
+	}
+}

@@ -173,7 +173,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	tree, err := pg.Parse(string(copied))
 	if err != nil {
-		return built{}, refuseSyntax(err)
+		return built{}, refuseSyntax(err, copied)
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, fresh: r.Fresh, mode: r.Mode,
@@ -182,7 +182,11 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	plan := &Plan{traits: src.traits}
 	for _, raw := range tree.Stmts {
 		plan.statements = append(plan.statements, a.statement(raw))
-		if a.err != nil {
+		switch {
+		case a.err == nil:
+		case a.stale && !r.Fresh:
+			return built{}, ErrStaleCatalog // it may be the reason
+		default:
 			return built{}, a.err
 		}
 	}

@@ -310,6 +310,10 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 			return true
 		}
 		via = &to.Type
+		if err := left.column.Type.CheckOID(via.OID, logical.Compare); err != nil {
+			a.fail(refuseLogical(err, left.column, left.at))
+			return true
+		}
 		a.replaceType(c.TypeName, "pg_catalog.bytea[]", left.column, left.at)
 	}
 	a.uniform(left, array.Elements)

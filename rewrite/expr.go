@@ -245,6 +245,8 @@ func (a *analysis) child(m protoreflect.Message, sc *scope) {
 		a.typeName(x, sc)
 	case *pg.RangeVar:
 		a.relationOutOfPlace(x)
+	case *pg.FuncCall:
+		a.function(x, sc)
 	case *pg.WindowDef:
 		a.in("a window definition", func() { a.generic(m, sc) })
 	default:

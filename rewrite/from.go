@@ -122,7 +122,7 @@ func (a *analysis) rangeFunction(f *pg.RangeFunction, beside *scope) *item {
 			it.name = name
 		}
 		var defs []*pg.Node
-		if len(items) > 1 {
+		if len(items) > 1 && items[1].GetNode() != nil {
 			defs = listOf(items[1])
 		}
 		a.functionOutputs(it, f, call, name, defs)

@@ -151,6 +151,10 @@ func describe(t testing.TB, c goldenCase) string {
 		return out.String()
 	}
 	server, err := b.AppendSQL(nil, showLiteral)
+	if errors.As(err, &refusal) {
+		describeRefusal(&out, refusal, c.sql)
+		return out.String()
+	}
 	if err != nil {
 		t.Fatalf("%s: %v", c.sql, err)
 	}

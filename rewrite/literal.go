@@ -39,33 +39,36 @@ func segments(text []byte, t token, yield func(start, end int)) {
 	}
 }
 
-// masked copies a text with the content of its strings replaced by letters of
-// the same length, so that neither the parser nor what it says of an error ever
-// sees a value, and bytes of any encoding can stand in strings and comments.
+// masked copies a text with the content of its strings replaced by letters, and
+// comments by blanks, of the same length. So neither the parser nor what it says
+// of an error ever sees a value, and bytes of any encoding can stand there. (The
+// parser also takes comments between the pieces of a string for an error.)
 func masked(text []byte, tokens []token) []byte {
 	out := bytes.Clone(text)
-	gap := 0
-	hide := func(start, end int) {
+	fill := func(start, end int, with byte) {
 		for i := start; i < end; i++ {
-			out[i] = 'x'
-		}
-	}
-	for _, t := range tokens {
-		for i := gap; i < int(t.start); i++ {
-			if out[i] >= utf8.RuneSelf {
-				out[i] = 'x'
+			if out[i] != '\n' && out[i] != '\r' || with != ' ' {
+				out[i] = with
 			}
 		}
+	}
+	gap := 0
+	for _, t := range tokens {
+		fill(gap, int(t.start), ' ')
 		gap = int(t.end)
-		if t.kind.isString() {
-			segments(text, t, hide)
+		if !t.kind.isString() {
+			continue
 		}
+		behind := -1 // the closing quote of the piece before
+		segments(text, t, func(start, end int) {
+			if behind >= 0 {
+				fill(behind+1, start-1, ' ')
+			}
+			fill(start, end, 'x')
+			behind = end
+		})
 	}
-	for i := gap; i < len(out); i++ {
-		if out[i] >= utf8.RuneSelf {
-			out[i] = 'x'
-		}
-	}
+	fill(gap, len(out), ' ')
 	return out
 }
 

@@ -330,7 +330,30 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 			}
 		}
 	}
+	if doubt == nil {
+		a.unresolved(name, position, sc)
+	}
 	return reference{}
+}
+
+// unresolved is for a name that nothing in scope has. The server would say so;
+// but if a relation with sealed columns is in scope, one of them may bear the
+// name by now, renamed in this very transaction perhaps, and the statement must
+// not reach the server with a plaintext for it.
+func (a *analysis) unresolved(name string, position int32, sc *scope) {
+	for level := sc; level != nil; level = level.outer {
+		for _, it := range level.items {
+			if it.relation == nil || !it.relation.Sealed {
+				continue
+			}
+			if !a.fresh {
+				a.stale = true
+			} else {
+				a.fail(refuseUndefined(name, position))
+			}
+			return
+		}
+	}
 }
 
 // mayHave says whether an open item can have a column of that name.

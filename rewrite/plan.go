@@ -56,7 +56,8 @@ const (
 // be kept as long as the session likes.
 type Statement struct {
 	// Results has one entry per output column, nil for a plain one; it is nil
-	// when no output column is sealed.
+	// when no output column is sealed. Columns behind its end are plain: their
+	// number can be unknown (SELECT u.*, f.* FROM users u, f(1) f).
 	Results []*catalog.SealedColumn
 	// Params are the server's parameters in order; nil when no parameter has a
 	// sealed role (they pass as they are). The first ClientParams of them keep

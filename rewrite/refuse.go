@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pganalyze/pg_query_go/v6/parser"
+
 	"pgseal/catalog"
 	"pgseal/logical"
 )
@@ -256,6 +258,20 @@ func refuseNoColumn(relation, name string, position int32) *Refusal {
 	}
 }
 
+func refuseUndefined(name string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "no-column", Code: codeUndefined, Position: int(position),
+		Message: "column \"" + name + "\" does not exist",
+	}
+}
+
+func refuseNoTarget(relation, name string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "no-column", Code: codeUndefined, Position: int(position),
+		Message: "column \"" + name + "\" of relation \"" + relation + "\" does not exist",
+	}
+}
+
 func refuseDoubtful(name, item string, position int32, c *catalog.SealedColumn) *Refusal {
 	return &Refusal{
 		Anchor: "doubtful-name", Code: codeNotSupported, Position: int(position), Column: c,
@@ -356,7 +372,7 @@ func refuseLex(e lexError, position int) *Refusal {
 // before it sees them; numbers can be values too.
 var quotedToken = regexp.MustCompile(`(?s) at or near ".*"`)
 
-func refuseSyntax(err error) *Refusal {
+func refuseSyntax(err error, text []byte) *Refusal {
 	message := err.Error()
 	switch {
 	case strings.Contains(message, "maximum recursion depth"), strings.Contains(message, "memory exhausted"):
@@ -368,7 +384,12 @@ func refuseSyntax(err error) *Refusal {
 	default:
 		message = quotedToken.ReplaceAllString(message, "")
 	}
-	return &Refusal{Anchor: "syntax", Code: codeSyntax, Message: message, Position: -1}
+	r := &Refusal{Anchor: "syntax", Code: codeSyntax, Message: message, Position: -1}
+	var e *parser.Error
+	if errors.As(err, &e) && e.Cursorpos > 0 {
+		r.Position = characterOffset(text, e.Cursorpos)
+	}
+	return r
 }
 
 func refuseSubquery(c *catalog.SealedColumn, position int32) *Refusal {

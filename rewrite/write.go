@@ -56,8 +56,9 @@ func (a *analysis) assigned(t *pg.ResTarget, into *item) target {
 	c := into.column(t.GetName())
 	if c == nil {
 		if !into.open && into.sealed() != nil {
-			// The server will say that there is no such column, unless it was
-			// added after the snapshot.
+			if a.fresh {
+				a.fail(refuseNoTarget(into.relation.Name, t.GetName(), t.GetLocation()))
+			}
 			a.stale = true
 		}
 		return target{name: t.GetName()}
@@ -84,12 +85,13 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 
 // insertSource is what an INSERT inserts.
 func (a *analysis) insertSource(q *pg.SelectStmt, sc *scope, targets []target, into *item, at int32) {
-	outputs := a.selectStmt(q, sc, targets)
-	if into.open {
-		for _, c := range outputs {
-			if c.sealed != nil {
-				a.fail(refuseStoreUnknown(c.sealed, at, into.name))
-			}
+	if !into.open {
+		a.selectStmt(q, sc, targets)
+		return
+	}
+	for _, c := range a.selectStmt(q, sc, nil) {
+		if c.sealed != nil {
+			a.fail(refuseStoreUnknown(c.sealed, at, into.name))
 		}
 	}
 }

@@ -69,7 +69,8 @@ type arrayText struct {
 }
 
 func (a *arrayText) malformed(detail string) error {
-	return &Error{Code: codeInvalidText, Message: `malformed array literal: "` + string(a.data) + `"`, Detail: detail}
+	// Once the dimensions are read the server shows what follows them.
+	return &Error{Code: codeInvalidText, Message: `malformed array literal: "` + string(a.data[a.start:]) + `"`, Detail: detail}
 }
 
 func unexpected(c byte) string { return `Unexpected "` + string(rune(c)) + `" character.` }
@@ -145,6 +146,10 @@ func (a *arrayText) check() error {
 		return err
 	}
 	a.empty = counter.empty
+	for _, size := range counter.sizes[:counter.dims] {
+		// Levels of unequal depth count as none: {{{1}},{2}} is empty.
+		a.empty = a.empty || size == 0
+	}
 	if dims == 0 {
 		return nil
 	}
@@ -152,6 +157,7 @@ func (a *arrayText) check() error {
 		counter.dims = 0
 	}
 	if counter.dims != dims || counter.sizes != sizes {
+		a.start = 0
 		return a.malformed("Specified array dimensions do not match array contents.")
 	}
 	return nil

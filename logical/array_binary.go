@@ -37,8 +37,13 @@ func binaryElements(v Value, yield func([]byte, bool) error) (uint32, error) {
 	}
 	elemOID := uint32(oid)
 	if declared := ElementOID(v.OID); declared != 0 && declared != elemOID {
-		return 0, newError(codeDatatypeMismatch, "binary data has array element type "+oidAndName(elemOID)+
-			" instead of expected "+oidAndName(declared))
+		if elemOID >= firstAssignedOID {
+			// The server trusts only the numbers of built-in types.
+			elemOID = declared
+		} else {
+			return 0, newError(codeDatatypeMismatch, "binary data has array element type "+oidAndName(elemOID)+
+				" instead of expected "+oidAndName(declared))
+		}
 	}
 	items := int64(1)
 	if dims == 0 {
@@ -85,6 +90,9 @@ func binaryElements(v Value, yield func([]byte, bool) error) (uint32, error) {
 	}
 	return elemOID, nil
 }
+
+// firstAssignedOID is where OIDs begin that are not the same in every cluster.
+const firstAssignedOID = 10000
 
 // oidAndName names a type as array_recv() does in its complaint.
 func oidAndName(oid uint32) string {

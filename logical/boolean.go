@@ -10,8 +10,11 @@ var boolCodec = codec{
 		return append(dst, b), nil
 	},
 	recv: func(dst, data []byte) ([]byte, error) {
-		if err := exactly(data, 1); err != nil {
-			return dst, err
+		if len(data) == 0 {
+			return dst, newError(codeProtocolViolation, "no data left in message")
+		}
+		if len(data) > 1 {
+			return dst, trailingBinary()
 		}
 		b := data[0]
 		if b != 0 {

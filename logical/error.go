@@ -4,31 +4,30 @@ import "strconv"
 
 // SQLSTATEs of the errors given here.
 const (
-	codeFeatureNotSupported   = "0A000"
-	codeProtocolViolation     = "08P01"
-	codeStringTruncation      = "22001"
-	codeNumericOutOfRange     = "22003"
-	codeInvalidDatetime       = "22007"
-	codeDatetimeOverflow      = "22008"
-	codeZoneDisplacement      = "22009"
-	codeNotInRepertoire       = "22021"
-	codeInvalidParameter      = "22023"
-	codeInvalidText           = "22P02"
-	codeInvalidBinary         = "22P03"
-	codeUntranslatable        = "22P05"
-	codeArraySubscript        = "2202E"
-	codeProgramLimit          = "54000"
-	codeTooComplex            = "54001"
-	codeDatatypeMismatch      = "42804"
-	codeUndefinedFunction     = "42883"
-	codeCannotCoerce          = "42846"
-	codeNameTooLong           = "42622"
-	codeInternal              = "XX000"
-	codeDataCorrupted         = "XX001"
-	hintDateStyle             = `Perhaps you need a different "datestyle" setting.`
-	hintCastColumn            = "You will need to rewrite or cast the expression."
-	hintCastOperator          = "No operator matches the given name and argument types. You might need to add explicit type casts."
-	messageTrailingBinaryData = "incorrect binary data format"
+	codeFeatureNotSupported = "0A000"
+	codeProtocolViolation   = "08P01"
+	codeStringTruncation    = "22001"
+	codeNumericOutOfRange   = "22003"
+	codeInvalidDatetime     = "22007"
+	codeDatetimeOverflow    = "22008"
+	codeZoneDisplacement    = "22009"
+	codeNotInRepertoire     = "22021"
+	codeInvalidParameter    = "22023"
+	codeInvalidText         = "22P02"
+	codeInvalidBinary       = "22P03"
+	codeUntranslatable      = "22P05"
+	codeArraySubscript      = "2202E"
+	codeProgramLimit        = "54000"
+	codeTooComplex          = "54001"
+	codeDatatypeMismatch    = "42804"
+	codeUndefinedFunction   = "42883"
+	codeCannotCoerce        = "42846"
+	codeNameTooLong         = "42622"
+	codeInternal            = "XX000"
+	codeDataCorrupted       = "XX001"
+	hintDateStyle           = `Perhaps you need a different "datestyle" setting.`
+	hintCastColumn          = "You will need to rewrite or cast the expression."
+	hintCastOperator        = "No operator matches the given name and argument types. You might need to add explicit type casts."
 )
 
 // Error carries what the server would have said. All texts are UTF-8.
@@ -59,7 +58,7 @@ func shortBinary() error {
 // trailingBinary is what the server says when a binary value goes on too long;
 // in a Bind message it adds " in bind parameter N", which is not known here.
 func trailingBinary() error {
-	return newError(codeInvalidBinary, messageTrailingBinaryData)
+	return newError(codeInvalidBinary, "incorrect binary data format")
 }
 
 // corrupt reports canonical bytes that no AppendCanonical has written.

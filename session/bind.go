@@ -1,8 +1,6 @@
 package session
 
 import (
-	"strconv"
-
 	"pgseal/catalog"
 	"pgseal/logical"
 	"pgseal/rewrite"
@@ -33,7 +31,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		s.bound(portalName, portal{})
 		return relay, Need{}, nil
 	case st == nil:
-		return s.refuse(unknownStatement(name), out)
+		return s.refuse(s.unknownStatement(name), out)
 	}
 	if act, need, refusal := s.renew(st, snap, stale, out); refusal != nil {
 		return s.refuse(refusal, out)
@@ -59,7 +57,8 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		st = st.anew()
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
-	if !params && (st.opaque || !p.formats.differ(st.results)) {
+	p.asked = !st.opaque && p.formats.differ(st)
+	if !params && !p.asked {
 		s.bound(portalName, p)
 		return relay, Need{}, nil
 	}
@@ -121,12 +120,12 @@ func (s *Session) appendBind(dst []byte, m *wire.Bind, p *portal) ([]byte, Need,
 			return dst, need, err
 		}
 	}
-	if results := p.statement.results; !p.statement.opaque && p.formats.differ(results) {
-		dst = wire.AppendCount(dst, len(results))
-		for i, c := range results {
+	if results := p.statement.results; p.asked {
+		dst = wire.AppendCount(dst, p.statement.width)
+		for i := range p.statement.width {
 			f := p.formats.of(i)
-			if c != nil {
-				f = asked(c, f)
+			if i < len(results) && results[i] != nil {
+				f = asked(results[i], f)
 			}
 			dst = wire.AppendInt16(dst, f)
 		}
@@ -163,7 +162,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 		}
 		f, _ := m.ParamFormats.Format(p.Client)
 		if f != wire.Text && f != wire.Binary {
-			return dst, Need{}, &wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}
+			return dst, Need{}, ofParameter(&wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}, m, p.Client, false)
 		}
 		v := logical.Value{Data: value, Binary: f == wire.Binary, OID: operandType(p.Operand)}
 		if p.Client < len(st.declared) && st.declared[p.Client] != 0 {
@@ -174,6 +173,9 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 		var from int
 		dst, from = wire.BeginValue(dst)
 		if dst, need, err = s.appendOperand(dst, p.Operand, v); err != nil || need.Kind != NeedNothing {
+			if e := statementError(err); e != nil && e.Where == "" && isValueError(e) {
+				err = ofParameter(e, m, p.Client, !v.Binary)
+			}
 			return dst, need, err
 		}
 		dst = wire.EndValue(dst, from)
@@ -181,14 +183,33 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 	return dst, Need{}, nil
 }
 
+// ofParameter adds which parameter an error is about, as the server does.
+func ofParameter(e *wire.Error, m *wire.Bind, i int, text bool) *wire.Error {
+	at := *e
+	at.Where = "unnamed portal parameter $" + itoa(i+1)
+	if len(m.Portal) > 0 {
+		at.Where = "portal \"" + string(m.Portal) + "\" parameter $" + itoa(i+1)
+	}
+	if text {
+		at.Where += " = '...'" // the server's default shows no more of it
+	}
+	return &at
+}
+
+// isValueError reports an error of the value itself: of class data exception, or
+// of its binary form.
+func isValueError(e *wire.Error) bool {
+	return e.Code[:2] == "22" || e.Code == codeProtocolViolation
+}
+
 // differ reports that the server has to be asked for other formats than those
 // that the client wants. A list that does not fit the columns is the server's
-// to refuse.
-func (f *formats) differ(results []*catalog.SealedColumn) bool {
-	if f.n > 1 && f.n != len(results) || !f.valid {
+// to refuse; so it is left alone while their number is not known.
+func (f *formats) differ(st *statement) bool {
+	if st.width == 0 || f.n > 1 && f.n != st.width || !f.valid {
 		return false
 	}
-	for i, c := range results {
+	for i, c := range st.results {
 		if c != nil && asked(c, f.of(i)) != f.of(i) {
 			return true
 		}
@@ -198,15 +219,15 @@ func (f *formats) differ(results []*catalog.SealedColumn) bool {
 
 // unknownStatement is a Bind to a name of which nothing is known here, so that
 // its parameters cannot be judged.
-func unknownStatement(name []byte) *wire.Error {
+func (s *Session) unknownStatement(name []byte) *wire.Error {
 	if len(name) == 0 {
 		return &wire.Error{Code: codeUndefinedStatement, Message: "unnamed prepared statement does not exist"}
 	}
-	return &wire.Error{
-		Code:    codeUndefinedStatement,
-		Message: "prepared statement " + strconv.Quote(string(name)) + " does not exist",
-		Hint:    "If it was prepared while no column was sealed, prepare it again.",
+	e := &wire.Error{Code: codeUndefinedStatement, Message: "prepared statement \"" + string(name) + "\" does not exist"}
+	if s.unplannedNames {
+		e.Hint = "If it was prepared while no column was sealed, prepare it again."
 	}
+	return e
 }
 
 // renew checks that a statement planned under an older snapshot would be

@@ -179,7 +179,7 @@ func (r *request) expected() (results []*catalog.SealedColumn, trusting bool) {
 // origins fills s.columns with the sealed columns behind the described ones.
 func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot) (Need, error) {
 	expected, trusting := r.expected()
-	if expected != nil && fields.Len() != len(expected) {
+	if fields.Len() < len(expected) {
 		return Need{}, errContradiction
 	}
 	s.columns = s.columns[:0]
@@ -187,7 +187,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 	var f wire.Field
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
 		var origin, c *catalog.SealedColumn
-		if expected != nil {
+		if i < len(expected) {
 			c = expected[i]
 		}
 		if f.Table != 0 {
@@ -258,7 +258,7 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		}
 		if c != nil {
 			f.Type, f.TypLen, f.TypMod = c.Type.OID, c.Type.Size(), c.Type.Typmod
-			if bound != nil && !bound.statement.opaque {
+			if bound != nil && bound.asked {
 				f.Format = bound.formats.of(i)
 			}
 		}
@@ -277,9 +277,13 @@ func codesOf(fields wire.Fields) []int16 {
 	return codes
 }
 
-// learn keeps what a description said of an opaque statement's rows.
+// learn keeps what a description said of a statement's rows.
 func (p *statement) learn(columns []*catalog.SealedColumn, sealed int) {
-	if p == nil || !p.opaque {
+	if p == nil || !p.opens() {
+		return
+	}
+	p.width = len(columns)
+	if !p.opaque {
 		return
 	}
 	p.results = nil

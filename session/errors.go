@@ -18,6 +18,7 @@ const (
 	codeDataCorrupted       = "XX001"
 	codeUndefinedColumn     = "42703"
 	codeInvalidParameter    = "22023"
+	codeStringTruncation    = "22001"
 	codeProgramLimit        = "54000"
 	codeCannotConnectNow    = "57P03"
 	codeUndefinedStatement  = "26000"

@@ -95,7 +95,11 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 			act, need, _ := s.waitServer(out)
 			return verdict{act: act, need: need}
 		}
+		s.unknown = ""
 		bound, err = s.cfg.Planner.Execute(&p.scratch, request, s.prepared)
+		if err == nil && s.unknown != "" {
+			return verdict{act: drop, refusal: s.unknownStatement([]byte(s.unknown))}
+		}
 	}
 	if err != nil {
 		return s.notPlanned(err, text, mode, out)
@@ -131,6 +135,7 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 	e := s.statements.find([]byte(name))
 	if e == nil || e.latest == nil || e == &s.statements.unnamed {
+		s.unknown = name
 		return nil, nil
 	}
 	st := e.latest
@@ -186,7 +191,7 @@ func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) 
 		return dst, Need{}, refused(refusal, p.client)
 	case errors.As(err, &literal):
 		e := *statementError(literal.err)
-		if len(p.client) > 0 {
+		if len(p.client) > 0 && literal.position >= 0 {
 			e.Position = rewrite.CharacterPosition(p.client, literal.position)
 		}
 		return dst, Need{}, &e

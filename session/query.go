@@ -12,6 +12,7 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		return s.refuseQuery(staleCatalog(stale), out)
 	}
 	if snap.Empty() && stale == nil {
+		s.unplannedNames = true
 		s.push(request{kind: query})
 		return relay, Need{}, nil
 	}

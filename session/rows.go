@@ -52,7 +52,7 @@ func (s *Session) begin(p *portal) {
 			f = st.codes[i]
 		}
 		cl := cell{sealed: c, server: f, client: f}
-		if c != nil && !st.opaque {
+		if c != nil && p.asked {
 			cl.server = asked(c, f)
 		}
 		s.result.cells = append(s.result.cells, cl)
@@ -66,15 +66,15 @@ func (s *Session) row(body []byte, out *Output) (Need, error) {
 		return Need{}, violation("malformed DataRow from the server")
 	}
 	cells := s.result.cells
-	if values.Len() != len(cells) {
+	if values.Len() < len(cells) {
 		return Need{}, errContradiction
 	}
 	dst, start := wire.Begin(out.client.scratch, wire.TypeDataRow)
-	dst = wire.AppendCount(dst, len(cells))
+	dst = wire.AppendCount(dst, values.Len())
 	it := values.Iter()
-	for i := range cells {
+	for i := range values.Len() {
 		value, _ := it.Next()
-		if cells[i].sealed == nil || value == nil {
+		if i >= len(cells) || cells[i].sealed == nil || value == nil {
 			dst = wire.AppendValue(dst, value)
 			continue
 		}

@@ -50,8 +50,11 @@ func useOf(op *rewrite.Operand) logical.Use {
 // client: the explicit cast's, or the column's; arrays of it for = ANY.
 func operandType(op *rewrite.Operand) uint32 {
 	t := op.Column.Type
-	if op.Via != nil {
+	switch {
+	case op.Via != nil:
 		t = *op.Via
+	case op.Role == rewrite.Equality && t.OID == logical.OIDVarchar:
+		t.OID = logical.OIDText // varchar has no = of its own
 	}
 	if op.Array {
 		return t.ArrayOID()
@@ -243,7 +246,10 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		return dst, errNeed
 	}
 	if err != nil {
-		return dst, &literalError{err, l.Position}
+		if e := statementError(err); l.OID == oidUnknown && e != nil && ofInput(e) {
+			return dst, &literalError{err, l.Position}
+		}
+		return dst, &literalError{err, -1}
 	}
 	s.buf.out = out
 	if !l.Operand.Array {
@@ -252,7 +258,15 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 	return appendArrayLiteral(dst, out), nil
 }
 
-// literalError is a literal that cannot be converted, at a byte offset.
+// ofInput reports an error of a type's input function, for which PostgreSQL
+// gives the literal's position; it gives none for the checks of length and
+// precision that come after.
+func ofInput(e *wire.Error) bool {
+	return e.Code != codeStringTruncation && e.Message != "numeric field overflow"
+}
+
+// literalError is a literal that cannot be converted, at a byte offset, which
+// is -1 where PostgreSQL would give none.
 type literalError struct {
 	err      error
 	position int

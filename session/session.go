@@ -79,6 +79,13 @@ type Session struct {
 	// raw: a replication stream, nothing of which is for us.
 	raw bool
 
+	// unplannedNames: a Query passed while nothing was sealed, and may have
+	// prepared statements of which nothing is known.
+	unplannedNames bool
+	// unknown is a name that the planner has asked for and of which nothing is
+	// known.
+	unknown string
+
 	leases leases
 	buf    buffers
 	// sealFunc is sealLiteral, made once because a method value allocates.

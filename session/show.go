@@ -168,11 +168,7 @@ func argumentOf(text []byte) (argument []byte, n int) {
 			depth++
 		case c == ')':
 			if depth--; depth == 0 {
-				argument = text[:i]
-				if inner, ok := bytes.CutSuffix(argument, []byte(")::bytea")); ok {
-					argument = bytes.TrimPrefix(inner, []byte("("))
-				}
-				return argument, i + 1
+				return bytes.TrimSuffix(text[:i], []byte("::bytea")), i + 1
 			}
 		}
 	}

@@ -28,6 +28,9 @@ type statement struct {
 	// described: the server has been asked for its rows' description, so that
 	// plan and origin will have been compared before the first row.
 	described bool
+	// width is how many columns its rows have, 0 while that is not known: the
+	// plan stops at the columns of a relation that it does not know.
+	width int
 	// codes are the formats of a cursor's columns, as described.
 	codes []int16
 }
@@ -38,8 +41,7 @@ func (p *statement) opens() bool { return p != nil && (p.opaque || p.results != 
 // anew is an opaque statement for one more portal, whose rows may be others'.
 func (p *statement) anew() *statement {
 	n := *p
-	n.described, n.codes = false, nil
-	n.results = nil
+	n.described, n.codes, n.width, n.results = false, nil, 0, nil
 	if p.plan != nil {
 		n.results = p.plan.Results
 	}
@@ -50,6 +52,8 @@ func (p *statement) anew() *statement {
 type portal struct {
 	statement *statement
 	formats   formats
+	// asked: the server was asked for sealed columns in the format of asked().
+	asked bool
 	// cursor: DECLARE made it, so the server alone knows the formats.
 	cursor bool
 }

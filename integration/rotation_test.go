@@ -21,7 +21,8 @@ var sealAccounts = []string{"public.accounts.token --equality", "public.accounts
 // keysInUse counts the stored values of accounts under each data key version.
 const keysInUse = `
 SELECT k.version, count(*) FROM accounts a
-  JOIN pgseal.data_key k ON k.key_id = pgseal.key_id(a.secret) GROUP BY 1 ORDER BY 1`
+ CROSS JOIN LATERAL (VALUES (a.token::bytea), (a.secret::bytea)) v(envelope)
+  JOIN pgseal.data_key k ON k.key_id = pgseal.key_id(v.envelope) GROUP BY 1`
 
 func versions(t *testing.T, conn *pgx.Conn) map[int]int {
 	t.Helper()
@@ -37,8 +38,8 @@ func versions(t *testing.T, conn *pgx.Conn) map[int]int {
 	return found
 }
 
-// lastVersion is the key version of the value in row 1, after writing it
-// through a connection.
+// writeAndAsk writes the value in row 1 through one connection and asks another
+// for the key version it was sealed under.
 func writeAndAsk(t *testing.T, through, direct *pgx.Conn) int {
 	t.Helper()
 	if _, err := through.Exec(t.Context(), "UPDATE accounts SET secret = $1 WHERE id = 1", "rewritten"); err != nil {
@@ -157,8 +158,8 @@ func TestResealBesideLiveWrites(t *testing.T) {
 	group.Wait()
 
 	direct := pair.Connect(t, pair.ServerURL())
-	if found := versions(t, direct); found[1] != 0 || found[2] != 2000 {
-		t.Errorf("values by key version after reseal: %v, want 2000 under version 2", found)
+	if found := versions(t, direct); found[1] != 0 || found[2] != 4000 {
+		t.Errorf("values by key version after reseal: %v, want 4000 under version 2", found)
 	}
 	conn := pair.Connect(t, pair.URL())
 	rows, err := conn.Query(t.Context(), "SELECT id, token, secret, version FROM accounts ORDER BY id")
@@ -211,8 +212,8 @@ func TestResealGoesOnAfterAnInterruption(t *testing.T) {
 		t.Fatal(err)
 	}
 	pair.Pgseal("key", "reseal", "public.accounts")
-	if found := versions(t, direct); found[1] != 0 || found[2] != 2000 {
-		t.Errorf("values by key version: %v, want 2000 under version 2", found)
+	if found := versions(t, direct); found[1] != 0 || found[2] != 4000 {
+		t.Errorf("values by key version: %v, want 4000 under version 2", found)
 	}
 	pair.Pgseal("verify")
 }

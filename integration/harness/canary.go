@@ -164,8 +164,12 @@ func (c *Canaries) add(i image) {
 // chunk is how much of a file is searched at a time.
 const chunk = 1 << 20
 
+// around is how many bytes before and after a hit are shown: enough to see which
+// test and which statement left it.
+const around = 100
+
 // Search reads files and directories whole and returns a line for each image
-// found in each file.
+// found in each file, with the first place.
 func (c *Canaries) Search(paths ...string) ([]string, error) {
 	c.mu.Lock()
 	images := c.images
@@ -180,8 +184,8 @@ func (c *Canaries) Search(paths ...string) ([]string, error) {
 				return err
 			}
 			found, err := searchFile(path, images)
-			for _, i := range found {
-				hits = append(hits, fmt.Sprintf("%s in %s", i.what, path))
+			for what, where := range found {
+				hits = append(hits, fmt.Sprintf("%s in %s: %q", what, path, where))
 			}
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
@@ -195,7 +199,8 @@ func (c *Canaries) Search(paths ...string) ([]string, error) {
 	return hits, nil
 }
 
-func searchFile(path string, images []image) ([]image, error) {
+// searchFile returns what stands around the first place of each image found.
+func searchFile(path string, images []image) (map[string][]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -205,7 +210,7 @@ func searchFile(path string, images []image) ([]image, error) {
 	for _, i := range images {
 		overlap = max(overlap, len(i.bytes))
 	}
-	found := map[string]image{}
+	found := map[string][]byte{}
 	buf := make([]byte, 0, chunk+overlap)
 	var folded []byte
 	for {
@@ -217,19 +222,18 @@ func searchFile(path string, images []image) ([]image, error) {
 			if i.fold {
 				where = folded
 			}
-			if bytes.Contains(where, i.bytes) {
-				found[i.what] = i
+			if found[i.what] != nil {
+				continue
+			}
+			if at := bytes.Index(where, i.bytes); at >= 0 {
+				found[i.what] = bytes.Clone(buf[max(0, at-around):min(len(buf), at+around)])
 			}
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				err = nil
 			}
-			var list []image
-			for _, i := range found {
-				list = append(list, i)
-			}
-			return list, err
+			return found, err
 		}
 		keep := min(overlap, len(buf))
 		copy(buf[:keep], buf[len(buf)-keep:])

@@ -145,8 +145,15 @@ func (s *session) prepared(ctx context.Context, sql string, v values, formats, r
 	if err != nil {
 		return nil, err
 	}
-	list := s.finish([]outcome{first, second})
-	return list, s.conn.Deallocate(ctx, name)
+	if err := s.conn.Deallocate(ctx, name); err != nil {
+		return nil, err
+	}
+	if second.err != nil {
+		// A literal that does not fit fails pgseal's Parse and the server's
+		// Execute: both before anything is done, and the same to an application.
+		return s.finish([]outcome{{err: second.err}}), nil
+	}
+	return s.finish([]outcome{first, second}), nil
 }
 
 // preparable are the statements that PREPARE takes.

@@ -76,7 +76,7 @@ func (c *Comparison) Step(step Step) bool {
 	if sealed == nil {
 		return false
 	}
-	if step.refused != "" {
+	if step.refuse {
 		return c.refused(step, sealed)
 	}
 	return c.compare(step, v, sealed)

@@ -5,6 +5,7 @@ type Step struct {
 	SQL  string
 	Args []any // string in PostgreSQL's text form, or nil
 
+	refuse    bool
 	refused   string
 	fails     string
 	unordered bool
@@ -18,7 +19,7 @@ func S(sql string, args ...any) Step { return Step{SQL: sql, Args: args} }
 // Refused expects pgseal to refuse the statement, with SQLSTATE 0A000, a hint
 // and a message that holds the text. The twin does not run it.
 func (s Step) Refused(message string) Step {
-	s.refused = message
+	s.refuse, s.refused = true, message
 	return s
 }
 

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+// load says how long a scenario is driven.
+type load struct{ rounds, seconds, clients int }
+
+// result is one round against one target.
+type result struct {
+	rate      float64 // queries a second
+	cpuMicros float64 // of the proxy, a query
+	proxied   bool    // cpuMicros is known
+}
+
+// drive runs a scenario's rounds; targets alternate within a round, so that
+// what else the machine does falls on all of them.
+func (l load) drive(ctx context.Context, b *bench, s scenario) (map[string][]result, error) {
+	results := map[string][]result{}
+	for range l.rounds {
+		for _, target := range headings {
+			script, ok := s.scripts[target]
+			at, running := b.targets[s.through(target)]
+			if !ok || !running {
+				continue
+			}
+			r, err := l.round(ctx, b, s, at, script)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", target, err)
+			}
+			results[target] = append(results[target], r)
+		}
+	}
+	return results, nil
+}
+
+var (
+	tps       = regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
+	processed = regexp.MustCompile(`number of transactions actually processed: ([0-9]+)`)
+	failed    = regexp.MustCompile(`number of failed transactions: 0 `)
+)
+
+func (l load) round(ctx context.Context, b *bench, s scenario, at target, script string) (result, error) {
+	file := filepath.Join(b.dir, "script.sql")
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+		return result{}, err
+	}
+	clients := l.clients
+	if s.clients > 0 {
+		clients = s.clients
+	}
+	before, proxied := cpuTime(at.pid)
+	cmd := exec.CommandContext(ctx, b.pgbench, "-n", "-M", s.mode, "-c", strconv.Itoa(clients),
+		"-T", strconv.Itoa(l.seconds), "-f", file, at.url)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return result{}, fmt.Errorf("pgbench: %w\n%s", err, out.String())
+	}
+	after, _ := cpuTime(at.pid)
+	rate, count := tps.FindSubmatch(out.Bytes()), processed.FindSubmatch(out.Bytes())
+	if rate == nil || count == nil || (bytes.Contains(out.Bytes(), []byte("failed transactions")) && !failed.Match(out.Bytes())) {
+		return result{}, errors.New("pgbench failed:\n" + out.String())
+	}
+	r := result{proxied: proxied && at.pid != 0}
+	var err error
+	if r.rate, err = strconv.ParseFloat(string(rate[1]), 64); err != nil {
+		return r, err
+	}
+	n, err := strconv.ParseFloat(string(count[1]), 64)
+	if err != nil || n == 0 {
+		return r, fmt.Errorf("pgbench finished no query in %d s:\n%s", l.seconds, out.String())
+	}
+	r.cpuMicros = float64((after - before).Microseconds()) / n
+	return r, nil
+}

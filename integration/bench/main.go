@@ -1,0 +1,57 @@
+// Command bench measures what pgseal costs, in ratios to a direct connection,
+// in one run on loopback: make bench.
+//
+// Rates on one machine on one day say little; ratios taken in alternating
+// rounds say more. Each round drives every target of a scenario for a few
+// seconds with pgbench; the table shows medians.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == spliceCommand {
+		fail(splice(os.Args[2], os.Args[3]))
+		return
+	}
+	rounds := flag.Int("rounds", 3, "how often each target is driven in each scenario")
+	duration := flag.Duration("duration", 2*time.Second, "how long each time, whole seconds")
+	clients := flag.Int("clients", 4, "connections of pgbench")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	fail(run(ctx, load{rounds: *rounds, seconds: max(1, int(duration.Seconds())), clients: *clients}))
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, l load) (err error) {
+	b, err := start(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = stopAll(b, err) }()
+	fmt.Printf("PostgreSQL %d, %d clients, median of %d rounds of %d s. Time per query as a ratio to the first column;\n"+
+		"below it the CPU time that the proxy spends on one query.\n\n", b.cluster.Binaries.Major, l.clients, l.rounds, l.seconds)
+	table := newTable(os.Stdout)
+	for _, s := range scenarios(b) {
+		results, err := l.drive(ctx, b, s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		table.row(s, results)
+	}
+	fmt.Println("\npgcrypto: pgp_sym_encrypt with AES-256, without compression or key stretching, and an indexed HMAC for the search.")
+	return nil
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+const (
+	nameWidth = 34
+	cellWidth = 11
+)
+
+// headings are the columns, in order.
+var headings = []string{direct, spliced, pgbouncer, pgseal, pgcrypto}
+
+type table struct{ out io.Writer }
+
+func newTable(out io.Writer) table {
+	fmt.Fprintf(out, "%-*s", nameWidth, "")
+	for _, h := range headings {
+		fmt.Fprintf(out, "%*s", cellWidth, h)
+	}
+	fmt.Fprintf(out, "%*s\n", cellWidth+5, "direct q/s")
+	return table{out}
+}
+
+func (t table) row(s scenario, results map[string][]result) {
+	base := median(results[direct], func(r result) float64 { return r.rate })
+	fmt.Fprintf(t.out, "%-*s", nameWidth, s.name)
+	for _, h := range headings {
+		cell := "-"
+		if rs := results[h]; len(rs) > 0 {
+			cell = fmt.Sprintf("%.2f", base/median(rs, func(r result) float64 { return r.rate }))
+		}
+		fmt.Fprintf(t.out, "%*s", cellWidth, cell)
+	}
+	fmt.Fprintf(t.out, "%*.0f\n%*s", cellWidth+5, base, nameWidth, "")
+	for _, h := range headings {
+		cell := ""
+		if rs := results[h]; len(rs) > 0 && rs[0].proxied {
+			cell = fmt.Sprintf("%.1f µs", median(rs, func(r result) float64 { return r.cpuMicros }))
+		}
+		fmt.Fprintf(t.out, "%*s", cellWidth, cell)
+	}
+	fmt.Fprintln(t.out)
+}
+
+func median(rs []result, of func(result) float64) float64 {
+	values := make([]float64, len(rs))
+	for i, r := range rs {
+		values[i] = of(r)
+	}
+	slices.Sort(values)
+	if len(values) == 0 {
+		return 0
+	}
+	return values[len(values)/2]
+}

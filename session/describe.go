@@ -192,7 +192,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		}
 		if f.Table != 0 {
 			origin = snap.Origin(catalog.Attribute{Relation: f.Table, AttNum: f.AttNum})
-			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && snap.Relation(f.Table) == nil && s.catalog.ask(f.Table, snap.Version) {
+			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && !plainBytea(snap, &f) && s.catalog.ask(f.Table, snap.Version) {
 				return Need{Kind: NeedCatalog}, nil
 			}
 		}
@@ -210,6 +210,21 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		s.columns = append(s.columns, c)
 	}
 	return Need{}, nil
+}
+
+// plainBytea reports that the snapshot knows the column to be a bytea of its
+// own: neither of a relation made since nor of a type that has changed.
+func plainBytea(snap *catalog.Snapshot, f *wire.Field) bool {
+	r := snap.Relation(f.Table)
+	if r == nil {
+		return false
+	}
+	for i := range r.Columns {
+		if r.Columns[i].AttNum == f.AttNum {
+			return r.Columns[i].TypeOID == oidBytea
+		}
+	}
+	return false
 }
 
 // described takes over what the RowDescription says and shows it to the client.

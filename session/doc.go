@@ -15,9 +15,12 @@ package session
 
 // Need says what a call lacks to go on.
 type Need struct {
-	Kind  NeedKind
-	Key   uint32 // NeedKey: data key to open; the engine unwraps it, then calls again
-	Bytes int    // NeedBytes: the frame at the head of the unconsumed bytes is this long, header included
+	Kind NeedKind
+	Key  uint32 // NeedKey: data key to open; the engine unwraps it, then calls again
+	// Settled: NeedCatalog is for a relation that is being sealed or unsealed; the
+	// engine waits for the end of that, within bounds.
+	Settled bool
+	Bytes   int // NeedBytes: the frame at the head of the unconsumed bytes is this long, header included
 }
 
 // NeedKind is the kind of a Need.

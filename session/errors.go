@@ -22,6 +22,7 @@ const (
 	codeProgramLimit        = "54000"
 	codeCannotConnectNow    = "57P03"
 	codeUndefinedStatement  = "26000"
+	codeLockNotAvailable    = "55P03"
 )
 
 // violation is a breach of the protocol, after which nothing that the peer
@@ -91,6 +92,13 @@ var errContradiction = &wire.Error{
 	Message: "cached plan must not change result type",
 	Detail:  "The server describes other sealed result columns than the statement was planned with.",
 	Hint:    "Prepare the statement again.",
+}
+
+// errChanging: what the statement would mean at the server is about to change.
+var errChanging = &wire.Error{
+	Code:    codeLockNotAvailable,
+	Message: "a column of a relation in this statement is being sealed or unsealed",
+	Hint:    "Repeat the statement when that is over.",
 }
 
 // sealError is a value that could be converted but not sealed.

@@ -48,6 +48,8 @@ func (s *Session) recycle(p *planning) {
 type frameState struct {
 	// fresh: the catalog has been loaded since the frame was first looked at.
 	fresh bool
+	// settled: the end of a sealing has been waited for.
+	settled bool
 	// answered: the client has got an answer to the frame; it goes nowhere.
 	answered bool
 
@@ -122,6 +124,11 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh:
 		s.frame.fresh = true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
+	case errors.Is(err, rewrite.ErrChanging) && !s.frame.settled:
+		s.frame.settled = true
+		return verdict{act: wait, need: Need{Kind: NeedCatalog, Settled: true}}
+	case errors.Is(err, rewrite.ErrChanging):
+		return verdict{act: drop, refusal: errChanging}
 	case errors.Is(err, rewrite.ErrNeedSearchPath) && !s.frame.answer:
 		act, need, _ := s.ask(mode, out)
 		return verdict{act: act, need: need}

@@ -92,12 +92,10 @@ func NewPlanner(size int) *Planner {
 var relayed = &Plan{cacheable: true}
 
 // Plan gives the plan of a text. The error is a *Refusal, ErrStaleCatalog,
-// ErrChanging or ErrNeedSearchPath. The Bound uses the scratch and the text: it is valid until
-// either is used again. A hit does not allocate.
+// ErrChanging or ErrNeedSearchPath. The Bound uses the scratch and the text: it
+// is valid until either is used again. A hit does not allocate. Texts for which
+// MayTouch is false are relayed; asking it first costs less.
 func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
-	if !MayTouch(r.Snapshot, r.Text) {
-		return Bound{Plan: relayed, text: r.Text, scratch: s}, nil
-	}
 	if flux := r.Snapshot.InFlux(); flux != nil && MayTouch(flux, r.Text) {
 		return Bound{}, ErrChanging
 	}
@@ -139,6 +137,9 @@ func (e *cacheEntry) find(path []string, text []byte, literals []span) *Plan {
 
 // miss parses the text and keeps the plan under the key, if it has one.
 func (p *Planner) miss(s *Scratch, r Request, key cacheKey) (Bound, error) {
+	if !MayTouch(r.Snapshot, r.Text) {
+		return Bound{Plan: relayed, text: r.Text, scratch: s}, nil
+	}
 	built, err := build(r, nil)
 	if err != nil {
 		return Bound{}, err

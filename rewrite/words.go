@@ -25,16 +25,21 @@ func MayTouch(snap *catalog.Snapshot, text []byte) bool {
 		switch {
 		case class[c]&className != 0:
 			end := i + 1
-			dollar := c == '$'
+			dollar, digits := c == '$', class[c]&classDigit != 0
 			for end < len(text) && class[text[end]]&className != 0 {
 				dollar = dollar || text[end] == '$'
+				digits = digits && class[text[end]]&classDigit != 0
 				end++
 			}
-			if dollar {
-				if dollarWord(snap, text[i:end]) {
+			// Only quotes let a name begin with a digit or keep its capitals.
+			quoted := i > 0 && text[i-1] == '"'
+			switch {
+			case dollar:
+				if !isParameter(text[i:end]) && dollarWord(snap, text[i:end]) {
 					return true
 				}
-			} else if word(snap, text[i:end]) {
+			case digits && !quoted:
+			case word(snap, text[i:end], quoted):
 				return true
 			}
 			// U&"\0075sers" hides a name from this scan.
@@ -66,12 +71,22 @@ func hidesCharacter(c byte) bool {
 	return c|0x20 == 'u' || c|0x20 == 'x' || c >= '0' && c <= '7'
 }
 
-// word looks up a run of name characters, as a quoted and as a plain name.
-func word(snap *catalog.Snapshot, run []byte) bool {
+// isParameter says whether a run is $1, not a name with a dollar sign in it.
+func isParameter(run []byte) bool {
+	for i, c := range run {
+		if i == 0 && c != '$' || i > 0 && class[c]&classDigit == 0 {
+			return false
+		}
+	}
+	return len(run) > 1
+}
+
+// word looks up a run of name characters as a plain name, and as a quoted one.
+func word(snap *catalog.Snapshot, run []byte, quoted bool) bool {
 	if len(run) > maxName {
 		// Cut at a character, wherever the server's encoding has its bounds.
 		for n := maxName; n > maxName-4; n-- {
-			if word(snap, run[:n]) {
+			if word(snap, run[:n], quoted) {
 				return true
 			}
 		}
@@ -91,7 +106,7 @@ func word(snap *catalog.Snapshot, run []byte) bool {
 	if snap.Word(view(folded)) || effectWord(folded) {
 		return true
 	}
-	if upper && snap.Word(view(run)) {
+	if upper && quoted && snap.Word(view(run)) {
 		return true
 	}
 	return !ascii && foreignWord(snap, folded)
@@ -119,11 +134,11 @@ func dollarWord(snap *catalog.Snapshot, run []byte) bool {
 			continue
 		}
 		for end := i + 1; end <= len(run) && end <= i+maxName+1; end++ {
-			if (end == len(run) || run[end] == '$') && word(snap, run[i:end]) {
+			if (end == len(run) || run[end] == '$') && word(snap, run[i:end], false) {
 				return true
 			}
 		}
-		if len(run)-i > maxName+1 && word(snap, run[i:]) {
+		if len(run)-i > maxName+1 && word(snap, run[i:], false) {
 			return true
 		}
 	}

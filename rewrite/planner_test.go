@@ -1,0 +1,368 @@
+package rewrite
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"pgseal/catalog"
+)
+
+func simple(text string) Request {
+	return Request{Snapshot: testSnapshot(), Text: []byte(text), Mode: Simple}
+}
+
+// served plans a text and gives what the server would get.
+func served(t testing.TB, p *Planner, s *Scratch, r Request) (string, Bound) {
+	t.Helper()
+	b, err := p.Plan(s, r)
+	if err != nil {
+		t.Fatalf("%s: %v", r.Text, err)
+	}
+	out, err := b.AppendSQL(nil, showLiteral)
+	if err != nil {
+		t.Fatalf("%s: %v", r.Text, err)
+	}
+	return string(out), b
+}
+
+func TestTextsOfOneShapeShareAPlan(t *testing.T) {
+	p, s, snap := NewPlanner(8), &Scratch{}, testSnapshot()
+	ask := func(text string) (string, *Plan) {
+		out, b := served(t, p, s, Request{Snapshot: snap, Text: []byte(text)})
+		return out, b.Plan
+	}
+	_, first := ask(`SELECT * FROM users WHERE ssn = 'a' AND name = 'b' LIMIT 10`)
+	out, second := ask(`SELECT * FROM users WHERE ssn = 'much longer' AND name = 'it''s' LIMIT 5`)
+	if first != second {
+		t.Error("a text of the same shape was planned again")
+	}
+	want := `SELECT * FROM users WHERE pgseal.eq(ssn) = ‹search "much longer":705 as users.ssn› AND name = 'it''s' LIMIT 5`
+	if out != want {
+		t.Errorf("got  %s\nwant %s", out, want)
+	}
+	for _, other := range []string{
+		`SELECT * FROM users WHERE ssn = $$a$$ AND name = 'b' LIMIT 10`, // another kind of string
+		`SELECT * FROM users WHERE ssn = 'a' AND  name = 'b' LIMIT 10`,
+		`SELECT * FROM users WHERE ssn = 5 AND name = 'b' LIMIT 10`,
+		`SELECT * FROM users WHERE ssn = 'a\' AND name = 'b' LIMIT 10`,
+	} {
+		if _, plan := ask(other); plan == first {
+			t.Errorf("%s has the plan of another shape", other)
+		}
+	}
+}
+
+func TestLiteralsThatSteerThePlanArePartOfItsKey(t *testing.T) {
+	p, s := NewPlanner(8), &Scratch{}
+	for range 2 {
+		served(t, p, s, simple(`SELECT name, ssn FROM users ORDER BY 1`))
+		var refusal *Refusal
+		if _, err := p.Plan(s, simple(`SELECT name, ssn FROM users ORDER BY 2`)); !errors.As(err, &refusal) {
+			t.Fatalf("ORDER BY 2 is %v, want a refusal", err)
+		}
+	}
+	short, _ := served(t, p, s, simple(`SELECT 1 FROM users WHERE ssn = 'x'::varchar(3)`))
+	long, _ := served(t, p, s, simple(`SELECT 1 FROM users WHERE ssn = 'x'::varchar(5)`))
+	if !strings.Contains(short, "varying(3)") || !strings.Contains(long, "varying(5)") {
+		t.Errorf("the lengths are mixed up:\n%s\n%s", short, long)
+	}
+	served(t, p, s, simple(`SELECT query_to_xml('SELECT a FROM plain', true, false, '')`))
+	if _, err := p.Plan(s, simple(`SELECT query_to_xml('SELECT * FROM users', true, false, '')`)); err == nil {
+		t.Error("a query in a literal was taken for another one")
+	}
+}
+
+func TestAPlanIsForOneSearchPathWhereThatMatters(t *testing.T) {
+	p, s, snap := NewPlanner(8), &Scratch{}, testSnapshot()
+	text := []byte(`SELECT iban FROM accounts WHERE iban = 'x'`)
+	for range 2 {
+		if _, err := p.Plan(s, Request{Snapshot: snap, Text: text}); !errors.Is(err, ErrNeedSearchPath) {
+			t.Fatalf("without a path: %v", err)
+		}
+		if out, _ := served(t, p, s, Request{Snapshot: snap, Text: text, Path: []string{"app", "public"}}); out != string(text) {
+			t.Errorf("app first: %s", out)
+		}
+		if out, _ := served(t, p, s, Request{Snapshot: snap, Text: text, Path: []string{"public"}}); out == string(text) {
+			t.Errorf("public: relayed")
+		}
+	}
+}
+
+func TestAPlanIsForOneVersionOfTheCatalog(t *testing.T) {
+	p, s := NewPlanner(8), &Scratch{}
+	text := []byte(`SELECT * FROM users WHERE name = 'x'`)
+	plain := catalog.New(2, catalog.Contents{Relations: []*catalog.Relation{
+		{OID: 1, Schema: "public", Name: "users", Columns: []catalog.Column{{Name: "name"}}},
+		{OID: 2, Schema: "public", Name: "other", Columns: []catalog.Column{{Name: "x", Sealed: &catalog.SealedColumn{ID: 1}}}},
+	}})
+	_, sealed := served(t, p, s, Request{Snapshot: testSnapshot(), Text: text})
+	if sealed.Plan.Relay() {
+		t.Error("relayed although users has sealed columns")
+	}
+	if _, b := served(t, p, s, Request{Snapshot: plain, Text: text}); !b.Plan.Relay() {
+		t.Error("not relayed although users has none")
+	}
+}
+
+func TestTheCacheIsBounded(t *testing.T) {
+	const size = 16
+	p, s, snap := NewPlanner(size), &Scratch{}, testSnapshot()
+	for i := range 4 * size {
+		text := fmt.Sprintf("SELECT ssn AS c%d FROM users", i)
+		served(t, p, s, Request{Snapshot: snap, Text: []byte(text), Mode: Mode(i % 2)})
+	}
+	if n := p.plans.Len(); n != size {
+		t.Errorf("%d entries, want %d", n, size)
+	}
+	total := 0
+	for _, e := range p.plans.Values() {
+		total += e.size
+	}
+	if p.bytes != total || total == 0 {
+		t.Errorf("counted %d bytes, the entries are %d", p.bytes, total)
+	}
+	long := "SELECT ssn FROM users WHERE name = '" + strings.Repeat("x", maxCachedText) + "'"
+	served(t, p, s, Request{Snapshot: snap, Text: []byte(long)})
+	if p.bytes != total {
+		t.Error("a very long text was kept")
+	}
+}
+
+func TestPlannersServeManySessionsAtOnce(t *testing.T) {
+	p, snap := NewPlanner(4), testSnapshot()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			s := &Scratch{}
+			for k := range 200 {
+				text := fmt.Sprintf("SELECT ssn AS c%d FROM users WHERE ssn = '%d-%d'", k%6, i, k)
+				out, _ := served(t, p, s, Request{Snapshot: snap, Text: []byte(text), Mode: Mode(k % 2)})
+				if !strings.Contains(out, fmt.Sprintf("%q", fmt.Sprintf("%d-%d", i, k))) {
+					t.Errorf("got %s for %s", out, text)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestPositionsOfTheServerMapBackToTheClientsText(t *testing.T) {
+	const (
+		client = `SELECT 'é', name FROM users WHERE ssn = 'secret' AND id = '1'`
+		server = `SELECT 'é', name FROM users WHERE pgseal.eq(ssn) = E'\\x0102'::pg_catalog.bytea AND id = '1'`
+	)
+	b, err := NewPlanner(1).Plan(&Scratch{}, simple(client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := b.AppendSQL([]byte("header"), func(dst []byte, _ *Literal) ([]byte, error) { return AppendBytea(dst, []byte{1, 2}), nil })
+	if err != nil || string(out) != "header"+server {
+		t.Fatalf("%s, %v", out, err)
+	}
+	for _, word := range []string{"name", "users", "ssn", "AND", "id", "'1'"} {
+		got := b.ClientPosition([]byte(server), CharacterPosition([]byte(server), strings.Index(server, word)))
+		if want := CharacterPosition([]byte(client), strings.Index(client, word)); got != want {
+			t.Errorf("%s: position %d, want %d", word, got, want)
+		}
+	}
+	for word, replaced := range map[string]string{"x0102": "'secret'", "seal": "ssn"} {
+		if got, want := b.ClientOffset(strings.Index(server, word)), strings.Index(client, replaced); got != want {
+			t.Errorf("%s maps to %d, want %d", word, got, want)
+		}
+	}
+	if got := b.ClientOffset(len(server)); got != len(client) {
+		t.Errorf("the end is at %d, want %d", got, len(client))
+	}
+}
+
+func TestTextsThatNameNothingSealedNeedNoPlan(t *testing.T) {
+	snap := testSnapshot()
+	for text, want := range map[string]bool{
+		`SELECT * FROM plain WHERE a = 'x'`:              false,
+		`SELECT 1; BEGIN; COMMIT`:                        false,
+		`INSERT INTO plain VALUES (1, 'x', $tag$y$tag$)`: false,
+		`SELECT * FROM USERS`:                            true,
+		`SELECT * FROM "users"`:                          true,
+		`SELECT * FROM public.users`:                     true,
+		`SELECT*FROM(users)`:                             true,
+		`SELECT 'users'`:                                 true,
+		`SELECT 1 -- users`:                              true,
+		`SELECT * FROM "My Table"`:                       true,
+		`SELECT * FROM U&"\0075sers"`:                    true,
+		`SELECT query_to_xml(E'SELECT * FROM\nusers')`:   true,
+		`SELECT f(E'SELECT * FROM \x75sers')`:            true,
+		`DO $x$users$x$`:                                 true,
+		`SELECT * FROM users2, susers, users_`:           false,
+		`SELECT * FROM find_user(1)`:                     true,
+		`EXECUTE p('secret')`:                            true,
+		`DEALLOCATE ALL`:                                 true,
+		`CREATE TABLE x (i int)`:                         true,
+		`SELECT database_to_xml(true, true, '')`:         true,
+		"SELECT 'caf\xe9'":                               true, // some other encoding: could be anything
+		`SELECT 'café'`:                                  false,
+		`SELECT * FROM ` + strings.Repeat("users", 20):   false,
+	} {
+		if got := MayTouch(snap, []byte(text)); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	if MayTouch(catalog.New(1, catalog.Contents{}), []byte("EXECUTE users")) {
+		t.Error("a database without sealed columns needs no plans")
+	}
+}
+
+// strange are names of relations that take care to find in a text.
+var strange = []string{
+	"users", "Users", "a$b", "$", "1users", "é", "É", "a b", `q"q`, "-", "SELECT", strings.Repeat("long_", 12) + "end", "a.b", "'", "u&", `\`, "日本",
+}
+
+func TestNoNameIsOverlooked(t *testing.T) {
+	for _, name := range strange {
+		snap := catalog.New(1, catalog.Contents{Relations: []*catalog.Relation{
+			{OID: 1, Schema: "public", Name: name, Columns: []catalog.Column{{Name: "x", Sealed: &catalog.SealedColumn{ID: 1}}}},
+		}})
+		quoted := `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+		for _, text := range []string{
+			"SELECT * FROM " + quoted, "SELECT * FROM public." + quoted + "WHERE x=1", `SELECT '"',"" FROM ` + quoted + ``,
+			"INSERT INTO" + quoted + "VALUES(1)", `SELECT '"' || '` + quoted + `'`,
+		} {
+			if !MayTouch(snap, []byte(text)) {
+				t.Errorf("%q in %q was overlooked", name, text)
+			}
+		}
+	}
+	long := strings.Repeat("x", maxName-1) + "é"
+	for _, name := range []string{strings.Repeat("x", maxName), strings.Repeat("x", maxName-1)} {
+		snap := catalog.New(1, catalog.Contents{Relations: []*catalog.Relation{
+			{OID: 1, Schema: "public", Name: name, Columns: []catalog.Column{{Name: "x", Sealed: &catalog.SealedColumn{ID: 1}}}},
+		}})
+		for _, text := range []string{strings.Repeat("X", 100), `"` + strings.Repeat("x", 100) + `"`, long} {
+			if len(name) == maxName-1 && text != long {
+				continue
+			}
+			if !MayTouch(snap, []byte("SELECT * FROM "+text)) {
+				t.Errorf("%d bytes: overlooked in %s", len(name), text)
+			}
+		}
+	}
+}
+
+func TestDeeplyNestedTextsAreRefusedNotParsed(t *testing.T) {
+	const n = 200000
+	for _, text := range []string{
+		"SELECT 1" + strings.Repeat("+1", n), "SELECT a" + strings.Repeat("::int", n), strings.Repeat("(", n) + strings.Repeat(")", n),
+		"SELECT 1 FROM a " + strings.Repeat("JOIN b ON x AND y ", n), "SELECT 1, 2 " + strings.Repeat("UNION ALL SELECT 1, 2 ", n),
+		"SELECT " + strings.Repeat("CASE WHEN a AND ", n), "SELECT " + strings.Repeat("NOT ", n) + "a", "SELECT x" + strings.Repeat(" IS NULL", n),
+		"SELECT " + strings.Repeat("f(1, ", n),
+	} {
+		text += " FROM users"
+		_, err := NewPlanner(1).Plan(&Scratch{}, simple(text))
+		var refusal *Refusal
+		if !errors.As(err, &refusal) || refusal.Code != codeTooComplex {
+			t.Errorf("%.30s…: %v", text, err)
+		}
+	}
+	wide := "INSERT INTO users (ssn, name) VALUES ('x', 'y')" + strings.Repeat(", ('a' || 'b', ('c'))", 5000)
+	_, err := NewPlanner(1).Plan(&Scratch{}, simple(wide))
+	var refusal *Refusal
+	if !errors.As(err, &refusal) || refusal.Code != codeNotSupported {
+		t.Errorf("a wide text: %v", err)
+	}
+	long := "SELECT ssn FROM users WHERE " + strings.Repeat("name = 'x' OR ", 5000) + "ssn = 'y'"
+	served(t, NewPlanner(1), &Scratch{}, simple(long))
+}
+
+func TestTextsOfOtherEncodingsKeepTheirBytes(t *testing.T) {
+	text := []byte("INSERT INTO users (ssn, name) VALUES ('caf\xe9', 'na\xefve') /* \xff */")
+	b, err := NewPlanner(1).Plan(&Scratch{}, Request{Snapshot: testSnapshot(), Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Plan.Traits()&TraitNonASCII == 0 {
+		t.Error("the plan does not say that the text is not ASCII")
+	}
+	var value []byte
+	out, err := b.AppendSQL(nil, func(dst []byte, l *Literal) ([]byte, error) {
+		value = bytes.Clone(l.Value)
+		return append(dst, "SEALED"...), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(value) != "caf\xe9" || string(out) != "INSERT INTO users (ssn, name) VALUES (SEALED, 'na\xefve') /* \xff */" {
+		t.Errorf("value %q, text %q", value, out)
+	}
+	var refusal *Refusal
+	_, err = NewPlanner(1).Plan(&Scratch{}, Request{Snapshot: testSnapshot(), Text: []byte("SELECT ssn AS \xe9 FROM users")})
+	if !errors.As(err, &refusal) {
+		t.Errorf("a name in another encoding: %v", err)
+	}
+}
+
+func TestARefusalRepeatsNoLiteral(t *testing.T) {
+	for _, text := range []string{
+		`SELECT ssn FROM users WHERE 'secret'`, `SELECT ssn FROM users WHERE ssn = 'secret' 'secret'`, `SELECT ssn FROM users WHERE ssn = 31337 31337`,
+		`SELECT ssn FROM users WHERE upper(ssn) = 'secret'`, `SELECT ssn FROM users WHERE ssn = E'secret\xZ' 'x'`, `SELECT ssn FROM users WHERE ssn = 'secret`,
+		`SELECT ssn FROM users WHERE ssn = U&'secret' UESCAPE 'secret'`, `SELECT ssn FROM users WHERE age = 31337x`, `EXECUTE users('secret' 'secret')`,
+	} {
+		_, err := NewPlanner(1).Plan(&Scratch{}, simple(text))
+		var r *Refusal
+		if errors.As(err, &r) && strings.Contains(r.Message+r.Detail+r.Hint, "secret") || strings.Contains(fmt.Sprint(err), "31337") {
+			t.Errorf("%s: %+v", text, r)
+		}
+	}
+}
+
+func TestSealedLiteralsAreWrittenForAnySetting(t *testing.T) {
+	if got, want := string(AppendBytea(nil, []byte{0xe5, 1})), `E'\\xe501'::pg_catalog.bytea`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := string(AppendByteaArray(nil, [][]byte{{0xe5}, nil})), `E'{"\\\\xe5",NULL}'::pg_catalog.bytea[]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// FuzzPlan plans anything: it must not panic, relay byte for byte, and give the
+// same text again from the cache.
+func FuzzPlan(f *testing.F) {
+	for _, text := range corpus(f) {
+		f.Add(text, true)
+		f.Add(text, false)
+	}
+	snap := testSnapshot()
+	f.Fuzz(func(t *testing.T, text string, fresh bool) {
+		if strings.IndexByte(text, 0) >= 0 || len(text) > 10000 {
+			return
+		}
+		p, s := NewPlanner(4), &Scratch{}
+		r := Request{Snapshot: snap, Path: []string{"public"}, Text: []byte(text), Fresh: fresh}
+		b, err := p.Plan(s, r)
+		if err != nil {
+			return
+		}
+		out, err := b.AppendSQL(nil, showLiteral)
+		if err != nil {
+			return
+		}
+		if b.Plan.Relay() && string(out) != text {
+			t.Fatalf("relayed %q as %q", text, out)
+		}
+		for i := range len(out) + 2 {
+			if at := b.ClientOffset(i); at < 0 || at > len(text) {
+				t.Fatalf("offset %d maps to %d", i, at)
+			}
+		}
+		again, err := p.Plan(s, r)
+		if err != nil {
+			t.Fatalf("%q: planned, then %v", text, err)
+		}
+		if second, err := again.AppendSQL(nil, showLiteral); err != nil || string(second) != string(out) {
+			t.Fatalf("%q: %q, then %q, %v", text, out, second, err)
+		}
+	})
+}

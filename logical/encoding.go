@@ -21,9 +21,18 @@ type encoding struct {
 	// an encoding that is not known here.
 	table xencoding.Encoding
 	ascii bool
+	// controls: bytes 0x80 to 0x9f are the control characters of these numbers.
+	controls bool
 	// length is the number of bytes of the character that begins with lead,
 	// of which next is the following byte (0 at the end).
 	length func(lead, next byte) int
+	// valid says whether bytes above 0x7f are one well-formed character.
+	valid func(char []byte) bool
+	// firstLead and lastLead bound the first bytes of characters where the table
+	// knows more than the server; 0 is no bound.
+	firstLead, lastLead byte
+	// exceptions is where the server differs from table.
+	exceptions func() *exceptions
 }
 
 func single(byte, byte) int { return 1 }
@@ -35,7 +44,7 @@ func double(lead, _ byte) int {
 	return 2
 }
 
-func lengthEUCJP(lead, _ byte) int {
+func lengthEUC(lead, _ byte) int {
 	switch {
 	case lead == 0x8f:
 		return 3
@@ -62,54 +71,110 @@ func lengthGB18030(lead, next byte) int {
 	return 2
 }
 
+func between(b, low, high byte) bool { return b >= low && b <= high }
+
+func validAny([]byte) bool { return true }
+
+func validEUCJP(char []byte) bool {
+	switch {
+	case char[0] == 0x8e:
+		return len(char) == 2 && between(char[1], 0xa1, 0xdf)
+	case char[0] == 0x8f:
+		char = char[1:]
+	}
+	return len(char) == 2 && between(char[0], 0xa1, 0xfe) && between(char[1], 0xa1, 0xfe)
+}
+
+func validEUCKR(char []byte) bool {
+	return len(char) == 2 && between(char[0], 0xa1, 0xfe) && between(char[1], 0xa1, 0xfe)
+}
+
+func validSJIS(char []byte) bool {
+	return len(char) == 1 || len(char) == 2 &&
+		(between(char[0], 0x81, 0x9f) || between(char[0], 0xe0, 0xfc)) &&
+		(between(char[1], 0x40, 0x7e) || between(char[1], 0x80, 0xfc))
+}
+
+func validDouble(char []byte) bool { return len(char) == 2 && char[1] != 0 }
+
+func validGB18030(char []byte) bool {
+	if !between(char[0], 0x81, 0xfe) {
+		return false
+	}
+	switch len(char) {
+	case 4:
+		return isDigit(char[1]) && between(char[2], 0x81, 0xfe) && isDigit(char[3])
+	case 2:
+		return between(char[1], 0x40, 0x7e) || between(char[1], 0x80, 0xfe)
+	}
+	return false
+}
+
 // encodings by their names without punctuation in lower case, as PostgreSQL
 // looks them up, with its aliases.
 var encodings = map[string]*encoding{}
 
 func init() {
-	add := func(name string, table xencoding.Encoding, length func(byte, byte) int, aliases ...string) {
-		e := &encoding{name: name, table: table, length: length}
-		for _, a := range append(aliases, name) {
-			encodings[normalEncodingName(a)] = e
+	add := func(e encoding, aliases ...string) {
+		for _, a := range append(aliases, e.name) {
+			encodings[normalEncodingName(a)] = &e
 		}
 	}
-	add("LATIN1", charmap.ISO8859_1, single, "ISO88591")
-	add("LATIN2", charmap.ISO8859_2, single, "ISO88592")
-	add("LATIN3", charmap.ISO8859_3, single, "ISO88593")
-	add("LATIN4", charmap.ISO8859_4, single, "ISO88594")
-	add("LATIN5", charmap.ISO8859_9, single, "ISO88599")
-	add("LATIN6", charmap.ISO8859_10, single, "ISO885910")
-	add("LATIN7", charmap.ISO8859_13, single, "ISO885913")
-	add("LATIN8", charmap.ISO8859_14, single, "ISO885914")
-	add("LATIN9", charmap.ISO8859_15, single, "ISO885915")
-	add("LATIN10", charmap.ISO8859_16, single, "ISO885916")
-	add("ISO_8859_5", charmap.ISO8859_5, single)
-	add("ISO_8859_6", charmap.ISO8859_6, single)
-	add("ISO_8859_7", charmap.ISO8859_7, single)
-	add("ISO_8859_8", charmap.ISO8859_8, single)
-	add("WIN866", charmap.CodePage866, single, "ALT")
-	add("WIN874", charmap.Windows874, single)
-	add("WIN1250", charmap.Windows1250, single)
-	add("WIN1251", charmap.Windows1251, single, "WIN")
-	add("WIN1252", charmap.Windows1252, single)
-	add("WIN1253", charmap.Windows1253, single)
-	add("WIN1254", charmap.Windows1254, single)
-	add("WIN1255", charmap.Windows1255, single)
-	add("WIN1256", charmap.Windows1256, single)
-	add("WIN1257", charmap.Windows1257, single)
-	add("WIN1258", charmap.Windows1258, single, "ABC", "TCVN", "TCVN5712", "VSCII")
-	add("KOI8R", charmap.KOI8R, single, "KOI8")
-	add("KOI8U", charmap.KOI8U, single)
-	add("EUC_JP", japanese.EUCJP, lengthEUCJP)
-	add("SJIS", japanese.ShiftJIS, lengthSJIS, "SHIFTJIS", "WIN932", "WINDOWS932", "MSKANJI")
-	add("EUC_KR", korean.EUCKR, double)
-	add("UHC", korean.EUCKR, double, "WIN949", "WINDOWS949")
-	add("GBK", simplifiedchinese.GBK, double, "WIN936", "WINDOWS936")
-	add("GB18030", simplifiedchinese.GB18030, lengthGB18030)
-	add("BIG5", traditionalchinese.Big5, double, "WIN950", "WINDOWS950")
-	for _, n := range []string{"1250", "1251", "1252", "1253", "1254", "1255", "1256", "1257", "1258", "866", "874"} {
-		encodings["windows"+n] = encodings["win"+n]
+	for _, e := range []struct {
+		name  string
+		table xencoding.Encoding
+		alias string
+	}{
+		{"LATIN1", charmap.ISO8859_1, "ISO88591"},
+		{"LATIN2", charmap.ISO8859_2, "ISO88592"},
+		{"LATIN3", charmap.ISO8859_3, "ISO88593"},
+		{"LATIN4", charmap.ISO8859_4, "ISO88594"},
+		{"LATIN5", charmap.ISO8859_9, "ISO88599"},
+		{"LATIN6", charmap.ISO8859_10, "ISO885910"},
+		{"LATIN7", charmap.ISO8859_13, "ISO885913"},
+		{"LATIN8", charmap.ISO8859_14, "ISO885914"},
+		{"LATIN9", charmap.ISO8859_15, "ISO885915"},
+		{"LATIN10", charmap.ISO8859_16, "ISO885916"},
+		{"ISO_8859_5", charmap.ISO8859_5, "ISO88595"},
+		{"ISO_8859_6", charmap.ISO8859_6, "ISO88596"},
+		{"ISO_8859_7", charmap.ISO8859_7, "ISO88597"},
+		{"ISO_8859_8", charmap.ISO8859_8, "ISO88598"},
+	} {
+		add(encoding{name: e.name, table: e.table, controls: true, length: single, valid: validAny}, e.alias)
 	}
+	for _, e := range []struct {
+		name    string
+		table   xencoding.Encoding
+		aliases []string
+	}{
+		{"WIN866", charmap.CodePage866, []string{"ALT", "WINDOWS866"}},
+		{"WIN874", charmap.Windows874, []string{"WINDOWS874"}},
+		{"WIN1250", charmap.Windows1250, []string{"WINDOWS1250"}},
+		{"WIN1251", charmap.Windows1251, []string{"WIN", "WINDOWS1251"}},
+		{"WIN1252", charmap.Windows1252, []string{"WINDOWS1252"}},
+		{"WIN1253", charmap.Windows1253, []string{"WINDOWS1253"}},
+		{"WIN1254", charmap.Windows1254, []string{"WINDOWS1254"}},
+		{"WIN1255", charmap.Windows1255, []string{"WINDOWS1255"}},
+		{"WIN1256", charmap.Windows1256, []string{"WINDOWS1256"}},
+		{"WIN1257", charmap.Windows1257, []string{"WINDOWS1257"}},
+		{"WIN1258", charmap.Windows1258, []string{"WINDOWS1258", "ABC", "TCVN", "TCVN5712", "VSCII"}},
+		{"KOI8R", charmap.KOI8R, []string{"KOI8"}},
+		{"KOI8U", charmap.KOI8U, nil},
+	} {
+		add(encoding{name: e.name, table: e.table, length: single, valid: validAny, exceptions: exceptionsOf(e.name)}, e.aliases...)
+	}
+	multibyte := func(name string, table xencoding.Encoding, length func(byte, byte) int, valid func([]byte) bool, aliases ...string) {
+		add(encoding{name: name, table: table, length: length, valid: valid, exceptions: exceptionsOf(name)}, aliases...)
+	}
+	multibyte("EUC_JP", japanese.EUCJP, lengthEUC, validEUCJP)
+	multibyte("SJIS", japanese.ShiftJIS, lengthSJIS, validSJIS, "SHIFTJIS", "WIN932", "WINDOWS932", "MSKANJI")
+	multibyte("EUC_KR", korean.EUCKR, lengthEUC, validEUCKR)
+	multibyte("UHC", korean.EUCKR, double, validDouble, "WIN949", "WINDOWS949")
+	multibyte("GBK", simplifiedchinese.GBK, double, validDouble, "WIN936", "WINDOWS936")
+	multibyte("GB18030", simplifiedchinese.GB18030, lengthGB18030, validGB18030)
+	multibyte("BIG5", traditionalchinese.Big5, double, validDouble, "WIN950", "WINDOWS950")
+	// The table holds the Hong Kong supplementary characters too.
+	encodings["big5"].firstLead, encodings["big5"].lastLead = 0xa1, 0xf9
 	encodings["sqlascii"] = &encoding{name: "SQL_ASCII", ascii: true, length: single}
 }
 

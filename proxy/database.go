@@ -16,6 +16,9 @@ type Database interface {
 	OpenKey(ctx context.Context, id uint32) (release func(), err error)
 	// Refresh reads the catalog again.
 	Refresh(ctx context.Context) error
+	// Settle reads it until no column is being sealed or unsealed, or ctx ends,
+	// which is no error.
+	Settle(ctx context.Context) error
 	// Close ends the session's use of the database.
 	Close()
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"pgseal/catalog"
 	"pgseal/integration/pgtest"
+	"pgseal/keycache"
+	"pgseal/rewrite"
 	"pgseal/session"
 )
 
@@ -45,6 +49,12 @@ hostssl all certified_scram all scram-sha-256 clientcert=verify-ca
 `
 
 func TestMain(m *testing.M) {
+	if upstream := os.Getenv(childUpstream); upstream != "" {
+		os.Exit(runChild(upstream))
+	}
+	if os.Getenv(hardenChild) != "" {
+		os.Exit(runHarden())
+	}
 	os.Exit(testMain(m))
 }
 
@@ -112,11 +122,25 @@ func prepareCluster(ctx context.Context) error {
 // relaying is a Database without a sealed column.
 type relaying struct{}
 
-func (relaying) Session() Protocol { return session.New(session.Config{}) }
-func (relaying) OpenKey(context.Context, uint32) (func(), error) {
-	return nil, fmt.Errorf("no keys here")
+var (
+	noPlans   = rewrite.NewPlanner(100)
+	noColumns = catalog.New(1, catalog.Contents{})
+)
+
+func (relaying) Session() Protocol {
+	return session.New(session.Config{
+		Planner: noPlans,
+		Catalog: func() (*catalog.Snapshot, error) { return noColumns, nil },
+		Keys:    func(uint32) (keycache.Lease, bool) { return keycache.Lease{}, false },
+	})
 }
+
+func (relaying) OpenKey(context.Context, uint32) (func(), error) {
+	return nil, errors.New("there are no keys here")
+}
+
 func (relaying) Refresh(context.Context) error { return nil }
+func (relaying) Settle(context.Context) error  { return nil }
 func (relaying) Close()                        {}
 
 func openRelaying(context.Context, string) (Database, error) { return relaying{}, nil }

@@ -33,7 +33,7 @@ var workspacePool = sync.Pool{New: func() any { return new(workspace) }}
 // pump moves the bytes of one direction.
 type pump struct {
 	relay      *relay
-	from, to   *side
+	from       *side
 	fromClient bool
 
 	space *workspace // nil while there is nothing in hand
@@ -51,8 +51,8 @@ type pump struct {
 	hot  bool   // the last read under TLS filled its room: more is probably there
 }
 
-func newPump(r *relay, from, to *side, fromClient bool, ahead []byte) *pump {
-	p := &pump{relay: r, from: from, to: to, fromClient: fromClient}
+func newPump(r *relay, from *side, fromClient bool, ahead []byte) *pump {
+	p := &pump{relay: r, from: from, fromClient: fromClient}
 	p.readable = p.tryRead
 	if from.raw == nil {
 		p.peek = make([]byte, tlsPeek)

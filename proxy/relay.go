@@ -77,18 +77,26 @@ func newRelay(ctx context.Context, client, server net.Conn, db Database, protoco
 	return r, nil
 }
 
-// run moves bytes until the session is over and both connections are closed.
-// The bytes ahead have been read during the startup. It returns what went
-// wrong, nil when one side simply ended the session.
-func (r *relay) run(clientAhead, serverAhead []byte) error {
-	defer r.stop()
+// start moves bytes until the session is over and both connections are closed,
+// and then calls done with what went wrong, nil when one side simply ended the
+// session. The bytes ahead have been read during the startup.
+func (r *relay) start(clientAhead, serverAhead []byte, done func(error)) {
 	fromServer := make(chan error, 1)
+	server := newPump(r, r.server, false, serverAhead)
+	client := newPump(r, r.client, true, clientAhead)
 	go func() {
-		err := guard(newPump(r, r.server, r.client, false, serverAhead).run)
+		err := guard(server.run)
 		r.serverDone(err)
 		fromServer <- err
 	}()
-	err := guard(newPump(r, r.client, r.server, true, clientAhead).run)
+	go func() {
+		done(r.clientDone(guard(client.run), fromServer))
+	}()
+}
+
+// clientDone ends the session when nothing more comes from the client. It
+// returns when both connections are closed.
+func (r *relay) clientDone(err error, fromServer <-chan error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		// The client has no more to say, but may still want to hear.
@@ -144,7 +152,7 @@ func (r *relay) feed(p *pump) (want int, err error) {
 		case session.NeedKey:
 			release = r.openKey(need.Key)
 		case session.NeedCatalog:
-			if err := r.refresh(); err != nil {
+			if err := r.refresh(need.Settled); err != nil {
 				return 0, err
 			}
 		case session.NeedServer:
@@ -235,10 +243,15 @@ func (r *relay) openKey(id uint32) (release func()) {
 
 // refresh reads the catalog again. A session that cannot is ended: it can
 // neither plan its statement nor refuse it for a reason that would be true.
-func (r *relay) refresh() error {
+// settled: wait, as long as for a key, for the end of a sealing.
+func (r *relay) refresh(settled bool) error {
 	ctx, cancel := context.WithTimeout(r.ctx, r.wait)
 	defer cancel()
-	if err := r.db.Refresh(ctx); err != nil {
+	read := r.db.Refresh
+	if settled {
+		read = r.db.Settle
+	}
+	if err := read(ctx); err != nil {
 		return catalogError{err}
 	}
 	return nil

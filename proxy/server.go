@@ -23,6 +23,8 @@ type Server struct {
 	places   atomic.Int64 // sessions and logins, at most MaxConnections
 	waiting  atomic.Int64 // connections before their startup packet
 
+	clients sync.WaitGroup // connections: their startup, then their session
+
 	mu     sync.Mutex
 	relays map[*relay]struct{}
 
@@ -54,11 +56,11 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	accepting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 
-	var clients, helpers sync.WaitGroup
+	var helpers sync.WaitGroup
 	for _, l := range listeners {
 		helpers.Go(func() {
 			stop(s.accept(accepting, l, func(c net.Conn) {
-				clients.Go(func() { s.serve(accepting, sessions, c) })
+				s.clients.Go(func() { s.serve(accepting, sessions, c) })
 			}))
 		})
 	}
@@ -70,9 +72,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		l.Close()
 	}
 	s.log.Info("draining", slog.Int("sessions", s.sessions()))
-	s.drain(&clients)
+	s.drain()
 	cut()
-	clients.Wait()
+	s.clients.Wait()
 	helpers.Wait()
 	if err := context.Cause(accepting); ctx.Err() == nil && err != nil {
 		return err
@@ -110,8 +112,9 @@ func (s *Server) accept(accepting context.Context, l net.Listener, serve func(ne
 	}
 }
 
-// serve does everything for one connection and closes it. A startup is given up
-// when accepting ends, a session when ctx does.
+// serve takes one connection through its startup; it closes the connection
+// unless a session has started on it. A startup is given up when accepting
+// ends, a session when ctx does.
 func (s *Server) serve(accepting, ctx context.Context, conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		// Only the system refusing an option can fail here, and the session
@@ -119,8 +122,14 @@ func (s *Server) serve(accepting, ctx context.Context, conn net.Conn) {
 		_ = tcp.SetKeepAliveConfig(keepAliveConfig(s.config.KeepAlive))
 	}
 	log := s.log.With(slog.String("client", conn.RemoteAddr().String()))
-	err := guard(func() error { return s.client(accepting, ctx, conn, log) })
-	conn.Close()
+	started := false
+	err := guard(func() error {
+		started = s.client(accepting, ctx, conn, log)
+		return nil
+	})
+	if !started {
+		conn.Close()
+	}
 	var stopped panicError
 	if errors.As(err, &stopped) {
 		log.Error("internal error in the startup", slog.String("stack", string(stopped.stack)))
@@ -132,8 +141,8 @@ func (s *Server) serve(accepting, ctx context.Context, conn net.Conn) {
 // in excess are refused in the way their driver understands.
 const startupHeadroom = 1000
 
-// client takes a connection through its startup and then relays its session.
-func (s *Server) client(accepting, ctx context.Context, conn net.Conn, log *slog.Logger) error {
+// client takes a connection through its startup and starts its session.
+func (s *Server) client(accepting, ctx context.Context, conn net.Conn, log *slog.Logger) (started bool) {
 	began := time.Now()
 	startupCtx, stop := context.WithTimeout(accepting, s.config.StartupTimeout)
 	defer stop()
@@ -144,7 +153,7 @@ func (s *Server) client(accepting, ctx context.Context, conn net.Conn, log *slog
 	if err == nil && st.cancel != nil {
 		s.count.cancels.Add(1)
 		s.cancel(startupCtx, st)
-		return nil
+		return false
 	}
 	if err == nil && !s.enter() {
 		err = errTooMany
@@ -152,9 +161,14 @@ func (s *Server) client(accepting, ctx context.Context, conn net.Conn, log *slog
 	if err != nil {
 		unwatch()
 		s.refuse(n.conn, s.startupError(startupCtx, err), log, err)
-		return nil
+		return false
 	}
-	defer s.places.Add(-1)
+	// The place is the session's once it has started.
+	defer func() {
+		if !started {
+			s.places.Add(-1)
+		}
+	}()
 
 	user, _ := st.parameter("user")
 	log = log.With(slog.String("user", user), slog.String("database", st.database()), slog.Bool("tls", n.tls != nil))
@@ -166,8 +180,9 @@ func (s *Server) client(accepting, ctx context.Context, conn net.Conn, log *slog
 	}
 	if err != nil {
 		s.refuse(n.conn, s.startupError(startupCtx, err), log, err)
+		return false
 	}
-	return nil
+	return true
 }
 
 // negotiate waits for the startup packet.
@@ -222,31 +237,41 @@ type established struct {
 	began   time.Time
 }
 
-// session relays a session from the server's first ReadyForQuery to its end.
-// An error is one of the startup: the session has not begun.
+// session starts the session, which goes on by itself when this returns: the
+// startup's goroutine, with the stack it has needed, ends. An error is one of
+// the startup: the session has not begun.
 func (s *Server) session(ctx, startupCtx context.Context, e *established) error {
-	defer e.server.Close()
 	r, err := s.prepare(ctx, startupCtx, e)
 	if err != nil {
 		e.unwatch()
+		e.server.Close()
 		return err
 	}
-	defer r.db.Close()
-	s.cancelKeys.add(e.login.cancelKey, e.server.target, r)
-	defer s.cancelKeys.remove(e.login.cancelKey, r)
+	key := e.login.cancelKey
+	s.cancelKeys.add(key, e.server.target, r)
 	err = e.login.flush()
 	if !e.unwatch() && err == nil {
 		err = clientError{startupCtx.Err()}
 	}
 	if err != nil {
+		s.cancelKeys.remove(key, r)
+		r.db.Close()
+		e.server.Close()
 		return err
 	}
 	s.add(r)
-	e.log.Info("connected", slog.String("server", e.server.target.address),
-		slog.Bool("server_tls", e.server.tls != nil), slog.Duration("startup", time.Since(e.began)))
-	err = r.run(e.client.conn.ahead, e.server.ahead)
-	s.remove(r)
-	s.disconnected(e.log, r, time.Since(e.began), err)
+	log, began := e.log, e.began
+	log.Info("connected", slog.String("server", e.server.target.address),
+		slog.Bool("server_tls", e.server.tls != nil), slog.Duration("startup", time.Since(began)))
+	s.clients.Add(1)
+	r.start(e.client.conn.ahead, e.server.ahead, func(err error) {
+		s.cancelKeys.remove(key, r)
+		r.db.Close()
+		s.remove(r)
+		s.places.Add(-1)
+		s.disconnected(log, r, time.Since(began), err)
+		s.clients.Done()
+	})
 	return nil
 }
 
@@ -284,7 +309,7 @@ func (s *Server) startupError(startupCtx context.Context, err error) *wire.Error
 	switch {
 	case errors.Is(err, errServerRefused), errors.As(err, new(handshakeError)):
 		return nil
-	case startupCtx.Err() != nil && s.draining.Load():
+	case errors.Is(startupCtx.Err(), context.Canceled):
 		return errTerminated
 	case errors.As(err, &e):
 		return e

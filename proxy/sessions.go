@@ -42,10 +42,10 @@ const drainPoll = 20 * time.Millisecond
 
 // drain ends each session as soon as it is idle, and after DrainTimeout in any
 // case. It returns when no client is left, or none will stay for long.
-func (s *Server) drain(clients *sync.WaitGroup) {
+func (s *Server) drain() {
 	none := make(chan struct{})
 	go func() {
-		clients.Wait()
+		s.clients.Wait()
 		close(none)
 	}()
 	deadline := time.NewTimer(s.config.DrainTimeout)

@@ -1,0 +1,425 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"pgseal/catalog"
+	"pgseal/envelope"
+	"pgseal/keycache"
+	"pgseal/keystore"
+	"pgseal/rewrite"
+	"pgseal/session"
+)
+
+// DatabasesConfig is what Databases need to know. The zero value of every field
+// but Upstream and KMS is usable.
+type DatabasesConfig struct {
+	// Upstream is the URL of Config: the role and its password log in to every
+	// database that a client uses.
+	Upstream string
+	// KMS unwraps data keys.
+	KMS keystore.KMS
+	// Keystore, Cache and Watch are the settings of those packages. Their
+	// loggers and callbacks are set here.
+	Keystore keystore.Options
+	Cache    keycache.Config
+	Watch    catalog.WatchOptions
+	// Plans is how many plans are kept, for all databases together. Default
+	// 10,000.
+	Plans int
+	// Linger is how long a database stays connected after its last session.
+	// Default 2 seconds: DROP DATABASE waits 5 seconds for other connections to
+	// go, and ours must not be what stops it.
+	Linger time.Duration
+	Logger *slog.Logger
+}
+
+const (
+	defaultPlans  = 10_000
+	defaultLinger = 2 * time.Second
+
+	// poolSize is how many connections of a database unwrap keys and carry out
+	// jobs. They are made when needed and closed when idle.
+	poolSize     = 2
+	poolIdleTime = 30 * time.Second
+	poolCheck    = 10 * time.Second
+
+	applicationName = "pgseal"
+)
+
+// Databases open the databases of one server for its sessions: each with a
+// watcher of its catalog, its key table, and a few connections, which are there
+// while sessions use them. The plans and the open keys of all databases share
+// one cache each. Open is what Config wants.
+type Databases struct {
+	config  DatabasesConfig
+	base    *pgxpool.Config
+	planner *rewrite.Planner
+	keys    *keycache.Cache
+
+	mu     sync.Mutex
+	open   map[string]*database
+	home   *database // held by Hold
+	closed bool
+	ending sync.WaitGroup
+}
+
+// NewDatabases checks the configuration. It connects to nothing yet.
+func NewDatabases(c DatabasesConfig) (*Databases, error) {
+	if c.KMS == nil {
+		return nil, errors.New("proxy: no KMS was given")
+	}
+	if c.Plans == 0 {
+		c.Plans = defaultPlans
+	}
+	setDefault(&c.Linger, defaultLinger)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	c.Keystore.Logger, c.Watch.Logger = c.Logger, c.Logger
+	if _, err := parseUpstream(c.Upstream); err != nil {
+		return nil, fmt.Errorf("proxy: the upstream URL is not usable: %w", err)
+	}
+	base, err := pgxpool.ParseConfig(c.Upstream)
+	if err != nil {
+		return nil, errors.New("proxy: the upstream URL is not usable: a setting of the connection pool is wrong")
+	}
+	base.MinConns, base.MaxConns = 0, poolSize
+	base.MaxConnIdleTime, base.HealthCheckPeriod = poolIdleTime, poolCheck
+	if base.ConnConfig.ConnectTimeout == 0 {
+		base.ConnConfig.ConnectTimeout = defaultConnectTimeout
+	}
+	if _, named := base.ConnConfig.RuntimeParams["application_name"]; !named {
+		base.ConnConfig.RuntimeParams["application_name"] = applicationName
+	}
+	d := &Databases{
+		config:  c,
+		base:    base,
+		planner: rewrite.NewPlanner(c.Plans),
+		open:    map[string]*database{},
+	}
+	if d.keys, err = keycache.New(d, c.Cache); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Close erases all keys and ends all connections. Sessions must have ended.
+func (d *Databases) Close() {
+	d.mu.Lock()
+	d.closed = true
+	all := d.open
+	d.open = nil
+	d.mu.Unlock()
+	for _, db := range all {
+		db.shutDown()
+	}
+	d.ending.Wait()
+	d.keys.Close()
+}
+
+var errDatabasesClosed = errors.New("pgseal is shutting down")
+
+// acquire returns a database for one more user.
+func (d *Databases) acquire(name string) (*database, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, errDatabasesClosed
+	}
+	db := d.open[name]
+	if db == nil {
+		var err error
+		if db, err = d.connect(name); err != nil {
+			return nil, err
+		}
+		d.open[name] = db
+	}
+	db.users++
+	db.linger.Stop()
+	return db, nil
+}
+
+// connect prepares a database. The connections are made aside.
+func (d *Databases) connect(name string) (*database, error) {
+	config := d.base.Copy()
+	config.ConnConfig.Database = name
+	ctx, stop := context.WithCancel(context.Background())
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	store, err := keystore.New(pool, d.config.KMS, d.config.Keystore)
+	if err != nil {
+		stop()
+		pool.Close()
+		return nil, err
+	}
+	db := &database{
+		owner: d,
+		name:  name,
+		pool:  pool,
+		store: store,
+		log:   d.config.Logger.With(slog.String("database", name)),
+		jobs:  make(chan struct{}, 1),
+		stop:  stop,
+	}
+	db.linger = time.AfterFunc(d.config.Linger, db.unused)
+	options := d.config.Watch
+	options.OnJobs = db.wakeJobs
+	// A key that was retired or destroyed must not serve on from the cache.
+	options.OnKeys = func() { d.keys.DropDatabase(name) }
+	db.watcher = catalog.Watch(ctx, func(ctx context.Context) (*pgx.Conn, error) {
+		return pgx.ConnectConfig(ctx, config.ConnConfig.Copy())
+	}, options)
+	db.done.Go(func() { db.runJobs(ctx) })
+	return db, nil
+}
+
+// Open returns a database for one session, when its catalog is known.
+func (d *Databases) Open(ctx context.Context, name string) (Database, error) {
+	db, err := d.acquire(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.snapshot(); err != nil {
+		if err := db.Refresh(ctx); err != nil {
+			db.Close()
+			return nil, err
+		}
+	}
+	return db, nil
+}
+
+// Hold keeps the URL's own database open until Close, so that jobs are carried
+// out while no session is there, and waits for its catalog. With an error the
+// database is held too, and the catalog may become known later: see Ready.
+func (d *Databases) Hold(ctx context.Context) error {
+	db, err := d.acquire(d.base.ConnConfig.Database)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.home = db
+	d.mu.Unlock()
+	_, err = db.watcher.Refresh(ctx)
+	return err
+}
+
+// Ready reports why sessions cannot be served now: nil when the catalog of the
+// held database is known.
+func (d *Databases) Ready() error {
+	d.mu.Lock()
+	home := d.home
+	d.mu.Unlock()
+	if home == nil {
+		return errors.New("not connected yet")
+	}
+	_, err := home.watcher.Current()
+	return err
+}
+
+// Unwrap implements keycache.Source for the databases in use.
+func (d *Databases) Unwrap(ctx context.Context, id keycache.ID) (*envelope.Key, error) {
+	d.mu.Lock()
+	db := d.open[id.Database]
+	d.mu.Unlock()
+	if db == nil {
+		return nil, errors.New("no session uses the database any more")
+	}
+	return db.store.Unwrap(ctx, id)
+}
+
+// DatabasesStats are what Databases do at the moment, and what their keys have
+// been used for.
+type DatabasesStats struct {
+	Open  int // databases with connections of ours
+	Keys  keycache.Stats
+	Seals map[keycache.ID]uint64 // values sealed by this process under each key
+}
+
+// Stats may be called at any time.
+func (d *Databases) Stats() DatabasesStats {
+	d.mu.Lock()
+	open := len(d.open)
+	d.mu.Unlock()
+	return DatabasesStats{Open: open, Keys: d.keys.Stats(), Seals: d.keys.Seals()}
+}
+
+// database is a Database.
+type database struct {
+	owner   *Databases
+	name    string
+	pool    *pgxpool.Pool
+	store   *keystore.Store
+	watcher *catalog.Watcher
+	log     *slog.Logger
+	last    atomic.Pointer[catalog.Snapshot] // what snapshot has returned last
+	jobs    chan struct{}
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+
+	users  int // guarded by owner.mu
+	linger *time.Timer
+}
+
+// Session makes the state of one session.
+func (db *database) Session() Protocol {
+	return session.New(session.Config{
+		Planner: db.owner.planner,
+		Catalog: db.snapshot,
+		Keys:    db.tryKey,
+		Logger:  db.log,
+	})
+}
+
+// snapshot returns the catalog as far as it is known. While the database is out
+// of reach that is the last one known, with an error.
+func (db *database) snapshot() (*catalog.Snapshot, error) {
+	s, err := db.watcher.Current()
+	if err != nil {
+		return db.last.Load(), err
+	}
+	if db.last.Load() != s {
+		db.last.Store(s)
+	}
+	return s, nil
+}
+
+func (db *database) tryKey(id uint32) (keycache.Lease, bool) {
+	return db.owner.keys.Try(keycache.ID{Database: db.name, Key: id})
+}
+
+// OpenKey unwraps a data key.
+func (db *database) OpenKey(ctx context.Context, id uint32) (func(), error) {
+	lease, err := db.owner.keys.Get(ctx, keycache.ID{Database: db.name, Key: id})
+	if err != nil {
+		return nil, err
+	}
+	return lease.Release, nil
+}
+
+// refreshPause is between two attempts to read the catalog.
+const refreshPause = 200 * time.Millisecond
+
+// Refresh reads the catalog again, and goes on trying until ctx ends: a session
+// whose catalog cannot be read has to be ended, so a reconnect is worth waiting
+// for.
+func (db *database) Refresh(ctx context.Context) error {
+	for {
+		s, err := db.watcher.Refresh(ctx)
+		if err == nil {
+			db.last.Store(s)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(refreshPause):
+		}
+	}
+}
+
+// Settle reads the catalog until no column is being sealed or unsealed.
+func (db *database) Settle(ctx context.Context) error {
+	for {
+		if err := db.Refresh(ctx); err != nil {
+			if s := db.last.Load(); s != nil && ctx.Err() != nil {
+				return nil // the session refuses the statement
+			}
+			return err
+		}
+		if db.last.Load().InFlux() == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(refreshPause):
+		}
+	}
+}
+
+// Close ends one session's use.
+func (db *database) Close() {
+	db.owner.mu.Lock()
+	defer db.owner.mu.Unlock()
+	if db.users--; db.users == 0 {
+		db.linger.Reset(db.owner.config.Linger)
+	}
+}
+
+// unused closes the database when nobody has come back to it.
+func (db *database) unused() {
+	d := db.owner
+	d.mu.Lock()
+	if db.users > 0 || d.open[db.name] != db {
+		d.mu.Unlock()
+		return
+	}
+	delete(d.open, db.name)
+	d.ending.Add(1)
+	d.mu.Unlock()
+	defer d.ending.Done()
+	db.shutDown()
+}
+
+func (db *database) shutDown() {
+	db.linger.Stop()
+	db.stop()
+	db.done.Wait()
+	db.watcher.Close()
+	db.pool.Close()
+}
+
+// wakeJobs has the jobs that wait in the database carried out.
+func (db *database) wakeJobs() {
+	select {
+	case db.jobs <- struct{}{}:
+	default: // they are about to be looked for anyway
+	}
+}
+
+const (
+	firstJobPause = time.Second
+	maxJobPause   = 30 * time.Second
+)
+
+// runJobs carries out jobs whenever there are some, and tries again later what
+// has failed for the moment.
+func (db *database) runJobs(ctx context.Context) {
+	pause := firstJobPause
+	retry := time.NewTimer(maxJobPause)
+	retry.Stop()
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-db.jobs:
+		case <-retry.C:
+		}
+		switch err := db.store.RunJobs(ctx); {
+		case err == nil:
+			pause = firstJobPause
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, keycache.ErrTemporary):
+			db.log.Warn("jobs wait", slog.Any("error", err), slog.Duration("retry", pause))
+			retry.Reset(pause)
+			pause = min(2*pause, maxJobPause)
+		default:
+			db.log.Error("jobs not carried out", slog.Any("error", err))
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/wire"
+)
+
+const mib = 1 << 20
+
+// TestAThousandIdleSessionsFitInFortyMebibytes counts from fewer, since each
+// costs the machine a server process too.
+func TestAThousandIdleSessionsFitInFortyMebibytes(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector multiplies memory")
+	}
+	c := startChild(t, upstreamPlain())
+	packet := startupPacket(3<<16, "user", "trust", "database", "postgres")
+	open := func(n int) (resident int) {
+		for range n {
+			conn, err := net.Dial("tcp", c.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+			conn.SetDeadline(time.Now().Add(30 * time.Second))
+			raw := &rawClient{t, &peeked{Conn: conn}}
+			raw.send(packet...)
+			raw.until(wire.TypeReadyForQuery)
+			raw.query("SELECT 1")
+			raw.until(wire.TypeReadyForQuery)
+		}
+		c.collect(t)
+		// Without the pages of the executable, which are the file's.
+		return c.memory(t, "RssAnon")
+	}
+	first := open(20)
+	const more = 200
+	each := (open(more) - first) / more
+	total := first + 980*each
+	t.Logf("%.1f MiB with 20 idle sessions, %.1f KiB for each more: %.1f MiB with 1,000",
+		float64(first)/mib, float64(each)/1024, float64(total)/mib)
+	if total > 40*mib {
+		t.Errorf("1,000 idle sessions take %.1f MiB", float64(total)/mib)
+	}
+}
+
+func TestCopyOfTwoHundredMegabytesCostsBoundedMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector multiplies memory")
+	}
+	c := startChild(t, upstreamPlain())
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, "postgres://trust@"+c.Addr+"/postgres?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "CREATE TEMP TABLE big (x text)"); err != nil {
+		t.Fatal(err)
+	}
+	before := c.memory(t, "VmHWM")
+	const size = 200 * mib
+	in := &repeated{line: []byte(strings.Repeat("x", 1023) + "\n"), left: size}
+	tag, err := conn.PgConn().CopyFrom(ctx, in, "COPY big FROM STDIN")
+	if err != nil || tag.RowsAffected() != size/1024 {
+		t.Fatalf("%v, %v", tag, err)
+	}
+	var out counted
+	if _, err := conn.PgConn().CopyTo(ctx, &out, "COPY big TO STDOUT"); err != nil || out != size {
+		t.Fatalf("%d bytes, %v", out, err)
+	}
+	grown := c.memory(t, "VmHWM") - before
+	t.Logf("COPY of 200 MiB both ways: at most %.1f MiB more", float64(grown)/mib)
+	if grown > 8*mib {
+		t.Errorf("COPY of 200 MiB took %.1f MiB", float64(grown)/mib)
+	}
+}
+
+// repeated reads as a line over and over.
+type repeated struct {
+	line []byte
+	left int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	n := 0
+	for len(p)-n >= len(r.line) && r.left > 0 {
+		n += copy(p[n:], r.line)
+		r.left -= len(r.line)
+	}
+	return n, nil
+}
+
+// counted counts what is written to it.
+type counted int
+
+func (c *counted) Write(p []byte) (int, error) {
+	*c += counted(len(p))
+	return len(p), nil
+}
+
+func TestPgbenchRunsInEveryMode(t *testing.T) {
+	p := startProxy(t, Config{ClientTLS: serverTLS(t, otherCertificate)})
+	if err := cluster.CreateDatabase(context.Background(), "bench"); err != nil {
+		t.Fatal(err)
+	}
+	dsn := strings.Replace(p.DSN("postgres", "sslmode=require"), "dbname=postgres", "dbname=bench", 1)
+	run := func(args ...string) {
+		t.Helper()
+		out, err := exec.Command(cluster.Binaries.Program("pgbench"), append(args, dsn)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("pgbench %v: %v\n%s", args, err, out)
+		}
+	}
+	run("-i", "-q", "-s", "1")
+	for _, mode := range []string{"simple", "extended", "prepared"} {
+		run("-n", "-S", "-M", mode, "-c", "4", "-j", "2", "-t", "200")
+		run("-n", "-M", mode, "-c", "2", "-t", "50")
+	}
+}

@@ -1,0 +1,307 @@
+package sealing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/extension"
+	"pgseal/integration/pgtest"
+	"pgseal/kmsdev"
+	"pgseal/kmsdev/kmsfault"
+	"pgseal/keystore"
+)
+
+const (
+	// owner is a role without any privilege; the databases of the tests and the
+	// tables in them are its own.
+	owner = "owner"
+	alias = "alias/pgseal-test"
+	// patience is how long a test waits for what must come.
+	patience = 30 * time.Second
+)
+
+var (
+	cluster   *pgtest.Cluster
+	databases atomic.Int32
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	ctx := context.Background()
+	c, err := pgtest.Start(ctx, pgtest.Options{Settings: map[string]string{"autovacuum": "off"}})
+	if err == nil {
+		cluster = c
+		err = c.Exec(ctx, "postgres", `CREATE ROLE owner LOGIN; CREATE ROLE reader; CREATE ROLE "Odd Role"; CREATE ROLE other LOGIN`)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	status := m.Run()
+	if err := c.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
+}
+
+// world is a database of owner with pgseal installed, and a KMS.
+type world struct {
+	t        *testing.T
+	database string
+	conn     *pgx.Conn // of owner
+	faults   *kmsfault.Injector
+	keys     Keys
+}
+
+func newWorld(t *testing.T, ddl ...string) *world {
+	t.Helper()
+	w := &world{t: t, database: fmt.Sprintf("test%d", databases.Add(1))}
+	if err := cluster.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", w.database, owner)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Exec(t.Context(), w.database, "ALTER SCHEMA public OWNER TO "+owner); err != nil {
+		t.Fatal(err)
+	}
+	w.conn = w.connect(owner)
+	if _, err := extension.Install(t.Context(), w.conn); err != nil {
+		t.Fatal(err)
+	}
+	w.startKMS()
+	w.exec(ddl...)
+	return w
+}
+
+func (w *world) startKMS() {
+	w.t.Helper()
+	server, err := kmsdev.Open(filepath.Join(w.t.TempDir(), "kms.json"), kmsdev.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	if _, err := server.EnsureAlias(alias); err != nil {
+		w.t.Fatal(err)
+	}
+	w.faults = kmsfault.New(server.Handler())
+	web := httptest.NewServer(w.faults)
+	w.t.Cleanup(web.Close)
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_KMS":        web.URL,
+		"AWS_REGION":                  "us-east-1",
+		"AWS_ACCESS_KEY_ID":           "AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY":       "secret",
+		"AWS_CONFIG_FILE":             os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_MAX_ATTEMPTS":            "1",
+	} {
+		w.t.Setenv(name, value)
+	}
+	client, err := keystore.NewKMS(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.keys = func(db keystore.DB) (*keystore.Store, error) {
+		return keystore.New(db, client, keystore.Options{KMSKeyID: alias, Patience: -1})
+	}
+}
+
+func (w *world) connect(role string) *pgx.Conn {
+	w.t.Helper()
+	conn, err := pgx.Connect(w.t.Context(), cluster.DSN(w.database, role))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// exec runs SQL texts as the owner.
+func (w *world) exec(texts ...string) {
+	w.t.Helper()
+	w.execAs(w.conn, texts...)
+}
+
+func (w *world) execAs(conn *pgx.Conn, texts ...string) {
+	w.t.Helper()
+	for _, sql := range texts {
+		if _, err := conn.PgConn().Exec(w.t.Context(), sql).ReadAll(); err != nil {
+			w.t.Fatalf("%s: %v", sql, err)
+		}
+	}
+}
+
+// superuser runs SQL as the superuser in the world's database.
+func (w *world) superuser(sql string) {
+	w.t.Helper()
+	if err := cluster.Exec(w.t.Context(), w.database, sql); err != nil {
+		w.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func one[T any](w *world, sql string, args ...any) (v T) {
+	w.t.Helper()
+	if err := w.conn.QueryRow(w.t.Context(), sql, args...).Scan(&v); err != nil {
+		w.t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+// seal seals a column and fails the test if that fails.
+func (w *world) seal(target string, equality bool) *Report {
+	w.t.Helper()
+	r, err := Seal(w.t.Context(), w.conn, target, SealOptions{Equality: equality, Keys: w.keys})
+	if err != nil {
+		w.t.Fatalf("seal %s: %v", target, explain(err))
+	}
+	return r
+}
+
+func (w *world) unseal(target string) *Report {
+	w.t.Helper()
+	r, err := Unseal(w.t.Context(), w.conn, target, UnsealOptions{Keys: w.keys})
+	if err != nil {
+		w.t.Fatalf("unseal %s: %v", target, explain(err))
+	}
+	return r
+}
+
+func explain(err error) string {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r.Error() + " (hint: " + r.Hint + ")"
+	}
+	return err.Error()
+}
+
+// refused asserts that an error is a refusal that names what stands in the way
+// and says what to do.
+func (w *world) refused(err error, words ...string) {
+	w.t.Helper()
+	var r *Refusal
+	if !errors.As(err, &r) || r.Hint == "" || r.What == "" {
+		w.t.Errorf("got %v, want a refusal with a hint", err)
+		return
+	}
+	for _, word := range words {
+		if !strings.Contains(explain(err), word) {
+			w.t.Errorf("%s\ndoes not say %q", explain(err), word)
+		}
+	}
+}
+
+// rotate gives a table a new version of its seal key.
+func (w *world) rotate(table string) {
+	w.t.Helper()
+	store, err := w.keys(w.conn)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	id := one[uint32](w, `SELECT table_id FROM pgseal.sealed_table WHERE relation = $1::text::regclass`, table)
+	if _, err := store.Rotate(w.t.Context(), id); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) reseal(table string) int64 {
+	w.t.Helper()
+	n, err := Reseal(w.t.Context(), w.conn, table, ResealOptions{Keys: w.keys})
+	if err != nil {
+		w.t.Fatalf("reseal %s: %s", table, explain(err))
+	}
+	return n
+}
+
+// verify returns what does not open.
+func (w *world) verify(table string) (opened int64, damages []Damage) {
+	w.t.Helper()
+	opened, damaged, err := Verify(w.t.Context(), w.conn, table, VerifyOptions{Keys: w.keys,
+		Found: func(d Damage) { damages = append(damages, d) }})
+	if err != nil {
+		w.t.Fatal(explain(err))
+	}
+	if int(damaged) < len(damages) {
+		w.t.Errorf("%d damages counted, %d told", damaged, len(damages))
+	}
+	return opened, damages
+}
+
+// dump is all of schema public, and what else is named, as pg_dump writes it.
+func (w *world) dump(options ...string) string {
+	w.t.Helper()
+	args := append([]string{"--schema=public", "--schema=Odd*", "--dbname=" + cluster.DSN(w.database, pgtest.Superuser)}, options...)
+	out, err := exec.CommandContext(w.t.Context(), cluster.Binaries.Program("pg_dump"), args...).Output()
+	if err != nil {
+		w.t.Fatalf("pg_dump: %v", err)
+	}
+	// A random word of each dump.
+	lines := strings.Split(string(out), "\n")
+	kept := lines[:0]
+	for _, l := range lines {
+		if !strings.HasPrefix(l, `\restrict`) && !strings.HasPrefix(l, `\unrestrict`) {
+			kept = append(kept, l)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+// everything is the state of the whole database, to see whether anything has
+// changed: a full dump, and what a dump does not show.
+func (w *world) everything() string {
+	w.t.Helper()
+	out, err := exec.CommandContext(w.t.Context(), cluster.Binaries.Program("pg_dump"), "--dbname="+cluster.DSN(w.database, pgtest.Superuser)).Output()
+	if err != nil {
+		w.t.Fatalf("pg_dump: %v", err)
+	}
+	lines := strings.Split(string(out), "\n")
+	kept := lines[:0]
+	for _, l := range lines {
+		// Sequences are outside of transactions.
+		if !strings.HasPrefix(l, `\restrict`) && !strings.HasPrefix(l, `\unrestrict`) && !strings.Contains(l, "setval(") {
+			kept = append(kept, l)
+		}
+	}
+	kept = append(kept, one[string](w, `SELECT coalesce(string_agg(format('%s %s', c.oid::regclass, c.relfilenode), E'\n' ORDER BY c.oid), '')
+		FROM pg_class c WHERE relnamespace = 'public'::regnamespace`))
+	return strings.Join(kept, "\n")
+}
+
+// firstDifference says where two texts part.
+func firstDifference(a, b string) string {
+	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(as), len(bs)) {
+		if as[i] != bs[i] {
+			return fmt.Sprintf("line %d\n- %s\n+ %s", i+1, as[i], bs[i])
+		}
+	}
+	if len(as) != len(bs) {
+		longer := as
+		if len(bs) > len(as) {
+			longer = bs
+		}
+		return fmt.Sprintf("one has more lines:\n%s", strings.Join(longer[min(len(as), len(bs)):], "\n"))
+	}
+	return ""
+}
+
+func (w *world) same(what, before, after string) {
+	w.t.Helper()
+	if before != after {
+		w.t.Errorf("%s differs: %s", what, firstDifference(before, after))
+	}
+}

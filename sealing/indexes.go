@@ -1,0 +1,267 @@
+package sealing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// index is one index of one relation that reads the column.
+type index struct {
+	oid            uint32
+	schema         string
+	name           string
+	member         *member
+	parent         uint32 // index of the partitioned table that it is attached to, 0 if none
+	method         string
+	unique         bool
+	nullsEqual     bool // NULLS NOT DISTINCT
+	constraint     bool // it stands for a UNIQUE constraint
+	constraintNote string
+	deferrable     bool
+	valid          bool
+	replica        bool // REPLICA IDENTITY USING INDEX
+	clustered      bool
+	comment        string
+	predicate      string
+	predicateNode  string // the same as the server stores it
+	expressionNode string // the expressions among its elements, likewise
+	options        string // WITH (…), without the parentheses
+	tablespace     string
+	elements       []element
+	included       []string // INCLUDE columns as SQL
+	includesIt     bool     // the column is one of them
+}
+
+// element is one key element of an index.
+type element struct {
+	attnum int16  // 0 for an expression
+	sql    string // the column or expression
+	suffix string // collation, operator class and order, "" if all are defaults
+	odd    string // why a term cannot stand for it: its collation or operator class
+	target int32  // statistics target, -1 if none
+}
+
+func (x *index) String() string { return "index " + display(x.schema, x.name) }
+
+func (x *index) sql() string { return quote(x.schema, x.name) }
+
+// indexesOver lists the indexes of the tree's relations that the server could
+// not carry through a change of the column's type, by relation and name.
+func indexesOver(ctx context.Context, tx pgx.Tx, tree []member) ([]index, error) {
+	var all []index
+	for i := range tree {
+		found, err := indexesOf(ctx, tx, &tree[i])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, slices.DeleteFunc(found, func(x index) bool { return !x.readsValues() })...)
+	}
+	return all, nil
+}
+
+// readsValues says whether the index does more with the column than to ask
+// whether it IS NULL.
+func (x *index) readsValues() bool {
+	a := x.member.attnum
+	return x.includesIt || !onlyTestsForNull(x.expressionNode, a) || !onlyTestsForNull(x.predicateNode, a) || x.hasElement()
+}
+
+// hasElement says whether the column itself is among the elements.
+func (x *index) hasElement() bool {
+	return slices.ContainsFunc(x.elements, func(e element) bool { return e.attnum == x.member.attnum })
+}
+
+func indexesOf(ctx context.Context, tx pgx.Tx, m *member) ([]index, error) {
+	rows, err := tx.Query(ctx, `
+SELECT i.indexrelid, n.nspname, ic.relname,
+       coalesce((SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid), 0),
+       am.amname, i.indisunique, coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false),
+       coalesce(con.contype = 'u', false), coalesce(pg_catalog.obj_description(con.oid, 'pg_constraint'), ''),
+       coalesce(con.condeferrable, false), i.indisvalid, i.indisreplident, i.indisclustered,
+       coalesce(pg_catalog.obj_description(i.indexrelid, 'pg_class'), ''),
+       coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), ''), coalesce(i.indpred::text, ''), coalesce(i.indexprs::text, ''),
+       coalesce(pg_catalog.array_to_string(ic.reloptions, ', '), ''),
+       coalesce((SELECT spcname FROM pg_catalog.pg_tablespace WHERE oid = ic.reltablespace), ''),
+       ARRAY(SELECT i.indkey[k] FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),
+       ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k + 1, false) FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),
+       ARRAY(SELECT
+           coalesce((SELECT ' COLLATE ' || pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
+             FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
+             WHERE co.oid = i.indcollation[k] AND co.oid <> coalesce((SELECT attcollation FROM pg_catalog.pg_attribute
+               WHERE attrelid = i.indrelid AND attnum = i.indkey[k] AND attnum > 0), 100)), '') ||
+           coalesce((SELECT ' ' || pg_catalog.quote_ident(opn.nspname) || '.' || pg_catalog.quote_ident(op.opcname)
+             FROM pg_catalog.pg_opclass op JOIN pg_catalog.pg_namespace opn ON opn.oid = op.opcnamespace
+             WHERE op.oid = i.indclass[k] AND NOT op.opcdefault), '') ||
+           CASE i.indoption[k] & 3 WHEN 1 THEN ' DESC NULLS LAST' WHEN 2 THEN ' NULLS FIRST' WHEN 3 THEN ' DESC' ELSE '' END
+         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),
+       ARRAY(SELECT
+           CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_collation co WHERE co.oid = i.indcollation[k] AND NOT co.collisdeterministic)
+                THEN 'a nondeterministic collation'
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_opclass op WHERE op.oid = i.indclass[k] AND op.opcnamespace <> 'pg_catalog'::regnamespace)
+                THEN 'an operator class of its own' ELSE '' END
+         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),
+       ARRAY(SELECT coalesce((SELECT a.attstattarget FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attnum = k + 1), -1)::int
+         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),
+       ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k + 1, false) FROM pg_catalog.generate_series(i.indnkeyatts::int, i.indnatts - 1) k ORDER BY k),
+       EXISTS (SELECT FROM pg_catalog.generate_series(i.indnkeyatts::int, i.indnatts - 1) k WHERE i.indkey[k] = $2)
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = ic.relnamespace
+JOIN pg_catalog.pg_am am ON am.oid = ic.relam
+LEFT JOIN pg_catalog.pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
+WHERE i.indrelid = $1
+  AND ($2 = ANY (i.indkey::int2[]) OR pg_catalog.strpos(pg_catalog.concat(i.indexprs, i.indpred), $3) > 0)
+ORDER BY ic.relname`, m.oid, m.attnum, varNode(m.attnum))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (index, error) {
+		x := index{member: m}
+		var attnums []int16
+		var sqls, suffixes, odd []string
+		var targets []int32
+		err := r.Scan(&x.oid, &x.schema, &x.name, &x.parent, &x.method, &x.unique, &x.nullsEqual, &x.constraint, &x.constraintNote,
+			&x.deferrable, &x.valid, &x.replica, &x.clustered, &x.comment, &x.predicate, &x.predicateNode, &x.expressionNode,
+			&x.options, &x.tablespace, &attnums, &sqls, &suffixes, &odd, &targets, &x.included, &x.includesIt)
+		for i := range attnums {
+			x.elements = append(x.elements, element{attnums[i], sqls[i], suffixes[i], odd[i], targets[i]})
+		}
+		return x, err
+	})
+}
+
+// varNode begins a reference to a column of the only relation in an expression
+// as the server stores it (pg_node_tree).
+func varNode(attnum int16) string { return fmt.Sprintf("{VAR :varno 1 :varattno %d ", attnum) }
+
+// onlyTestsForNull says whether an expression does nothing with the column but
+// ask whether it IS NULL, which a sealed column answers as well.
+func onlyTestsForNull(node string, attnum int16) bool {
+	v := varNode(attnum)
+	return strings.Count(node, v) == strings.Count(node, "{NULLTEST :arg "+v)
+}
+
+func (x *index) dropSQL() string {
+	if x.constraint {
+		return fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", x.member.sql(), quote(x.name))
+	}
+	return "DROP INDEX " + x.sql()
+}
+
+// dropIndexes drops them; those attached to another follow it.
+func dropIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index) error {
+	for i := range indexes {
+		x := &indexes[i]
+		if x.parent != 0 {
+			continue
+		}
+		if _, err := tx.Exec(ctx, x.dropSQL()); err != nil {
+			if sqlState(err) == stateDependentObjects {
+				return refuse(c.String(), "drop what depends on it first, and create it again afterwards",
+					"%s must be made anew, and other objects depend on it: %s", x, serverDetail(err))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// createSQL makes the index over elements, as it was in all else.
+func (x *index) createSQL(elements []string) string {
+	var b strings.Builder
+	b.WriteString("CREATE ")
+	if x.unique {
+		b.WriteString("UNIQUE ")
+	}
+	// ONLY: the indexes of partitions have names and settings of their own, and
+	// are attached afterwards.
+	fmt.Fprintf(&b, "INDEX %s ON ONLY %s USING %s (%s)", quote(x.name), x.member.sql(), x.method, strings.Join(elements, ", "))
+	b.WriteString(x.include())
+	if x.nullsEqual {
+		b.WriteString(" NULLS NOT DISTINCT")
+	}
+	if x.options != "" {
+		b.WriteString(" WITH (" + x.options + ")")
+	}
+	if x.tablespace != "" {
+		b.WriteString(" TABLESPACE " + quote(x.tablespace))
+	}
+	if x.predicate != "" {
+		b.WriteString(" WHERE " + x.predicate)
+	}
+	return b.String()
+}
+
+// constraintSQL makes the index as a UNIQUE constraint over elements.
+func (x *index) constraintSQL(elements []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "ALTER TABLE ONLY %s ADD CONSTRAINT %s UNIQUE", x.member.sql(), quote(x.name))
+	if x.nullsEqual {
+		b.WriteString(" NULLS NOT DISTINCT")
+	}
+	b.WriteString(" (" + strings.Join(elements, ", ") + ")" + x.include())
+	if x.options != "" {
+		b.WriteString(" WITH (" + x.options + ")")
+	}
+	if x.tablespace != "" {
+		b.WriteString(" USING INDEX TABLESPACE " + quote(x.tablespace))
+	}
+	return b.String()
+}
+
+func (x *index) include() string {
+	if len(x.included) == 0 {
+		return ""
+	}
+	return " INCLUDE (" + strings.Join(x.included, ", ") + ")"
+}
+
+// definition is the element as CREATE INDEX wants it: expressions in
+// parentheses.
+func (e *element) definition() string {
+	if e.attnum != 0 {
+		return e.sql
+	}
+	return "(" + e.sql + ")"
+}
+
+// afterwards gives the statements for what CREATE INDEX cannot say. Only
+// elements that are expressions can have a statistics target.
+func (x *index) afterwards(isExpression []bool) (statements []string) {
+	for i := range x.elements {
+		if t := x.elements[i].target; t >= 0 && isExpression[i] {
+			statements = append(statements, fmt.Sprintf("ALTER INDEX %s ALTER COLUMN %d SET STATISTICS %d", x.sql(), i+1, t))
+		}
+	}
+	if x.comment != "" {
+		statements = append(statements, fmt.Sprintf("COMMENT ON INDEX %s IS %s", x.sql(), literal(x.comment)))
+	}
+	if x.clustered {
+		statements = append(statements, fmt.Sprintf("ALTER TABLE %s CLUSTER ON %s", x.member.sql(), quote(x.name)))
+	}
+	return statements
+}
+
+// attachSQL attaches the indexes of partitions to those of their parents, the
+// innermost first. Names are still the same: oids were of the dropped ones.
+func attachSQL(indexes []index) (statements []string) {
+	byOID := map[uint32]*index{}
+	for i := range indexes {
+		byOID[indexes[i].oid] = &indexes[i]
+	}
+	for i := len(indexes) - 1; i >= 0; i-- {
+		if parent := byOID[indexes[i].parent]; parent != nil {
+			statements = append(statements, fmt.Sprintf("ALTER INDEX %s ATTACH PARTITION %s", parent.sql(), indexes[i].sql()))
+		}
+	}
+	return statements
+}
+
+// literal writes a string as SQL, whatever standard_conforming_strings says.
+func literal(s string) string {
+	return ` E'` + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + `'`
+}

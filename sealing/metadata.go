@@ -1,0 +1,117 @@
+package sealing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/envelope"
+	"pgseal/logical"
+)
+
+// sealed is a row of pgseal.sealed_column.
+type sealed struct {
+	id       uint32
+	tableID  uint32
+	domain   uint32
+	typ      logical.Type
+	typeName string
+	terms    envelope.TermFlags
+	indexKey uint32
+	original original
+}
+
+const selectSealed = `
+SELECT column_id, table_id, domain::oid, logical_type::oid, typmod, pg_catalog.format_type(logical_type, typmod), terms,
+       coalesce(index_key_id, 0), original FROM pgseal.sealed_column `
+
+func scanSealed(r pgx.CollectableRow) (sealed, error) {
+	var s sealed
+	var terms int32
+	var data []byte
+	if err := r.Scan(&s.id, &s.tableID, &s.domain, &s.typ.OID, &s.typ.Typmod, &s.typeName, &terms, &s.indexKey, &data); err != nil {
+		return s, err
+	}
+	s.terms = envelope.TermFlags(terms)
+	if err := json.Unmarshal(data, &s.original); err != nil {
+		return s, fmt.Errorf("pgseal.sealed_column, column %d: original: %w", s.id, err)
+	}
+	return s, nil
+}
+
+// sealedBehind finds what a sealed column's domain stands for.
+func sealedBehind(ctx context.Context, tx pgx.Tx, c *column) (sealed, error) {
+	if c.domain == "" {
+		return sealed{}, refuse(c.String(), "pgseal column list shows the sealed columns", "the column is not sealed")
+	}
+	rows, err := tx.Query(ctx, selectSealed+`WHERE domain = $1::text::regtype`, quote("pgseal_column", c.domain))
+	if err != nil {
+		return sealed{}, err
+	}
+	s, err := pgx.CollectExactlyOneRow(rows, scanSealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return s, refuse(c.String(), "restore pgseal.sealed_column from the backup that the table came from",
+			"its domain pgseal_column.%s has no row in pgseal.sealed_column", c.domain)
+	}
+	return s, err
+}
+
+// original is what unsealing must bring back. It stands in
+// pgseal.sealed_column.original, on the server, in clear: nothing in it may tell
+// a value.
+type original struct {
+	Collation string        `json:"collation,omitempty"`
+	Indexes   []carried     `json:"indexes,omitempty"`
+	Storage   []keptStorage `json:"storage,omitempty"`
+	// Defaults are notes, sealed: see defaults.go.
+	Defaults [][]byte `json:"defaults,omitempty"`
+}
+
+// keptStorage is how one relation stored the column, where it was not as the
+// type's own default says. A change of type resets both.
+type keptStorage struct {
+	Schema      string `json:"schema"`
+	Table       string `json:"table"`
+	Storage     string `json:"storage,omitempty"`
+	Compression string `json:"compression,omitempty"`
+}
+
+func keepStorage(tree []member) (kept []keptStorage) {
+	for i := range tree {
+		if m := &tree[i]; m.storage != "" || m.compression != "" {
+			kept = append(kept, keptStorage{m.schema, m.table, m.storage, m.compression})
+		}
+	}
+	return kept
+}
+
+func restoreStorage(c *column, tree []member, kept []keptStorage) (statements []string) {
+	for i := range tree {
+		m := &tree[i]
+		for _, k := range kept {
+			if k.Schema != m.schema || k.Table != m.table {
+				continue
+			}
+			alter := "ALTER TABLE ONLY " + m.sql() + " ALTER COLUMN " + quote(c.name)
+			if k.Storage != "" {
+				statements = append(statements, alter+" SET STORAGE "+k.Storage)
+			}
+			if k.Compression != "" {
+				statements = append(statements, alter+" SET COMPRESSION "+k.Compression)
+			}
+		}
+	}
+	return statements
+}
+
+func writeOriginal(ctx context.Context, tx pgx.Tx, columnID uint32, o original) error {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE pgseal.sealed_column SET original = $2 WHERE column_id = $1`, columnID, data)
+	return err
+}

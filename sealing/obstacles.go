@@ -1,0 +1,183 @@
+package sealing
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/logical"
+)
+
+// checkSealable refuses, naming the object, what the column has and an envelope
+// could not carry.
+func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) error {
+	name := c.String()
+	switch {
+	case c.domain != "":
+		return refuse(name, "pgseal column list shows the sealed columns", "the column is sealed already")
+	case strings.HasPrefix(c.schema, "pg_") && !c.temporary, c.schema == "information_schema", c.schema == "pgseal", c.schema == "pgseal_column":
+		return refuse(name, "seal the columns of your own tables", "the server, or pgseal, reads the table itself")
+	case c.temporary:
+		return refuse(name, "seal the table that the values come from: CREATE TEMPORARY TABLE … AS copies envelopes", "the table is temporary")
+	case c.rowType:
+		return refuse(name, "ALTER TABLE … NOT OF first", "the table is of a composite type, which fixes its columns' types")
+	case c.inherited:
+		return refuse(name, "seal the column of the parent table: its partitions and children follow", "the column is inherited")
+	case c.identity:
+		return refuse(name, "an identity column takes its values from a sequence on the server; seal another column", "the column is GENERATED AS IDENTITY")
+	case c.generated:
+		return refuse(name, "drop the generation expression: the server cannot compute over envelopes", "the column is GENERATED ALWAYS AS an expression")
+	case !logical.Supported(c.typ.OID):
+		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timestamp, timestamptz, uuid, json, jsonb, bytea",
+			"its type %s cannot be sealed", c.typeName)
+	case o.Equality && !c.typ.HasEquality():
+		return refuse(name, "seal it without --equality", "type %s has no = operator", c.typeName)
+	case o.Equality && c.nondet:
+		return refuse(name, "seal it without --equality, or give the column a deterministic collation first",
+			"under a nondeterministic collation different strings are equal, and a term cannot tell that")
+	}
+	if err := checkTree(c, tree); err != nil {
+		return err
+	}
+	return checkDependents(ctx, tx, c, tree)
+}
+
+// checkTree refuses relations of the tree whose column cannot change its type.
+func checkTree(c *column, tree []member) error {
+	for i := range tree {
+		m := &tree[i]
+		switch {
+		case m.kind == "f":
+			return refuse(c.String(), "detach it, and seal the column in the database where its rows are",
+				"foreign table %s stores rows of the table elsewhere", m)
+		case m.otherParent:
+			return refuse(c.String(), "ALTER TABLE … NO INHERIT from one of its parents first",
+				"table %s inherits the column from another parent, too", m)
+		}
+	}
+	return nil
+}
+
+// dependent is an object that depends on the column in one relation.
+type dependent struct {
+	class, object    string // catalog, description
+	contype, relkind string
+	own              bool   // the column's own default
+	node             string // expression of a CHECK constraint or of a statistics object
+	attnum           int16  // the column's in the relation
+}
+
+// checkDependents walks what pg_depend says of the column. Indexes, unique
+// constraints, the column's own default and views are carried over elsewhere;
+// statistics objects and CHECKs for NULL, by the server; everything else stands
+// in the way.
+func checkDependents(ctx context.Context, tx pgx.Tx, c *column, tree []member) error {
+	for i := range tree {
+		m := &tree[i]
+		partitionedByIt, err := isPartitionKey(ctx, tx, m)
+		if err != nil {
+			return err
+		}
+		if partitionedByIt {
+			return refuse(c.String(), "partition by another column", "table %s is partitioned by it, and the server routes rows by its value", m)
+		}
+		found, err := dependents(ctx, tx, m)
+		if err != nil {
+			return err
+		}
+		for k := range found {
+			if err := found[k].check(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func isPartitionKey(ctx context.Context, tx pgx.Tx, m *member) (yes bool, err error) {
+	err = tx.QueryRow(ctx, `
+SELECT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table
+  WHERE partrelid = $1 AND ($2 = ANY (partattrs::int2[]) OR pg_catalog.strpos(partexprs::text, $3) > 0))`,
+		m.oid, m.attnum, varNode(m.attnum)).Scan(&yes)
+	return yes, err
+}
+
+func dependents(ctx context.Context, tx pgx.Tx, m *member) ([]dependent, error) {
+	rows, err := tx.Query(ctx, `
+SELECT DISTINCT d.classid::regclass::text, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid),
+       coalesce(con.contype::text, ''), coalesce(ic.relkind::text, ''), coalesce(ad.adnum = $2 AND ad.adrelid = $1, false),
+       coalesce(con.conbin::text, st.stxexprs::text, '')
+FROM pg_catalog.pg_depend d
+LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_constraint'::regclass AND con.oid = d.objid
+LEFT JOIN pg_catalog.pg_class ic ON d.classid = 'pg_class'::regclass AND ic.oid = d.objid
+LEFT JOIN pg_catalog.pg_attrdef ad ON d.classid = 'pg_attrdef'::regclass AND ad.oid = d.objid
+LEFT JOIN pg_catalog.pg_statistic_ext st ON d.classid = 'pg_statistic_ext'::regclass AND st.oid = d.objid
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.refobjsubid = $2 ORDER BY 1, 2`, m.oid, m.attnum)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (dependent, error) {
+		d := dependent{attnum: m.attnum}
+		err := r.Scan(&d.class, &d.object, &d.contype, &d.relkind, &d.own, &d.node)
+		return d, err
+	})
+}
+
+func (d *dependent) check(c *column) error {
+	name := c.String()
+	switch d.class {
+	case "pg_constraint":
+		return d.checkConstraint(name)
+	case "pg_attrdef":
+		if !d.own {
+			return refuse(name, "drop that column or its expression first", "%s is computed from it on the server", d.object)
+		}
+	case "pg_class":
+		switch d.relkind {
+		case "i", "I": // carried by carryIndexes, or refused there
+		case "S":
+			return refuse(name, "a sequence on the server would give plain values; drop the default and ALTER SEQUENCE … OWNED BY NONE first",
+				"%s is owned by it", d.object)
+		default:
+			return refuse(name, "drop it first", "%s depends on it", d.object)
+		}
+	case "pg_statistic_ext":
+		if !onlyTestsForNull(d.node, d.attnum) {
+			return refuse(name, "drop it first", "%s computes an expression over it", d.object)
+		}
+	case "pg_rewrite": // views: recreated, or refused there
+	case "pg_trigger":
+		return refuse(name, "drop the trigger, seal, and create it again without naming the column",
+			"%s is defined over it", d.object)
+	case "pg_policy":
+		return refuse(name, "row security is decided on the server, which cannot see a sealed value; drop or change the policy",
+			"%s reads it", d.object)
+	case "pg_publication_rel":
+		return refuse(name, "ALTER PUBLICATION … SET TABLE without naming the column in its list and row filter, seal, and consider that subscribers get envelopes then",
+			"%s names it", d.object)
+	default:
+		return refuse(name, "drop it first, and create it again afterwards", "%s depends on it", d.object)
+	}
+	return nil
+}
+
+func (d *dependent) checkConstraint(name string) error {
+	switch d.contype {
+	case "u", "n": // unique: carried to the term; n: NOT NULL as a constraint (PostgreSQL 18)
+		return nil
+	case "c":
+		if onlyTestsForNull(d.node, d.attnum) {
+			return nil
+		}
+		return refuse(name, "drop the constraint and let the application check, or seal another column",
+			"%s is checked by the server, which cannot see a sealed value", d.object)
+	case "f":
+		return refuse(name, "drop the foreign key first; sealed columns cannot reference or be referenced",
+			"%s compares its values on the server", d.object)
+	case "p":
+		return refuse(name, "add a surrogate primary key and make this column UNIQUE first",
+			"%s is the primary key, which cannot stand on a term", d.object)
+	}
+	return refuse(name, "drop it first", "%s cannot be carried over to a sealed column", d.object)
+}

@@ -1,0 +1,199 @@
+package sealing
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/envelope"
+	"pgseal/keycache"
+	"pgseal/keystore"
+	"pgseal/logical"
+)
+
+// sealer seals values of one column.
+type sealer struct {
+	store                 *keystore.Store
+	typ                   logical.Type
+	columnID              uint32
+	terms                 envelope.TermFlags
+	sealKeyID, indexKeyID uint32
+	sealKey, indexKey     *envelope.Key
+	equality, term        []byte
+}
+
+var errEncoding = errors.New("it is not valid UTF-8, which no client could read through the proxy; correct it first")
+
+// unwrap opens the column's keys. It is called when there is a value to seal: a
+// host that seals an empty column needs no kms:Decrypt.
+func (s *sealer) unwrap(ctx context.Context) (err error) {
+	if s.sealKey == nil {
+		if s.sealKey, err = s.store.Unwrap(ctx, keycache.ID{Key: s.sealKeyID}); err != nil {
+			return err
+		}
+	}
+	if s.indexKey == nil && s.terms&envelope.TermEquality != 0 {
+		s.indexKey, err = s.store.Unwrap(ctx, keycache.ID{Key: s.indexKeyID})
+	}
+	return err
+}
+
+// seal appends the envelope of a canonical value; unwrap came before.
+func (s *sealer) seal(dst, canonical []byte) ([]byte, error) {
+	switch s.typ.OID {
+	case logical.OIDText, logical.OIDVarchar, logical.OIDBpchar, logical.OIDJSON, logical.OIDJSONB:
+		// A database in SQL_ASCII holds whatever was put there.
+		if !utf8.Valid(canonical) {
+			return dst, errEncoding
+		}
+	}
+	s.term = s.term[:0]
+	if s.terms&envelope.TermEquality != 0 {
+		var err error
+		if s.equality, err = s.typ.AppendEquality(s.equality[:0], canonical); err != nil {
+			return dst, err
+		}
+		if s.term, err = s.indexKey.EqualityTerm(s.term, s.columnID, s.equality); err != nil {
+			return dst, err
+		}
+	}
+	return s.sealKey.Seal(dst, s.columnID, s.terms, s.term, canonical)
+}
+
+func (s *sealer) erase() {
+	for _, k := range []*envelope.Key{s.sealKey, s.indexKey} {
+		if k != nil {
+			k.Erase()
+		}
+	}
+	clear(s.equality[:cap(s.equality)])
+}
+
+// opener opens envelopes, unwrapping each data key once.
+type opener struct {
+	store *keystore.Store
+	keys  map[uint32]*envelope.Key
+	fails map[uint32]error
+	equal []byte
+	term  []byte
+}
+
+func newOpener(store *keystore.Store) *opener {
+	return &opener{store: store, keys: map[uint32]*envelope.Key{}, fails: map[uint32]error{}}
+}
+
+// key unwraps a data key. A temporary failure says nothing of the key and is
+// not remembered.
+func (o *opener) key(ctx context.Context, id uint32) (*envelope.Key, error) {
+	if k := o.keys[id]; k != nil {
+		return k, nil
+	}
+	if err := o.fails[id]; err != nil {
+		return nil, err
+	}
+	k, err := o.store.Unwrap(ctx, keycache.ID{Key: id})
+	if err != nil {
+		if !errors.Is(err, keycache.ErrTemporary) {
+			o.fails[id] = err
+		}
+		return nil, err
+	}
+	o.keys[id] = k
+	return k, nil
+}
+
+// open appends the canonical plaintext of an envelope of column s.
+func (o *opener) open(ctx context.Context, s sealed, dst, env []byte) ([]byte, error) {
+	h, err := envelope.Parse(env)
+	if err != nil {
+		return dst, err
+	}
+	k, err := o.key(ctx, h.KeyID)
+	if err != nil {
+		return dst, err
+	}
+	return k.Open(dst, s.id, env)
+}
+
+// notes opens the notes of the column's original defaults.
+func (o *opener) notes(ctx context.Context, s sealed) ([]defaultNote, error) {
+	notes := make([]defaultNote, 0, len(s.original.Defaults))
+	for _, env := range s.original.Defaults {
+		n, err := o.note(ctx, s, env)
+		if err != nil {
+			return nil, fmt.Errorf("pgseal.sealed_column, column %d: the original default: %w", s.id, err)
+		}
+		notes = append(notes, n)
+	}
+	return notes, nil
+}
+
+func (o *opener) note(ctx context.Context, s sealed, env []byte) (n defaultNote, err error) {
+	h, err := envelope.Parse(env)
+	if err != nil {
+		return n, err
+	}
+	k, err := o.key(ctx, h.KeyID)
+	if err != nil {
+		return n, err
+	}
+	plain, err := k.Open(nil, noteColumn, env)
+	if err != nil {
+		return n, err
+	}
+	return parseNote(plain, s.id)
+}
+
+// checkTerm recomputes the equality term of an opened value. The tag already
+// covers the term, so a difference means that it was made under another index
+// key, or by a proxy that reads the type otherwise.
+func (o *opener) checkTerm(ctx context.Context, s sealed, env, canonical []byte) error {
+	if s.terms&envelope.TermEquality == 0 {
+		return nil
+	}
+	k, err := o.key(ctx, s.indexKey)
+	if err != nil {
+		return err
+	}
+	if o.equal, err = s.typ.AppendEquality(o.equal[:0], canonical); err != nil {
+		return err
+	}
+	if o.term, err = k.EqualityTerm(o.term[:0], s.id, o.equal); err != nil {
+		return err
+	}
+	if !bytes.Equal(o.term, envelope.Equality(env)) {
+		return fmt.Errorf("its equality term was not made under index key %d", s.indexKey)
+	}
+	return nil
+}
+
+func (o *opener) erase() {
+	for _, k := range o.keys {
+		k.Erase()
+	}
+	clear(o.equal[:cap(o.equal)])
+}
+
+// prefetch opens the keys of all values of a column, and of their terms, before
+// the values are read: the connection is busy then. A key that is final in its
+// refusal fails with the values under it.
+func (o *opener) prefetch(ctx context.Context, tx pgx.Tx, from, column string) error {
+	rows, err := tx.Query(ctx, fmt.Sprintf("SELECT DISTINCT pgseal.key_id(%[1]s) FROM %[2]s WHERE %[1]s IS NOT NULL", quote(column), from))
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := o.key(ctx, uint32(id)); err != nil && o.fails[uint32(id)] == nil {
+			return err
+		}
+	}
+	return nil
+}

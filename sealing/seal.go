@@ -1,0 +1,216 @@
+package sealing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/envelope"
+	"pgseal/keystore"
+)
+
+// SealOptions are the choices of `pgseal seal`.
+type SealOptions struct {
+	Equality bool // keep an equality term beside each value: =, IN, UNIQUE work; leaks which rows are equal
+	Lock     Lock
+	Progress Progress
+	Keys     Keys
+}
+
+// Seal turns a plain column into a sealed one, in one transaction: after an
+// error or an interruption the column is as it was. The error is a *Refusal for
+// what stands in the way. A connection whose ctx has ended is closed.
+func Seal(ctx context.Context, conn *pgx.Conn, target string, o SealOptions) (*Report, error) {
+	var report *Report
+	var table string
+	err := announced(ctx, conn, target, func() error {
+		return inTransaction(ctx, conn, readCommitted, func(tx pgx.Tx) (err error) {
+			report, table, err = seal(ctx, tx, target, o)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	report.analyze(ctx, conn, table)
+	return report, nil
+}
+
+// readCommitted whatever the role's default is: the rows must be seen as they
+// are once the lock is had.
+var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+
+// analyze makes statistics of the terms for the planner; the plain column's went
+// with the change of type. The column is sealed by now whether it succeeds or not.
+func (r *Report) analyze(ctx context.Context, conn *pgx.Conn, table string) {
+	if _, err := conn.Exec(ctx, "ANALYZE "+table); err != nil {
+		r.Remains = append(r.Remains, Remainder{"nothing in clear, but the planner has no statistics of the column yet", "ANALYZE " + table})
+	}
+}
+
+func seal(ctx context.Context, tx pgx.Tx, target string, o SealOptions) (*Report, string, error) {
+	c, tree, err := lockColumn(ctx, tx, target, o.Lock)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := checkSealable(ctx, tx, c, tree, o); err != nil {
+		return nil, "", err
+	}
+	indexes, err := indexesOver(ctx, tx, tree)
+	if err != nil {
+		return nil, "", err
+	}
+	creates, notes, err := carryIndexes(c, indexes, o.Equality)
+	if err != nil {
+		return nil, "", err
+	}
+	views, err := dependentViews(ctx, tx, c, tree)
+	if err != nil {
+		return nil, "", err
+	}
+	resume, err := suspendForcedRowSecurity(ctx, tx, tree)
+	if err != nil {
+		return nil, "", err
+	}
+	s, table, err := provision(ctx, tx, c, o)
+	if err != nil {
+		return nil, "", err
+	}
+	defer s.erase()
+	domain, err := createDomain(ctx, tx, c, s)
+	if err != nil {
+		return nil, "", err
+	}
+	kept := original{Collation: c.collation, Indexes: notes, Storage: keepStorage(tree)}
+	defaults, defaultNotes, err := sealDefaults(ctx, tx, c, tree, domain, s)
+	if err != nil {
+		return nil, "", err
+	}
+	kept.Defaults = defaultNotes
+
+	if err := dropViews(ctx, tx, c, views); err != nil {
+		return nil, "", err
+	}
+	if err := dropIndexes(ctx, tx, c, indexes); err != nil {
+		return nil, "", err
+	}
+	r := replacement{column: c, tree: tree, id: s.columnID, stagedAs: "bytea", newType: domain, progress: o.Progress, transform: s.seal}
+	rows, err := r.rows(ctx, tx)
+	if err != nil {
+		return nil, "", err
+	}
+	if rows > 0 {
+		if err := s.unwrap(ctx); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := r.run(ctx, tx, rows); err != nil {
+		return nil, "", err
+	}
+	for i := range defaults {
+		creates = append(creates, defaults[i].statement(c))
+	}
+	if err := execAll(ctx, tx, append(creates, resume...)...); err != nil {
+		return nil, "", err
+	}
+	if err := record(ctx, tx, c, domain, table, s, kept); err != nil {
+		return nil, "", err
+	}
+	if err := recreateViews(ctx, tx, c, views, rewriteView); err != nil {
+		return nil, "", err
+	}
+	report := &Report{Column: c.String(), Rows: rows}
+	report.carried(indexes, views)
+	if report.Triggers, err = userTriggers(ctx, tx, tree); err != nil {
+		return nil, "", err
+	}
+	report.Remains, err = remains(ctx, tx, c, left{rows: rows, defaults: len(defaults) > 0})
+	return report, c.tableSQL(), err
+}
+
+func (r *Report) carried(indexes []index, views []view) {
+	for i := range indexes {
+		r.Indexes = append(r.Indexes, display(indexes[i].schema, indexes[i].name))
+	}
+	for i := range views {
+		r.Views = append(r.Views, display(views[i].schema, views[i].name))
+	}
+}
+
+// suspendForcedRowSecurity lets the owner read all rows where row security is
+// forced upon the owner too. The statements put it back.
+func suspendForcedRowSecurity(ctx context.Context, tx pgx.Tx, tree []member) (resume []string, err error) {
+	for i := range tree {
+		if m := &tree[i]; m.forced {
+			if err := execAll(ctx, tx, "ALTER TABLE "+m.sql()+" NO FORCE ROW LEVEL SECURITY"); err != nil {
+				return nil, err
+			}
+			resume = append(resume, "ALTER TABLE "+m.sql()+" FORCE ROW LEVEL SECURITY")
+		}
+	}
+	return resume, nil
+}
+
+// provision gives the table its data keys and the column its id.
+func provision(ctx context.Context, tx pgx.Tx, c *column, o SealOptions) (*sealer, keystore.Table, error) {
+	store, err := o.Keys(tx)
+	if err != nil {
+		return nil, keystore.Table{}, err
+	}
+	table, err := store.Provision(ctx, c.relation)
+	if err != nil {
+		return nil, table, fmt.Errorf("data keys of %s: %w", display(c.schema, c.table), err)
+	}
+	s := &sealer{store: store, typ: c.typ, sealKeyID: table.Seal.ID, indexKeyID: table.Index.ID}
+	if o.Equality {
+		s.terms = envelope.TermEquality
+	}
+	// Drawn first: the domain's CHECK names it.
+	err = tx.QueryRow(ctx, `SELECT nextval(pg_catalog.pg_get_serial_sequence('pgseal.sealed_column', 'column_id'))`).Scan(&s.columnID)
+	return s, table, err
+}
+
+// maxDomainName leaves room for the column id in PostgreSQL's 63 bytes.
+const maxDomainName = 50
+
+// createDomain makes the column's domain and gives its SQL name.
+func createDomain(ctx context.Context, tx pgx.Tx, c *column, s *sealer) (string, error) {
+	name := strings.Join([]string{c.schema, c.table, c.name}, "_")
+	var taken bool
+	if err := tx.QueryRow(ctx, `SELECT pg_catalog.to_regtype('pgseal_column.' || pg_catalog.quote_ident($1)) IS NOT NULL`, name).Scan(&taken); err != nil {
+		return "", err
+	}
+	if taken || len(name) > maxDomainName {
+		name = fmt.Sprintf("%s_%d", truncate(name, maxDomainName), s.columnID)
+	}
+	domain := quote("pgseal_column", name)
+	return domain, execAll(ctx, tx, fmt.Sprintf("CREATE DOMAIN %s AS bytea CONSTRAINT sealed CHECK (pgseal.is_envelope(VALUE, %d, %d))",
+		domain, s.columnID, s.terms))
+}
+
+// truncate cuts at a character boundary, to at most n bytes.
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}
+
+func record(ctx context.Context, tx pgx.Tx, c *column, domain string, t keystore.Table, s *sealer, o original) error {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	var indexKey *uint32
+	if s.terms != 0 {
+		indexKey = &t.Index.ID
+	}
+	_, err = tx.Exec(ctx, `
+INSERT INTO pgseal.sealed_column (column_id, table_id, domain, schema_name, table_name, column_name, logical_type, typmod, terms, index_key_id, original)
+VALUES ($1, $2, $3::text::regtype, $4, $5, $6, $7::oid::regtype, $8, $9, $10, $11)`,
+		s.columnID, t.ID, domain, c.schema, c.table, c.name, c.typ.OID, c.typ.Typmod, int(s.terms), indexKey, data)
+	return err
+}

@@ -1,0 +1,173 @@
+package sealing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// view is a dependent view with all that must be put back after its column's
+// type has changed.
+type view struct {
+	oid        uint32
+	schema     string
+	name       string
+	definition string
+	owner      string   // as SQL
+	options    []string // reloptions
+	comments   []string // statements
+	grants     []string // statements
+}
+
+func (v *view) sql() string { return quote(v.schema, v.name) }
+
+func (v *view) String() string { return "view " + display(v.schema, v.name) }
+
+func (v *view) create() string { return "CREATE VIEW " + v.sql() + " AS " + v.definition }
+
+const again = "drop it, seal the column, and create it again"
+
+// dependentViews lists the views over the column in any relation of the tree,
+// and the views over those, each after what it depends on. Everything else with
+// a rule that reads the column is refused.
+func dependentViews(ctx context.Context, tx pgx.Tx, c *column, tree []member) ([]view, error) {
+	oids, attnums := make([]uint32, len(tree)), make([]int16, len(tree))
+	for i := range tree {
+		oids[i], attnums[i] = tree[i].oid, tree[i].attnum
+	}
+	rows, err := tx.Query(ctx, `
+WITH RECURSIVE dep(oid, depth) AS (
+  SELECT r.ev_class, 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+  JOIN ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int2[])) AS t(oid, attnum) ON d.refobjid = t.oid AND d.refobjsubid = t.attnum
+  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+  UNION
+  SELECT r.ev_class, dep.depth + 1 FROM dep JOIN pg_catalog.pg_depend d ON d.refobjid = dep.oid
+  JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND r.ev_class <> dep.oid AND dep.depth < 100)
+SELECT c.oid, n.nspname, c.relname, c.relkind::text, pg_catalog.pg_get_viewdef(c.oid), c.relowner::regrole::text,
+  coalesce(c.reloptions, '{}'),
+  ARRAY(SELECT pg_catalog.format('COMMENT ON %s IS %L', CASE WHEN ds.objsubid = 0 THEN pg_catalog.format('VIEW %I.%I', n.nspname, c.relname)
+          ELSE pg_catalog.format('COLUMN %I.%I.%I', n.nspname, c.relname, a.attname) END, ds.description)
+        FROM pg_catalog.pg_description ds LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ds.objsubid
+        WHERE ds.classoid = 'pg_class'::regclass AND ds.objoid = c.oid ORDER BY ds.objsubid),
+  ARRAY(SELECT pg_catalog.format('GRANT %s ON %I.%I TO %s%s', x.privilege_type, n.nspname, c.relname,
+          CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+        FROM pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) x)
+  || ARRAY(SELECT pg_catalog.format('GRANT %s (%I) ON %I.%I TO %s%s', x.privilege_type, a.attname, n.nspname, c.relname,
+          CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+        FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid),
+  EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) x WHERE x.grantor <> c.relowner)
+    OR EXISTS (SELECT FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND x.grantor <> c.relowner),
+  EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
+  EXISTS (SELECT FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid),
+  EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
+  EXISTS (SELECT FROM pg_catalog.pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = c.oid),
+  EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+FROM (SELECT oid, max(depth) AS depth FROM dep GROUP BY oid) d
+JOIN pg_catalog.pg_class c ON c.oid = d.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ORDER BY d.depth, c.oid`, oids, attnums)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (v view, err error) {
+		var kind string
+		var strangers, triggers, defaults, rules, labels, extension bool
+		if err := r.Scan(&v.oid, &v.schema, &v.name, &kind, &v.definition, &v.owner, &v.options, &v.comments, &v.grants,
+			&strangers, &triggers, &defaults, &rules, &labels, &extension); err != nil {
+			return v, err
+		}
+		name := display(v.schema, v.name)
+		switch {
+		case kind == "m":
+			err = refuse(c.String(), again, "materialized view %s stores its values", name)
+		case kind != "v" || rules:
+			err = refuse(c.String(), again, "%s has a rule that reads it", name)
+		case triggers:
+			err = refuse(c.String(), again, "view %s depends on it and has triggers", name)
+		case defaults:
+			err = refuse(c.String(), again, "view %s depends on it and has column defaults", name)
+		case strangers:
+			err = refuse(c.String(), again, "view %s depends on it and has privileges granted by others than its owner", name)
+		case labels:
+			err = refuse(c.String(), again, "view %s depends on it and has a security label", name)
+		case extension:
+			err = refuse(c.String(), "drop the extension that it belongs to, seal, and create it again", "view %s depends on it and belongs to an extension", name)
+		}
+		return v, err
+	})
+}
+
+// dropViews drops them, the last first.
+func dropViews(ctx context.Context, tx pgx.Tx, c *column, views []view) error {
+	for i := len(views) - 1; i >= 0; i-- {
+		if _, err := tx.Exec(ctx, "DROP VIEW "+views[i].sql()); err != nil {
+			if sqlState(err) == stateDependentObjects {
+				return refuse(c.String(), "drop what depends on the view, or the view, and create it again afterwards",
+					"%s depends on it, and other objects depend on the view: %s", &views[i], serverDetail(err))
+			}
+			return viewError(c, &views[i], err)
+		}
+	}
+	return nil
+}
+
+// recreateViews makes them again; rewrite turns a definition into what the
+// server must be told now, or refuses.
+func recreateViews(ctx context.Context, tx pgx.Tx, c *column, views []view, rewrite func(context.Context, pgx.Tx, string) (string, error)) error {
+	for i := range views {
+		v := &views[i]
+		sql, err := rewrite(ctx, tx, v.create())
+		var refusal *Refusal
+		if errors.As(err, &refusal) {
+			return refuse(c.String(), refusal.Hint, "%s depends on it and cannot be made again: %s", v, refusal.Why)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", v, err)
+		}
+		revoke, err := v.make(ctx, tx, sql)
+		if err != nil {
+			return viewError(c, v, err)
+		}
+		statements := append(revoke, v.grants...)
+		if err := execAll(ctx, tx, append(statements, v.comments...)...); err != nil {
+			return viewError(c, v, err)
+		}
+	}
+	return nil
+}
+
+// make creates the view under its owner and with its options, and gives the
+// statements that take away what default privileges have granted on it.
+func (v *view) make(ctx context.Context, tx pgx.Tx, sql string) (revoke []string, err error) {
+	statements := []string{sql}
+	for _, o := range v.options {
+		name, value, _ := strings.Cut(o, "=")
+		statements = append(statements, fmt.Sprintf("ALTER VIEW %s SET (%s = %s)", v.sql(), quote(name), literal(value)))
+	}
+	statements = append(statements, fmt.Sprintf("ALTER VIEW %s OWNER TO %s", v.sql(), v.owner))
+	if err := execAll(ctx, tx, statements...); err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, `
+SELECT DISTINCT CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END
+FROM pg_catalog.pg_class c, pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) x
+WHERE c.oid = $1::text::regclass ORDER BY 1`, v.sql())
+	if err != nil {
+		return nil, err
+	}
+	grantees, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, g := range grantees {
+		revoke = append(revoke, fmt.Sprintf("REVOKE ALL ON %s FROM %s", v.sql(), g))
+	}
+	return revoke, err
+}
+
+func viewError(c *column, v *view, err error) error {
+	if sqlState(err) == "" {
+		return err
+	}
+	return refuse(c.String(), recreateHint, "%s depends on it and cannot be made again: %s", v, serverText(err))
+}

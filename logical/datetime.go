@@ -94,6 +94,9 @@ func clockRefused() error {
 }
 
 func dateIn(dst, text []byte, s *Settings) ([]byte, error) {
+	if v, ok := parseISO(text); ok && !v.hasTime {
+		return appendDay(dst, dayNumber(v.year, v.month, v.day)), nil
+	}
 	var p dateParser
 	_, order := s.dateStyle()
 	bad := dateBadFormat
@@ -141,6 +144,9 @@ func timeIn(dst, text []byte, s *Settings) ([]byte, error) {
 }
 
 func timestampIn(dst, text []byte, s *Settings, typeName string, withZone bool) ([]byte, error) {
+	if v, ok := parseISO(text); ok {
+		return v.appendInstant(dst, s, withZone)
+	}
 	var p dateParser
 	_, order := s.dateStyle()
 	bad := dateBadFormat
@@ -175,6 +181,24 @@ func timestampIn(dst, text []byte, s *Settings, typeName string, withZone bool) 
 	return appendInstant(dst, t), nil
 }
 
+// appendInstant writes a timestamp, which four digits of the year keep in
+// range.
+func (v *isoTime) appendInstant(dst []byte, s *Settings, withZone bool) ([]byte, error) {
+	offset := 0
+	if withZone {
+		offset = v.offset
+		if !v.hasOffset {
+			location, err := s.sessionZone().get()
+			if err != nil {
+				return dst, err
+			}
+			offset, _ = v.localOffset(location)
+		}
+	}
+	t, _ := v.micros(offset)
+	return appendInstant(dst, t), nil
+}
+
 // zoneOffset is the offset in seconds east of UTC of the zone that was given,
 // or of the session's.
 func (p *dateParser) zoneOffset(s *Settings) (int, error) {
@@ -184,7 +208,7 @@ func (p *dateParser) zoneOffset(s *Settings) (int, error) {
 		return offset, nil
 	case p.moving != nil:
 		offset, unix := p.localOffset(p.moving)
-		if o, ok := abbreviationOffset(p.moving, string(bytes.ToUpper(p.abbreviation)), unix); ok {
+		if o, ok := abbreviationOffset(p.moving, string(bytes.ToUpper(p.text(p.abbreviation))), unix); ok {
 			offset = o
 		}
 		return offset, nil

@@ -1,6 +1,6 @@
 package logical
 
-import "bytes"
+import "strings"
 
 // Limits of the server's parser: the characters kept of all fields together,
 // with one more for each field, and the number of fields.
@@ -22,10 +22,15 @@ const (
 	fieldDisplay                  // a sign and digits: a zone's displacement
 )
 
+// dateField is a part of dateParser.buf, where letters are in lower case. It
+// holds positions, because a parser that points into itself would have to be
+// allocated.
 type dateField struct {
-	kind fieldKind
-	text []byte // letters in lower case
+	kind       fieldKind
+	start, end uint8
 }
+
+func (p *dateParser) text(f dateField) []byte { return p.buf[f.start:f.end:f.end] }
 
 // lex cuts s into fields; false if it holds something that belongs nowhere.
 // size is that of the server's buffer for the type.
@@ -103,7 +108,7 @@ func (p *dateParser) lex(s []byte, size int) bool {
 			}
 			if more {
 				kind = fieldDate
-				takeWhile(func(c byte) bool { return isAlnum(c) || bytes.IndexByte([]byte("+-/_.:"), c) >= 0 })
+				takeWhile(func(c byte) bool { return isAlnum(c) || strings.IndexByte("+-/_.:", c) >= 0 })
 			}
 		case c == '+' || c == '-':
 			take()
@@ -126,7 +131,7 @@ func (p *dateParser) lex(s []byte, size int) bool {
 		default:
 			return false
 		}
-		p.fields[p.count] = dateField{kind, p.buf[start:used:used]}
+		p.fields[p.count] = dateField{kind, uint8(start), uint8(used)}
 		p.count++
 		used++
 	}

@@ -69,7 +69,7 @@ type dateParser struct {
 	offset       int
 	location     *time.Location
 	moving       *time.Location
-	abbreviation []byte
+	abbreviation dateField // of moving
 	err          error
 }
 
@@ -167,22 +167,23 @@ func (p *dateParser) dateTime() dateError {
 
 func (p *dateParser) dateTimeField(i int) (fieldMask, dateError) {
 	f := p.fields[i]
+	text := p.text(f)
 	switch f.kind {
 	case fieldDate:
 		switch {
 		case p.prefix == unitJulian:
-			return p.julianWithZone(f.text)
+			return p.julianWithZone(text)
 		case p.prefix != unitNone || p.seen&(maskMonth|maskDay) == maskMonth|maskDay:
-			if !isDigit(f.text[0]) && p.prefix == unitNone {
-				return p.namedZone(f.text)
+			if !isDigit(text[0]) && p.prefix == unitNone {
+				return p.namedZone(text)
 			}
 			if p.prefix != unitNone && p.prefix != unitTime {
 				return 0, dateBadFormat
 			}
 			p.prefix = unitNone
-			return p.timeWithZone(f.text, p.seen)
+			return p.timeWithZone(text, p.seen)
 		}
-		return p.delimitedDate(f.text)
+		return p.delimitedDate(text)
 	case fieldTime:
 		if p.prefix != unitNone {
 			if p.prefix != unitTime {
@@ -190,7 +191,7 @@ func (p *dateParser) dateTimeField(i int) (fieldMask, dateError) {
 			}
 			p.prefix = unitNone
 		}
-		if bad := p.delimitedTime(f.text); bad != dateOK {
+		if bad := p.delimitedTime(text); bad != dateOK {
 			return 0, bad
 		}
 		if p.timeOverflows() {
@@ -198,21 +199,21 @@ func (p *dateParser) dateTimeField(i int) (fieldMask, dateError) {
 		}
 		return maskTime, dateOK
 	case fieldDisplay:
-		return p.displacement(f.text)
+		return p.displacement(text)
 	case fieldNumber:
 		if p.prefix != unitNone {
-			return p.labelledNumber(f.text)
+			return p.labelledNumber(text)
 		}
-		point := bytes.IndexByte(f.text, '.')
+		point := bytes.IndexByte(text, '.')
 		switch {
 		case point >= 0 && p.seen&maskDate == 0:
-			return p.delimitedDate(f.text)
-		case point > 2, len(f.text) >= 6 && (p.seen&maskDate == 0 || p.seen&maskTime == 0):
-			return p.runTogether(f.text, p.seen)
+			return p.delimitedDate(text)
+		case point > 2, len(text) >= 6 && (p.seen&maskDate == 0 || p.seen&maskTime == 0):
+			return p.runTogether(text, p.seen)
 		}
-		return p.plainNumber(f.text, p.textMonth, p.seen)
+		return p.plainNumber(text, p.textMonth, p.seen)
 	}
-	w := findDateWord(f.text)
+	w := findDateWord(text)
 	switch w.kind {
 	case wordReserved:
 		return p.reserved(w.value)
@@ -271,36 +272,37 @@ func (p *dateParser) timeOnly() dateError {
 
 func (p *dateParser) timeOnlyField(i int) (fieldMask, dateError) {
 	f := p.fields[i]
+	text := p.text(f)
 	last := p.fields[p.count-1].kind
 	switch f.kind {
 	case fieldDate:
 		switch {
 		case i == 0 && p.count >= 2 && (last == fieldDate || p.fields[1].kind == fieldTime):
-			return p.delimitedDate(f.text)
-		case isDigit(f.text[0]):
-			return p.timeWithZone(f.text, p.seen|maskDate)
+			return p.delimitedDate(text)
+		case isDigit(text[0]):
+			return p.timeWithZone(text, p.seen|maskDate)
 		}
-		return p.namedZone(f.text)
+		return p.namedZone(text)
 	case fieldTime:
-		return maskTime, p.delimitedTime(f.text)
+		return maskTime, p.delimitedTime(text)
 	case fieldDisplay:
-		return p.displacement(f.text)
+		return p.displacement(text)
 	case fieldNumber:
 		if p.prefix != unitNone {
-			return p.labelledNumber(f.text)
+			return p.labelledNumber(text)
 		}
-		point := bytes.IndexByte(f.text, '.')
+		point := bytes.IndexByte(text, '.')
 		switch {
 		case point >= 0 && i == 0 && p.count >= 2 && last == fieldDate:
-			return p.delimitedDate(f.text)
+			return p.delimitedDate(text)
 		case point >= 0 && point <= 2:
 			return 0, dateBadFormat
-		case point >= 0, len(f.text) > 4:
-			return p.runTogether(f.text, p.seen|maskDate)
+		case point >= 0, len(text) > 4:
+			return p.runTogether(text, p.seen|maskDate)
 		}
-		return p.plainNumber(f.text, false, p.seen|maskDate)
+		return p.plainNumber(text, false, p.seen|maskDate)
 	}
-	w := findDateWord(f.text)
+	w := findDateWord(text)
 	switch w.kind {
 	case wordReserved:
 		switch w.value {
@@ -320,7 +322,7 @@ func (p *dateParser) timeOnlyField(i int) (fieldMask, dateError) {
 
 // otherWord takes the words that dates and times have in common.
 func (p *dateParser) otherWord(i int, w dateWord) (fieldMask, dateError) {
-	text := p.fields[i].text
+	text := p.text(p.fields[i])
 	switch w.kind {
 	case wordIgnored:
 		return 0, dateOK
@@ -335,7 +337,7 @@ func (p *dateParser) otherWord(i int, w dateWord) (fieldMask, dateError) {
 		return maskZone, dateOK
 	case wordMovingZone:
 		p.moving, _ = findZone(w.zone)
-		p.abbreviation = text
+		p.abbreviation = p.fields[i]
 		return maskMovingZone | maskZone, dateOK
 	case wordHalf:
 		p.half = w.value
@@ -402,6 +404,9 @@ func (p *dateParser) reserved(value int) (fieldMask, dateError) {
 	return maskReserved, dateOK
 }
 
+// maxZoneHours is the greatest displacement of a zone in whole hours.
+const maxZoneHours = 15
+
 // displacement reads a zone given as +hh, +hhmm, +hh:mm or +hh:mm:ss.
 func (p *dateParser) displacement(s []byte) (fieldMask, dateError) {
 	if len(s) == 0 || s[0] != '+' && s[0] != '-' {
@@ -427,8 +432,7 @@ func (p *dateParser) displacement(s []byte) (fieldMask, dateError) {
 	} else if len(rest) == 0 && len(s) > 3 {
 		hours, minutes = hours/100, hours%100
 	}
-	const maxHours = 15
-	if hours < 0 || hours > maxHours || minutes < 0 || minutes > 59 || seconds < 0 || seconds > 59 {
+	if hours < 0 || hours > maxZoneHours || minutes < 0 || minutes > 59 || seconds < 0 || seconds > 59 {
 		return 0, dateZoneOverflow
 	}
 	if len(rest) > 0 {

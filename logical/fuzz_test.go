@@ -1,0 +1,169 @@
+package logical
+
+import (
+	"bytes"
+	"testing"
+)
+
+// fuzzSettings are sessions in whose text form every value must survive.
+func fuzzSettings(t testing.TB, n byte) *Settings {
+	return parseSettings(t, []string{
+		"", "DateStyle=SQL, DMY;TimeZone=UTC", "DateStyle=German;bytea_output=escape", "DateStyle=Postgres, YMD",
+		"TimeZone=Europe/Berlin", "TimeZone=<-03:30>+03:30;extra_float_digits=3",
+	}[n%6])
+}
+
+// FuzzTextFormKeepsTheValue reads a value, writes it as text and reads that
+// again: the canonical bytes must be the same.
+func FuzzTextFormKeepsTheValue(f *testing.F) {
+	for i, oid := range allTypes {
+		for _, in := range samples[oid] {
+			f.Add(byte(i), byte(0), []byte(in))
+		}
+	}
+	for _, in := range nastyDates {
+		f.Add(byte(13), byte(1), []byte(in))
+	}
+	f.Fuzz(func(t *testing.T, which, settings byte, in []byte) {
+		typ := Type{allTypes[int(which)%len(allTypes)], -1}
+		s := fuzzSettings(t, settings)
+		canonical, err := typ.AppendCanonical(nil, Value{Data: in}, Assign, s)
+		if err != nil {
+			if canonical != nil {
+				t.Fatalf("%s %q: bytes beside error %v", typ.Name(), in, err)
+			}
+			return
+		}
+		text, err := typ.AppendText(nil, canonical, s)
+		if err != nil {
+			t.Fatalf("%s %q: %v", typ.Name(), in, err)
+		}
+		again, err := typ.AppendCanonical(nil, Value{Data: text}, Assign, s)
+		if err != nil {
+			t.Fatalf("%s %q: written as %q: %v", typ.Name(), in, text, errorAnswer(err))
+		}
+		// A NaN loses its payload and sign in text; the clock turned back makes
+		// one local time of two instants.
+		if familyOf(typ.OID) == familyFloat && string(text) == "NaN" {
+			return
+		}
+		if !bytes.Equal(canonical, again) {
+			t.Fatalf("%s %q: %x is written as %q, which is %x", typ.Name(), in, canonical, text, again)
+		}
+		if typ.HasEquality() {
+			a, err := typ.AppendEquality(nil, canonical)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, _ := typ.AppendEquality(nil, a)
+			if typ.OID != OIDJSONB && !bytes.Equal(a, b) {
+				t.Fatalf("%s %q: equality bytes %x have equality bytes %x", typ.Name(), in, a, b)
+			}
+		}
+	})
+}
+
+// FuzzBinaryFormKeepsTheValue reads a binary value: what is accepted must be
+// written as a binary value that is accepted with the same canonical bytes.
+func FuzzBinaryFormKeepsTheValue(f *testing.F) {
+	r := seeded()
+	for i, oid := range allTypes {
+		for _, in := range binaryInputs(r, Type{oid, -1}, 5) {
+			f.Add(byte(i), byte(i), in)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which, declared byte, in []byte) {
+		typ := Type{allTypes[int(which)%len(allTypes)], -1}
+		v := Value{Data: in, Binary: true, OID: allTypes[int(declared)%len(allTypes)]}
+		for _, use := range []Use{Assign, Compare, Cast} {
+			canonical, err := typ.AppendCanonical(nil, v, use, nil)
+			if err != nil {
+				continue
+			}
+			out, err := typ.AppendBinary(nil, canonical, nil)
+			if err != nil {
+				t.Fatalf("%s %x: %v", typ.Name(), in, err)
+			}
+			again, err := typ.AppendCanonical(nil, Value{Data: out, Binary: true, OID: typ.OID}, use, nil)
+			if err != nil || !bytes.Equal(canonical, again) {
+				t.Fatalf("%s %x: canonical %x, then %x (%v)", typ.Name(), in, canonical, again, err)
+			}
+			if _, err := typ.AppendText(nil, canonical, nil); err != nil {
+				t.Fatalf("%s %x: %v", typ.Name(), in, err)
+			}
+		}
+	})
+}
+
+// FuzzOpenedBytesNeverPanic feeds bytes that no AppendCanonical has written.
+func FuzzOpenedBytesNeverPanic(f *testing.F) {
+	f.Add(byte(15), []byte{0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, which byte, in []byte) {
+		typ := Type{allTypes[int(which)%len(allTypes)], -1}
+		for n := range byte(6) {
+			typ.AppendText(nil, in, fuzzSettings(t, n))
+		}
+		typ.AppendBinary(nil, in, nil)
+		typ.AppendEquality(nil, in)
+	})
+}
+
+// FuzzClientEncodings converts bytes of every encoding there and back.
+func FuzzClientEncodings(f *testing.F) {
+	all := allEncodings()
+	f.Add(byte(3), []byte("\x83\x5c\x82\xa0"))
+	f.Fuzz(func(t *testing.T, which byte, in []byte) {
+		s := Settings{encoding: all[int(which)%len(all)]}
+		typ := Type{OIDText, -1}
+		canonical, err := typ.AppendCanonical(nil, Value{Data: in}, Assign, &s)
+		if err != nil {
+			return
+		}
+		if _, err := s.decode(in); err != nil {
+			t.Fatal(err)
+		}
+		out, err := typ.AppendText(nil, canonical, &s)
+		if err != nil {
+			return // several sequences may decode to a character that has no other
+		}
+		again, err := typ.AppendCanonical(nil, Value{Data: out}, Assign, &s)
+		if err != nil || !bytes.Equal(canonical, again) {
+			t.Fatalf("%s %x: %q, then %q (%v)", s.encoding.name, in, canonical, again, err)
+		}
+	})
+}
+
+func FuzzElements(f *testing.F) {
+	for _, in := range arrayInputs {
+		f.Add(false, []byte(in))
+	}
+	f.Add(true, binaryArray(1, 0, 25, 2, 1, 1, "a", 2, "bc"))
+	f.Fuzz(func(t *testing.T, isBinary bool, in []byte) {
+		v := Value{Data: in, Binary: isBinary, OID: 1009}
+		for _, name := range []string{"UTF8", "SJIS", "GB18030"} {
+			total := 0
+			s := parseSettings(t, "client_encoding="+name)
+			ElementsIn(v, s, func(elem []byte, null bool) error {
+				if null != (elem == nil) && !(isBinary && len(elem) == 0) && len(elem) > 0 {
+					t.Fatalf("%q: null %t with %q", in, null, elem)
+				}
+				total += len(elem)
+				return nil
+			})
+			if total > len(in) {
+				t.Fatalf("%q: elements of %d bytes", in, total)
+			}
+		}
+	})
+}
+
+func FuzzSettings(f *testing.F) {
+	f.Add("DateStyle", "ISO, MDY")
+	f.Add("TimeZone", "<+03>-3")
+	f.Add("TimeZone", "CET-1CEST,M3.5.0,M10.5.0/3")
+	f.Fuzz(func(t *testing.T, name, value string) {
+		var s Settings
+		s.Set(name, value)
+		Type{OIDTimestamptz, -1}.AppendText(nil, make([]byte, 8), &s)
+	})
+}

@@ -43,6 +43,12 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		s.bound(portalName, portal{statement: st})
 		return relay, Need{}, nil
 	}
+	if s.resets > 0 {
+		return s.waitServer(out)
+	}
+	if (st.opaque && st.plan == nil || showsFloats(st.results)) && s.unknownFloats() {
+		return s.ask(rewrite.Extended, out)
+	}
 	if size > s.cfg.MaxFrame {
 		return s.refuse(tooLong(size, s.cfg.MaxFrame), out)
 	}
@@ -240,6 +246,11 @@ func (s *Session) renew(st *statement, snap *catalog.Snapshot, stale error, out 
 	if s.catalog.stale && !s.frame.fresh {
 		s.catalog.stale, s.frame.fresh = false, true
 		return wait, Need{Kind: NeedCatalog}, nil
+	}
+	if st.inner != nil {
+		if inner, _ := s.prepared(st.plan.Name); inner != st.inner {
+			return drop, Need{}, errReplan
+		}
 	}
 	if st.version == snap.Version {
 		return relay, Need{}, nil

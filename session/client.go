@@ -66,7 +66,7 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	if s.frame.answered {
 		return drop, Need{}, nil
 	}
-	if s.guards > 0 {
+	if s.guards > 0 || s.fifo.len() >= maxOutstanding {
 		return s.waitServer(out)
 	}
 	switch typ {
@@ -113,6 +113,10 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	}
 	return relay, Need{}, nil
 }
+
+// maxOutstanding bounds the requests under way, and so the memory of a client
+// that sends and never reads.
+const maxOutstanding = 1 << 14
 
 // smallFrame is the server's own limit, in bytes, for messages that hold
 // nothing but a name.
@@ -210,7 +214,7 @@ func (s *Session) portal(name []byte) (p portal, known bool) {
 		return portal{}, true
 	}
 	e = s.portals.make(name)
-	e.set(portal{statement: &statement{opaque: true, reads: true}, cursor: true})
+	e.set(portal{statement: &statement{opaque: true, hints: readsOnly}, cursor: true})
 	return e.latest, true
 }
 
@@ -223,7 +227,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	r := request{kind: execute, portal: p}
 	if st := p.statement; st != nil {
 		if st.opens() {
-			r.guard, r.writes, s.opens = true, !st.reads, true
+			r.guard, r.writes, s.opens = true, st.hints&readsOnly == 0, true
 			if !st.described {
 				// The client does not ask where the columns come from, so the
 				// session does.
@@ -232,8 +236,8 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 				out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', e.Portal))
 			}
 		}
-		r.effects = st.changesNames()
-		s.writes = s.writes || !st.reads
+		r.effects, r.resets = st.changesNames(), s.resetting(st.hints)
+		s.writes = s.writes || st.hints&readsOnly == 0
 	} else {
 		s.writes = true
 	}

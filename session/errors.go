@@ -18,6 +18,7 @@ const (
 	codeDataCorrupted       = "XX001"
 	codeUndefinedColumn     = "42703"
 	codeInvalidParameter    = "22023"
+	codeCheckViolation      = "23514"
 	codeStringTruncation    = "22001"
 	codeProgramLimit        = "54000"
 	codeCannotConnectNow    = "57P03"
@@ -57,7 +58,8 @@ func keyError(id uint32, why error) *wire.Error {
 }
 
 // corrupt is a stored value that does not open. It never shows a byte of it.
-func corrupt(c *catalog.SealedColumn, key uint32, why error) *wire.Error {
+func (s *Session) corrupt(c *catalog.SealedColumn, key uint32, why error) *wire.Error {
+	s.cfg.Logger.Error("a stored value does not open", "column", c.String(), "key", key, "reason", why)
 	e := &wire.Error{
 		Code:    codeDataCorrupted,
 		Message: "a value of sealed column \"" + c.String() + "\" does not open",

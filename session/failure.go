@@ -26,6 +26,9 @@ import "pgseal/wire"
 type failure struct {
 	pending *wire.Error // to be told at the end of the statement's rows
 	told    bool        // it has been told; the server does not know
+	// names are of statements that the server has prepared since, and the
+	// client must think that it has not.
+	names []*entry[*statement]
 }
 
 // silent reports that answers do not reach the client.
@@ -57,6 +60,22 @@ func (s *Session) fail(ran bool, out *Output) {
 	}
 }
 
+// closeNames closes the statements that the client cannot know of, in a segment
+// of our own that ends before the client's next.
+func (s *Session) closeNames(out *Output) {
+	if len(s.failure.names) == 0 {
+		return
+	}
+	dst := out.server.scratch
+	for _, e := range s.failure.names {
+		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', e.name)
+		e.send(nil, s.segment)
+		s.fifo.push(request{kind: closeTarget, hidden: true, names: e})
+	}
+	out.server.put(wire.AppendEmpty(dst, wire.TypeSync))
+	s.fifo.push(request{kind: syncPoint, hidden: true})
+}
+
 // synced reports that a Sync is under way.
 func (s *Session) synced() bool {
 	for i := range s.fifo.len() {
@@ -72,15 +91,16 @@ func (s *Session) synced() bool {
 // server's transaction is still whole.
 func (s *Session) abort(out *Output) bool {
 	told := s.failure.told
+	// Nothing else is under way, unless a statement that nobody expected to
+	// have sealed rows did: then the client learns of the abort one
+	// ReadyForQuery later.
+	alone := s.front() == nil
+	s.closeNames(out)
 	s.failure = failure{}
 	if !told || s.status != 'T' {
 		return false
 	}
 	out.server.put(wire.AppendQuery(out.server.scratch, failingText))
-	// Nothing else is under way, unless a statement that nobody expected to
-	// have sealed rows did: then the client learns of the abort one
-	// ReadyForQuery later.
-	alone := s.fifo.len() == 0
 	s.fifo.push(request{kind: query, hidden: true, failing: true, ready: alone})
 	return alone
 }

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"pgseal/envelope"
 	"pgseal/keycache"
 )
@@ -10,9 +12,14 @@ import (
 // waits for them.
 type leases struct {
 	held []held
-	// failed is the key of the last KeyFailed and why, until it is used.
-	failed uint32
-	why    error
+	// failed are the keys that cannot be had, each until a statement has failed
+	// for it: both directions may wait for one at the same time.
+	failed []failedKey
+}
+
+type failedKey struct {
+	id  uint32
+	why error
 }
 
 type held struct {
@@ -22,7 +29,9 @@ type held struct {
 
 // KeyFailed tells why the data key of a NeedKey cannot be had. The statement
 // that needs it fails with an error that says so.
-func (s *Session) KeyFailed(id uint32, err error) { s.leases.failed, s.leases.why = id, err }
+func (s *Session) KeyFailed(id uint32, err error) {
+	s.leases.failed = append(s.leases.failed, failedKey{id, err})
+}
 
 // key returns an open data key. Without one either the Need says that it has to
 // be opened, or the error that it cannot.
@@ -37,10 +46,12 @@ func (s *Session) key(id uint32) (*envelope.Key, Need, error) {
 		l.held = append(l.held, held{id, lease})
 		return lease.Key(), Need{}, nil
 	}
-	if l.why != nil && l.failed == id {
-		why := l.why
-		l.why = nil
-		return nil, Need{}, keyError(id, why)
+	for i, f := range l.failed {
+		if f.id == id {
+			l.failed = slices.Delete(l.failed, i, i+1)
+			s.cfg.Logger.Error("data key cannot be opened", "key", id, "reason", f.why)
+			return nil, Need{}, keyError(id, f.why)
+		}
 	}
 	return nil, Need{Kind: NeedKey, Key: id}, nil
 }

@@ -19,8 +19,16 @@ func (o *Output) ToClient() [][]byte { return o.client.chunks }
 // Empty reports that nothing has to be written.
 func (o *Output) Empty() bool { return len(o.server.chunks) == 0 && len(o.client.chunks) == 0 }
 
-// Release gives the Output's buffers back. What it held becomes invalid.
-func (o *Output) Release() { *o = Output{} }
+// Release lets go of what the Output held, and of buffers that a spike has
+// made large. It is for engines that share Outputs among sessions.
+func (o *Output) Release() {
+	o.reset()
+	for _, w := range [...]*stream{&o.server, &o.client} {
+		if cap(w.scratch) > keptScratch {
+			w.scratch = nil
+		}
+	}
+}
 
 // reset begins a new call.
 func (o *Output) reset() {

@@ -13,7 +13,7 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 	snap, stale := s.current()
 	if snap != nil && snap.Empty() && stale == nil && len(body) > 0 && body[0] == 0 {
 		// Unnamed, and nothing is sealed: only the name matters.
-		s.prepare(nil, s.relayed(snap))
+		s.prepare(nil, s.relayed(snap, 0))
 		return relay, Need{}, nil
 	}
 	if size > s.cfg.MaxFrame {
@@ -55,21 +55,22 @@ func (s *Session) prepare(name []byte, st *statement) *request {
 
 // relayed is the statement of everything relayed under a snapshot of which
 // nothing need be remembered.
-func (s *Session) relayed(snap *catalog.Snapshot) *statement {
-	if s.plain == nil || s.plain.version != snap.Version {
-		s.plain = &statement{version: snap.Version}
+func (s *Session) relayed(snap *catalog.Snapshot, h hints) *statement {
+	p := &s.plain[h&readsOnly]
+	if *p == nil || (*p).version != snap.Version {
+		*p = &statement{version: snap.Version, hints: h}
 	}
-	return s.plain
+	return *p
 }
 
 // unplanned is the statement of a text that touches nothing sealed. A named
 // one keeps its text, because a column of its may be sealed before it is used.
 func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
-	opaque := !snap.Empty() && fetches(m.Query)
-	if len(m.Name) == 0 && !opaque {
-		return s.relayed(snap)
+	h := look(m.Query)
+	if len(m.Name) == 0 && h&^readsOnly == 0 {
+		return s.relayed(snap, h)
 	}
-	return &statement{text: string(m.Query), declared: declared(m), opaque: opaque, reads: readsOnly(m.Query), version: snap.Version}
+	return &statement{text: string(m.Query), declared: declared(m), opaque: h&fetches != 0, hints: h, version: snap.Version}
 }
 
 func declared(m *wire.Parse) []uint32 {
@@ -85,11 +86,7 @@ func declared(m *wire.Parse) []uint32 {
 
 // parsePlanned sends the server's text of a statement with sealed columns.
 func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *planning, out *Output) (action, Need, error) {
-	st := planned(m, snap, p)
-	if showsFloats(st.results) && !s.settings.floats && !s.frame.answer {
-		s.recycle(p)
-		return s.ask(rewrite.Extended, out)
-	}
+	st := s.planned(m, snap, p)
 	types, refusal := s.serverTypes(st)
 	if refusal != nil {
 		s.recycle(p)
@@ -120,12 +117,15 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 }
 
 // planned is the statement of a planned Parse.
-func planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *statement {
-	st := &statement{text: string(m.Query), declared: declared(m), reads: readsOnly(m.Query), version: snap.Version}
+func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *statement {
+	st := &statement{text: string(m.Query), declared: declared(m), hints: look(m.Query), version: snap.Version}
 	if all := p.bound.Plan.Statements(); len(all) > 0 {
 		st.plan = &all[0]
 		st.results = st.plan.Results
-		st.opaque = st.plan.Effect == rewrite.Executes
+		if st.plan.Effect == rewrite.Executes {
+			st.opaque = true
+			st.inner, _ = s.prepared(st.plan.Name)
+		}
 	}
 	return st
 }

@@ -77,6 +77,10 @@ func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, o
 		s.catalog.stale, s.frame.fresh = false, true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	}
+	if s.resets > 0 {
+		act, need, _ := s.waitServer(out)
+		return verdict{act: act, need: need}
+	}
 	p := s.take()
 	if len(text) <= keptText {
 		p.client = append(p.client[:0], text...)

@@ -18,7 +18,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		return wait, Need{}, violation("malformed ErrorResponse from the server")
 	}
 	r := s.front()
-	if r == nil || ends(fields) {
+	if r == nil || isFinal(fields) {
 		return relay, Need{}, nil
 	}
 	act := relay
@@ -49,8 +49,8 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 // failureOver: nothing is left to be told to either side.
 var failureOver failure
 
-// ends reports an error after which the server closes the connection.
-func ends(f wire.ErrorFields) bool {
+// isFinal reports an error after which the server closes the connection.
+func isFinal(f wire.ErrorFields) bool {
 	severity := f.Get(wire.FieldSeverityPlain)
 	return string(severity) == "FATAL" || string(severity) == "PANIC"
 }
@@ -70,6 +70,11 @@ func (s *Session) failed() {
 	s.skipping = s.fifo.len() == 0
 }
 
+// hintNotSealed is for a value that the domain of a sealed column refuses: it is
+// no envelope of that column, so it was not written by a statement that passed
+// here.
+const hintNotSealed = "What was to be stored is not sealed for this column: a DEFAULT, a trigger or a function wrote it."
+
 // showError puts an error of the server as the plaintext database would have
 // worded it.
 func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action {
@@ -77,6 +82,7 @@ func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action 
 	if !mapped && !mentionsSealed(f) {
 		return relay
 	}
+	foreign := string(f.Get(wire.FieldCode)) == codeCheckViolation && string(f.Get(wire.FieldSchema)) == domainSchema
 	dst, start := wire.Begin(out.client.scratch, wire.TypeErrorResponse)
 	for it := f.Iter(); ; {
 		code, value := it.Next()
@@ -102,6 +108,9 @@ func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action 
 		default:
 			dst = wire.AppendErrorField(dst, code, value)
 		}
+	}
+	if foreign && f.Get(wire.FieldHint) == nil {
+		dst = wire.AppendErrorField(dst, wire.FieldHint, hintNotSealed)
 	}
 	out.client.put(wire.End(append(dst, 0), start))
 	return drop

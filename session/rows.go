@@ -96,12 +96,12 @@ func (s *Session) open(dst []byte, c *cell, value []byte) ([]byte, Need, error) 
 	if c.server == wire.Text {
 		var err error
 		if value, err = s.readByteaText(value); err != nil {
-			return dst, Need{}, corrupt(c.sealed, 0, err)
+			return dst, Need{}, s.corrupt(c.sealed, 0, err)
 		}
 	}
 	h, err := envelope.Parse(value)
 	if err != nil {
-		return dst, Need{}, corrupt(c.sealed, 0, err)
+		return dst, Need{}, s.corrupt(c.sealed, 0, err)
 	}
 	k, need, err := s.key(h.KeyID)
 	if k == nil {
@@ -109,7 +109,7 @@ func (s *Session) open(dst []byte, c *cell, value []byte) ([]byte, Need, error) 
 	}
 	s.buf.plain, err = appendOpen(k, s.buf.plain, c.sealed.ID, value)
 	if err != nil {
-		return dst, Need{}, corrupt(c.sealed, h.KeyID, err)
+		return dst, Need{}, s.corrupt(c.sealed, h.KeyID, err)
 	}
 	at := len(dst)
 	if c.client == wire.Binary {

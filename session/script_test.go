@@ -31,7 +31,9 @@ var update = flag.Bool("update", false, "write what the scripts give as what the
 //
 // Other lines: "new", "keys" (open the usual data keys), "set name value",
 // "key n" (what an engine does for need key n), "catalog n" (what it does for
-// need catalog: the snapshot gets version n), "again client|server", "# …".
+// need catalog: the snapshot gets version n), "nothing" (is sealed any more),
+// "other schema" (archive.users, where ssn is plain), "again client|server",
+// "idle", "# …".
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -118,6 +120,8 @@ func (r *scripted) line(line string) {
 		r.snapshot = testSnapshot(uint64(n))
 	case "nothing":
 		r.snapshot = emptySnapshot()
+	case "other":
+		r.snapshot = testSnapshot(50, archive())
 	case "set":
 		r.session.SetParameter(string(fields[0].bytes), string(fields[1].bytes))
 	case "client":

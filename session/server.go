@@ -124,6 +124,9 @@ func (s *Session) confirmed(typ byte) (action, Need, error) {
 	case r.kind == parse && typ == wire.TypeParseComplete:
 		if r.names != nil {
 			r.names.confirm(r.statement)
+			if s.failure.told && r.names.name != "" {
+				s.failure.names = append(s.failure.names, r.names)
+			}
 		}
 	case r.kind == bind && typ == wire.TypeBindComplete:
 		if r.portals != nil {
@@ -203,11 +206,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.result.end()
 	if typ == wire.TypeCommandComplete {
-		tag, err := wire.ParseCommandComplete(b[wire.HeaderLen:])
-		if err != nil {
-			return wait, Need{}, violation("malformed CommandComplete from the server")
+		if r.resets {
+			s.settings.reset()
 		}
-		s.settings.completed(tag)
 		s.effect(r)
 	}
 	act := relay
@@ -275,10 +276,13 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	}
 	hidden, ours := r.hidden, r.ready
 	s.finish()
+	s.buf.clamp()
+	s.leases.failed = nil
 	s.status = status
 	s.result.end()
 	if status == 'I' {
 		s.portals.clear()
+		s.settings.changed = false
 		s.sent.forget()
 		s.catalog.ended()
 	}

@@ -44,8 +44,9 @@ type Session struct {
 
 	statements registry[*statement]
 	portals    registry[portal]
-	// plain is the statement of all that was relayed unnamed, for one version.
-	plain *statement
+	// plain are the statements of all that was relayed unnamed, one that reads
+	// only and one that may write, for one version of the catalog.
+	plain [2]*statement
 
 	settings settings
 	catalog  catalogState
@@ -64,6 +65,8 @@ type Session struct {
 	// effects counts the requests under way that change which prepared
 	// statements there are without naming them in the protocol.
 	effects int
+	// resets counts the requests under way that can change settings.
+	resets int
 	// flushed: the server has been told to answer all it has been sent.
 	flushed bool
 
@@ -161,6 +164,9 @@ func (s *Session) push(r request) {
 	if r.effects {
 		s.effects++
 	}
+	if r.resets {
+		s.resets++
+	}
 	s.flushed = false
 	s.fifo.push(r)
 	if r.kind == query || r.kind == call || r.kind == syncPoint {
@@ -187,6 +193,9 @@ func (s *Session) done(r *request) {
 	}
 	if r.effects {
 		s.effects--
+	}
+	if r.resets {
+		s.resets--
 	}
 	if r.planning != nil {
 		s.recycle(r.planning)

@@ -22,6 +22,9 @@ type settings struct {
 	// asked for when a float is to be shown as text, and asked for again after
 	// whatever may have changed it.
 	floats bool
+	// changed: a setting has been changed since the transaction began, and may
+	// change back when it ends.
+	changed bool
 	// escape is bytea_output, as the last envelope in text has shown it.
 	escape bool
 }
@@ -55,14 +58,21 @@ func (t *settings) setByteaOutput(escape bool) {
 	t.set("bytea_output", value)
 }
 
-// completed looks at a command tag: what it names may have changed settings
-// that the server does not report.
-func (t *settings) completed(tag []byte) {
-	switch string(tag) {
-	case "SET", "RESET", "DISCARD ALL", "ROLLBACK", "DO", "CALL":
-		t.floats = false
-	}
+// resetting reports that a text with such hints can change settings, and notes
+// it. What the server does not report is unknown from then on.
+func (s *Session) resetting(h hints) bool {
+	t := &s.settings
+	resets := h&resets != 0 || h&ends != 0 && t.changed
+	t.changed = t.changed || h&local != 0
+	return resets
 }
+
+// reset: a request has ended that could change settings.
+func (t *settings) reset() { t.floats = false }
+
+// unknownFloats reports that extra_float_digits has to be asked for before a
+// float can be shown as text.
+func (s *Session) unknownFloats() bool { return !s.settings.floats && !s.frame.answer }
 
 // asciiInside says whether an encoding has ASCII bytes inside characters.
 func asciiInside(encoding string) bool {

@@ -14,11 +14,12 @@ type statement struct {
 	text     string
 	declared []uint32 // parameter types as the client declared them
 	plan     *rewrite.Statement
+	// inner is what an EXECUTE was planned to run.
+	inner *rewrite.Statement
 	// opaque: what its rows hold is known only from the server's description
 	// (FETCH, EXECUTE, a cursor's portal).
 	opaque bool
-	// reads: it starts like a statement that changes nothing.
-	reads bool
+	hints  hints
 
 	// version is the snapshot's for which the plan has been found to hold.
 	version uint64

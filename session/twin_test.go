@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,10 +28,18 @@ import (
 	"pgseal/wire"
 )
 
+// twinServer is a real PostgreSQL with two databases of the same tables, one of
+// them with the sealed columns of twinColumns.
+type twinServer struct {
+	*pgtest.Cluster
+	snapshot *catalog.Snapshot // of the sealed database
+}
+
+// twins starts the server for the first test that needs it. Fuzzing does not,
+// and must not start one for each of its processes.
 var (
-	cluster *pgtest.Cluster
-	// sealedDB and plainDB hold the same tables; see twinColumns.
-	sealedSnapshot *catalog.Snapshot
+	twins        = sync.OnceValues(startTwins)
+	twinsStarted atomic.Bool
 )
 
 const (
@@ -41,25 +52,32 @@ const patience = 30 * time.Second
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-func run(m *testing.M) (status int) {
+func run(m *testing.M) int {
+	status := m.Run()
+	if !twinsStarted.Load() {
+		return status
+	}
+	if s, err := twins(); err == nil {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return status
+}
+
+func startTwins() (*twinServer, error) {
+	twinsStarted.Store(true)
 	ctx := context.Background()
 	c, err := pgtest.Start(ctx, pgtest.Options{})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return nil, err
 	}
-	defer func() {
-		if err := c.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			status = 1
-		}
-	}()
-	cluster = c
-	if sealedSnapshot, err = makeTwins(ctx, c); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	snapshot, err := makeTwins(ctx, c)
+	if err != nil {
+		return nil, errors.Join(err, c.Stop())
 	}
-	return m.Run()
+	return &twinServer{c, snapshot}, nil
 }
 
 // twinTables make both databases; %s stands for the type of a sealed column.
@@ -187,7 +205,11 @@ type direct struct {
 }
 
 func connectTo(t testing.TB, database string) *direct {
-	conn, err := net.Dial("tcp", cluster.Addr())
+	server, err := twins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", server.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +281,11 @@ type through struct {
 func connectThrough(t testing.TB) *through {
 	w := newWorld(t)
 	p := &through{world: w, server: connectTo(t, sealedDB)}
-	w.snapshot = sealedSnapshot
+	server, err := twins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.snapshot = server.snapshot
 	w.session = New(Config{
 		Planner: planner(),
 		Catalog: func() (*catalog.Snapshot, error) { return w.snapshot, nil },

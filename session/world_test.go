@@ -47,7 +47,7 @@ func testColumns() []*catalog.SealedColumn {
 
 // testSnapshot has users(id int4, ssn, born, score, photo, weight, note text)
 // and orders(id int4, total int4), of which only users has sealed columns.
-func testSnapshot(version uint64) *catalog.Snapshot {
+func testSnapshot(version uint64, more ...*catalog.Relation) *catalog.Snapshot {
 	columns := testColumns()
 	users := &catalog.Relation{OID: usersOID, Schema: "public", Name: "users", Kind: 'r'}
 	users.Columns = append(users.Columns, catalog.Column{AttNum: 1, Name: "id", TypeOID: logical.OIDInt4})
@@ -60,12 +60,19 @@ func testSnapshot(version uint64) *catalog.Snapshot {
 		{AttNum: 2, Name: "total", TypeOID: logical.OIDInt4},
 	}}
 	return catalog.New(version, catalog.Contents{
-		Relations:  []*catalog.Relation{users, orders},
+		Relations:  append(more, users, orders),
 		ActiveKeys: map[uint32]uint32{1: keyActive},
 	})
 }
 
-// material of a data key, which the tests may know.
+// archive has a table of the same name in another schema.
+func archive() *catalog.Relation {
+	return &catalog.Relation{OID: 20009, Schema: "archive", Name: "users", Kind: 'r', Columns: []catalog.Column{
+		{AttNum: 1, Name: "ssn", TypeOID: logical.OIDText},
+	}}
+}
+
+// testKey is a data key whose material the tests know.
 func testKey(id uint32) *envelope.Key {
 	m := make([]byte, 32)
 	m[0] = byte(id)

@@ -191,7 +191,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		}
 	}
 	var ok bool
-	if plan.pieces, ok = anchored(a.edits, src.literals, len(r.Text)); !ok {
+	if plan.pieces, ok = anchored(a.edits, r.Text, src.literals); !ok {
 		return built{}, refuseDefect()
 	}
 	plan.actions = a.actions

@@ -28,6 +28,7 @@ type piece struct {
 	start, end anchor
 	text       string
 	value      *value // nil: only the text
+	after      string // behind the value
 }
 
 // value is a literal in a sealed role.
@@ -160,6 +161,7 @@ func (b *Bound) AppendSQL(dst []byte, seal func(dst []byte, l *Literal) ([]byte,
 				return dst, err
 			}
 		}
+		dst = append(dst, p.after...)
 		s.marks = append(s.marks, mark{from, len(dst) - origin})
 	}
 	return append(dst, b.text[kept:]...), nil
@@ -274,7 +276,7 @@ type edit struct {
 // anchored turns edits into pieces that hold for every text of the shape. ok is
 // false if two edits overlap, which would be a defect of the planner: such a
 // text is refused.
-func anchored(edits []edit, literals []span, length int) (pieces []piece, ok bool) {
+func anchored(edits []edit, text []byte, literals []span) (pieces []piece, ok bool) {
 	// What is inserted at a place stands before what is replaced from it on.
 	slices.SortStableFunc(edits, func(a, b edit) int {
 		if a.start != b.start {
@@ -284,7 +286,7 @@ func anchored(edits []edit, literals []span, length int) (pieces []piece, ok boo
 	})
 	end := 0
 	for _, e := range edits {
-		if e.start < end || e.end < e.start || e.end > length {
+		if e.start < end || e.end < e.start || e.end > len(text) {
 			return nil, false
 		}
 		end = e.end
@@ -293,9 +295,22 @@ func anchored(edits []edit, literals []span, length int) (pieces []piece, ok boo
 		if !ok1 || !ok2 {
 			return nil, false
 		}
-		pieces = append(pieces, piece{start, stop, e.text, e.value})
+		p := piece{start: start, end: stop, text: e.text, value: e.value}
+		p.separate(text, e)
+		pieces = append(pieces, p)
 	}
 	return pieces, true
+}
+
+// separate keeps what is replaced from running into its neighbours: SQL allows
+// x='a'AND"y"='b'. The neighbours are the same in all texts of a shape.
+func (p *piece) separate(text []byte, e edit) {
+	if opens := e.value != nil || e.text != "" && class[e.text[0]]&className != 0; opens && e.start > 0 && class[text[e.start-1]]&className != 0 {
+		p.text = " " + p.text
+	}
+	if e.end > e.start && e.end < len(text) && class[text[e.end]]&className != 0 {
+		p.after = " "
+	}
 }
 
 // anchorAt finds the anchor of an offset, which must not be inside a literal.

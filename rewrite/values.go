@@ -190,10 +190,12 @@ type use struct {
 
 func (a *analysis) use(p *pg.ParamRef, op *Operand) {
 	i := a.tokenAt(p.Location)
-	if i < 0 || a.tokens[i].kind != tokenParameter {
-		if op != nil {
-			a.fail(refuseValue(op.Column, p.Location))
-		}
+	switch {
+	case p.Number < 1 || p.Number > maxParams:
+		a.fail(refuseNoParameter(int(p.Number), p.Location))
+		return
+	case i < 0 || a.tokens[i].kind != tokenParameter:
+		a.fail(refuseDefect())
 		return
 	}
 	a.uses = append(a.uses, use{client: int(p.Number), start: int(a.tokens[i].start), end: int(a.tokens[i].end), operand: op})
@@ -232,10 +234,6 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		sealed = sealed || u.operand != nil
 	}
 	if !sealed {
-		return nil, client
-	}
-	if client > maxParams {
-		a.fail(refuseDefect())
 		return nil, client
 	}
 	params = make([]Param, client)

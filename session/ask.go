@@ -11,11 +11,17 @@ import (
 // Some statements cannot be planned or shown without settings that the server
 // does not report. It is asked on this very session, invisibly to the client.
 const (
-	question = "SELECT pg_catalog.current_schemas(true), pg_catalog.current_setting('extra_float_digits')"
+	question = "SELECT pg_catalog.current_schemas(true), pg_catalog.current_setting('extra_float_digits')," +
+		" pg_catalog.current_setting('bytea_output'), pg_catalog.current_setting('DateStyle')," +
+		" pg_catalog.current_setting('TimeZone'), pg_catalog.current_setting('client_encoding')," +
+		" pg_catalog.current_setting('standard_conforming_strings')"
 	// questionName is the statement and the portal of the question. Both are
 	// closed before and after, so that they are free whatever happened before.
 	questionName = "pgseal_question"
 )
+
+// askedSettings are the settings that the question asks for, behind the search path.
+var askedSettings = [...]string{"extra_float_digits", "bytea_output", "DateStyle", "TimeZone", "client_encoding", "standard_conforming_strings"}
 
 // ask asks the server, or waits for its answer.
 func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
@@ -57,19 +63,22 @@ func appendPlainBind(dst []byte, portal, statement string) []byte {
 // answerRow reads the answer.
 func (s *Session) answerRow(body []byte) error {
 	values, err := wire.ParseDataRow(body)
-	if err != nil || values.Len() != 2 {
+	if err != nil || values.Len() != 1+len(askedSettings) {
 		return errUnasked
 	}
 	it := values.Iter()
 	schemas, _ := it.Next()
-	digits, _ := it.Next()
 	path, ok := readNames(schemas)
 	if !ok {
 		return errUnasked
 	}
+	for _, name := range askedSettings {
+		value, _ := it.Next()
+		s.settings.set(name, string(value))
+	}
 	s.frame.path = path
-	s.settings.set("extra_float_digits", string(digits))
 	s.frame.answer = true
+	s.settings.known = true
 	return nil
 }
 

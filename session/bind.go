@@ -43,11 +43,8 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		s.bound(portalName, portal{statement: st})
 		return relay, Need{}, nil
 	}
-	if s.resets > 0 {
-		return s.waitServer(out)
-	}
-	if (st.opaque && st.plan == nil || showsFloats(st.results)) && s.unknownFloats() {
-		return s.ask(rewrite.Extended, out)
+	if need, unsettled := s.unsettled(rewrite.Extended, false, out); unsettled {
+		return wait, need, nil
 	}
 	if size > s.cfg.MaxFrame {
 		return s.refuse(tooLong(size, s.cfg.MaxFrame), out)

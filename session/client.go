@@ -2,6 +2,7 @@ package session
 
 import (
 	"pgseal/catalog"
+	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -227,6 +228,9 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	r := request{kind: execute, portal: p}
 	if st := p.statement; st != nil {
 		if st.opens() {
+			if need, unsettled := s.unsettled(rewrite.Extended, st.showsFloats(), out); unsettled {
+				return wait, need, nil
+			}
 			r.guard, r.writes, s.opens = true, st.hints&readsOnly == 0, true
 			if !st.described {
 				// The client does not ask where the columns come from, so the

@@ -147,6 +147,15 @@ func tooLong(size, limit int) *wire.Error {
 	}
 }
 
+// errSettingsMoved is a text of several statements that changes how values are
+// read or shown, and has sealed values too.
+var errSettingsMoved = &wire.Error{
+	Code:    codeFeatureNotSupported,
+	Message: "sealed columns cannot be used in a query that also changes how values are written",
+	Detail:  "The server reports the changed setting only when the whole query is over.",
+	Hint:    "Send the statements one at a time.",
+}
+
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // quoteType names a message type as PostgreSQL does in its errors: a number.

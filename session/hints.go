@@ -1,5 +1,7 @@
 package session
 
+import "bytes"
+
 // hints are what a text shows at a glance. They err on the side of yes: a yes
 // costs a wait or a look, never an answer.
 type hints uint8
@@ -70,9 +72,9 @@ func wordHints(w []byte) hints {
 	case 'p':
 		return when(w, "prepare", ends) // PREPARE TRANSACTION
 	case 'r':
-		return when(w, "reset", resets|local) | when(w, "rollback", ends)
+		return changes(w, "reset") | when(w, "rollback", ends)
 	case 's':
-		return when(w, "select", readsOnly) | when(w, "set", resets|local) | when(w, "show", readsOnly)
+		return when(w, "select", readsOnly) | changes(w, "set") | when(w, "show", readsOnly)
 	case 't':
 		return when(w, "table", readsOnly)
 	case 'v':
@@ -86,6 +88,40 @@ func when(text []byte, word string, h hints) hints {
 		return h
 	}
 	return 0
+}
+
+// changes finds the hints of a SET or RESET by what it sets.
+func changes(text []byte, word string) hints {
+	if !foldedPrefix(text, word) {
+		return 0
+	}
+	rest := text[len(word):]
+	for range 3 { // SET [SESSION | LOCAL] name
+		rest = bytes.TrimLeft(rest, " \t\n\r\f\v")
+		switch {
+		case foldedPrefix(rest, "session"):
+			rest = rest[len("session"):]
+		case foldedPrefix(rest, "local"):
+			rest = rest[len("local"):]
+		case len(rest) == 0 || !nameByte(rest[0]):
+			return resets | local // quoted, or behind a comment
+		default:
+			for _, name := range convertingSettings {
+				if foldedPrefix(rest, name) {
+					return resets | local
+				}
+			}
+			return 0
+		}
+	}
+	return resets | local
+}
+
+// convertingSettings are those by which values are read and written, and ALL,
+// as SET and RESET spell them.
+var convertingSettings = [...]string{
+	"all", "time", "timezone", "names", "client_encoding", "datestyle", "intervalstyle",
+	"extra_float_digits", "bytea_output", "standard_conforming_strings",
 }
 
 func nameByte(c byte) bool {

@@ -172,6 +172,11 @@ func showsFloats(results []*catalog.SealedColumn) bool {
 	return false
 }
 
+// showsFloats reports that a sealed float may be among the statement's rows.
+func (p *statement) showsFloats() bool {
+	return p.opaque && p.plan == nil || showsFloats(p.results)
+}
+
 // changesNames reports that running the statement changes which prepared
 // statements there are.
 func (p *statement) changesNames() bool { return p != nil && p.plan != nil && changesNames(p.plan) }

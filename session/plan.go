@@ -77,9 +77,8 @@ func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, o
 		s.catalog.stale, s.frame.fresh = false, true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	}
-	if s.resets > 0 {
-		act, need, _ := s.waitServer(out)
-		return verdict{act: act, need: need}
+	if need, unsettled := s.unsettled(mode, false, out); unsettled {
+		return verdict{act: wait, need: need}
 	}
 	p := s.take()
 	if len(text) <= keptText {

@@ -32,8 +32,10 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	case v.act == wait:
 		return wait, v.need, nil
 	case v.act == relay:
-		if h&fetches != 0 && s.unknownFloats() {
-			return s.ask(rewrite.Simple, out)
+		if h&fetches != 0 {
+			if need, unsettled := s.unsettled(rewrite.Simple, true, out); unsettled {
+				return wait, need, nil
+			}
 		}
 		s.push(request{kind: query, guard: h&fetches != 0, resets: s.resetting(h)})
 		return relay, Need{}, nil
@@ -52,13 +54,18 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		r.effects = r.effects || changesNames(st)
 		floats = floats || showsFloats(st.Results)
 	}
-	if floats && s.unknownFloats() {
+	if need, unsettled := s.unsettled(rewrite.Simple, floats, out); unsettled {
 		s.recycle(v.planning)
-		return s.ask(rewrite.Simple, out)
+		return wait, need, nil
 	}
 	if plan.Relay() {
 		s.push(r)
 		return relay, Need{}, nil
+	}
+	if h&resets != 0 && len(plan.Statements()) > 1 {
+		// The server reports the change when all is over, too late.
+		s.recycle(v.planning)
+		return s.refuseQuery(errSettingsMoved, out)
 	}
 	dst, start := wire.Begin(out.server.scratch, wire.TypeQuery)
 	dst, need, refusal := s.sealText(dst, v.planning)

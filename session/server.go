@@ -277,6 +277,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	hidden, ours := r.hidden, r.ready
 	s.finish()
 	s.buf.clamp()
+	s.settings.known = true // what has changed has been reported
 	s.leases.failed = nil
 	s.status = status
 	s.result.end()

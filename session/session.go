@@ -117,7 +117,7 @@ func New(c Config) *Session {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Session{cfg: c, status: 'I'}
-	s.settings.conforming = true
+	s.settings.conforming, s.settings.known = true, true
 	s.sealFunc = s.sealLiteral
 	return s
 }

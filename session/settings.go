@@ -2,6 +2,7 @@ package session
 
 import (
 	"pgseal/logical"
+	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -18,6 +19,9 @@ type settings struct {
 	encoding string
 	// tricky: client_encoding has multibyte characters with ASCII bytes in them.
 	tricky bool
+	// known: the others are as the server has them. It reports changes only
+	// before ReadyForQuery, so within a segment they have to be asked for.
+	known bool
 	// floats: extra_float_digits is known. The server does not report it; it is
 	// asked for when a float is to be shown as text, and asked for again after
 	// whatever may have changed it.
@@ -68,11 +72,19 @@ func (s *Session) resetting(h hints) bool {
 }
 
 // reset: a request has ended that could change settings.
-func (t *settings) reset() { t.floats = false }
+func (t *settings) reset() { t.floats, t.known = false, false }
 
-// unknownFloats reports that extra_float_digits has to be asked for before a
-// float can be shown as text.
-func (s *Session) unknownFloats() bool { return !s.settings.floats && !s.frame.answer }
+// unsettled reports that values cannot be converted before something is known:
+// need says what to wait for.
+func (s *Session) unsettled(mode rewrite.Mode, floats bool, out *Output) (need Need, unsettled bool) {
+	switch {
+	case s.resets > 0:
+		_, need, _ = s.waitServer(out)
+	case !s.frame.answer && (!s.settings.known || floats && !s.settings.floats):
+		_, need, _ = s.ask(mode, out)
+	}
+	return need, need.Kind != NeedNothing
+}
 
 // asciiInside says whether an encoding has ASCII bytes inside characters.
 func asciiInside(encoding string) bool {

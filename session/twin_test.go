@@ -96,6 +96,10 @@ CREATE TABLE orders (id int4 PRIMARY KEY, total int4, raw bytea);
 INSERT INTO orders VALUES (1, 100, '\x00ff'), (2, 200, NULL);
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
 CREATE TABLE refusing (id int4);
+CREATE SCHEMA archive;
+CREATE TABLE pets (id int4, name %[1]s);
+CREATE TABLE archive.pets (id int4, name text);
+INSERT INTO archive.pets VALUES (7, 'old');
 CREATE TRIGGER refuse BEFORE INSERT ON refusing FOR EACH STATEMENT EXECUTE FUNCTION refuse();
 `
 
@@ -154,10 +158,10 @@ func makeTwins(ctx context.Context, c *pgtest.Cluster) (*catalog.Snapshot, error
 }
 
 func readTwin(ctx context.Context, conn *pgx.Conn, columns []*catalog.SealedColumn) (*catalog.Snapshot, error) {
-	rows, err := conn.Query(ctx, `SELECT c.oid, c.relname, a.attnum, a.attname, a.atttypid
+	rows, err := conn.Query(ctx, `SELECT c.oid, c.relnamespace::regnamespace::text, c.relname, a.attnum, a.attname, a.atttypid
 		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
-		ORDER BY 1, 3`)
+		WHERE c.relnamespace::regnamespace::text IN ('public', 'archive') AND c.relkind = 'r' AND a.attnum > 0
+		ORDER BY c.oid, a.attnum`)
 	if err != nil {
 		return nil, err
 	}
@@ -165,23 +169,23 @@ func readTwin(ctx context.Context, conn *pgx.Conn, columns []*catalog.SealedColu
 	var relations []*catalog.Relation
 	for rows.Next() {
 		var oid, typ uint32
-		var table, name string
+		var schema, table, name string
 		var att int16
-		if err := rows.Scan(&oid, &table, &att, &name, &typ); err != nil {
+		if err := rows.Scan(&oid, &schema, &table, &att, &name, &typ); err != nil {
 			return nil, err
 		}
 		if n := len(relations); n == 0 || relations[n-1].OID != oid {
-			relations = append(relations, &catalog.Relation{OID: oid, Schema: "public", Name: table, Kind: 'r'})
+			relations = append(relations, &catalog.Relation{OID: oid, Schema: schema, Name: table, Kind: 'r'})
 		}
 		r := relations[len(relations)-1]
 		col := catalog.Column{AttNum: att, Name: name, TypeOID: typ}
 		for _, c := range columns {
-			if table == "people" && c.Name == name {
+			if schema == "public" && (table == "people" || table == "pets") && c.Name == name {
 				c.Domain, col.Sealed = typ, c
 			}
 		}
 		r.Columns = append(r.Columns, col)
-		if table == "people" && name == "email" {
+		if schema == "public" && table == "people" && name == "email" {
 			r.Uniques = []catalog.Unique{{Name: "people_email_key", Columns: []string{"email"}}}
 		}
 	}
@@ -275,12 +279,13 @@ type through struct {
 	out            Output
 	pending        []byte // of the client, not consumed
 	unread         []byte // of the server, not consumed
-	sent, received []byte // canary: what went to the server; what is for the client
+	sent, received []byte // all that went to the server; what is for the client
+	chunk          int    // how many bytes of either side the session sees at once
 }
 
-func connectThrough(t testing.TB) *through {
+func connectThrough(t testing.TB, chunk int) *through {
 	w := newWorld(t)
-	p := &through{world: w, server: connectTo(t, sealedDB)}
+	p := &through{world: w, server: connectTo(t, sealedDB), chunk: chunk}
 	server, err := twins()
 	if err != nil {
 		t.Fatal(err)
@@ -327,13 +332,21 @@ func (p *through) step(client bool, in []byte) (rest []byte) {
 }
 
 func (p *through) send(b []byte) {
-	p.pending = p.step(true, append(p.pending, b...))
+	for len(b) > 0 {
+		n := min(len(b), p.chunk)
+		p.pending = p.step(true, append(p.pending, b[:n]...))
+		b = b[n:]
+	}
 }
 
 func (p *through) receive() []byte {
 	for len(p.received) == 0 {
-		p.unread = p.step(false, append(p.unread, p.server.receive()...))
-		p.pending = p.step(true, p.pending)
+		for b := p.server.receive(); len(b) > 0; {
+			n := min(len(b), p.chunk)
+			p.unread = p.step(false, append(p.unread, b[:n]...))
+			p.pending = p.step(true, p.pending)
+			b = b[n:]
+		}
 	}
 	b := p.received
 	p.received = nil
@@ -353,10 +366,12 @@ func TestTwin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sealed := connectThrough(t)
-			runTwin(t, string(text), connectTo(t, plainDB), sealed)
-			if bytes.Contains(sealed.sent, []byte("canary")) {
-				t.Error("a plaintext went to the server")
+			for _, chunk := range []int{32 << 10, 7} {
+				sealed := connectThrough(t, chunk)
+				runTwin(t, string(text), connectTo(t, plainDB), sealed)
+				if bytes.Contains(sealed.sent, []byte("canary")) {
+					t.Error("a plaintext went to the server")
+				}
 			}
 		})
 	}
@@ -366,7 +381,6 @@ func TestTwin(t *testing.T) {
 //
 //	await         until ReadyForQuery for everything sent
 //	await n X     until n frames of type X
-//	in n          give the session n bytes at a time from here on
 func runTwin(t *testing.T, text string, plain, sealed peer) {
 	r := &scripted{world: newWorld(t)}
 	var batch []string

@@ -144,15 +144,16 @@ func judge(err error) verdict {
 	// balancer; no status at all, from the network or the SDK's credentials.
 	response, answered := errors.AsType[*smithyhttp.ResponseError](err)
 	answered = answered && response.HTTPStatusCode() != 0
+	_, unread := errors.AsType[*smithy.DeserializationError](err)
 	switch {
+	case answered && unread:
+		return verdict{temporary, "the answer is not one of KMS, or was cut off",
+			"Check that AWS_ENDPOINT_URL_KMS leads to a KMS; it is tried again by itself."}
 	case answered && (response.HTTPStatusCode() >= 500 || response.HTTPStatusCode() == http.StatusTooManyRequests):
 		return away
 	case answered && response.HTTPStatusCode() >= 400:
 		return verdict{final, "KMS, or something before it, refuses the request",
 			"Check AWS_ENDPOINT_URL_KMS, the region and the proxies on the way."}
-	case answered:
-		return verdict{temporary, "the answer is not one of KMS",
-			"Check that AWS_ENDPOINT_URL_KMS leads to a KMS."}
 	case ok:
 		return verdict{final, "KMS refuses the request", ""}
 	}

@@ -1,14 +1,17 @@
 package keystore
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -53,7 +56,7 @@ func NewKMS(ctx context.Context) (*kms.Client, error) {
 	if !ok {
 		return nil, errors.New("the AWS configuration has an HTTP client of another kind")
 	}
-	cfg.HTTPClient = client.WithTransportOptions(overwriteBuffers)
+	cfg.HTTPClient = wholeRequests{client.WithTransportOptions(overwriteBuffers)}
 	return kms.NewFromConfig(cfg, func(o *kms.Options) {
 		o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, maxBackoff)
 	}), nil
@@ -90,4 +93,23 @@ type overwriting struct{ net.Conn }
 func (c overwriting) Read(p []byte) (int, error) {
 	clear(p)
 	return c.Conn.Read(p)
+}
+
+// wholeRequests sends each request in one piece. The SDK closes the body of its
+// request as soon as the answer begins; where a server answers before it has
+// read all, as it does when it is overloaded, net/http would take that for a
+// failed request, close the connection and lose the rest of the answer.
+type wholeRequests struct{ aws.HTTPClient }
+
+func (c wholeRequests) Do(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return c.HTTPClient.Do(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	whole := *r
+	whole.Body = io.NopCloser(bytes.NewReader(body))
+	return c.HTTPClient.Do(&whole)
 }

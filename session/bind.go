@@ -25,6 +25,9 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	switch {
 	case !known:
 		return s.waitServer(out)
+	case st != nil && st.hints&controls != 0:
+		s.bound(portalName, portal{statement: st})
+		return relay, Need{}, nil
 	case snap == nil:
 		return s.refuse(staleCatalog(stale), out)
 	case st == nil && snap.Empty():

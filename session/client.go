@@ -288,5 +288,13 @@ func (c *catalogState) ask(oid uint32, version uint64) bool {
 	return true
 }
 
-// current is the snapshot to judge the frame at hand by.
-func (s *Session) current() (*catalog.Snapshot, error) { return s.cfg.Catalog() }
+// current is the snapshot to judge the frame at hand by. With an error it may be
+// out of date, and is nil if nothing can be told from it: that nothing is sealed
+// may be no longer true.
+func (s *Session) current() (*catalog.Snapshot, error) {
+	snap, err := s.cfg.Catalog()
+	if err != nil && snap != nil && snap.Empty() {
+		snap = nil
+	}
+	return snap, err
+}

@@ -20,6 +20,8 @@ const (
 	// ends: it ends a transaction, or a part of one, and with it settings that
 	// were made in it.
 	ends
+	// controls: it controls transactions or settings and reads no relation.
+	controls
 )
 
 // unsure are the hints of what could be anything.
@@ -51,7 +53,7 @@ func look(text []byte) (h hints) {
 		}
 	}
 	if statements > 1 {
-		h &^= readsOnly
+		h &^= readsOnly | controls
 	}
 	return h
 }
@@ -60,21 +62,24 @@ func look(text []byte) (h hints) {
 func wordHints(w []byte) hints {
 	switch w[0] | 0x20 {
 	case 'a':
-		return when(w, "abort", ends)
+		return when(w, "abort", ends|controls)
+	case 'b':
+		return when(w, "begin", controls)
 	case 'c':
-		return when(w, "commit", ends) | when(w, "call", resets|local)
+		return when(w, "commit", ends|controls) | when(w, "call", resets|local)
 	case 'd':
 		return when(w, "discard", resets) | when(w, "do", resets|local)
 	case 'e':
-		return when(w, "end", ends)
+		return when(w, "end", ends|controls)
 	case 'f':
 		return when(w, "fetch", readsOnly|fetches)
 	case 'p':
 		return when(w, "prepare", ends) // PREPARE TRANSACTION
 	case 'r':
-		return changes(w, "reset") | when(w, "rollback", ends)
+		return changes(w, "reset") | when(w, "rollback", ends|controls) | when(w, "release", controls)
 	case 's':
-		return when(w, "select", readsOnly) | changes(w, "set") | when(w, "show", readsOnly)
+		return when(w, "select", readsOnly) | changes(w, "set") | when(w, "show", readsOnly|controls) |
+			when(w, "start", controls) | when(w, "savepoint", controls)
 	case 't':
 		return when(w, "table", readsOnly)
 	case 'v':
@@ -104,17 +109,17 @@ func changes(text []byte, word string) hints {
 		case foldedPrefix(rest, "local"):
 			rest = rest[len("local"):]
 		case len(rest) == 0 || !nameByte(rest[0]):
-			return resets | local // quoted, or behind a comment
+			return controls | resets | local // quoted, or behind a comment
 		default:
 			for _, name := range convertingSettings {
 				if foldedPrefix(rest, name) {
-					return resets | local
+					return controls | resets | local
 				}
 			}
-			return 0
+			return controls
 		}
 	}
-	return resets | local
+	return controls | resets | local
 }
 
 // convertingSettings are those by which values are read and written, and ALL,

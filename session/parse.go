@@ -11,7 +11,7 @@ import (
 func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 	body := b[wire.HeaderLen:]
 	snap, stale := s.current()
-	if snap != nil && snap.Empty() && stale == nil && len(body) > 0 && body[0] == 0 {
+	if snap != nil && snap.Empty() && len(body) > 0 && body[0] == 0 {
 		// Unnamed, and nothing is sealed: only the name matters.
 		s.prepare(nil, s.relayed(snap, 0))
 		return relay, Need{}, nil
@@ -27,7 +27,12 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 		return wait, Need{}, violation("invalid message format")
 	}
 	if snap == nil {
-		return s.refuseParse(m.Name, staleCatalog(stale), out)
+		h := look(m.Query)
+		if h&controls == 0 {
+			return s.refuseParse(m.Name, staleCatalog(stale), out)
+		}
+		s.prepare(m.Name, &statement{hints: h})
+		return relay, Need{}, nil
 	}
 	v := s.plan(snap, m.Query, rewrite.Extended, out)
 	switch {
@@ -67,7 +72,7 @@ func (s *Session) relayed(snap *catalog.Snapshot, h hints) *statement {
 // one keeps its text, because a column of its may be sealed before it is used.
 func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 	h := look(m.Query)
-	if len(m.Name) == 0 && h&^readsOnly == 0 {
+	if len(m.Name) == 0 && h&^(readsOnly|controls) == 0 {
 		return s.relayed(snap, h)
 	}
 	return &statement{text: string(m.Query), declared: declared(m), opaque: h&fetches != 0, hints: h, version: snap.Version}

@@ -8,10 +8,7 @@ import (
 // query takes a Query: all its statements are planned before any is sent.
 func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	snap, stale := s.current()
-	if snap == nil {
-		return s.refuseQuery(staleCatalog(stale), out)
-	}
-	if snap.Empty() && stale == nil {
+	if snap != nil && snap.Empty() {
 		s.unplannedNames = true
 		s.push(request{kind: query})
 		return relay, Need{}, nil
@@ -25,6 +22,13 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	text, err := wire.ParseQuery(b[wire.HeaderLen:])
 	if err != nil {
 		return wait, Need{}, violation("invalid string in message")
+	}
+	if snap == nil {
+		if look(text)&controls == 0 {
+			return s.refuseQuery(staleCatalog(stale), out)
+		}
+		s.push(request{kind: query})
+		return relay, Need{}, nil
 	}
 	h := look(text)
 	v := s.plan(snap, text, rewrite.Simple, out)

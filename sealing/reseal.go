@@ -70,8 +70,7 @@ func Reseal(ctx context.Context, conn *pgx.Conn, table string, o ResealOptions) 
 		return 0, err
 	}
 	defer restore()
-	err = r.run(ctx, all)
-	return r.done, err
+	return r.done, forbidden(table, r.run(ctx, all))
 }
 
 type resealer struct {

@@ -26,13 +26,17 @@ type SealOptions struct {
 func Seal(ctx context.Context, conn *pgx.Conn, target string, o SealOptions) (*Report, error) {
 	var report *Report
 	var table string
-	err := announced(ctx, conn, target, func() error {
-		return inTransaction(ctx, conn, readCommitted, func(tx pgx.Tx) (err error) {
-			report, table, err = seal(ctx, tx, target, o)
+	h := change{conn: conn, target: target, lock: o.Lock,
+		check: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) error {
+			_, err := checkSeal(ctx, tx, c, tree, o)
 			return err
-		})
-	})
-	if err != nil {
+		},
+		apply: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) (err error) {
+			table = c.tableSQL()
+			report, err = seal(ctx, tx, c, tree, o)
+			return err
+		}}
+	if err := h.run(ctx); err != nil {
 		return nil, err
 	}
 	report.analyze(ctx, conn, table)
@@ -51,84 +55,92 @@ func (r *Report) analyze(ctx context.Context, conn *pgx.Conn, table string) {
 	}
 }
 
-func seal(ctx context.Context, tx pgx.Tx, target string, o SealOptions) (*Report, string, error) {
-	c, tree, err := lockColumn(ctx, tx, target, o.Lock)
-	if err != nil {
-		return nil, "", err
-	}
+// around is what stands around a column that is to be sealed, and comes along.
+type around struct {
+	indexes []index
+	creates []string // make them anew
+	notes   []carried
+	views   []view
+}
+
+// checkSeal refuses what stands in the way, or gives what comes along.
+func checkSeal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) (a around, err error) {
 	if err := checkSealable(ctx, tx, c, tree, o); err != nil {
-		return nil, "", err
+		return a, err
 	}
-	indexes, err := indexesOver(ctx, tx, tree)
-	if err != nil {
-		return nil, "", err
+	if a.indexes, err = indexesOver(ctx, tx, tree); err != nil {
+		return a, err
 	}
-	creates, notes, err := carryIndexes(c, indexes, o.Equality)
-	if err != nil {
-		return nil, "", err
+	if a.creates, a.notes, err = carryIndexes(c, a.indexes, o.Equality); err != nil {
+		return a, err
 	}
-	views, err := dependentViews(ctx, tx, c, tree)
+	a.views, err = dependentViews(ctx, tx, c, tree)
+	return a, err
+}
+
+func seal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) (*Report, error) {
+	a, err := checkSeal(ctx, tx, c, tree, o)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	resume, err := suspendForcedRowSecurity(ctx, tx, tree)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	s, table, err := provision(ctx, tx, c, o)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer s.erase()
 	domain, err := createDomain(ctx, tx, c, s)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	kept := original{Collation: c.collation, Indexes: notes, Storage: keepStorage(tree)}
+	kept := original{Collation: c.collation, Indexes: a.notes, Storage: keepStorage(tree)}
 	defaults, defaultNotes, err := sealDefaults(ctx, tx, c, tree, domain, s)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	kept.Defaults = defaultNotes
 
-	if err := dropViews(ctx, tx, c, views); err != nil {
-		return nil, "", err
+	if err := dropViews(ctx, tx, c, a.views); err != nil {
+		return nil, err
 	}
-	if err := dropIndexes(ctx, tx, c, indexes); err != nil {
-		return nil, "", err
+	if err := dropIndexes(ctx, tx, c, a.indexes); err != nil {
+		return nil, err
 	}
 	r := replacement{column: c, tree: tree, id: s.columnID, stagedAs: "bytea", newType: domain, progress: o.Progress, transform: s.seal}
 	rows, err := r.rows(ctx, tx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if rows > 0 {
 		if err := s.unwrap(ctx); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
 	if err := r.run(ctx, tx, rows); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	for i := range defaults {
-		creates = append(creates, defaults[i].statement(c))
+		a.creates = append(a.creates, defaults[i].statement(c))
 	}
-	if err := execAll(ctx, tx, append(creates, resume...)...); err != nil {
-		return nil, "", err
+	if err := execAll(ctx, tx, append(a.creates, resume...)...); err != nil {
+		return nil, err
 	}
 	if err := record(ctx, tx, c, domain, table, s, kept); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if err := recreateViews(ctx, tx, c, views, rewriteView); err != nil {
-		return nil, "", err
+	if err := recreateViews(ctx, tx, c, a.views, rewriteView); err != nil {
+		return nil, err
 	}
 	report := &Report{Column: c.String(), Rows: rows}
-	report.carried(indexes, views)
+	report.carried(a.indexes, a.views)
 	if report.Triggers, err = userTriggers(ctx, tx, tree); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	report.Remains, err = remains(ctx, tx, c, left{rows: rows, defaults: len(defaults) > 0})
-	return report, c.tableSQL(), err
+	return report, err
 }
 
 func (r *Report) carried(indexes []index, views []view) {

@@ -21,104 +21,119 @@ type UnsealOptions struct {
 func Unseal(ctx context.Context, conn *pgx.Conn, target string, o UnsealOptions) (*Report, error) {
 	var report *Report
 	var table string
-	err := announced(ctx, conn, target, func() error {
-		return inTransaction(ctx, conn, readCommitted, func(tx pgx.Tx) (err error) {
-			report, table, err = unseal(ctx, tx, target, o)
+	h := change{conn: conn, target: target, lock: o.Lock,
+		check: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) error {
+			_, err := checkUnseal(ctx, tx, c, tree)
 			return err
-		})
-	})
-	if err != nil {
+		},
+		apply: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) (err error) {
+			table = c.tableSQL()
+			report, err = unseal(ctx, tx, c, tree, o)
+			return err
+		}}
+	if err := h.run(ctx); err != nil {
 		return nil, err
 	}
 	report.analyze(ctx, conn, table)
 	return report, nil
 }
 
-func unseal(ctx context.Context, tx pgx.Tx, target string, o UnsealOptions) (*Report, string, error) {
-	c, tree, err := lockColumn(ctx, tx, target, o.Lock)
-	if err != nil {
-		return nil, "", err
-	}
-	s, err := sealedBehind(ctx, tx, c)
-	if err != nil {
-		return nil, "", err
+// aroundSealed is what stands around a sealed column and comes back with it.
+type aroundSealed struct {
+	sealed  sealed
+	indexes []index
+	creates []string  // bring them back
+	handed  []carried // what other sealed columns must remember of them
+	views   []view
+}
+
+// checkUnseal refuses what stands in the way, or gives what comes back.
+func checkUnseal(ctx context.Context, tx pgx.Tx, c *column, tree []member) (a aroundSealed, err error) {
+	if a.sealed, err = sealedBehind(ctx, tx, c); err != nil {
+		return a, err
 	}
 	if c.inherited {
-		return nil, "", refuse(c.String(), "unseal the column of the parent table: its partitions and children follow", "the column is inherited")
+		return a, refuse(c.String(), "unseal the column of the parent table: its partitions and children follow", "the column is inherited")
 	}
 	if err := checkTree(c, tree); err != nil {
-		return nil, "", err
+		return a, err
 	}
-	indexes, err := indexesOver(ctx, tx, tree)
-	if err != nil {
-		return nil, "", err
+	if a.indexes, err = indexesOver(ctx, tx, tree); err != nil {
+		return a, err
 	}
-	creates, handed, err := restoreIndexes(ctx, tx, c, indexes, s.original.Indexes)
-	if err != nil {
-		return nil, "", err
+	if a.creates, a.handed, err = restoreIndexes(ctx, tx, c, a.indexes, a.sealed.original.Indexes); err != nil {
+		return a, err
 	}
-	views, err := dependentViews(ctx, tx, c, tree)
-	if err != nil {
-		return nil, "", err
+	if a.views, err = dependentViews(ctx, tx, c, tree); err != nil {
+		return a, err
 	}
-	for i := range views {
-		if strings.Contains(views[i].definition, "pgseal.eq(") {
-			return nil, "", refuse(c.String(), "drop the view, unseal, and create it again",
-				"view %s compares terms", display(views[i].schema, views[i].name))
+	for i := range a.views {
+		if strings.Contains(a.views[i].definition, "pgseal.eq(") {
+			return a, refuse(c.String(), "drop the view, unseal, and create it again",
+				"view %s compares terms", display(a.views[i].schema, a.views[i].name))
 		}
 	}
+	return a, nil
+}
+
+func unseal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o UnsealOptions) (*Report, error) {
+	a, err := checkUnseal(ctx, tx, c, tree)
+	if err != nil {
+		return nil, err
+	}
+	s := a.sealed
 	resume, err := suspendForcedRowSecurity(ctx, tx, tree)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	store, err := o.Keys(tx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	op := newOpener(store)
 	defer op.erase()
 	defaults, err := openDefaults(ctx, tx, c, s, tree, op)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if err := dropViews(ctx, tx, c, views); err != nil {
-		return nil, "", err
+	if err := dropViews(ctx, tx, c, a.views); err != nil {
+		return nil, err
 	}
-	if err := dropIndexes(ctx, tx, c, indexes); err != nil {
-		return nil, "", err
+	if err := dropIndexes(ctx, tx, c, a.indexes); err != nil {
+		return nil, err
 	}
 	r := replacement{column: c, tree: tree, id: s.id, stagedAs: s.typeName, newType: s.typeName, collation: s.original.Collation,
 		progress: o.Progress, transform: func(dst, env []byte) ([]byte, error) { return op.open(ctx, s, dst, env) }}
 	rows, err := r.rows(ctx, tx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	// Before the rows are read: the connection is busy then.
 	if err := op.prefetch(ctx, tx, c.tableSQL(), c.name); err != nil {
-		return nil, "", fmt.Errorf("%s: %w", c, err)
+		return nil, fmt.Errorf("%s: %w", c, err)
 	}
 	if err := r.run(ctx, tx, rows); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	creates = append(creates, restoreStorage(c, tree, s.original.Storage)...)
+	a.creates = append(a.creates, restoreStorage(c, tree, s.original.Storage)...)
 	for i := range defaults {
-		creates = append(creates, defaults[i].statement(c))
+		a.creates = append(a.creates, defaults[i].statement(c))
 	}
-	if err := execAll(ctx, tx, append(creates, resume...)...); err != nil {
-		return nil, "", err
+	if err := execAll(ctx, tx, append(a.creates, resume...)...); err != nil {
+		return nil, err
 	}
-	if err := handOver(ctx, tx, s, handed); err != nil {
-		return nil, "", err
+	if err := handOver(ctx, tx, s, a.handed); err != nil {
+		return nil, err
 	}
-	if err := recreateViews(ctx, tx, c, views, func(_ context.Context, _ pgx.Tx, sql string) (string, error) { return sql, nil }); err != nil {
-		return nil, "", err
+	if err := recreateViews(ctx, tx, c, a.views, func(_ context.Context, _ pgx.Tx, sql string) (string, error) { return sql, nil }); err != nil {
+		return nil, err
 	}
 	if err := forget(ctx, tx, c, s); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	report := &Report{Column: c.String(), Rows: rows}
-	report.carried(indexes, views)
-	return report, c.tableSQL(), nil
+	report.carried(a.indexes, a.views)
+	return report, nil
 }
 
 // forget drops the domain and the metadata of a column that is plain again,

@@ -38,7 +38,19 @@ func Verify(ctx context.Context, conn *pgx.Conn, table string, o VerifyOptions) 
 	err = inTransaction(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		return v.run(ctx, tx, table)
 	})
-	return v.opened, v.damaged, err
+	return v.opened, v.damaged, forbidden(table, err)
+}
+
+// forbidden says what to do about rows that a role may not see.
+func forbidden(what string, err error) error {
+	if sqlState(err) != stateInsufficientPrivilege {
+		return err
+	}
+	if what == "" {
+		what = "the database"
+	}
+	return refuse(what, "connect as a role that may: the owner of table and schema pgseal; where row security is forced, a superuser or a role with BYPASSRLS",
+		"the role may not see or change all rows: %s", serverText(err))
 }
 
 type verifier struct {

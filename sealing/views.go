@@ -47,7 +47,7 @@ WITH RECURSIVE dep(oid, depth) AS (
   SELECT r.ev_class, dep.depth + 1 FROM dep JOIN pg_catalog.pg_depend d ON d.refobjid = dep.oid
   JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
   WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND r.ev_class <> dep.oid AND dep.depth < 100)
-SELECT c.oid, n.nspname, c.relname, c.relkind::text, pg_catalog.pg_get_viewdef(c.oid), c.relowner::regrole::text,
+SELECT c.oid, n.nspname, c.relname, c.relkind::text, coalesce(pg_catalog.pg_get_viewdef(c.oid), ''), c.relowner::regrole::text,
   coalesce(c.reloptions, '{}'),
   ARRAY(SELECT pg_catalog.format('COMMENT ON %s IS %L', CASE WHEN ds.objsubid = 0 THEN pg_catalog.format('VIEW %I.%I', n.nspname, c.relname)
           ELSE pg_catalog.format('COLUMN %I.%I.%I', n.nspname, c.relname, a.attname) END, ds.description)

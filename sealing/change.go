@@ -1,0 +1,245 @@
+package sealing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/catalog"
+)
+
+// Lock says how Seal and Unseal wait for their table. They need it alone, and
+// one open transaction that has read it keeps them out.
+type Lock struct {
+	// Timeout is how long they wait; 0 means the session's lock_timeout, and
+	// without one until they are interrupted.
+	Timeout time.Duration
+	// Waiting is told again and again, while they wait, who holds the table.
+	Waiting func(holders string)
+}
+
+const (
+	// lockAttempt is how long one attempt stands in the server's queue. Everyone
+	// who comes later waits behind it, and proxies hold statements back, so it
+	// leaves the queue again soon.
+	lockAttempt = 2 * time.Second
+	// lockPause is how long the others may go ahead between two attempts.
+	lockPause = time.Second
+)
+
+// change is what Seal and Unseal have in common: a column of one table changes
+// its type, in one transaction, under an ACCESS EXCLUSIVE lock, announced to all
+// proxies.
+type change struct {
+	conn   *pgx.Conn
+	target string
+	lock   Lock
+	// check refuses what can be refused before anyone is disturbed.
+	check func(context.Context, pgx.Tx, *column, []member) error
+	// apply checks again under the lock and does the work.
+	apply func(context.Context, pgx.Tx, *column, []member) error
+}
+
+// busy is that the lock could not be had in one attempt.
+type busy struct{ holders string }
+
+func (b *busy) Error() string { return "the table is in use by " + b.holders }
+
+// run makes attempts until one gets the lock.
+func (h *change) run(ctx context.Context) error {
+	limit, relations, name, err := h.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	for {
+		attempt := lockAttempt
+		if limit > 0 {
+			attempt = max(min(attempt, limit-time.Since(start)), time.Millisecond)
+		}
+		err := h.attempt(ctx, relations, attempt)
+		held, ok := errors.AsType[*busy](err)
+		if !ok {
+			return err
+		}
+		if limit > 0 && time.Since(start) >= limit {
+			return refuse(name, "try again when they have ended, or end them: SELECT pg_terminate_backend(PID)",
+				"its table could not be locked within %v; it is in use by %s", limit, held.holders)
+		}
+		if h.lock.Waiting != nil {
+			h.lock.Waiting(held.holders)
+		}
+		pause := time.NewTimer(lockPause)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// prepare refuses early, and finds the relations to announce and how long to
+// wait.
+func (h *change) prepare(ctx context.Context) (limit time.Duration, relations []uint32, name string, err error) {
+	err = inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
+		var own int64 // milliseconds
+		if err := tx.QueryRow(ctx, `SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'`).Scan(&own); err != nil {
+			return err
+		}
+		if limit = h.lock.Timeout; limit == 0 {
+			limit = time.Duration(own) * time.Millisecond
+		}
+		c, err := findColumn(ctx, tx, h.target)
+		if err != nil {
+			return err
+		}
+		if name = c.String(); c.kind != "r" && c.kind != "p" {
+			return refuse(name, "name the column of the table that holds the values", "only columns of tables can be sealed")
+		}
+		// Named in full from here on: the search path is ours.
+		h.target = quote(c.schema, c.table, c.name)
+		if err := settle(ctx, tx); err != nil {
+			return err
+		}
+		tree, err := members(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		if err := h.check(ctx, tx, c, tree); err != nil {
+			return err
+		}
+		relations, err = affected(ctx, tx, c.relation)
+		return err
+	})
+	return limit, relations, name, err
+}
+
+// attempt announces the change, tries to get the lock, and applies the change.
+func (h *change) attempt(ctx context.Context, relations []uint32, wait time.Duration) error {
+	end, err := catalog.Announce(ctx, h.conn, relations)
+	if errors.Is(err, catalog.ErrNotAcknowledged) {
+		return refuse(h.target, "end that proxy, or its connection: SELECT pg_terminate_backend(PID)", "%s", err)
+	}
+	if err != nil {
+		return fmt.Errorf("tell the proxies: %w", err)
+	}
+	err = inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
+		c, tree, err := h.locked(ctx, tx, wait)
+		if err != nil {
+			return err
+		}
+		return h.apply(ctx, tx, c, tree)
+	})
+	if h.conn.IsClosed() {
+		return err // the announcement ended with the connection
+	}
+	return errors.Join(err, end(context.WithoutCancel(ctx)))
+}
+
+// locked locks the table, its partitions and its children, so that what is
+// checked stays true until the transaction ends.
+func (h *change) locked(ctx context.Context, tx pgx.Tx, wait time.Duration) (*column, []member, error) {
+	c, err := findColumn(ctx, tx, h.target)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := tryLock(ctx, tx, c, wait); err != nil {
+		return nil, nil, err
+	}
+	if err := settle(ctx, tx); err != nil {
+		return nil, nil, err
+	}
+	// From the commit on the announcement is void: the catalog says it all. Within
+	// the transaction, views are planned again by that catalog.
+	if err := execAll(ctx, tx, `DELETE FROM pgseal.change c USING pg_catalog.pg_locks l
+		WHERE l.locktype = 'advisory' AND l.pid = pg_catalog.pg_backend_pid() AND l.objsubid = 2 AND l.objid = c.change_id::oid`); err != nil {
+		return nil, nil, err
+	}
+	// Again: it may have changed while we waited.
+	if c, err = findColumn(ctx, tx, h.target); err != nil {
+		return nil, nil, err
+	}
+	tree, err := members(ctx, tx, c)
+	return c, tree, err
+}
+
+// tryLock makes one attempt in a savepoint, which puts lock_timeout back if it
+// fails: holders are then looked up.
+func tryLock(ctx context.Context, tx pgx.Tx, c *column, wait time.Duration) error {
+	sp, err := tx.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	err = execAll(ctx, sp,
+		fmt.Sprintf("SET LOCAL lock_timeout = %d", max(wait.Milliseconds(), 1)),
+		"LOCK TABLE "+c.tableSQL()+" IN ACCESS EXCLUSIVE MODE")
+	if err == nil {
+		return sp.Commit(ctx)
+	}
+	if undo := sp.Rollback(ctx); undo != nil {
+		return errors.Join(err, undo)
+	}
+	if sqlState(err) != stateLockNotAvailable {
+		return err
+	}
+	holders, err := lockHolders(ctx, tx, c)
+	if err != nil {
+		return err
+	}
+	return &busy{holders}
+}
+
+// lockHolders names the sessions that keep the table, as far as this role may
+// see them.
+func lockHolders(ctx context.Context, tx pgx.Tx, c *column) (string, error) {
+	var holders string
+	err := tx.QueryRow(ctx, `
+WITH RECURSIVE tree(oid) AS (
+  SELECT $1::oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid)
+SELECT coalesce(string_agg(DISTINCT pg_catalog.concat_ws(' ', 'PID', a.pid, '(' || pg_catalog.concat_ws(', ', 'role ' || a.usename,
+         nullif(a.application_name, ''), a.state || coalesce(', in a transaction since ' || pg_catalog.to_char(a.xact_start, 'HH24:MI:SS'), '')) || ')'),
+         '; '), 'a session that has just ended')
+FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.relation IN (SELECT oid FROM tree) AND l.granted
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+  AND l.pid <> pg_catalog.pg_backend_pid()`, c.relation).Scan(&holders)
+	return holders, err
+}
+
+// settle sets what the rest of a transaction relies upon. The path makes the
+// server print definitions with schemas. Row security shall never hide a row:
+// with it off the server raises an error instead. Timeouts are meant for
+// applications, not for the rewrite of a table.
+func settle(ctx context.Context, tx pgx.Tx) error {
+	return execAll(ctx, tx,
+		"SET LOCAL search_path = pg_catalog, pg_temp",
+		"SET LOCAL row_security = off",
+		"SET LOCAL client_encoding = 'UTF8'",
+		"SET LOCAL synchronize_seqscans = off",
+		`SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
+		  WHERE name IN ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`)
+}
+
+// affected lists the table, its partitions and children, and the views that
+// show any of them.
+func affected(ctx context.Context, tx pgx.Tx, relation uint32) ([]uint32, error) {
+	rows, err := tx.Query(ctx, `
+WITH RECURSIVE reached(oid) AS (
+  SELECT $1::oid
+  UNION
+  SELECT e.oid FROM reached JOIN LATERAL (
+    SELECT i.inhrelid AS oid FROM pg_catalog.pg_inherits i WHERE i.inhparent = reached.oid
+    UNION ALL
+    SELECT r.ev_class FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = reached.oid
+  ) e ON true)
+SELECT oid FROM reached`, relation)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uint32])
+}

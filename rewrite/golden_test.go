@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pgseal/logical"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -201,7 +203,11 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 		case p.Operand != nil:
 			fmt.Fprintf(out, "%s\n", showOperand(p.Operand, fmt.Sprintf("client's $%d", p.Client+1)))
 		default:
-			fmt.Fprintf(out, "client's $%d\n", p.Client+1)
+			fmt.Fprintf(out, "client's $%d", p.Client+1)
+			if p.Infer != 0 {
+				fmt.Fprintf(out, ", inferred as %s", logical.Type{OID: p.Infer, Typmod: -1}.Name())
+			}
+			fmt.Fprintln(out)
 		}
 	}
 	if s.Results != nil {

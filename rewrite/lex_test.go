@@ -52,8 +52,10 @@ func sameAsScanner(t *testing.T, text string) {
 		}
 		ours = append(ours, tok)
 	}
-	if l.err == lexByte {
-		return // the scanner hands such a byte to the parser, which refuses it
+	if l.err == lexByte || l.err == lexJunk {
+		// The scanner hands a byte that begins no token to the parser, which
+		// refuses it. This one also lets $1x pass, unlike that of the server.
+		return
 	}
 	if l.err != lexOK {
 		t.Fatalf("%q: the scanner accepts it, we say %d at %d", text, l.err, l.pos)

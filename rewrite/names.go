@@ -20,8 +20,6 @@ type found struct {
 	candidates []*catalog.Relation // several plain ones: the path would decide
 }
 
-func (f found) none() bool { return f.relation == nil && f.candidates == nil }
-
 // relation resolves a name as the session would, CTEs apart.
 func (a *analysis) relation(schema, name string) found {
 	named := a.snap.Named(name)
@@ -123,12 +121,8 @@ type column struct {
 	rest bool
 }
 
-// term is a column reference to be replaced by its equality term: the range to
-// put inside pgseal.eq(…), and the casts around it to be taken away.
-type term struct {
-	start, end int
-	casts      []*pg.TypeCast
-}
+// term is the range of an expression to be put inside pgseal.eq(…).
+type term struct{ start, end int }
 
 // item is one entry of a FROM clause, or a target of a writing statement.
 type item struct {

@@ -38,6 +38,10 @@ type Operand struct {
 type Param struct {
 	Client  int      // index, from 0, of the client's parameter that feeds it
 	Operand *Operand // nil: passes as the client sent it
+	// Infer is the type to declare to the server where the client declares
+	// none, 0 for none: the value has a plain role here and a sealed role that
+	// comes first in PostgreSQL's order, and would have got its type from that.
+	Infer uint32
 }
 
 // Effect is what a statement does to the session beyond its rows.

@@ -65,8 +65,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 // simpleSelect is SELECT … FROM … without what follows HAVING.
 func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) []column {
 	a.from(s.FromClause, sc)
-	a.condition(s.WhereClause, sc)
+	// In the server's order, in which parameters get their types.
 	outputs := a.outputs(s.TargetList, sc, targets)
+	a.condition(s.WhereClause, sc)
 	a.in("GROUP BY", func() {
 		for _, g := range s.GroupClause {
 			a.groupItem(g, sc, outputs)

@@ -208,6 +208,20 @@ func (a *analysis) use(p *pg.ParamRef, op *Operand) {
 	}
 }
 
+// inferred is the type that PostgreSQL would infer for a parameter in the role.
+func (o *Operand) inferred() uint32 {
+	t := o.Column.Type
+	if o.Via != nil {
+		t = *o.Via
+	} else if o.Role == Equality && t.OID == logical.OIDVarchar {
+		t.OID = logical.OIDText // varchar has no = of its own
+	}
+	if o.Array {
+		return t.ArrayOID()
+	}
+	return t.OID
+}
+
 // sameAs says whether one server value serves both roles.
 func (o *Operand) sameAs(other *Operand) bool {
 	if o == nil || other == nil {
@@ -241,9 +255,17 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		params[i].Client = i
 	}
 	taken := make([]bool, client)
-	for _, u := range a.uses {
+	first := make([]*Operand, client) // what gives each of the client's parameters its type
+	for i := len(a.uses) - 1; i >= 0; i-- {
+		u := a.uses[i]
+		first[u.client-1] = u.operand
 		if u.operand == nil {
 			taken[u.client-1] = true
+		}
+	}
+	for i, op := range first {
+		if taken[i] && op != nil {
+			params[i].Infer = op.inferred()
 		}
 	}
 	for _, u := range a.uses {

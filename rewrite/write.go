@@ -290,9 +290,11 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
 	sc.items = []*item{into}
 	a.from(s.FromClause, sc)
-	a.set(s.TargetList, into, sc)
+	// In the server's order, in which parameters get their types.
 	a.condition(s.WhereClause, sc)
-	return a.returning(s.ReturningList, sc, into)
+	outputs := a.returning(s.ReturningList, sc, into)
+	a.set(s.TargetList, into, sc)
+	return outputs
 }
 
 func (a *analysis) delete(s *pg.DeleteStmt, outer *scope) []column {

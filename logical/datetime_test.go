@@ -86,7 +86,7 @@ func TestDatesAndTimesAreReadAndWrittenAsByTheServer(t *testing.T) {
 		"DateStyle=Postgres, MDY;TimeZone=Australia/Lord_Howe", "DateStyle=Postgres, DMY;TimeZone=Pacific/Apia", "DateStyle=German;TimeZone=Europe/Moscow",
 		"DateStyle=ISO, YMD;TimeZone=<-03:30>+03:30", "DateStyle=SQL, MDY;TimeZone=CET-1CEST,M3.5.0,M10.5.0/3",
 	} {
-		n := 1000
+		n := 500
 		keep := 60
 		if i == 0 {
 			n, keep = 3000, len(nastyDates)

@@ -76,33 +76,49 @@ func invalidSetting(name, value string) error {
 }
 
 // setDateStyle reads a list of a style and an order, either of which may be
-// missing and then stays; German alone implies DMY.
+// missing and then stays; German alone implies DMY. What "default" stands for
+// is known to the server alone, which reports it.
 func (s *Settings) setDateStyle(value string) error {
 	style, order := s.style, s.order
-	haveOrder := false
+	haveStyle, haveOrder, good := false, false, true
+	setStyle := func(v dateStyle) {
+		good = good && (!haveStyle || style == v)
+		style, haveStyle = v, true
+	}
+	setOrder := func(v dateOrder) {
+		good = good && (!haveOrder || order == v)
+		order, haveOrder = v, true
+	}
+	if strings.TrimSpace(value) == "" {
+		return nil
+	}
 	for word := range strings.SplitSeq(value, ",") {
-		word = strings.ToLower(strings.Trim(word, " \t\r\n\"'"))
+		word = strings.ToLower(strings.Trim(word, " \t\r\n\""))
 		switch {
 		case word == "iso":
-			style = styleISO
+			setStyle(styleISO)
 		case word == "sql":
-			style = styleSQL
+			setStyle(styleSQL)
 		case strings.HasPrefix(word, "postgres"):
-			style = stylePostgres
+			setStyle(stylePostgres)
 		case word == "german":
-			style = styleGerman
+			setStyle(styleGerman)
 			if !haveOrder {
 				order = orderDMY
 			}
 		case word == "ymd":
-			order, haveOrder = orderYMD, true
+			setOrder(orderYMD)
 		case word == "dmy", strings.HasPrefix(word, "euro"):
-			order, haveOrder = orderDMY, true
+			setOrder(orderDMY)
 		case word == "mdy", word == "us", strings.HasPrefix(word, "noneuro"):
-			order, haveOrder = orderMDY, true
+			setOrder(orderMDY)
+		case word == "default":
 		default:
-			return invalidSetting("DateStyle", value)
+			good = false
 		}
+	}
+	if !good {
+		return invalidSetting("DateStyle", value)
 	}
 	s.style, s.order = style, order
 	return nil

@@ -92,12 +92,11 @@ func TestFloatsAreReadAndWrittenAsByTheServer(t *testing.T) {
 	}
 	for _, settings := range []string{"", "extra_float_digits=0", "extra_float_digits=-3", "extra_float_digits=-15", "extra_float_digits=3"} {
 		for _, oid := range []uint32{OIDFloat4, OIDFloat8} {
-			s.compare(Type{oid, -1}, Assign, settings, inputs, 110)
 			if settings == "" {
-				continue
+				s.compare(Type{oid, -1}, Assign, settings, inputs, 110)
+			} else {
+				s.compare(Type{oid, -1}, Assign, settings, inputs[len(inputs)-1200:], 60)
 			}
-			inputs := inputs[:700]
-			s.compare(Type{oid, -1}, Assign, settings, inputs, 30)
 		}
 	}
 }

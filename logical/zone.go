@@ -218,8 +218,8 @@ func (c *clock) localOffset(location *time.Location) (offset int, unix int64) {
 	// the next one.
 	before := time.Unix(local-secondsPerDay, 0).In(location)
 	_, offsetBefore := before.Zone()
-	_, change := before.ZoneBounds()
-	if change.IsZero() {
+	change, ok := nextChange(before)
+	if !ok {
 		return offsetBefore, local - int64(offsetBefore)
 	}
 	_, offsetAfter := change.Zone()
@@ -236,10 +236,32 @@ func (c *clock) localOffset(location *time.Location) (offset int, unix int64) {
 	return offsetAfter, withAfter
 }
 
+// nextChange is a time after t up to which the zone keeps its offset; false if
+// it keeps it for ever.
+func nextChange(t time.Time) (next time.Time, ok bool) {
+	_, end := t.ZoneBounds()
+	if end.IsZero() {
+		return end, false
+	}
+	if !end.After(t) {
+		// Package time ends leap years a day early.
+		end = t.Add(secondsPerDay * time.Second)
+	}
+	return end, true
+}
+
+// endOfChanges is the year after which zones only repeat their last rule.
+const endOfChanges = 2039
+
 // abbreviationOffset is the offset of an abbreviation whose meaning in the zone
 // has changed over time: the last one not after the instant, otherwise the
 // first one after it; false if the zone never used it.
 func abbreviationOffset(location *time.Location, abbreviation string, unix int64) (offset int, ok bool) {
+	// The calendar repeats after 400 years: the search need not go far.
+	const cycle = 146097 * secondsPerDay
+	if late := unix - endOfChanges*366*secondsPerDay; late > 0 {
+		unix -= (late/cycle + 1) * cycle
+	}
 	t := time.Unix(unix, 0).In(location)
 	for at := t; ; {
 		if name, offset := at.Zone(); name == abbreviation {
@@ -251,16 +273,13 @@ func abbreviationOffset(location *time.Location, abbreviation string, unix int64
 		}
 		at = start.Add(-time.Second)
 	}
-	// Changes go on for ever under the last rule; two years of it show all.
 	for at := t; ; {
-		_, end := at.ZoneBounds()
-		if end.IsZero() || end.Year() > 2039 {
+		if at, ok = nextChange(at); !ok || at.Year() > endOfChanges {
 			return 0, false
 		}
-		if name, offset := end.Zone(); name == abbreviation {
+		if name, offset := at.Zone(); name == abbreviation {
 			return offset, true
 		}
-		at = end
 	}
 }
 
@@ -269,13 +288,12 @@ func fixedOffset(location *time.Location) bool {
 	at := time.Unix(-1<<40, 0).In(location)
 	_, first := at.Zone()
 	for {
-		_, end := at.ZoneBounds()
-		if end.IsZero() || end.Year() > 2039 {
+		var ok bool
+		if at, ok = nextChange(at); !ok || at.Year() > endOfChanges {
 			return true
 		}
-		if _, offset := end.Zone(); offset != first {
+		if _, offset := at.Zone(); offset != first {
 			return false
 		}
-		at = end
 	}
 }

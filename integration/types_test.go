@@ -141,8 +141,8 @@ func TestSessionSettingsShapeValues(t *testing.T) {
 	})
 	word := env.Canaries.Word()
 	fill := func(id, date, stamp string) harness.Step {
-		return S("INSERT INTO shaped VALUES ($1, $2, $3, $3, $4, $5, $6, $7)",
-			id, date, stamp, "0.1", "0.1234567890123456789", `\x00ff41`, word)
+		return S("INSERT INTO shaped VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+			id, date, stamp, stamp, "0.1", "0.1234567890123456789", `\x00ff41`, word)
 	}
 	read := S("SELECT * FROM shaped ORDER BY id")
 	for name, set := range map[string]string{

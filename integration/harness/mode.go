@@ -178,7 +178,10 @@ func (s *session) sqlPrepare(ctx context.Context, step Step) ([]outcome, error) 
 		execute += "(" + strings.Join(literals, ", ") + ")"
 	}
 	executed, err := s.simple(ctx, execute)
-	return append(list, executed...), err
+	if err != nil || executed[len(executed)-1].err != nil {
+		return executed, err // see prepared: it may be PREPARE that fails
+	}
+	return append(list, executed...), nil
 }
 
 // finish adds what belongs to the whole to the last outcome.

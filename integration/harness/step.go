@@ -10,6 +10,8 @@ type Step struct {
 	fails     string
 	unordered bool
 	simple    bool
+
+	anyDataError bool // made by chance: see bothReject
 }
 
 // S is a step. Arguments are values in PostgreSQL's text form, or nil for NULL;

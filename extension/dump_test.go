@@ -2,6 +2,7 @@ package extension
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,9 @@ func program(t *testing.T, c *pgtest.Cluster, name, database string, stdin []byt
 // extended is a cluster where CREATE EXTENSION pgseal works.
 func extended(t *testing.T) *pgtest.Cluster {
 	t.Helper()
+	if _, err := os.Stat(filepath.Join(cluster.Binaries.Dir, "pg_config")); err != nil {
+		t.Skip("the server came without pg_config, which tells where extensions are")
+	}
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // the server runs as another user
 		t.Fatal(err)
@@ -54,13 +58,35 @@ func extended(t *testing.T) *pgtest.Cluster {
 	return c
 }
 
+// needsDump skips where the server came without its client programs.
+func needsDump(t *testing.T) {
+	t.Helper()
+	path := cluster.Binaries.Program("pg_dump")
+	if path == "" {
+		t.Skip("pg_dump is not installed")
+	}
+	out, err := exec.Command(path, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "pg_dump (PostgreSQL) %d", &major); err != nil {
+		t.Fatalf("%q: %v", out, err)
+	}
+	if major < cluster.Binaries.Major {
+		t.Skipf("pg_dump of version %d does not dump a server of version %d", major, cluster.Binaries.Major)
+	}
+}
+
 func TestDumpAndRestore(t *testing.T) {
+	needsDump(t)
 	database, conn := installedDatabase(t)
 	fill(t, conn)
 	checkRestore(t, cluster, database, conn)
 }
 
 func TestDumpAndRestoreOfTheExtension(t *testing.T) {
+	needsDump(t)
 	c := extended(t)
 	database := newDatabaseIn(t, c)
 	conn := connect(t, c, database, owner)

@@ -246,7 +246,8 @@ type analysis struct {
 	touched     bool // something of the text is sealed
 	persistent  bool // inside a view, an index, …: no value may be sealed into it
 
-	uses         []use // of the parameters of the statement being planned
+	postponed    []*constants // whose use is not decided yet
+	uses         []use        // of the parameters of the statement being planned
 	sublinks     map[*pg.SubLink][]column
 	sources      map[int32]*pg.SubLink // of multiple assignments, by position
 	stmt         *pg.RawStmt           // being planned

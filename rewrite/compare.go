@@ -122,7 +122,7 @@ func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 			return
 		}
 		a.toTerm(left)
-		if !a.bind(n, Operand{Column: left.column, Role: Equality}, false) {
+		if !a.give(n, Operand{Column: left.column, Role: Equality}, sc) {
 			a.computed(left, n, sc)
 		}
 	case left.column == right.column:
@@ -200,7 +200,7 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, sc *scope) {
 		a.toTerm(right)
 	case right != nil:
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
-	case !a.bind(item, Operand{Column: left.column, Role: Equality}, false):
+	case !a.give(item, Operand{Column: left.column, Role: Equality}, sc):
 		a.computed(left, item, sc)
 	}
 }
@@ -355,11 +355,19 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		case a.err != nil:
 			return
 		case left == nil && right == nil:
+			if i < len(outputs) {
+				a.asPlain(outputs[i].constants)
+			}
 			a.in("operator IN", func() { a.plain(test, sc) })
 		case !exact && left != nil:
 			a.fail(refuseOperator(left.column, left.at, last(names(s.OperName))))
 		case !exact:
 			a.fail(refuseOperator(right, s.Location, last(names(s.OperName))))
+		case right == nil && i < len(outputs) && outputs[i].constants != nil:
+			if a.comparable(left.column, left.at) {
+				a.toTerm(left)
+				a.giveAll(outputs[i].constants, Operand{Column: left.column, Role: Equality})
+			}
 		case right == nil:
 			a.fail(refuseComputed(left.column, left.at))
 		case left != nil && left.column != right:
@@ -371,13 +379,14 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 			a.toTerm(&sealedExpr{column: right, terms: outputs[i].wraps, at: s.Location})
 			if left != nil {
 				a.toTerm(left)
-			} else if !a.bind(test, Operand{Column: right, Role: Equality}, false) {
+			} else if !a.give(test, Operand{Column: right, Role: Equality}, sc) {
 				a.plain(test, sc)
 				a.fail(refuseComputed(right, s.Location))
 			}
 		}
 	}
 	for i := len(tests); i < len(outputs); i++ {
+		a.asPlain(outputs[i].constants)
 		if s := outputs[i].sealed; s != nil {
 			a.fail(refuseUse(s, 0, "operator IN"))
 		}

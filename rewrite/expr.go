@@ -264,6 +264,7 @@ func (a *analysis) relationOutOfPlace(rv *pg.RangeVar) {
 // plainOutputs refuses a query whose outputs are used as values, if one is
 // sealed.
 func (a *analysis) plainOutputs(outputs []column, at int32) {
+	a.allPlain(outputs)
 	for _, c := range outputs {
 		if c.sealed != nil {
 			a.fail(refuseUse(c.sealed, at, a.within))
@@ -295,14 +296,19 @@ func (a *analysis) typeName(t *pg.TypeName, sc *scope) {
 func (a *analysis) plainReference(ref *pg.ColumnRef, sc *scope) {
 	if star, qualifier := isStar(ref); star {
 		for _, it := range a.starItems(qualifier, sc) {
+			a.allPlain(it.columns)
 			if s := it.sealed(); s != nil {
 				a.fail(refuseRow(s, ref.Location, it.name))
 			}
 		}
 		return
 	}
-	if r := a.resolve(ref, sc); r.row != nil {
+	r := a.resolve(ref, sc)
+	switch {
+	case r.row != nil:
 		a.fail(refuseRow(r.row.sealed(), ref.Location, r.row.name))
+	case r.column != nil:
+		a.asPlain(r.column.constants)
 	}
 }
 
@@ -310,6 +316,9 @@ func (a *analysis) plainReference(ref *pg.ColumnRef, sc *scope) {
 // is.
 func (a *analysis) nullTest(t *pg.NullTest, sc *scope) {
 	e := a.peek(t.Arg, sc)
+	if e == nil && a.constantsOf(t.Arg, sc) != nil {
+		return // whatever becomes of them, NULL stays NULL
+	}
 	if e == nil {
 		a.in("IS NULL", func() { a.plain(t.Arg, sc) })
 		return

@@ -238,7 +238,11 @@ func contains(list []string, name string) bool {
 // envelopes.
 func (a *analysis) mergeable(name string, side []*item, j *pg.JoinExpr) {
 	for _, it := range side {
-		if c := it.column(name); it.byColumn && c != nil && c.sealed != nil {
+		c := it.column(name)
+		if c != nil && it.byColumn {
+			a.asPlain(c.constants)
+		}
+		if it.byColumn && c != nil && c.sealed != nil {
 			how := "USING"
 			if j.IsNatural {
 				how = "NATURAL JOIN"

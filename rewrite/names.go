@@ -116,7 +116,8 @@ type column struct {
 	sealed *catalog.SealedColumn
 	// wraps are the references that make this output, to be turned into terms
 	// where the output is compared; nil if it cannot be.
-	wraps []term
+	wraps     []term
+	constants *constants // nil unless literals and parameters make this output
 	// rest: stands for any number of plain columns with any names.
 	rest bool
 }
@@ -314,6 +315,7 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 	for level := sc; level != nil; level = level.outer {
 		for _, it := range level.items {
 			if it.byName && it.name == name {
+				a.allPlain(it.columns)
 				if it.sealed() == nil {
 					return reference{}
 				}

@@ -15,6 +15,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 	if outputs := a.dispatch(x.Query, inner); outputs != nil {
 		inner.Results = a.results(outputs)
 	}
+	a.settlePostponed()
 	types := make([]namedType, len(x.Argtypes))
 	known := make([]bool, len(x.Argtypes))
 	for i, n := range x.Argtypes {

@@ -170,7 +170,7 @@ func refuseValue(c *catalog.SealedColumn, position int32) *Refusal {
 }
 
 func refuseMixedList(c *catalog.SealedColumn, position int32) *Refusal {
-	r := sealedRefusal("mixed-list", c, position, "cannot be compared with a list of values of different types")
+	r := sealedRefusal("mixed-list", c, position, "does not take a list of values of different types")
 	r.Hint = "Cast all of them to " + c.Type.Name() + ", or none."
 	return r
 }
@@ -263,6 +263,13 @@ func refuseUndefined(name string, position int32) *Refusal {
 		Anchor: "no-column", Code: codeUndefined, Position: int(position),
 		Message: "column \"" + name + "\" does not exist",
 	}
+}
+
+func refuseTwoRoles(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("two-roles", c, position, "shares these values with another use of them")
+	r.Detail = "The server would need them sealed for the one use and not, or otherwise, for the other."
+	r.Hint = "Give the values twice, in two columns of the list."
+	return r
 }
 
 func refuseNoTarget(relation, name string, position int32) *Refusal {

@@ -112,6 +112,7 @@ func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targe
 			}
 			return
 		}
+		a.allPlain(outputs)
 		for i, c := range outputs {
 			if c.sealed != nil {
 				a.fail(refuseUse(c.sealed, location(s.TargetList[0]), a.within))
@@ -168,6 +169,7 @@ func (a *analysis) sortOutput(i int, at int32, outputs []column, targets []targe
 		}
 	}
 	for k := i; k >= 0 && k < len(outputs); k++ {
+		a.asPlain(outputs[k].constants)
 		if s := outputs[k].sealed; s != nil {
 			a.fail(refuseUse(s, at, a.within))
 		} else if k < len(targets) && targets[k].sealed != nil {
@@ -196,21 +198,34 @@ func (a *analysis) groupItem(n *pg.Node, sc *scope, outputs []column) {
 	}
 	if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetString_() != nil {
 		name := ref.Fields[0].GetString_().Sval
-		if has, maybe := offers(sc.items, name); !has {
-			for _, c := range outputs {
-				if c.name == name && !c.rest && c.sealed != nil {
-					if maybe != nil {
-						a.doubtful(maybe, name, ref.Location, c.sealed)
-					}
-					a.fail(refuseUse(c.sealed, ref.Location, a.within))
-				}
-			}
+		if has, maybe := offers(sc.items, name); !has && a.groupByOutput(name, ref.Location, maybe, outputs) {
+			return
 		}
 	}
 	if a.position(n, outputs, nil) {
 		return
 	}
 	a.plain(n, sc)
+}
+
+// groupByOutput is GROUP BY the name of an output, unless maybe has a column of
+// that name.
+func (a *analysis) groupByOutput(name string, at int32, maybe *item, outputs []column) (found bool) {
+	for _, c := range outputs {
+		if c.name != name || c.rest {
+			continue
+		}
+		found = true
+		a.asPlain(c.constants)
+		if c.sealed == nil {
+			continue
+		}
+		if maybe != nil {
+			a.doubtful(maybe, name, at, c.sealed)
+		}
+		a.fail(refuseUse(c.sealed, at, a.within))
+	}
+	return found
 }
 
 // outputs analyses a SELECT or RETURNING list.
@@ -238,6 +253,9 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 			a.store(t.Val, targets[i].sealed, sc)
 		} else {
 			c = a.output(t.Val, sc)
+			if targets != nil {
+				a.asPlain(c.constants)
+			}
 			if c.sealed != nil && targets != nil {
 				a.misplaced(c.sealed, i, outputs, targets, location(t.Val))
 			}
@@ -287,6 +305,10 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 			into = targets[i].sealed
 		}
 		switch {
+		case c.constants != nil && into != nil && !rest:
+			a.giveAll(c.constants, Operand{Column: into, Role: Store})
+		case c.constants != nil:
+			a.asPlain(c.constants)
 		case c.sealed != nil && (rest || into == nil):
 			a.misplaced(c.sealed, i, outputs[:i], targets, at)
 		case c.sealed != into && c.sealed != nil:
@@ -328,6 +350,12 @@ func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (colum
 func (a *analysis) output(n *pg.Node, sc *scope) column {
 	e := a.peek(n, sc)
 	if e == nil {
+		if isConstant(n) {
+			return column{constants: a.postpone([]*pg.Node{n}, sc)}
+		}
+		if k := a.constantsOf(n, sc); k != nil {
+			return column{constants: k}
+		}
 		a.plain(n, sc)
 		return column{}
 	}
@@ -339,21 +367,45 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 	return c
 }
 
-// values is a VALUES list.
+// values is a VALUES list. In an INSERT its values are stored; elsewhere a
+// column of constants is what its uses make of it.
 func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (outputs []column) {
+	var columns [][]*pg.Node
 	for _, row := range s.ValuesLists {
 		for i, n := range listOf(row) {
-			if i == len(outputs) {
-				outputs = append(outputs, column{name: "column" + strconv.Itoa(i+1)})
+			if i == len(columns) {
+				columns = append(columns, nil)
 			}
-			if i < len(targets) && targets[i].sealed != nil {
+			columns[i] = append(columns[i], n)
+			switch {
+			case i < len(targets) && targets[i].sealed != nil:
 				a.store(n, targets[i].sealed, sc)
-			} else if n.GetSetToDefault() == nil {
+			case targets != nil && n.GetSetToDefault() == nil:
 				a.in("VALUES", func() { a.plain(n, sc) })
 			}
 		}
 	}
+	for i, nodes := range columns {
+		c := column{name: "column" + strconv.Itoa(i+1)}
+		if targets == nil {
+			c.constants = a.valuesColumn(nodes, sc)
+		}
+		outputs = append(outputs, c)
+	}
 	return outputs
+}
+
+// valuesColumn is one column of a VALUES list outside INSERT.
+func (a *analysis) valuesColumn(nodes []*pg.Node, sc *scope) *constants {
+	for _, n := range nodes {
+		if !isConstant(n) {
+			for _, n := range nodes {
+				a.in("VALUES", func() { a.plain(n, sc) })
+			}
+			return nil
+		}
+	}
+	return a.postpone(nodes, sc)
 }
 
 // setOperation is UNION, INTERSECT or EXCEPT. between, if not nil, is called
@@ -370,6 +422,8 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, b
 		between(left)
 	}
 	right := a.selectStmt(s.Rarg, sc, nil)
+	a.allPlain(left)
+	a.allPlain(right)
 	at := firstLocation(s.Rarg.ProtoReflect())
 	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
 	rest := behindRest(left) || behindRest(right)

@@ -16,11 +16,12 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.touched, a.sealedNamed, a.changedNamed = false, false, ""
 	edits := len(a.edits)
 	outputs := a.dispatch(raw.Stmt, &s)
-	if params, client := a.parameters(0); s.Inner == nil {
-		s.Params, s.ClientParams = params, client
-	}
 	if outputs != nil {
 		s.Results = a.results(outputs)
+	}
+	a.settlePostponed()
+	if params, client := a.parameters(0); s.Inner == nil {
+		s.Params, s.ClientParams = params, client
 	}
 	a.follow(&s, a.touched || a.sealedNamed || len(a.edits) > edits)
 	a.touched, a.sealedNamed = a.touched || touched, a.sealedNamed || named
@@ -101,6 +102,7 @@ func intoOf(s *pg.SelectStmt) *pg.IntoClause {
 
 // results are the sealed columns among the outputs, by position.
 func (a *analysis) results(outputs []column) []*catalog.SealedColumn {
+	a.allPlain(outputs)
 	var results []*catalog.SealedColumn
 	rest := false
 	for i, c := range outputs {

@@ -317,7 +317,7 @@ func (a *analysis) store(n *pg.Node, c *catalog.SealedColumn, sc *scope) {
 		a.dropOwnCasts(e)
 		return
 	}
-	if a.bind(n, Operand{Column: c, Role: Store}, false) {
+	if a.give(n, Operand{Column: c, Role: Store}, sc) {
 		return
 	}
 	a.plain(n, sc)

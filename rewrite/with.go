@@ -86,6 +86,9 @@ func (a *analysis) searchAndCycle(c *cte) {
 		a.plain(s.CycleMarkValue, c.scope)
 		a.plain(s.CycleMarkDefault, c.scope)
 	}
+	if len(added) > 0 {
+		a.allPlain(c.columns)
+	}
 	for _, o := range c.columns {
 		if o.sealed != nil && contains(compared, o.name) {
 			a.fail(refuseUse(o.sealed, at, "SEARCH or CYCLE"))

@@ -266,6 +266,14 @@ func (a *analysis) assignOutput(sub *pg.SubLink, multi *pg.MultiAssignRef, to ta
 	outputs := a.sublink(a.firstSource(sub), sc)
 	var from *catalog.SealedColumn
 	if i := int(multi.Colno) - 1; i < len(outputs) {
+		switch k := outputs[i].constants; {
+		case k == nil:
+		case to.sealed != nil:
+			a.giveAll(k, Operand{Column: to.sealed, Role: Store})
+			return
+		default:
+			a.asPlain(k)
+		}
 		if behindRest(outputs[:i+1]) && to.sealed != nil {
 			a.fail(refuseStar(to.sealed, sub.Location))
 			return

@@ -1,0 +1,150 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// constants are the literals and parameters that make one output of a VALUES
+// list or of a SELECT without more: what becomes of them is decided where the
+// output is used. Once they have a sealed role, every use must be the same one.
+type constants struct {
+	nodes   []*pg.Node // one for each row
+	scope   *scope
+	operand *Operand // the sealed role, nil for none
+	plain   bool     // used as plain values
+}
+
+// isConstant says whether an expression is a literal, a parameter or NULL, with
+// casts perhaps.
+func isConstant(n *pg.Node) bool {
+	for n.GetTypeCast() != nil {
+		n = n.GetTypeCast().Arg
+	}
+	return n.GetAConst() != nil || n.GetParamRef() != nil
+}
+
+// postpone makes an output of constants.
+func (a *analysis) postpone(nodes []*pg.Node, sc *scope) *constants {
+	k := &constants{nodes: nodes, scope: sc}
+	a.postponed = append(a.postponed, k)
+	return k
+}
+
+// settlePostponed makes plain what no use has decided about.
+func (a *analysis) settlePostponed() {
+	for _, k := range a.postponed {
+		if k.operand == nil {
+			a.asPlain(k)
+		}
+	}
+	a.postponed = nil
+}
+
+// asPlain is the use of an output as a plain value; k may be nil.
+func (a *analysis) asPlain(k *constants) {
+	switch {
+	case k == nil || k.plain:
+	case k.operand != nil:
+		a.fail(refuseTwoRoles(k.operand.Column, location(k.nodes[0])))
+	default:
+		k.plain = true
+		for _, n := range k.nodes {
+			a.plain(n, k.scope)
+		}
+	}
+}
+
+// allPlain is the use of all outputs as plain values.
+func (a *analysis) allPlain(columns []column) {
+	for i := range columns {
+		a.asPlain(columns[i].constants)
+	}
+}
+
+// constantsOf finds the constants behind a reference, nil if there are none.
+func (a *analysis) constantsOf(n *pg.Node, sc *scope) *constants {
+	ref := n.GetColumnRef()
+	if ref == nil {
+		return nil
+	}
+	if c := a.resolve(ref, sc).column; c != nil {
+		return c.constants
+	}
+	return nil
+}
+
+// give gives a sealed role to a value: a literal, a parameter, or an output made
+// of such. It is false, and has done nothing, for anything else.
+func (a *analysis) give(n *pg.Node, op Operand, sc *scope) bool {
+	if a.bind(n, op, false) {
+		return true
+	}
+	k := a.constantsOf(n, sc)
+	if k == nil {
+		return false
+	}
+	a.giveAll(k, op)
+	return true
+}
+
+// giveAll gives all values of an output the same sealed role.
+func (a *analysis) giveAll(k *constants, op Operand) {
+	switch {
+	case a.err != nil:
+		return
+	case k.plain, k.operand != nil && !k.operand.sameAs(&op):
+		a.fail(refuseTwoRoles(op.Column, location(k.nodes[0])))
+		return
+	case k.operand != nil:
+		return
+	}
+	k.operand = &op
+	common, ok := a.commonType(k, &op)
+	if !ok {
+		a.fail(refuseMixedList(op.Column, location(k.nodes[0])))
+		return
+	}
+	for _, n := range k.nodes {
+		own := op
+		if n.GetAConst().GetSval() != nil {
+			if err := op.Column.Type.CheckOID(common.OID, op.use()); err != nil {
+				a.fail(refuseLogical(err, op.Column, location(n)))
+				return
+			}
+			own.Via = common
+		}
+		a.bind(n, own, true)
+	}
+}
+
+// commonType is the type that PostgreSQL gives to the bare strings of an
+// output: that of the other rows, or else text. ok is false where it depends on
+// more than is known here.
+func (a *analysis) commonType(k *constants, op *Operand) (common *logical.Type, ok bool) {
+	text := &logical.Type{OID: logical.OIDText, Typmod: -1}
+	numbers, strings, params := false, false, false
+	for _, n := range k.nodes {
+		switch x := n.Node.(type) {
+		case *pg.Node_ParamRef:
+			params = true
+		case *pg.Node_AConst:
+			strings = strings || x.AConst.GetSval() != nil
+			numbers = numbers || x.AConst.GetIval() != nil || x.AConst.GetFval() != nil
+		case *pg.Node_TypeCast:
+			to, known := a.typeNamed(x.TypeCast.TypeName)
+			if !known || to.array || common != nil && common.OID != to.OID {
+				return nil, false
+			}
+			common = &logical.Type{OID: to.OID, Typmod: -1}
+		}
+	}
+	if common == nil {
+		common = text
+	} else if numbers {
+		return nil, false
+	}
+	textual := sameFamily(common.OID, logical.OIDText) && sameFamily(op.Column.Type.OID, logical.OIDText)
+	return common, !(numbers && strings) && !(params && (numbers || !textual))
+}

@@ -42,6 +42,9 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		return wait, need, nil
 	}
 	params := st.plan != nil && st.plan.Params != nil
+	if params && st.untyped {
+		return s.askTypes(name, st, out)
+	}
 	if !params && !st.opens() {
 		s.bound(portalName, portal{statement: st})
 		return relay, Need{}, nil
@@ -69,7 +72,11 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		return relay, Need{}, nil
 	}
 	if params {
-		if refusal := checkCounts(&m, st); refusal != nil {
+		refusal := checkCounts(&m, st)
+		if refusal == nil {
+			refusal = st.checkTypes()
+		}
+		if refusal != nil {
 			return s.refuse(refusal, out)
 		}
 	}
@@ -102,7 +109,7 @@ func checkCounts(m *wire.Bind, st *statement) *wire.Error {
 	if n := m.ParamFormats.Len(); n > 1 && n != m.Params.Len() {
 		return &wire.Error{Code: codeProtocolViolation, Message: "bind message has " + itoa(n) + " parameter formats but " + itoa(m.Params.Len()) + " parameters"}
 	}
-	if n := st.parameters(); n != m.Params.Len() {
+	if n := len(st.types); n != m.Params.Len() {
 		return &wire.Error{Code: codeProtocolViolation, Message: "bind message supplies " + itoa(m.Params.Len()) + " parameters, but prepared statement \"" + string(m.Statement) + "\" requires " + itoa(n)}
 	}
 	return nil
@@ -170,10 +177,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 		if f != wire.Text && f != wire.Binary {
 			return dst, Need{}, ofParameter(&wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}, m, p.Client, false)
 		}
-		v := logical.Value{Data: value, Binary: f == wire.Binary, OID: operandType(p.Operand)}
-		if p.Client < len(st.declared) && st.declared[p.Client] != 0 {
-			v.OID = st.declared[p.Client]
-		}
+		v := logical.Value{Data: value, Binary: f == wire.Binary, OID: st.types[p.Client]}
 		var need Need
 		var err error
 		var from int

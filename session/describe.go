@@ -18,10 +18,8 @@ func (s *Session) parameterDescription(size int, b []byte, out *Output) (action,
 		return wait, Need{}, errUnasked
 	}
 	act := s.unlessSilent(relay)
-	if r.hidden {
-		act = drop
-	}
-	if act == drop || r.statement == nil || r.statement.plan == nil || r.statement.plan.Params == nil {
+	st := r.statement
+	if st == nil || st.plan == nil || st.plan.Params == nil || act == drop {
 		return act, Need{}, nil
 	}
 	if len(b) < size {
@@ -31,42 +29,20 @@ func (s *Session) parameterDescription(size int, b []byte, out *Output) (action,
 	if err != nil {
 		return wait, Need{}, violation("malformed ParameterDescription from the server")
 	}
-	plan := r.statement.plan
-	if oids.Len() > len(plan.Params) {
-		return wait, Need{}, violation("the server describes more parameters than the statement has")
+	if oids.Len() != len(st.plan.Params) {
+		return wait, Need{}, violation("the server describes other parameters than the statement has")
 	}
-	n := min(plan.ClientParams, oids.Len())
+	st.infer(oids)
+	if r.hidden {
+		return drop, Need{}, nil
+	}
 	dst, start := wire.Begin(out.client.scratch, wire.TypeParameterDescription)
-	dst = wire.AppendCount(dst, n)
-	for i := range n {
-		dst = wire.AppendOID(dst, shownType(r.statement, i, oids))
+	dst = wire.AppendCount(dst, len(st.types))
+	for _, t := range st.types {
+		dst = wire.AppendOID(dst, t)
 	}
 	out.client.put(wire.End(dst, start))
 	return drop, Need{}, nil
-}
-
-// shownType is the type of the client's parameter i: as declared, as the
-// server inferred it from a plain role, or the logical type.
-func shownType(st *statement, i int, oids wire.OIDs) uint32 {
-	if i < len(st.declared) && st.declared[i] != 0 {
-		return st.declared[i]
-	}
-	var sealed *rewrite.Operand
-	for j, p := range st.plan.Params {
-		switch {
-		case p.Client != i:
-		case p.Operand == nil:
-			if j < oids.Len() {
-				return oids.At(j)
-			}
-		case sealed == nil:
-			sealed = p.Operand
-		}
-	}
-	if sealed == nil {
-		return oids.At(i)
-	}
-	return operandType(sealed)
 }
 
 // noData: the statement returns no rows.

@@ -25,6 +25,9 @@ func (s *Session) effect(r *request) {
 		if snap, _ := s.current(); snap != nil {
 			p.version = snap.Version
 		}
+		if p.plan != nil {
+			_, _ = s.typeParameters(p) // it has been prepared: its types fit
+		}
 		s.statements.make([]byte(st.Name)).set(p)
 	case rewrite.Deallocates:
 		if st.Name == "" {

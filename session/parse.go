@@ -92,7 +92,7 @@ func declared(m *wire.Parse) []uint32 {
 // parsePlanned sends the server's text of a statement with sealed columns.
 func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *planning, out *Output) (action, Need, error) {
 	st := s.planned(m, snap, p)
-	types, refusal := s.serverTypes(st)
+	types, refusal := s.typeParameters(st)
 	if refusal != nil {
 		s.recycle(p)
 		return s.refuseParse(m.Name, refusal, out)
@@ -133,38 +133,6 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 		}
 	}
 	return st
-}
-
-// parameters is how many parameters the client has to bind.
-func (p *statement) parameters() int {
-	return max(p.plan.ClientParams, len(p.declared))
-}
-
-// serverTypes are the parameter types to declare to the server, in s.types:
-// bytea for what is sealed, the client's own for the rest. A type that the
-// server would refuse for the column is a refusal.
-func (s *Session) serverTypes(st *statement) ([]uint32, *wire.Error) {
-	if st.plan == nil || st.plan.Params == nil {
-		return st.declared, nil
-	}
-	s.types = s.types[:0]
-	for _, p := range st.plan.Params {
-		oid := uint32(0)
-		if p.Client < len(st.declared) {
-			oid = st.declared[p.Client]
-		}
-		if p.Operand != nil {
-			if err := checkDeclared(p.Operand, oid); err != nil {
-				return nil, statementError(valueError(err, p.Operand.Column))
-			}
-			oid = oidBytea
-			if p.Operand.Array {
-				oid = oidByteaArray
-			}
-		}
-		s.types = append(s.types, oid)
-	}
-	return s.types, nil
 }
 
 // showsFloats reports that a sealed float may have to be shown as text.

@@ -53,6 +53,7 @@ type frameState struct {
 	// answered: the client has got an answer to the frame; it goes nowhere.
 	answered bool
 
+	typing bool // the server has been asked for inferred types
 	asking bool // the server has been asked for the search path and more
 	answer bool // and has answered
 	path   []string

@@ -21,6 +21,11 @@ type statement struct {
 	opaque bool
 	hints  hints
 
+	// types are those of the client's parameters, 0 where the server has still
+	// to say; nil if no parameter has a sealed role. untyped: one of those has
+	// both a plain and a sealed role.
+	types   []uint32
+	untyped bool
 	// version is the snapshot's for which the plan has been found to hold.
 	version uint64
 	// results are the sealed columns of its rows, by plan or, if opaque, by

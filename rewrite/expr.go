@@ -316,8 +316,13 @@ func (a *analysis) plainReference(ref *pg.ColumnRef, sc *scope) {
 // is.
 func (a *analysis) nullTest(t *pg.NullTest, sc *scope) {
 	e := a.peek(t.Arg, sc)
+	// Whatever becomes of a value, NULL stays NULL.
 	if e == nil && a.constantsOf(t.Arg, sc) != nil {
-		return // whatever becomes of them, NULL stays NULL
+		return
+	}
+	if p := t.Arg.GetParamRef(); p != nil {
+		a.useNeutral(p)
+		return
 	}
 	if e == nil {
 		a.in("IS NULL", func() { a.plain(t.Arg, sc) })
@@ -369,6 +374,10 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 	name := last(parts)
 	if a.snap.RowFunction(name) {
 		a.fail(refuseRowFunction(name, f.Location))
+		return
+	}
+	if len(f.Args) == 1 && a.sealedRelation(name) {
+		a.fail(refuseRowType(name, f.Location)) // users('(…)') is a cast
 		return
 	}
 	a.reach(name, f)

@@ -241,6 +241,7 @@ func (a *analysis) resolve(ref *pg.ColumnRef, sc *scope) reference {
 	}
 	it := qualifiedItem(parts[:len(parts)-1], sc)
 	if it == nil {
+		a.unresolved(parts[len(parts)-2], ref.Location, sc, refuseUndefinedTable)
 		return reference{}
 	}
 	return a.member(it, last(parts), ref.Location)
@@ -272,7 +273,8 @@ func qualifiedItem(qualifier []string, sc *scope) *item {
 			if !it.byName || it.name != name {
 				continue
 			}
-			if len(qualifier) == 1 || it.schema == qualifier[len(qualifier)-2] {
+			unsure := it.candidates != nil || it.unknown
+			if len(qualifier) == 1 || it.schema == qualifier[len(qualifier)-2] || unsure && it.schema == "" {
 				return it
 			}
 		}
@@ -327,7 +329,7 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 		}
 	}
 	if doubt == nil {
-		a.unresolved(name, position, sc)
+		a.unresolved(name, position, sc, refuseUndefined)
 	}
 	return reference{}
 }
@@ -336,7 +338,7 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 // but if a relation with sealed columns is in scope, one of them may bear the
 // name by now, renamed in this very transaction perhaps, and the statement must
 // not reach the server with a plaintext for it.
-func (a *analysis) unresolved(name string, position int32, sc *scope) {
+func (a *analysis) unresolved(name string, position int32, sc *scope, refuse func(string, int32) *Refusal) {
 	for level := sc; level != nil; level = level.outer {
 		for _, it := range level.items {
 			if it.relation == nil || !it.relation.Sealed {
@@ -345,7 +347,7 @@ func (a *analysis) unresolved(name string, position int32, sc *scope) {
 			if !a.fresh {
 				a.stale = true
 			} else {
-				a.fail(refuseUndefined(name, position))
+				a.fail(refuse(name, position))
 			}
 			return
 		}

@@ -28,6 +28,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		inner.Types[i] = types[i].oid()
 	}
 	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
+	a.castInferred(inner.Params, types, known)
 	a.uses = nil
 	for i, p := range inner.Params {
 		if p.Operand == nil || p.Client >= len(types) {
@@ -53,6 +54,28 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		a.local = map[string]*Statement{}
 	}
 	a.local[x.Name] = inner
+}
+
+// castInferred writes the types to infer into the text, where the type list of
+// PREPARE names none.
+func (a *analysis) castInferred(params []Param, types []namedType, known []bool) {
+	for _, u := range a.uses {
+		i := u.client - 1
+		if u.operand != nil || i >= len(params) || params[i].Infer == 0 || params[i].Operand != nil || i < len(types) && known[i] {
+			continue
+		}
+		for name, oid := range typeOIDs {
+			switch params[i].Infer {
+			case oid:
+				a.insert(u.end, "::pg_catalog."+name)
+			case logical.Type{OID: oid}.ArrayOID():
+				a.insert(u.end, "::pg_catalog."+name+"[]")
+			default:
+				continue
+			}
+			break
+		}
+	}
 }
 
 // oid is the type's own, or that of its arrays.

@@ -17,6 +17,7 @@ const (
 	codeInvalidText    = "22025" // invalid_escape_sequence
 	codeSyntax         = "42601"
 	codeUndefined      = "42703" // undefined_column
+	codeNoTable        = "42P01" // undefined_table
 	codeNoFunction     = "42883" // undefined_function, also for operators
 	codeTooComplex     = "54001"
 	codeInvalidEncoded = "22021"
@@ -270,6 +271,13 @@ func refuseTwoRoles(c *catalog.SealedColumn, position int32) *Refusal {
 	r.Detail = "The server would need them sealed for the one use and not, or otherwise, for the other."
 	r.Hint = "Give the values twice, in two columns of the list."
 	return r
+}
+
+func refuseUndefinedTable(name string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "no-column", Code: codeNoTable, Position: int(position),
+		Message: "missing FROM-clause entry for table \"" + name + "\"",
+	}
 }
 
 func refuseNoTarget(relation, name string, position int32) *Refusal {

@@ -153,7 +153,13 @@ func TestTheServerAcceptsWhatIsPlanned(t *testing.T) {
 			if statements := b.Plan.Statements(); len(statements) > 1 || strings.Contains(string(planned), ";") || c.mode() == Simple && !describable(c.sql) {
 				err = exec(string(planned))
 			} else {
-				sd, err = server.Prepare(ctx, "", string(planned), nil)
+				var oids []uint32
+				if len(statements) == 1 {
+					for _, p := range statements[0].Params {
+						oids = append(oids, p.Infer)
+					}
+				}
+				sd, err = server.Prepare(ctx, "", string(planned), oids)
 			}
 			code := ""
 			var pgErr *pgconn.PgError

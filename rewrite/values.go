@@ -186,6 +186,16 @@ type use struct {
 	client     int // from 1
 	start, end int
 	operand    *Operand
+	neutral    bool // IS NULL: any of the value's roles will do
+}
+
+// useNeutral is a use for which it does not matter whether the value is sealed.
+func (a *analysis) useNeutral(p *pg.ParamRef) {
+	before := len(a.uses)
+	a.use(p, nil)
+	if len(a.uses) > before {
+		a.uses[before].neutral = true
+	}
 }
 
 func (a *analysis) use(p *pg.ParamRef, op *Operand) {
@@ -258,9 +268,9 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 	first := make([]*Operand, client) // what gives each of the client's parameters its type
 	for i := len(a.uses) - 1; i >= 0; i-- {
 		u := a.uses[i]
-		first[u.client-1] = u.operand
-		if u.operand == nil {
-			taken[u.client-1] = true
+		if !u.neutral {
+			first[u.client-1] = u.operand
+			taken[u.client-1] = taken[u.client-1] || u.operand == nil
 		}
 	}
 	for i, op := range first {
@@ -269,11 +279,15 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		}
 	}
 	for _, u := range a.uses {
-		if u.operand == nil {
-			continue
+		if u.operand != nil {
+			number := serverParameter(&params, taken, u, client)
+			a.edit(u.start, u.end, "$"+strconv.Itoa(number)+"::"+u.operand.serverType(), nil)
 		}
-		number := a.serverParameter(&params, taken, u, client)
-		a.edit(u.start, u.end, "$"+strconv.Itoa(number)+"::"+u.operand.serverType(), nil)
+	}
+	for _, u := range a.uses {
+		if own := params[u.client-1].Operand; u.neutral && own != nil {
+			a.edit(u.start, u.end, "$"+strconv.Itoa(u.client)+"::"+own.serverType(), nil)
+		}
 	}
 	if len(params) > maxParams {
 		a.fail(refuseDefect())
@@ -281,7 +295,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 	return params, client
 }
 
-func (a *analysis) serverParameter(params *[]Param, taken []bool, u use, client int) int {
+func serverParameter(params *[]Param, taken []bool, u use, client int) int {
 	own := &(*params)[u.client-1]
 	if !taken[u.client-1] {
 		taken[u.client-1] = true

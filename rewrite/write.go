@@ -176,7 +176,7 @@ func (a *analysis) inferConstraint(f *pg.InferClause, into *item) {
 		return
 	}
 	for _, u := range into.relation.Uniques {
-		if u.Name != f.Conname {
+		if u.Name != f.Conname || u.Partial { // no constraint is partial
 			continue
 		}
 		i := a.tokenAt(f.Location)

@@ -107,7 +107,12 @@ func TestDDLIsSeenByPolling(t *testing.T) {
 	}
 	mustExec(t, conn, `CREATE FUNCTION f() RETURNS users LANGUAGE sql AS 'SELECT * FROM users'`)
 	wait(t, "a function", func() bool { s, err := w.Current(); return err == nil && s.RowFunction("f") })
-	mustExec(t, conn, `DROP INDEX users_ssn_key`)
+	mustExec(t, conn, `ALTER INDEX users_ssn_key RENAME TO k`)
+	wait(t, "an index renamed", func() bool {
+		s, err := w.Current()
+		return err == nil && named(s, "public", "users").Uniques[0].Name == "k"
+	})
+	mustExec(t, conn, `DROP INDEX k`)
 	wait(t, "an index gone", func() bool { s, err := w.Current(); return err == nil && len(named(s, "public", "users").Uniques) == 0 })
 }
 

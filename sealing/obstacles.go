@@ -14,8 +14,6 @@ import (
 func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) error {
 	name := c.String()
 	switch {
-	case c.domain != "":
-		return refuse(name, "pgseal column list shows the sealed columns", "the column is sealed already")
 	case strings.HasPrefix(c.schema, "pg_") && !c.temporary, c.schema == "information_schema", c.schema == "pgseal", c.schema == "pgseal_column":
 		return refuse(name, "seal the columns of your own tables", "the server, or pgseal, reads the table itself")
 	case c.temporary:

@@ -20,19 +20,28 @@ type SealOptions struct {
 	Keys     Keys
 }
 
-// Seal turns a plain column into a sealed one, in one transaction: after an
+// Seal turns a plain column into a sealed one, or gives a sealed one the terms
+// that it lacks, in one transaction: after an
 // error or an interruption the column is as it was. The error is a *Refusal for
-// what stands in the way. A connection whose ctx has ended is closed.
+// what stands in the way. An interruption may close the connection.
 func Seal(ctx context.Context, conn *pgx.Conn, target string, o SealOptions) (*Report, error) {
 	var report *Report
 	var table string
 	h := change{conn: conn, target: target, lock: o.Lock,
 		check: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) error {
+			if c.domain != "" {
+				_, _, err := checkAddTerms(ctx, tx, c, tree, o)
+				return err
+			}
 			_, err := checkSeal(ctx, tx, c, tree, o)
 			return err
 		},
 		apply: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) (err error) {
 			table = c.tableSQL()
+			if c.domain != "" {
+				report, err = addTerms(ctx, tx, c, tree, o)
+				return err
+			}
 			report, err = seal(ctx, tx, c, tree, o)
 			return err
 		}}

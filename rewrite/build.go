@@ -325,14 +325,21 @@ func (a *analysis) closing(i int) int {
 	return -1
 }
 
-// steer marks the literal at an offset as one that the plan depends on.
+// steer marks the literal at an offset, or the number whose signs begin there,
+// as one that the plan depends on.
 func (a *analysis) steer(offset int32) {
-	if k := a.literalAt(offset); k >= 0 {
-		if a.fixed == nil {
-			a.fixed = map[int]struct{}{}
+	k := a.literalAt(offset)
+	if k < 0 {
+		number, _, _ := a.signedNumber(a.tokenAt(offset))
+		if number < 0 {
+			return // the grammar's own: char is char(1)
 		}
-		a.fixed[k] = struct{}{}
+		k = a.literalAt(a.tokens[number].start)
 	}
+	if a.fixed == nil {
+		a.fixed = map[int]struct{}{}
+	}
+	a.fixed[k] = struct{}{}
 }
 
 func (a *analysis) edit(start, end int, text string, v *value) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -327,6 +328,79 @@ func TestSealedLiteralsAreWrittenForAnySetting(t *testing.T) {
 	}
 }
 
+// vary gives a text of the same shape with other literals.
+func vary(text string, number, word string) string {
+	l := lexer{text: []byte(text)}
+	var out strings.Builder
+	kept := 0
+	for {
+		t, ok := l.next()
+		if !ok {
+			break
+		}
+		replacement := ""
+		switch t.kind {
+		case tokenString:
+			replacement = "'" + word + "'"
+		case tokenEscapeString:
+			replacement = `E'\n` + word + "'"
+		case tokenDollarString:
+			replacement = "$v$" + word + "$v$"
+		case tokenInteger:
+			replacement = number
+		case tokenFloat:
+			replacement = number + ".5"
+		default:
+			continue
+		}
+		out.WriteString(text[kept:t.start] + replacement)
+		kept = int(t.end)
+	}
+	return out.String() + text[kept:]
+}
+
+// outcome is all that a session sees of planning a text.
+func outcome(p *Planner, snap *catalog.Snapshot, c *goldenCase, text string) string {
+	s := &Scratch{}
+	b, err := p.Plan(s, Request{Snapshot: snap, Path: c.path, Text: []byte(text), Fresh: c.fresh})
+	var out strings.Builder
+	if err != nil {
+		fmt.Fprintf(&out, "%v", err)
+		return out.String()
+	}
+	server, err := b.AppendSQL(nil, showLiteral)
+	fmt.Fprintf(&out, "%s %v %v %v\n", server, err, b.Plan.Relay(), b.Plan.Traits())
+	for _, st := range b.Plan.Statements() {
+		describeStatement(&out, "", &st)
+	}
+	return out.String()
+}
+
+func TestAPlanFromTheCacheIsThePlanMadeAnew(t *testing.T) {
+	snap, warm := testSnapshot(), NewPlanner(5000)
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	variants := [][2]string{{"1", "a"}, {"2", "users"}, {"3", "SELECT ssn FROM users"}, {"4711", "it''s"}, {"0", ""}, {"5", "public"}, {"99999999999", "pg_catalog"}}
+	for _, file := range files {
+		cases, _ := readGolden(t, file)
+		for _, c := range cases {
+			outcome(warm, snap, &c, c.sql)
+			for _, v := range variants {
+				text := vary(c.sql, v[0], v[1])
+				got, want := outcome(warm, snap, &c, text), outcome(NewPlanner(1), snap, &c, text)
+				if strings.HasPrefix(want, "syntax error") {
+					continue // FETCH 99999999999: the server will say it
+				}
+				if got != want {
+					t.Errorf("%s\nwas seen before, and %s\nis then\n%s\nbut by itself\n%s", c.sql, text, got, want)
+				}
+			}
+		}
+	}
+}
+
 // FuzzPlan plans anything: it must not panic, relay byte for byte, and give the
 // same text again from the cache.
 func FuzzPlan(f *testing.F) {
@@ -363,6 +437,14 @@ func FuzzPlan(f *testing.F) {
 		}
 		if second, err := again.AppendSQL(nil, showLiteral); err != nil || string(second) != string(out) {
 			t.Fatalf("%q: %q, then %q, %v", text, out, second, err)
+		}
+		c := goldenCase{path: r.Path, fresh: fresh}
+		for _, number := range []string{"1", "2", "99999999999"} {
+			other := vary(text, number, "users")
+			got, want := outcome(p, snap, &c, other), outcome(NewPlanner(1), snap, &c, other)
+			if got != want && !strings.HasPrefix(want, "syntax error") {
+				t.Fatalf("%q was seen before, and %q is then\n%s\nbut by itself\n%s", text, other, got, want)
+			}
 		}
 	})
 }

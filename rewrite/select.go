@@ -149,10 +149,13 @@ func (a *analysis) sortItem(n *pg.Node, sc *scope, outputs []column, targets []t
 // position is an integer that stands for an output.
 func (a *analysis) position(n *pg.Node, outputs []column, targets []target) bool {
 	c := n.GetAConst()
-	if c == nil || c.GetIval() == nil {
+	if c == nil || c.GetIval() == nil && c.GetFval() == nil {
 		return false
 	}
 	a.steer(c.Location)
+	if c.GetIval() == nil {
+		return false // too large for a position, but not in every text of the shape
+	}
 	a.sortOutput(int(c.GetIval().Ival)-1, c.Location, outputs, targets)
 	return true
 }

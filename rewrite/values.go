@@ -161,7 +161,7 @@ func (o *Operand) verb() string {
 // signs and brackets: - ( 5 ). number is negative if there is none.
 func (a *analysis) signedNumber(i int) (number, end int, negative bool) {
 	open := 0
-	for ; i < len(a.tokens); i++ {
+	for ; i >= 0 && i < len(a.tokens); i++ {
 		switch {
 		case a.is(i, "-"):
 			negative = !negative

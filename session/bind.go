@@ -1,7 +1,6 @@
 package session
 
 import (
-	"pgseal/catalog"
 	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -36,7 +35,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	case st == nil:
 		return s.refuse(s.unknownStatement(name), out)
 	}
-	if act, need, refusal := s.renew(st, snap, stale, out); refusal != nil {
+	if act, need, refusal := s.renew(st, len(name) == 0, snap, stale, out); refusal != nil {
 		return s.refuse(refusal, out)
 	} else if act == wait {
 		return wait, need, nil
@@ -238,93 +237,4 @@ func (s *Session) unknownStatement(name []byte) *wire.Error {
 		e.Hint = "If it was prepared while no column was sealed, prepare it again."
 	}
 	return e
-}
-
-// renew checks that a statement planned under an older snapshot would be
-// planned the same today. If not, the client has to prepare it again, as when
-// the server finds other result types.
-func (s *Session) renew(st *statement, snap *catalog.Snapshot, stale error, out *Output) (action, Need, *wire.Error) {
-	if st.plan != nil && stale != nil {
-		return drop, Need{}, staleCatalog(stale)
-	}
-	if s.catalog.stale && !s.frame.fresh {
-		s.catalog.stale, s.frame.fresh = false, true
-		return wait, Need{Kind: NeedCatalog}, nil
-	}
-	if st.inner != nil {
-		if inner, _ := s.prepared(st.plan.Name); inner != st.inner {
-			return drop, Need{}, errReplan
-		}
-	}
-	if st.version == snap.Version {
-		return relay, Need{}, nil
-	}
-	if st.text == "" {
-		return drop, Need{}, errReplan
-	}
-	v := s.plan(snap, []byte(st.text), rewrite.Extended, out)
-	var plan *rewrite.Statement
-	switch {
-	case v.act == wait:
-		return wait, v.need, nil
-	case v.refusal != nil:
-		return drop, Need{}, errReplan
-	case v.planning != nil:
-		if all := v.planning.bound.Plan.Statements(); len(all) > 0 {
-			plan = &all[0]
-		}
-		s.recycle(v.planning)
-	}
-	if !samePlan(st.plan, plan) {
-		return drop, Need{}, errReplan
-	}
-	st.version = snap.Version
-	return relay, Need{}, nil
-}
-
-// errReplan is what PostgreSQL says of a statement whose result types have
-// changed; drivers prepare it again.
-var errReplan = &wire.Error{
-	Code:    codeFeatureNotSupported,
-	Message: "cached plan must not change result type",
-	Detail:  "Sealed columns have changed since the statement was prepared.",
-	Hint:    "Prepare the statement again.",
-}
-
-// samePlan reports that two plans of one text do the same.
-func samePlan(a, b *rewrite.Statement) bool {
-	if a == nil || b == nil {
-		return idle(a) && idle(b)
-	}
-	if len(a.Params) != len(b.Params) || len(a.Results) != len(b.Results) || a.Effect != b.Effect {
-		return false
-	}
-	for i := range a.Params {
-		x, y := a.Params[i], b.Params[i]
-		if x.Client != y.Client || (x.Operand == nil) != (y.Operand == nil) {
-			return false
-		}
-		if x.Operand != nil && (x.Operand.Role != y.Operand.Role || x.Operand.Array != y.Operand.Array || !sameColumn(x.Operand.Column, y.Operand.Column)) {
-			return false
-		}
-	}
-	for i := range a.Results {
-		if !sameColumn(a.Results[i], b.Results[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// idle reports that a plan does nothing with parameters and rows.
-func idle(st *rewrite.Statement) bool {
-	return st == nil || st.Params == nil && st.Results == nil && st.Effect == rewrite.NoEffect
-}
-
-// sameColumn reports that values sealed for a are values of b.
-func sameColumn(a, b *catalog.SealedColumn) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.ID == b.ID && a.Type == b.Type && a.Terms == b.Terms && a.IndexKeyID == b.IndexKeyID
 }

@@ -67,7 +67,10 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	if s.frame.answered {
 		return drop, Need{}, nil
 	}
-	if s.guards > 0 || s.fifo.len() >= maxOutstanding {
+	// A Query behind an Execute without a Sync between them would leave no way
+	// to undo what the Execute has done.
+	unsynced := s.opening > 0 && (typ == wire.TypeQuery || typ == wire.TypeFunctionCall)
+	if s.guards > 0 || unsynced || s.fifo.len() >= maxOutstanding {
 		return s.waitServer(out)
 	}
 	switch typ {

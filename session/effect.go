@@ -19,6 +19,11 @@ func (s *Session) effect(r *request) {
 	switch st.Effect {
 	case rewrite.Prepares:
 		p := &statement{plan: st.Inner, declared: st.Types}
+		if r.kind == execute {
+			p.text, p.mode, p.print = r.portal.statement.text, rewrite.Extended, r.portal.statement.print
+		} else {
+			p.text, p.mode, p.print = string(r.planning.client), rewrite.Simple, s.fingerprint(r.planning)
+		}
 		if st.Inner != nil {
 			p.results = st.Inner.Results
 		}

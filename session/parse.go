@@ -13,6 +13,7 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 	snap, stale := s.current()
 	if snap != nil && snap.Empty() && len(body) > 0 && body[0] == 0 {
 		// Unnamed, and nothing is sealed: only the name matters.
+		s.unnamed = s.unnamed[:0]
 		s.prepare(nil, s.relayed(snap, 0))
 		return relay, Need{}, nil
 	}
@@ -72,10 +73,16 @@ func (s *Session) relayed(snap *catalog.Snapshot, h hints) *statement {
 // one keeps its text, because a column of its may be sealed before it is used.
 func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 	h := look(m.Query)
-	if len(m.Name) == 0 && h&^(readsOnly|controls) == 0 {
-		return s.relayed(snap, h)
+	if len(m.Name) == 0 {
+		s.unnamed = s.unnamed[:0]
+		if h&^(readsOnly|controls) == 0 {
+			if len(m.Query) <= keptText {
+				s.unnamed = append(s.unnamed, m.Query...)
+			}
+			return s.relayed(snap, h)
+		}
 	}
-	return &statement{text: string(m.Query), declared: declared(m), opaque: h&fetches != 0, hints: h, version: snap.Version}
+	return &statement{text: string(m.Query), mode: rewrite.Extended, declared: declared(m), opaque: h&fetches != 0, hints: h, version: snap.Version}
 }
 
 func declared(m *wire.Parse) []uint32 {
@@ -123,7 +130,10 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 
 // planned is the statement of a planned Parse.
 func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *statement {
-	st := &statement{text: string(m.Query), declared: declared(m), hints: look(m.Query), version: snap.Version}
+	st := &statement{
+		text: string(m.Query), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared(m),
+		hints: look(m.Query), version: snap.Version,
+	}
 	if all := p.bound.Plan.Statements(); len(all) > 0 {
 		st.plan = &all[0]
 		st.results = st.plan.Results

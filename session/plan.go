@@ -101,9 +101,16 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 			act, need, _ := s.waitServer(out)
 			return verdict{act: act, need: need}
 		}
-		s.unknown = ""
+		s.unknown, s.outdated = "", nil
 		bound, err = s.cfg.Planner.Execute(&p.scratch, request, s.prepared)
-		if err == nil && s.unknown != "" {
+		switch {
+		case s.outdated != nil:
+			act, need, refusal := s.renew(s.outdated, false, snap, nil, out)
+			if act == relay {
+				return s.planWith(p, snap, text, mode, out)
+			}
+			return verdict{act: act, need: need, refusal: refusal}
+		case err == nil && s.unknown != "":
 			return verdict{act: drop, refusal: s.unknownStatement([]byte(s.unknown))}
 		}
 	}
@@ -150,6 +157,9 @@ func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 		return nil, nil
 	}
 	st := e.latest
+	if snap, _ := s.current(); snap != nil && snap.Version != st.version {
+		s.outdated = st
+	}
 	if st.plan == nil {
 		return &relayedStatement, st.declared
 	}

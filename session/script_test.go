@@ -31,7 +31,7 @@ var update = flag.Bool("update", false, "write what the scripts give as what the
 // Other lines: "new", "keys" (open the usual data keys), "set name value",
 // "key n" (what an engine does for need key n), "catalog n" (what it does for
 // need catalog: the snapshot gets version n), "nothing" (is sealed any more),
-// "lost" (no snapshot can be had), "other schema" (archive.users, where ssn is plain), "again client|server",
+// "unsealed n" (ssn is plain in version n), "lost" (no snapshot can be had), "other schema" (archive.users, where ssn is plain), "again client|server",
 // "idle", "# …".
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -119,6 +119,9 @@ func (r *scripted) line(line string) {
 		r.snapshot = testSnapshot(uint64(n))
 	case "nothing":
 		r.snapshot = emptySnapshot()
+	case "unsealed":
+		n, _ := strconv.Atoi(rest)
+		r.snapshot = unsealedSnapshot(uint64(n))
 	case "lost":
 		r.snapshot, r.stale = nil, errors.New("the database is out of reach")
 	case "other":

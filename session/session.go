@@ -82,12 +82,18 @@ type Session struct {
 	// raw: a replication stream, nothing of which is for us.
 	raw bool
 
+	// unnamed is the text of the last unnamed Parse that was relayed; empty if it
+	// was too long to keep, or may not be what the server holds.
+	unnamed []byte
 	// unplannedNames: a Query passed while nothing was sealed, and may have
 	// prepared statements of which nothing is known.
 	unplannedNames bool
 	// unknown is a name that the planner has asked for and of which nothing is
 	// known.
 	unknown string
+	// outdated is a statement that the planner has asked for and that was
+	// planned under an older snapshot.
+	outdated *statement
 
 	leases leases
 	buf    buffers
@@ -205,6 +211,9 @@ func (s *Session) done(r *request) {
 // skipped forgets a request that the server has skipped after an error.
 func (s *Session) skipped(r *request) {
 	if r.names != nil {
+		if r.names == &s.statements.unnamed {
+			s.unnamed = s.unnamed[:0]
+		}
 		r.names.skip()
 		s.statements.tidy(r.names)
 	}

@@ -9,10 +9,13 @@ import (
 // statement is a prepared statement as the session knows it. The fields above
 // the line do not change once its Parse has been sent.
 type statement struct {
-	// text is the client's own; empty where nothing could be planned anew from
-	// it: the unnamed statement, relayed.
+	// text is the client's own, to be planned anew from; for a statement of
+	// PREPARE the text that it stood in. Empty for the unnamed statement when it
+	// was relayed: see Session.unnamed.
 	text     string
-	declared []uint32 // parameter types as the client declared them
+	mode     rewrite.Mode // in which text was sent
+	print    uint64       // fingerprint of its plan
+	declared []uint32     // parameter types as the client declared them
 	plan     *rewrite.Statement
 	// inner is what an EXECUTE was planned to run.
 	inner *rewrite.Statement

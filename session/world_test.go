@@ -191,5 +191,16 @@ func (w *world) seal(c *catalog.SealedColumn, key uint32, text string) []byte {
 	return b
 }
 
+// unsealedSnapshot is testSnapshot where ssn is not sealed.
+func unsealedSnapshot(version uint64) *catalog.Snapshot {
+	users := testSnapshot(version).Named("users")[0]
+	ssn := users.Column("ssn")
+	ssn.Sealed, ssn.TypeOID = nil, logical.OIDVarchar
+	return catalog.New(version, catalog.Contents{
+		Relations:  []*catalog.Relation{users},
+		ActiveKeys: map[uint32]uint32{1: keyActive},
+	})
+}
+
 // emptySnapshot is a database in which nothing is sealed.
 func emptySnapshot() *catalog.Snapshot { return catalog.New(1000, catalog.Contents{}) }

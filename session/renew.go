@@ -1,0 +1,141 @@
+package session
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// renew checks that a statement planned under an older snapshot would be
+// planned the same today. If not, the client has to prepare it again, as when
+// the server finds other result types. unnamed: it is the unnamed statement,
+// whose text is kept apart.
+func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, stale error, out *Output) (action, Need, *wire.Error) {
+	if st.plan != nil && stale != nil {
+		return drop, Need{}, staleCatalog(stale)
+	}
+	if s.catalog.stale && !s.frame.fresh {
+		s.catalog.stale, s.frame.fresh = false, true
+		return wait, Need{Kind: NeedCatalog}, nil
+	}
+	if st.inner != nil {
+		if inner, _ := s.prepared(st.plan.Name); inner != st.inner {
+			return drop, Need{}, errReplan
+		}
+	}
+	if st.version == snap.Version {
+		return relay, Need{}, nil
+	}
+	text := []byte(st.text)
+	if len(text) == 0 && unnamed {
+		text = s.unnamed
+	}
+	if len(text) == 0 {
+		return drop, Need{}, errReplan
+	}
+	v := s.plan(snap, text, st.mode, out)
+	switch {
+	case v.act == wait:
+		return wait, v.need, nil
+	case v.refusal != nil:
+		return drop, Need{}, errReplan
+	}
+	print := uint64(0)
+	if v.planning != nil {
+		print = s.fingerprint(v.planning)
+		s.recycle(v.planning)
+	}
+	if print != st.print {
+		return drop, Need{}, errReplan
+	}
+	if st.text != "" {
+		st.version = snap.Version
+	}
+	return relay, Need{}, nil
+}
+
+// errReplan is what PostgreSQL says of a statement whose result types have
+// changed; drivers prepare it again.
+var errReplan = &wire.Error{
+	Code:    codeFeatureNotSupported,
+	Message: "cached plan must not change result type",
+	Detail:  "Sealed columns have changed since the statement was prepared.",
+	Hint:    "Prepare the statement again.",
+}
+
+var printSeed = maphash.MakeSeed()
+
+// fingerprint stands for all that a plan does with a text: two plans of one text
+// with the same fingerprint are one to the server and to the values. 0 is that
+// of a text that is relayed.
+func (s *Session) fingerprint(p *planning) uint64 {
+	all := p.bound.Plan.Statements()
+	if len(all) == 0 && p.bound.Plan.Relay() {
+		return 0
+	}
+	b, err := p.bound.AppendSQL(s.buf.array[:0], appendMark)
+	if err != nil {
+		return 1 // refused when it is sealed, too
+	}
+	for i := range all {
+		b = appendStatement(b, &all[i])
+	}
+	s.buf.array = b
+	return max(2, maphash.Bytes(printSeed, b))
+}
+
+// appendMark stands for a sealed literal.
+func appendMark(b []byte, l *rewrite.Literal) ([]byte, error) {
+	return appendRole(b, l.Operand), nil
+}
+
+func appendStatement(b []byte, st *rewrite.Statement) []byte {
+	b = append(b, 0, byte(st.Effect))
+	for _, p := range st.Params {
+		b = binary.BigEndian.AppendUint32(b, uint32(p.Client))
+		b = binary.BigEndian.AppendUint32(b, p.Infer)
+		b = appendRole(b, p.Operand)
+	}
+	b = append(b, 0)
+	for _, c := range st.Results {
+		b = appendColumn(b, c)
+	}
+	if st.Inner != nil {
+		b = appendStatement(b, st.Inner)
+	}
+	return b
+}
+
+func appendRole(b []byte, op *rewrite.Operand) []byte {
+	if op == nil {
+		return append(b, 0)
+	}
+	b = append(b, 1, byte(op.Role))
+	if op.Array {
+		b = append(b, 1)
+	}
+	b = appendColumn(b, op.Column)
+	if op.Via != nil {
+		b = appendType(b, *op.Via)
+	}
+	return b
+}
+
+func appendColumn(b []byte, c *catalog.SealedColumn) []byte {
+	if c == nil {
+		return append(b, 0)
+	}
+	b = append(b, 1, byte(c.Terms))
+	b = binary.BigEndian.AppendUint32(b, c.ID)
+	b = binary.BigEndian.AppendUint32(b, c.IndexKeyID)
+	return appendType(b, c.Type)
+}
+
+func appendType(b []byte, t logical.Type) []byte {
+	b = binary.BigEndian.AppendUint32(b, t.OID)
+	return binary.BigEndian.AppendUint32(b, uint32(t.Typmod))
+}

@@ -24,7 +24,9 @@ type Database interface {
 }
 
 // Protocol is the state of a session as the relay drives it; see
-// session.Session, which is the only one in production.
+// session.Session, which is the only one in production. FromClient and
+// FromServer begin by emptying out, which may hold what another session's call
+// left in it.
 type Protocol interface {
 	SetParameter(name, value string)
 	FromClient(b []byte, out *session.Output) (n int, need session.Need, err error)

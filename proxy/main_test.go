@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -41,7 +42,7 @@ host all postgres all trust
 host all trust all trust
 host all password all password
 host all md5 all md5
-host all scram all scram-sha-256
+host all scram,scram_utf8 all scram-sha-256
 hostnossl all clear all trust
 hostssl all encrypted all trust
 hostssl all certified all trust clientcert=verify-ca
@@ -54,6 +55,10 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(hardenChild) != "" {
 		os.Exit(runHarden())
+	}
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(m.Run()) // fuzz targets need no server
 	}
 	os.Exit(testMain(m))
 }

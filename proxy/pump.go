@@ -74,12 +74,15 @@ func (p *pump) hold() {
 	}
 }
 
-// release gives the buffers back.
+// release gives the buffers back. The Output keeps its small ones for the next
+// user, since making them anew would be an allocation for each message.
 func (p *pump) release() {
 	if p.space == nil {
 		return
 	}
-	p.space.out.Release()
+	if len(p.b) > bufferSize {
+		p.space.out.Release()
+	}
 	workspacePool.Put(p.space)
 	p.space, p.b, p.r, p.w = nil, nil, 0, 0
 }

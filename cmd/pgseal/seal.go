@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
@@ -19,7 +20,8 @@ func newSeal() *cobra.Command {
 		Long: `Seal a column in one transaction: its values become envelopes, its default,
 NOT NULL and (with --equality) its UNIQUE constraints and indexes are carried
 over, dependent views are made again. What cannot be carried over is named, and
-nothing is changed. The table is locked until it is done.
+nothing is changed. The table is locked until it is done. A column that is
+sealed already gets the term that it lacks.
 
 --equality keeps a term beside each value so that =, IN and UNIQUE work. It lets
 whoever reads the server see which rows have equal values.`,
@@ -29,6 +31,7 @@ whoever reads the server see which rows have equal values.`,
 	}
 	url, kmsKey := databaseFlag(cmd), kmsKeyFlag(cmd)
 	equality := cmd.Flags().Bool("equality", false, "keep an equality term: =, <>, IN, = ANY, UNIQUE and ON CONFLICT work; leaks which rows are equal")
+	timeout := lockFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withDatabase(cmd, *url, func(ctx context.Context, conn *pgx.Conn) error {
 			open, err := keys(ctx, *kmsKey)
@@ -36,7 +39,8 @@ whoever reads the server see which rows have equal values.`,
 				return err
 			}
 			show, end := progress(cmd.ErrOrStderr(), "sealing "+args[0])
-			report, err := sealing.Seal(ctx, conn, args[0], sealing.SealOptions{Equality: *equality, Progress: show, Keys: open})
+			report, err := sealing.Seal(ctx, conn, args[0], sealing.SealOptions{
+				Equality: *equality, Lock: lock(cmd, *timeout), Progress: show, Keys: open})
 			end()
 			if err != nil {
 				return err
@@ -46,6 +50,18 @@ whoever reads the server see which rows have equal values.`,
 		})
 	}
 	return cmd
+}
+
+// lockFlag bounds the wait for the table.
+func lockFlag(cmd *cobra.Command) *time.Duration {
+	return cmd.Flags().Duration("lock-timeout", 0, "how long to wait for the table while others use it; 0 for until interrupted")
+}
+
+// lock tells who keeps the table while the command waits for it.
+func lock(cmd *cobra.Command, timeout time.Duration) sealing.Lock {
+	return sealing.Lock{Timeout: timeout, Waiting: func(holders string) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "waiting for the table, in use by %s\n", holders)
+	}}
 }
 
 func printSealed(out io.Writer, r *sealing.Report) {
@@ -81,7 +97,7 @@ is done.`,
 		Example: `  pgseal unseal public.users.ssn`,
 		Args:    exactly("SCHEMA.TABLE.COLUMN"),
 	}
-	url := databaseFlag(cmd)
+	url, timeout := databaseFlag(cmd), lockFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withDatabase(cmd, *url, func(ctx context.Context, conn *pgx.Conn) error {
 			open, err := keys(ctx, "")
@@ -89,7 +105,8 @@ is done.`,
 				return err
 			}
 			show, end := progress(cmd.ErrOrStderr(), "unsealing "+args[0])
-			report, err := sealing.Unseal(ctx, conn, args[0], sealing.UnsealOptions{Progress: show, Keys: open})
+			report, err := sealing.Unseal(ctx, conn, args[0], sealing.UnsealOptions{
+				Lock: lock(cmd, *timeout), Progress: show, Keys: open})
 			end()
 			if err != nil {
 				return err

@@ -11,6 +11,43 @@
 // need (unwraps a key, reads more bytes, waits for the other side) and calls
 // again with the bytes that were not consumed. Calls for one session must not
 // overlap.
+//
+// # What is looked into
+//
+// Frames are relayed by their headers as long as nothing sealed is concerned.
+// A text that may touch a sealed column is planned ([pgseal/rewrite]); its
+// values are sealed on the way out and opened on the way back, and its
+// descriptions show the types that the application knows. What the plan says of
+// the result columns is compared with the origin that the server's
+// RowDescription gives; where a client does not ask for one, the session does.
+//
+// # What is under way
+//
+// The fifo holds one request for each frame that the server has to answer.
+// Statements and portals change only when it confirms them. Frames wait for the
+// server (NeedServer) where they depend on an answer:
+//
+//   - a name whose statement is decided before an earlier Sync, or by a PREPARE
+//     or DEALLOCATE under way;
+//   - a value to be converted behind a SET or the like;
+//   - a search path, a setting or a parameter's type that only the server knows
+//     (it is asked by a hidden request);
+//   - whatever follows a segment with rows that are opened, and the Sync of one
+//     that also writes outside a transaction block: should a row not open, the
+//     transaction has to be aborted first.
+//
+// # Refusals and failures
+//
+// What is refused is replaced by a statement that fails on the server, so that
+// order, skip to Sync and the aborted transaction are the server's own (see
+// refuse.go). What fails only when its rows are read is made to fail on the
+// server too, as far as that is possible (see failure.go).
+//
+// # What is not covered
+//
+// A function that changes extra_float_digits or bytea_output for the session
+// without set_config standing in the statement's text goes unnoticed until the
+// next statement that resets settings.
 package session
 
 // Need says what a call lacks to go on.
@@ -20,7 +57,10 @@ type Need struct {
 	// Settled: NeedCatalog is for a relation that is being sealed or unsealed; the
 	// engine waits for the end of that, within bounds.
 	Settled bool
-	Bytes   int // NeedBytes: the frame at the head of the unconsumed bytes is this long, header included
+	// Bytes: NeedBytes calls for this many bytes at the head of the unconsumed
+	// ones, headers included: mostly a whole frame, sometimes the beginning of
+	// one that is then relayed.
+	Bytes int
 }
 
 // NeedKind is the kind of a Need.

@@ -14,10 +14,10 @@ import "pgseal/wire"
 //     server at once, so it skips to the client's Sync, and the transaction,
 //     implicit or not, is its own aborted one. So that this is the usual case,
 //     the Sync of a segment that writes waits for the rows that are opened
-//     (see holdSync).
+//     (see sync).
 //   - Otherwise, if ReadyForQuery says that a transaction is open, it is held
 //     back; a Query that fails aborts the transaction, and its ReadyForQuery
-//     goes to the client. The client's later frames wait behind (see guards).
+//     goes to the client. The client's later frames wait behind it (guards).
 //   - What is left: a statement outside a transaction block in the simple
 //     protocol, or alone before its Sync and not writing by its first word, has
 //     been committed when its rows are read. The error's detail says so.

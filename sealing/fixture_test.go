@@ -318,3 +318,76 @@ func (w *world) same(what, before, after string) {
 		w.t.Errorf("%s differs: %s", what, firstDifference(before, after))
 	}
 }
+
+// tools seal and open single values of a sealed column, as a proxy would.
+type tools struct {
+	w      *world
+	sealed sealed
+	sealer *sealer
+	opener *opener
+}
+
+func (w *world) tools(table, column string) *tools {
+	w.t.Helper()
+	tx, err := w.conn.Begin(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c, err := findColumn(w.t.Context(), tx, table+"."+column)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := sealedBehind(w.t.Context(), tx, c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := tx.Commit(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	store, err := w.keys(w.conn)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	key := one[uint32](w, `SELECT key_id FROM pgseal.data_key WHERE table_id = $1 AND purpose = 'seal' AND state = 'active'`, s.tableID)
+	k := &tools{w: w, sealed: s, opener: newOpener(store),
+		sealer: &sealer{store: store, typ: s.typ, columnID: s.id, terms: s.terms, sealKeyID: key, indexKeyID: s.indexKey}}
+	if err := k.sealer.unwrap(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { k.sealer.erase(); k.opener.erase() })
+	return k
+}
+
+// seal gives the envelope of a text.
+func (k *tools) seal(text string) []byte {
+	k.w.t.Helper()
+	env, err := k.sealer.seal(nil, []byte(text))
+	if err != nil {
+		k.w.t.Fatal(err)
+	}
+	return env
+}
+
+// values opens a column of texts, by id.
+func (k *tools) values(table, column string) map[int]string {
+	k.w.t.Helper()
+	rows, err := k.w.conn.Query(k.w.t.Context(), fmt.Sprintf("SELECT id, %[1]s FROM %[2]s WHERE %[1]s IS NOT NULL", column, table))
+	if err != nil {
+		k.w.t.Fatal(err)
+	}
+	envs := map[int][]byte{}
+	var id int
+	var env []byte
+	if _, err := pgx.ForEachRow(rows, []any{&id, &env}, func() error { envs[id] = append([]byte{}, env...); return nil }); err != nil {
+		k.w.t.Fatal(err)
+	}
+	texts := map[int]string{}
+	for id, env := range envs {
+		text, err := k.opener.open(k.w.t.Context(), k.sealed, nil, env)
+		if err != nil {
+			k.w.t.Fatalf("row %d: %v", id, err)
+		}
+		texts[id] = string(text)
+	}
+	return texts
+}

@@ -17,7 +17,7 @@ type UnsealOptions struct {
 
 // Unseal brings a sealed column back to the type, default, constraints and
 // indexes it had, with its values in clear, in one transaction. A connection
-// whose ctx has ended is closed.
+// may be closed after an interruption.
 func Unseal(ctx context.Context, conn *pgx.Conn, target string, o UnsealOptions) (*Report, error) {
 	var report *Report
 	var table string

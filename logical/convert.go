@@ -186,6 +186,8 @@ func (t Type) CheckColumnOID(column string, oid uint32, use Use) error {
 	switch {
 	case c == nil:
 		return unsupportedType(t.OID)
+	case use == Compare && c.incomparable:
+		return noOperator(c.name, typeName(oid))
 	case oid == 0 || oid == oidUnknown:
 		return nil
 	case use == Compare:
@@ -217,8 +219,6 @@ func (t Type) CheckColumnOID(column string, oid uint32, use Use) error {
 
 func (c *codec) checkComparison(column, oid uint32) error {
 	switch {
-	case c.incomparable:
-		return noOperator(c.name, typeName(oid))
 	case oid == column:
 		return nil
 	case parameterCodec(oid) == nil && ElementOID(oid) == 0:
@@ -246,6 +246,9 @@ func noOperator(left, right string) error {
 
 // typeName is the type's name without typmod, as messages print it.
 func typeName(oid uint32) string {
+	if oid == 0 || oid == oidUnknown {
+		return "unknown"
+	}
 	if c := parameterCodec(oid); c != nil {
 		return c.name
 	}

@@ -71,7 +71,7 @@ func TestDeclaredTypesAreAcceptedWhereTheServerAcceptsThem(t *testing.T) {
 	}
 	for _, column := range allTypes {
 		run("DROP TABLE IF EXISTS declared; CREATE TABLE declared (col " + sqlName(column) + ")")
-		for _, parameter := range append([]uint32{oidName, 1007, 1009}, allTypes...) {
+		for _, parameter := range append([]uint32{oidUnknown, oidName, 1007, 1009}, allTypes...) {
 			for use, sql := range map[Use]string{
 				Assign:  "INSERT INTO declared VALUES ($1)",
 				Compare: "SELECT 1 FROM declared WHERE col = $1",

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,15 +25,19 @@ type pgServer struct {
 	cmd  *exec.Cmd
 }
 
-// oracle is nil where no server binaries are found; the tests against the
-// server are then skipped and the golden corpus speaks for it.
+// oracleVersion is how the server says that it is the one whose behaviour this
+// package has: messages and accepted inputs change between major versions.
+const oracleVersion = ") 15."
+
+// oracle is nil where the binaries of such a server are not found; the tests
+// against it are then skipped and the golden corpus speaks for it.
 var oracle *pgServer
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		bin := findServerBinaries()
 		if bin == "" {
-			fmt.Fprintln(os.Stderr, "no PostgreSQL server binaries found: only the golden corpus is tested")
+			fmt.Fprintln(os.Stderr, "no binaries of a PostgreSQL 15 server found: only the golden corpus is tested")
 			return m.Run()
 		}
 		server, err := startServer(bin)
@@ -54,7 +57,6 @@ func findServerBinaries() string {
 		candidates = append(candidates, strings.TrimSpace(string(out)))
 	}
 	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	sort.Sort(sort.Reverse(sort.StringSlice(versions)))
 	candidates = append(candidates, versions...)
 	if path, err := exec.LookPath("initdb"); err == nil {
 		candidates = append(candidates, filepath.Dir(path))
@@ -63,9 +65,11 @@ func findServerBinaries() string {
 		if dir == "" {
 			continue
 		}
-		_, initdb := os.Stat(filepath.Join(dir, "initdb"))
-		_, postgres := os.Stat(filepath.Join(dir, "postgres"))
-		if initdb == nil && postgres == nil {
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
+			continue
+		}
+		version, err := exec.Command(filepath.Join(dir, "postgres"), "--version").Output()
+		if err == nil && strings.Contains(string(version), oracleVersion) {
 			return dir
 		}
 	}
@@ -168,7 +172,7 @@ func (s *pgServer) connect(t testing.TB) *pgconn.PgConn {
 func needServer(t testing.TB) *pgServer {
 	t.Helper()
 	if oracle == nil {
-		t.Skip("no PostgreSQL server binaries on this host")
+		t.Skip("no binaries of a PostgreSQL 15 server on this host")
 	}
 	return oracle
 }

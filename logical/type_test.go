@@ -1,21 +1,75 @@
 package logical
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
-func TestNamesAreThoseOfFormatType(t *testing.T) {
-	for _, c := range []struct {
-		typ  Type
-		want string
-	}{
-		{Type{OIDVarchar, 15}, "character varying(11)"},
-		{Type{OIDVarchar, -1}, "character varying"},
-		{Type{OIDBpchar, 7}, "character(3)"},
-		{Type{OIDBpchar, -1}, "bpchar"},
-		{Type{OIDInt4, -1}, "integer"},
-		{Type{OIDText, -1}, "text"},
+func TestNamesAndSizesAreThoseOfTheServer(t *testing.T) {
+	conn := needServer(t).connect(t)
+	types := []Type{
+		{OIDVarchar, 15}, {OIDBpchar, 7}, {OIDBpchar, 5}, numericType(10, 2), numericType(3, -2), numericType(2, 1000), numericType(1000, -1000),
+		{OIDTime, 3}, {OIDTimestamp, 0}, {OIDTimestamptz, 6},
+	}
+	for _, oid := range allTypes {
+		types = append(types, Type{oid, -1})
+	}
+	for _, typ := range types {
+		oid := utoa(typ.OID)
+		want := column(t, conn, "SELECT format_type("+oid+", "+strconv.Itoa(int(typ.Typmod))+") UNION ALL SELECT typlen::text FROM pg_type WHERE oid = "+oid)
+		if typ.Name() != want[0] || strconv.Itoa(int(typ.Size())) != want[1] {
+			t.Errorf("%v: %s of size %d, want %s", typ, typ.Name(), typ.Size(), want)
+		}
+		if !Supported(typ.OID) {
+			t.Errorf("%s is not supported", want[0])
+		}
+		if hasEquality := typ.OID != OIDJSON; typ.HasEquality() != hasEquality {
+			t.Errorf("%s: equality %t", want[0], typ.HasEquality())
+		}
+	}
+}
+
+func TestOtherTypesAreRefused(t *testing.T) {
+	typ := Type{OID: 1186, Typmod: -1} // interval
+	if Supported(typ.OID) || typ.HasEquality() {
+		t.Error("interval is not supported yet")
+	}
+	for what, err := range map[string]error{
+		"AppendCanonical": second(typ.AppendCanonical(nil, Value{Data: []byte("1 day")}, Assign, nil)),
+		"AppendText":      second(typ.AppendText(nil, make([]byte, 16), nil)),
+		"AppendBinary":    second(typ.AppendBinary(nil, make([]byte, 16), nil)),
+		"AppendEquality":  second(typ.AppendEquality(nil, make([]byte, 16))),
+		"CheckOID":        typ.CheckOID(25, Assign),
+		"parameter":       Type{OIDTime, -1}.CheckOID(1186, Compare),
 	} {
-		if got := c.typ.Name(); got != c.want {
-			t.Errorf("Type%v is named %q, want %q", c.typ, got, c.want)
+		if got := errorAnswer(err); got.code != codeFeatureNotSupported {
+			t.Errorf("%s: %v, want a refusal", what, got)
+		}
+	}
+}
+
+// An error that reaches a log shows no value.
+func TestErrorTextHoldsNoValue(t *testing.T) {
+	_, err := Type{OIDInt4, -1}.AppendCanonical(nil, Value{Data: []byte("canary")}, Assign, nil)
+	if got := err.Error(); got != "logical: SQLSTATE 22P02" {
+		t.Errorf("Error() = %q", got)
+	}
+}
+
+// What no AppendCanonical has written is reported and does not panic.
+func TestOpenedBytesOfAnotherTypeAreReported(t *testing.T) {
+	for _, oid := range allTypes {
+		typ := Type{oid, -1}
+		if oid == OIDBytea {
+			continue // any bytes are one
+		}
+		for what, err := range map[string]error{
+			"AppendText":   second(typ.AppendText(nil, []byte{0xff, 0xff, 0xff}, nil)),
+			"AppendBinary": second(typ.AppendBinary(nil, []byte{0xff, 0xff, 0xff}, nil)),
+		} {
+			if got := errorAnswer(err); got.code != codeDataCorrupted {
+				t.Errorf("%s %s: %v, want SQLSTATE %s", typ.Name(), what, got, codeDataCorrupted)
+			}
 		}
 	}
 }

@@ -60,11 +60,8 @@ func read(text []byte) (*source, *Refusal) {
 	if l.err != lexOK {
 		return nil, refuseLex(l.err, l.pos)
 	}
-	for _, c := range text {
-		if c >= utf8.RuneSelf {
-			src.traits |= TraitNonASCII
-			break
-		}
+	if !isASCII(text) {
+		src.traits |= TraitNonASCII
 	}
 	return src, nil
 }

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"unicode/utf8"
@@ -101,6 +102,9 @@ func (s *Scratch) shape(text []byte) (ok bool) {
 	}
 	s.key = append(s.key, text[kept:]...)
 	s.key = append(s.key, 0) // no text holds a zero byte
+	if !isASCII(text) {
+		s.key = append(s.key, byte(TraitNonASCII)) // the plan's traits are the text's
+	}
 	for i, n := range s.literals {
 		from := int32(0)
 		if i > 0 {
@@ -110,6 +114,21 @@ func (s *Scratch) shape(text []byte) (ok bool) {
 		s.key = append(s.key, byte(n.kind), byte(gap>>16), byte(gap>>8), byte(gap))
 	}
 	return l.err == lexOK
+}
+
+func isASCII(text []byte) bool {
+	for len(text) >= 8 {
+		if binary.NativeEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
+		}
+		text = text[8:]
+	}
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // Bound is a plan applied to one text. It uses the text and the scratch it was

@@ -382,7 +382,7 @@ func TestAPlanFromTheCacheIsThePlanMadeAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	variants := [][2]string{{"1", "a"}, {"2", "users"}, {"3", "SELECT ssn FROM users"}, {"4711", "it''s"}, {"0", ""}, {"5", "public"}, {"99999999999", "pg_catalog"}}
+	variants := [][2]string{{"1", "a"}, {"2", "users"}, {"3", "SELECT ssn FROM users"}, {"4711", "it''s"}, {"0", ""}, {"5", "public"}, {"99999999999", "pg_catalog"}, {"6", "é"}}
 	for _, file := range files {
 		cases, _ := readGolden(t, file)
 		for _, c := range cases {

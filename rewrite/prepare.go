@@ -1,8 +1,6 @@
 package rewrite
 
 import (
-	"strconv"
-
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/logical"
@@ -194,19 +192,4 @@ func (a *analysis) argumentsEnd() int {
 		}
 	}
 	return -1
-}
-
-func refuseArguments(name string, expected, got int) *Refusal {
-	return &Refusal{
-		Anchor: "arguments", Code: codeSyntax, Position: -1,
-		Message: "wrong number of parameters for prepared statement \"" + name + "\"",
-		Detail:  "Expected " + strconv.Itoa(expected) + " parameters but got " + strconv.Itoa(got) + ".",
-	}
-}
-
-func refuseNoParameter(number int, position int32) *Refusal {
-	return &Refusal{
-		Anchor: "no-parameter", Code: "42P02", Position: int(position),
-		Message: "there is no parameter $" + strconv.Itoa(number),
-	}
 }

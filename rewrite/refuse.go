@@ -3,6 +3,7 @@ package rewrite
 import (
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/pganalyze/pg_query_go/v6/parser"
@@ -18,6 +19,7 @@ const (
 	codeSyntax         = "42601"
 	codeUndefined      = "42703" // undefined_column
 	codeNoTable        = "42P01" // undefined_table
+	codeNoParameter    = "42P02" // undefined_parameter
 	codeNoFunction     = "42883" // undefined_function, also for operators
 	codeTooComplex     = "54001"
 	codeInvalidEncoded = "22021"
@@ -423,4 +425,19 @@ func refuseUniqueConstraint(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("unique-constraint", c, position, "cannot be part of a UNIQUE constraint: the server would compare encrypted values")
 	r.Hint = "CREATE UNIQUE INDEX ON " + c.Schema + "." + c.Table + " (" + c.Name + "), which pgseal puts on its equality term."
 	return r
+}
+
+func refuseArguments(name string, expected, got int) *Refusal {
+	return &Refusal{
+		Anchor: "arguments", Code: codeSyntax, Position: -1,
+		Message: "wrong number of parameters for prepared statement \"" + name + "\"",
+		Detail:  "Expected " + strconv.Itoa(expected) + " parameters but got " + strconv.Itoa(got) + ".",
+	}
+}
+
+func refuseNoParameter(number int, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "no-parameter", Code: codeNoParameter, Position: int(position),
+		Message: "there is no parameter $" + strconv.Itoa(number),
+	}
 }

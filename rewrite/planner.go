@@ -34,12 +34,14 @@ type Request struct {
 }
 
 const (
-	// maxCachedText bounds the length in bytes of a cached text or shape:
-	// longer texts are bulk loads and migrations, rarely seen twice.
-	maxCachedText = 16 << 10
+	// maxCachedText bounds the length in bytes of a text whose plan is kept:
+	// an INSERT of a thousand rows is, a migration rarely seen twice is not.
+	maxCachedText = 256 << 10
 	// maxCacheBytes bounds the memory of both caches together, roughly: clients
 	// choose what is cached.
 	maxCacheBytes = 64 << 20
+	// maxEntryBytes is what one text or shape may take of them.
+	maxEntryBytes = maxCacheBytes / 16
 	// maxVariants bounds how many plans of one text or shape are kept, for
 	// other search paths and other literals that steer planning.
 	maxVariants = 8
@@ -166,9 +168,11 @@ func (p *Planner) add(key cacheKey, r Request, built built) {
 	defer p.adding.Unlock()
 	if old, ok := p.plans.Peek(key); ok {
 		e.variants = append(e.variants, old.variants[:min(len(old.variants), maxVariants-1)]...)
-		p.bytes -= old.size
+		p.plans.Remove(key)
 	}
-	e.size = len(key.text) + len(e.variants)*built.size()
+	if e.size = len(key.text) + len(e.variants)*built.size(); e.size > maxEntryBytes {
+		return
+	}
 	p.bytes += e.size
 	p.plans.Add(key, e)
 	for p.bytes > maxCacheBytes && p.plans.Len() > 0 {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,26 +30,29 @@ type pgServer struct {
 // package has: messages and accepted inputs change between major versions.
 const oracleVersion = ") 15."
 
-// oracle is nil where the binaries of such a server are not found; the tests
-// against it are then skipped and the golden corpus speaks for it.
-var oracle *pgServer
+// oracle starts the server when a test first asks for it, so that the workers
+// of a fuzz run, which are killed and not stopped, leave none behind. It gives
+// nil where no such server is found; the tests against it are then skipped and
+// the golden corpus speaks for it.
+var oracle = sync.OnceValues(func() (*pgServer, error) {
+	bin := findServerBinaries()
+	if bin == "" {
+		return nil, nil
+	}
+	server, err := startServer(bin)
+	running = server
+	return server, err
+})
+
+// running is what TestMain has to stop.
+var running *pgServer
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		bin := findServerBinaries()
-		if bin == "" {
-			fmt.Fprintln(os.Stderr, "no binaries of a PostgreSQL 15 server found: only the golden corpus is tested")
-			return m.Run()
-		}
-		server, err := startServer(bin)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "start PostgreSQL:", err)
-			return 1
-		}
-		defer server.stop()
-		oracle = server
-		return m.Run()
-	}())
+	code := m.Run()
+	if running != nil {
+		running.stop()
+	}
+	os.Exit(code)
 }
 
 func findServerBinaries() string {
@@ -171,8 +175,12 @@ func (s *pgServer) connect(t testing.TB) *pgconn.PgConn {
 
 func needServer(t testing.TB) *pgServer {
 	t.Helper()
-	if oracle == nil {
-		t.Skip("no binaries of a PostgreSQL 15 server on this host")
+	server, err := oracle()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return oracle
+	if server == nil {
+		t.Skip("no binaries of a PostgreSQL 15 server on this host: only the golden corpus is tested")
+	}
+	return server
 }

@@ -190,6 +190,7 @@ func (r *resealer) materialized(ctx context.Context, p *place) error {
 
 // pass is what came of one way through a relation.
 type pass struct {
+	wait                bool // for rows that others have locked
 	found, moved, stuck int64
 	reasons             []string // of values that are stuck, the first few
 }
@@ -223,9 +224,9 @@ func (r *resealer) pass(ctx context.Context, p *place, wait bool) (*pass, error)
 	if err := r.conn.QueryRow(ctx, `SELECT pg_catalog.pg_relation_size($1::oid) / pg_catalog.current_setting('block_size')::bigint`, p.relation).Scan(&blocks); err != nil {
 		return nil, err
 	}
-	out := &pass{}
+	out := &pass{wait: wait}
 	for block := int64(0); block < blocks; block += resealBlocks {
-		if err := r.blocks(ctx, p, key, block, wait, out); err != nil {
+		if err := r.blocks(ctx, p, key, block, out); err != nil {
 			return nil, err
 		}
 	}
@@ -233,7 +234,7 @@ func (r *resealer) pass(ctx context.Context, p *place, wait bool) (*pass, error)
 }
 
 // blocks moves what is old in a range of blocks.
-func (r *resealer) blocks(ctx context.Context, p *place, key uint32, block int64, wait bool, out *pass) error {
+func (r *resealer) blocks(ctx context.Context, p *place, key uint32, block int64, out *pass) error {
 	rows, err := r.conn.Query(ctx, fmt.Sprintf(
 		"SELECT ctid, pg_catalog.octet_length(%[1]s), pgseal.key_id(%[1]s) FROM ONLY %[2]s WHERE ctid >= $1 AND ctid < $2 AND pgseal.key_id(%[1]s) <> $3",
 		quote(p.column), p.tableSQL()), tid(block), tid(block+resealBlocks), int64(key))
@@ -261,13 +262,16 @@ func (r *resealer) blocks(ctx context.Context, p *place, key uint32, block int64
 	olds = slices.DeleteFunc(olds, func(o old) bool { return o.Key == int64(key) })
 	out.found += int64(len(olds))
 	for start := 0; start < len(olds); {
-		end, bytes := start, int64(0)
+		end, bytes, limit := start, int64(0), resealRows
+		if out.wait {
+			limit = 1 // one that is locked holds up no other
+		}
 		var ctids []pgtype.TID
-		for ; end < len(olds) && len(ctids) < resealRows && (bytes == 0 || bytes+olds[end].Size <= resealBytes); end++ {
+		for ; end < len(olds) && len(ctids) < limit && (bytes == 0 || bytes+olds[end].Size <= resealBytes); end++ {
 			bytes += olds[end].Size
 			ctids = append(ctids, olds[end].CTID)
 		}
-		if err := r.batch(ctx, p, key, ctids, wait, out); err != nil {
+		if err := r.batch(ctx, p, key, ctids, out); err != nil {
 			return err
 		}
 		if r.progress != nil {
@@ -282,7 +286,7 @@ func tid(block int64) pgtype.TID { return pgtype.TID{BlockNumber: uint32(block),
 
 // batch moves rows in one transaction. Rows that are locked by others are left
 // for the next pass, unless it waits.
-func (r *resealer) batch(ctx context.Context, p *place, key uint32, ctids []pgtype.TID, wait bool, out *pass) error {
+func (r *resealer) batch(ctx context.Context, p *place, key uint32, ctids []pgtype.TID, out *pass) error {
 	// Outside of the transaction: KMS may take its time.
 	k, err := r.opener.key(ctx, key)
 	if err != nil {
@@ -290,10 +294,11 @@ func (r *resealer) batch(ctx context.Context, p *place, key uint32, ctids []pgty
 	}
 	var moved int64
 	err = inTransaction(ctx, r.conn, readCommitted, func(tx pgx.Tx) error {
-		moved, err = r.move(ctx, tx, p, k, ctids, wait, out)
+		moved, err = r.move(ctx, tx, p, k, ctids, out)
 		return err
 	})
 	if retryable(err) {
+		out.wait = false // once a pass: the next one waits again
 		return nil
 	}
 	r.done += moved
@@ -308,9 +313,9 @@ func retryable(err error) bool {
 	return strings.HasPrefix(state, "40") || state == stateLockNotAvailable
 }
 
-func (r *resealer) move(ctx context.Context, tx pgx.Tx, p *place, k *envelope.Key, ctids []pgtype.TID, wait bool, out *pass) (int64, error) {
+func (r *resealer) move(ctx context.Context, tx pgx.Tx, p *place, k *envelope.Key, ctids []pgtype.TID, out *pass) (int64, error) {
 	skip := " SKIP LOCKED"
-	if wait {
+	if out.wait {
 		skip = ""
 		timeout := r.lockTimeout
 		if timeout == 0 {

@@ -44,7 +44,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	if params && st.untyped {
 		return s.askTypes(name, st, out)
 	}
-	if !params && !st.opens() {
+	if !params && !st.opens() && st.deferred == nil {
 		s.bound(portalName, portal{statement: st})
 		return relay, Need{}, nil
 	}
@@ -66,16 +66,12 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
 	p.asked = !st.opaque && p.formats.differ(st)
-	if !params && !p.asked {
+	if !params && !p.asked && st.deferred == nil {
 		s.bound(portalName, p)
 		return relay, Need{}, nil
 	}
-	if params {
-		refusal := checkCounts(&m, st)
-		if refusal == nil {
-			refusal = st.checkTypes()
-		}
-		if refusal != nil {
+	if params || st.deferred != nil {
+		if refusal := st.check(&m); refusal != nil {
 			return s.refuse(refusal, out)
 		}
 	}
@@ -102,13 +98,22 @@ func (s *Session) bound(name []byte, p portal) {
 	s.push(request{kind: bind, portal: p, portals: portals})
 }
 
-// checkCounts refuses a Bind whose counts do not fit the statement, in the
-// server's words.
-func checkCounts(m *wire.Bind, st *statement) *wire.Error {
+// check refuses a Bind that the server would refuse, in its words and its order.
+func (p *statement) check(m *wire.Bind) *wire.Error {
+	if refusal := p.checkCounts(m); refusal != nil {
+		return refusal
+	}
+	if p.deferred != nil {
+		return p.deferred
+	}
+	return p.checkTypes()
+}
+
+func (p *statement) checkCounts(m *wire.Bind) *wire.Error {
 	if n := m.ParamFormats.Len(); n > 1 && n != m.Params.Len() {
 		return &wire.Error{Code: codeProtocolViolation, Message: "bind message has " + itoa(n) + " parameter formats but " + itoa(m.Params.Len()) + " parameters"}
 	}
-	if n := len(st.types); n != m.Params.Len() {
+	if n := p.parameters(); n != m.Params.Len() {
 		return &wire.Error{Code: codeProtocolViolation, Message: "bind message supplies " + itoa(m.Params.Len()) + " parameters, but prepared statement \"" + string(m.Statement) + "\" requires " + itoa(n)}
 	}
 	return nil

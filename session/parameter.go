@@ -17,7 +17,7 @@ func (s *Session) typeParameters(st *statement) ([]uint32, *wire.Error) {
 	if st.plan == nil || st.plan.Params == nil {
 		return st.declared, nil
 	}
-	st.types = make([]uint32, max(st.plan.ClientParams, len(st.declared)))
+	st.types = make([]uint32, st.parameters())
 	copy(st.types, st.declared)
 	for i := range st.types {
 		if st.types[i] == oidUnknown {

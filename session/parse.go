@@ -110,7 +110,9 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 	}
 	dst, start := wire.Begin(out.server.scratch, wire.TypeParse)
 	dst = wire.AppendCString(dst, m.Name)
+	s.deferring, s.deferred = true, nil
 	dst, need, refusal := s.sealText(dst, p)
+	st.deferred, s.deferring = s.deferred, false
 	if refusal != nil || need.Kind != NeedNothing {
 		s.recycle(p)
 		if refusal != nil {

@@ -101,7 +101,7 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 			act, need, _ := s.waitServer(out)
 			return verdict{act: act, need: need}
 		}
-		s.unknown, s.outdated = "", nil
+		s.unknown, s.outdated, s.doomed = "", nil, nil
 		bound, err = s.cfg.Planner.Execute(&p.scratch, request, s.prepared)
 		switch {
 		case s.outdated != nil:
@@ -110,6 +110,8 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 				return s.planWith(p, snap, text, mode, out)
 			}
 			return verdict{act: act, need: need, refusal: refusal}
+		case err == nil && s.doomed != nil:
+			return verdict{act: drop, refusal: s.doomed}
 		case err == nil && s.unknown != "":
 			return verdict{act: drop, refusal: s.unknownStatement([]byte(s.unknown))}
 		}
@@ -157,6 +159,9 @@ func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 		return nil, nil
 	}
 	st := e.latest
+	if st.deferred != nil {
+		s.doomed = st.deferred
+	}
 	if snap, _ := s.current(); snap != nil && snap.Version != st.version {
 		s.outdated = st
 	}

@@ -246,8 +246,17 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		return dst, errNeed
 	}
 	if err != nil {
-		if e := statementError(err); l.OID == oidUnknown && e != nil && ofInput(e) {
+		e := statementError(err)
+		switch {
+		case e == nil:
+			return dst, err
+		case l.OID == oidUnknown && ofInput(e):
 			return dst, &literalError{err, l.Position}
+		case s.deferring && !ofInput(e):
+			if s.deferred == nil {
+				s.deferred = e
+			}
+			return append(dst, failingValue...), nil
 		}
 		return dst, &literalError{err, -1}
 	}
@@ -257,6 +266,12 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 	}
 	return appendArrayLiteral(dst, out), nil
 }
+
+// failingValue is a bytea that fails when it is computed and not before. It
+// stands for a literal that PostgreSQL would find too long only when it plans
+// the statement, after Parse: Bind is refused then, and should anything else
+// run the statement, it fails.
+const failingValue = "pg_catalog.convert_to('', 'pgseal_refused')"
 
 // ofInput reports an error of a type's input function, for which PostgreSQL
 // gives the literal's position; it gives none for the checks of length and

@@ -94,9 +94,15 @@ type Session struct {
 	// outdated is a statement that the planner has asked for and that was
 	// planned under an older snapshot.
 	outdated *statement
+	// doomed is why a statement that the planner has asked for cannot run.
+	doomed *wire.Error
 
 	leases leases
 	buf    buffers
+	// deferring: errors of literals that PostgreSQL would find only at Bind go to
+	// deferred.
+	deferring bool
+	deferred  *wire.Error
 	// sealFunc is sealLiteral, made once because a method value allocates.
 	sealFunc func([]byte, *rewrite.Literal) ([]byte, error)
 	need     Need // of the callback that ended with errNeed

@@ -29,6 +29,8 @@ type statement struct {
 	// both a plain and a sealed role.
 	types   []uint32
 	untyped bool
+	// deferred is why every Bind fails, though Parse does not.
+	deferred *wire.Error
 	// version is the snapshot's for which the plan has been found to hold.
 	version uint64
 	// results are the sealed columns of its rows, by plan or, if opaque, by
@@ -42,6 +44,14 @@ type statement struct {
 	width int
 	// codes are the formats of a cursor's columns, as described.
 	codes []int16
+}
+
+// parameters is how many parameters the client has to bind.
+func (p *statement) parameters() int {
+	if p.plan == nil {
+		return len(p.declared)
+	}
+	return max(p.plan.ClientParams, len(p.declared))
 }
 
 // opens reports that rows of the statement may have to be opened.

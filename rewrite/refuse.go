@@ -75,7 +75,7 @@ func refuseNoTerm(c *catalog.SealedColumn, position int32) *Refusal {
 		}
 	}
 	r := sealedRefusal("no-equality-term", c, position, "cannot be compared: it has no equality term")
-	r.Hint = "pgseal unseal " + c.String() + ", then pgseal seal " + c.String() + " --equality"
+	r.Hint = "pgseal seal " + c.String() + " --equality"
 	return r
 }
 

@@ -32,11 +32,12 @@
 //     TLS connection, and answers the server's SCRAM challenge with it, bound
 //     to the server's certificate (SCRAM-SHA-256-PLUS on that hop). The
 //     server still decides; the password is held for the length of the
-//     exchange, is neither stored nor logged, and is zeroed afterwards. Every
-//     client with default settings logs in. A client that forbids it
+//     exchange and neither stored nor logged. Every client with default
+//     settings logs in. A client that forbids it
 //     (require_auth=scram-sha-256, channel_binding=require) refuses by itself
-//     and says why; its remedy is the first set-up, or a server hop without
-//     TLS (Unix socket, or sslmode=disable on loopback).
+//     and says why. The remedy for both is the first set-up; for require_auth
+//     also a server hop without TLS (Unix socket, or sslmode=disable on
+//     loopback).
 //
 // With TLS on one hop only, or none, SCRAM is relayed; where the client's hop
 // has no TLS, -PLUS is taken from the list, because a client refuses a binding
@@ -47,7 +48,12 @@
 // a connection where that certificate was shown, the client is refused, for
 // the server may have taken the certificate for the client's credential.
 //
+// A verifier that pgseal could hold against the client's proof would need the
+// server's pg_authid, and with it a superuser; so nothing is read there.
+//
 // # Sessions
 //
-// See relay.go: a goroutine per direction feeds the session's pure state.
+// See relay.go: a goroutine per direction feeds the session's pure state. The
+// engine is behind relay.start and pump.go, and knows of a session no more than
+// the interface Protocol, so that another can take its place.
 package proxy

@@ -381,6 +381,7 @@ func (r *relay) problem(client, server error) error {
 	for _, err := range []error{client, server} {
 		switch {
 		case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, io.ErrUnexpectedEOF): // gone without TLS's goodbye
 		default:
 			return err
 		}

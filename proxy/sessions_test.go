@@ -165,7 +165,12 @@ func TestAProtocolViolationEndsTheSessionWithAnError(t *testing.T) {
 }
 
 func TestNothingIsLeftOfClientsThatDie(t *testing.T) {
-	p := startProxy(t, Config{})
+	for hop, upstream := range map[string]string{"server in clear": upstreamPlain(), "server under TLS": upstreamTLS()} {
+		t.Run(hop, func(t *testing.T) { testDeaths(t, startProxy(t, Config{Upstream: upstream})) })
+	}
+}
+
+func testDeaths(t *testing.T, p *testProxy) {
 	// One session first, so that what is made once has been made.
 	warm := p.raw()
 	warm.login()

@@ -50,7 +50,7 @@ func newUpstream(pg *pgconn.Config, keepAlive time.Duration) *upstream {
 
 func keepAliveConfig(idle time.Duration) net.KeepAliveConfig {
 	if idle < 0 {
-		return net.KeepAliveConfig{Enable: true}
+		return net.KeepAliveConfig{Enable: true, Idle: -1, Interval: -1, Count: -1}
 	}
 	// A quarter of the idle time between probes: a dead peer is noticed after
 	// about twice the idle time.
@@ -85,13 +85,9 @@ var errRefusedTLS = errors.New("server does not support SSL, but SSL was require
 func (u *upstream) connect(ctx context.Context, packet []byte) (*serverConn, error) {
 	var failures []string
 	for i, t := range u.targets {
-		c, err := u.try(ctx, t, packet)
+		c, refusal, err := u.try(ctx, t, packet)
 		if err == nil {
-			var next *target
-			if i+1 < len(u.targets) {
-				next = &u.targets[i+1]
-			}
-			if next == nil || !tryNext(c, next) {
+			if i+1 == len(u.targets) || !tryNext(refusal, t, u.targets[i+1]) {
 				return c, nil
 			}
 			c.Close()
@@ -106,12 +102,13 @@ func (u *upstream) connect(ctx context.Context, packet []byte) (*serverConn, err
 }
 
 // try makes one connection, sends the packet and waits for the answer to begin.
-func (u *upstream) try(ctx context.Context, t target, packet []byte) (_ *serverConn, err error) {
+// If the answer is an error, refusal is its SQLSTATE, else "".
+func (u *upstream) try(ctx context.Context, t target, packet []byte) (_ *serverConn, refusal string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, u.timeout)
 	defer cancel()
 	c, err := u.dial(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	stop := closeOnDone(ctx, c)
 	defer func() {
@@ -123,12 +120,12 @@ func (u *upstream) try(ctx context.Context, t target, packet []byte) (_ *serverC
 		}
 	}()
 	if _, err := c.Write(packet); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if _, err := c.peek(wire.HeaderLen); err != nil {
-		return nil, fmt.Errorf("no answer to the startup packet: %w", err)
+		return nil, "", fmt.Errorf("no answer to the startup packet: %w", err)
 	}
-	return c, nil
+	return c, firstError(c), nil
 }
 
 // closeOnDone makes pending reads and writes fail when ctx ends. stop reports
@@ -196,17 +193,16 @@ func requestTLS(ctx context.Context, c net.Conn) error {
 	return nil
 }
 
-// tryNext reports whether libpq would go on to the next target after the
-// server's first answer: to another host when this one is not taking sessions,
-// to the same host with or without TLS when its pg_hba.conf does not let the
-// client in this way.
-func tryNext(c *serverConn, next *target) bool {
-	code := firstError(c)
-	switch {
-	case code == codeCannotConnectNow:
+// tryNext reports whether libpq would go on from t to the next target after
+// that error: to another host when this one is not taking sessions, to the same
+// host with or without TLS when its pg_hba.conf does not let the client in this
+// way.
+func tryNext(refusal string, t, next target) bool {
+	switch refusal {
+	case codeCannotConnectNow:
 		return true
-	case next.address == c.target.address:
-		return code == codeInvalidAuthorization
+	case codeInvalidAuthorization:
+		return next.address == t.address
 	}
 	return false
 }

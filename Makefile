@@ -7,7 +7,9 @@
 
 GO       ?= go
 TOOL      = $(GO) tool -modfile=tools/go.mod
-FUZZTIME ?= 3s
+# Executions of each fuzz target, or a time: make fuzz FUZZTIME=10m. By count, a
+# slow machine does not run out of time before it has begun.
+FUZZTIME ?= 2000x
 
 .PHONY: build demo test unit fuzz lint vuln bench
 
@@ -28,7 +30,7 @@ fuzz:
 	@set -e; \
 	for dir in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -r -n1 dirname | sort -u); do \
 	  for target in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
-	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$dir; \
 	  done; \
 	done
 

@@ -80,9 +80,15 @@ func (x *index) checkCarry(c *column, equality bool) error {
 // take over: a UNIQUE constraint can only come back when the last of its columns
 // is plain again.
 func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, notes []carried) (creates []string, handed []carried, err error) {
+	found := map[uint32]carried{} // by index
 	for i := range indexes {
 		x := &indexes[i]
-		note := findNote(notes, x)
+		note, ok := findNote(notes, x)
+		if above, attached := found[x.parent]; !ok && attached {
+			// Of a partition that was made since: it is what its parent is.
+			note = carried{Constraint: above.Constraint, Suffix: above.Suffix}
+		}
+		found[x.oid] = note
 		term, err := termOver(ctx, tx, c.name)
 		if err != nil {
 			return nil, nil, err
@@ -143,21 +149,21 @@ func (x *index) checkRestore(c *column, terms int) error {
 
 // findNote finds what was noted of an index: under its full name, or, since
 // tables are renamed into other schemas, under its name alone.
-func findNote(notes []carried, x *index) carried {
+func findNote(notes []carried, x *index) (carried, bool) {
 	var sameName []carried
 	for _, n := range notes {
 		if n.Name != x.name {
 			continue
 		}
 		if n.Schema == x.schema {
-			return n
+			return n, true
 		}
 		sameName = append(sameName, n)
 	}
 	if len(sameName) == 1 {
-		return sameName[0]
+		return sameName[0], true
 	}
-	return carried{}
+	return carried{}, false
 }
 
 // termOver is pgseal.eq over a column in the forms in which the server prints it.

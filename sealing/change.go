@@ -48,8 +48,18 @@ type busy struct{ holders string }
 
 func (b *busy) Error() string { return "the table is in use by " + b.holders }
 
-// run makes attempts until one gets the lock.
+// run makes the change, or says what to do about a role that may not.
 func (h *change) run(ctx context.Context) error {
+	err := h.wait(ctx)
+	if sqlState(err) == stateInsufficientPrivilege {
+		return refuse(h.target, "connect as a role that owns the table with its partitions and views, and schema pgseal: usually the one that has run pgseal init",
+			"the role may not do that: %s", serverText(err))
+	}
+	return err
+}
+
+// wait makes attempts until one gets the lock.
+func (h *change) wait(ctx context.Context) error {
 	limit, relations, name, err := h.prepare(ctx)
 	if err != nil {
 		return err

@@ -86,15 +86,16 @@ func sqlState(err error) string {
 	return ""
 }
 
-// The conditions of the server that are told apart.
+// The conditions of the server that are told apart, and classes of them.
 const (
-	stateLockNotAvailable       = "55P03"
-	stateDependentObjects       = "2BP01"
-	stateInvalidParameter       = "22023"
-	stateFeatureNotSupported    = "0A000"
-	stateInvalidTableDefinition = "42P16"
-	stateDatatypeMismatch       = "42804"
-	stateInsufficientPrivilege  = "42501"
+	stateLockNotAvailable      = "55P03"
+	stateDependentObjects      = "2BP01"
+	stateInvalidParameter      = "22023"
+	stateFeatureNotSupported   = "0A000"
+	stateInsufficientPrivilege = "42501"
+	classSyntaxOrAccess        = "42"
+	classData                  = "22"
+	classConflict              = "40" // serialization failure, deadlock
 )
 
 // serverText is the message of a server's error. The conditions that are turned

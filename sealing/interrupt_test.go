@@ -74,7 +74,7 @@ func TestWaitingForTheTableLetsOthersGoOn(t *testing.T) {
 func TestInterruptionChangesNothing(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE t (id int, v text UNIQUE DEFAULT 'd', w text); CREATE VIEW x AS SELECT v FROM t; INSERT INTO t SELECT i, 'v' || i, 'w' || i FROM generate_series(1, 3000) i`)
 	w.seal("t.w", false)
-	before, interrupted := w.everything(), w.conn
+	before := w.everything()
 	watcher := w.connect(owner)
 	for name, run := range map[string]func(context.Context, *pgx.Conn, Progress) error{
 		"seal": func(ctx context.Context, c *pgx.Conn, p Progress) error {
@@ -86,7 +86,7 @@ func TestInterruptionChangesNothing(t *testing.T) {
 			return err
 		},
 	} {
-		interrupted = w.connect(owner)
+		interrupted := w.connect(owner)
 		pid := interrupted.PgConn().PID()
 		ctx, cancel := context.WithCancel(t.Context())
 		if err := run(ctx, interrupted, func(int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {

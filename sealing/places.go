@@ -2,6 +2,8 @@ package sealing
 
 import (
 	"context"
+	"encoding/hex"
+	"regexp"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -75,4 +77,48 @@ func findTable(ctx context.Context, tx pgx.Tx, name string) (uint32, error) {
 		return 0, refuse(name, "name it SCHEMA.TABLE, e.g. public.users", "there is no such table")
 	}
 	return *oid, nil
+}
+
+// querier is a connection or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// sealedDefault is a default of a sealed column as the server prints it: the
+// envelope that every row gets which is inserted without a value.
+type sealedDefault struct {
+	place
+	attnum int16
+	env    []byte
+}
+
+var envelopeLiteral = regexp.MustCompile(`^E?'\\{1,2}x([0-9a-f]+)'::bytea$`)
+
+// sealedDefaults finds the defaults of all columns, of partitioned tables as
+// well, that are of the place's type.
+func sealedDefaults(ctx context.Context, db querier, p *place) ([]sealedDefault, error) {
+	rows, err := db.Query(ctx, `
+SELECT c.oid, n.nspname, c.relname, a.attname, a.attnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.atttypid = $1 AND c.relkind IN ('r', 'p') ORDER BY n.nspname, c.relname, a.attnum`, p.sealed.domain)
+	if err != nil {
+		return nil, err
+	}
+	var out []sealedDefault
+	d := sealedDefault{place: *p}
+	var expression string
+	_, err = pgx.ForEachRow(rows, []any{&d.relation, &d.schema, &d.table, &d.column, &d.attnum, &expression}, func() error {
+		if m := envelopeLiteral.FindStringSubmatch(expression); m != nil {
+			env, err := hex.DecodeString(m[1])
+			if err != nil {
+				return err
+			}
+			found := d
+			found.env = env
+			out = append(out, found)
+		}
+		return nil
+	})
+	return out, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -282,7 +283,10 @@ func (r *resealer) blocks(ctx context.Context, p *place, key uint32, block int64
 	return nil
 }
 
-func tid(block int64) pgtype.TID { return pgtype.TID{BlockNumber: uint32(block), Valid: true} }
+// tid is the place before the first row of a block.
+func tid(block int64) pgtype.TID {
+	return pgtype.TID{BlockNumber: uint32(min(block, math.MaxUint32)), Valid: true}
+}
 
 // batch moves rows in one transaction. Rows that are locked by others are left
 // for the next pass, unless it waits.
@@ -310,7 +314,7 @@ func (r *resealer) batch(ctx context.Context, p *place, key uint32, ctids []pgty
 // write won, the next pass meets the rows again.
 func retryable(err error) bool {
 	state := sqlState(err)
-	return strings.HasPrefix(state, "40") || state == stateLockNotAvailable
+	return strings.HasPrefix(state, classConflict) || state == stateLockNotAvailable
 }
 
 func (r *resealer) move(ctx context.Context, tx pgx.Tx, p *place, k *envelope.Key, ctids []pgtype.TID, out *pass) (int64, error) {

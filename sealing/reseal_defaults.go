@@ -2,25 +2,13 @@ package sealing
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/jackc/pgx/v5"
 
 	"pgseal/envelope"
 )
-
-// sealedDefault is a default of a sealed column as the server prints it: the
-// envelope that every row gets which is inserted without a value.
-type sealedDefault struct {
-	place
-	attnum int16
-	env    []byte
-}
-
-var envelopeLiteral = regexp.MustCompile(`^E?'\\{1,2}x([0-9a-f]+)'::bytea$`)
 
 // defaults moves what stands in the catalog under older keys: defaults of the
 // columns, and the notes of the original ones.
@@ -39,7 +27,7 @@ func (r *resealer) defaults(ctx context.Context, all []place) error {
 		if err := r.notes(ctx, p, key); err != nil {
 			return err
 		}
-		found, err := r.sealedDefaults(ctx, p)
+		found, err := sealedDefaults(ctx, r.conn, p)
 		if err != nil {
 			return err
 		}
@@ -50,35 +38,6 @@ func (r *resealer) defaults(ctx context.Context, all []place) error {
 		}
 	}
 	return nil
-}
-
-// sealedDefaults finds the defaults of all columns, of partitioned tables as
-// well, that are of the place's type.
-func (r *resealer) sealedDefaults(ctx context.Context, p *place) ([]sealedDefault, error) {
-	rows, err := r.conn.Query(ctx, `
-SELECT c.oid, n.nspname, c.relname, a.attname, a.attnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
-FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE a.atttypid = $1 AND c.relkind IN ('r', 'p') ORDER BY n.nspname, c.relname, a.attnum`, p.sealed.domain)
-	if err != nil {
-		return nil, err
-	}
-	var out []sealedDefault
-	d := sealedDefault{place: *p}
-	var expression string
-	_, err = pgx.ForEachRow(rows, []any{&d.relation, &d.schema, &d.table, &d.column, &d.attnum, &expression}, func() error {
-		if m := envelopeLiteral.FindStringSubmatch(expression); m != nil {
-			env, err := hex.DecodeString(m[1])
-			if err != nil {
-				return err
-			}
-			found := d
-			found.env = env
-			out = append(out, found)
-		}
-		return nil
-	})
-	return out, err
 }
 
 // setDefault gives a column the same default under the active key. That takes a
@@ -107,7 +66,7 @@ func (r *resealer) setDefault(ctx context.Context, d *sealedDefault, key uint32)
 				return err
 			}
 			// Someone may have given it another one meanwhile.
-			now, err := r.sealedDefaults(ctx, &d.place)
+			now, err := sealedDefaults(ctx, tx, &d.place)
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -79,8 +80,9 @@ func mismatch(err error, n, total int64) error {
 // alterError turns the server's refusal to change the type into ours. Its
 // message names objects, never values.
 func alterError(c *column, err error) error {
-	switch sqlState(err) {
-	case stateFeatureNotSupported, stateInvalidTableDefinition, stateDatatypeMismatch, stateDependentObjects:
+	switch state := sqlState(err); {
+	case state == stateInsufficientPrivilege: // for the caller
+	case strings.HasPrefix(state, classSyntaxOrAccess), state == stateFeatureNotSupported, state == stateDependentObjects:
 		return refuse(c.String(), "drop or change what the message names first", "the server cannot change its type: %s", serverText(err))
 	}
 	return err

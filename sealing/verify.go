@@ -107,6 +107,9 @@ func (v *verifier) run(ctx context.Context, tx pgx.Tx, table string) error {
 			if err := v.originals(ctx, p); err != nil {
 				return err
 			}
+			if err := v.defaults(ctx, tx, p); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -178,6 +181,25 @@ func (v *verifier) originals(ctx context.Context, p *place) error {
 		case err != nil:
 			v.damaged++
 			v.found(p, "", fmt.Errorf("the original default, in pgseal.sealed_column: %w", err))
+		}
+	}
+	return nil
+}
+
+// defaults opens what rows get that are inserted without a value.
+func (v *verifier) defaults(ctx context.Context, tx pgx.Tx, p *place) error {
+	found, err := sealedDefaults(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		err := v.value(ctx, &found[i].place, found[i].env)
+		switch {
+		case errors.Is(err, keycache.ErrTemporary):
+			return err
+		case err != nil:
+			v.damaged++
+			v.found(&found[i].place, "", fmt.Errorf("its default: %w", err))
 		}
 	}
 	return nil

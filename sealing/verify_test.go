@@ -65,9 +65,9 @@ func TestVerifyNamesKeysThatWereChanged(t *testing.T) {
 	// The rows of two keys trade their keys.
 	w.exec(`UPDATE pgseal.data_key k SET ciphertext_blob = o.ciphertext_blob, encryption_context = o.encryption_context
 		FROM pgseal.data_key o WHERE k.purpose = 'seal' AND o.purpose = 'seal' AND k.table_id = 2 AND o.table_id = 1`)
-	// b's two values and its default.
+	// b's two values, its default, and the note of what that was.
 	opened, damages := w.verify("")
-	if opened != 2 || len(damages) != 3 {
+	if opened != 2 || len(damages) != 4 {
 		t.Errorf("%d open, %v do not", opened, damages)
 	}
 	for _, d := range damages {
@@ -76,7 +76,7 @@ func TestVerifyNamesKeysThatWereChanged(t *testing.T) {
 		}
 	}
 	w.exec(`DELETE FROM pgseal.sealed_column WHERE table_name = 'c'`)
-	if _, damages := w.verify(""); len(damages) != 4 || damages[3].Column != "public.c.v" || !strings.Contains(damages[3].Why, "pgseal.sealed_column") {
+	if _, damages := w.verify(""); len(damages) != 5 || damages[4].Column != "public.c.v" || !strings.Contains(damages[4].Why, "pgseal.sealed_column") {
 		t.Errorf("a column without its metadata: %v", damages)
 	}
 }

@@ -166,8 +166,11 @@ WHERE c.oid = $1::text::regclass ORDER BY 1`, v.sql())
 }
 
 func viewError(c *column, v *view, err error) error {
-	if sqlState(err) == "" {
+	switch state := sqlState(err); {
+	case state == "":
 		return err
+	case strings.HasPrefix(state, classData): // its message may repeat a constant
+		return refuse(c.String(), recreateHint, "%s depends on it and cannot be made again: a constant in it does not fit (SQLSTATE %s)", v, state)
 	}
 	return refuse(c.String(), recreateHint, "%s depends on it and cannot be made again: %s", v, serverText(err))
 }

@@ -96,6 +96,7 @@ type Snapshot struct {
 	words     map[string]bool
 	activeKey map[uint32]uint32
 	inFlux    *Snapshot
+	namesOnly bool
 }
 
 // Contents is what a Snapshot is built from.
@@ -141,20 +142,34 @@ func New(version uint64, c Contents) *Snapshot {
 		s.functions[f] = true
 		s.words[f] = true
 	}
+	var changing []string
 	for _, r := range c.Relations {
 		if r.Changing {
-			if s.inFlux == nil {
-				s.inFlux = &Snapshot{words: map[string]bool{}, origins: map[Attribute]*SealedColumn{{}: nil}}
-			}
-			s.inFlux.words[r.Name] = true
+			changing = append(changing, r.Name)
 		}
+	}
+	if changing != nil {
+		s.inFlux = Names(changing...)
 	}
 	return s
 }
 
+// Names makes a snapshot that knows only that something is the matter with these
+// names.
+func Names(names ...string) *Snapshot {
+	s := &Snapshot{words: make(map[string]bool, len(names)), namesOnly: true}
+	for _, n := range names {
+		s.words[n] = true
+	}
+	return s
+}
+
+// NamesOnly reports that the snapshot was made by Names.
+func (s *Snapshot) NamesOnly() bool { return s.namesOnly }
+
 // Empty reports that the database has no sealed column at all, and is not about
 // to have one.
-func (s *Snapshot) Empty() bool { return len(s.origins) == 0 && s.inFlux == nil }
+func (s *Snapshot) Empty() bool { return len(s.origins) == 0 && s.inFlux == nil && !s.namesOnly }
 
 // InFlux knows the names of the relations of which columns are being sealed or
 // unsealed at this moment, and nothing else; it is nil when there are none.

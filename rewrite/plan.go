@@ -77,6 +77,10 @@ type Statement struct {
 	Effect Effect
 	Name   string     // of the prepared statement, for Effect
 	Inner  *Statement // what PREPARE prepared, to be kept by the session
+	// Born is the name that a relation gets here which may have sealed columns,
+	// "" if none does. Until the transaction has ended no snapshot knows it, so
+	// that the session must refuse a text that names it, with RefuseBorn.
+	Born string
 }
 
 // Plan is what to do with one text. It is immutable, safe for concurrent use,

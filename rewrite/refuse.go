@@ -305,6 +305,16 @@ func refuseMixedText(relation string, position int32) *Refusal {
 	}
 }
 
+// RefuseBorn is the refusal for a text that names a Statement.Born.
+func RefuseBorn() *Refusal {
+	return &Refusal{
+		Anchor: "uncommitted-relation", Code: codeNotSupported, Position: -1,
+		Message: "a relation in this statement got its name and its sealed columns in this transaction",
+		Detail:  "pgseal knows relations when they are committed.",
+		Hint:    "Commit first.",
+	}
+}
+
 // refuseLogical passes on what the server would have said of a type.
 func refuseLogical(err error, c *catalog.SealedColumn, position int32) *Refusal {
 	var e *logical.Error

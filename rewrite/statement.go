@@ -135,8 +135,15 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		a.fail(refuseMixedText(name, -1))
 	}
 	from, end := a.statementTokens()
-	switch a.stmt.Stmt.GetNode().(type) {
-	case *pg.Node_TransactionStmt, *pg.Node_VariableSetStmt, *pg.Node_DoStmt, *pg.Node_CallStmt, *pg.Node_DiscardStmt:
+	switch n := a.stmt.Stmt.GetNode().(type) {
+	case *pg.Node_TransactionStmt:
+		switch n.TransactionStmt.Kind {
+		case pg.TransactionStmtKind_TRANS_STMT_BEGIN, pg.TransactionStmtKind_TRANS_STMT_START,
+			pg.TransactionStmtKind_TRANS_STMT_SAVEPOINT, pg.TransactionStmtKind_TRANS_STMT_RELEASE:
+		default: // the end of a transaction takes back SET LOCAL, or SET
+			a.pathMoved = true
+		}
+	case *pg.Node_VariableSetStmt, *pg.Node_DoStmt, *pg.Node_CallStmt, *pg.Node_DiscardStmt:
 		a.pathMoved = true
 	default:
 		for i := from; i < end; i++ {
@@ -147,6 +154,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		return
 	}
 	a.pathMoved = true
+	if sealed {
+		s.Born = newName(a.stmt.Stmt)
+	}
 	if a.changed == nil {
 		a.changed = map[string]bool{}
 	}
@@ -155,6 +165,28 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 			a.changed[name] = a.changed[name] || sealed
 		}
 	}
+}
+
+// newName is the name that a relation gets by a statement, "" if none does.
+func newName(n *pg.Node) string {
+	switch n := n.GetNode().(type) {
+	case *pg.Node_CreateStmt:
+		return n.CreateStmt.GetRelation().GetRelname()
+	case *pg.Node_CreateTableAsStmt:
+		return n.CreateTableAsStmt.GetInto().GetRel().GetRelname()
+	case *pg.Node_CreateForeignTableStmt:
+		return n.CreateForeignTableStmt.GetBaseStmt().GetRelation().GetRelname()
+	case *pg.Node_ViewStmt:
+		return n.ViewStmt.GetView().GetRelname()
+	case *pg.Node_SelectStmt:
+		return n.SelectStmt.GetIntoClause().GetRel().GetRelname()
+	case *pg.Node_RenameStmt:
+		switch n.RenameStmt.GetRenameType() {
+		case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW, pg.ObjectType_OBJECT_FOREIGN_TABLE:
+			return n.RenameStmt.GetNewname()
+		}
+	}
+	return ""
 }
 
 // tokenName is the name that a token stands for.

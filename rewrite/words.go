@@ -15,7 +15,7 @@ const maxName = 63
 // inside quotes and comments too, could name what the snapshot holds sealed, or
 // has an effect on the session (PREPARE, EXECUTE, DDL, …). Where it is false
 // the text passes as it is. It is true too often and never too seldom, and does
-// not allocate.
+// not allocate. For a snapshot of names only, effects do not count.
 func MayTouch(snap *catalog.Snapshot, text []byte) bool {
 	if snap.Empty() {
 		return false
@@ -103,7 +103,7 @@ func word(snap *catalog.Snapshot, run []byte, quoted bool) bool {
 		ascii = ascii && c < utf8.RuneSelf
 		folded[i] = c
 	}
-	if snap.Word(view(folded)) || effectWord(folded) {
+	if snap.Word(view(folded)) || !snap.NamesOnly() && effectWord(folded) {
 		return true
 	}
 	if upper && quoted && snap.Word(view(run)) {

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"pgseal/catalog"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -259,6 +261,12 @@ type catalogState struct {
 	// later: it did so inside a transaction block that has not ended, so that
 	// others cannot see it yet.
 	later bool
+	// born are names that relations with sealed columns have got in a
+	// transaction that has not ended; nil if there are none.
+	born  *catalog.Snapshot
+	names []string
+	// spread: stale, and what is new may have sealed columns.
+	spread bool
 	// asked are the relations that were unknown even after a refresh, in a
 	// snapshot of the version. A ring, because nothing bounds their number.
 	asked   [8]uint32
@@ -269,8 +277,21 @@ type catalogState struct {
 // changed notes a statement that has changed the catalog.
 func (c *catalogState) changed() { c.stale, c.later = true, true }
 
+// bear notes a name that a statement under way gives to a relation, if it does.
+func (c *catalogState) bear(name string) {
+	if name == "" || slices.Contains(c.names, name) {
+		return
+	}
+	c.names = append(c.names, name)
+	c.born = catalog.Names(c.names...)
+}
+
 // ended: the transaction is over, and others see what it has done.
-func (c *catalogState) ended() {
+// alone: nothing else is under way, so what bore names is among it.
+func (c *catalogState) ended(alone bool) {
+	if c.born != nil && alone {
+		c.born, c.names, c.stale, c.spread = nil, nil, true, true
+	}
 	if c.later {
 		c.stale, c.later = true, false
 	}
@@ -279,7 +300,7 @@ func (c *catalogState) ended() {
 // ask reports that a fresh snapshot might know a relation, once.
 func (c *catalogState) ask(oid uint32, version uint64) bool {
 	if c.version != version {
-		*c = catalogState{stale: c.stale, later: c.later, version: version}
+		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, born: c.born, names: c.names, version: version}
 	}
 	for _, a := range c.asked {
 		if a == oid {

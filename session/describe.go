@@ -168,8 +168,14 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		}
 		if f.Table != 0 {
 			origin = snap.Origin(catalog.Attribute{Relation: f.Table, AttNum: f.AttNum})
-			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && !plainBytea(snap, &f) && s.catalog.ask(f.Table, snap.Version) {
-				return Need{Kind: NeedCatalog}, nil
+			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && !plainBytea(snap, &f) {
+				if s.catalog.ask(f.Table, snap.Version) {
+					return Need{Kind: NeedCatalog}, nil
+				}
+				// Made in a transaction that has not ended: it may be sealed.
+				if snap.Relation(f.Table) == nil {
+					return Need{}, refused(rewrite.RefuseBorn(), nil)
+				}
 			}
 		}
 		switch {

@@ -47,5 +47,6 @@ func (s *Session) effect(r *request) {
 		s.settings.floats = false
 	case rewrite.ChangesCatalog:
 		s.catalog.changed()
+		s.catalog.bear(st.Born) // again: a plan may be long from its execution
 	}
 }

@@ -71,11 +71,16 @@ type verdict struct {
 // plan plans a text. A planning that is given out goes into a request, or back
 // with recycle.
 func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
-	if !rewrite.MayTouch(snap, text) {
+	if s.catalog.born != nil && rewrite.MayTouch(s.catalog.born, text) {
+		return verdict{act: drop, refusal: refused(rewrite.RefuseBorn(), text)}
+	}
+	// A relation made just now may have sealed columns of which the snapshot does
+	// not know: what it says of the text is worth nothing.
+	if !s.catalog.spread && !rewrite.MayTouch(snap, text) {
 		return verdict{act: relay}
 	}
 	if s.catalog.stale && !s.frame.fresh {
-		s.catalog.stale, s.frame.fresh = false, true
+		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	}
 	if need, unsettled := s.unsettled(mode, false, out); unsettled {
@@ -125,6 +130,10 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 		return verdict{act: drop, refusal: refused(rewrite.RefuseBackslash(), text)}
 	case traits&rewrite.TraitNonASCII != 0 && s.settings.tricky:
 		return verdict{act: drop, refusal: refused(rewrite.RefuseEncoding(s.settings.encoding), text)}
+	}
+	for i := range bound.Plan.Statements() {
+		// Now, for what comes behind it in the same pipeline.
+		s.catalog.bear(bound.Plan.Statements()[i].Born)
 	}
 	p.bound = bound
 	return verdict{act: drop, planning: p}

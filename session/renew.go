@@ -19,7 +19,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		return drop, Need{}, staleCatalog(stale)
 	}
 	if s.catalog.stale && !s.frame.fresh {
-		s.catalog.stale, s.frame.fresh = false, true
+		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
 		return wait, Need{Kind: NeedCatalog}, nil
 	}
 	if st.inner != nil {

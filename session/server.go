@@ -285,7 +285,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 		s.portals.clear()
 		s.settings.changed = false
 		s.sent.forget()
-		s.catalog.ended()
+		s.catalog.ended(s.fifo.len() == 0)
 	}
 	if hidden && !ours {
 		return drop, Need{}, nil

@@ -1,0 +1,36 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// A relation that gets sealed columns inside a transaction is unknown to
+// everybody else until it ends: no envelope may come out of it and no plaintext
+// go in.
+func TestARelationMadeInTheSameTransaction(t *testing.T) {
+	pair := harness.New(t, people)
+	for _, mode := range []harness.Mode{harness.Simple, harness.PreparedText} {
+		t.Run(string(mode), func(t *testing.T) {
+			pair.Empty()
+			c := pair.Compare(t, mode)
+			for _, step := range filled(pair.Env.Canaries) {
+				c.Step(step)
+			}
+			for _, use := range []string{"SELECT * FROM made ORDER BY id", "SELECT ssn FROM made", "INSERT INTO made (id, ssn) VALUES (100, '" + pair.Env.Canaries.Word() + "')"} {
+				c.Step(S("BEGIN"))
+				if refused, _ := c.Generated(S("CREATE TABLE made AS SELECT id, ssn FROM people")); refused {
+					c.Rollback()
+					continue
+				}
+				c.Generated(S(use)) // answered exactly, or refused
+				c.Rollback()
+			}
+			c.Step(S("CREATE TABLE made AS SELECT id, ssn FROM people"))
+			c.Step(S("SELECT * FROM made ORDER BY id"))
+			c.Step(S("SELECT count(*) FROM made WHERE ssn IS NULL"))
+			c.Step(S("DROP TABLE made"))
+		})
+	}
+}

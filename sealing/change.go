@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,7 +38,8 @@ type change struct {
 	conn   *pgx.Conn
 	target string
 	lock   Lock
-	// check refuses what can be refused before anyone is disturbed.
+	// check refuses what can be refused before anyone is disturbed: what stands in
+	// the way, and a KMS that does not do what will be needed.
 	check func(context.Context, pgx.Tx, *column, []member) error
 	// apply checks again under the lock and does the work.
 	apply func(context.Context, pgx.Tx, *column, []member) error
@@ -60,7 +62,7 @@ func (h *change) run(ctx context.Context) error {
 
 // wait makes attempts until one gets the lock.
 func (h *change) wait(ctx context.Context) error {
-	limit, relations, name, err := h.prepare(ctx)
+	limit, name, err := h.prepare(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func (h *change) wait(ctx context.Context) error {
 		if limit > 0 {
 			attempt = max(min(attempt, limit-time.Since(start)), time.Millisecond)
 		}
-		err := h.attempt(ctx, relations, attempt)
+		err := h.attempt(ctx, attempt)
 		held, ok := errors.AsType[*busy](err)
 		if !ok {
 			return err
@@ -92,9 +94,8 @@ func (h *change) wait(ctx context.Context) error {
 	}
 }
 
-// prepare refuses early, and finds the relations to announce and how long to
-// wait.
-func (h *change) prepare(ctx context.Context) (limit time.Duration, relations []uint32, name string, err error) {
+// prepare refuses early, and finds out how long to wait.
+func (h *change) prepare(ctx context.Context) (limit time.Duration, name string, err error) {
 	err = inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
 		var own int64 // milliseconds
 		if err := tx.QueryRow(ctx, `SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'`).Scan(&own); err != nil {
@@ -119,17 +120,25 @@ func (h *change) prepare(ctx context.Context) (limit time.Duration, relations []
 		if err != nil {
 			return err
 		}
-		if err := h.check(ctx, tx, c, tree); err != nil {
+		return h.check(ctx, tx, c, tree)
+	})
+	return limit, name, err
+}
+
+// attempt announces the change, tries to get the lock, and applies the change.
+func (h *change) attempt(ctx context.Context, wait time.Duration) error {
+	var relations []uint32
+	err := inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
+		c, err := findColumn(ctx, tx, h.target)
+		if err != nil {
 			return err
 		}
 		relations, err = affected(ctx, tx, c.relation)
 		return err
 	})
-	return limit, relations, name, err
-}
-
-// attempt announces the change, tries to get the lock, and applies the change.
-func (h *change) attempt(ctx context.Context, relations []uint32, wait time.Duration) error {
+	if err != nil {
+		return err
+	}
 	end, err := catalog.Announce(ctx, h.conn, relations)
 	if errors.Is(err, catalog.ErrNotAcknowledged) {
 		return refuse(h.target, "end that proxy, or its connection: SELECT pg_terminate_backend(PID)", "%s", err)
@@ -141,6 +150,13 @@ func (h *change) attempt(ctx context.Context, relations []uint32, wait time.Dura
 		c, tree, err := h.locked(ctx, tx, wait)
 		if err != nil {
 			return err
+		}
+		now, err := affected(ctx, tx, c.relation)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(now, func(r uint32) bool { return !slices.Contains(relations, r) }) {
+			return &busy{"someone who has just made a partition, child or view of it"} // it is not announced
 		}
 		return h.apply(ctx, tx, c, tree)
 	})

@@ -143,3 +143,26 @@ func TestSealSpeaksOfKMSThatIsAway(t *testing.T) {
 	}
 	w.same("the database", before, w.everything())
 }
+
+func TestTableIsFreeWhileKMSTakesItsTime(t *testing.T) {
+	w := newWorld(t, `CREATE TABLE t (v text)`)
+	let := make(chan struct{})
+	w.faults.Hold(kmsfault.Any, let)
+	done := make(chan error, 1)
+	go func() {
+		_, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys})
+		done <- err
+	}()
+	if err := w.faults.Await(t.Context(), kmsfault.Any, 1); err != nil {
+		t.Fatal(err)
+	}
+	w.execAs(w.connect(owner), `SET lock_timeout = '10s'; INSERT INTO t VALUES ('meanwhile')`)
+	w.faults.Clear()
+	close(let)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if opened, damages := w.verify("t"); opened != 1 || len(damages) > 0 {
+		t.Errorf("%d open, %v do not", opened, damages)
+	}
+}

@@ -3,7 +3,9 @@ package sealing
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -33,8 +35,10 @@ func Seal(ctx context.Context, conn *pgx.Conn, target string, o SealOptions) (*R
 				_, _, err := checkAddTerms(ctx, tx, c, tree, o)
 				return err
 			}
-			_, err := checkSeal(ctx, tx, c, tree, o)
-			return err
+			if _, err := checkSeal(ctx, tx, c, tree, o); err != nil {
+				return err
+			}
+			return rehearseKeys(ctx, tx, c, tree, o)
 		},
 		apply: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) (err error) {
 			table = c.tableSQL()
@@ -175,7 +179,7 @@ func suspendForcedRowSecurity(ctx context.Context, tx pgx.Tx, tree []member) (re
 	return resume, nil
 }
 
-// provision gives the table its data keys and the column its id.
+// provision gives the table its data keys.
 func provision(ctx context.Context, tx pgx.Tx, c *column, o SealOptions) (*sealer, keystore.Table, error) {
 	store, err := o.Keys(tx)
 	if err != nil {
@@ -189,9 +193,37 @@ func provision(ctx context.Context, tx pgx.Tx, c *column, o SealOptions) (*seale
 	if o.Equality {
 		s.terms = envelope.TermEquality
 	}
-	// Drawn first: the domain's CHECK names it.
-	err = tx.QueryRow(ctx, `SELECT nextval(pg_catalog.pg_get_serial_sequence('pgseal.sealed_column', 'column_id'))`).Scan(&s.columnID)
-	return s, table, err
+	return s, table, nil
+}
+
+// rehearseKeys makes and opens the keys that the sealing will need, and takes
+// them back: the table shall not stand locked while KMS is found to refuse, or
+// takes its time.
+func rehearseKeys(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) error {
+	sp, err := tx.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	err = func() error {
+		// First the table, then the rows of its keys, as the sealing itself does.
+		needed := slices.ContainsFunc(tree, func(m member) bool { return m.def != "" })
+		forced := slices.ContainsFunc(tree, func(m member) bool { return m.forced })
+		if !needed && !forced { // the owner sees forced tables' rows only under the lock
+			if err := sp.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE %s IS NOT NULL)", c.tableSQL(), quote(c.name))).Scan(&needed); err != nil {
+				return err
+			}
+		}
+		s, _, err := provision(ctx, sp, c, o)
+		if err != nil {
+			return err
+		}
+		defer s.erase()
+		if needed {
+			return s.unwrap(ctx)
+		}
+		return nil
+	}()
+	return errors.Join(err, sp.Rollback(ctx))
 }
 
 // maxDomainName leaves room for the column id in PostgreSQL's 63 bytes.
@@ -199,6 +231,10 @@ const maxDomainName = 50
 
 // createDomain makes the column's domain and gives its SQL name.
 func createDomain(ctx context.Context, tx pgx.Tx, c *column, s *sealer) (string, error) {
+	// The id is drawn first: the CHECK names it.
+	if err := tx.QueryRow(ctx, `SELECT pg_catalog.nextval(pg_catalog.pg_get_serial_sequence('pgseal.sealed_column', 'column_id'))`).Scan(&s.columnID); err != nil {
+		return "", err
+	}
 	name := strings.Join([]string{c.schema, c.table, c.name}, "_")
 	var taken bool
 	if err := tx.QueryRow(ctx, `SELECT pg_catalog.to_regtype('pgseal_column.' || pg_catalog.quote_ident($1)) IS NOT NULL`, name).Scan(&taken); err != nil {

@@ -3,6 +3,7 @@ package sealing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -23,8 +24,10 @@ func Unseal(ctx context.Context, conn *pgx.Conn, target string, o UnsealOptions)
 	var table string
 	h := change{conn: conn, target: target, lock: o.Lock,
 		check: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) error {
-			_, err := checkUnseal(ctx, tx, c, tree)
-			return err
+			if _, err := checkUnseal(ctx, tx, c, tree); err != nil {
+				return err
+			}
+			return rehearseOpening(ctx, tx, c, tree, o)
 		},
 		apply: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) (err error) {
 			table = c.tableSQL()
@@ -134,6 +137,27 @@ func unseal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o UnsealOp
 	report := &Report{Column: c.String(), Rows: rows}
 	report.carried(a.indexes, a.views)
 	return report, nil
+}
+
+// rehearseOpening opens the keys of all values, so that a key that cannot be
+// opened is found before the table is locked.
+func rehearseOpening(ctx context.Context, tx pgx.Tx, c *column, tree []member, o UnsealOptions) error {
+	if slices.ContainsFunc(tree, func(m member) bool { return m.forced }) {
+		return nil // the owner sees the rows only under the lock
+	}
+	store, err := o.Keys(tx)
+	if err != nil {
+		return err
+	}
+	op := newOpener(store)
+	defer op.erase()
+	if err := op.prefetch(ctx, tx, c.tableSQL(), c.name); err != nil {
+		return err
+	}
+	for _, err := range op.fails {
+		return fmt.Errorf("%s: %w", c, err)
+	}
+	return nil
 }
 
 // forget drops the domain and the metadata of a column that is plain again,

@@ -64,7 +64,7 @@ func TestVerifyNamesKeysThatWereChanged(t *testing.T) {
 	w.seal("c.v", false)
 	// The rows of two keys trade their keys.
 	w.exec(`UPDATE pgseal.data_key k SET ciphertext_blob = o.ciphertext_blob, encryption_context = o.encryption_context
-		FROM pgseal.data_key o WHERE k.purpose = 'seal' AND o.purpose = 'seal' AND k.table_id = 2 AND o.table_id = 1`)
+		FROM pgseal.data_key o WHERE k.purpose = 'seal' AND o.purpose = 'seal' AND k.table_id = (SELECT table_id FROM pgseal.sealed_table WHERE relation = 'b'::regclass) AND o.table_id = (SELECT table_id FROM pgseal.sealed_table WHERE relation = 'a'::regclass)`)
 	// b's two values, its default, and the note of what that was.
 	opened, damages := w.verify("")
 	if opened != 2 || len(damages) != 4 {

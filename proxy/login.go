@@ -7,17 +7,9 @@ import (
 	"io"
 	"slices"
 
-	"pgseal/wire"
-)
+	"github.com/jackc/pgproto3/v2"
 
-// Kinds of AuthenticationXXX that are told apart.
-const (
-	authOK           = 0
-	authCleartext    = 3
-	authMD5          = 5
-	authSASL         = 10
-	authSASLContinue = 11
-	authSASLFinal    = 12
+	"pgseal/wire"
 )
 
 const (
@@ -97,7 +89,7 @@ func (l *login) authentication(f []byte) (done bool, err error) {
 		return false, serverError{wire.ErrMalformed}
 	}
 	switch binary.BigEndian.Uint32(f[wire.HeaderLen:]) {
-	case authOK:
+	case pgproto3.AuthTypeOk:
 		if l.server.presented && !l.asked {
 			return false, &wire.Error{
 				Severity: wire.SeverityFatal,
@@ -108,12 +100,12 @@ func (l *login) authentication(f []byte) (done bool, err error) {
 		}
 		l.out = append(l.out, f...)
 		return true, nil
-	case authCleartext, authMD5, authSASLContinue:
+	case pgproto3.AuthTypeCleartextPassword, pgproto3.AuthTypeMD5Password, pgproto3.AuthTypeSASLContinue:
 		return false, l.relayQuestion(f)
-	case authSASLFinal:
+	case pgproto3.AuthTypeSASLFinal:
 		l.out = append(l.out, f...)
 		return false, nil
-	case authSASL:
+	case pgproto3.AuthTypeSASL:
 		return false, l.sasl(f)
 	}
 	return false, &wire.Error{
@@ -161,7 +153,11 @@ func (l *login) sasl(f []byte) error {
 		return l.relayQuestion(f)
 	}
 	if !l.clientTLS {
-		return l.relayQuestion(appendSASL(nil, slices.DeleteFunc(mechanisms, isPlus)))
+		question, err := (&pgproto3.AuthenticationSASL{AuthMechanisms: slices.DeleteFunc(mechanisms, isPlus)}).Encode(nil)
+		if err != nil {
+			return err
+		}
+		return l.relayQuestion(question)
 	}
 	if l.sameCertificate() {
 		return l.relayQuestion(f)
@@ -182,8 +178,10 @@ func (l *login) sameCertificate() bool {
 // passwordForScram asks the client for its password, inside its TLS, and logs
 // in to the server with it.
 func (l *login) passwordForScram() error {
-	question, start := wire.Begin(nil, wire.TypeAuthentication)
-	question = wire.End(wire.AppendInt32(question, authCleartext), start)
+	question, err := (&pgproto3.AuthenticationCleartextPassword{}).Encode(nil)
+	if err != nil {
+		return err
+	}
 	answer, err := l.ask(question)
 	if err != nil {
 		return err
@@ -202,15 +200,10 @@ func (l *login) passwordForScram() error {
 
 // scram carries out the exchange up to the server's proof.
 func (l *login) scram(s *scramLogin) error {
-	b, start := wire.Begin(nil, wire.TypePassword)
-	b = wire.AppendCString(b, s.mechanism())
-	first := s.first()
-	b = wire.AppendInt32(b, int32(len(first)))
-	b = append(b, first...)
-	if err := l.toServer(wire.End(b, start)); err != nil {
+	if err := l.say(&pgproto3.SASLInitialResponse{AuthMechanism: s.mechanism(), Data: []byte(s.first())}); err != nil {
 		return err
 	}
-	serverFirst, err := l.saslMessage(authSASLContinue)
+	serverFirst, err := l.saslMessage(pgproto3.AuthTypeSASLContinue)
 	if err != nil {
 		return err
 	}
@@ -218,11 +211,10 @@ func (l *login) scram(s *scramLogin) error {
 	if err != nil {
 		return serverError{err}
 	}
-	b, start = wire.Begin(nil, wire.TypePassword)
-	if err := l.toServer(wire.End(append(b, final...), start)); err != nil {
+	if err := l.say(&pgproto3.SASLResponse{Data: []byte(final)}); err != nil {
 		return err
 	}
-	serverFinal, err := l.saslMessage(authSASLFinal)
+	serverFinal, err := l.saslMessage(pgproto3.AuthTypeSASLFinal)
 	if err != nil {
 		return err
 	}
@@ -266,12 +258,11 @@ func (l *login) untilReady() error {
 		case wire.TypeErrorResponse:
 			return l.serverRefused(f)
 		case wire.TypeParameterStatus:
-			name, rest, ok := bytes.Cut(f[wire.HeaderLen:], []byte{0})
-			value, rest, ok2 := bytes.Cut(rest, []byte{0})
-			if !ok || !ok2 || len(rest) != 0 {
+			var status pgproto3.ParameterStatus
+			if err := status.Decode(f[wire.HeaderLen:]); err != nil {
 				return serverError{wire.ErrMalformed}
 			}
-			l.parameters = append(l.parameters, [2]string{string(name), string(value)})
+			l.parameters = append(l.parameters, [2]string{status.Name, status.Value})
 		case wire.TypeBackendKeyData:
 			l.cancelKey = bytes.Clone(f[wire.HeaderLen:])
 		case wire.TypeNoticeResponse, wire.TypeNegotiateProtocol:
@@ -294,6 +285,15 @@ func (l *login) fromServer() ([]byte, error) {
 		return nil, serverError{err}
 	}
 	return f, nil
+}
+
+// say sends the server a message of the login.
+func (l *login) say(m pgproto3.FrontendMessage) error {
+	b, err := m.Encode(nil)
+	if err != nil {
+		return err
+	}
+	return l.toServer(b)
 }
 
 func (l *login) toServer(b []byte) error {
@@ -335,16 +335,6 @@ func parseMechanisms(b []byte) ([]string, error) {
 		names = append(names, string(name))
 		b = rest
 	}
-}
-
-// appendSASL appends an AuthenticationSASL.
-func appendSASL(dst []byte, mechanisms []string) []byte {
-	dst, start := wire.Begin(dst, wire.TypeAuthentication)
-	dst = wire.AppendInt32(dst, authSASL)
-	for _, m := range mechanisms {
-		dst = wire.AppendCString(dst, m)
-	}
-	return wire.End(append(dst, 0), start)
 }
 
 func isPlus(mechanism string) bool { return mechanism == scramSHA256Plus }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/jackc/pgproto3/v2"
 )
 
 // The exchange of RFC 7677, section 3.
@@ -107,7 +109,11 @@ func FuzzMechanisms(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := parseMechanisms(appendSASL(nil, names)[9:])
+		encoded, err := (&pgproto3.AuthenticationSASL{AuthMechanisms: names}).Encode(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := parseMechanisms(encoded[9:])
 		if err != nil || len(again) != len(names) {
 			t.Errorf("%q: %q, then %q, %v", b, names, again, err)
 		}

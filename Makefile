@@ -21,9 +21,11 @@ demo: build
 
 test: unit fuzz
 
-# With the race detector: the integration tests build pgseal with it too.
+# With the race detector: the packages, and the pgseal that the integration
+# tests run.
 unit:
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
+	PGSEAL_TEST_RACE=1 $(GO) test -timeout 20m ./integration/...
 
 # One target at a time is all that go test -fuzz takes.
 fuzz:

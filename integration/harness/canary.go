@@ -1,18 +1,12 @@
 package harness
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math/big"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -159,96 +153,4 @@ func (c *Canaries) add(i image) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.images = append(c.images, i)
-}
-
-// chunk is how much of a file is searched at a time.
-const chunk = 1 << 20
-
-// around is how many bytes before and after a hit are shown: enough to see which
-// test and which statement left it.
-const around = 100
-
-// Search reads files and directories whole and returns a line for each image
-// found in each file, with the first place.
-func (c *Canaries) Search(paths ...string) ([]string, error) {
-	c.mu.Lock()
-	images := c.images
-	c.mu.Unlock()
-	var hits []string
-	for _, root := range paths {
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil // a running server deletes files
-			}
-			if err != nil || !entry.Type().IsRegular() {
-				return err
-			}
-			found, err := searchFile(path, images)
-			for what, where := range found {
-				hits = append(hits, fmt.Sprintf("%s in %s: %q", what, path, where))
-			}
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return hits, err
-		}
-	}
-	return hits, nil
-}
-
-// searchFile returns what stands around the first place of each image found.
-func searchFile(path string, images []image) (map[string][]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	overlap := 0
-	for _, i := range images {
-		overlap = max(overlap, len(i.bytes))
-	}
-	found := map[string][]byte{}
-	buf := make([]byte, 0, chunk+overlap)
-	var folded []byte
-	for {
-		n, err := io.ReadFull(f, buf[len(buf):len(buf)+chunk])
-		buf = buf[:len(buf)+n]
-		folded = appendFolded(folded[:0], buf)
-		for _, i := range images {
-			where := buf
-			if i.fold {
-				where = folded
-			}
-			if found[i.what] != nil {
-				continue
-			}
-			if at := bytes.Index(where, i.bytes); at >= 0 {
-				found[i.what] = bytes.Clone(buf[max(0, at-around):min(len(buf), at+around)])
-			}
-		}
-		if err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = nil
-			}
-			return found, err
-		}
-		keep := min(overlap, len(buf))
-		copy(buf[:keep], buf[len(buf)-keep:])
-		buf = buf[:keep]
-	}
-}
-
-// appendFolded appends b with ASCII letters in lower case and every other byte
-// as it is; bytes.ToLower would take b for UTF-8.
-func appendFolded(dst, b []byte) []byte {
-	for _, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
-	}
-	return dst
 }

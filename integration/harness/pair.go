@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -36,20 +37,38 @@ type Pair struct {
 
 var pairs atomic.Int32
 
+// templates are the pairs that were made for a schema first; later ones are
+// copies of them, which costs a fraction of sealing anew.
+var templates struct {
+	sync.Mutex
+	names map[string]string // of the pair, by schema
+}
+
 // New makes a pair for a test. The databases vanish with the environment.
 func New(t testing.TB, s Schema) *Pair {
 	t.Helper()
-	p := empty(t)
-	p.Both(s.DDL)
-	key := s.Key
-	if key == "" {
-		key = p.Env.Key
+	id := fmt.Sprintf("%q", s)
+	templates.Lock()
+	defer templates.Unlock()
+	template := templates.names[id]
+	if template == "" {
+		p := empty(t)
+		p.Both(s.DDL)
+		key := s.Key
+		if key == "" {
+			key = p.Env.Key
+		}
+		p.Pgseal("init", "--kms-key-id", key)
+		for _, column := range s.Seal {
+			p.Pgseal(append([]string{"seal"}, strings.Fields(column)...)...)
+		}
+		if templates.names == nil {
+			templates.names = map[string]string{}
+		}
+		template = p.Name
+		templates.names[id] = template
 	}
-	p.Pgseal("init", "--kms-key-id", key)
-	for _, column := range s.Seal {
-		p.Pgseal(append([]string{"seal"}, strings.Fields(column)...)...)
-	}
-	return p
+	return create(t, " TEMPLATE "+template)
 }
 
 // Restored makes a pair of empty databases and has the sealed one filled from a
@@ -63,11 +82,16 @@ func Restored(t testing.TB, restore func(url string)) *Pair {
 
 func empty(t testing.TB) *Pair {
 	t.Helper()
+	return create(t, "")
+}
+
+// create makes a pair of databases; from says what they are copies of.
+func create(t testing.TB, from string) *Pair {
+	t.Helper()
 	env := Shared(t)
 	p := &Pair{Env: env, Name: fmt.Sprintf("pair%d", pairs.Add(1)), t: t}
 	for _, c := range []*pgtest.Cluster{env.Twin, env.Sealed} {
-		create := fmt.Sprintf("CREATE DATABASE %s OWNER %s", p.Name, Owner)
-		if err := c.Exec(t.Context(), "postgres", create); err != nil {
+		if err := c.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s%s", p.Name, Owner, from)); err != nil {
 			t.Fatal(err)
 		}
 		// The schema public belongs to the database's owner, as it does by

@@ -189,18 +189,36 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, sc *scope) {
 	}
 	a.toTerm(left)
 	a.uniform(left, items)
+	listed := a.typedByList(left, items, sc)
 	for _, item := range items {
-		a.listMember(left, item, sc)
+		a.listMember(left, item, listed, sc)
 	}
 }
 
-func (a *analysis) listMember(left *sealedExpr, item *pg.Node, sc *scope) {
+// typedByList says whether PostgreSQL gives the values of a list their common
+// type, which is the column's: there are several, and none is cast to text.
+func (a *analysis) typedByList(left *sealedExpr, items []*pg.Node, sc *scope) bool {
+	values := 0
+	for _, item := range items {
+		if c := item.GetTypeCast(); c != nil {
+			if to, ok := a.typeNamed(c.TypeName); !ok || to.OID == logical.OIDText {
+				return false
+			}
+		}
+		if a.peek(item, sc) == nil {
+			values++
+		}
+	}
+	return values > 1
+}
+
+func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, sc *scope) {
 	switch right := a.peek(item, sc); {
 	case right != nil && right.column == left.column:
 		a.toTerm(right)
 	case right != nil:
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
-	case !a.give(item, Operand{Column: left.column, Role: Equality}, sc):
+	case !a.give(item, Operand{Column: left.column, Role: Equality, Listed: listed}, sc):
 		a.computed(left, item, sc)
 	}
 }

@@ -29,6 +29,9 @@ type Operand struct {
 	// Array: the client's value is an array (= ANY($1)); each element becomes a
 	// term and the server's value is a bytea[].
 	Array bool
+	// Listed: the value is one of several in an IN list, to which PostgreSQL
+	// gives their common type.
+	Listed bool
 	// Via is the explicit cast around the value ($1::varchar(5)), nil if none;
 	// the type of the elements when Array.
 	Via *logical.Type

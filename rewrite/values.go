@@ -223,7 +223,7 @@ func (o *Operand) inferred() uint32 {
 	t := o.Column.Type
 	if o.Via != nil {
 		t = *o.Via
-	} else if o.Role == Equality && t.OID == logical.OIDVarchar {
+	} else if o.Role == Equality && t.OID == logical.OIDVarchar && !o.Listed {
 		t.OID = logical.OIDText // varchar has no = of its own
 	}
 	if o.Array {

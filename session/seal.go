@@ -53,7 +53,7 @@ func operandType(op *rewrite.Operand) uint32 {
 	switch {
 	case op.Via != nil:
 		t = *op.Via
-	case op.Role == rewrite.Equality && t.OID == logical.OIDVarchar:
+	case op.Role == rewrite.Equality && t.OID == logical.OIDVarchar && !op.Listed:
 		t.OID = logical.OIDText // varchar has no = of its own
 	}
 	if op.Array {

@@ -320,8 +320,7 @@ func TestRefusedExpressions(t *testing.T) {
 	}
 }
 
-// PostgreSQL gives a parameter one type: two columns of different types cannot
-// share it, two of the same type can, sealed or not.
+// Columns of one type can share a parameter, sealed or not.
 func TestOneParameterInSeveralRoles(t *testing.T) {
 	pair := harness.New(t, people)
 	pair.Same(t,
@@ -329,7 +328,7 @@ func TestOneParameterInSeveralRoles(t *testing.T) {
 		S("INSERT INTO people (name, email, note) VALUES ($1, $1, $1)", "all three"),
 		S("UPDATE people SET note = $1 WHERE name = $1 RETURNING note", "all three"),
 		S("SELECT name FROM people WHERE name = $1 AND email = $1", "all three"),
-		S("SELECT name FROM people WHERE name = $1 AND ssn = $1", "both"),
+		S("SELECT name FROM people WHERE name = $1 AND ssn = $1", "all three"),
 		S("SELECT name, $1 AS asked FROM people WHERE email = $1", "all three"),
 		S("SELECT name FROM people WHERE id = $1 OR age = $1", "36"),
 		S("SELECT * FROM people ORDER BY id"),

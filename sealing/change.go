@@ -36,7 +36,8 @@ const (
 // proxies.
 type change struct {
 	conn   *pgx.Conn
-	target string
+	target string // as SQL, once it has been looked up
+	name   string // of the column, for people
 	lock   Lock
 	// check refuses what can be refused before anyone is disturbed: what stands in
 	// the way, and a KMS that does not do what will be needed.
@@ -52,9 +53,10 @@ func (b *busy) Error() string { return "the table is in use by " + b.holders }
 
 // run makes the change, or says what to do about a role that may not.
 func (h *change) run(ctx context.Context) error {
+	h.name = h.target
 	err := h.wait(ctx)
 	if sqlState(err) == stateInsufficientPrivilege {
-		return refuse(h.target, "connect as a role that owns the table with its partitions and views, and schema pgseal: usually the one that has run pgseal init",
+		return refuse(h.name, "connect as a role that owns the table with its partitions and views, and schema pgseal: usually the one that has run pgseal init",
 			"the role may not do that: %s", serverText(err))
 	}
 	return err
@@ -62,23 +64,30 @@ func (h *change) run(ctx context.Context) error {
 
 // wait makes attempts until one gets the lock.
 func (h *change) wait(ctx context.Context) error {
-	limit, name, err := h.prepare(ctx)
+	limit, err := h.find(ctx)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	for {
+	for checked := false; ; {
 		attempt := lockAttempt
 		if limit > 0 {
 			attempt = max(min(attempt, limit-time.Since(start)), time.Millisecond)
 		}
-		err := h.attempt(ctx, attempt)
+		var err error
+		if !checked {
+			err = h.tried(ctx, attempt, h.prepare)
+			checked = err == nil
+		}
+		if checked {
+			err = h.attempt(ctx, attempt)
+		}
 		held, ok := errors.AsType[*busy](err)
 		if !ok {
 			return err
 		}
 		if limit > 0 && time.Since(start) >= limit {
-			return refuse(name, "try again when they have ended, or end them: SELECT pg_terminate_backend(PID)",
+			return refuse(h.name, "try again when they have ended, or end them: SELECT pg_terminate_backend(PID)",
 				"its table could not be locked within %v; it is in use by %s", limit, held.holders)
 		}
 		if h.lock.Waiting != nil {
@@ -94,8 +103,8 @@ func (h *change) wait(ctx context.Context) error {
 	}
 }
 
-// prepare refuses early, and finds out how long to wait.
-func (h *change) prepare(ctx context.Context) (limit time.Duration, name string, err error) {
+// find resolves the column, and how long to wait for its table.
+func (h *change) find(ctx context.Context) (limit time.Duration, err error) {
 	err = inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
 		var own int64 // milliseconds
 		if err := tx.QueryRow(ctx, `SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'`).Scan(&own); err != nil {
@@ -108,21 +117,60 @@ func (h *change) prepare(ctx context.Context) (limit time.Duration, name string,
 		if err != nil {
 			return err
 		}
-		if name = c.String(); c.kind != "r" && c.kind != "p" {
-			return refuse(name, "name the column of the table that holds the values", "only columns of tables can be sealed")
+		if h.name = c.String(); c.kind != "r" && c.kind != "p" {
+			return refuse(h.name, "name the column of the table that holds the values", "only columns of tables can be sealed")
 		}
 		// Named in full from here on: the search path is ours.
 		h.target = quote(c.schema, c.table, c.name)
-		if err := settle(ctx, tx); err != nil {
-			return err
-		}
-		tree, err := members(ctx, tx, c)
+		return nil
+	})
+	return limit, err
+}
+
+// prepare refuses early.
+func (h *change) prepare(ctx context.Context, tx pgx.Tx, c *column) error {
+	if err := settle(ctx, tx); err != nil {
+		return err
+	}
+	tree, err := members(ctx, tx, c)
+	if err != nil {
+		return err
+	}
+	return h.check(ctx, tx, c, tree)
+}
+
+// tried runs f in a transaction that waits for no lock longer than one attempt,
+// not even for that of a view or a key once it has the table.
+func (h *change) tried(ctx context.Context, attempt time.Duration, f func(context.Context, pgx.Tx, *column) error) error {
+	return inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
+		c, err := findColumn(ctx, tx, h.target)
 		if err != nil {
 			return err
 		}
-		return h.check(ctx, tx, c, tree)
+		sp, err := tx.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		err = execAll(ctx, sp, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(attempt.Milliseconds(), 1)))
+		if err == nil {
+			err = f(ctx, sp, c)
+		}
+		if err == nil {
+			return sp.Commit(ctx)
+		}
+		if !retryable(err) {
+			return err // the whole transaction goes
+		}
+		// Only now, for the lock held no more.
+		if undo := sp.Rollback(ctx); undo != nil {
+			return errors.Join(err, undo)
+		}
+		holders, err := lockHolders(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		return &busy{holders}
 	})
-	return limit, name, err
 }
 
 // attempt announces the change, tries to get the lock, and applies the change.
@@ -141,13 +189,13 @@ func (h *change) attempt(ctx context.Context, wait time.Duration) error {
 	}
 	end, err := catalog.Announce(ctx, h.conn, relations)
 	if errors.Is(err, catalog.ErrNotAcknowledged) {
-		return refuse(h.target, "end that proxy, or its connection: SELECT pg_terminate_backend(PID)", "%s", err)
+		return refuse(h.name, "end that proxy, or its connection: SELECT pg_terminate_backend(PID)", "%s", err)
 	}
 	if err != nil {
 		return fmt.Errorf("tell the proxies: %w", err)
 	}
-	err = inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
-		c, tree, err := h.locked(ctx, tx, wait)
+	err = h.tried(ctx, wait, func(ctx context.Context, tx pgx.Tx, _ *column) error {
+		c, tree, err := h.locked(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -168,12 +216,12 @@ func (h *change) attempt(ctx context.Context, wait time.Duration) error {
 
 // locked locks the table, its partitions and its children, so that what is
 // checked stays true until the transaction ends.
-func (h *change) locked(ctx context.Context, tx pgx.Tx, wait time.Duration) (*column, []member, error) {
+func (h *change) locked(ctx context.Context, tx pgx.Tx) (*column, []member, error) {
 	c, err := findColumn(ctx, tx, h.target)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := tryLock(ctx, tx, c, wait); err != nil {
+	if err := execAll(ctx, tx, "LOCK TABLE "+c.tableSQL()+" IN ACCESS EXCLUSIVE MODE"); err != nil {
 		return nil, nil, err
 	}
 	if err := settle(ctx, tx); err != nil {
@@ -193,46 +241,22 @@ func (h *change) locked(ctx context.Context, tx pgx.Tx, wait time.Duration) (*co
 	return c, tree, err
 }
 
-// tryLock makes one attempt in a savepoint, which puts lock_timeout back if it
-// fails: holders are then looked up.
-func tryLock(ctx context.Context, tx pgx.Tx, c *column, wait time.Duration) error {
-	sp, err := tx.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	err = execAll(ctx, sp,
-		fmt.Sprintf("SET LOCAL lock_timeout = %d", max(wait.Milliseconds(), 1)),
-		"LOCK TABLE "+c.tableSQL()+" IN ACCESS EXCLUSIVE MODE")
-	if err == nil {
-		return sp.Commit(ctx)
-	}
-	if undo := sp.Rollback(ctx); undo != nil {
-		return errors.Join(err, undo)
-	}
-	if sqlState(err) != stateLockNotAvailable {
-		return err
-	}
-	holders, err := lockHolders(ctx, tx, c)
-	if err != nil {
-		return err
-	}
-	return &busy{holders}
-}
-
 // lockHolders names the sessions that keep the table, as far as this role may
 // see them.
 func lockHolders(ctx context.Context, tx pgx.Tx, c *column) (string, error) {
+	relations, err := affected(ctx, tx, c.relation)
+	if err != nil {
+		return "", err
+	}
 	var holders string
-	err := tx.QueryRow(ctx, `
-WITH RECURSIVE tree(oid) AS (
-  SELECT $1::oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid)
+	err = tx.QueryRow(ctx, `
 SELECT coalesce(string_agg(DISTINCT pg_catalog.concat_ws(' ', 'PID', a.pid, '(' || pg_catalog.concat_ws(', ', 'role ' || a.usename,
          nullif(a.application_name, ''), a.state || coalesce(', in a transaction since ' || pg_catalog.to_char(a.xact_start, 'HH24:MI:SS'), '')) || ')'),
          '; '), 'a session that has just ended')
 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'relation' AND l.relation IN (SELECT oid FROM tree) AND l.granted
+WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.granted
   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-  AND l.pid <> pg_catalog.pg_backend_pid()`, c.relation).Scan(&holders)
+  AND l.pid <> pg_catalog.pg_backend_pid()`, relations).Scan(&holders)
 	return holders, err
 }
 
@@ -247,7 +271,7 @@ func settle(ctx context.Context, tx pgx.Tx) error {
 		"SET LOCAL client_encoding = 'UTF8'",
 		"SET LOCAL synchronize_seqscans = off",
 		`SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
-		  WHERE name IN ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`)
+		  WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`)
 }
 
 // affected lists the table, its partitions and children, and the views that

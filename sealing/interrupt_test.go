@@ -29,8 +29,8 @@ func TestSealSaysWhoKeepsTheTableAndWaits(t *testing.T) {
 				t.Errorf("%q does not say %q", holders, word)
 			}
 		}
-	case <-time.After(patience):
-		t.Fatal("nothing is said of waiting")
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
 	}
 	w.execAs(holder, `COMMIT`)
 	if err := <-done; err != nil {
@@ -63,7 +63,11 @@ func TestWaitingForTheTableLetsOthersGoOn(t *testing.T) {
 		_, err := Seal(ctx, w.conn, "t.v", SealOptions{Keys: w.keys, Lock: Lock{Waiting: func(h string) { waiting <- h }}})
 		done <- err
 	}()
-	<-waiting
+	select {
+	case <-waiting:
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
+	}
 	w.execAs(reader, `SET statement_timeout = '20s'; SELECT * FROM t`)
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
@@ -165,4 +169,41 @@ func TestTableIsFreeWhileKMSTakesItsTime(t *testing.T) {
 	if opened, damages := w.verify("t"); opened != 1 || len(damages) > 0 {
 		t.Errorf("%d open, %v do not", opened, damages)
 	}
+}
+
+// Whoever holds a view alone keeps nobody from the table for long.
+func TestAHeldViewDoesNotKeepTheTableLocked(t *testing.T) {
+	w := newWorld(t, `CREATE TABLE t (v text); CREATE VIEW x AS SELECT v FROM t`)
+	holder := w.connect(owner)
+	w.execAs(holder, `BEGIN; COMMENT ON VIEW x IS 'held'`)
+	waiting := make(chan string, 100)
+	done := make(chan error, 1)
+	go func() {
+		_, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys, Lock: Lock{Waiting: func(h string) { waiting <- h }}})
+		done <- err
+	}()
+	select {
+	case holders := <-waiting:
+		if !strings.Contains(holders, "PID") {
+			t.Errorf("%q names nobody", holders)
+		}
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
+	}
+	w.execAs(w.connect(owner), `SET lock_timeout = '10s'; INSERT INTO t VALUES ('meanwhile')`)
+	w.execAs(holder, `COMMIT`)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := one[string](w, `SELECT obj_description('x'::regclass)`); got != "held" {
+		t.Errorf("the comment is %q", got)
+	}
+}
+
+func TestALockBeforeTheFirstLookIsWaitedForPolitely(t *testing.T) {
+	w := newWorld(t, `CREATE TABLE t (v text)`)
+	holder := w.connect(owner)
+	w.execAs(holder, `BEGIN; LOCK TABLE t`)
+	_, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys, Lock: Lock{Timeout: 50 * time.Millisecond}})
+	w.refused(err, "in use by PID")
 }

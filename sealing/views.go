@@ -167,7 +167,7 @@ WHERE c.oid = $1::text::regclass ORDER BY 1`, v.sql())
 
 func viewError(c *column, v *view, err error) error {
 	switch state := sqlState(err); {
-	case state == "":
+	case state == "", retryable(err), state == stateInsufficientPrivilege: // for the caller
 		return err
 	case strings.HasPrefix(state, classData): // its message may repeat a constant
 		return refuse(c.String(), recreateHint, "%s depends on it and cannot be made again: a constant in it does not fit (SQLSTATE %s)", v, state)

@@ -28,6 +28,7 @@ type bench struct {
 	targets   map[string]target
 	crypted   bool // pgcrypto is installed
 	dir       string
+	guard     *pgtest.Guard // of dir
 	processes []*harness.Process
 }
 
@@ -41,6 +42,9 @@ func start(ctx context.Context) (_ *bench, err error) {
 		}
 	}()
 	if b.dir, err = os.MkdirTemp("", "pgseal-bench-"); err != nil {
+		return nil, err
+	}
+	if b.guard, err = pgtest.NewGuard(b.dir); err != nil {
 		return nil, err
 	}
 	// pgbouncer gives up being root before it reads its configuration again.
@@ -211,5 +215,9 @@ func stopAll(b *bench, err error) error {
 	if b.cluster != nil {
 		err = errors.Join(err, b.cluster.Stop())
 	}
-	return errors.Join(err, os.RemoveAll(b.dir))
+	err = errors.Join(err, os.RemoveAll(b.dir))
+	if b.guard != nil {
+		err = errors.Join(err, b.guard.Dismiss())
+	}
+	return err
 }

@@ -30,6 +30,7 @@ type Environment struct {
 	Binary   string   // the pgseal under test
 
 	dir      string
+	guard    *pgtest.Guard // of dir
 	kmsdev   *Process
 	proxies  atomic.Int32
 	commands sync.Mutex // the file of the commands' output
@@ -85,6 +86,9 @@ func start(ctx context.Context) (_ *Environment, err error) {
 			err = errors.Join(err, env.stop())
 		}
 	}()
+	if env.guard, err = pgtest.NewGuard(dir); err != nil {
+		return nil, err
+	}
 	if env.Binary, err = BuildPgseal(ctx, dir); err != nil {
 		return nil, err
 	}
@@ -227,5 +231,9 @@ func (env *Environment) stop() error {
 			err = errors.Join(err, c.Stop())
 		}
 	}
-	return errors.Join(err, os.RemoveAll(env.dir))
+	err = errors.Join(err, os.RemoveAll(env.dir))
+	if env.guard != nil {
+		err = errors.Join(err, env.guard.Dismiss())
+	}
+	return err
 }

@@ -72,7 +72,10 @@ func StartProcess(ctx context.Context, logFile, addr string, cmd *exec.Cmd) (*Pr
 		p.err = cmd.Wait()
 		close(p.exited)
 	}()
-	if p.guard, err = pgtest.NewGuard(cmd.Process.Pid, "KILL"); err != nil {
+	if p.guard, err = pgtest.NewGuard(); err == nil {
+		err = p.guard.Watch(cmd.Process.Pid, "KILL")
+	}
+	if err != nil {
 		return nil, errors.Join(err, cmd.Process.Kill())
 	}
 	if err := p.waitListening(ctx); err != nil {

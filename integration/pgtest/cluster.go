@@ -105,13 +105,12 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := clusterDir(opts.Dir, acct)
-	if err != nil {
-		return nil, err
-	}
-	c := &Cluster{Binaries: b, auth: opts.Auth, dir: dir, account: acct}
+	c := &Cluster{Binaries: b, auth: opts.Auth, account: acct}
 	if c.auth == "" {
 		c.auth = Trust
+	}
+	if err := c.makeDirectories(opts); err != nil {
+		return nil, errors.Join(err, c.remove())
 	}
 	if err := c.create(ctx, opts); err != nil {
 		return nil, errors.Join(err, c.remove())
@@ -149,7 +148,29 @@ func clusterDir(parent string, acct account) (string, error) {
 	return "", fmt.Errorf("the unprivileged user that runs PostgreSQL reaches none of %s", strings.Join(candidates, ", "))
 }
 
-// create runs initdb and writes the configuration.
+// makeDirectories makes the cluster's directories, under guard.
+func (c *Cluster) makeDirectories(opts Options) (err error) {
+	if c.dir, err = clusterDir(opts.Dir, c.account); err != nil {
+		return err
+	}
+	if opts.UnixSocket {
+		// Directly in the temporary directory: a socket's path is limited to
+		// about a hundred bytes.
+		if c.SocketDir, err = os.MkdirTemp("", "pgs-"); err != nil {
+			return err
+		}
+		if err := os.Chmod(c.SocketDir, 0o755); err != nil {
+			return err
+		}
+		if err := c.account.own(c.SocketDir); err != nil {
+			return err
+		}
+	}
+	c.guard, err = NewGuard(c.directories()...)
+	return err
+}
+
+// create runs initdb and makes the configuration.
 func (c *Cluster) create(ctx context.Context, opts Options) error {
 	passwordFile := filepath.Join(c.dir, "password")
 	if err := os.WriteFile(passwordFile, []byte(Password), 0o600); err != nil {
@@ -163,12 +184,20 @@ func (c *Cluster) create(ctx context.Context, opts Options) error {
 		"--auth="+string(c.auth), "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	c.account.run(initdb)
 	initdb.Dir = c.dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out)
+	var out bytes.Buffer
+	initdb.Stdout, initdb.Stderr = &out, &out
+	if err := initdb.Start(); err != nil {
+		return fmt.Errorf("initdb: %w", err)
+	}
+	if err := c.guard.Watch(initdb.Process.Pid, "TERM"); err != nil {
+		return errors.Join(err, initdb.Wait())
+	}
+	if err := initdb.Wait(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out.Bytes())
 	}
 	c.settings = map[string]string{
 		"listen_addresses":           "127.0.0.1",
-		"unix_socket_directories":    "",
+		"unix_socket_directories":    c.SocketDir,
 		"max_connections":            "200",
 		"shared_buffers":             "64MB",
 		"dynamic_shared_memory_type": "mmap",
@@ -185,22 +214,6 @@ func (c *Cluster) create(ctx context.Context, opts Options) error {
 		c.settings["log_parameter_max_length"] = "-1"
 		c.settings["log_parameter_max_length_on_error"] = "-1"
 		c.settings["log_error_verbosity"] = "verbose"
-	}
-	if opts.UnixSocket {
-		// Directly in the temporary directory: a socket's path is limited to
-		// about a hundred bytes.
-		dir, err := os.MkdirTemp("", "pgs-")
-		if err != nil {
-			return err
-		}
-		if err := c.account.own(dir); err != nil {
-			return err
-		}
-		if err := os.Chmod(dir, 0o755); err != nil {
-			return err
-		}
-		c.SocketDir = dir
-		c.settings["unix_socket_directories"] = dir
 	}
 	if opts.TLS {
 		if err := c.certify(); err != nil {
@@ -271,7 +284,7 @@ func (c *Cluster) run(ctx context.Context) error {
 		close(exited)
 	}()
 	c.cmd, c.exited = cmd, exited
-	if c.guard, err = NewGuard(cmd.Process.Pid, "QUIT", c.directories()...); err != nil {
+	if err := c.guard.Watch(cmd.Process.Pid, "QUIT"); err != nil {
 		return errors.Join(err, c.shutdown(syscall.SIGQUIT))
 	}
 	if err := c.waitReady(ctx); err != nil {
@@ -344,10 +357,7 @@ func (c *Cluster) shutdown(signal syscall.Signal) error {
 		select {
 		case <-c.exited:
 			c.cmd = nil
-			if c.guard == nil {
-				return nil
-			}
-			return c.guard.Dismiss()
+			return nil
 		case <-time.After(stopTimeout):
 		}
 	}
@@ -359,14 +369,21 @@ func (c *Cluster) remove() error {
 	for _, dir := range c.directories() {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
+	if c.guard != nil {
+		err = errors.Join(err, c.guard.Dismiss())
+		c.guard = nil
+	}
 	return err
 }
 
 func (c *Cluster) directories() []string {
-	if c.SocketDir == "" {
-		return []string{c.dir}
+	var made []string
+	for _, dir := range []string{c.dir, c.SocketDir} {
+		if dir != "" {
+			made = append(made, dir)
+		}
 	}
-	return []string{c.dir, c.SocketDir}
+	return made
 }
 
 // DataDir is the cluster's data directory.

@@ -63,7 +63,7 @@ func describe(cmd *cobra.Command, err error) (what, why, hint string) {
 		}
 	case errors.Is(err, context.Canceled):
 		why = "interrupted"
-		hint = "call it again: it goes on from where it was"
+		hint = "nothing is lost: call it again"
 	}
 	return what, why, hint
 }

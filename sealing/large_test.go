@@ -51,13 +51,14 @@ func TestManyRowsTakeSeconds(t *testing.T) {
 // Large values pass one by one, whatever their number.
 func TestLargeValues(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE t (id int, v bytea); ALTER TABLE t ALTER v SET STORAGE EXTERNAL;
-		INSERT INTO t SELECT i, repeat(chr(97 + i), 3000000)::bytea FROM generate_series(1, 8) i;
-		INSERT INTO t SELECT i, ('small' || i)::bytea FROM generate_series(9, 2000) i`)
+		INSERT INTO t SELECT i, repeat(chr(97 + i), 3000000)::bytea FROM generate_series(1, 24) i;
+		INSERT INTO t SELECT i, ('small' || i)::bytea FROM generate_series(25, 2000) i`)
 	sum := func() string { return one[string](w, `SELECT md5(string_agg(md5(v), '' ORDER BY id)) FROM t`) }
 	before := sum()
 	peak := peakHeap(func() { w.seal("t.v", false) })
-	if limit := uint64(22 << 20); peak > limit {
-		t.Errorf("the heap grew to %d MB while 24 MB were sealed", peak>>20)
+	// A few batches and what the collector has not met yet, not all of it.
+	if limit := uint64(48 << 20); peak > limit {
+		t.Errorf("the heap grew to %d MB while 72 MB were sealed", peak>>20)
 	}
 	w.unseal("t.v")
 	w.same("the values", before, sum())

@@ -26,7 +26,8 @@ test: unit fuzz
 # of allocations, which it disturbs.
 unit:
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
-	$(GO) test ./envelope ./keycache ./keystore ./session
+	$(GO) test ./envelope ./keycache ./keystore ./logical ./rewrite ./session
+	$(GO) test -run "TestLargeValues|TestManyRows" ./sealing
 	PGSEAL_TEST_RACE=1 $(GO) test -timeout 20m ./integration/...
 
 # One target at a time is all that go test -fuzz takes.

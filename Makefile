@@ -2,6 +2,8 @@
 # make test    every test: unit, integration against a real PostgreSQL, short fuzz
 # make lint    formatting, vet, staticcheck, the rules of the source tree
 # make bench   ratios to a direct connection, and Go benchmarks
+# make test-versions  all tests that need a server on PostgreSQL 14 to 18, which
+#              npm fetches (ONLY=14,18 for some)
 # make vuln    known vulnerabilities that are reachable (needs the public database)
 # make fuzz    longer fuzzing: make fuzz FUZZTIME=10m
 
@@ -11,7 +13,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit fuzz lint vuln bench
+.PHONY: build demo test unit fuzz test-versions lint vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -38,6 +40,9 @@ fuzz:
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$dir; \
 	  done; \
 	done
+
+test-versions:
+	$(GO) run ./integration/versions -only "$(ONLY)"
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }

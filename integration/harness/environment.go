@@ -92,10 +92,10 @@ func start(ctx context.Context) (_ *Environment, err error) {
 	if env.Binary, err = BuildPgseal(ctx, dir); err != nil {
 		return nil, err
 	}
-	if env.Twin, err = startCluster(ctx, pgtest.Options{}); err != nil {
+	if env.Twin, err = StartCluster(ctx, pgtest.Options{}); err != nil {
 		return nil, err
 	}
-	if env.Sealed, err = startCluster(ctx, leaky(ctx)); err != nil {
+	if env.Sealed, err = StartCluster(ctx, leaky(ctx)); err != nil {
 		return nil, err
 	}
 	kmsAddr, err := FreeAddr()
@@ -116,12 +116,16 @@ func start(ctx context.Context) (_ *Environment, err error) {
 	return env, nil
 }
 
-func startCluster(ctx context.Context, opts pgtest.Options) (*pgtest.Cluster, error) {
+// StartCluster starts a cluster that has the role Owner. The caller stops it.
+func StartCluster(ctx context.Context, opts pgtest.Options) (*pgtest.Cluster, error) {
 	c, err := pgtest.Start(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	return c, c.Exec(ctx, "postgres", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", Owner, pgtest.Password))
+	if err := c.Exec(ctx, "postgres", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", Owner, pgtest.Password)); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	return c, nil
 }
 
 // leaky is a server that writes down as much as PostgreSQL can be told to.
@@ -185,8 +189,13 @@ type Result struct {
 // Command runs pgseal with arguments against a database of the sealed cluster,
 // named by PGSEAL_DATABASE_URL, and waits for its end.
 func (env *Environment) Command(ctx context.Context, database string, args ...string) (Result, error) {
+	return env.CommandOn(ctx, env.Sealed, database, args...)
+}
+
+// CommandOn is Command against a database of another cluster.
+func (env *Environment) CommandOn(ctx context.Context, c *pgtest.Cluster, database string, args ...string) (Result, error) {
 	cmd := exec.CommandContext(ctx, env.Binary, args...)
-	cmd.Env = append(env.environ(), "PGSEAL_DATABASE_URL="+env.Sealed.DSN(database, Owner))
+	cmd.Env = append(env.environ(), "PGSEAL_DATABASE_URL="+c.DSN(database, Owner))
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

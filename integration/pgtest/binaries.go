@@ -47,6 +47,16 @@ func Find(ctx context.Context) (Binaries, error) {
 		}
 		return b, nil
 	}
+	for _, dir := range candidates(ctx) {
+		if b, err := inspect(ctx, dir); err == nil {
+			return b, nil
+		}
+	}
+	return Binaries{}, fmt.Errorf("no PostgreSQL server binaries found (set %s to their directory)", BinDirVariable)
+}
+
+// candidates are the directories in which the machine may have server programs.
+func candidates(ctx context.Context) []string {
 	var dirs []string
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
@@ -57,12 +67,7 @@ func Find(ctx context.Context) (Binaries, error) {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	for _, dir := range dirs {
-		if b, err := inspect(ctx, dir); err == nil {
-			return b, nil
-		}
-	}
-	return Binaries{}, fmt.Errorf("no PostgreSQL server binaries found (set %s to their directory)", BinDirVariable)
+	return dirs
 }
 
 // inspect checks that a directory holds what a cluster needs. pg_config alone

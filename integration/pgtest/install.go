@@ -31,7 +31,7 @@ func FindOrInstall(ctx context.Context, log io.Writer) (Binaries, error) {
 		}
 		return Find(ctx)
 	}
-	dir, err := cacheDir()
+	dir, err := CacheDir("postgresql-" + string(downloaded))
 	if err != nil {
 		return Binaries{}, err
 	}
@@ -68,19 +68,6 @@ func aptInstall(ctx context.Context, apt string) (err error) {
 		}
 	}
 	return nil
-}
-
-// cacheDir is where a downloaded build stays. Root's own cache would be out of
-// reach for the unprivileged user that runs the server.
-func cacheDir() (string, error) {
-	base := "/var/cache"
-	if os.Geteuid() != 0 {
-		var err error
-		if base, err = os.UserCacheDir(); err != nil {
-			return "", err
-		}
-	}
-	return filepath.Join(base, "pgseal", "postgresql-"+string(downloaded)), nil
 }
 
 // download fetches and unpacks a build. The library does so as the first part

@@ -1,0 +1,107 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/integration/harness"
+	"pgseal/integration/pgtest"
+)
+
+// Every other version of PostgreSQL that is on this machine is sealed, written,
+// searched, rotated, verified and unsealed. All tests on all versions: make
+// test-versions.
+func TestOtherVersionsInShort(t *testing.T) {
+	env := harness.Shared(t)
+	for _, b := range pgtest.Installed(t.Context()) {
+		if b.Major != env.Sealed.Binaries.Major {
+			t.Run(fmt.Sprint(b.Major), func(t *testing.T) { t.Parallel(); sealedLife(t, env, b) })
+		}
+	}
+}
+
+// sealedLife is the life of a sealed column on a server of its own.
+func sealedLife(t *testing.T, env *harness.Environment, b pgtest.Binaries) {
+	ctx := t.Context()
+	c, err := harness.StartCluster(ctx, pgtest.Options{BinDir: b.Dir, LogStatements: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := c.Exec(ctx, "postgres", "CREATE DATABASE short OWNER "+harness.Owner); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Exec(ctx, "short", "ALTER SCHEMA public OWNER TO "+harness.Owner+`;
+		CREATE TABLE people (id int PRIMARY KEY, ssn varchar(11) NOT NULL UNIQUE, born date);
+		ALTER TABLE people OWNER TO `+harness.Owner); err != nil {
+		t.Fatal(err)
+	}
+	pgseal := func(args ...string) {
+		t.Helper()
+		if r, err := env.CommandOn(ctx, c, "short", args...); err != nil || r.Status != 0 {
+			t.Fatalf("pgseal %v: exit status %d, %v\n%s%s", args, r.Status, err, r.Stdout, r.Stderr)
+		}
+	}
+	pgseal("init", "--kms-key-id", env.Key)
+	pgseal("seal", "public.people.ssn", "--equality")
+	pgseal("seal", "public.people.born", "--equality")
+
+	proxy, err := env.StartProxy(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := proxy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	conn, err := pgx.Connect(ctx, throughProxy(t, c.DSN("short", harness.Owner), proxy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	word := env.Canaries.Text()
+	for i := range 3 {
+		if _, err := conn.Exec(ctx, "INSERT INTO people VALUES ($1, $2, $3)", i, fmt.Sprint(word, i), "1970-01-01"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clearError(t, conn, fmt.Sprintf("INSERT INTO people VALUES (3, '%s1')", word))
+	clearError(t, conn, "INSERT INTO people VALUES (3, NULL)")
+	clearError(t, conn, "INSERT INTO people VALUES (3, 'far too long for it')")
+	if _, err := conn.Exec(ctx, "UPDATE people SET born = born WHERE ssn = $1", word+"0"); err != nil {
+		t.Error(err)
+	}
+	read := func() {
+		t.Helper()
+		readsBack(t, conn, "SELECT id::text FROM people WHERE ssn = '"+word+"2'", "2")
+		readsBack(t, conn, "SELECT ssn FROM people WHERE id = 0", word+"0")
+		readsBack(t, conn, "SELECT count(*)::text FROM people WHERE born = '1970-01-01'", "3")
+	}
+	read()
+	pgseal("key", "rotate", "public.people")
+	pgseal("key", "reseal", "public.people")
+	pgseal("verify")
+	read()
+	if err := c.Exec(ctx, "postgres", "CHECKPOINT"); err != nil {
+		t.Fatal(err)
+	}
+	if hits, err := env.Canaries.Search(c.DataDir(), c.LogFile()); err != nil || len(hits) > 0 {
+		t.Errorf("canaries %v, %v", hits, err)
+	}
+	pgseal("unseal", "public.people.ssn")
+	pgseal("unseal", "public.people.born")
+	direct, err := pgx.Connect(ctx, c.DSN("short", harness.Owner))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close(context.WithoutCancel(ctx))
+	readsBack(t, direct, "SELECT string_agg(ssn || born, ',' ORDER BY id) FROM people", fmt.Sprintf("%[1]s01970-01-01,%[1]s11970-01-01,%[1]s21970-01-01", word))
+}

@@ -10,7 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
+
+// codeNotSupported is the SQLSTATE of what a target refuses to do: its column
+// stays empty.
+const codeNotSupported = "0A000"
 
 // load says how long a scenario is driven.
 type load struct{ rounds, seconds, clients int }
@@ -33,7 +39,14 @@ func (l load) drive(ctx context.Context, b *bench, s scenario) (map[string][]res
 			if !ok || !running {
 				continue
 			}
-			r, err := l.round(ctx, b, s, at, script)
+			round := l.round
+			if s.mode == copyMode {
+				round = l.copyRound
+			}
+			r, err := round(ctx, b, s, at, script)
+			if refusal := (*pgconn.PgError)(nil); errors.As(err, &refusal) && refusal.Code == codeNotSupported {
+				continue
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", target, err)
 			}

@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	nameWidth = 34
+	nameWidth = 36
 	cellWidth = 11
 )
 
 // headings are the columns, in order.
-var headings = []string{direct, spliced, pgbouncer, pgseal, pgcrypto}
+var headings = []string{direct, spliced, pgbouncer, relayed, pgseal, pgcrypto}
 
 type table struct{ out io.Writer }
 
@@ -47,13 +47,21 @@ func (t table) row(s scenario, results map[string][]result) {
 }
 
 func median(rs []result, of func(result) float64) float64 {
+	if len(rs) == 0 {
+		return 0
+	}
 	values := make([]float64, len(rs))
 	for i, r := range rs {
 		values[i] = of(r)
 	}
+	_, mid, _ := spread(values)
+	return mid
+}
+
+// spread gives the lowest, the middle and the highest of some values, and
+// orders them.
+func spread(values []float64) (low, mid, high float64) {
 	slices.Sort(values)
-	if len(values) == 0 {
-		return 0
-	}
-	return values[len(values)/2]
+	n := len(values)
+	return values[0], (values[(n-1)/2] + values[n/2]) / 2, values[n-1]
 }

@@ -191,6 +191,9 @@ func (b *bench) startPgseal(ctx context.Context) error {
 		{"seal", "public.sealed.n", "--equality"},
 		{"seal", "public.sealed.a"},
 		{"seal", "public.sealed.b"},
+		{"seal", "public.sealed_in.n", "--equality"},
+		{"seal", "public.sealed_in.a"},
+		{"seal", "public.sealed_in.b"},
 	} {
 		cmd := exec.CommandContext(ctx, binary, append(args, "--database-url", b.targets[direct].url)...)
 		cmd.Env = environ

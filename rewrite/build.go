@@ -159,19 +159,31 @@ func fold(dst, name []byte) []byte {
 	return dst
 }
 
-// build plans one text.
-func build(r Request, prepared func(string) (*Statement, []uint32)) (built, error) {
-	src, refusal := read(r.Text)
+// parse takes a text apart and parses it.
+func parse(text []byte) (*source, *pg.ParseResult, *Refusal) {
+	src, refusal := read(text)
 	if refusal != nil {
-		return built{}, refusal
+		return nil, nil, refusal
 	}
-	copied := masked(r.Text, src.tokens)
+	copied := masked(text, src.tokens)
 	if !utf8.Valid(copied) {
-		return built{}, refuseNameEncoding()
+		return nil, nil, refuseNameEncoding()
 	}
 	tree, err := pg.Parse(string(copied))
 	if err != nil {
-		return built{}, refuseSyntax(err, copied)
+		return nil, nil, refuseSyntax(err, copied)
+	}
+	return src, tree, nil
+}
+
+// build plans one text.
+func build(r Request, prepared func(string) (*Statement, []uint32)) (built, error) {
+	src, tree, refusal := parse(r.Text)
+	if refusal != nil {
+		if !mayTouch(r.Snapshot, r.Text, effectsCount) {
+			return built{plan: &Plan{}}, nil // the error is for the server to give
+		}
+		return built{}, refusal
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, fresh: r.Fresh, mode: r.Mode,

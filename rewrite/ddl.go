@@ -13,7 +13,7 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 	case *pg.Node_TransactionStmt, *pg.Node_VariableSetStmt, *pg.Node_VariableShowStmt, *pg.Node_LockStmt,
 		*pg.Node_VacuumStmt, *pg.Node_ClusterStmt, *pg.Node_ReindexStmt, *pg.Node_TruncateStmt,
 		*pg.Node_GrantStmt, *pg.Node_GrantRoleStmt, *pg.Node_CommentStmt, *pg.Node_SecLabelStmt,
-		*pg.Node_RefreshMatViewStmt, *pg.Node_FetchStmt, *pg.Node_ClosePortalStmt, *pg.Node_NotifyStmt,
+		*pg.Node_RefreshMatViewStmt, *pg.Node_NotifyStmt,
 		*pg.Node_ListenStmt, *pg.Node_UnlistenStmt, *pg.Node_ConstraintsSetStmt, *pg.Node_CheckPointStmt, *pg.Node_LoadStmt:
 		// They move no value between the client and a sealed column.
 		return
@@ -397,21 +397,6 @@ func (a *analysis) publication(objects []*pg.Node) {
 		if t := n.GetPublicationObjSpec().GetPubtable(); t != nil {
 			a.clause(t.Relation, "a publication's row filter", []*pg.Node{t.WhereClause})
 		}
-	}
-}
-
-// cursor is DECLARE CURSOR: fetching would need the plan of its query.
-func (a *analysis) cursor(x *pg.DeclareCursorStmt) {
-	edits, actions := len(a.edits), len(a.actions)
-	for _, c := range a.query(x.Query, nil) {
-		if c.sealed != nil {
-			a.fail(refuseCursor(c.sealed, location(x.Query)))
-			return
-		}
-	}
-	if len(a.edits) > edits && a.err == nil {
-		c, at := a.editedColumn(actions)
-		a.fail(refuseCursor(c, at))
 	}
 }
 

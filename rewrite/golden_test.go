@@ -193,7 +193,8 @@ func describeRefusal(out *strings.Builder, r *Refusal, sql string) {
 }
 
 func describeStatement(out *strings.Builder, indent string, s *Statement) {
-	effects := map[Effect]string{Prepares: "prepares", Executes: "executes", Deallocates: "deallocates", Discards: "discards", ChangesCatalog: "changes the catalog"}
+	effects := map[Effect]string{Prepares: "prepares", Executes: "executes", Deallocates: "deallocates", Discards: "discards", ChangesCatalog: "changes the catalog",
+		Declares: "declares", Fetches: "fetches from", Closes: "closes"}
 	if s.Effect != NoEffect {
 		fmt.Fprintf(out, "%s  effect: %s %s\n", indent, effects[s.Effect], s.Name)
 	}

@@ -57,6 +57,9 @@ const (
 	Deallocates           // DEALLOCATE: Name, or all when empty
 	Discards              // DISCARD ALL: prepared statements and temporary tables go too
 	ChangesCatalog        // DDL: the snapshot may be stale once it has run
+	Declares              // DECLARE CURSOR: Name, Held; Inner has the results of its query
+	Fetches               // FETCH: Name of the cursor or portal
+	Closes                // CLOSE: Name, or all when empty
 )
 
 // Statement is the plan of one statement of the text. It is immutable and may
@@ -78,8 +81,9 @@ type Statement struct {
 	// index, 0 where it declares none; nil for every other statement.
 	Types  []uint32
 	Effect Effect
-	Name   string     // of the prepared statement, for Effect
-	Inner  *Statement // what PREPARE prepared, to be kept by the session
+	Name   string     // of the prepared statement or cursor, for Effect
+	Inner  *Statement // what PREPARE prepared or DECLARE reads, to be kept by the session
+	Held   bool       // DECLARE … WITH HOLD
 	// Born is the name that a relation gets here which may have sealed columns,
 	// "" if none does. Until the transaction has ended no snapshot knows it, so
 	// that the session must refuse a text that names it, with RefuseBorn.

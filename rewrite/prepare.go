@@ -111,6 +111,7 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		}
 		return
 	}
+	s.executeCursor(inner)
 	s.Results = inner.Results
 	if inner.Results != nil {
 		a.touched = true

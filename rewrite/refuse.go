@@ -219,10 +219,15 @@ func refuseStatement(relation string, position int32, what string) *Refusal {
 	}
 }
 
-func refuseCursor(c *catalog.SealedColumn, position int32) *Refusal {
-	r := sealedRefusal("cursor", c, position, "cannot be read through a SQL cursor yet")
-	r.Hint = "Run the query itself; drivers can fetch its rows in portions with the extended protocol."
-	return r
+// RefuseFetched is the refusal for a fetched row with a value that looks sealed
+// where neither a DECLARE nor the server says of which column.
+func RefuseFetched() *Refusal {
+	return &Refusal{
+		Anchor: "cursor", Code: codeNotSupported, Position: -1,
+		Message: "this cursor returns a sealed value of which pgseal does not know the column",
+		Detail:  "A function opened the cursor, or columns have been sealed or unsealed since, and the server does not say where the value comes from.",
+		Hint:    "DECLARE the cursor through pgseal, or have it select the column itself.",
+	}
 }
 
 func refuseCopy(c *catalog.SealedColumn, position int32) *Refusal {

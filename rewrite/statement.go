@@ -20,7 +20,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 		s.Results = a.results(outputs)
 	}
 	a.settlePostponed()
-	if params, client := a.parameters(0); s.Inner == nil {
+	if params, client := a.parameters(0); s.Effect != Prepares {
 		s.Params, s.ClientParams = params, client
 	}
 	a.follow(&s, a.touched || a.sealedNamed || len(a.edits) > edits)
@@ -80,7 +80,11 @@ func (a *analysis) dispatch(n *pg.Node, s *Statement) []column {
 			s.Effect, s.Name = Executes, inner.Name
 		}
 	case *pg.Node_DeclareCursorStmt:
-		a.cursor(x.DeclareCursorStmt)
+		a.cursor(x.DeclareCursorStmt, s)
+	case *pg.Node_FetchStmt:
+		a.fetch(x.FetchStmt, s)
+	case *pg.Node_ClosePortalStmt:
+		s.Effect, s.Name = Closes, x.ClosePortalStmt.Portalname
 	case *pg.Node_CopyStmt:
 		a.copy(x.CopyStmt)
 	default:

@@ -13,10 +13,27 @@ const maxName = 63
 
 // MayTouch reports whether a text must be planned: whether anything in it,
 // inside quotes and comments too, could name what the snapshot holds sealed, or
-// has an effect on the session (PREPARE, EXECUTE, DDL, …). Where it is false
-// the text passes as it is. It is true too often and never too seldom, and does
-// not allocate. For a snapshot of names only, effects do not count.
+// has an effect on the session (PREPARE, EXECUTE, FETCH, DDL, …). Where it is
+// false the text passes as it is. It is true too often and never too seldom, and
+// does not allocate. For a snapshot of names only, effects do not count.
 func MayTouch(snap *catalog.Snapshot, text []byte) bool {
+	if snap.NamesOnly() {
+		return mayTouch(snap, text, namesCount)
+	}
+	return mayTouch(snap, text, cursorsCount)
+}
+
+// counting says which words count beside the names of what is sealed. Each
+// includes those before it.
+type counting uint8
+
+const (
+	namesCount   counting = iota // none
+	effectsCount                 // of effects that could hide or change something sealed
+	cursorsCount                 // of cursors, too
+)
+
+func mayTouch(snap *catalog.Snapshot, text []byte, count counting) bool {
 	if snap.Empty() {
 		return false
 	}
@@ -35,11 +52,11 @@ func MayTouch(snap *catalog.Snapshot, text []byte) bool {
 			quoted := i > 0 && text[i-1] == '"'
 			switch {
 			case dollar:
-				if !isParameter(text[i:end]) && dollarWord(snap, text[i:end]) {
+				if !isParameter(text[i:end]) && dollarWord(snap, text[i:end], count) {
 					return true
 				}
 			case digits && !quoted:
-			case word(snap, text[i:end], quoted):
+			case word(snap, text[i:end], quoted, count):
 				return true
 			}
 			// U&"\0075sers" hides a name from this scan.
@@ -82,11 +99,11 @@ func isParameter(run []byte) bool {
 }
 
 // word looks up a run of name characters as a plain name, and as a quoted one.
-func word(snap *catalog.Snapshot, run []byte, quoted bool) bool {
+func word(snap *catalog.Snapshot, run []byte, quoted bool, count counting) bool {
 	if len(run) > maxName {
 		// Cut at a character, wherever the server's encoding has its bounds.
 		for n := maxName; n > maxName-4; n-- {
-			if word(snap, run[:n], quoted) {
+			if word(snap, run[:n], quoted, count) {
 				return true
 			}
 		}
@@ -103,7 +120,7 @@ func word(snap *catalog.Snapshot, run []byte, quoted bool) bool {
 		ascii = ascii && c < utf8.RuneSelf
 		folded[i] = c
 	}
-	if snap.Word(view(folded)) || !snap.NamesOnly() && effectWord(folded) {
+	if snap.Word(view(folded)) || effectWord(folded, count) {
 		return true
 	}
 	if upper && quoted && snap.Word(view(run)) {
@@ -128,17 +145,17 @@ func foreignWord(snap *catalog.Snapshot, folded []byte) bool {
 
 // dollarWord looks up every piece of a run with dollar signs, which may be part
 // of a name or quote it: a$b, $tag$users$tag$.
-func dollarWord(snap *catalog.Snapshot, run []byte) bool {
+func dollarWord(snap *catalog.Snapshot, run []byte, count counting) bool {
 	for i := range run {
 		if i > 0 && run[i-1] != '$' {
 			continue
 		}
 		for end := i + 1; end <= len(run) && end <= i+maxName+1; end++ {
-			if (end == len(run) || run[end] == '$') && word(snap, run[i:end], false) {
+			if (end == len(run) || run[end] == '$') && word(snap, run[i:end], false, count) {
 				return true
 			}
 		}
-		if len(run)-i > maxName+1 && word(snap, run[i:], false) {
+		if len(run)-i > maxName+1 && word(snap, run[i:], false, count) {
 			return true
 		}
 	}
@@ -185,12 +202,14 @@ func quotedWord(snap *catalog.Snapshot, text []byte) bool {
 
 // effectWord names the words that make a text worth planning whatever else it
 // holds: its effect on the session, or the reach of a function.
-func effectWord(folded []byte) bool {
+func effectWord(folded []byte, count counting) bool {
 	switch string(folded) {
 	case "execute", "prepare", "deallocate", "discard", "create", "alter", "drop":
-		return true
+		return count >= effectsCount
+	case "declare", "fetch", "close":
+		return count >= cursorsCount
 	}
-	return len(folded) >= len("ts_stat") && reachesRelations(view(folded))
+	return count >= effectsCount && len(folded) >= len("ts_stat") && reachesRelations(view(folded))
 }
 
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

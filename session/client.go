@@ -159,8 +159,13 @@ func (s *Session) close(t wire.Target) (action, Need, error) {
 		if r.names = s.statements.find(t.Name); r.names != nil {
 			r.names.send(nil, s.segment)
 		}
-	} else if r.portals = s.portals.find(t.Name); r.portals != nil {
-		r.portals.send(portal{}, s.segment)
+	} else {
+		if r.portals = s.portals.find(t.Name); r.portals == nil && s.cursors.has(t.Name) {
+			r.portals = s.portals.make(t.Name)
+		}
+		if r.portals != nil {
+			r.portals.send(portal{}, s.segment)
+		}
 	}
 	s.push(r)
 	return relay, Need{}, nil
@@ -208,7 +213,7 @@ func (s *Session) statement(name []byte) (st *statement, known bool) {
 func (s *Session) portal(name []byte) (p portal, known bool) {
 	e := s.portals.find(name)
 	switch {
-	case e != nil && e.uncertain(s.segment):
+	case s.closings > 0 && len(name) > 0, e != nil && e.uncertain(s.segment):
 		return portal{}, false
 	case e != nil && e.latest.statement != nil:
 		return e.latest, true
@@ -216,11 +221,11 @@ func (s *Session) portal(name []byte) (p portal, known bool) {
 	if len(name) == 0 {
 		return portal{}, true // no cursor is unnamed
 	}
-	if snap, _ := s.current(); snap == nil || snap.Empty() {
+	if snap, _ := s.current(); snap == nil || snap.Empty() && s.cursors.sealed == 0 {
 		return portal{}, true
 	}
 	e = s.portals.make(name)
-	e.set(portal{statement: &statement{opaque: true, hints: readsOnly}, cursor: true})
+	e.set(portal{statement: &statement{opaque: true, cursor: e.name, hints: readsOnly}, cursor: true})
 	return e.latest, true
 }
 
@@ -245,7 +250,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 				out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', e.Portal))
 			}
 		}
-		r.effects, r.resets = st.changesNames(), s.resetting(st.hints)
+		r.effects, r.closings, r.resets = st.changesNames(), st.closesCursors(), s.resetting(st.hints)
 		s.writes = s.writes || st.hints&readsOnly == 0
 	} else {
 		s.writes = true

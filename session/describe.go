@@ -77,7 +77,7 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 		return drop, Need{}, nil
 	}
 	snap, err := s.cfg.Catalog()
-	if snap == nil || snap.Empty() && !r.opens() {
+	if snap == nil || snap.Empty() && !r.opens() && s.cursors.sealed == 0 {
 		if snap == nil && err != nil {
 			return s.undescribed(r, staleCatalog(err), out)
 		}
@@ -128,47 +128,70 @@ func (r *request) opens() bool {
 	return r.portal.statement.opens()
 }
 
-// expected is what the plan says of the rows that the server describes.
-// trusting: nothing was planned, so the origin alone decides.
-func (r *request) expected() (results []*catalog.SealedColumn, trusting bool) {
+// expectation is what is known of the rows that the server describes.
+type expectation struct {
+	results []*catalog.SealedColumn // by plan
+	// trusting: nothing was planned, so the origin alone decides.
+	trusting bool
+	// fetched: the rows come from a cursor, and results are what it is thought
+	// to be.
+	fetched bool
+}
+
+func (s *Session) expected(r *request) expectation {
 	var st *statement
 	switch r.kind {
 	case query:
-		if r.plan == nil {
-			return nil, true
+		var all []rewrite.Statement
+		if r.plan != nil {
+			all = r.plan.Statements()
 		}
-		if all := r.plan.Statements(); r.next < len(all) {
-			return all[r.next].Results, all[r.next].Effect == rewrite.Executes || all[r.next].Effect == rewrite.NoEffect && all[r.next].Results == nil && all[r.next].Params == nil
+		if r.next >= len(all) {
+			return expectation{trusting: true, fetched: s.cursors.sealed > 0}
 		}
-		return nil, true
+		st := &all[r.next]
+		switch st.Effect {
+		case rewrite.Fetches:
+			return expectation{results: s.fetched(st.Name), fetched: true}
+		case rewrite.Executes:
+			return expectation{results: st.Results, trusting: true}
+		}
+		return expectation{results: st.Results, trusting: st.Effect == rewrite.NoEffect && st.Results == nil && st.Params == nil}
 	case describeStatement:
 		st = r.statement
 	default:
 		st = r.portal.statement
 	}
-	if st == nil {
-		return nil, true
+	switch {
+	case st == nil:
+		return expectation{trusting: true, fetched: s.cursors.sealed > 0}
+	case st.cursor != "":
+		return expectation{results: s.fetched(st.cursor), fetched: true}
 	}
-	return st.results, st.opaque
+	return expectation{results: st.results, trusting: st.opaque}
 }
 
 // origins fills s.columns with the sealed columns behind the described ones.
 func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot) (Need, error) {
-	expected, trusting := r.expected()
-	if fields.Len() < len(expected) {
-		return Need{}, errContradiction
+	e := s.expected(r)
+	if fields.Len() < len(e.results) {
+		if !e.fetched {
+			return Need{}, errContradiction
+		}
+		e.results = nil
 	}
 	s.columns = s.columns[:0]
 	s.sealedColumns = 0
 	var f wire.Field
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
 		var origin, c *catalog.SealedColumn
-		if i < len(expected) {
-			c = expected[i]
+		if i < len(e.results) {
+			c = e.results[i]
 		}
+		plain := f.Type == oidBytea && f.Table != 0 && plainBytea(snap, &f)
 		if f.Table != 0 {
 			origin = snap.Origin(catalog.Attribute{Relation: f.Table, AttNum: f.AttNum})
-			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && !plainBytea(snap, &f) {
+			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && !plain {
 				if s.catalog.ask(f.Table, snap.Version) {
 					return Need{Kind: NeedCatalog}, nil
 				}
@@ -179,7 +202,9 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 			}
 		}
 		switch {
-		case c == nil && origin != nil && !trusting,
+		case e.fetched:
+			c = fetchedColumn(c, origin, &f, plain)
+		case c == nil && origin != nil && !e.trusting,
 			c != nil && f.Table != 0 && (origin == nil || origin.ID != c.ID),
 			(c != nil || origin != nil) && f.Type != oidBytea:
 			return Need{}, errContradiction
@@ -253,7 +278,7 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		if note {
 			s.result.cells = append(s.result.cells, cell{sealed: c, server: f.Format, client: f.Format})
 		}
-		if c != nil {
+		if c != nil && c != unclear {
 			f.Type, f.TypLen, f.TypMod = c.Type.OID, c.Type.Size(), c.Type.Typmod
 			if bound != nil && bound.asked {
 				f.Format = bound.formats.of(i)

@@ -41,9 +41,14 @@ func (s *Session) effect(r *request) {
 			e.set(nil)
 			s.statements.tidy(e)
 		}
+	case rewrite.Declares:
+		s.declared(st)
+	case rewrite.Closes:
+		s.closed(st)
 	case rewrite.Discards:
 		s.statements.clear()
 		s.portals.clear()
+		s.cursors.clear()
 		s.settings.floats = false
 	case rewrite.ChangesCatalog:
 		s.catalog.changed()

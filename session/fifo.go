@@ -36,6 +36,8 @@ type request struct {
 	// effects: it changes which prepared statements there are without naming
 	// them in the protocol (PREPARE, DEALLOCATE, DISCARD).
 	effects bool
+	// closings: it changes which cursors there are (DECLARE, CLOSE, DISCARD).
+	closings bool
 	// resets: it can change settings by which values are converted.
 	resets bool
 	// writes: it does not only read, as far as its first words tell.

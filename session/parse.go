@@ -139,9 +139,12 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 	if all := p.bound.Plan.Statements(); len(all) > 0 {
 		st.plan = &all[0]
 		st.results = st.plan.Results
-		if st.plan.Effect == rewrite.Executes {
+		switch st.plan.Effect {
+		case rewrite.Executes:
 			st.opaque = true
 			st.inner, _ = s.prepared(st.plan.Name)
+		case rewrite.Fetches:
+			st.opaque, st.cursor = true, st.plan.Name
 		}
 	}
 	return st

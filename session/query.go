@@ -56,6 +56,7 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		st := &plan.Statements()[i]
 		r.guard = r.guard || st.Results != nil || st.Effect == rewrite.Executes
 		r.effects = r.effects || changesNames(st)
+		r.closings = r.closings || closesCursors(st)
 		floats = floats || showsFloats(st.Results)
 	}
 	if need, unsettled := s.unsettled(rewrite.Simple, floats, out); unsettled {

@@ -58,6 +58,7 @@ func isFinal(f wire.ErrorFields) bool {
 // failed skips the requests that the server skips.
 func (s *Session) failed() {
 	s.copyIn = false
+	s.cursors.undone = true
 	s.result.end()
 	r := s.front()
 	if r == nil || r.kind == query || r.kind == call || r.kind == syncPoint {

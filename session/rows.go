@@ -78,6 +78,13 @@ func (s *Session) row(body []byte, out *Output) (Need, error) {
 			dst = wire.AppendValue(dst, value)
 			continue
 		}
+		if cells[i].sealed == unclear {
+			if err := s.checkUnclear(&cells[i], value); err != nil {
+				return Need{}, err
+			}
+			dst = wire.AppendValue(dst, value)
+			continue
+		}
 		var at int
 		dst, at = wire.BeginValue(dst)
 		var need Need

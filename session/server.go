@@ -1,6 +1,10 @@
 package session
 
-import "pgseal/wire"
+import (
+	"bytes"
+
+	"pgseal/wire"
+)
 
 // FromServer takes what the server has sent. It consumes n bytes of b. An
 // error is a breach of the protocol: a *wire.Error to be sent to the client
@@ -131,6 +135,7 @@ func (s *Session) confirmed(typ byte) (action, Need, error) {
 	case r.kind == bind && typ == wire.TypeBindComplete:
 		if r.portals != nil {
 			r.portals.confirm(r.portal)
+			s.cursors.forget(r.portals.name)
 		}
 	case r.kind == closeTarget && typ == wire.TypeCloseComplete:
 		if r.names != nil {
@@ -139,6 +144,7 @@ func (s *Session) confirmed(typ byte) (action, Need, error) {
 		}
 		if r.portals != nil {
 			r.portals.confirm(portal{})
+			s.cursors.forget(r.portals.name)
 			s.portals.tidy(r.portals)
 		}
 	default:
@@ -210,6 +216,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 			s.settings.reset()
 		}
 		s.effect(r)
+		if len(s.cursors.named) > 0 {
+			s.cursors.completed(bytes.TrimSuffix(b[wire.HeaderLen:], []byte{0}))
+		}
 	}
 	act := relay
 	switch {
@@ -283,6 +292,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	s.result.end()
 	if status == 'I' {
 		s.portals.clear()
+		s.cursors.ended()
 		s.settings.changed = false
 		s.sent.forget()
 		s.catalog.ended(s.fifo.len() == 0)

@@ -44,6 +44,7 @@ type Session struct {
 
 	statements registry[*statement]
 	portals    registry[portal]
+	cursors    cursors
 	// plain are the statements of all that was relayed unnamed, one that reads
 	// only and one that may write, for one version of the catalog.
 	plain [2]*statement
@@ -65,6 +66,8 @@ type Session struct {
 	// effects counts the requests under way that change which prepared
 	// statements there are without naming them in the protocol.
 	effects int
+	// closings counts the requests under way that change which cursors there are.
+	closings int
 	// resets counts the requests under way that can change settings.
 	resets int
 	// flushed: the server has been told to answer all it has been sent.
@@ -176,6 +179,9 @@ func (s *Session) push(r request) {
 	if r.effects {
 		s.effects++
 	}
+	if r.closings {
+		s.closings++
+	}
 	if r.resets {
 		s.resets++
 	}
@@ -205,6 +211,9 @@ func (s *Session) done(r *request) {
 	}
 	if r.effects {
 		s.effects--
+	}
+	if r.closings {
+		s.closings--
 	}
 	if r.resets {
 		s.resets--

@@ -22,6 +22,8 @@ type statement struct {
 	// opaque: what its rows hold is known only from the server's description
 	// (FETCH, EXECUTE, a cursor's portal).
 	opaque bool
+	// cursor is what its rows are fetched from, "" for nothing.
+	cursor string
 	hints  hints
 
 	// types are those of the client's parameters, 0 where the server has still

@@ -1,0 +1,185 @@
+package session
+
+import (
+	"pgseal/catalog"
+	"pgseal/envelope"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// What is fetched from a cursor is opened by the plan of its DECLARE, and by the
+// origin that the server reports where a function opened it. The server alone
+// knows which cursors there are: it drops some when a savepoint is rolled back,
+// and a function can open and close them. So what stands here is taken for what
+// it was when it was declared, never for proof: where it and the server's
+// description leave a column unclear, a value that looks sealed is refused.
+
+// cursor is one that DECLARE has opened.
+type cursor struct {
+	results []*catalog.SealedColumn // of its rows, by plan
+	held    bool                    // WITH HOLD
+	kept    bool                    // held, and its transaction has been committed
+}
+
+type cursors struct {
+	named map[string]cursor
+	// sealed counts those with sealed results. While there are some, rows are
+	// looked at even if the catalog has nothing sealed any more.
+	sealed int
+	// undone: something has been rolled back since the last ReadyForQuery.
+	undone bool
+}
+
+// maxCursors bounds how many are remembered; of the others the server's
+// description has to tell.
+const maxCursors = 1 << 12
+
+func (c *cursors) has(name []byte) bool {
+	_, ok := c.named[string(name)]
+	return ok
+}
+
+func (c *cursors) forget(name string) {
+	if c.named[name].results != nil {
+		c.sealed--
+	}
+	delete(c.named, name)
+}
+
+func (c *cursors) clear() {
+	clear(c.named)
+	c.sealed = 0
+}
+
+// declare notes a cursor that the server has opened.
+func (c *cursors) declare(st *rewrite.Statement) {
+	c.forget(st.Name)
+	if len(c.named) >= maxCursors {
+		return
+	}
+	if c.named == nil {
+		c.named = map[string]cursor{}
+	}
+	opened := cursor{held: st.Held}
+	if st.Inner != nil {
+		opened.results = st.Inner.Results
+	}
+	if opened.results != nil {
+		c.sealed++
+	}
+	c.named[st.Name] = opened
+}
+
+// completed follows the end of a transaction inside a Query or a pipeline.
+func (c *cursors) completed(tag []byte) {
+	switch string(tag) {
+	case "COMMIT":
+		c.keep()
+	case "ROLLBACK":
+		c.undone = true
+	}
+}
+
+// keep: what has been declared WITH HOLD outlives its transaction.
+func (c *cursors) keep() {
+	for name, k := range c.named {
+		if k.held && !k.kept {
+			k.kept = true
+			c.named[name] = k
+		}
+	}
+}
+
+// ended: no transaction is open.
+func (c *cursors) ended() {
+	if len(c.named) > 0 {
+		if !c.undone {
+			c.keep()
+		}
+		for name, k := range c.named {
+			if !k.kept {
+				c.forget(name)
+			}
+		}
+	}
+	c.undone = false
+}
+
+// closesCursors reports that a statement changes which cursors there are.
+func closesCursors(st *rewrite.Statement) bool {
+	return st.Effect == rewrite.Declares || st.Effect == rewrite.Closes || st.Effect == rewrite.Discards
+}
+
+func (p *statement) closesCursors() bool { return p != nil && p.plan != nil && closesCursors(p.plan) }
+
+// declared follows a DECLARE that has been carried out: no portal of the
+// protocol has the name any more.
+func (s *Session) declared(st *rewrite.Statement) {
+	s.cursors.declare(st)
+	s.forgetPortal(st.Name)
+}
+
+// closed follows a CLOSE that has been carried out.
+func (s *Session) closed(st *rewrite.Statement) {
+	if st.Name == "" {
+		s.cursors.clear()
+		s.portals.clear()
+		return
+	}
+	s.cursors.forget(st.Name)
+	s.forgetPortal(st.Name)
+}
+
+func (s *Session) forgetPortal(name string) {
+	if e := s.portals.find([]byte(name)); e != nil {
+		e.set(portal{})
+		s.portals.tidy(e)
+	}
+}
+
+// fetched gives the sealed columns of a cursor's or portal's rows, as far as
+// they are known.
+func (s *Session) fetched(name string) []*catalog.SealedColumn {
+	if c, ok := s.cursors.named[name]; ok {
+		return c.results
+	}
+	if e := s.portals.find([]byte(name)); e != nil && e.confirmed.statement != nil && !e.confirmed.statement.opaque {
+		return e.confirmed.statement.results
+	}
+	return nil
+}
+
+// unclear stands for a column of fetched rows that may be a sealed one, though
+// nothing says which.
+var unclear = new(catalog.SealedColumn)
+
+// fetchedColumn decides what a column of fetched rows is. A held cursor keeps
+// the rows as they were when it was declared, so that its plan counts, and a
+// type other than bytea is never sealed.
+func fetchedColumn(planned, origin *catalog.SealedColumn, f *wire.Field, plain bool) *catalog.SealedColumn {
+	switch {
+	case f.Type != oidBytea:
+		return nil
+	case origin != nil:
+		return origin
+	case planned != nil:
+		return planned
+	case plain:
+		return nil
+	}
+	return unclear
+}
+
+// checkUnclear refuses a value that looks sealed.
+func (s *Session) checkUnclear(c *cell, value []byte) error {
+	if c.server == wire.Text {
+		var err error
+		if value, err = s.readByteaText(value); err != nil {
+			return errContradiction
+		}
+	}
+	if _, err := envelope.Parse(value); err == nil {
+		return refused(rewrite.RefuseFetched(), nil)
+	}
+	return nil
+}

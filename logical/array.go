@@ -1,10 +1,6 @@
 package logical
 
-// maxDimensions is MAXDIM of the server, maxArraySize its MaxArraySize.
-const (
-	maxDimensions = 6
-	maxArraySize  = 134217727
-)
+import "strconv"
 
 // arrayOIDs gives for each element type the array type in pg_type.
 var arrayOIDs = map[uint32]uint32{
@@ -23,7 +19,20 @@ var elementOIDs = func() map[uint32]uint32 {
 }()
 
 // ArrayOID is the type of arrays of the type, 0 if it is not supported.
-func (t Type) ArrayOID() uint32 { return arrayOIDs[t.OID] }
+func (t Type) ArrayOID() uint32 {
+	if t.Def != nil {
+		return t.Def.array
+	}
+	return arrayOIDs[t.OID]
+}
+
+// IsArray says whether the values are arrays themselves.
+func (t Type) IsArray() bool {
+	if t.Def != nil {
+		return t.Def.element.OID != 0
+	}
+	return elementOIDs[t.OID] != 0
+}
 
 // ElementOID is the element type of an array type, 0 if it is not known here.
 func ElementOID(arrayOID uint32) uint32 { return elementOIDs[arrayOID] }
@@ -63,6 +72,7 @@ type arrayText struct {
 	data  []byte
 	start int // of the outermost brace
 	empty bool
+	shape arrayShape // once checked
 	// length gives the size of a character that begins with a byte above 0x7f;
 	// nil if no byte inside a character can be taken for punctuation.
 	length func(lead, next byte) int
@@ -99,26 +109,25 @@ func (a *arrayText) skipSpace(i int) int {
 }
 
 // bound reads a signed number at i as atoi() would, and where it ends.
-func (a *arrayText) bound(i int) (n int64, end int) {
+func (a *arrayText) bound(i int) (n int32, end int) {
 	end = i
 	for c := a.at(end); isDigit(c) || c == '-' || c == '+'; c = a.at(end) {
 		end++
 	}
-	neg := false
+	digits := i
 	if c := a.at(i); c == '-' || c == '+' {
-		neg = c == '-'
-		i++
+		digits++
 	}
-	for ; i < end && isDigit(a.data[i]); i++ {
-		n = n*10 + int64(a.data[i]-'0')
-		if n > 1<<40 {
-			n = 1 << 40
-		}
+	stop := digits
+	for stop < end && isDigit(a.data[stop]) {
+		stop++
 	}
-	if neg {
-		n = -n
+	if stop == digits {
+		return 0, end
 	}
-	return n, end
+	// Out of range it gives the nearest number of 64 bits, and then the low 32.
+	wide, _ := strconv.ParseInt(string(a.data[i:stop]), 10, 64)
+	return int32(wide), end
 }
 
 // check validates the literal's form and finds its outermost brace.
@@ -150,17 +159,27 @@ func (a *arrayText) check() error {
 		// Levels of unequal depth count as none: {{{1}},{2}} is empty.
 		a.empty = a.empty || size == 0
 	}
-	if dims == 0 {
+	if dims > 0 {
+		if counter.empty {
+			counter.dims = 0
+		}
+		if counter.dims != dims || counter.sizes != sizes {
+			a.start = 0
+			return a.malformed("Specified array dimensions do not match array contents.")
+		}
+	}
+	if a.empty {
+		a.shape = arrayShape{}
 		return nil
 	}
-	if counter.empty {
-		counter.dims = 0
+	a.shape.dims = counter.dims
+	for d := range counter.dims {
+		a.shape.sizes[d] = int32(counter.sizes[d])
+		if dims == 0 {
+			a.shape.bounds[d] = 1
+		}
 	}
-	if counter.dims != dims || counter.sizes != sizes {
-		a.start = 0
-		return a.malformed("Specified array dimensions do not match array contents.")
-	}
-	return nil
+	return a.shape.check()
 }
 
 // dimensions reads "[1:3][0:2]" before the contents.
@@ -173,7 +192,7 @@ func (a *arrayText) dimensions(sizes *[maxDimensions]int64) (dims, i int, err er
 		if dims >= maxDimensions {
 			return 0, 0, tooManyDimensions(dims + 1)
 		}
-		lowerBound := int64(1)
+		lowerBound := int32(1)
 		upper, end := a.bound(i + 1)
 		if end == i+1 {
 			return 0, 0, a.malformed(`"[" must introduce explicitly-specified array dimensions.`)
@@ -191,7 +210,8 @@ func (a *arrayText) dimensions(sizes *[maxDimensions]int64) (dims, i int, err er
 		if upper < lowerBound {
 			return 0, 0, newError(codeArraySubscript, "upper bound cannot be less than lower bound")
 		}
-		sizes[dims] = upper - lowerBound + 1
+		a.shape.bounds[dims] = lowerBound
+		sizes[dims] = int64(upper) - int64(lowerBound) + 1
 		dims++
 		i = end + 1
 	}

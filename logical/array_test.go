@@ -48,6 +48,28 @@ func TestTextArraysAreWalkedAsTheServerReadsThem(t *testing.T) {
 	}
 }
 
+var arrayValues = []string{
+	`{1,2,3}`, `{{1,2},{3,4}}`, `{1,NULL,3}`, `[0:2]={1,2,3}`, `[-5:-4][2:2]={{1},{2}}`, `[1:2]={1,2}`, `{" 1",2 }`, `{{{1}},{{2}}}`, `{abc,abcd}`, `{"ab  ","abcde  "}`, `{"a\\b","c\"d","",NULL,"NULL",null}`,
+	`[2147483646:2147483647]={1,2}`, `[2147483647:2147483647]={1}`, `[-2147483648:-2147483647]={1,2}`, `[4294967297:4294967298]={1,2}`, `{1.0,1.00,1e3}`, `{"{","}",",",";"}`, `{"\v","\f"," "}`,
+}
+
+func TestArraysAreReadAndWrittenAsByTheServer(t *testing.T) {
+	s := newSession(t)
+	defer golden.write(t, "array")
+	inputs := slices.Concat(arrayValues, arrayInputs)
+	mutated := mutate(seeded(), inputs, `{},"\ aN[]:=123`, 1000)
+	for _, typ := range []Type{
+		{OID: oidTextArray, Typmod: -1}, {OID: oidInt4Array, Typmod: -1}, {OID: oidVarcharArray, Typmod: 7},
+		{OID: arrayOIDs[OIDBpchar], Typmod: 8}, {OID: oidNumericArray, Typmod: numericType(3, 1).Typmod}, {OID: arrayOIDs[OIDBpchar], Typmod: -1},
+	} {
+		s.compare(typ, Assign, "", inputs, len(inputs))
+		s.compare(typ, Assign, "", mutated, 50)
+		s.compare(typ, Cast, "", inputs, 0)
+	}
+	s.compare(Type{OID: arrayOIDs[OIDDate], Typmod: -1}, Assign, "DateStyle=SQL, DMY", []string{"{2001-02-03,03/02/2001}", "{NULL,infinity,x}", `{"January 1, 99 BC"}`}, 9)
+	s.compare(Type{OID: arrayOIDs[OIDBytea], Typmod: -1}, Assign, "bytea_output=escape", []string{`{"\\x00ff","a\\\\b"}`, `{\\x41}`}, 9)
+}
+
 func binaryArray(fields ...any) []byte {
 	var b []byte
 	for _, f := range fields {
@@ -117,7 +139,7 @@ func TestElementsKnowTheirType(t *testing.T) {
 		}
 	}
 	for _, oid := range allTypes {
-		if got := ElementOID(Type{oid, -1}.ArrayOID()); got != oid {
+		if got := ElementOID(Type{OID: oid, Typmod: -1}.ArrayOID()); got != oid && ElementOID(oid) == 0 {
 			t.Errorf("elements of arrays of %d have type %d", oid, got)
 		}
 	}

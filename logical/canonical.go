@@ -5,9 +5,12 @@ package logical
 // length. The error is an *Error, or ErrNeverEqual with Compare.
 // v.Data must not overlap dst's spare capacity.
 func (t Type) AppendCanonical(dst []byte, v Value, use Use, s *Settings) ([]byte, error) {
-	c := lookup(t.OID)
+	c := t.codec()
 	if c == nil {
 		return dst, unsupportedType(t.OID)
+	}
+	if t.Def != nil && t.Def.isDomain() {
+		return t.Def.appendDomain(dst, t.OID, v, use, s)
 	}
 	start := len(dst)
 	var out []byte
@@ -28,7 +31,10 @@ func (t Type) AppendCanonical(dst []byte, v Value, use Use, s *Settings) ([]byte
 
 // read appends the canonical form of a value of the codec's own type.
 func (c *codec) read(dst []byte, v Value, s *Settings) ([]byte, error) {
-	if v.Binary && !c.textual {
+	switch {
+	case v.Binary && c.receive != nil:
+		return c.receive(dst, v.Data, s)
+	case v.Binary && !c.textual:
 		return c.recv(dst, v.Data)
 	}
 	if v.Binary && c == &jsonbCodec {
@@ -50,7 +56,7 @@ func (c *codec) read(dst []byte, v Value, s *Settings) ([]byte, error) {
 // AppendText appends what the type's output function gives for a canonical
 // value, in the client's encoding.
 func (t Type) AppendText(dst, canonical []byte, s *Settings) ([]byte, error) {
-	c := lookup(t.OID)
+	c := t.codec()
 	if c == nil {
 		return dst, unsupportedType(t.OID)
 	}
@@ -68,12 +74,15 @@ func (t Type) AppendText(dst, canonical []byte, s *Settings) ([]byte, error) {
 // AppendBinary appends what the type's send function gives for a canonical
 // value: the same bytes, but text in the client's encoding.
 func (t Type) AppendBinary(dst, canonical []byte, s *Settings) ([]byte, error) {
-	c := lookup(t.OID)
+	c := t.codec()
 	if c == nil {
 		return dst, unsupportedType(t.OID)
 	}
 	if !c.check(canonical) {
 		return dst, corrupt(c)
+	}
+	if c.send != nil {
+		return c.send(dst, canonical, s)
 	}
 	start := len(dst)
 	out := append(dst, canonical...)
@@ -87,7 +96,7 @@ func (t Type) AppendBinary(dst, canonical []byte, s *Settings) ([]byte, error) {
 // under the type's = operator. For a type without one the error is the
 // server's, with Code 42883.
 func (t Type) AppendEquality(dst, canonical []byte) ([]byte, error) {
-	c := lookup(t.OID)
+	c := t.codec()
 	switch {
 	case c == nil:
 		return dst, unsupportedType(t.OID)

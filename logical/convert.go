@@ -89,6 +89,12 @@ const (
 // castBetween is the cast from one type to another one that the server has, and
 // whether it can be done here.
 func castBetween(from, to uint32) (level castLevel, exact bool) {
+	if f, t := ElementOID(from), ElementOID(to); f != 0 && t != 0 {
+		if f == t {
+			return castImplicit, true
+		}
+		return castBetween(f, t)
+	}
 	f, t := familyOf(from), familyOf(to)
 	switch {
 	case f == familyText && t == familyText:
@@ -182,7 +188,10 @@ func (t Type) CheckOID(oid uint32, use Use) error { return t.CheckColumnOID("", 
 // CheckColumnOID is CheckOID with the column's name in the message for Assign,
 // as the server has it there.
 func (t Type) CheckColumnOID(column string, oid uint32, use Use) error {
-	c := lookup(t.OID)
+	c := t.codec()
+	if t.Def != nil && t.Def.isDomain() && oid != t.OID {
+		t = t.Def.base // under the domain's name
+	}
 	switch {
 	case c == nil:
 		return unsupportedType(t.OID)
@@ -195,13 +204,10 @@ func (t Type) CheckColumnOID(column string, oid uint32, use Use) error {
 	case oid == t.OID:
 		return nil
 	}
-	if parameterCodec(oid) == nil && (ElementOID(oid) == 0 || familyOf(t.OID) == familyText) {
+	if parameterCodec(oid) == nil || use == Cast && t.Def != nil && t.IsArray() {
 		return c.unknownParameter(oid)
 	}
 	level, exact := castBetween(oid, t.OID)
-	if ElementOID(oid) != 0 {
-		level, exact = castNever, false
-	}
 	switch {
 	case use == Assign && level < castAssignment:
 		if column != "" {
@@ -221,7 +227,7 @@ func (c *codec) checkComparison(column, oid uint32) error {
 	switch {
 	case oid == column:
 		return nil
-	case parameterCodec(oid) == nil && ElementOID(oid) == 0:
+	case parameterCodec(oid) == nil:
 		return c.unknownParameter(oid)
 	}
 	switch comparisonBetween(column, oid) {
@@ -278,7 +284,7 @@ func (t Type) convert(dst []byte, v Value, use Use, s *Settings) ([]byte, error)
 	if err != nil {
 		return dst, err
 	}
-	c := conversion{out: out, start: start, from: v.OID, to: t.OID, settings: s}
+	c := conversion{out: out, start: start, from: v.OID, to: t.OID, target: t.codec(), settings: s}
 	if use == Compare {
 		return c.compare()
 	}
@@ -291,6 +297,7 @@ type conversion struct {
 	out      []byte
 	start    int
 	from, to uint32
+	target   *codec // of to
 	settings *Settings
 }
 
@@ -300,6 +307,8 @@ func (c *conversion) value() []byte { return c.out[c.start:] }
 func (c *conversion) cast() ([]byte, error) {
 	from, to := familyOf(c.from), familyOf(c.to)
 	switch {
+	case ElementOID(c.from) != 0 && ElementOID(c.to) != 0:
+		return c.castArray()
 	case from == familyText && to == familyText:
 		if c.from == OIDBpchar {
 			return c.trimmed(), nil
@@ -338,7 +347,17 @@ func (c *conversion) throughText() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lookup(c.to).in(c.out[:c.start], text, c.settings)
+	return c.target.in(c.out[:c.start], text, c.settings)
+}
+
+// castArray casts every element.
+func (c *conversion) castArray() ([]byte, error) {
+	from, to := ElementOID(c.from), ElementOID(c.to)
+	a := arrayOf{element: lookup(to), oid: to}
+	return a.each(c.out, c.start, func(dst, elem []byte) ([]byte, error) {
+		element := conversion{out: append(dst, elem...), start: len(dst), from: from, to: to, target: a.element, settings: c.settings}
+		return element.cast()
+	})
 }
 
 // compare gives the value of the column's type that the server finds equal to

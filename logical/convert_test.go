@@ -15,7 +15,17 @@ import (
 var allTypes = []uint32{
 	OIDBool, OIDBytea, OIDInt8, OIDInt2, OIDInt4, OIDText, OIDJSON, OIDFloat4, OIDFloat8, OIDBpchar, OIDVarchar,
 	OIDDate, OIDTime, OIDTimestamp, OIDTimestamptz, OIDNumeric, OIDUUID, OIDJSONB,
+	oidInt4Array, oidTextArray, oidVarcharArray, oidNumericArray, oidTimestamptzArray,
 }
+
+// Arrays that stand for all of them.
+const (
+	oidInt4Array        = 1007
+	oidTextArray        = 1009
+	oidVarcharArray     = 1015
+	oidNumericArray     = 1231
+	oidTimestamptzArray = 1185
+)
 
 // samples are values of each type as text.
 var samples = map[uint32][]string{
@@ -36,15 +46,20 @@ var samples = map[uint32][]string{
 		"4714-11-24 BC", "294276-12-31 23:59:59.999999", "2018-11-04", "2018-11-04 01:00", "2018-11-04 00:30", "2018-11-03 23:59:59", "1850-01-01 12:00"},
 	OIDTimestamptz: {"2001-02-03 00:00+00", "2001-02-03 00:00+01", "2001-02-03 04:05:06.789+00", "1970-01-01 00:00+00", "infinity", "-infinity", "2021-03-28 01:30+00", "2021-03-28 00:30+00", "2021-10-31 00:30+00", "2021-10-31 01:30+00", "2011-12-30 10:00+00", "2011-12-29 10:00+00", "2011-12-30 12:00+00", "2011-12-30 22:00+00",
 		"4714-11-24 00:00+00 BC", "294276-12-31 23:59:59+00", "2018-11-04 03:00+00", "2018-11-04 02:30+00", "2018-11-04 02:00+00", "2018-11-04 04:00+00", "1850-01-01 12:00+00", "2021-03-27 23:00+00"},
-	OIDUUID:  {"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
-	OIDJSON:  {"{}", `{"b":1, "a": 1.00}`, `"\u0000"`, "1"},
-	OIDJSONB: {"{}", `{"b":1, "a": 1.00}`, "1.0", "1", "1.00", `[1.0,"x"]`, `{"a":1,"b":1}`},
-	oidName:  {"a", "a ", "abc", strings.Repeat("x", 70), strings.Repeat("é", 40), ""},
+	OIDUUID:             {"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
+	OIDJSON:             {"{}", `{"b":1, "a": 1.00}`, `"\u0000"`, "1"},
+	OIDJSONB:            {"{}", `{"b":1, "a": 1.00}`, "1.0", "1", "1.00", `[1.0,"x"]`, `{"a":1,"b":1}`},
+	oidInt4Array:        {"{}", "{1}", "{1,2}", "{1,NULL}", "{{1,2},{3,4}}", "[0:1]={1,2}", "[2:3][0:0]={{1},{2}}", "{7,32768}"},
+	oidTextArray:        {"{}", "{a}", `{"a b","",NULL,"NULL","c\"d","e\\f"}`, "{{a,b},{é,NULL}}", "{abcdefgh}", "{1}", "[-1:0]={x,\"y \"}"},
+	oidNumericArray:     {"{}", "{1.0,1.00}", "{1.00,1}", "{1,1}", "{1}", "{NaN,Infinity}", "{2.5}"},
+	oidTimestamptzArray: {"{}", `{"2001-02-03 00:00+00",infinity}`, `{"2001-02-03 01:00+01",infinity}`},
+	oidName:             {"a", "a ", "abc", strings.Repeat("x", 70), strings.Repeat("é", 40), ""},
 }
 
 func init() {
 	samples[OIDVarchar] = samples[OIDText]
 	samples[OIDBpchar] = samples[OIDText]
+	samples[oidVarcharArray] = samples[oidTextArray]
 }
 
 func sqlName(oid uint32) string {
@@ -71,14 +86,14 @@ func TestDeclaredTypesAreAcceptedWhereTheServerAcceptsThem(t *testing.T) {
 	}
 	for _, column := range allTypes {
 		run("DROP TABLE IF EXISTS declared; CREATE TABLE declared (col " + sqlName(column) + ")")
-		for _, parameter := range append([]uint32{oidUnknown, oidName, 1007, 1009}, allTypes...) {
+		for _, parameter := range append([]uint32{oidUnknown, oidName}, allTypes...) {
 			for use, sql := range map[Use]string{
 				Assign:  "INSERT INTO declared VALUES ($1)",
 				Compare: "SELECT 1 FROM declared WHERE col = $1",
 				Cast:    "SELECT $1::" + sqlName(column),
 			} {
 				want := run("PREPARE p(" + sqlName(parameter) + ") AS " + sql + "; DEALLOCATE p")
-				err := Type{column, -1}.CheckColumnOID("col", parameter, use)
+				err := Type{OID: column, Typmod: -1}.CheckColumnOID("col", parameter, use)
 				got := answer{}
 				if err != nil {
 					got = errorAnswer(err)
@@ -104,9 +119,9 @@ func TestDeclaredTypesAreAcceptedWhereTheServerAcceptsThem(t *testing.T) {
 
 func TestDeclaredTypesAreCastAsTheServerCastsThem(t *testing.T) {
 	s := newSession(t)
-	targets := []Type{{OIDVarchar, 7}, {OIDBpchar, 7}, numericType(5, 2), {OIDTimestamp, 0}, {OIDTimestamptz, 3}, {OIDTime, 0}}
+	targets := []Type{{OID: OIDVarchar, Typmod: 7}, {OID: OIDBpchar, Typmod: 7}, numericType(5, 2), {OID: OIDTimestamp, Typmod: 0}, {OID: OIDTimestamptz, Typmod: 3}, {OID: OIDTime, Typmod: 0}}
 	for _, oid := range allTypes {
-		targets = append(targets, Type{oid, -1})
+		targets = append(targets, Type{OID: oid, Typmod: -1})
 	}
 	for _, settings := range []string{"", "DateStyle=SQL, DMY;TimeZone=Europe/Berlin;extra_float_digits=0;bytea_output=escape"} {
 		s.set(settings)
@@ -151,7 +166,7 @@ func TestParametersEqualTheValuesThatTheServerFindsEqual(t *testing.T) {
 		s.set(settings)
 		ours := parseSettings(t, settings)
 		for _, column := range allTypes {
-			typ := Type{column, -1}
+			typ := Type{OID: column, Typmod: -1}
 			if !typ.HasEquality() || i > 0 && familyOf(column) != familyDay {
 				continue
 			}
@@ -214,7 +229,7 @@ func TestParametersEqualTheValuesThatTheServerFindsEqual(t *testing.T) {
 }
 
 func TestComparisonWithAnAmbiguousFloatIsRefused(t *testing.T) {
-	_, err := Type{OIDInt8, -1}.AppendCanonical(nil, Value{Data: []byte("9007199254740992"), OID: OIDFloat8}, Compare, nil)
+	_, err := Type{OID: OIDInt8, Typmod: -1}.AppendCanonical(nil, Value{Data: []byte("9007199254740992"), OID: OIDFloat8}, Compare, nil)
 	if got := errorAnswer(err); got.code != codeFeatureNotSupported || got.hint == "" {
 		t.Errorf("got %v, want a refusal with a hint", got)
 	}

@@ -92,12 +92,12 @@ func TestDatesAndTimesAreReadAndWrittenAsByTheServer(t *testing.T) {
 			n, keep = 3000, len(nastyDates)
 		}
 		inputs := dateInputs(uint64(i), n)
-		for _, typ := range []Type{{OIDDate, -1}, {OIDTimestamp, -1}, {OIDTimestamptz, -1}, {OIDTime, -1}} {
+		for _, typ := range []Type{{OID: OIDDate, Typmod: -1}, {OID: OIDTimestamp, Typmod: -1}, {OID: OIDTimestamptz, Typmod: -1}, {OID: OIDTime, Typmod: -1}} {
 			s.compare(typ, Assign, settings, inputs, keep)
 		}
 	}
 	inputs := dateInputs(99, 500)
-	for _, typ := range []Type{{OIDTimestamp, 0}, {OIDTimestamptz, 3}, {OIDTime, 0}, {OIDTime, 2}, {OIDTimestamp, 6}} {
+	for _, typ := range []Type{{OID: OIDTimestamp, Typmod: 0}, {OID: OIDTimestamptz, Typmod: 3}, {OID: OIDTime, Typmod: 0}, {OID: OIDTime, Typmod: 2}, {OID: OIDTimestamp, Typmod: 6}} {
 		s.compare(typ, Assign, "", inputs, 60)
 	}
 }

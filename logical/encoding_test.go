@@ -233,7 +233,7 @@ func TestTextIsConvertedToAndFromTheClientsEncoding(t *testing.T) {
 	for _, e := range allEncodings() {
 		names = append(names, e.name)
 	}
-	text := Type{OIDText, -1}
+	text := Type{OID: OIDText, Typmod: -1}
 	for _, name := range names {
 		s := set(name)
 		for _, in := range inputs {
@@ -288,13 +288,13 @@ func TestAnUnknownEncodingIsRefusedWhereItMatters(t *testing.T) {
 		if err := s.Set("CLIENT_ENCODING", name); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (Type{OIDText, -1}).AppendCanonical(nil, Value{Data: []byte("abc")}, Assign, &s); errorAnswer(err).code != codeFeatureNotSupported {
+		if _, err := (Type{OID: OIDText, Typmod: -1}).AppendCanonical(nil, Value{Data: []byte("abc")}, Assign, &s); errorAnswer(err).code != codeFeatureNotSupported {
 			t.Errorf("%s: error %v, want a refusal", name, err)
 		}
-		if _, err := (Type{OIDText, -1}).AppendText(nil, []byte("abc"), &s); errorAnswer(err).code != codeFeatureNotSupported {
+		if _, err := (Type{OID: OIDText, Typmod: -1}).AppendText(nil, []byte("abc"), &s); errorAnswer(err).code != codeFeatureNotSupported {
 			t.Errorf("%s: error %v, want a refusal", name, err)
 		}
-		if _, err := (Type{OIDInt4, -1}).AppendCanonical(nil, Value{Data: []byte{0, 0, 0, 7}, Binary: true}, Assign, &s); err != nil {
+		if _, err := (Type{OID: OIDInt4, Typmod: -1}).AppendCanonical(nil, Value{Data: []byte{0, 0, 0, 7}, Binary: true}, Assign, &s); err != nil {
 			t.Errorf("%s: binary integers do not depend on it: %v", name, err)
 		}
 	}
@@ -305,7 +305,7 @@ func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 	if err := s.Set("server_encoding", "LATIN1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (Type{OIDText, -1}).AppendCanonical(nil, Value{Data: []byte("abc")}, Assign, &s); errorAnswer(err).code != codeFeatureNotSupported {
+	if _, err := (Type{OID: OIDText, Typmod: -1}).AppendCanonical(nil, Value{Data: []byte("abc")}, Assign, &s); errorAnswer(err).code != codeFeatureNotSupported {
 		t.Errorf("error %v, want a refusal", err)
 	}
 }

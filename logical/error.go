@@ -19,6 +19,8 @@ const (
 	codeArraySubscript      = "2202E"
 	codeProgramLimit        = "54000"
 	codeTooComplex          = "54001"
+	codeNotNullViolation    = "23502"
+	codeCheckViolation      = "23514"
 	codeDatatypeMismatch    = "42804"
 	codeUndefinedFunction   = "42883"
 	codeCannotCoerce        = "42846"
@@ -33,7 +35,14 @@ const (
 // Error carries what the server would have said. All texts are UTF-8.
 // Message and Detail may repeat the client's own value, as PostgreSQL does:
 // they are for the client, never for a log.
-type Error struct{ Code, Message, Detail, Hint string }
+type Error struct {
+	Code, Message, Detail, Hint string
+	// Stale: a newer catalog may know better, because types can get new labels.
+	Stale bool
+	// Schema, Type and Constraint are the domain and its constraint that refuse a
+	// value.
+	Schema, Type, Constraint string
+}
 
 // Error gives the SQLSTATE alone, so that no value reaches a log by accident.
 func (e *Error) Error() string { return "logical: SQLSTATE " + e.Code }
@@ -58,8 +67,10 @@ func shortBinary() error {
 // trailingBinary is what the server says when a binary value goes on too long;
 // in a Bind message it adds " in bind parameter N", which is not known here.
 func trailingBinary() error {
-	return newError(codeInvalidBinary, "incorrect binary data format")
+	return newError(codeInvalidBinary, trailingMessage)
 }
+
+const trailingMessage = "incorrect binary data format"
 
 // corrupt reports canonical bytes that no AppendCanonical has written.
 func corrupt(c *codec) error {
@@ -67,7 +78,7 @@ func corrupt(c *codec) error {
 }
 
 // refuse reports what the server could do and pgseal cannot do exactly.
-func refuse(message, hint string) error {
+func refuse(message, hint string) *Error {
 	return &Error{Code: codeFeatureNotSupported, Message: message, Hint: hint}
 }
 

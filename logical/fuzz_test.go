@@ -25,7 +25,7 @@ func FuzzTextFormKeepsTheValue(f *testing.F) {
 		f.Add(byte(13), byte(1), []byte(in))
 	}
 	f.Fuzz(func(t *testing.T, which, settings byte, in []byte) {
-		typ := Type{allTypes[int(which)%len(allTypes)], -1}
+		typ := Type{OID: allTypes[int(which)%len(allTypes)], Typmod: -1}
 		s := fuzzSettings(t, settings)
 		canonical, err := typ.AppendCanonical(nil, Value{Data: in}, Assign, s)
 		if err != nil {
@@ -68,12 +68,12 @@ func FuzzTextFormKeepsTheValue(f *testing.F) {
 func FuzzBinaryFormKeepsTheValue(f *testing.F) {
 	r := seeded()
 	for i, oid := range allTypes {
-		for _, in := range binaryInputs(r, Type{oid, -1}, 5) {
+		for _, in := range binaryInputs(r, Type{OID: oid, Typmod: -1}, 5) {
 			f.Add(byte(i), byte(i), in)
 		}
 	}
 	f.Fuzz(func(t *testing.T, which, declared byte, in []byte) {
-		typ := Type{allTypes[int(which)%len(allTypes)], -1}
+		typ := Type{OID: allTypes[int(which)%len(allTypes)], Typmod: -1}
 		v := Value{Data: in, Binary: true, OID: allTypes[int(declared)%len(allTypes)]}
 		for _, use := range []Use{Assign, Compare, Cast} {
 			canonical, err := typ.AppendCanonical(nil, v, use, nil)
@@ -99,7 +99,7 @@ func FuzzBinaryFormKeepsTheValue(f *testing.F) {
 func FuzzOpenedBytesNeverPanic(f *testing.F) {
 	f.Add(byte(15), []byte{0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, which byte, in []byte) {
-		typ := Type{allTypes[int(which)%len(allTypes)], -1}
+		typ := Type{OID: allTypes[int(which)%len(allTypes)], Typmod: -1}
 		for n := range byte(6) {
 			typ.AppendText(nil, in, fuzzSettings(t, n))
 		}
@@ -114,7 +114,7 @@ func FuzzClientEncodings(f *testing.F) {
 	f.Add(byte(3), []byte("\x83\x5c\x82\xa0"))
 	f.Fuzz(func(t *testing.T, which byte, in []byte) {
 		s := Settings{encoding: all[int(which)%len(all)]}
-		typ := Type{OIDText, -1}
+		typ := Type{OID: OIDText, Typmod: -1}
 		canonical, err := typ.AppendCanonical(nil, Value{Data: in}, Assign, &s)
 		if err != nil {
 			return
@@ -164,6 +164,6 @@ func FuzzSettings(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, value string) {
 		var s Settings
 		s.Set(name, value)
-		Type{OIDTimestamptz, -1}.AppendText(nil, make([]byte, 8), &s)
+		Type{OID: OIDTimestamptz, Typmod: -1}.AppendText(nil, make([]byte, 8), &s)
 	})
 }

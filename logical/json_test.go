@@ -45,17 +45,17 @@ func TestJSONIsReadAndWrittenAsByTheServer(t *testing.T) {
 	}
 	inputs = append(inputs, mutate(r, inputs, `{}[]",:\u01.e-tnd `, 1500)...)
 	for _, oid := range []uint32{OIDJSON, OIDJSONB} {
-		s.compare(Type{oid, -1}, Assign, "", inputs, len(jsonInputs))
+		s.compare(Type{OID: oid, Typmod: -1}, Assign, "", inputs, len(jsonInputs))
 	}
 }
 
 func TestDeepJSONIsRefusedAndDoesNotExhaustTheStack(t *testing.T) {
 	for _, oid := range []uint32{OIDJSON, OIDJSONB} {
 		deep := strings.Repeat("[", 9999) + strings.Repeat("]", 9999)
-		if _, err := (Type{oid, -1}).AppendCanonical(nil, Value{Data: []byte(deep)}, Assign, nil); err != nil {
+		if _, err := (Type{OID: oid, Typmod: -1}).AppendCanonical(nil, Value{Data: []byte(deep)}, Assign, nil); err != nil {
 			t.Errorf("%d: depth 9999: %v", oid, errorAnswer(err))
 		}
-		_, err := Type{oid, -1}.AppendCanonical(nil, Value{Data: []byte(strings.Repeat("[", 5_000_000))}, Assign, nil)
+		_, err := Type{OID: oid, Typmod: -1}.AppendCanonical(nil, Value{Data: []byte(strings.Repeat("[", 5_000_000))}, Assign, nil)
 		if got := errorAnswer(err).code; got != "54001" {
 			t.Errorf("%d: depth 5000000: SQLSTATE %s, want 54001", oid, got)
 		}
@@ -64,7 +64,7 @@ func TestDeepJSONIsRefusedAndDoesNotExhaustTheStack(t *testing.T) {
 
 func TestAFewBytesOfJSONBDoNotBecomeGigabytes(t *testing.T) {
 	input := "[" + strings.Repeat("1e131071,", 5000) + "1]"
-	_, err := Type{OIDJSONB, -1}.AppendCanonical(nil, Value{Data: []byte(input)}, Assign, nil)
+	_, err := Type{OID: OIDJSONB, Typmod: -1}.AppendCanonical(nil, Value{Data: []byte(input)}, Assign, nil)
 	if got := errorAnswer(err).code; got != "54000" {
 		t.Errorf("SQLSTATE %s, want 54000", got)
 	}

@@ -40,7 +40,7 @@ func randomNumbers(r *rand.Rand, n int) []string {
 }
 
 func numericType(precision, scale int) Type {
-	return Type{OIDNumeric, int32(precision<<16|scale&0x7ff) + typmodHeader}
+	return Type{OID: OIDNumeric, Typmod: int32(precision<<16|scale&0x7ff) + typmodHeader}
 }
 
 func TestNumericsAreReadAndWrittenAsByTheServer(t *testing.T) {
@@ -52,7 +52,7 @@ func TestNumericsAreReadAndWrittenAsByTheServer(t *testing.T) {
 	inputs = append(inputs, mutate(r, numericInputs, "0123456789.eE+- ", 1500)...)
 	// Answers of a hundred thousand digits are compared once.
 	long := func(in string) bool { return strings.Contains(in, "13107") || strings.Contains(in, "1638") }
-	s.compare(Type{OIDNumeric, -1}, Assign, "", inputs, 0)
+	s.compare(Type{OID: OIDNumeric, Typmod: -1}, Assign, "", inputs, 0)
 	var short []string
 	for _, in := range inputs {
 		if !long(in) {
@@ -60,7 +60,7 @@ func TestNumericsAreReadAndWrittenAsByTheServer(t *testing.T) {
 		}
 	}
 	for i, typ := range []Type{
-		{OIDNumeric, -1}, numericType(10, 2), numericType(3, 0), numericType(3, -2), numericType(2, 5), numericType(1000, 1000), numericType(5, 5), numericType(1, 0),
+		{OID: OIDNumeric, Typmod: -1}, numericType(10, 2), numericType(3, 0), numericType(3, -2), numericType(2, 5), numericType(1000, 1000), numericType(5, 5), numericType(1, 0),
 	} {
 		n := len(short)
 		if i > 2 {
@@ -72,10 +72,10 @@ func TestNumericsAreReadAndWrittenAsByTheServer(t *testing.T) {
 
 func TestNumericNamesAreThoseOfFormatType(t *testing.T) {
 	for typ, want := range map[Type]string{
-		numericType(10, 2):   "numeric(10,2)",
-		numericType(3, -2):   "numeric(3,-2)",
-		numericType(2, 1000): "numeric(2,1000)",
-		{OIDNumeric, -1}:     "numeric",
+		numericType(10, 2):            "numeric(10,2)",
+		numericType(3, -2):            "numeric(3,-2)",
+		numericType(2, 1000):          "numeric(2,1000)",
+		{OID: OIDNumeric, Typmod: -1}: "numeric",
 	} {
 		if got := typ.Name(); got != want {
 			t.Errorf("Name() = %q, want %q", got, want)

@@ -96,49 +96,13 @@ BEGIN
 END $$`
 
 // typeSQL is the type as SQL writes it, and its send function.
-func typeSQL(t testing.TB, typ Type) (name, send string) {
-	name = typ.Name()
-	switch typ.OID {
-	case OIDText:
-		send = "textsend"
-	case OIDVarchar:
-		send = "varcharsend"
-	case OIDBpchar:
-		send = "bpcharsend"
-	case OIDInt2:
-		send = "int2send"
-	case OIDInt4:
-		send = "int4send"
-	case OIDInt8:
-		send = "int8send"
-	case OIDBool:
-		send = "boolsend"
-	case OIDFloat4:
-		send = "float4send"
-	case OIDFloat8:
-		send = "float8send"
-	case OIDNumeric:
-		send = "numeric_send"
-	case OIDDate:
-		send = "date_send"
-	case OIDTime:
-		send = "time_send"
-	case OIDTimestamp:
-		send = "timestamp_send"
-	case OIDTimestamptz:
-		send = "timestamptz_send"
-	case OIDUUID:
-		send = "uuid_send"
-	case OIDJSON:
-		send = "json_send"
-	case OIDJSONB:
-		send = "jsonb_send"
-	case OIDBytea:
-		send = "byteasend"
-	default:
-		t.Fatalf("no send function for %v", typ)
+func (s *session) typeSQL(typ Type) (name, send string) {
+	send, ok := s.senders[typ.OID]
+	if !ok {
+		send = column(s.t, s.conn, "SELECT typsend::text FROM pg_type WHERE oid = "+utoa(typ.OID))[0]
+		s.senders[typ.OID] = send
 	}
-	return name, send
+	return typ.Name(), send
 }
 
 // session is a connection with the probe and a table for each type.
@@ -146,10 +110,12 @@ type session struct {
 	t      testing.TB
 	conn   *pgconn.PgConn
 	tables map[Type]string
+	// senders are the send functions of the types asked for.
+	senders map[uint32]string
 }
 
 func newSession(t testing.TB) *session {
-	s := &session{t: t, conn: needServer(t).connect(t), tables: map[Type]string{}}
+	s := &session{t: t, conn: needServer(t).connect(t), tables: map[Type]string{}, senders: map[uint32]string{}}
 	s.exec(probeFunction)
 	return s
 }
@@ -172,9 +138,9 @@ func (s *session) set(settings string) {
 
 // query is the statement that reads @ as the type in the role.
 func (s *session) query(typ Type, use Use) string {
-	name, send := typeSQL(s.t, typ)
+	name, send := s.typeSQL(typ)
 	if use == Compare {
-		name, _ = typeSQL(s.t, Type{typ.OID, -1})
+		name, _ = s.typeSQL(Type{OID: typ.OID, Typmod: -1})
 	}
 	if use != Assign {
 		return "SELECT format('%s', c), " + send + "(c) FROM (SELECT @::" + name + " AS c) q"

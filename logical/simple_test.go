@@ -54,7 +54,7 @@ func TestIntegersAreReadAsTheServerReadsThem(t *testing.T) {
 	inputs := append([]string{}, intInputs...)
 	inputs = append(inputs, mutate(r, intInputs[2:], "0123456789 +-x", 1500)...)
 	for _, oid := range []uint32{OIDInt2, OIDInt4, OIDInt8} {
-		s.compare(Type{oid, -1}, Assign, "", inputs, 100)
+		s.compare(Type{OID: oid, Typmod: -1}, Assign, "", inputs, 100)
 	}
 }
 
@@ -66,7 +66,7 @@ func TestBooleansAreReadAsTheServerReadsThem(t *testing.T) {
 		"on", "o", "of", "off", "offf", "1", "0", "10", "01", "", " ", "\u00a0t", "2", "+1", "\vt\f",
 	}
 	inputs = append(inputs, mutate(seeded(), inputs, "truefalsyno10 ", 800)...)
-	s.compare(Type{OIDBool, -1}, Assign, "", inputs, 60)
+	s.compare(Type{OID: OIDBool, Typmod: -1}, Assign, "", inputs, 60)
 }
 
 var floatInputs = []string{
@@ -93,9 +93,9 @@ func TestFloatsAreReadAndWrittenAsByTheServer(t *testing.T) {
 	for _, settings := range []string{"", "extra_float_digits=0", "extra_float_digits=-3", "extra_float_digits=-15", "extra_float_digits=3"} {
 		for _, oid := range []uint32{OIDFloat4, OIDFloat8} {
 			if settings == "" {
-				s.compare(Type{oid, -1}, Assign, settings, inputs, 110)
+				s.compare(Type{OID: oid, Typmod: -1}, Assign, settings, inputs, 110)
 			} else {
-				s.compare(Type{oid, -1}, Assign, settings, inputs[len(inputs)-1200:], 60)
+				s.compare(Type{OID: oid, Typmod: -1}, Assign, settings, inputs[len(inputs)-1200:], 60)
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func TestUUIDsAreReadAsTheServerReadsThem(t *testing.T) {
 		"a0-eebc999c0b4ef8bb6d6bb9bd380a11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd38-0a11-", "", "{}", "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
 	}
 	inputs = append(inputs, mutate(seeded(), inputs[:6], "0aF-{} g", 800)...)
-	s.compare(Type{OIDUUID, -1}, Assign, "", inputs, 60)
+	s.compare(Type{OID: OIDUUID, Typmod: -1}, Assign, "", inputs, 60)
 }
 
 func TestByteasAreReadAndWrittenAsByTheServer(t *testing.T) {
@@ -124,7 +124,7 @@ func TestByteasAreReadAndWrittenAsByTheServer(t *testing.T) {
 	}
 	inputs = append(inputs, mutate(seeded(), inputs, `\x0123af 789`, 800)...)
 	for _, settings := range []string{"", "bytea_output=escape"} {
-		s.compare(Type{OIDBytea, -1}, Assign, settings, inputs, 80)
+		s.compare(Type{OID: OIDBytea, Typmod: -1}, Assign, settings, inputs, 80)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestStringsFitTheirLengthAsOnTheServer(t *testing.T) {
 	}
 	inputs = append(inputs, mutate(seeded(), []string{"abc", "ab ", "    "}, "a b\t", 300)...)
 	for _, typ := range []Type{
-		{OIDText, -1}, {OIDVarchar, -1}, {OIDVarchar, 7}, {OIDVarchar, 5}, {OIDBpchar, 7}, {OIDBpchar, 5}, {OIDBpchar, -1},
+		{OID: OIDText, Typmod: -1}, {OID: OIDVarchar, Typmod: -1}, {OID: OIDVarchar, Typmod: 7}, {OID: OIDVarchar, Typmod: 5}, {OID: OIDBpchar, Typmod: 7}, {OID: OIDBpchar, Typmod: 5}, {OID: OIDBpchar, Typmod: -1},
 	} {
 		for _, use := range []Use{Assign, Cast, Compare} {
 			s.compare(typ, use, "", inputs, 60)

@@ -53,7 +53,8 @@ const typmodHeader = 4
 // Type is a logical type: the type of the column before it was sealed.
 type Type struct {
 	OID    uint32
-	Typmod int32 // as in pg_attribute.atttypmod, -1 = none
+	Typmod int32       // as in pg_attribute.atttypmod, -1 = none
+	Def    *Definition // what the catalog says of a type that is not built in; nil for others
 }
 
 // Use says in which role a client's value is read, because PostgreSQL treats
@@ -95,6 +96,11 @@ type codec struct {
 	// recv reads the binary format without applying a typmod. Textual types
 	// get UTF-8 that was checked.
 	recv func(dst, data []byte) ([]byte, error)
+	// receive is recv for types whose binary format has text inside; nil for all
+	// others.
+	receive func(dst, data []byte, s *Settings) ([]byte, error)
+	// send writes the binary format of such types.
+	send func(dst, canonical []byte, s *Settings) ([]byte, error)
 	// out writes text in UTF-8.
 	out func(dst, canonical []byte, s *Settings) ([]byte, error)
 	// fit applies a typmod other than -1 to the canonical value dst[start:];
@@ -113,7 +119,16 @@ type codec struct {
 	incomparable bool
 }
 
+// lookup finds the codec of a built-in type that a column can have.
 func lookup(oid uint32) *codec {
+	if c := scalar(oid); c != nil {
+		return c
+	}
+	return arrayCodecs[oid]
+}
+
+// scalar is lookup without arrays.
+func scalar(oid uint32) *codec {
 	switch oid {
 	case OIDText:
 		return &textCodec
@@ -155,20 +170,30 @@ func lookup(oid uint32) *codec {
 	return nil
 }
 
-// Supported says whether a column of the type can be sealed.
+// Supported says whether a column of the built-in type can be sealed.
 func Supported(oid uint32) bool { return lookup(oid) != nil }
+
+// codec finds the codec of the type, nil if it is not supported.
+func (t Type) codec() *codec {
+	if t.Def != nil {
+		return &t.Def.codec
+	}
+	return lookup(t.OID)
+}
 
 // Name is the type as format_type() prints it: "character varying(11)",
 // "numeric(10,2)", "timestamp(3) without time zone". It is "???" for a type
 // that is not supported.
 func (t Type) Name() string {
-	c := lookup(t.OID)
+	c := t.codec()
 	switch {
 	case c == nil:
 		return "???"
 	case t.Typmod < 0 && t.OID == OIDBpchar:
 		// character without a length means character(1); bpchar has no limit.
 		return "bpchar"
+	case t.Typmod < 0 && t.OID == arrayOIDs[OIDBpchar]:
+		return "bpchar[]"
 	case t.Typmod < 0 || c.typmodName == nil:
 		return c.name
 	}
@@ -177,15 +202,21 @@ func (t Type) Name() string {
 
 // Size is the type's typlen: its size in bytes, or -1 if it varies.
 func (t Type) Size() int16 {
-	if c := lookup(t.OID); c != nil {
+	if c := t.codec(); c != nil {
 		return c.size
 	}
 	return -1
 }
 
+// Valid says whether bytes are the canonical form of a value of the type.
+func (t Type) Valid(canonical []byte) bool {
+	c := t.codec()
+	return c != nil && c.check(canonical)
+}
+
 // HasEquality says whether the type has an = operator: false for json.
 func (t Type) HasEquality() bool {
-	c := lookup(t.OID)
+	c := t.codec()
 	return c != nil && !c.incomparable
 }
 

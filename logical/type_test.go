@@ -8,11 +8,11 @@ import (
 func TestNamesAndSizesAreThoseOfTheServer(t *testing.T) {
 	conn := needServer(t).connect(t)
 	types := []Type{
-		{OIDVarchar, 15}, {OIDBpchar, 7}, {OIDBpchar, 5}, numericType(10, 2), numericType(3, -2), numericType(2, 1000), numericType(1000, -1000),
-		{OIDTime, 3}, {OIDTimestamp, 0}, {OIDTimestamptz, 6},
+		{OID: OIDVarchar, Typmod: 15}, {OID: OIDBpchar, Typmod: 7}, {OID: OIDBpchar, Typmod: 5}, numericType(10, 2), numericType(3, -2), numericType(2, 1000), numericType(1000, -1000),
+		{OID: OIDTime, Typmod: 3}, {OID: OIDTimestamp, Typmod: 0}, {OID: OIDTimestamptz, Typmod: 6},
 	}
 	for _, oid := range allTypes {
-		types = append(types, Type{oid, -1})
+		types = append(types, Type{OID: oid, Typmod: -1})
 	}
 	for _, typ := range types {
 		oid := utoa(typ.OID)
@@ -40,7 +40,7 @@ func TestOtherTypesAreRefused(t *testing.T) {
 		"AppendBinary":    second(typ.AppendBinary(nil, make([]byte, 16), nil)),
 		"AppendEquality":  second(typ.AppendEquality(nil, make([]byte, 16))),
 		"CheckOID":        typ.CheckOID(25, Assign),
-		"parameter":       Type{OIDTime, -1}.CheckOID(1186, Compare),
+		"parameter":       Type{OID: OIDTime, Typmod: -1}.CheckOID(1186, Compare),
 	} {
 		if got := errorAnswer(err); got.code != codeFeatureNotSupported {
 			t.Errorf("%s: %v, want a refusal", what, got)
@@ -50,7 +50,7 @@ func TestOtherTypesAreRefused(t *testing.T) {
 
 // An error that reaches a log shows no value.
 func TestErrorTextHoldsNoValue(t *testing.T) {
-	_, err := Type{OIDInt4, -1}.AppendCanonical(nil, Value{Data: []byte("canary")}, Assign, nil)
+	_, err := Type{OID: OIDInt4, Typmod: -1}.AppendCanonical(nil, Value{Data: []byte("canary")}, Assign, nil)
 	if got := err.Error(); got != "logical: SQLSTATE 22P02" {
 		t.Errorf("Error() = %q", got)
 	}
@@ -59,7 +59,7 @@ func TestErrorTextHoldsNoValue(t *testing.T) {
 // What no AppendCanonical has written is reported and does not panic.
 func TestOpenedBytesOfAnotherTypeAreReported(t *testing.T) {
 	for _, oid := range allTypes {
-		typ := Type{oid, -1}
+		typ := Type{OID: oid, Typmod: -1}
 		if oid == OIDBytea {
 			continue // any bytes are one
 		}

@@ -22,7 +22,7 @@ func TestZonesHaveTheOffsetsOfTheServersZones(t *testing.T) {
 		names = append(names, strings.ToUpper(name))
 	}
 	names = append(names, "<+03>-3", "foo+5", "XYZ-3:30", "CET-1CEST,M3.5.0,M10.5.0/3", "AAA8BBB,M3.2.0/3,M11.1.0", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "X5Y,J60,J300", "WGT3WGST,89,300/1:30")
-	typ := Type{OIDTimestamptz, -1}
+	typ := Type{OID: OIDTimestamptz, Typmod: -1}
 	for _, name := range names {
 		if _, err := conn.Exec(context.Background(), "SET TimeZone = '"+name+"'").ReadAll(); err != nil {
 			t.Fatal(err)
@@ -48,7 +48,7 @@ func TestSearchesInZonesEnd(t *testing.T) {
 			location, _ := findZone(name)
 			fixedOffset(location)
 			for _, day := range []string{"2024-12-31 12:00", "1996-12-31", "200004-12-31", "0004-12-31"} {
-				canonical, err := Type{OIDTimestamp, -1}.AppendCanonical(nil, Value{Data: []byte(day)}, Assign, nil)
+				canonical, err := Type{OID: OIDTimestamp, Typmod: -1}.AppendCanonical(nil, Value{Data: []byte(day)}, Assign, nil)
 				if err != nil {
 					t.Error(err)
 				}
@@ -75,8 +75,8 @@ func TestAbbreviationsMeanWhatTheyMeanToTheServer(t *testing.T) {
 		}
 		inputs = append(inputs, "12:00 "+name)
 	}
-	s.compare(Type{OIDTimestamptz, -1}, Assign, "", inputs, 0)
-	s.compare(Type{OIDTime, -1}, Assign, "", inputs, 0)
+	s.compare(Type{OID: OIDTimestamptz, Typmod: -1}, Assign, "", inputs, 0)
+	s.compare(Type{OID: OIDTime, Typmod: -1}, Assign, "", inputs, 0)
 }
 
 func TestAnUnknownZoneIsRefusedWhereItMatters(t *testing.T) {
@@ -84,12 +84,12 @@ func TestAnUnknownZoneIsRefusedWhereItMatters(t *testing.T) {
 	if err := s.Set("timezone", "Mars/Olympus_Mons"); err != nil {
 		t.Fatal(err)
 	}
-	tz := Type{OIDTimestamptz, -1}
+	tz := Type{OID: OIDTimestamptz, Typmod: -1}
 	for what, err := range map[string]error{
 		"input in the session's zone":       second(tz.AppendCanonical(nil, Value{Data: []byte("2001-02-03 04:05")}, Assign, &s)),
 		"odd input in the session's zone":   second(tz.AppendCanonical(nil, Value{Data: []byte("feb 3 2001")}, Assign, &s)),
 		"output":                            second(tz.AppendText(nil, make([]byte, 8), &s)),
-		"date compared with a timestamptz":  second(Type{OIDDate, -1}.AppendCanonical(nil, Value{Data: []byte("2001-02-03 00:00+00"), OID: OIDTimestamptz}, Compare, &s)),
+		"date compared with a timestamptz":  second(Type{OID: OIDDate, Typmod: -1}.AppendCanonical(nil, Value{Data: []byte("2001-02-03 00:00+00"), OID: OIDTimestamptz}, Compare, &s)),
 		"timestamp stored as a timestamptz": second(tz.AppendCanonical(nil, Value{Data: []byte("2001-02-03"), OID: OIDTimestamp}, Assign, &s)),
 	} {
 		if got := errorAnswer(err); got.code != codeFeatureNotSupported || !strings.Contains(got.message, "Mars/Olympus_Mons") || got.hint == "" {
@@ -99,7 +99,7 @@ func TestAnUnknownZoneIsRefusedWhereItMatters(t *testing.T) {
 	for what, err := range map[string]error{
 		"input with a zone": second(tz.AppendCanonical(nil, Value{Data: []byte("2001-02-03 04:05+02")}, Assign, &s)),
 		"infinity":          second(tz.AppendCanonical(nil, Value{Data: []byte("infinity")}, Assign, &s)),
-		"timestamp":         second(Type{OIDTimestamp, -1}.AppendCanonical(nil, Value{Data: []byte("2001-02-03 04:05")}, Assign, &s)),
+		"timestamp":         second(Type{OID: OIDTimestamp, Typmod: -1}.AppendCanonical(nil, Value{Data: []byte("2001-02-03 04:05")}, Assign, &s)),
 		"binary output":     second(tz.AppendBinary(nil, make([]byte, 8), &s)),
 	} {
 		if err != nil {
@@ -117,7 +117,7 @@ func second(_ []byte, err error) error {
 
 func TestSettingsAreThoseOfTheServer(t *testing.T) {
 	conn := needServer(t).connect(t)
-	instant := Type{OIDTimestamptz, -1}
+	instant := Type{OID: OIDTimestamptz, Typmod: -1}
 	for _, c := range []struct{ name, value string }{
 		{"DateStyle", "ISO"}, {"datestyle", "german"}, {"DATESTYLE", "German, MDY"}, {"DateStyle", "MDY, German"}, {"DateStyle", "postgres,european"}, {"DateStyle", "Postgresql"}, {"DateStyle", "SQL, US"}, {"DateStyle", "noneuropean, sql"},
 		{"DateStyle", "YMD"}, {"DateStyle", "ISO, SQL"}, {"DateStyle", "ISO, DMY, MDY"}, {"DateStyle", "nonsense"}, {"DateStyle", ""}, {"DateStyle", "ISO,"}, {"DateStyle", "\"ISO\", 'DMY'"},
@@ -145,7 +145,7 @@ func TestSettingsAreThoseOfTheServer(t *testing.T) {
 			}
 		}
 		want := send(t, conn, Value{Data: []byte("1.23456789012345678"), OID: OIDFloat8}, "SELECT $1, $1")
-		if got := askValue(Type{OIDFloat8, -1}, Value{Data: []byte("1.23456789012345678")}, Assign, &s); got != want {
+		if got := askValue(Type{OID: OIDFloat8, Typmod: -1}, Value{Data: []byte("1.23456789012345678")}, Assign, &s); got != want {
 			t.Errorf("after SET %s = %q: %v, want %v", c.name, c.value, got, want)
 		}
 	}

@@ -201,7 +201,7 @@ func (a *analysis) typedByList(left *sealedExpr, items []*pg.Node, sc *scope) bo
 	values := 0
 	for _, item := range items {
 		if c := item.GetTypeCast(); c != nil {
-			if to, ok := a.typeNamed(c.TypeName); !ok || to.OID == logical.OIDText {
+			if to, ok := a.typeNamed(c.TypeName); !ok || to.whole().OID == logical.OIDText {
 				return false
 			}
 		}
@@ -270,7 +270,7 @@ func (a *analysis) uniform(left *sealedExpr, items []*pg.Node) {
 			bare = bare || x.AConst.GetSval() != nil
 		case *pg.Node_TypeCast:
 			to, ok := a.typeNamed(x.TypeCast.TypeName)
-			foreign = foreign || !ok || !sameFamily(to.OID, left.column.Type.OID)
+			foreign = foreign || !ok || !sameFamily(to.whole().OID, left.column.Type.OID)
 		}
 	}
 	if bare && foreign {
@@ -294,6 +294,10 @@ func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
 		return
 	}
 	if !a.comparable(left.column, left.at) {
+		return
+	}
+	if left.column.Type.IsArray() {
+		a.fail(refuseArrayOfArrays(left.column, left.at))
 		return
 	}
 	a.toTerm(left)

@@ -133,11 +133,12 @@ func (a *analysis) commonType(k *constants, op *Operand) (common *logical.Type, 
 			strings = strings || x.AConst.GetSval() != nil
 			numbers = numbers || x.AConst.GetIval() != nil || x.AConst.GetFval() != nil
 		case *pg.Node_TypeCast:
-			to, known := a.typeNamed(x.TypeCast.TypeName)
-			if !known || to.array || common != nil && common.OID != to.OID {
+			named, known := a.typeNamed(x.TypeCast.TypeName)
+			to := named.whole()
+			if !known || common != nil && common.OID != to.OID {
 				return nil, false
 			}
-			common = &logical.Type{OID: to.OID, Typmod: -1}
+			common = &logical.Type{OID: to.OID, Typmod: -1, Def: to.Def}
 		}
 	}
 	if common == nil {

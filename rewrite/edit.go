@@ -38,6 +38,10 @@ type value struct {
 	literal  int32  // index of the literal; -1 for a keyword
 	keyword  string // true or false
 	negative bool   // a minus sign stands before the number
+	// array is ARRAY[…], nil for other literals; untyped says that its strings get
+	// their type from a cast around it.
+	array   []arrayPart
+	untyped bool
 }
 
 // fixedLiteral is a literal on whose value the plan depends, such as the number
@@ -192,7 +196,11 @@ func (b *Bound) evaluate(p *piece) error {
 	l := &s.literal
 	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals)}
 	s.value = s.value[:0]
-	if p.value.literal < 0 {
+	if p.value.array != nil {
+		if err := b.evaluateArray(p.value); err != nil {
+			return err
+		}
+	} else if p.value.literal < 0 {
 		s.value = append(s.value, p.value.keyword...)
 		l.OID = oidBool
 	} else {

@@ -125,7 +125,7 @@ func (a *analysis) comparable(c *catalog.SealedColumn, at int32) bool {
 func (a *analysis) dropCasts(e *sealedExpr) {
 	for _, c := range e.casts {
 		to, ok := a.typeNamed(c.TypeName)
-		if !ok || !lossless(e.column.Type, to) {
+		if !ok || !lossless(e.column.Type, to.whole()) {
 			a.fail(refuseCast(e.column, e.at))
 			return
 		}

@@ -17,6 +17,9 @@ var fixture = []fixtureRelation{
 	{schema: "public", name: "orders", columns: []fixtureColumn{
 		{name: "id"}, {name: "user_id"}, {name: "total"}, {name: "note"}, {name: "card", oid: logical.OIDText, typmod: -1, equality: true},
 	}},
+	{schema: "public", name: "lists", columns: []fixtureColumn{
+		{name: "id"}, {name: "tags", oid: 1009, typmod: -1, equality: true}, {name: "sizes", oid: 1007, typmod: -1, equality: true},
+	}},
 	{schema: "public", name: "plain", columns: []fixtureColumn{{name: "id"}, {name: "a"}, {name: "b"}}},
 	{schema: "public", name: "v_users", kind: 'v', columns: []fixtureColumn{{name: "id"}, {name: "ssn", like: "users.ssn"}}},
 	{schema: "public", name: "users_2020", columns: []fixtureColumn{{name: "id"}, {name: "name"}, {name: "ssn", like: "users.ssn"}}},

@@ -23,7 +23,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		if inner.Types == nil {
 			inner.Types = make([]uint32, len(x.Argtypes))
 		}
-		inner.Types[i] = types[i].oid()
+		inner.Types[i] = types[i].whole().OID
 	}
 	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
 	a.castInferred(inner.Params, types, known)
@@ -36,11 +36,15 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		if last(names(t.Names)) == "unknown" {
 			continue
 		}
-		if !known[p.Client] || types[p.Client].array != p.Operand.Array {
+		if !known[p.Client] || p.Operand.Array && !types[p.Client].array {
 			a.fail(refuseValueCast(p.Operand.Column, t.Location))
 			return
 		}
-		if err := p.Operand.Column.Type.CheckOID(types[p.Client].OID, p.Operand.use()); err != nil && p.Operand.Via == nil {
+		oid := types[p.Client].OID // of the elements
+		if !p.Operand.Array {
+			oid = types[p.Client].whole().OID
+		}
+		if err := p.Operand.Column.Type.CheckOID(oid, p.Operand.use()); err != nil && p.Operand.Via == nil {
 			a.fail(refuseLogical(err, p.Operand.Column, t.Location))
 			return
 		}
@@ -74,14 +78,6 @@ func (a *analysis) castInferred(params []Param, types []namedType, known []bool)
 			break
 		}
 	}
-}
-
-// oid is the type's own, or that of its arrays.
-func (t namedType) oid() uint32 {
-	if t.array {
-		return t.ArrayOID()
-	}
-	return t.OID
 }
 
 func (o *Operand) use() logical.Use {

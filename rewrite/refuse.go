@@ -14,15 +14,16 @@ import (
 
 // SQLSTATEs of the refusals.
 const (
-	codeNotSupported   = "0A000"
-	codeInvalidText    = "22025" // invalid_escape_sequence
-	codeSyntax         = "42601"
-	codeUndefined      = "42703" // undefined_column
-	codeNoTable        = "42P01" // undefined_table
-	codeNoParameter    = "42P02" // undefined_parameter
-	codeNoFunction     = "42883" // undefined_function, also for operators
-	codeTooComplex     = "54001"
-	codeInvalidEncoded = "22021"
+	codeNotSupported    = "0A000"
+	codeInvalidText     = "22025" // invalid_escape_sequence
+	codeSyntax          = "42601"
+	codeUndefined       = "42703" // undefined_column
+	codeNoTable         = "42P01" // undefined_table
+	codeNoParameter     = "42P02" // undefined_parameter
+	codeNoFunction      = "42883" // undefined_function, also for operators
+	codeUndefinedObject = "42704" // undefined_object
+	codeTooComplex      = "54001"
+	codeInvalidEncoded  = "22021"
 )
 
 // The hints that several refusals share.
@@ -77,6 +78,14 @@ func refuseNoTerm(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("no-equality-term", c, position, "cannot be compared: it has no equality term")
 	r.Hint = "pgseal seal " + c.String() + " --equality"
 	return r
+}
+
+// refuseArrayOfArrays is what PostgreSQL says of x = ANY (…) when x is an array.
+func refuseArrayOfArrays(c *catalog.SealedColumn, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "type", Code: codeUndefinedObject, Column: c, Position: int(position),
+		Message: "could not find array type for data type " + c.Type.Name(),
+	}
 }
 
 func refuseOtherColumn(c, other *catalog.SealedColumn, position int32) *Refusal {

@@ -21,6 +21,14 @@ type namedType struct {
 	array bool
 }
 
+// whole is the type itself, be it of arrays or not.
+func (t namedType) whole() logical.Type {
+	if t.array {
+		return logical.Type{OID: t.ArrayOID(), Typmod: t.Typmod}
+	}
+	return t.Type
+}
+
 const (
 	typmodHeader = 4 // VARHDRSZ, which is part of the typmod of lengths and of numeric
 	maxLength    = 10485760
@@ -155,10 +163,7 @@ func (a *analysis) typeEnd(location int32) int {
 
 // lossless says whether a cast of a column changes nothing about what its
 // values are equal to.
-func lossless(from logical.Type, to namedType) bool {
-	if to.array {
-		return false
-	}
+func lossless(from, to logical.Type) bool {
 	textual := func(oid uint32) bool { return oid == logical.OIDText || oid == logical.OIDVarchar }
 	if textual(from.OID) && textual(to.OID) && to.Typmod < 0 {
 		return true

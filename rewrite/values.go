@@ -36,6 +36,9 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 		casts = append(casts, c)
 	}
 	constant, param := n.GetAConst(), n.GetParamRef()
+	if array := n.GetAArrayExpr(); array != nil && op.Column.Type.IsArray() && !op.Array {
+		return a.bindArray(array, casts, &op)
+	}
 	if constant == nil && param == nil {
 		return false
 	}
@@ -61,20 +64,41 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 	return true
 }
 
+// bindArray gives ARRAY[…] a sealed role.
+func (a *analysis) bindArray(x *pg.A_ArrayExpr, casts []*pg.TypeCast, op *Operand) bool {
+	v, end, ok := a.arrayConstructor(x, op, len(casts) > 0)
+	switch {
+	case !ok:
+		return false
+	case a.persistent:
+		a.fail(refusePersistent(op.Column, x.Location))
+		return true
+	case len(casts) > 0 && !a.via(casts, op, x.Location):
+		return true
+	}
+	a.edit(int(x.Location), end, "", v)
+	a.note(op.verb(), op.Column, "an array", x.Location)
+	return true
+}
+
 // via reads the casts around a value, the outermost first, and makes them casts
 // to what the server gets.
 func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
 	var types []logical.Type
 	for _, c := range slices.Backward(casts) {
-		to, ok := a.typeNamed(c.TypeName)
-		if !ok || to.array != op.Array {
+		named, ok := a.typeNamed(c.TypeName)
+		if !ok || op.Array && !named.array {
 			a.fail(refuseValueCast(op.Column, at))
 			return false
 		}
-		if n := len(types); n > 0 && (types[n-1] == to.Type || isText(types[n-1])) {
-			types[n-1] = to.Type // the inner cast changes nothing
+		to := named.Type // of the elements
+		if !op.Array {
+			to = named.whole()
+		}
+		if n := len(types); n > 0 && (types[n-1] == to || isText(types[n-1])) {
+			types[n-1] = to // the inner cast changes nothing
 		} else {
-			types = append(types, to.Type)
+			types = append(types, to)
 		}
 	}
 	if len(types) > 1 || op.Via != nil {
@@ -342,7 +366,7 @@ func (a *analysis) store(n *pg.Node, c *catalog.SealedColumn, sc *scope) {
 func (a *analysis) dropOwnCasts(e *sealedExpr) {
 	for _, c := range e.casts {
 		to, ok := a.typeNamed(c.TypeName)
-		if !ok || to.array || to.Type != e.column.Type {
+		if !ok || to.whole() != e.column.Type {
 			a.fail(refuseCast(e.column, e.at))
 			return
 		}

@@ -27,7 +27,7 @@ func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o S
 	case c.generated:
 		return refuse(name, "drop the generation expression: the server cannot compute over envelopes", "the column is GENERATED ALWAYS AS an expression")
 	case !logical.Supported(c.typ.OID):
-		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timestamp, timestamptz, uuid, json, jsonb, bytea",
+		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timestamp, timestamptz, uuid, json, jsonb, bytea, and arrays of them",
 			"its type %s cannot be sealed", c.typeName)
 	case o.Equality && !c.typ.HasEquality():
 		return refuse(name, "seal it without --equality", "type %s has no = operator", c.typeName)

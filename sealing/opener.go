@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,12 +43,10 @@ func (s *sealer) unwrap(ctx context.Context) (err error) {
 
 // seal appends the envelope of a canonical value; unwrap came before.
 func (s *sealer) seal(dst, canonical []byte) ([]byte, error) {
-	switch s.typ.OID {
-	case logical.OIDText, logical.OIDVarchar, logical.OIDBpchar, logical.OIDJSON, logical.OIDJSONB:
-		// A database in SQL_ASCII holds whatever was put there.
-		if !utf8.Valid(canonical) {
-			return dst, errEncoding
-		}
+	// What the server sends is well formed, but a database in SQL_ASCII holds
+	// whatever was put there.
+	if !s.typ.Valid(canonical) {
+		return dst, errEncoding
 	}
 	s.term = s.term[:0]
 	if s.terms&envelope.TermEquality != 0 {

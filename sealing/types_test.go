@@ -29,13 +29,18 @@ var values = map[string][]string{
 	"uuid":                           {`'00000000-0000-0000-0000-000000000000'`, `'ffffffff-ffff-ffff-ffff-ffffffffffff'`},
 	"json":                           {`'{"b":1, "a" : 2, "a":3}'`, `'null'`, `'  [1 ]'`},
 	"jsonb":                          {`'{"b":1, "a" : 2, "a":3}'`, `'null'`, `'"\u00e4"'`, `'1.00'`},
+	"integer[]":                      {`'{}'`, `'{1,NULL,-3}'`, `'[0:1]={1,2}'`, `'{{1,2},{3,4}}'`, `'{1,2}'`, `array_remove('{1,NULL,2}'::int[], NULL)`},
+	"numeric[]":                      {`'{1.0,1.00}'`, `'{1.00,1.0}'`, `'{NaN}'`},
+	"text[]":                         {`'{}'`, `'{"",NULL,"NULL",é}'`, `array[repeat('long ', 100000)]`},
+	"character varying(5)[]":         {`'{abcde,ü}'`, `'{}'`},
+	"timestamp with time zone[]":     {`'{infinity,"2024-06-01 12:00+05:45"}'`},
 	"bytea":                          {`''`, `'\x00'`, `'\xe501000000010000000100'`, `'\xdeadbeef'`},
 }
 
 func TestEveryTypeComesBackAsItWas(t *testing.T) {
 	var columns, inserts, names []string
 	for typ, list := range values {
-		name := strings.NewReplacer(" ", "_", "(", "_", ")", "", ",", "_").Replace(typ)
+		name := strings.NewReplacer(" ", "_", "(", "_", ")", "", ",", "_", "[]", "_list").Replace(typ)
 		columns = append(columns, fmt.Sprintf("%s %s", name, typ))
 		names = append(names, name)
 		for _, v := range append(list, "NULL") {

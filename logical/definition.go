@@ -1,0 +1,113 @@
+package logical
+
+import (
+	"hash/fnv"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Definition is what the catalog says of a type that is not built in: an enum, a
+// domain, or an array of either. It is immutable. One type has one Definition
+// in a catalog snapshot, so that Types can be compared with ==.
+type Definition struct {
+	codec        codec
+	schema, name string
+	array        uint32 // OID of the type's arrays, 0 if there are none
+	element      Type   // of an array; OID 0 for others
+	base         Type   // of a domain; OID 0 for others
+	notNull      bool   // of a domain
+	checks       []Check
+	version      uint64
+}
+
+// Identity is what all definitions have in common.
+type Identity struct {
+	Schema, Name string
+	ArrayOID     uint32
+}
+
+func newDefinition(id Identity, content ...string) *Definition {
+	h := fnv.New64a()
+	for _, s := range append([]string{id.Schema, id.Name, utoa(id.ArrayOID)}, content...) {
+		h.Write([]byte(strconv.Itoa(len(s))))
+		h.Write([]byte(s))
+	}
+	return &Definition{schema: id.Schema, name: id.Name, array: id.ArrayOID, version: h.Sum64()}
+}
+
+// Version changes with whatever values and their forms depend on.
+func (d *Definition) Version() uint64 { return d.version }
+
+// Name is the type's name in its schema.
+func (d *Definition) Name() (schema, name string) { return d.schema, d.name }
+
+// Enum defines an enum by its labels.
+func Enum(id Identity, labels []string) *Definition {
+	d := newDefinition(id, append([]string{"enum"}, labels...)...)
+	known := make(map[string]bool, len(labels))
+	for _, l := range labels {
+		known[l] = true
+	}
+	name := quoteName(id.Name)
+	in := func(dst, text []byte) ([]byte, error) {
+		if known[string(text)] {
+			return append(dst, text...), nil
+		}
+		e := newError(codeInvalidText, "invalid input value for enum "+name+`: "`+string(text)+`"`)
+		e.Stale = true
+		return dst, e
+	}
+	d.codec = codec{
+		name: name, size: 4, textual: true,
+		in:   func(dst, text []byte, _ *Settings) ([]byte, error) { return in(dst, text) },
+		recv: in,
+		out: func(dst, canonical []byte, _ *Settings) ([]byte, error) {
+			if !known[string(canonical)] {
+				return dst, lostLabel(name)
+			}
+			return append(dst, canonical...), nil
+		},
+		check: utf8.Valid,
+	}
+	d.codec.send = func(dst, canonical []byte, s *Settings) ([]byte, error) {
+		start := len(dst)
+		out, err := d.codec.out(dst, canonical, s)
+		if err != nil {
+			return dst, err
+		}
+		return s.encodeTail(out, start)
+	}
+	return d
+}
+
+// lostLabel is for a stored label that has been renamed or removed since: which
+// label it became cannot be told.
+func lostLabel(name string) error {
+	e := refuse("a stored value of enum "+name+" has a label that the type no longer has",
+		"ALTER TYPE "+name+" RENAME VALUE back to the label of before; to rename it, unseal the column first.")
+	e.Stale = true
+	return e
+}
+
+// quoteName writes an identifier as format_type() does.
+func quoteName(name string) string {
+	for i, c := range []byte(name) {
+		if c != '_' && (c < 'a' || c > 'z') && (i == 0 || !isDigit(c)) {
+			return strconv.Quote(name)
+		}
+	}
+	return name
+}
+
+// ArrayOf defines the type of arrays of a type that is not built in. The
+// identity is that of the array type.
+func ArrayOf(id Identity, element Type) *Definition {
+	d := newDefinition(id, "array", utoa(element.OID), utoa(uint32(element.Def.version)), utoa(uint32(element.Def.version>>32)))
+	a := arrayOf{element: &element.Def.codec, oid: element.OID}
+	if element.Def.notNull {
+		a.notNull = element.Def.nullRefused()
+	}
+	d.element = element
+	d.codec = *newArrayCodec(a)
+	return d
+}

@@ -1,0 +1,155 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// arrayPart is one part of an array's text form: braces, commas and NULL as they
+// are, or a literal among the elements.
+type arrayPart struct {
+	text     string
+	literal  int32 // index of the literal, -1 if there is only text
+	negative bool
+}
+
+// arrayKind is what the elements of ARRAY[…] are.
+type arrayKind uint8
+
+const (
+	onlyNulls arrayKind = iota
+	stringsOnly
+	numbersOnly
+	truthValues
+)
+
+// arrayConstructor seals ARRAY[…] of literals. ok is false, and nothing is done,
+// for any other expression.
+func (a *analysis) arrayConstructor(x *pg.A_ArrayExpr, op *Operand, cast bool) (v *value, end int, ok bool) {
+	v = &value{operand: op, literal: -1}
+	kind := onlyNulls
+	if !a.arrayParts(x, v, &kind) || kind == onlyNulls && !cast {
+		return nil, 0, false
+	}
+	v.untyped = cast && (kind == stringsOnly || kind == onlyNulls)
+	open := a.tokenAt(x.Location)
+	if a.is(open, "array") {
+		open++
+	}
+	close := a.closing(open)
+	if open < 0 || close < 0 {
+		return nil, 0, false
+	}
+	return v, int(a.tokens[close].end), true
+}
+
+// arrayParts collects the parts of one level.
+func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool {
+	text := func(s string) { v.array = append(v.array, arrayPart{text: s, literal: -1}) }
+	became := func(k arrayKind) bool {
+		same := *kind == onlyNulls || *kind == k
+		*kind = k
+		return same
+	}
+	text("{")
+	for i, n := range x.Elements {
+		if i > 0 {
+			text(",")
+		}
+		if inner := n.GetAArrayExpr(); inner != nil {
+			if !a.arrayParts(inner, v, kind) {
+				return false
+			}
+			continue
+		}
+		if t := n.GetTypeCast(); t != nil && t.Location < 0 && t.Arg.GetAConst().GetBoolval() != nil {
+			n = t.Arg // how the grammar spells TRUE
+		}
+		c := n.GetAConst()
+		if c == nil {
+			return false
+		}
+		token := a.tokenAt(c.Location)
+		switch {
+		case token < 0:
+			return false
+		case c.Isnull:
+			text("NULL")
+		case c.GetBoolval() != nil && a.tokens[token].kind == tokenIdentifier:
+			if !became(truthValues) {
+				return false
+			}
+			if c.GetBoolval().Boolval {
+				text("t")
+			} else {
+				text("f")
+			}
+		case c.GetSval() != nil && a.tokens[token].kind.isString():
+			if !became(stringsOnly) {
+				return false
+			}
+			v.array = append(v.array, arrayPart{literal: int32(a.literalAt(a.tokens[token].start))})
+		case c.GetIval() != nil || c.GetFval() != nil:
+			number, _, negative := a.signedNumber(token)
+			if number < 0 || !became(numbersOnly) {
+				return false
+			}
+			v.array = append(v.array, arrayPart{literal: int32(a.literalAt(a.tokens[number].start)), negative: negative})
+		default:
+			return false
+		}
+	}
+	text("}")
+	return true
+}
+
+// evaluateArray fills the scratch's Literal with an array in its text form and
+// the type that PostgreSQL gives to ARRAY[…].
+func (b *Bound) evaluateArray(v *value) error {
+	s := b.scratch
+	l := &s.literal
+	element := uint32(oidBool)
+	for _, p := range v.array {
+		if p.literal < 0 {
+			s.value = append(s.value, p.text...)
+			continue
+		}
+		n := s.literals[p.literal]
+		if n.kind.isString() {
+			element = logical.OIDText
+			raw, ok := appendString(nil, b.text, token{n.kind, n.start, n.end})
+			if !ok {
+				return refuseEscape(int(n.start))
+			}
+			s.value = append(s.value, '"')
+			for _, c := range raw {
+				if c == '"' || c == '\\' {
+					s.value = append(s.value, '\\')
+				}
+				s.value = append(s.value, c)
+			}
+			s.value = append(s.value, '"')
+			continue
+		}
+		at := len(s.value)
+		if p.negative {
+			s.value = append(s.value, '-')
+		}
+		s.value = append(s.value, b.text[n.start:n.end]...)
+		element = widerNumber(element, numberType(s.value[at:]))
+	}
+	if l.OID = (logical.Type{OID: element}).ArrayOID(); v.untyped {
+		l.OID = oidUnknown
+	}
+	return nil
+}
+
+// widerNumber is the common type of two numbers.
+func widerNumber(a, b uint32) uint32 {
+	rank := map[uint32]int{oidInt4: 1, oidInt8: 2, oidNumeric: 3}
+	if rank[a] > rank[b] {
+		return a
+	}
+	return b
+}

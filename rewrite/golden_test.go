@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // A golden file is a list of cases: lines that begin with # (comments, and the
-// settings path:, prepared: and fresh), the SQL, a line ----, and what becomes
+// settings path:, prepared:, since: and fresh), the SQL, a line ----, and what becomes
 // of it, up to an empty line.
 type goldenCase struct {
 	head     []string // comments and settings
@@ -23,6 +24,7 @@ type goldenCase struct {
 	path     []string
 	prepared []string
 	fresh    bool
+	since    int // the first version of PostgreSQL that has it; 0 for all
 }
 
 const goldenSeparator = "----"
@@ -52,6 +54,11 @@ func readGolden(t testing.TB, file string) (cases []goldenCase, content string) 
 				c.path = strings.Fields(v)
 			} else if v, ok := strings.CutPrefix(setting, "prepared:"); ok {
 				c.prepared = append(c.prepared, strings.TrimSpace(v))
+			} else if v, ok := strings.CutPrefix(setting, "since:"); ok {
+				c.since, err = strconv.Atoi(strings.TrimSpace(v))
+				if err != nil {
+					t.Fatalf("%s: %s: %v", file, line, err)
+				}
 			} else if setting == "fresh" {
 				c.fresh = true
 			}

@@ -61,7 +61,7 @@ func TestARestoredDumpOpensAndUnseals(t *testing.T) {
 	before := w.dump()
 	w.seal("t.v", true)
 	w.seal("t.n", false)
-	out, err := exec.CommandContext(t.Context(), cluster.Binaries.Program("pg_dump"), "--no-owner", "--dbname="+cluster.DSN(w.database, owner)).Output()
+	out, err := exec.CommandContext(t.Context(), dumper(t), "--no-owner", "--dbname="+cluster.DSN(w.database, owner)).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func TestShapesComeBackToTheLetter(t *testing.T) {
 	for name, s := range shapes {
 		t.Run(name, func(t *testing.T) {
 			w.reset(t)
-			w.exec(s.ddl)
+			w.exec(forServer(s.ddl))
 			before, grants := w.dump(), w.privileges()
 			for _, target := range s.seal {
 				w.seal(target, true)

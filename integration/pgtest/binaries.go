@@ -35,6 +35,19 @@ func (b Binaries) Program(name string) string {
 	return path
 }
 
+// Dumper returns the path of a pg_dump that reads this server: one of its
+// version or of a later one. It returns "" when there is none.
+func (b Binaries) Dumper(ctx context.Context) string {
+	path := b.Program("pg_dump")
+	if path == "" {
+		return ""
+	}
+	if major, err := majorVersion(ctx, path); err != nil || major < b.Major {
+		return ""
+	}
+	return path
+}
+
 // Find looks for server binaries: in $PGSEAL_PG_BINDIR, where pg_config says,
 // in Debian's and Red Hat's directories (the highest version first) and on
 // PATH. It fails when there are none, or when $PGSEAL_PG_BINDIR names a
@@ -78,22 +91,28 @@ func inspect(ctx context.Context, dir string) (Binaries, error) {
 			return Binaries{}, fmt.Errorf("there is no %s in it", name)
 		}
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
+	major, err := majorVersion(ctx, filepath.Join(dir, "postgres"))
+	return Binaries{Dir: dir, Major: major}, err
+}
+
+// majorVersion asks a program of PostgreSQL's for its version.
+func majorVersion(ctx context.Context, program string) (int, error) {
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {
-		return Binaries{}, fmt.Errorf("postgres --version: %w", err)
+		return 0, fmt.Errorf("%s --version: %w", filepath.Base(program), err)
 	}
 	fields := strings.Fields(string(out)) // postgres (PostgreSQL) 15.18 (Debian …)
 	if len(fields) < 3 {
-		return Binaries{}, fmt.Errorf("postgres --version printed %q", out)
+		return 0, fmt.Errorf("%s --version printed %q", filepath.Base(program), out)
 	}
 	digits := strings.TrimRight(fields[2], "abcdefghijklmnopqrstuvwxyz") // 19devel
 	digits, _, _ = strings.Cut(digits, ".")
 	digits, _, _ = strings.Cut(digits, "beta")
 	major, err := strconv.Atoi(digits)
 	if err != nil {
-		return Binaries{}, fmt.Errorf("postgres --version printed %q", out)
+		return 0, fmt.Errorf("%s --version printed %q", filepath.Base(program), out)
 	}
-	return Binaries{Dir: dir, Major: major}, nil
+	return major, nil
 }
 
 // versioned expands a pattern whose * is a major version, the highest first.

@@ -4,6 +4,8 @@
 # make bench   ratios to a direct connection, and Go benchmarks
 # make test-versions  all tests that need a server on PostgreSQL 14 to 18, which
 #              npm fetches (ONLY=14,18 for some)
+# make test-regress   PostgreSQL's own regression and isolation suites, direct and
+#              through pgseal: the outputs are the same (ARGS="-suite isolation")
 # make vuln    known vulnerabilities that are reachable (needs the public database)
 # make fuzz    longer fuzzing: make fuzz FUZZTIME=10m
 
@@ -13,7 +15,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit fuzz test-versions lint vuln bench
+.PHONY: build demo test unit fuzz test-versions test-regress lint vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -43,6 +45,9 @@ fuzz:
 
 test-versions:
 	$(GO) run ./integration/versions -only "$(ONLY)"
+
+test-regress:
+	$(GO) run ./integration/regress $(ARGS)
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }

@@ -59,6 +59,7 @@ var table = map[string]rule{
 	"envelope/envelopetest": {internal: []string{"envelope"}},
 	"integration/pgtest":    {external: []string{pgx, "github.com/fergusstrange/embedded-postgres"}},
 	"integration/harness":   {internal: []string{"integration"}, external: []string{pgx, aws}},
+	"integration/regress":   {internal: []string{"integration/harness", "integration/pgtest"}},
 	"integration/versions":  {internal: []string{"integration/pgtest"}},
 	"integration/bench":     {internal: []string{"integration"}, external: []string{pgx}},
 }

@@ -187,7 +187,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 		var from int
 		dst, from = wire.BeginValue(dst)
 		if dst, need, err = s.appendOperand(dst, p.Operand, v); err != nil || need.Kind != NeedNothing {
-			if e := statementError(err); e != nil && e.Where == "" && isValueError(e) {
+			if e := statementError(err); e != nil && e.Where == "" && isValueError(e) && ofInput(e) {
 				err = ofParameter(e, m, p.Client, !v.Binary)
 			}
 			return dst, need, err

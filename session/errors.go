@@ -17,6 +17,7 @@ const (
 	codeSystemError         = "58000" // a data key cannot be had: outside PostgreSQL
 	codeDataCorrupted       = "XX001"
 	codeUndefinedColumn     = "42703"
+	codeSyntaxError         = "42601"
 	codeInvalidParameter    = "22023"
 	codeCheckViolation      = "23514"
 	codeStringTruncation    = "22001"

@@ -16,6 +16,8 @@ type planning struct {
 	bound   rewrite.Bound
 	client  []byte
 	server  []byte // empty if the text was too long to keep
+	// failedAt is the byte offset of what could not be sealed.
+	failedAt int
 }
 
 // keptText is the longest text, in bytes, for which errors of the server keep
@@ -65,6 +67,7 @@ type verdict struct {
 	need Need
 	// refusal, or else a plan.
 	refusal  *wire.Error
+	at       int // byte offset of what is refused, if that is known
 	planning *planning
 }
 
@@ -155,7 +158,7 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		act, need, _ := s.ask(mode, out)
 		return verdict{act: act, need: need}
 	case errors.As(err, &refusal):
-		return verdict{act: drop, refusal: refused(refusal, text)}
+		return verdict{act: drop, refusal: refused(refusal, text), at: refusal.Position}
 	}
 	return verdict{act: drop, refusal: unplanned(err)}
 }
@@ -209,25 +212,28 @@ func refused(r *rewrite.Refusal, text []byte) *wire.Error {
 // sealText appends the text for the server to dst. A failure is a refusal or a
 // need.
 func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) {
-	at := len(dst)
+	from := len(dst)
 	text, err := p.bound.AppendSQL(dst, s.sealFunc)
 	if err == nil {
 		if len(p.client) > 0 {
-			p.server = append(p.server[:0], text[at:]...)
+			p.server = append(p.server[:0], text[from:]...)
 		}
 		return text, Need{}, nil
 	}
 	var refusal *rewrite.Refusal
 	var literal *literalError
+	p.failedAt = 0
 	switch {
 	case errors.Is(err, errNeed):
 		return dst, s.need, nil
 	case errors.As(err, &refusal):
+		p.failedAt = refusal.Position
 		return dst, Need{}, refused(refusal, p.client)
 	case errors.As(err, &literal):
 		e := *statementError(literal.err)
-		if len(p.client) > 0 && literal.position >= 0 {
-			e.Position = rewrite.CharacterPosition(p.client, literal.position)
+		p.failedAt = literal.offset
+		if len(p.client) > 0 && literal.placed {
+			e.Position = rewrite.CharacterPosition(p.client, literal.offset)
 		}
 		return dst, Need{}, &e
 	}

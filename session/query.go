@@ -1,6 +1,7 @@
 package session
 
 import (
+	"pgseal/catalog"
 	"pgseal/rewrite"
 	"pgseal/wire"
 )
@@ -30,6 +31,12 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		s.push(request{kind: query})
 		return relay, Need{}, nil
 	}
+	return s.queryText(snap, stale, text, nil, out)
+}
+
+// queryText is query for a text. With a refusal, the text is not the client's:
+// its last statement stands in the place of the one refused.
+func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, refusal *wire.Error, out *Output) (action, Need, error) {
 	h := look(text)
 	v := s.plan(snap, text, rewrite.Simple, out)
 	switch {
@@ -41,16 +48,16 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 				return wait, need, nil
 			}
 		}
-		s.push(request{kind: query, guard: h&fetches != 0, resets: s.resetting(h)})
-		return relay, Need{}, nil
+		s.push(request{kind: query, guard: h&fetches != 0, resets: s.resetting(h), refusal: refusal})
+		return s.sendQuery(text, refusal, out)
 	case v.refusal != nil:
-		return s.refuseQuery(v.refusal, out)
+		return s.refuseStatement(snap, stale, text, v.at, v.refusal, out)
 	case stale != nil:
 		s.recycle(v.planning)
 		return s.refuseQuery(staleCatalog(stale), out)
 	}
 	plan := v.planning.bound.Plan
-	r := request{kind: query, plan: plan, planning: v.planning, writes: h&readsOnly == 0, resets: s.resetting(h), guard: h&fetches != 0}
+	r := request{kind: query, plan: plan, planning: v.planning, writes: h&readsOnly == 0, resets: s.resetting(h), guard: h&fetches != 0, refusal: refusal}
 	floats := r.guard
 	for i := range plan.Statements() {
 		st := &plan.Statements()[i]
@@ -65,7 +72,7 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	if plan.Relay() {
 		s.push(r)
-		return relay, Need{}, nil
+		return s.sendQuery(text, refusal, out)
 	}
 	if h&resets != 0 && len(plan.Statements()) > 1 {
 		// The server reports the change when all is over, too late.
@@ -73,15 +80,40 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		return s.refuseQuery(errSettingsMoved, out)
 	}
 	dst, start := wire.Begin(out.server.scratch, wire.TypeQuery)
-	dst, need, refusal := s.sealText(dst, v.planning)
-	if refusal != nil || need.Kind != NeedNothing {
+	dst, need, failed := s.sealText(dst, v.planning)
+	if failed != nil || need.Kind != NeedNothing {
+		at := v.planning.failedAt
 		s.recycle(v.planning)
-		if refusal != nil {
-			return s.refuseQuery(refusal, out)
+		if failed != nil {
+			return s.refuseStatement(snap, stale, text, at, failed, out)
 		}
 		return wait, need, nil
 	}
 	out.server.put(wire.End(append(dst, 0), start))
 	s.push(r)
 	return drop, Need{}, nil
+}
+
+// sendQuery relays the client's own text, or sends the one in its place.
+func (s *Session) sendQuery(text []byte, refusal *wire.Error, out *Output) (action, Need, error) {
+	if refusal == nil {
+		return relay, Need{}, nil
+	}
+	out.server.put(wire.AppendQuery(out.server.scratch, text))
+	return drop, Need{}, nil
+}
+
+// refuseStatement refuses the statement that stands at an offset of the text.
+// As in PostgreSQL the statements before it take place: there may be a
+// SAVEPOINT among them to which the client wants to go back. A syntax error
+// keeps the whole text from running.
+func (s *Session) refuseStatement(snap *catalog.Snapshot, stale error, text []byte, at int, e *wire.Error, out *Output) (action, Need, error) {
+	start := 0
+	if e.Code != codeSyntaxError {
+		start = rewrite.StatementAt(text, at)
+	}
+	if start == 0 {
+		return s.refuseQuery(e, out)
+	}
+	return s.queryText(snap, stale, append(text[:start:start], failingText...), e, out)
 }

@@ -11,7 +11,8 @@ import (
 // instead. If it fails with another error (25P02 in an aborted transaction),
 // that is what the client's own statement would have got, and is passed on.
 const (
-	failingText = "SELECT pgseal_refused_this_statement"
+	failingColumn = "pgseal_refused_this_statement"
+	failingText   = "SELECT " + failingColumn
 	// failingName never names a statement, because its Parse always fails.
 	failingName = "pgseal_refused"
 )

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"strconv"
 
 	"pgseal/wire"
@@ -36,7 +37,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		out.client.put(failure.pending.Append(out.client.scratch))
 		s.failure = failureOver
 		act = drop
-	case r.refusal != nil && string(fields.Get(wire.FieldCode)) == codeUndefinedColumn:
+	case r.refusal != nil && refusedInstead(fields):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
 	default:
@@ -44,6 +45,12 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	}
 	s.failed()
 	return act, Need{}, nil
+}
+
+// refusedInstead reports the error of a statement that stands in the place of a
+// refused one. In a text of several another statement may have failed.
+func refusedInstead(f wire.ErrorFields) bool {
+	return string(f.Get(wire.FieldCode)) == codeUndefinedColumn && bytes.Contains(f.Get(wire.FieldMessage), []byte(failingColumn))
 }
 
 // failureOver: nothing is left to be told to either side.

@@ -251,14 +251,14 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		case e == nil:
 			return dst, err
 		case l.OID == oidUnknown && ofInput(e):
-			return dst, &literalError{err, l.Position}
+			return dst, &literalError{err, l.Position, true}
 		case s.deferring && !ofInput(e):
 			if s.deferred == nil {
 				s.deferred = e
 			}
 			return append(dst, failingValue...), nil
 		}
-		return dst, &literalError{err, -1}
+		return dst, &literalError{err, l.Position, false}
 	}
 	s.buf.out = out
 	if !l.Operand.Array {
@@ -280,11 +280,11 @@ func ofInput(e *wire.Error) bool {
 	return e.Code != codeStringTruncation && e.Message != "numeric field overflow"
 }
 
-// literalError is a literal that cannot be converted, at a byte offset, which
-// is -1 where PostgreSQL would give none.
+// literalError is a literal that cannot be converted, at a byte offset.
 type literalError struct {
-	err      error
-	position int
+	err    error
+	offset int
+	placed bool // PostgreSQL would say where it is
 }
 
 func (e *literalError) Error() string { return e.err.Error() }

@@ -47,6 +47,38 @@ func newNonce() (nonce [NonceSize]byte) {
 	return nonce
 }
 
+// nonceSupply is how many nonces are asked for at once. The system's answer
+// takes as long for all of them as for one.
+const nonceSupply = 10
+
+// Nonces are random nonces for the seals of one message, from the operating
+// system like newNonce's, a few at a time. Each is used once and wiped. What is
+// left must be wiped when the message has been dealt with: nonces that lie about
+// would be used twice if a copy of the whole machine were resumed twice. The
+// zero value is ready.
+type Nonces struct {
+	b    [nonceSupply * NonceSize]byte
+	left int // bytes at the end of b
+}
+
+func (n *Nonces) next() (nonce [NonceSize]byte) {
+	if n.left < NonceSize {
+		rand.Read(n.b[:])
+		n.left = len(n.b)
+	}
+	from := n.b[len(n.b)-n.left:][:NonceSize]
+	n.left -= copy(nonce[:], from)
+	clear(from)
+	return nonce
+}
+
+// Wipe forgets the nonces that have not been used.
+func (n *Nonces) Wipe() {
+	if n.left > 0 {
+		*n = Nonces{}
+	}
+}
+
 // sealerType is the struct behind the standard library's AES-GCM, if it holds
 // all its state in itself; only then can it be moved to the vault and erased.
 var sealerType = func() reflect.Type {
@@ -111,6 +143,14 @@ func expandSealer(sealer cipher.AEAD, subkey []byte) error {
 	return err
 }
 
+// open opens an envelope of known structure into dst, which has room. Only in a
+// secret section.
+func (s *subkey) open(dst, env []byte, terms TermFlags) ([]byte, error) {
+	nonce := HeaderSize + termsSize(terms)
+	sealed := nonce + NonceSize
+	return s.sealer.Open(dst, env[nonce:sealed], env[sealed:], env[:nonce])
+}
+
 // hasher is a SHA-256 with scratch space. Taken from the pool before a secret
 // section, used and erased in it, given back after it. HKDF and HMAC are composed here rather than called, because
 // crypto/hkdf and crypto/hmac leave keys and pads on the heap where nothing can
@@ -158,6 +198,12 @@ func (h *hasher) erase() {
 	h.restore(freshState)
 	clear(h.keyed[:])
 	clear(h.block[:])
+	clear(h.sum[:])
+}
+
+// eraseMAC zeroes what mac and finish leave behind in h.
+func (h *hasher) eraseMAC() {
+	h.restore(freshState)
 	clear(h.sum[:])
 }
 

@@ -27,10 +27,15 @@ type Key struct {
 	erased uint64 // seals of the subkeys that Erase removed
 }
 
-type subkeyID struct {
-	columnID uint32
-	index    bool
-}
+// subkeyID is a column's id and whether the subkey is its index: one number,
+// for which maps are fastest.
+type subkeyID uint64
+
+func sealID(columnID uint32) subkeyID  { return subkeyID(columnID) << 1 }
+func indexID(columnID uint32) subkeyID { return subkeyID(columnID)<<1 | 1 }
+
+func (id subkeyID) index() bool      { return id&1 != 0 }
+func (id subkeyID) columnID() uint32 { return uint32(id >> 1) }
 
 // subkey is one column's: a sealer or an index, never both.
 type subkey struct {
@@ -105,6 +110,11 @@ func (k *Key) Seal(dst []byte, columnID uint32, terms TermFlags, termBytes, plai
 	return k.seal(dst, columnID, terms, termBytes, plaintext, newNonce())
 }
 
+// SealWith is Seal with a nonce from a supply.
+func (k *Key) SealWith(nonces *Nonces, dst []byte, columnID uint32, terms TermFlags, termBytes, plaintext []byte) ([]byte, error) {
+	return k.seal(dst, columnID, terms, termBytes, plaintext, nonces.next())
+}
+
 func (k *Key) seal(dst []byte, columnID uint32, terms TermFlags, termBytes, plaintext []byte, nonce [NonceSize]byte) ([]byte, error) {
 	switch {
 	case terms&^knownTerms != 0:
@@ -119,7 +129,7 @@ func (k *Key) seal(dst []byte, columnID uint32, terms TermFlags, termBytes, plai
 		return nil, ErrErased
 	}
 	defer leave(user)
-	s, err := k.subkey(subkeyID{columnID: columnID})
+	s, err := k.subkey(sealID(columnID))
 	if err != nil {
 		return nil, err
 	}
@@ -176,20 +186,18 @@ func (k *Key) Open(dst []byte, columnID uint32, env []byte) ([]byte, error) {
 		return nil, ErrErased
 	}
 	defer leave(user)
-	s, err := k.subkey(subkeyID{columnID: columnID})
+	s, err := k.subkey(sealID(columnID))
 	if err != nil {
 		return nil, err
 	}
-	nonce := HeaderSize + termsSize(h.Terms)
-	sealed := env[nonce+NonceSize:]
-	size := len(sealed) - TagSize
+	size := len(env) - Overhead(h.Terms)
 	dst = slices.Grow(dst, size)
-	room := dst[len(dst) : len(dst)+size]
-	if overlap(room, env) && &room[0] != &sealed[0] {
+	body := env[len(env)-TagSize-size:]
+	if room := dst[len(dst) : len(dst)+size]; overlap(room, env) && &room[0] != &body[0] {
 		return nil, ErrOverlap
 	}
 	beginSecret()
-	dst, err = s.sealer.Open(dst, env[nonce:nonce+NonceSize], sealed, env[:nonce])
+	dst, err = s.open(dst, env, h.Terms)
 	endSecret()
 	if err != nil {
 		return nil, ErrAuthentication
@@ -207,7 +215,7 @@ func (k *Key) EqualityTerm(dst []byte, columnID uint32, canonical []byte) ([]byt
 		return nil, ErrErased
 	}
 	defer leave(user)
-	s, err := k.subkey(subkeyID{columnID: columnID, index: true})
+	s, err := k.subkey(indexID(columnID))
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +232,7 @@ func (k *Key) EqualityTerm(dst []byte, columnID uint32, canonical []byte) ([]byt
 	h.hash.Write(canonical)
 	h.finish(s.index)
 	dst = append(dst, h.sum[:EqualitySize]...)
-	h.erase()
+	h.eraseMAC()
 	endSecret()
 	hashers.Put(h)
 	return dst, nil
@@ -272,7 +280,7 @@ func (k *Key) derive(id subkeyID) (*subkey, error) {
 
 func (k *Key) newSubkey(id subkeyID) (s *subkey, err error) {
 	s = new(subkey)
-	if id.index {
+	if id.index() {
 		s.index, err = k.vault.alloc(keyedSize)
 	} else {
 		s.sealer, err = newSealer(k.vault)
@@ -282,11 +290,11 @@ func (k *Key) newSubkey(id subkeyID) (s *subkey, err error) {
 	}
 	h := hashers.Get().(*hasher)
 	beginSecret()
-	if id.index {
-		h.expandColumn(k.root, infoIndex, id.columnID)
+	if id.index() {
+		h.expandColumn(k.root, infoIndex, id.columnID())
 		h.key(s.index, h.sum[:])
 	} else {
-		h.expandColumn(k.root, infoSeal, id.columnID)
+		h.expandColumn(k.root, infoSeal, id.columnID())
 		err = expandSealer(s.sealer, h.sum[:])
 	}
 	h.erase()

@@ -159,7 +159,7 @@ func TestSealRefuses(t *testing.T) {
 func TestSealRefusesBeforeRandomNoncesRepeat(t *testing.T) {
 	k := newTestKey(t)
 	seal(t, k, 0, nil)
-	s := (*k.subkeys.Load())[subkeyID{columnID: testColumn}]
+	s := (*k.subkeys.Load())[sealID(testColumn)]
 	s.seals.Store(sealLimit - 1)
 	seal(t, k, 0, nil)
 	for range 2 {

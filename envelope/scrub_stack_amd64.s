@@ -11,11 +11,47 @@
 TEXT ·reserveStack(SB), 0, $SCRUBBED-0
 	RET
 
+// func avx() bool
+TEXT ·avx(SB), NOSPLIT, $0-1
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	ANDL $0x18000000, CX // the system saves extended registers, AVX
+	CMPL CX, $0x18000000
+	JNE  no
+	XORL CX, CX
+	XGETBV
+	ANDL $6, AX // those of SSE and AVX among them
+	CMPL AX, $6
+	JNE  no
+	MOVB $1, ret+0(FP)
+	RET
+
+no:
+	MOVB $0, ret+0(FP)
+	RET
+
 // func scrub()
 TEXT ·scrub(SB), 0, $SCRUBBED-0
-	PXOR X0, X0
 	MOVQ SP, DI
 	MOVQ $(SCRUBBED/128), CX
+	CMPB ·hasAVX(SB), $1
+	JNE  sse
+	VPXOR Y0, Y0, Y0
+
+wide:
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y0, 32(DI)
+	VMOVDQU Y0, 64(DI)
+	VMOVDQU Y0, 96(DI)
+	ADDQ    $128, DI
+	DECQ    CX
+	JNZ     wide
+	VZEROALL
+	JMP     general
+
+sse:
+	PXOR X0, X0
 
 loop:
 	MOVOU X0, (DI)
@@ -45,6 +81,8 @@ loop:
 	PXOR X13, X13
 	PXOR X14, X14
 	PXOR X15, X15
+
+general:
 	XORL AX, AX
 	XORL BX, BX
 	XORL DX, DX

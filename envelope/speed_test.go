@@ -28,11 +28,16 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 	k := newTestKey(t)
 	env := seal(t, k, TermEquality, cell)
 	term := Equality(env)
-	dst := make([]byte, 0, 256)
+	dst := make([]byte, 0, 4096)
+	cells := sealedCells(t, k, 8)
+	var nonces Nonces
 	for name, f := range map[string]func(){
 		"Parse":          func() { Parse(env) },
 		"Seal":           func() { k.Seal(dst, testColumn, TermEquality, term, cell) },
 		"Open":           func() { k.Open(dst, testColumn, env) },
+		"SealWith":       func() { k.SealWith(&nonces, dst, testColumn, TermEquality, term, cell) },
+		"OpenAll":        func() { OpenAll(dst, cells) },
+		"Opener":         func() { k.Opener(testColumn) },
 		"AppendEquality": func() { k.AppendEquality(dst, testColumn, cell) },
 		"refused Open":   func() { k.Open(dst, testColumn+1, env) },
 	} {
@@ -48,6 +53,23 @@ func BenchmarkOpen(b *testing.B) {
 	dst := make([]byte, 0, 256)
 	for b.Loop() {
 		k.Open(dst, testColumn, env)
+	}
+}
+
+// BenchmarkOpenRow opens the three cells of a row: the time is of the row.
+func BenchmarkOpenRow(b *testing.B) {
+	k := newTestKey(b)
+	o, err := k.Opener(testColumn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cells := make([]Sealed, 3)
+	for i := range cells {
+		cells[i] = Sealed{Opener: &o, Envelope: seal(b, k, TermEquality, cell)}
+	}
+	dst := make([]byte, 0, 512)
+	for b.Loop() {
+		OpenAll(dst, cells)
 	}
 }
 
@@ -78,6 +100,16 @@ func BenchmarkSeal(b *testing.B) {
 	dst := make([]byte, 0, 256)
 	for b.Loop() {
 		k.Seal(dst, testColumn, TermEquality, term, cell)
+	}
+}
+
+func BenchmarkSealWith(b *testing.B) {
+	k := newTestKey(b)
+	term := make([]byte, EqualitySize)
+	dst := make([]byte, 0, 256)
+	var nonces Nonces
+	for b.Loop() {
+		k.SealWith(&nonces, dst, testColumn, TermEquality, term, cell)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestACancelRequestReachesTheRunningStatement(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close(ctx)
-			wantCancelled(t, ctx, c)
+			wantCancelled(t, ctx, cluster.DSN("postgres", "postgres"), c)
 			if got := p.Stats().Cancels; got != 1 {
 				t.Errorf("%d cancel requests counted, want 1", got)
 			}
@@ -33,9 +33,9 @@ func TestACancelRequestReachesTheRunningStatement(t *testing.T) {
 
 // wantCancelled starts a long statement, cancels it, and expects the server's
 // error on a session that goes on.
-func wantCancelled(t *testing.T, ctx context.Context, c *pgx.Conn) {
+func wantCancelled(t *testing.T, ctx context.Context, server string, c *pgx.Conn) {
 	t.Helper()
-	observer, err := pgx.Connect(ctx, cluster.DSN("postgres", "postgres"))
+	observer, err := pgx.Connect(ctx, server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestCancelFindsTheServerOfTheSessionAmongSeveral(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close(ctx)
-	wantCancelled(t, ctx, c)
+	wantCancelled(t, ctx, cluster.DSN("postgres", "postgres"), c)
 }
 
 func TestACancelRequestForNobodyIsDropped(t *testing.T) {

@@ -16,9 +16,10 @@ import (
 // Upstream and Open is usable.
 type Config struct {
 	// Upstream is a libpq connection URL or keyword string: the hosts that are
-	// tried in order, sslmode and its files, connect_timeout; user and
-	// password are those of the proxy's own role and are never used for a
-	// client. The PG* variables fill what it leaves out.
+	// tried in order, target_session_attrs and load_balance_hosts, sslmode and
+	// its files, connect_timeout; user and password are those of the proxy's
+	// own role and are never used for a client. The PG* variables fill what it
+	// leaves out.
 	Upstream string
 
 	// ClientTLS answers clients that ask for TLS. Nil: they are told that
@@ -106,9 +107,6 @@ func (c *Config) validate() (*pgconn.Config, error) {
 	pg, err := parseUpstream(c.Upstream)
 	if err != nil {
 		return nil, fmt.Errorf("proxy: the upstream URL is not usable: %w", err)
-	}
-	if pg.ValidateConnect != nil {
-		return nil, errors.New("proxy: target_session_attrs is not supported in the upstream URL; list only hosts that may take every session")
 	}
 	if pg.ConnectTimeout == 0 {
 		pg.ConnectTimeout = defaultConnectTimeout

@@ -91,6 +91,7 @@ func NewDatabases(c DatabasesConfig) (*Databases, error) {
 	if err != nil {
 		return nil, errors.New("proxy: the upstream URL is not usable: a setting of the connection pool is wrong")
 	}
+	delete(base.ConnConfig.RuntimeParams, loadBalance)
 	base.MinConns, base.MaxConns = 0, poolSize
 	base.MaxConnIdleTime, base.HealthCheckPeriod = poolIdleTime, poolCheck
 	if base.ConnConfig.ConnectTimeout == 0 {

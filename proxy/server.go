@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -37,9 +38,13 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	shuffled, err := takeLoadBalance(pg)
+	if err != nil {
+		return nil, fmt.Errorf("proxy: the upstream URL is not usable: %w", err)
+	}
 	return &Server{
 		config:   c,
-		upstream: newUpstream(pg, c.KeepAlive),
+		upstream: newUpstream(pg, shuffled, c.KeepAlive),
 		log:      c.Logger,
 		relays:   map[*relay]struct{}{},
 	}, nil

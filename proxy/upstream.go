@@ -17,6 +17,8 @@ import (
 // target is one way to reach a server: an address, with TLS or without.
 // sslmode=prefer and allow make two of one host.
 type target struct {
+	host    string // as the URL names it
+	port    uint16
 	network string
 	address string
 	tls     *tls.Config // nil: in clear
@@ -25,21 +27,23 @@ type target struct {
 // upstream is the server side of the upstream URL.
 type upstream struct {
 	targets []target
+	hosts   hosts
 	// direct starts TLS without asking first (sslnegotiation=direct).
 	direct  bool
 	timeout time.Duration // for each target, until it has answered the startup packet
 	dialer  net.Dialer
 }
 
-func newUpstream(pg *pgconn.Config, keepAlive time.Duration) *upstream {
+func newUpstream(pg *pgconn.Config, shuffled bool, keepAlive time.Duration) *upstream {
 	u := &upstream{
+		hosts:   hosts{role: pg, accepts: pg.ValidateConnect, shuffled: shuffled},
 		direct:  pg.SSLNegotiation == "direct",
 		timeout: pg.ConnectTimeout,
 		dialer:  net.Dialer{KeepAliveConfig: keepAliveConfig(keepAlive)},
 	}
 	add := func(host string, port uint16, config *tls.Config) {
 		network, address := pgconn.NetworkAddress(host, port)
-		u.targets = append(u.targets, target{network, address, config})
+		u.targets = append(u.targets, target{host, port, network, address, config})
 	}
 	add(pg.Host, pg.Port, pg.TLSConfig)
 	for _, f := range pg.Fallbacks {
@@ -79,26 +83,57 @@ type serverConn struct {
 // errRefusedTLS is a server without TLS, where TLS is a must.
 var errRefusedTLS = errors.New("server does not support SSL, but SSL was required")
 
-// connect tries the targets in libpq's order until one answers the startup
-// packet with something else than an error that another target might not give.
-// It returns the connection with the answer still unread. ctx bounds it all.
+// connect tries the targets in libpq's order until one that may take the session
+// answers the startup packet with something else than an error that another
+// target might not give. It returns the connection with the answer still unread.
+// ctx bounds it all.
 func (u *upstream) connect(ctx context.Context, packet []byte) (*serverConn, error) {
 	var failures []string
-	for i, t := range u.targets {
-		c, refusal, err := u.try(ctx, t, packet)
-		if err == nil {
-			if i+1 == len(u.targets) || !tryNext(refusal, t, u.targets[i+1]) {
-				return c, nil
+	var notPreferred []target
+	var refused *serverConn // the last that answered with such an error
+	try := func(targets []target, look func(target) error) *serverConn {
+		for i, t := range targets {
+			err := look(t)
+			if errors.Is(err, errNotPreferred) {
+				notPreferred = append(notPreferred, t)
+				continue
 			}
-			c.Close()
-			continue
+			var c *serverConn
+			var refusal string
+			if err == nil {
+				c, refusal, err = u.try(ctx, t, packet)
+			}
+			if err != nil {
+				failures = append(failures, fmt.Sprintf("%s: %v", t.address, err))
+				if ctx.Err() != nil {
+					return nil
+				}
+				continue
+			}
+			if !retriable(refusal) || refusal == codeInvalidAuthorization && (i+1 == len(targets) || targets[i+1].address != t.address) {
+				return c
+			}
+			if refused != nil {
+				refused.Close()
+			}
+			refused = c
 		}
-		failures = append(failures, fmt.Sprintf("%s: %v", t.address, err))
-		if ctx.Err() != nil {
-			break
-		}
+		return nil
 	}
-	return nil, errors.New(strings.Join(failures, "; "))
+	c := try(u.hosts.order(u.targets), func(t target) error { return u.hosts.look(ctx, t) })
+	if c == nil && len(notPreferred) > 0 && ctx.Err() == nil {
+		c = try(notPreferred, func(target) error { return nil })
+	}
+	switch {
+	case c == nil && refused != nil:
+		// Nobody else takes the session: the client gets the server's own words.
+		return refused, nil
+	case c == nil:
+		return nil, errors.New(strings.Join(failures, "; "))
+	case refused != nil:
+		refused.Close()
+	}
+	return c, nil
 }
 
 // try makes one connection, sends the packet and waits for the answer to begin.
@@ -193,18 +228,11 @@ func requestTLS(ctx context.Context, c net.Conn) error {
 	return nil
 }
 
-// tryNext reports whether libpq would go on from t to the next target after
-// that error: to another host when this one is not taking sessions, to the same
-// host with or without TLS when its pg_hba.conf does not let the client in this
-// way.
-func tryNext(refusal string, t, next target) bool {
-	switch refusal {
-	case codeCannotConnectNow:
-		return true
-	case codeInvalidAuthorization:
-		return next.address == t.address
-	}
-	return false
+// retriable reports whether libpq would go on to the next target after that
+// error: to another host when this one is not taking sessions, to the same host
+// with or without TLS when its pg_hba.conf does not let the client in this way.
+func retriable(refusal string) bool {
+	return refusal == codeCannotConnectNow || refusal == codeInvalidAuthorization
 }
 
 // maxStartupError bounds the error a server answers the startup packet with,

@@ -27,6 +27,8 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("database URL: %w", err)}
 	}
+	// libpq's; pgx does not know it and would send it to the server.
+	delete(config.RuntimeParams, "load_balance_hosts")
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "pgseal"
 	}

@@ -60,7 +60,7 @@ func read(text []byte) (*source, *Refusal) {
 	if l.err != lexOK {
 		return nil, refuseLex(l.err, l.pos)
 	}
-	if !isASCII(text) {
+	if !IsASCII(text) {
 		src.traits |= TraitNonASCII
 	}
 	return src, nil

@@ -106,7 +106,7 @@ func (s *Scratch) shape(text []byte) (ok bool) {
 	}
 	s.key = append(s.key, text[kept:]...)
 	s.key = append(s.key, 0) // no text holds a zero byte
-	if !isASCII(text) {
+	if !IsASCII(text) {
 		s.key = append(s.key, byte(TraitNonASCII)) // the plan's traits are the text's
 	}
 	for i, n := range s.literals {
@@ -120,7 +120,8 @@ func (s *Scratch) shape(text []byte) (ok bool) {
 	return l.err == lexOK
 }
 
-func isASCII(text []byte) bool {
+// IsASCII reports that a text has no byte above 0x7f.
+func IsASCII(text []byte) bool {
 	for len(text) >= 8 {
 		if binary.NativeEndian.Uint64(text)&0x8080808080808080 != 0 {
 			return false

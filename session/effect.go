@@ -21,8 +21,10 @@ func (s *Session) effect(r *request) {
 		p := &statement{plan: st.Inner, declared: st.Types}
 		if r.kind == execute {
 			p.text, p.mode, p.print = r.portal.statement.text, rewrite.Extended, r.portal.statement.print
+			p.foreign = r.portal.statement.foreign
 		} else {
 			p.text, p.mode, p.print = string(r.planning.client), rewrite.Simple, s.fingerprint(r.planning)
+			p.foreign = r.planning.foreign
 		}
 		if st.Inner != nil {
 			p.results = st.Inner.Results

@@ -73,16 +73,22 @@ func (s *Session) relayed(snap *catalog.Snapshot, h hints) *statement {
 // one keeps its text, because a column of its may be sealed before it is used.
 func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 	h := look(m.Query)
+	text, foreign := m.Query, false
+	if !rewrite.IsASCII(text) && s.settings.values.Transcodes() {
+		if converted, err := s.settings.values.ToUTF8(text); err == nil {
+			text, foreign = converted, true
+		}
+	}
 	if len(m.Name) == 0 {
 		s.unnamed = s.unnamed[:0]
-		if h&^(readsOnly|controls) == 0 {
+		if h&^(readsOnly|controls) == 0 && !foreign {
 			if len(m.Query) <= keptText {
 				s.unnamed = append(s.unnamed, m.Query...)
 			}
 			return s.relayed(snap, h)
 		}
 	}
-	return &statement{text: string(m.Query), mode: rewrite.Extended, declared: declared(m), opaque: h&fetches != 0, hints: h, version: snap.Version}
+	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, declared: declared(m), opaque: h&fetches != 0, hints: h, version: snap.Version}
 }
 
 func declared(m *wire.Parse) []uint32 {
@@ -135,6 +141,9 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 	st := &statement{
 		text: string(m.Query), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared(m),
 		hints: look(m.Query), version: snap.Version,
+	}
+	if p.foreign {
+		st.text, st.foreign = string(p.client), true
 	}
 	if all := p.bound.Plan.Statements(); len(all) > 0 {
 		st.plan = &all[0]

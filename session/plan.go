@@ -18,6 +18,9 @@ type planning struct {
 	server  []byte // empty if the text was too long to keep
 	// failedAt is the byte offset of what could not be sealed.
 	failedAt int
+	// foreign: client is in UTF-8, and what the client sent in another encoding.
+	// Characters are the same in both, and so are positions.
+	foreign bool
 }
 
 // keptText is the longest text, in bytes, for which errors of the server keep
@@ -39,7 +42,10 @@ func (s *Session) take() *planning {
 
 func (s *Session) recycle(p *planning) {
 	p.scratch.Release()
-	p.client, p.server, p.bound = p.client[:0], p.server[:0], rewrite.Bound{}
+	if cap(p.client) > keptText {
+		p.client = nil
+	}
+	p.client, p.server, p.bound, p.foreign = p.client[:0], p.server[:0], rewrite.Bound{}, false
 	if len(s.spare) < maxSpare {
 		s.spare = append(s.spare, p)
 	}
@@ -71,9 +77,28 @@ type verdict struct {
 	planning *planning
 }
 
-// plan plans a text. A planning that is given out goes into a request, or back
-// with recycle.
+// plan plans a text of the client. A planning that is given out goes into a
+// request, or back with recycle.
 func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
+	if rewrite.IsASCII(text) {
+		return s.planUTF8(snap, text, false, mode, out)
+	}
+	// What its names are depends on client_encoding.
+	if need, unsettled := s.unsettled(mode, false, out); unsettled {
+		return verdict{act: wait, need: need}
+	}
+	if !s.settings.values.Transcodes() {
+		return s.planUTF8(snap, text, false, mode, out)
+	}
+	converted, err := s.settings.values.ToUTF8(text)
+	if err != nil {
+		return verdict{act: drop, refusal: statementError(err)}
+	}
+	return s.planUTF8(snap, converted, true, mode, out)
+}
+
+// planUTF8 plans a text in UTF-8. foreign: the client's encoding is another.
+func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mode rewrite.Mode, out *Output) verdict {
 	if s.catalog.born != nil && rewrite.MayTouch(s.catalog.born, text) {
 		return verdict{act: drop, refusal: refused(rewrite.RefuseBorn(), text)}
 	}
@@ -90,7 +115,8 @@ func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, o
 		return verdict{act: wait, need: need}
 	}
 	p := s.take()
-	if len(text) <= keptText {
+	p.foreign = foreign
+	if len(text) <= keptText || foreign {
 		p.client = append(p.client[:0], text...)
 		text = p.client
 	}
@@ -131,7 +157,9 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	switch {
 	case traits&rewrite.TraitBackslash != 0 && !s.settings.conforming:
 		return verdict{act: drop, refusal: refused(rewrite.RefuseBackslash(), text)}
-	case traits&rewrite.TraitNonASCII != 0 && s.settings.tricky:
+	case traits&rewrite.TraitNonASCII != 0 && s.settings.tricky && !p.foreign:
+		return verdict{act: drop, refusal: refused(rewrite.RefuseEncoding(s.settings.encoding), text)}
+	case p.foreign && !namesASCII(bound.Plan):
 		return verdict{act: drop, refusal: refused(rewrite.RefuseEncoding(s.settings.encoding), text)}
 	}
 	for i := range bound.Plan.Statements() {
@@ -140,6 +168,18 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	}
 	p.bound = bound
 	return verdict{act: drop, planning: p}
+}
+
+// namesASCII reports that the names of prepared statements and cursors in a text
+// are the same bytes in every encoding, as those in the protocol's messages are
+// compared with them.
+func namesASCII(p *rewrite.Plan) bool {
+	for i := range p.Statements() {
+		if !rewrite.IsASCII([]byte(p.Statements()[i].Name)) {
+			return false
+		}
+	}
+	return true
 }
 
 // notPlanned is what becomes of a text that the planner has not planned.
@@ -213,10 +253,18 @@ func refused(r *rewrite.Refusal, text []byte) *wire.Error {
 // need.
 func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) {
 	from := len(dst)
+	s.foreign = p.foreign
 	text, err := p.bound.AppendSQL(dst, s.sealFunc)
+	s.foreign = false
 	if err == nil {
 		if len(p.client) > 0 {
 			p.server = append(p.server[:0], text[from:]...)
+		}
+		if p.foreign {
+			text, err = s.settings.values.FromUTF8(text, from)
+		}
+		if err != nil {
+			return dst, Need{}, statementError(err)
 		}
 		return text, Need{}, nil
 	}

@@ -37,7 +37,12 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	if len(text) == 0 {
 		return drop, Need{}, errReplan
 	}
-	v := s.plan(snap, text, st.mode, out)
+	var v verdict
+	if st.foreign {
+		v = s.planUTF8(snap, text, true, st.mode, out)
+	} else {
+		v = s.plan(snap, text, st.mode, out)
+	}
 	switch {
 	case v.act == wait:
 		return wait, v.need, nil

@@ -78,11 +78,19 @@ func checkDeclared(op *rewrite.Operand, oid uint32) error {
 	return op.Column.Type.CheckOID(oid, useOf(op))
 }
 
-// canonical reads a client's value into s.buf.plain. settings are those of the
-// encoding in which it stands. logical.ErrNeverEqual comes back as it is.
+// reading are the settings by which the value at hand is read.
+func (s *Session) reading() *logical.Settings {
+	if s.foreign {
+		return &s.settings.utf8
+	}
+	return &s.settings.values
+}
+
+// canonical reads a client's value into s.buf.plain.
+// logical.ErrNeverEqual comes back as it is.
 func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 	b := &s.buf
-	settings := &s.settings.values
+	settings := s.reading()
 	var err error
 	if op.Via != nil {
 		if b.via, err = op.Via.AppendCanonical(b.via[:0], v, logical.Cast, settings); err != nil {
@@ -172,7 +180,7 @@ func (s *Session) appendTerms(dst []byte, op *rewrite.Operand, v logical.Value) 
 	dst = append(dst, make([]byte, arrayHeader+arrayDimension)...)
 	var count, nulls uint32
 	var need Need
-	_, err := logical.ElementsIn(v, &s.settings.values, func(elem []byte, null bool) error {
+	_, err := logical.ElementsIn(v, s.reading(), func(elem []byte, null bool) error {
 		count++
 		if null {
 			nulls = 1

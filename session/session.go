@@ -106,6 +106,8 @@ type Session struct {
 	// deferred.
 	deferring bool
 	deferred  *wire.Error
+	// foreign: the literals at hand are in UTF-8 whatever the client's encoding.
+	foreign bool
 	// sealFunc is sealLiteral, made once because a method value allocates.
 	sealFunc func([]byte, *rewrite.Literal) ([]byte, error)
 	need     Need // of the callback that ended with errNeed

@@ -13,6 +13,7 @@ type statement struct {
 	// PREPARE the text that it stood in. Empty for the unnamed statement when it
 	// was relayed: see Session.unnamed.
 	text     string
+	foreign  bool         // text is in UTF-8, though the client's encoding was another
 	mode     rewrite.Mode // in which text was sent
 	print    uint64       // fingerprint of its plan
 	declared []uint32     // parameter types as the client declared them

@@ -1,0 +1,75 @@
+package integration
+
+import (
+	"testing"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
+
+	"pgseal/integration/harness"
+)
+
+// foreignNames has names and values that look different in every encoding.
+var foreignNames = harness.Schema{
+	DDL:  `CREATE TABLE "prénoms" (id int PRIMARY KEY, "naïve" text, "plain é" text, kanji text)`,
+	Seal: []string{"public.prénoms.naïve --equality", "public.prénoms.kanji --equality"},
+}
+
+// A client's texts, names and values in its own encoding mean what they mean on
+// the plaintext database.
+func TestTextsInOtherClientEncodings(t *testing.T) {
+	for _, client := range []struct {
+		name  string
+		table encoding.Encoding
+		value string
+		steps []string
+	}{
+		{"LATIN1", charmap.ISO8859_1, "Zoë ¼ ×", nil},
+		{"LATIN9", charmap.ISO8859_15, "Zoë €", []string{
+			`SELECT 'x' AS "€"`,
+			`SELECT 1 FROM "foo€bar"`,
+			`CREATE TABLE "€" ("œ" int)`,
+			`INSERT INTO "€" VALUES (1) RETURNING *`,
+			`DROP TABLE "€"`,
+		}},
+		{"SJIS", japanese.ShiftJIS, "表示 ソ十", []string{`INSERT INTO "plain" VALUES ('表')`}},
+		{"EUC_JP", japanese.EUCJP, "表示", nil},
+	} {
+		t.Run(client.name, func(t *testing.T) {
+			schema := foreignNames
+			names := client.name != "SJIS" && client.name != "EUC_JP"
+			pair := harness.New(t, schema)
+			in := func(s string) string {
+				encoded, err := client.table.NewEncoder().String(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return encoded
+			}
+			for _, mode := range harness.Modes {
+				pair.Empty()
+				c := pair.Compare(t, mode)
+				c.Step(S("SET client_encoding = '" + client.name + "'"))
+				if names {
+					c.Step(S(in(`INSERT INTO "prénoms" (id, "naïve", "plain é") VALUES (1, $1, 'é') RETURNING *`), in(client.value)))
+					c.Step(S(in(`INSERT INTO "prénoms" (id, "naïve") VALUES (2, '` + client.value + `' ), (3, NULL)`)))
+					c.Step(S(in(`SELECT id, "naïve" FROM "prénoms" WHERE "naïve" = $1 ORDER BY id`), in(client.value)))
+					c.Step(S(in(`SELECT id, "naïve" FROM "prénoms" WHERE "naïve" = '` + client.value + `' ORDER BY id`)))
+					c.Step(S(in(`UPDATE "prénoms" SET "naïve" = 'é' WHERE "plain é" = 'é' RETURNING "naïve"`)))
+					c.Step(S(in(`SELECT "naïve" AS "ë", "nai" FROM "prénoms" p`)))
+				}
+				for _, sql := range client.steps {
+					c.Step(S(in(sql)))
+				}
+				c.Step(S("SET client_encoding = 'UTF8'"))
+				c.Step(S(`INSERT INTO "prénoms" (id, kanji) VALUES (4, $1)`, client.value))
+				c.Step(S("SET client_encoding = '" + client.name + "'"))
+				c.Step(S(in("SELECT '" + client.value + "' AS v")))
+				c.Step(S("SET client_encoding = 'UTF8'"))
+				c.Step(S(`SELECT * FROM "prénoms" WHERE kanji = $1`, client.value))
+				c.Step(S(`SELECT * FROM "prénoms" ORDER BY id`))
+			}
+		})
+	}
+}

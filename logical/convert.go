@@ -247,7 +247,7 @@ func (c *codec) unknownParameter(oid uint32) error {
 
 // noOperator is what the server says of left = right when there is none.
 func noOperator(left, right string) error {
-	return &Error{Code: codeUndefinedFunction, Message: "operator does not exist: " + left + " = " + right, Hint: hintCastOperator}
+	return &Error{Code: codeUndefinedFunction, Message: "operator does not exist: " + left + " = " + right, Hint: hintCastOperator, left: left, right: right}
 }
 
 // typeName is the type's name without typmod, as messages print it.
@@ -264,6 +264,14 @@ func typeName(oid uint32) string {
 		return typeName(element) + "[]"
 	}
 	return "???"
+}
+
+// TypeName is the name of a type as messages print it, "" if it is not known here.
+func TypeName(oid uint32) string {
+	if name := typeName(oid); name != "???" {
+		return name
+	}
+	return ""
 }
 
 // describeType names a type, or says its number.

@@ -42,6 +42,24 @@ type Error struct {
 	// Schema, Type and Constraint are the domain and its constraint that refuse a
 	// value.
 	Schema, Type, Constraint string
+
+	left, right string // the types of a comparison for which there is no operator
+}
+
+// Comparing is the error of a comparison with an operator other than =, or with
+// the value before the operator and the column behind it. Of any other error it
+// is that error.
+func (e *Error) Comparing(operator string, valueFirst bool) *Error {
+	if e.left == "" {
+		return e
+	}
+	left, right := e.left, e.right
+	if valueFirst {
+		left, right = right, left
+	}
+	c := *e
+	c.Message = "operator does not exist: " + left + " " + operator + " " + right
+	return &c
 }
 
 // Error gives the SQLSTATE alone, so that no value reaches a log by accident.

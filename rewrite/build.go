@@ -258,6 +258,7 @@ type analysis struct {
 
 	postponed    []*constants // whose use is not decided yet
 	uses         []use        // of the parameters of the statement being planned
+	groups       int          // of uses, so far
 	sublinks     map[*pg.SubLink][]column
 	sources      map[int32]*pg.SubLink // of multiple assignments, by position
 	stmt         *pg.RawStmt           // being planned
@@ -265,6 +266,7 @@ type analysis struct {
 	changed      map[string]bool       // names in the DDL before, and whether that touched sealed columns
 	pathMoved    bool                  // a statement before can have changed the search path
 	changedNamed string                // a name of changed that the statement uses
+	site         Site                  // of the values compared by the operator being analysed
 	within       string                // the construct around what is being analysed, for refusals
 }
 

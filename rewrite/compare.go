@@ -14,6 +14,9 @@ const termEquality = envelope.TermEquality
 // the grammar treats alike.
 func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
 	op, exact := equalityOperator(x.Name)
+	saved := a.site
+	defer func() { a.site = saved }()
+	a.site = a.comparison(op, x.Location)
 	switch x.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP:
 		if exact && x.Lexpr != nil {
@@ -21,6 +24,7 @@ func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
 			return
 		}
 	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
+		a.site.operator = "=" // whose negation it is
 		a.rowwise(x, "IS DISTINCT FROM", sc)
 		return
 	case pg.A_Expr_Kind_AEXPR_IN:
@@ -86,8 +90,13 @@ func operatorName(x *pg.A_Expr) string {
 func (a *analysis) rowwise(x *pg.A_Expr, op string, sc *scope) {
 	l, r := x.Lexpr.GetRowExpr(), x.Rexpr.GetRowExpr()
 	if l != nil && r != nil && len(l.Args) == len(r.Args) {
+		group := a.newGroup()
 		for i := range l.Args {
-			a.compare(l.Args[i], r.Args[i], op, sc)
+			n := l.Args[i]
+			if n.GetParamRef() == nil {
+				n = r.Args[i]
+			}
+			a.together(group, n, func() { a.compare(l.Args[i], r.Args[i], op, sc) })
 		}
 		return
 	}
@@ -101,12 +110,15 @@ func (a *analysis) compare(l, r *pg.Node, op string, sc *scope) {
 	}
 	left, right := a.peek(l, sc), a.peek(r, sc)
 	if left == nil && right == nil {
+		before := len(a.uses)
 		a.in("operator "+op, func() {
 			a.plain(l, sc)
 			a.plain(r, sc)
 		})
+		a.comparedWith(before, l, r, sc)
 		return
 	}
+	a.site.flipped = left == nil
 	if left == nil {
 		left, right, r = right, left, l
 	}
@@ -122,7 +134,7 @@ func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 			return
 		}
 		a.toTerm(left)
-		if !a.give(n, Operand{Column: left.column, Role: Equality}, sc) {
+		if !a.give(n, Operand{Column: left.column, Role: Equality, Site: a.site}, sc) {
 			a.computed(left, n, sc)
 		}
 	case left.column == right.column:
@@ -218,7 +230,7 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, sc *
 		a.toTerm(right)
 	case right != nil:
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
-	case !a.give(item, Operand{Column: left.column, Role: Equality, Listed: listed}, sc):
+	case !a.give(item, Operand{Column: left.column, Role: Equality, Listed: listed, Site: a.site}, sc):
 		a.computed(left, item, sc)
 	}
 }
@@ -254,7 +266,8 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 		}
 		a.toTerm(e)
 	}
-	if !a.bind(n, Operand{Column: first.column, Role: Equality}, false) {
+	a.site.flipped = true
+	if !a.bind(n, Operand{Column: first.column, Role: Equality, Site: a.site}, false) {
 		a.computed(first, n, sc)
 	}
 }
@@ -304,7 +317,7 @@ func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
 	if a.arrayOfValues(left, x.Rexpr, sc) {
 		return
 	}
-	if !a.bind(x.Rexpr, Operand{Column: left.column, Role: Equality, Array: true}, false) {
+	if !a.bind(x.Rexpr, Operand{Column: left.column, Role: Equality, Array: true, Site: a.site}, false) {
 		a.computed(left, x.Rexpr, sc)
 	}
 }
@@ -332,8 +345,8 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 			return true
 		}
 		via = &to.Type
-		if err := left.column.Type.CheckOID(via.OID, logical.Compare); err != nil {
-			a.fail(refuseLogical(err, left.column, left.at))
+		if r := a.checked(&Operand{Column: left.column, Role: Equality, Site: a.site}, via.OID); r != nil {
+			a.fail(r)
 			return true
 		}
 		a.replaceType(c.TypeName, "pg_catalog.bytea[]", left.column, left.at)
@@ -347,7 +360,7 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 			a.fail(refuseUse(right.column, right.at, "ARRAY[…]"))
 		case via != nil && e.GetTypeCast() != nil:
 			a.fail(refuseValueCast(left.column, left.at))
-		case !a.bind(e, Operand{Column: left.column, Role: Equality, Via: via}, true):
+		case !a.bind(e, Operand{Column: left.column, Role: Equality, Via: via, Site: a.site}, true):
 			a.computed(left, e, sc)
 		}
 	}
@@ -364,6 +377,12 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 	exact := len(s.OperName) == 0
 	if !exact {
 		_, exact = equalityOperator(s.OperName)
+	}
+	saved := a.site
+	defer func() { a.site = saved }()
+	a.site = a.comparison("=", s.Location)
+	if op := last(names(s.OperName)); op != "" {
+		a.site.operator = op
 	}
 	sealed := func(i int) *catalog.SealedColumn {
 		if i < len(outputs) {
@@ -388,7 +407,7 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		case right == nil && i < len(outputs) && outputs[i].constants != nil:
 			if a.comparable(left.column, left.at) {
 				a.toTerm(left)
-				a.giveAll(outputs[i].constants, Operand{Column: left.column, Role: Equality})
+				a.giveAll(outputs[i].constants, Operand{Column: left.column, Role: Equality, Site: a.site})
 			}
 		case right == nil:
 			a.fail(refuseComputed(left.column, left.at))
@@ -401,9 +420,13 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 			a.toTerm(&sealedExpr{column: right, terms: outputs[i].wraps, at: s.Location})
 			if left != nil {
 				a.toTerm(left)
-			} else if !a.give(test, Operand{Column: right, Role: Equality}, sc) {
-				a.plain(test, sc)
-				a.fail(refuseComputed(right, s.Location))
+			} else {
+				site := a.site
+				site.flipped = true
+				if !a.give(test, Operand{Column: right, Role: Equality, Site: site}, sc) {
+					a.plain(test, sc)
+					a.fail(refuseComputed(right, s.Location))
+				}
 			}
 		}
 	}

@@ -109,8 +109,8 @@ func (a *analysis) giveAll(k *constants, op Operand) {
 	for _, n := range k.nodes {
 		own := op
 		if n.GetAConst().GetSval() != nil {
-			if err := op.Column.Type.CheckOID(common.OID, op.use()); err != nil {
-				a.fail(refuseLogical(err, op.Column, location(n)))
+			if r := a.checked(&op, common.OID); r != nil {
+				a.fail(r)
 				return
 			}
 			own.Via = common

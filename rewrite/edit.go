@@ -157,7 +157,13 @@ type Literal struct {
 	// Operand.Via is what it was then cast to.
 	OID      uint32
 	Position int // byte offset in the client's text
+
+	literals []span
 }
+
+// Check says whether a literal of its type can stand where it stands, as
+// Bound.Check does. A bare string can stand anywhere.
+func (l *Literal) Check() *Refusal { return l.Operand.check(l.OID, l.literals) }
 
 // AppendSQL appends the text for the server. For each literal in a sealed role
 // seal appends what replaces it, with AppendBytea or AppendByteaArray. Errors
@@ -195,7 +201,7 @@ func (b *Bound) AppendSQL(dst []byte, seal func(dst []byte, l *Literal) ([]byte,
 func (b *Bound) evaluate(p *piece) error {
 	s := b.scratch
 	l := &s.literal
-	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals)}
+	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals), literals: s.literals}
 	s.value = s.value[:0]
 	if p.value.array != nil {
 		if err := b.evaluateArray(p.value); err != nil {

@@ -175,7 +175,11 @@ func (a *analysis) plain(n *pg.Node, sc *scope) {
 		a.use(x.ParamRef, nil)
 	case *pg.Node_TypeCast:
 		a.typeName(x.TypeCast.TypeName, sc)
+		before := len(a.uses)
 		a.plain(x.TypeCast.Arg, sc)
+		if to, ok := a.typeNamed(x.TypeCast.TypeName); ok {
+			a.deduces(before, x.TypeCast.Arg, to.whole().OID)
+		}
 	case *pg.Node_AExpr:
 		a.operator(x.AExpr, sc)
 	case *pg.Node_BoolExpr:

@@ -290,6 +290,7 @@ func appendUnicode(dst, s []byte, escape byte) ([]byte, bool) {
 // OIDs of the types that PostgreSQL gives to literals.
 const (
 	oidBool    = 16
+	oidName    = 19
 	oidInt8    = 20
 	oidInt4    = 23
 	oidUnknown = 705

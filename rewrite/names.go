@@ -114,6 +114,7 @@ func last(parts []string) string {
 type column struct {
 	name   string
 	sealed *catalog.SealedColumn
+	typ    uint32 // of a plain column of a relation, 0 if it is not known
 	// wraps are the references that make this output, to be turned into terms
 	// where the output is compared; nil if it cannot be.
 	wraps     []term
@@ -389,7 +390,7 @@ func (a *analysis) baseItem(rv *pg.RangeVar) *item {
 		it.relation = f.relation
 		for i := range f.relation.Columns {
 			c := &f.relation.Columns[i]
-			it.columns = append(it.columns, column{name: c.Name, sealed: c.Sealed})
+			it.columns = append(it.columns, column{name: c.Name, sealed: c.Sealed, typ: c.TypeOID})
 		}
 		if it.schema == "" {
 			it.schema = f.relation.Schema

@@ -35,6 +35,8 @@ type Operand struct {
 	// Via is the explicit cast around the value ($1::varchar(5)), nil if none;
 	// the type of the elements when Array.
 	Via *logical.Type
+	// Site is where the value stands.
+	Site Site
 }
 
 // Param is one parameter of the text that the server sees.
@@ -45,6 +47,16 @@ type Param struct {
 	// none, 0 for none: the value has a plain role here and a sealed role that
 	// comes first in PostgreSQL's order, and would have got its type from that.
 	Infer uint32
+	// Deduced is the type that PostgreSQL gives the value for its plain role
+	// here, if the client declares none; 0 where that is for the server to say.
+	Deduced uint32
+}
+
+// Conflict is why PostgreSQL refuses a statement whose parameter the client
+// does not declare: roles that are typed together give it different types.
+type Conflict struct {
+	Client  int // index, from 0, of the client's parameter
+	Refusal *Refusal
 }
 
 // Effect is what a statement does to the session beyond its rows.
@@ -75,6 +87,8 @@ type Statement struct {
 	// Where a client's parameter has a plain role and a sealed one, the type
 	// that the server infers for the plain one is the type of the value.
 	Params []Param
+	// Conflicts are found in Params.
+	Conflicts []Conflict
 	// ClientParams is how many parameters the client's text uses ($n at most n).
 	ClientParams int
 	// Types are the types that PREPARE declares for the client's parameters, by

@@ -26,6 +26,11 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		inner.Types[i] = types[i].whole().OID
 	}
 	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
+	for _, c := range a.conflicts(inner.Params, inner.ClientParams) {
+		if c.Client >= len(x.Argtypes) || last(names(x.Argtypes[c.Client].GetTypeName().GetNames())) == "unknown" {
+			a.fail(c.Refusal)
+		}
+	}
 	a.castInferred(inner.Params, types, known)
 	a.uses = nil
 	for i, p := range inner.Params {
@@ -36,16 +41,12 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		if last(names(t.Names)) == "unknown" {
 			continue
 		}
-		if !known[p.Client] || p.Operand.Array && !types[p.Client].array {
+		if !known[p.Client] {
 			a.fail(refuseValueCast(p.Operand.Column, t.Location))
 			return
 		}
-		oid := types[p.Client].OID // of the elements
-		if !p.Operand.Array {
-			oid = types[p.Client].whole().OID
-		}
-		if err := p.Operand.Column.Type.CheckOID(oid, p.Operand.use()); err != nil && p.Operand.Via == nil {
-			a.fail(refuseLogical(err, p.Operand.Column, t.Location))
+		if r := p.Operand.check(types[p.Client].whole().OID, a.literals); r != nil {
+			a.fail(r)
 			return
 		}
 		if i == p.Client {

@@ -14,16 +14,18 @@ import (
 
 // SQLSTATEs of the refusals.
 const (
-	codeNotSupported    = "0A000"
-	codeInvalidText     = "22025" // invalid_escape_sequence
-	codeSyntax          = "42601"
-	codeUndefined       = "42703" // undefined_column
-	codeNoTable         = "42P01" // undefined_table
-	codeNoParameter     = "42P02" // undefined_parameter
-	codeNoFunction      = "42883" // undefined_function, also for operators
-	codeUndefinedObject = "42704" // undefined_object
-	codeTooComplex      = "54001"
-	codeInvalidEncoded  = "22021"
+	codeNotSupported       = "0A000"
+	codeInvalidText        = "22025" // invalid_escape_sequence
+	codeSyntax             = "42601"
+	codeUndefined          = "42703" // undefined_column
+	codeNoTable            = "42P01" // undefined_table
+	codeNoParameter        = "42P02" // undefined_parameter
+	codeNoFunction         = "42883" // undefined_function, also for operators
+	codeUndefinedObject    = "42704" // undefined_object
+	codeTooComplex         = "54001"
+	codeInvalidEncoded     = "22021"
+	codeWrongObjectType    = "42809"
+	codeAmbiguousParameter = "42P08"
 )
 
 // The hints that several refusals share.

@@ -33,6 +33,7 @@ func (a *analysis) query(n *pg.Node, outer *scope) []column {
 type target struct {
 	name   string
 	sealed *catalog.SealedColumn
+	typ    uint32 // of a plain one, 0 if it is not known
 }
 
 // selectStmt analyses a SELECT, VALUES or set operation. targets, if not nil,
@@ -253,7 +254,7 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 		}
 		var c column
 		if i := len(outputs); i < len(targets) && targets[i].sealed != nil && !behindRest(outputs) {
-			a.store(t.Val, targets[i].sealed, sc)
+			a.store(t.Val, targets[i], sc)
 		} else {
 			c = a.output(t.Val, sc)
 			if targets != nil {
@@ -309,7 +310,7 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 		}
 		switch {
 		case c.constants != nil && into != nil && !rest:
-			a.giveAll(c.constants, Operand{Column: into, Role: Store})
+			a.giveAll(c.constants, Operand{Column: into, Role: Store, Site: Site{target: targets[i].name}})
 		case c.constants != nil:
 			a.asPlain(c.constants)
 		case c.sealed != nil && (rest || into == nil):
@@ -375,16 +376,14 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (outputs []column) {
 	var columns [][]*pg.Node
 	for _, row := range s.ValuesLists {
+		group := a.newGroup()
 		for i, n := range listOf(row) {
 			if i == len(columns) {
 				columns = append(columns, nil)
 			}
 			columns[i] = append(columns[i], n)
-			switch {
-			case i < len(targets) && targets[i].sealed != nil:
-				a.store(n, targets[i].sealed, sc)
-			case targets != nil && n.GetSetToDefault() == nil:
-				a.in("VALUES", func() { a.plain(n, sc) })
+			if targets != nil {
+				a.together(group, n, func() { a.insertValue(n, i, targets, sc) })
 			}
 		}
 	}
@@ -396,6 +395,20 @@ func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (output
 		outputs = append(outputs, c)
 	}
 	return outputs
+}
+
+// insertValue is one value of a row that is inserted.
+func (a *analysis) insertValue(n *pg.Node, i int, targets []target, sc *scope) {
+	switch {
+	case i < len(targets) && targets[i].sealed != nil:
+		a.store(n, targets[i], sc)
+	case n.GetSetToDefault() == nil:
+		before := len(a.uses)
+		a.in("VALUES", func() { a.plain(n, sc) })
+		if i < len(targets) {
+			a.deduces(before, n, targets[i].typ)
+		}
+	}
 }
 
 // valuesColumn is one column of a VALUES list outside INSERT.

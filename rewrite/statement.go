@@ -22,6 +22,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.settlePostponed()
 	if params, client := a.parameters(0); s.Effect != Prepares {
 		s.Params, s.ClientParams = params, client
+		s.Conflicts = a.conflicts(params, client)
 	}
 	a.follow(&s, a.touched || a.sealedNamed || len(a.edits) > edits)
 	a.touched, a.sealedNamed = a.touched || touched, a.sealedNamed || named

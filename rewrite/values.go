@@ -106,12 +106,9 @@ func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
 		return false
 	}
 	op.Via = &types[0]
-	use := logical.Assign
-	if op.Role == Equality {
-		use = logical.Compare
-	}
-	if err := op.Column.Type.CheckOID(op.Via.OID, use); err != nil {
-		a.fail(refuseLogical(err, op.Column, at))
+	op.Site.cast, _ = a.anchor(casts[len(casts)-1].Location)
+	if r := a.checked(op, op.Via.OID); r != nil {
+		a.fail(r)
 		return false
 	}
 	for _, c := range casts {
@@ -211,6 +208,13 @@ type use struct {
 	start, end int
 	operand    *Operand
 	neutral    bool // IS NULL: any of the value's roles will do
+	// deduces is the type that the use gives to a value without one, 0 where
+	// that is not known here.
+	deduces uint32
+	// group, if not 0, is shared by uses that get their types together, when all
+	// of them have been read; bare: what gets a type is the parameter itself.
+	group int
+	bare  bool
 }
 
 // useNeutral is a use for which it does not matter whether the value is sealed.
@@ -232,7 +236,11 @@ func (a *analysis) use(p *pg.ParamRef, op *Operand) {
 		a.fail(refuseDefect())
 		return
 	}
-	a.uses = append(a.uses, use{client: int(p.Number), start: int(a.tokens[i].start), end: int(a.tokens[i].end), operand: op})
+	u := use{client: int(p.Number), start: int(a.tokens[i].start), end: int(a.tokens[i].end), operand: op}
+	if op != nil {
+		u.deduces = op.inferred()
+	}
+	a.uses = append(a.uses, u)
 	if op != nil {
 		what := "parameter $" + strconv.Itoa(int(p.Number))
 		if op.Array {
@@ -289,17 +297,12 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		params[i].Client = i
 	}
 	taken := make([]bool, client)
-	first := make([]*Operand, client) // what gives each of the client's parameters its type
-	for i := len(a.uses) - 1; i >= 0; i-- {
-		u := a.uses[i]
-		if !u.neutral {
-			first[u.client-1] = u.operand
-			taken[u.client-1] = taken[u.client-1] || u.operand == nil
-		}
+	for _, u := range a.uses {
+		taken[u.client-1] = taken[u.client-1] || !u.neutral && u.operand == nil
 	}
-	for i, op := range first {
-		if taken[i] && op != nil {
-			params[i].Infer = op.inferred()
+	for i := range params {
+		if taken[i] {
+			params[i].Infer, params[i].Deduced = a.deduce(i + 1)
 		}
 	}
 	for _, u := range a.uses {
@@ -339,7 +342,8 @@ func serverParameter(params *[]Param, taken []bool, u use, client int) int {
 }
 
 // store analyses an expression that becomes the value of a sealed column.
-func (a *analysis) store(n *pg.Node, c *catalog.SealedColumn, sc *scope) {
+func (a *analysis) store(n *pg.Node, to target, sc *scope) {
+	c := to.sealed
 	if a.err != nil || n.GetSetToDefault() != nil {
 		return
 	}
@@ -355,7 +359,7 @@ func (a *analysis) store(n *pg.Node, c *catalog.SealedColumn, sc *scope) {
 		a.dropOwnCasts(e)
 		return
 	}
-	if a.give(n, Operand{Column: c, Role: Store}, sc) {
+	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) {
 		return
 	}
 	a.plain(n, sc)

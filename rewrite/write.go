@@ -40,7 +40,7 @@ func (a *analysis) insertTargets(cols []*pg.Node, into *item) []target {
 	targets := []target{}
 	if len(cols) == 0 {
 		for _, c := range into.columns {
-			targets = append(targets, target{c.name, c.sealed})
+			targets = append(targets, target{c.name, c.sealed, c.typ})
 		}
 		return targets
 	}
@@ -66,7 +66,7 @@ func (a *analysis) assigned(t *pg.ResTarget, into *item) target {
 	if c.sealed != nil && len(t.Indirection) > 0 {
 		a.fail(refuseUse(c.sealed, t.Location, "a subscript or field selection"))
 	}
-	return target{c.name, c.sealed}
+	return target{c.name, c.sealed, c.typ}
 }
 
 func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
@@ -205,6 +205,8 @@ func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, 
 
 // set is a SET list.
 func (a *analysis) set(list []*pg.Node, into *item, sc *scope) {
+	group := a.newGroup()
+	assign := func(n *pg.Node, to target) { a.together(group, n, func() { a.assign(n, to, sc) }) }
 	for _, n := range list {
 		t := n.GetResTarget()
 		if t == nil || a.err != nil {
@@ -213,12 +215,12 @@ func (a *analysis) set(list []*pg.Node, into *item, sc *scope) {
 		to := a.assigned(t, into)
 		multi := t.Val.GetMultiAssignRef()
 		if multi == nil {
-			a.assign(t.Val, to, sc)
+			assign(t.Val, to)
 			continue
 		}
 		if row := multi.Source.GetRowExpr(); row != nil {
 			if i := int(multi.Colno) - 1; i >= 0 && i < len(row.Args) {
-				a.assign(row.Args[i], to, sc)
+				assign(row.Args[i], to)
 			}
 			continue
 		}
@@ -238,13 +240,15 @@ func (a *analysis) set(list []*pg.Node, into *item, sc *scope) {
 func (a *analysis) assign(n *pg.Node, to target, sc *scope) {
 	switch {
 	case to.sealed != nil:
-		a.store(n, to.sealed, sc)
+		a.store(n, to, sc)
 	case n.GetSetToDefault() == nil:
 		if e := a.peek(n, sc); e != nil {
 			a.fail(refuseStorePlain(e.column, e.at, "column \""+to.name+"\""))
 			return
 		}
+		before := len(a.uses)
 		a.in("SET", func() { a.plain(n, sc) })
+		a.deduces(before, n, to.typ)
 	}
 }
 
@@ -269,7 +273,7 @@ func (a *analysis) assignOutput(sub *pg.SubLink, multi *pg.MultiAssignRef, to ta
 		switch k := outputs[i].constants; {
 		case k == nil:
 		case to.sealed != nil:
-			a.giveAll(k, Operand{Column: to.sealed, Role: Store})
+			a.giveAll(k, Operand{Column: to.sealed, Role: Store, Site: Site{target: to.name}})
 			return
 		default:
 			a.asPlain(k)
@@ -343,11 +347,12 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 
 func (a *analysis) mergeInsert(w *pg.MergeWhenClause, into *item, sc *scope) {
 	targets := a.insertTargets(w.TargetList, into)
+	group := a.newGroup()
 	for i, n := range w.Values {
 		to := target{}
 		if i < len(targets) {
 			to = targets[i]
 		}
-		a.assign(n, to, sc)
+		a.together(group, n, func() { a.assign(n, to, sc) })
 	}
 }

@@ -106,7 +106,12 @@ func (p *statement) check(m *wire.Bind) *wire.Error {
 	if p.deferred != nil {
 		return p.deferred
 	}
-	return p.checkTypes()
+	if p.plan != nil && p.plan.Params != nil {
+		if refusal := p.checkTypes(nil); refusal != nil {
+			return refused(refusal, nil)
+		}
+	}
+	return nil
 }
 
 func (p *statement) checkCounts(m *wire.Bind) *wire.Error {

@@ -33,7 +33,7 @@ func (s *Session) effect(r *request) {
 			p.version = snap.Version
 		}
 		if p.plan != nil {
-			_, _ = s.typeParameters(p) // it has been prepared: its types fit
+			p.inferTypes() // it has been prepared: they fit
 		}
 		s.statements.make([]byte(st.Name)).set(p)
 	case rewrite.Deallocates:

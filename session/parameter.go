@@ -13,20 +13,18 @@ import (
 // typeParameters decides the types of the client's parameters, and gives those
 // to declare to the server, in s.types: bytea for what is sealed. A type that a
 // column cannot take is a refusal in the server's words.
-func (s *Session) typeParameters(st *statement) ([]uint32, *wire.Error) {
+func (s *Session) typeParameters(st *statement, p *planning, text []byte) ([]uint32, *wire.Error) {
 	if st.plan == nil || st.plan.Params == nil {
 		return st.declared, nil
 	}
-	st.types = make([]uint32, st.parameters())
-	copy(st.types, st.declared)
-	for i := range st.types {
-		if st.types[i] == oidUnknown {
-			st.types[i] = 0
+	for _, c := range st.plan.Conflicts {
+		if !st.declares(c.Client) {
+			return nil, refused(c.Refusal, text)
 		}
 	}
-	st.infer(wire.OIDs{})
-	if refusal := st.checkTypes(); refusal != nil {
-		return nil, refusal
+	st.inferTypes()
+	if refusal := st.checkTypes(&p.bound); refusal != nil {
+		return nil, refused(refusal, text)
 	}
 	s.types = s.types[:0]
 	for _, p := range st.plan.Params {
@@ -45,6 +43,24 @@ func (s *Session) typeParameters(st *statement) ([]uint32, *wire.Error) {
 	return s.types, nil
 }
 
+// inferTypes decides the types of the client's parameters, as far as that is
+// possible before the server has seen the statement.
+func (p *statement) inferTypes() {
+	p.types = make([]uint32, p.parameters())
+	copy(p.types, p.declared)
+	for i := range p.types {
+		if p.types[i] == oidUnknown {
+			p.types[i] = 0
+		}
+	}
+	p.infer(wire.OIDs{})
+}
+
+// declares reports that the client has declared the type of its i-th parameter.
+func (p *statement) declares(i int) bool {
+	return i < len(p.declared) && p.declared[i] != 0 && p.declared[i] != oidUnknown
+}
+
 // askTypes has the server describe a statement, invisibly to the client, for
 // the types that it has inferred from plain roles.
 func (s *Session) askTypes(name []byte, st *statement, out *Output) (action, Need, error) {
@@ -61,8 +77,8 @@ func (s *Session) askTypes(name []byte, st *statement, out *Output) (action, Nee
 // one with a plain role may stay without. That matters if it has a sealed one too.
 func (p *statement) infer(oids wire.OIDs) {
 	p.untyped = false
-	for i, t := range p.types {
-		if t == 0 {
+	for i := range p.types {
+		if !p.declares(i) {
 			var sealed bool
 			p.types[i], sealed = p.inferred(i, oids)
 			p.untyped = p.untyped || p.types[i] == 0 && sealed
@@ -88,21 +104,28 @@ func (p *statement) inferred(i int, oids wire.OIDs) (oid uint32, sealed bool) {
 	case plain >= 0 && oids.Len() > 0:
 		return oids.At(plain), operand != nil
 	case plain >= 0:
-		return p.plan.Params[plain].Infer, operand != nil
+		return p.plan.Params[plain].Deduced, operand != nil
 	case operand == nil:
 		return oidUnknown, false // used nowhere
 	}
 	return operandType(operand), true
 }
 
-// checkTypes refuses types that a sealed role cannot take.
-func (p *statement) checkTypes() *wire.Error {
+// checkTypes refuses types that a sealed role cannot take. The text is bound, or
+// nil when it is too late for a position in it.
+func (p *statement) checkTypes(bound *rewrite.Bound) *rewrite.Refusal {
 	for _, param := range p.plan.Params {
 		if param.Operand == nil {
 			continue
 		}
-		if err := checkDeclared(param.Operand, p.types[param.Client]); err != nil {
-			return statementError(valueError(err, param.Operand.Column))
+		var refusal *rewrite.Refusal
+		if bound != nil {
+			refusal = bound.Check(param.Operand, p.types[param.Client])
+		} else {
+			refusal = param.Operand.Check(p.types[param.Client])
+		}
+		if refusal != nil {
+			return refusal
 		}
 	}
 	return nil

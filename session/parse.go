@@ -105,7 +105,7 @@ func declared(m *wire.Parse) []uint32 {
 // parsePlanned sends the server's text of a statement with sealed columns.
 func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *planning, out *Output) (action, Need, error) {
 	st := s.planned(m, snap, p)
-	types, refusal := s.typeParameters(st)
+	types, refusal := s.typeParameters(st, p, m.Query)
 	if refusal != nil {
 		s.recycle(p)
 		return s.refuseParse(m.Name, refusal, out)

@@ -62,22 +62,6 @@ func operandType(op *rewrite.Operand) uint32 {
 	return t.OID
 }
 
-// checkDeclared refuses a declared parameter type as the server would.
-func checkDeclared(op *rewrite.Operand, oid uint32) error {
-	if oid == 0 || oid == oidUnknown {
-		return nil
-	}
-	if op.Array {
-		if oid = logical.ElementOID(oid); oid == 0 {
-			return &wire.Error{Code: "42809", Message: "op ANY/ALL (array) requires array on right side"}
-		}
-	}
-	if op.Via != nil {
-		return op.Via.CheckOID(oid, logical.Cast)
-	}
-	return op.Column.Type.CheckOID(oid, useOf(op))
-}
-
 // reading are the settings by which the value at hand is read.
 func (s *Session) reading() *logical.Settings {
 	if s.foreign {
@@ -254,6 +238,9 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		return dst, errNeed
 	}
 	if err != nil {
+		if r := l.Check(); r != nil {
+			return dst, r
+		}
 		e := statementError(err)
 		switch {
 		case e == nil:

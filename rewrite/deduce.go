@@ -1,0 +1,166 @@
+package rewrite
+
+import (
+	"strconv"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// PostgreSQL gives a parameter whose type the client has not declared the type
+// of its first use, in the order in which it reads a statement. Uses that stand
+// in one row of INSERT or in one SET list are all read first, and then get their
+// types one after the other; there it refuses a second type, where elsewhere it
+// would cast.
+
+// deduction is the typing of one parameter.
+type deduction struct {
+	oid   uint32
+	typed bool
+	// sealed: the type comes from a sealed role.
+	sealed bool
+}
+
+func (d *deduction) by(u *use) {
+	if !d.typed {
+		d.typed, d.oid, d.sealed = true, u.deduces, u.operand != nil
+	}
+}
+
+// eachUse gives the uses of a parameter in the order in which they give it a
+// type. late are those that were read while it had none.
+func (a *analysis) eachUse(client int, yield func(u *use, late bool)) {
+	typed := false
+	for i := 0; i < len(a.uses); {
+		end := i + 1
+		for a.uses[i].group != 0 && end < len(a.uses) && a.uses[end].group == a.uses[i].group {
+			end++
+		}
+		var late []*use
+		for k := i; k < end; k++ {
+			u := &a.uses[k]
+			switch {
+			case u.client != client || u.neutral:
+			case u.bare && !typed:
+				late = append(late, u)
+			default:
+				typed = true
+				yield(u, false)
+			}
+		}
+		for _, u := range late {
+			typed = true
+			yield(u, true)
+		}
+		i = end
+	}
+}
+
+// deduce gives the type that a parameter with a plain role has if the client
+// declares none: to be declared to the server where a sealed role decides it,
+// as deduced where a plain one does.
+func (a *analysis) deduce(client int) (infer, deduced uint32) {
+	var d deduction
+	a.eachUse(client, func(u *use, _ bool) { d.by(u) })
+	if d.sealed {
+		return d.oid, d.oid
+	}
+	return 0, d.oid
+}
+
+// conflicts finds the parameters that PostgreSQL would give two types.
+func (a *analysis) conflicts(params []Param, client int) (list []Conflict) {
+	roles := make([]bool, client) // a sealed one
+	for _, p := range params {
+		roles[p.Client] = roles[p.Client] || p.Operand != nil
+	}
+	for i := range client {
+		if !roles[i] {
+			continue // the server's own
+		}
+		var d deduction
+		var refusal *Refusal
+		a.eachUse(i+1, func(u *use, late bool) {
+			if d.typed && late && d.oid != 0 && u.deduces != 0 && d.oid != u.deduces && refusal == nil {
+				refusal = refuseTwoTypes(i+1, d.oid, u.deduces, u.start)
+			}
+			d.by(u)
+		})
+		if refusal != nil {
+			list = append(list, Conflict{i, refusal})
+		}
+	}
+	return list
+}
+
+// together analyses what gets its types together with the rest of the group.
+func (a *analysis) together(group int, n *pg.Node, f func()) {
+	before := len(a.uses)
+	f()
+	for i := before; i < len(a.uses); i++ {
+		a.uses[i].group, a.uses[i].bare = group, n.GetParamRef() != nil
+	}
+}
+
+// newGroup numbers a group of uses.
+func (a *analysis) newGroup() int {
+	a.groups++
+	return a.groups
+}
+
+// deduces notes the type that the uses since before get; 0 for one that is not
+// known here.
+func (a *analysis) deduces(before int, n *pg.Node, oid uint32) {
+	if n.GetParamRef() != nil && len(a.uses) == before+1 {
+		a.uses[before].deduces = oid
+	}
+}
+
+// comparedWith notes the type of a parameter that an operator compares with a
+// plain column, for types that have the operator for two values of their own.
+func (a *analysis) comparedWith(before int, l, r *pg.Node, sc *scope) {
+	if l.GetParamRef() == nil {
+		l, r = r, l
+	}
+	ref := r.GetColumnRef()
+	if l.GetParamRef() == nil || ref == nil {
+		return
+	}
+	if star, _ := isStar(ref); star {
+		return
+	}
+	if c := a.resolve(ref, sc).column; c != nil && c.sealed == nil {
+		a.deduces(before, l, comparedType(c.typ))
+	}
+}
+
+// comparedType is the type that a value without one gets when it is compared
+// with one of the type; 0 if that is not known here.
+func comparedType(oid uint32) uint32 {
+	switch oid {
+	case logical.OIDVarchar:
+		return logical.OIDText // varchar has no operators of its own
+	case oidName:
+		return oidName
+	case logical.OIDJSON, 0:
+		return 0
+	}
+	for _, known := range typeOIDs {
+		if oid == known {
+			return oid
+		}
+	}
+	return 0
+}
+
+func refuseTwoTypes(parameter int, first, second uint32, position int) *Refusal {
+	r := &Refusal{
+		Anchor: "type", Code: codeAmbiguousParameter, Position: position,
+		Message: "inconsistent types deduced for parameter $" + strconv.Itoa(parameter),
+	}
+	if one, two := logical.TypeName(first), logical.TypeName(second); one != "" && two != "" {
+		r.Detail = one + " versus " + two
+	}
+	return r
+}

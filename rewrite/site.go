@@ -1,0 +1,116 @@
+package rewrite
+
+import (
+	"errors"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// Site is where a value stands in its statement, for the errors that its type
+// can cause: PostgreSQL names the operator or the column, and the place.
+type Site struct {
+	operator string // of a comparison, "" where the value is stored
+	flipped  bool   // the value stands before the operator
+	target   string // the column that the value is stored into
+	at       anchor // of the operator, or of what is stored
+	cast     anchor // of the explicit cast
+	known    bool   // at is
+}
+
+// comparison is the site of the values compared by an operator.
+func (a *analysis) comparison(operator string, at int32) (s Site) {
+	s.operator = operator
+	s.at, s.known = a.anchor(at)
+	return s
+}
+
+// storing is the site of an expression that is stored into a column.
+func (a *analysis) storing(n *pg.Node, target string) (s Site) {
+	s.target = target
+	s.at, s.known = a.anchor(location(n))
+	return s
+}
+
+func (a *analysis) anchor(at int32) (anchor, bool) {
+	if at < 0 {
+		return anchor{}, false
+	}
+	return anchorAt(int(at), a.literals)
+}
+
+// Check says whether a value of a type, as the client declares it, can stand
+// where the operand stands: nil, or PostgreSQL's error, or that pgseal cannot do
+// it. The position is -1; see Bound.Check.
+func (o *Operand) Check(oid uint32) *Refusal { return o.check(oid, nil) }
+
+// Check is Operand.Check with the position in the bound text.
+func (b *Bound) Check(o *Operand, oid uint32) *Refusal { return o.check(oid, b.scratch.literals) }
+
+func (o *Operand) check(oid uint32, literals []span) *Refusal {
+	if oid == 0 || oid == oidUnknown {
+		return nil
+	}
+	if o.Array {
+		element, own := logical.ElementOID(oid), o.elements()
+		if oid == own.ArrayOID() {
+			element = own.OID
+		}
+		if element == 0 {
+			return &Refusal{
+				Anchor: "type", Code: codeWrongObjectType, Message: "op ANY/ALL (array) requires array on right side",
+				Position: o.Site.position(o.Site.at, literals),
+			}
+		}
+		oid = element
+	}
+	if o.Via != nil {
+		return o.refusal(o.Via.CheckOID(oid, logical.Cast), o.Site.cast, literals)
+	}
+	return o.checkOwn(oid, literals)
+}
+
+// elements is the type of the elements of an array that needs no cast.
+func (o *Operand) elements() logical.Type {
+	if o.Via != nil {
+		return *o.Via
+	}
+	return o.Column.Type
+}
+
+// checkOwn checks the type that the value has behind its explicit cast.
+func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
+	if o.Role == Store {
+		return o.refusal(o.Column.Type.CheckColumnOID(o.Site.target, oid, logical.Assign), o.Site.at, literals)
+	}
+	return o.refusal(o.Column.Type.CheckOID(oid, logical.Compare), o.Site.at, literals)
+}
+
+func (o *Operand) refusal(err error, at anchor, literals []span) *Refusal {
+	if err == nil {
+		return nil
+	}
+	var e *logical.Error
+	if !errors.As(err, &e) {
+		return refuseDefect()
+	}
+	if o.Site.operator != "" {
+		e = e.Comparing(o.Site.operator, o.Site.flipped)
+	}
+	r := &Refusal{Anchor: "type", Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint, Position: o.Site.position(at, literals)}
+	if e.Code == codeNotSupported {
+		r.Column = o.Column
+	}
+	return r
+}
+
+// checked checks the type that a value has in the text being planned.
+func (a *analysis) checked(o *Operand, oid uint32) *Refusal { return o.checkOwn(oid, a.literals) }
+
+func (s *Site) position(at anchor, literals []span) int {
+	if !s.known || int(at.literal) >= len(literals) {
+		return -1
+	}
+	return at.in(literals)
+}

@@ -58,7 +58,7 @@ func read(text []byte) (*source, *Refusal) {
 		}
 	}
 	if l.err != lexOK {
-		return nil, refuseLex(l.err, text, l.pos)
+		return nil, refuseLex(l.err, l.pos)
 	}
 	if !IsASCII(text) {
 		src.traits |= TraitNonASCII
@@ -171,7 +171,7 @@ func parse(text []byte) (*source, *pg.ParseResult, *Refusal) {
 	}
 	tree, err := pg.Parse(string(copied))
 	if err != nil {
-		return nil, nil, refuseSyntax(err, text, copied)
+		return nil, nil, refuseSyntax(err, copied)
 	}
 	return src, tree, nil
 }
@@ -206,7 +206,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	plan.actions = a.actions
 	plan.executes = a.executes && prepared == nil
-	plan.cacheable = a.cacheable && prepared == nil
+	plan.cacheable = a.cacheable
 	if a.stale && (a.touched || a.sealedNamed) && !r.Fresh {
 		return built{}, ErrStaleCatalog
 	}

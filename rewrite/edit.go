@@ -161,6 +161,10 @@ type Literal struct {
 	literals []span
 }
 
+// Argument says whether the literal is an argument of EXECUTE. It has to be
+// checked before it is used.
+func (l *Literal) Argument() bool { return l.Operand.Site.argument > 0 }
+
 // Check says whether a literal of its type can stand where it stands, as
 // Bound.Check does. A bare string can stand anywhere.
 func (l *Literal) Check() *Refusal { return l.Operand.check(l.OID, l.literals) }

@@ -62,6 +62,8 @@ type cacheKey struct {
 	version uint64
 	mode    Mode
 	text    string
+	// executes: the plans are those of Execute.
+	executes bool
 }
 
 // cacheEntry is immutable: adding a variant replaces it.
@@ -76,6 +78,25 @@ type variant struct {
 	plan       *Plan
 	pathIsUsed bool
 	path       []string
+	prepared   []prepared
+}
+
+// prepared is what a plan of Execute was made from.
+type prepared struct {
+	name      string
+	statement *Statement
+	types     []uint32
+}
+
+// Prepared gives what a session prepared under a name, by PREPARE
+// (Statement.Inner) or by Parse, with the types of its parameters (0: not
+// known); nil when there is none of that name or nothing is known of it.
+type Prepared func(name string) (*Statement, []uint32)
+
+// still says whether a name stands for what it did.
+func (p *prepared) still(find Prepared) bool {
+	statement, types := find(p.name)
+	return statement == p.statement && slices.Equal(types, p.types)
 }
 
 // NewPlanner makes a planner that keeps the plans of size texts and shapes.
@@ -116,19 +137,26 @@ func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 		if r.Mode == Extended {
 			s.literals = append(s.literals[:0], e.literals...)
 		}
-		if plan := e.find(r.Path, r.Text, s.literals); plan != nil {
+		if plan := e.find(r.Path, r.Text, s.literals, nil); plan != nil {
 			return Bound{Plan: plan, text: r.Text, scratch: s}, nil
 		}
 	}
 	return p.miss(s, r, key)
 }
 
-// find gives the plan that fits the path and the literals that steer planning.
-func (e *cacheEntry) find(path []string, text []byte, literals []span) *Plan {
+// find gives the plan that fits the path, what is prepared and the literals that
+// steer planning.
+func (e *cacheEntry) find(path []string, text []byte, literals []span, find Prepared) *Plan {
+next:
 	for i := range e.variants {
 		v := &e.variants[i]
 		if v.pathIsUsed && !slices.Equal(v.path, path) {
 			continue
+		}
+		for k := range v.prepared {
+			if !v.prepared[k].still(find) {
+				continue next
+			}
 		}
 		if v.plan.fits(text, literals) {
 			return v.plan
@@ -148,14 +176,14 @@ func (p *Planner) miss(s *Scratch, r Request, key cacheKey) (Bound, error) {
 	}
 	s.literals = append(s.literals[:0], built.literals...)
 	if key.text != "" && built.plan.cacheable {
-		p.add(key, r, built)
+		p.add(key, r, built, nil)
 	}
 	return Bound{Plan: built.plan, text: r.Text, scratch: s}, nil
 }
 
 // add keeps a plan, beside others for the same key.
-func (p *Planner) add(key cacheKey, r Request, built built) {
-	v := variant{plan: built.plan, pathIsUsed: built.pathIsUsed}
+func (p *Planner) add(key cacheKey, r Request, built built, from []prepared) {
+	v := variant{plan: built.plan, pathIsUsed: built.pathIsUsed, prepared: from}
 	if v.pathIsUsed {
 		v.path = slices.Clone(r.Path)
 	}
@@ -181,15 +209,37 @@ func (p *Planner) add(key cacheKey, r Request, built built) {
 }
 
 // Execute gives the plan of a text that executes prepared statements, when
-// Plan.NeedsPrepared says so. prepared gives what the session prepared under a
-// name, by PREPARE (Statement.Inner) or by Parse, with the types declared for
-// its parameters (0: none); nil when there is none of that name or nothing is
-// known of it.
-func (p *Planner) Execute(s *Scratch, r Request, prepared func(name string) (*Statement, []uint32)) (Bound, error) {
-	built, err := build(r, prepared)
+// Plan.NeedsPrepared says so. It is remembered as long as the names stand for
+// the same.
+func (p *Planner) Execute(s *Scratch, r Request, find Prepared) (Bound, error) {
+	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode, executes: true}
+	switch {
+	case len(r.Text) > maxCachedText:
+	case r.Mode == Extended:
+		key.text = view(r.Text)
+	case s.shape(r.Text):
+		key.text = view(s.key)
+	}
+	if e, ok := p.plans.Get(key); ok && key.text != "" {
+		if r.Mode == Extended {
+			s.literals = append(s.literals[:0], e.literals...)
+		}
+		if plan := e.find(r.Path, r.Text, s.literals, find); plan != nil {
+			return Bound{Plan: plan, text: r.Text, scratch: s}, nil
+		}
+	}
+	var from []prepared
+	built, err := build(r, func(name string) (*Statement, []uint32) {
+		statement, types := find(name)
+		from = append(from, prepared{name, statement, slices.Clone(types)})
+		return statement, types
+	})
 	if err != nil {
 		return Bound{}, err
 	}
 	s.literals = append(s.literals[:0], built.literals...)
+	if key.text != "" && built.plan.cacheable {
+		p.add(key, r, built, from)
+	}
 	return Bound{Plan: built.plan, text: r.Text, scratch: s}, nil
 }

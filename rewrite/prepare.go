@@ -132,15 +132,28 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 			a.plain(arg, nil)
 		default:
 			op := *p.Operand
-			if t := declared(types, p.Client); t != 0 && op.Via == nil {
-				if op.Array {
-					t = logical.ElementOID(t)
-				}
-				op.Via = &logical.Type{OID: t, Typmod: -1}
-			}
+			a.coerced(arg, &op, p.Client, declared(types, p.Client))
 			a.argument(arg, &op, i >= inner.ClientParams)
 		}
 	}
+}
+
+// coerced makes op the role of an argument, which is assigned to the i-th
+// parameter of a prepared statement. Its type is what the client has declared or
+// else what the role says.
+func (a *analysis) coerced(arg *pg.Node, op *Operand, i int, oid uint32) {
+	own := op.Column.Type
+	if oid == 0 {
+		oid = op.inferred()
+	}
+	op.Site = a.argumentSite(arg, i+1, oid)
+	if op.Via != nil || own.Def != nil {
+		return
+	}
+	if op.Array {
+		oid = logical.ElementOID(oid)
+	}
+	op.Via = &logical.Type{OID: oid, Typmod: -1}
 }
 
 func declared(types []uint32, i int) uint32 {

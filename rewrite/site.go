@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"errors"
+	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -17,6 +18,17 @@ type Site struct {
 	at       anchor // of the operator, or of what is stored
 	cast     anchor // of the explicit cast
 	known    bool   // at is
+	// argument numbers, from 1, the parameter of a prepared statement that the
+	// value is given to; expected is its type.
+	argument int
+	expected uint32
+}
+
+// argument is the site of an argument of EXECUTE.
+func (a *analysis) argumentSite(n *pg.Node, number int, expected uint32) (s Site) {
+	s.argument, s.expected = number, expected
+	s.at, s.known = a.anchor(location(n))
+	return s
 }
 
 // comparison is the site of the values compared by an operator.
@@ -52,6 +64,9 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 	if oid == 0 || oid == oidUnknown {
 		return nil
 	}
+	if o.Site.argument > 0 {
+		return o.checkArgument(oid, literals)
+	}
 	if o.Array {
 		element, own := logical.ElementOID(oid), o.elements()
 		if oid == own.ArrayOID() {
@@ -69,6 +84,17 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 		return o.refusal(o.Via.CheckOID(oid, logical.Cast), o.Site.cast, literals)
 	}
 	return o.checkOwn(oid, literals)
+}
+
+// checkArgument checks an argument of EXECUTE, which is assigned to a parameter
+// of the expected type before that is used.
+func (o *Operand) checkArgument(oid uint32, literals []span) *Refusal {
+	r := o.refusal(logical.Type{OID: o.Site.expected, Typmod: -1}.CheckOID(oid, logical.Assign), o.Site.at, literals)
+	if r != nil && r.Code == codeDatatypeMismatch {
+		r.Message = "parameter $" + strconv.Itoa(o.Site.argument) + " of type " + logical.TypeName(oid) +
+			" cannot be coerced to the expected type " + logical.TypeName(o.Site.expected)
+	}
+	return r
 }
 
 // elements is the type of the elements of an array that needs no cast.

@@ -101,7 +101,7 @@ func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
 			types = append(types, to)
 		}
 	}
-	if len(types) > 1 || op.Via != nil {
+	if len(types) > 1 || op.Via != nil && (op.Site.argument == 0 || !sameFamily(types[0].OID, op.Via.OID)) {
 		a.fail(refuseValueCast(op.Column, at))
 		return false
 	}
@@ -359,7 +359,7 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		a.dropOwnCasts(e)
 		return
 	}
-	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) {
+	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) {
 		return
 	}
 	a.plain(n, sc)

@@ -136,7 +136,7 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 			return verdict{act: act, need: need}
 		}
 		s.unknown, s.outdated, s.doomed = "", nil, nil
-		bound, err = s.cfg.Planner.Execute(&p.scratch, request, s.prepared)
+		bound, err = s.cfg.Planner.Execute(&p.scratch, request, s.findPrepared)
 		switch {
 		case s.outdated != nil:
 			act, need, refusal := s.renew(s.outdated, false, snap, nil, out)
@@ -219,6 +219,9 @@ func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 	}
 	if st.plan == nil {
 		return &relayedStatement, st.declared
+	}
+	if st.types != nil {
+		return st.plan, st.types
 	}
 	return st.plan, st.declared
 }

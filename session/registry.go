@@ -28,6 +28,9 @@ func (r *registry[T]) find(name []byte) *entry[T] {
 	return r.named[string(name)]
 }
 
+// findNamed is find for a name that is not empty.
+func (r *registry[T]) findNamed(name string) *entry[T] { return r.named[name] }
+
 // make returns the entry of a name, new if need be.
 func (r *registry[T]) make(name []byte) *entry[T] {
 	if e := r.find(name); e != nil {

@@ -232,6 +232,11 @@ func (s *Session) activeKey(c *catalog.SealedColumn) uint32 {
 
 // sealLiteral puts a sealed value in the place of a literal.
 func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
+	if l.Argument() {
+		if r := l.Check(); r != nil {
+			return dst, r
+		}
+	}
 	out, need, err := s.appendOperand(s.buf.out[:0], l.Operand, logical.Value{Data: l.Value, OID: l.OID})
 	if err == nil && need.Kind != NeedNothing {
 		s.need = need

@@ -82,10 +82,8 @@ type Session struct {
 	// swallowedSyncs counts the Syncs taken for swallowed by a COPY; if the
 	// COPY failed before it read them, the server does answer them.
 	swallowedSyncs int
-	// raw: physical replication, nothing of which is for us.
+	// raw: a replication stream, nothing of which is for us.
 	raw bool
-	// walsender: logical replication, whose commands are no SQL.
-	walsender bool
 
 	// unnamed is the text of the last unnamed Parse that was relayed; empty if it
 	// was too long to keep, or may not be what the server holds.
@@ -112,9 +110,11 @@ type Session struct {
 	foreign bool
 	// sealFunc is sealLiteral, made once because a method value allocates.
 	sealFunc func([]byte, *rewrite.Literal) ([]byte, error)
-	need     Need // of the callback that ended with errNeed
-	types    []uint32
-	columns  []*catalog.SealedColumn
+	// findPrepared is prepared, likewise.
+	findPrepared rewrite.Prepared
+	need         Need // of the callback that ended with errNeed
+	types        []uint32
+	columns      []*catalog.SealedColumn
 	// sealedColumns is how many of columns are sealed.
 	sealedColumns int
 	sent          sentValues
@@ -137,7 +137,7 @@ func New(c Config) *Session {
 	}
 	s := &Session{cfg: c, status: 'I'}
 	s.settings.conforming, s.settings.known = true, true
-	s.sealFunc = s.sealLiteral
+	s.sealFunc, s.findPrepared = s.sealLiteral, s.prepared
 	return s
 }
 

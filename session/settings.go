@@ -100,8 +100,9 @@ func asciiInside(encoding string) bool {
 func (s *Session) SetParameter(name, value string) {
 	switch name {
 	case "replication":
-		s.raw = PhysicalReplication(value)
-		s.walsender = value == logicalReplication
+		// Physical replication runs no SQL. Logical replication ("database") does,
+		// and is a session like any other until its stream begins.
+		s.raw = value != "" && value != "false" && value != "off" && value != "no" && value != "0" && value != "database"
 	case "options":
 		eachOption(value, s.settings.set)
 	default:

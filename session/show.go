@@ -67,7 +67,10 @@ func (v *sentValues) find(term []byte) *sentValue {
 }
 
 const (
-	termCall      = "pgseal.eq("
+	termCall = "pgseal.eq("
+	// withValues stands in the context of an error that shows parameters, under
+	// log_parameter_max_length_on_error.
+	withValues    = "with parameters: $"
 	sealedText    = "(sealed)"
 	domainSchema  = "pgseal_column"
 	hexStart      = `\x`
@@ -83,7 +86,7 @@ func mentionsSealed(f wire.ErrorFields) bool {
 		if code == 0 {
 			return false
 		}
-		if bytes.Contains(value, []byte(termCall)) || bytes.Contains(value, []byte(hexStart+envelopeHex)) ||
+		if bytes.Contains(value, []byte(termCall)) || code == wire.FieldWhere && bytes.Contains(value, []byte(withValues)) || bytes.Contains(value, []byte(hexStart+envelopeHex)) ||
 			bytes.Contains(value, []byte(envelopeEscap)) || code == wire.FieldSchema && string(value) == domainSchema {
 			return true
 		}
@@ -94,7 +97,7 @@ func mentionsSealed(f wire.ErrorFields) bool {
 // pgseal.eq(column) becomes column, a term the value that the client sent, and
 // an envelope (sealed).
 func (s *Session) appendShown(dst, text []byte) []byte {
-	terms := bytes.Contains(text, []byte(termCall))
+	terms := bytes.Contains(text, []byte(termCall)) || bytes.Contains(text, []byte(withValues))
 	for len(text) > 0 {
 		switch {
 		case bytes.HasPrefix(text, []byte(termCall)):

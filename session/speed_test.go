@@ -90,6 +90,25 @@ server RowDescription ssn:20000:2:17:-1:-1:0 score:20000:4:17:-1:-1:0 born:20000
 server DataRow hex(env(ssn, 123-45-6789)) hex(env(score, 42)) hex(env(born, 2001-02-03))
 server CommandComplete "SELECT 1"
 server ReadyForQuery I`
+
+	prepareExecute = `
+client Query "PREPARE x AS SELECT ssn, score, born FROM users WHERE ssn = $1"
+server CommandComplete "PREPARE"
+server ReadyForQuery I`
+
+	sealedExecute = `
+client Query "EXECUTE x('123-45-6789')"
+server RowDescription ssn:20000:2:17:-1:-1:0 score:20000:4:17:-1:-1:0 born:20000:3:17:-1:-1:0
+server DataRow hex(env(ssn, 123-45-6789)) hex(env(score, 42)) hex(env(born, 2001-02-03))
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+
+	fetchRows = `
+client Query "FETCH 1 FROM c"
+server RowDescription ssn:20000:2:17:-1:-1:0 x:0:0:17:-1:-1:0
+server DataRow hex(env(ssn, 123-45-6789)) "\\x00"
+server CommandComplete "FETCH 1"
+server ReadyForQuery I`
 )
 
 // In steady state a message costs no allocation, relayed or sealed.
@@ -100,9 +119,12 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		"sealed bind":          {prepareInsert, sealedInsert},
 		"search and open rows": {prepareSelect, sealedSelect},
 		"sealed, simple":       {"", sealedSimple},
+		"EXECUTE":              {prepareExecute, sealedExecute},
+		"FETCH":                {"", fetchRows},
 	} {
 		d := driver{world: newWorld(t)}
 		d.openKeys()
+		d.session.SetParameter("extra_float_digits", "1") // which FETCH would ask for, once
 		d.round(t, script(t, c.prepare))
 		e := script(t, c.round)
 		for range 3 {
@@ -130,6 +152,8 @@ func BenchmarkRelaySimple(b *testing.B)   { benchmark(b, "", relaySimple, 5) }
 func BenchmarkRelayExtended(b *testing.B) { benchmark(b, "", relayExtended, 11) }
 func BenchmarkSealedBind(b *testing.B)    { benchmark(b, prepareInsert, sealedInsert, 6) }
 func BenchmarkSealedSimple(b *testing.B)  { benchmark(b, "", sealedSimple, 5) }
+
+func BenchmarkExecute(b *testing.B) { benchmark(b, prepareExecute, sealedExecute, 5) }
 
 // BenchmarkOpenRow opens rows of three sealed cells.
 func BenchmarkOpenRow(b *testing.B) {

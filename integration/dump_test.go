@@ -23,13 +23,14 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-// dumper finds a pg_dump that reads the server, or skips the test.
-func dumper(t *testing.T) string {
+// programFor finds a client program that is not older than the server, or skips
+// the test: some refuse newer servers.
+func programFor(t *testing.T, name string) string {
 	t.Helper()
 	server := harness.Shared(t).Sealed.Binaries
-	path := server.Dumper(t.Context())
+	path := server.Client(t.Context(), name)
 	if path == "" {
-		t.Skipf("no pg_dump for PostgreSQL %d is on this machine", server.Major)
+		t.Skipf("no %s for PostgreSQL %d is on this machine", name, server.Major)
 	}
 	return path
 }
@@ -52,7 +53,7 @@ func client(t *testing.T, path string, args ...string) string {
 // A dump past the proxy is an encrypted backup: it holds no plaintext, and
 // reads again wherever it is restored.
 func TestDumpIsEncryptedAndRestores(t *testing.T) {
-	dump, psql := dumper(t), program(t, "psql")
+	dump, psql := programFor(t, "pg_dump"), program(t, "psql")
 	pair := harness.New(t, harness.Schema{
 		DDL: `CREATE TABLE patients (id int PRIMARY KEY, name text, ssn varchar(11) UNIQUE, born date DEFAULT '2000-01-01', note text);
 			CREATE TABLE visits (id int PRIMARY KEY, patient int REFERENCES patients, about text);

@@ -116,6 +116,22 @@ func TestUpdateAndDelete(t *testing.T) {
 	)...)
 }
 
+// ORMs update many rows by one statement.
+func TestUpdateByCase(t *testing.T) {
+	pair := harness.New(t, people)
+	w := pair.Env.Canaries.Text()
+	pair.Same(t, filled(pair.Env.Canaries,
+		S("UPDATE people SET age = CAST(CASE WHEN (people.id = 1) THEN 100 WHEN (people.id = 2) THEN 2 ELSE NULL END AS integer), "+
+			"ssn = CASE id WHEN 1 THEN $1 ELSE ssn END WHERE id IN (1, 2)", w+"9").Simple(),
+		S("UPDATE people SET age = CASE WHEN id = 1 THEN '36' ELSE age END, note = CASE WHEN id = $1 THEN 'note' END", "2"),
+		S("UPDATE people SET city = CASE WHEN id = 1 THEN NULL ELSE 'Rome' END, email = CASE WHEN id = 3 THEN 'c'::text END WHERE id <> 2 RETURNING *").Unordered(),
+		S("UPDATE people SET ssn = CAST(CASE WHEN id = 3 THEN 'far too long for it' END AS varchar(5)) WHERE id = 3 RETURNING ssn"),
+		S("UPDATE people SET age = CASE WHEN id = 3 THEN 1.5 ELSE 1 END RETURNING age").Unordered(),
+		S("UPDATE people SET ssn = CASE WHEN id = 3 THEN 'far too long for it' ELSE ssn END").Fails("22001"),
+		S("SELECT * FROM people ORDER BY id"),
+	)...)
+}
+
 func TestSelectForms(t *testing.T) {
 	pair := harness.New(t, people)
 	w := pair.Env.Canaries.Text()

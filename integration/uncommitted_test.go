@@ -34,3 +34,30 @@ func TestARelationMadeInTheSameTransaction(t *testing.T) {
 		})
 	}
 }
+
+// A table of the application's own in the same transaction is like any other:
+// what is in its bytea columns passes, unless it is a sealed value.
+func TestBytesOfATableMadeInTheSameTransaction(t *testing.T) {
+	pair := harness.New(t, people)
+	pair.Both("CREATE FUNCTION duplicate() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE TABLE dup AS SELECT id, ssn FROM ' || 'people'; END $$")
+	for _, mode := range harness.Modes {
+		t.Run(string(mode), func(t *testing.T) {
+			pair.Empty()
+			c := pair.Compare(t, mode)
+			for _, step := range filled(pair.Env.Canaries) {
+				c.Step(step)
+			}
+			c.Step(S("BEGIN"))
+			c.Step(S("CREATE TEMP TABLE blobs (id int, b bytea)"))
+			c.Step(S("INSERT INTO blobs VALUES ($1, $2), (2, NULL), (3, '')", "1", `\xe501ff`))
+			c.Step(S("SELECT * FROM blobs ORDER BY id"))
+			c.Step(S("SELECT b FROM blobs WHERE b = $1", `\xe501ff`))
+			c.Step(S("SAVEPOINT s"))
+			c.Step(S("SELECT duplicate()"))
+			c.Generated(S("SELECT ssn FROM dup ORDER BY id")) // answered exactly, or refused
+			c.Step(S("ROLLBACK TO s"))
+			c.Step(S("SELECT b FROM blobs ORDER BY id"))
+			c.Step(S("ROLLBACK"))
+		})
+	}
+}

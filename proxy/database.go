@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 
 	"pgseal/session"
 )
@@ -35,5 +36,19 @@ type Protocol interface {
 	Idle() bool
 	ReleaseBuffers()
 }
+
+// nothing is the Database of a session of physical replication, which is
+// connected to none and runs no SQL.
+type nothing struct{}
+
+func openNothing(context.Context, string) (Database, error) { return nothing{}, nil }
+
+func (nothing) Session() Protocol { return session.New(session.Config{}) }
+func (nothing) OpenKey(context.Context, uint32) (func(), error) {
+	return nil, errors.New("a session of physical replication has no keys")
+}
+func (nothing) Refresh(context.Context) error { return nil }
+func (nothing) Settle(context.Context) error  { return nil }
+func (nothing) Close()                        {}
 
 var _ Protocol = (*session.Session)(nil)

@@ -14,10 +14,10 @@ import (
 func withStandby(t *testing.T) (primary, standby *pgtest.Cluster) {
 	t.Helper()
 	ctx := t.Context()
-	if cluster.Binaries.Program("pg_basebackup") == "" {
-		t.Skip("pg_basebackup is not on this machine")
+	if cluster.Binaries.Client(ctx, "pg_basebackup") == "" {
+		t.Skipf("no pg_basebackup for PostgreSQL %d is on this machine", cluster.Binaries.Major)
 	}
-	primary, err := pgtest.Start(ctx, pgtest.Options{BinDir: cluster.Binaries.Dir, Settings: map[string]string{"wal_level": "logical"}})
+	primary, err := pgtest.Start(ctx, pgtest.Options{BinDir: cluster.Binaries.Dir})
 	if err != nil {
 		t.Fatal(err)
 	}

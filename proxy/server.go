@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pgseal/session"
 	"pgseal/wire"
 )
 
@@ -283,7 +284,11 @@ func (s *Server) session(ctx, startupCtx context.Context, e *established) error 
 // prepare makes what the session runs on. Its database is opened only now, so
 // that nobody whom the server refuses can make us connect to one.
 func (s *Server) prepare(ctx, startupCtx context.Context, e *established) (*relay, error) {
-	db, err := s.config.Open(startupCtx, e.startup.database())
+	open := s.config.Open
+	if replication, _ := e.startup.parameter("replication"); session.PhysicalReplication(replication) {
+		open = openNothing
+	}
+	db, err := open(startupCtx, e.startup.database())
 	if err != nil {
 		return nil, catalogError{err}
 	}

@@ -58,7 +58,7 @@ func read(text []byte) (*source, *Refusal) {
 		}
 	}
 	if l.err != lexOK {
-		return nil, refuseLex(l.err, l.pos)
+		return nil, refuseLex(l.err, text, l.pos)
 	}
 	if !IsASCII(text) {
 		src.traits |= TraitNonASCII
@@ -171,7 +171,7 @@ func parse(text []byte) (*source, *pg.ParseResult, *Refusal) {
 	}
 	tree, err := pg.Parse(string(copied))
 	if err != nil {
-		return nil, nil, refuseSyntax(err, copied)
+		return nil, nil, refuseSyntax(err, text, copied)
 	}
 	return src, tree, nil
 }

@@ -169,10 +169,15 @@ func (a *analysis) functionStatements(n *pg.Node) {
 }
 
 // body refuses code in a string that names a relation with sealed columns and
-// one of those.
+// one of those. A relation that the search path does not reach must be named
+// with its schema, unless the code has a path of its own.
 func (a *analysis) body(what string) {
 	a.cacheable = false
 	from, end := a.statementTokens()
+	ownPath := a.pathMoved
+	for i := from; i < end; i++ {
+		ownPath = ownPath || a.is(i, "search_path")
+	}
 	for _, t := range a.tokens[from:end] {
 		if !t.kind.isString() {
 			continue
@@ -180,10 +185,12 @@ func (a *analysis) body(what string) {
 		code, _ := appendString(nil, a.text, t)
 		words := map[string]bool{}
 		eachWord(string(code), func(w string) { words[w] = true })
+		ownPath := ownPath || words["search_path"]
 		for w := range words {
 			for _, r := range a.snap.Named(w) {
 				for i := range r.Columns {
-					if c := &r.Columns[i]; c.Sealed != nil && words[c.Name] {
+					if c := &r.Columns[i]; c.Sealed != nil && words[c.Name] &&
+						(ownPath || words[r.Schema] || len(a.reached([]*catalog.Relation{r})) > 0) {
 						a.fail(refuseBody(r.Name, c.Name, what))
 						return
 					}

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -285,11 +287,13 @@ func (a *analysis) typeName(t *pg.TypeName, sc *scope) {
 	parts := names(t.Names)
 	name := last(parts)
 	if t.PctType && len(parts) > 1 {
-		name = parts[len(parts)-2]
-	} else if len(name) > 1 && name[0] == '_' && a.sealedRelation(name[1:]) {
-		name = name[1:]
+		parts = parts[:len(parts)-1]
+	} else if len(name) > 1 && name[0] == '_' {
+		if element := append(slices.Clone(parts[:len(parts)-1]), name[1:]); a.sealedRelation(element) {
+			parts = element
+		}
 	}
-	if a.sealedRelation(name) {
+	if name = last(parts); a.sealedRelation(parts) {
 		a.fail(refuseRowType(name, t.Location))
 	}
 	for _, m := range t.Typmods {
@@ -380,7 +384,7 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 		a.fail(refuseRowFunction(name, f.Location))
 		return
 	}
-	if len(f.Args) == 1 && a.sealedRelation(name) {
+	if len(f.Args) == 1 && a.sealedRelation(parts) {
 		a.fail(refuseRowType(name, f.Location)) // users('(…)') is a cast
 		return
 	}

@@ -51,6 +51,13 @@ func (a *analysis) relation(schema, name string) found {
 	case len(named) > 1 && sealed && a.pathMoved:
 		a.fail(refuseMixedText(name, -1))
 		return found{}
+	case len(named) == 1 && schema == "" && named[0].Sealed && a.newlyNamed(name):
+		// A relation made by this very text may stand before it in the path.
+		if reached := a.reached(named); len(reached) > 0 {
+			a.sealedNamed = true
+			return found{relation: reached[0]}
+		}
+		return found{}
 	case len(named) == 1:
 		if named[0].Sealed {
 			a.sealedNamed = true
@@ -84,15 +91,44 @@ func onPath(named []*catalog.Relation, path []string) (reached []*catalog.Relati
 	return reached
 }
 
-// sealedRelation says whether a name could stand for a relation with sealed
-// columns, whatever the path is.
-func (a *analysis) sealedRelation(name string) bool {
-	for _, r := range a.snap.Named(name) {
-		if r.Sealed {
-			return true
+// newlyNamed says whether a statement of the text before this one has changed
+// what a name stands for.
+func (a *analysis) newlyNamed(name string) bool {
+	_, ok := a.changed[name]
+	return ok
+}
+
+// reached gives those of the relations that the search path reaches, in its
+// order. While the path is not known, it is asked for, unless they are all where
+// every path leads.
+func (a *analysis) reached(named []*catalog.Relation) []*catalog.Relation {
+	if a.path == nil && !slices.ContainsFunc(named, func(r *catalog.Relation) bool { return r.Schema != "public" }) {
+		return named
+	}
+	if a.path == nil {
+		a.fail(ErrNeedSearchPath)
+		return named
+	}
+	a.pathIsUsed = true
+	return onPath(named, a.path)
+}
+
+// sealedRelation says whether the name of a type or function could be that of a
+// relation with sealed columns.
+func (a *analysis) sealedRelation(parts []string) bool {
+	if len(parts) == 0 {
+		return false
+	}
+	var sealed []*catalog.Relation
+	for _, r := range a.snap.Named(last(parts)) {
+		if r.Sealed && (len(parts) == 1 || r.Schema == parts[len(parts)-2] || strings.HasPrefix(parts[len(parts)-2], tempAlias)) {
+			sealed = append(sealed, r)
 		}
 	}
-	return false
+	if len(sealed) == 0 || len(parts) > 1 || a.pathMoved {
+		return len(sealed) > 0
+	}
+	return len(a.reached(sealed)) > 0
 }
 
 // names gives the parts of a qualified name.

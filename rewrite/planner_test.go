@@ -307,14 +307,40 @@ func TestTextsOfOtherEncodingsKeepTheirBytes(t *testing.T) {
 
 func TestARefusalRepeatsNoLiteral(t *testing.T) {
 	for _, text := range []string{
-		`SELECT ssn FROM users WHERE 'secret'`, `SELECT ssn FROM users WHERE ssn = 'secret' 'secret'`, `SELECT ssn FROM users WHERE ssn = 31337 31337`,
-		`SELECT ssn FROM users WHERE upper(ssn) = 'secret'`, `SELECT ssn FROM users WHERE ssn = E'secret\xZ' 'x'`, `SELECT ssn FROM users WHERE ssn = 'secret`,
-		`SELECT ssn FROM users WHERE ssn = U&'secret' UESCAPE 'secret'`, `SELECT ssn FROM users WHERE age = 31337x`, `EXECUTE users('secret' 'secret')`,
+		`SELECT ssn FROM users WHERE 'secret'`, `SELECT ssn FROM users WHERE upper(ssn) = 'secret'`, `SELECT ssn FROM users WHERE age + ssn = 31337`,
+		`SELECT ssn FROM users WHERE ssn LIKE 'secret%'`, `SELECT table_to_xml('users', true, false, 'secret')`, `UPDATE users SET ssn = 'secret' || name`,
 	} {
 		_, err := NewPlanner(1).Plan(&Scratch{}, simple(text))
 		var r *Refusal
 		if errors.As(err, &r) && strings.Contains(r.Message+r.Detail+r.Hint, "secret") || strings.Contains(fmt.Sprint(err), "31337") {
 			t.Errorf("%s: %+v", text, r)
+		}
+	}
+}
+
+// Syntax errors alone repeat what is near them, as PostgreSQL's do: they go to
+// whoever wrote it and nowhere else.
+func TestSyntaxErrorsAreThoseOfPostgreSQL(t *testing.T) {
+	for text, want := range map[string]Refusal{
+		`SELECT ssn FROM users WHERE ssn = 'é' 'b''c'`:          {Message: `syntax error at or near "'b''c'"`, Position: 39},
+		`SELECT ssn FROM users WHERE ssn = 31337 31337`:         {Message: `syntax error at or near "31337"`, Position: 40},
+		`SELECT ssn FROM users WHERE`:                           {Message: `syntax error at end of input`, Position: 27},
+		`SELECT ssn FROM users WHERE ssn = 'secret`:             {Message: `unterminated quoted string at or near "'secret"`, Position: 34},
+		`SELECT "" FROM users`:                                  {Message: `zero-length delimited identifier at or near """"`, Position: 7},
+		`SELECT 12abc FROM users`:                               {Message: `trailing junk after numeric literal at or near "12a"`, Position: 7},
+		`SELECT $1abc FROM users`:                               {Message: `trailing junk after parameter at or near "$1a"`, Position: 7},
+		`SELECT U&'a' UESCAPE + FROM users`:                     {Message: `UESCAPE must be followed by a simple string literal at or near "+"`, Position: 21},
+		`CREATE POLICY p ON users AS UGLY`:                      {Message: `unrecognized row security option "ugly"`, Position: 28, Hint: "Only PERMISSIVE or RESTRICTIVE policies are supported currently."},
+		`SELECT * FROM users LIMIT 1, 2`:                        {Message: `LIMIT #,# syntax is not supported`, Position: 20, Hint: "Use separate LIMIT and OFFSET clauses."},
+		`CREATE ASSERTION a CHECK (EXISTS (SELECT FROM users))`: {Message: `CREATE ASSERTION is not yet implemented`, Position: -1, Code: "0A000"},
+	} {
+		if want.Code == "" {
+			want.Code = "42601"
+		}
+		_, err := NewPlanner(1).Plan(&Scratch{}, simple(text))
+		var r *Refusal
+		if !errors.As(err, &r) || r.Message != want.Message || r.Position != want.Position || r.Hint != want.Hint || r.Code != want.Code {
+			t.Errorf("%s: %+v", text, err)
 		}
 	}
 }

@@ -44,6 +44,9 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 	case strings.HasPrefix(name, "cursor_to_xml"):
 		a.fail(refuseReach(name, "", f.Location)) // what the cursor reads is not known here
 	default:
+		if reachesRelations(name) && certain {
+			literals = literals[:1] // the others are options
+		}
 		for _, text := range literals {
 			if relation := a.sealedNameIn(text); relation != "" {
 				a.fail(refuseReach(name, relation, f.Location))

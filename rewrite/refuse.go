@@ -2,11 +2,7 @@ package rewrite
 
 import (
 	"errors"
-	"regexp"
 	"strconv"
-	"strings"
-
-	"github.com/pganalyze/pg_query_go/v6/parser"
 
 	"pgseal/catalog"
 	"pgseal/logical"
@@ -391,49 +387,6 @@ func RefuseEncoding(encoding string) *Refusal {
 		Message: "this statement may touch a sealed column, and cannot be read reliably in client_encoding " + encoding,
 		Hint:    "SET client_encoding = 'UTF8'.",
 	}
-}
-
-func refuseLex(e lexError, position int) *Refusal {
-	message := "syntax error"
-	switch e {
-	case lexUnterminatedString:
-		message = "unterminated quoted string"
-	case lexUnterminatedName:
-		message = "unterminated quoted identifier"
-	case lexUnterminatedComment:
-		message = "unterminated /* comment"
-	case lexUnterminatedDollar:
-		message = "unterminated dollar-quoted string"
-	case lexEmptyName:
-		message = "zero-length delimited identifier"
-	case lexJunk:
-		message = "trailing junk after numeric literal"
-	}
-	return &Refusal{Anchor: "syntax", Code: codeSyntax, Message: message, Position: position}
-}
-
-// quotedToken finds what the parser quotes of the text. Strings are masked
-// before it sees them; numbers can be values too.
-var quotedToken = regexp.MustCompile(`(?s) at or near ".*"`)
-
-func refuseSyntax(err error, text []byte) *Refusal {
-	message := err.Error()
-	switch {
-	case strings.Contains(message, "maximum recursion depth"), strings.Contains(message, "memory exhausted"):
-		return refuseNesting(-1)
-	case strings.Contains(message, "syntax error"):
-		if token := quotedToken.FindString(message); token == "" || strings.ContainsAny(token, "'0123456789") {
-			message = "syntax error"
-		}
-	default:
-		message = quotedToken.ReplaceAllString(message, "")
-	}
-	r := &Refusal{Anchor: "syntax", Code: codeSyntax, Message: message, Position: -1}
-	var e *parser.Error
-	if errors.As(err, &e) && e.Cursorpos > 0 {
-		r.Position = characterOffset(text, e.Cursorpos)
-	}
-	return r
 }
 
 func refuseSubquery(c *catalog.SealedColumn, position int32) *Refusal {

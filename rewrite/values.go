@@ -359,7 +359,7 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		a.dropOwnCasts(e)
 		return
 	}
-	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) {
+	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) {
 		return
 	}
 	a.plain(n, sc)

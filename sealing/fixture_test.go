@@ -254,7 +254,7 @@ func (w *world) verify(table string) (opened int64, damages []Damage) {
 // dumper is a pg_dump for the server; the test is skipped where there is none.
 func dumper(t *testing.T) string {
 	t.Helper()
-	path := cluster.Binaries.Dumper(t.Context())
+	path := cluster.Binaries.Client(t.Context(), "pg_dump")
 	if path == "" {
 		t.Skipf("no pg_dump for PostgreSQL %d is on this machine", cluster.Binaries.Major)
 	}

@@ -153,6 +153,10 @@ func (s *Session) fetched(name string) []*catalog.SealedColumn {
 // nothing says which.
 var unclear = new(catalog.SealedColumn)
 
+// born stands for a bytea of a relation that no snapshot knows, made in a
+// transaction that has not ended: it may be a sealed column.
+var born = new(catalog.SealedColumn)
+
 // fetchedColumn decides what a column of fetched rows is. A held cursor keeps
 // the rows as they were when it was declared, so that its plan counts, and a
 // type other than bytea is never sealed.
@@ -178,8 +182,11 @@ func (s *Session) checkUnclear(c *cell, value []byte) error {
 			return errContradiction
 		}
 	}
-	if _, err := envelope.Parse(value); err == nil {
-		return refused(rewrite.RefuseFetched(), nil)
+	switch _, err := envelope.Parse(value); {
+	case err != nil:
+		return nil // the column's CHECK lets nothing but envelopes in
+	case c.sealed == born:
+		return refused(rewrite.RefuseBorn(), nil)
 	}
-	return nil
+	return refused(rewrite.RefuseFetched(), nil)
 }

@@ -188,6 +188,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		if i < len(e.results) {
 			c = e.results[i]
 		}
+		made := false // in a transaction that has not ended
 		plain := f.Type == oidBytea && f.Table != 0 && plainBytea(snap, &f)
 		if f.Table != 0 {
 			origin = snap.Origin(catalog.Attribute{Relation: f.Table, AttNum: f.AttNum})
@@ -195,8 +196,8 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 				if s.catalog.ask(f.Table, snap.Version) {
 					return Need{Kind: NeedCatalog}, nil
 				}
-				// Made in a transaction that has not ended: it may be sealed.
-				if snap.Relation(f.Table) == nil {
+				made = snap.Relation(f.Table) == nil
+				if made && !r.looks() {
 					return Need{}, refused(rewrite.RefuseBorn(), nil)
 				}
 			}
@@ -211,12 +212,27 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		case c == nil:
 			c = origin
 		}
+		if c == nil && made {
+			c = born
+		}
 		if c != nil {
 			s.sealedColumns++
 		}
 		s.columns = append(s.columns, c)
 	}
 	return Need{}, nil
+}
+
+// looks reports that what is found in the description at hand will be applied to
+// the rows that it describes.
+func (r *request) looks() bool {
+	switch r.kind {
+	case query:
+		return true
+	case describeStatement:
+		return r.statement != nil && r.statement.opaque
+	}
+	return r.portal.statement != nil && r.portal.statement.opaque
 }
 
 // plainBytea reports that the snapshot knows the column to be a bytea of its
@@ -278,7 +294,7 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		if note {
 			s.result.cells = append(s.result.cells, cell{sealed: c, server: f.Format, client: f.Format})
 		}
-		if c != nil && c != unclear {
+		if c != nil && c != unclear && c != born {
 			f.Type, f.TypLen, f.TypMod = c.Type.OID, c.Type.Size(), c.Type.Typmod
 			if bound != nil && bound.asked {
 				f.Format = bound.formats.of(i)

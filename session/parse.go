@@ -81,14 +81,14 @@ func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 	}
 	if len(m.Name) == 0 {
 		s.unnamed = s.unnamed[:0]
-		if h&^(readsOnly|controls) == 0 && !foreign {
+		if h&^(readsOnly|controls) == 0 && !foreign && !s.catalog.later {
 			if len(m.Query) <= keptText {
 				s.unnamed = append(s.unnamed, m.Query...)
 			}
 			return s.relayed(snap, h)
 		}
 	}
-	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, declared: declared(m), opaque: h&fetches != 0, hints: h, version: snap.Version}
+	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, declared: declared(m), opaque: h&fetches != 0 || s.catalog.later, hints: h, version: snap.Version}
 }
 
 func declared(m *wire.Parse) []uint32 {

@@ -24,6 +24,10 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	if err != nil {
 		return wait, Need{}, violation("invalid string in message")
 	}
+	if s.walsender && replicationCommand(text) {
+		s.push(request{kind: query})
+		return relay, Need{}, nil
+	}
 	if snap == nil {
 		if look(text)&controls == 0 {
 			return s.refuseQuery(staleCatalog(stale), out)

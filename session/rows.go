@@ -78,7 +78,7 @@ func (s *Session) row(body []byte, out *Output) (Need, error) {
 			dst = wire.AppendValue(dst, value)
 			continue
 		}
-		if cells[i].sealed == unclear {
+		if cells[i].sealed == unclear || cells[i].sealed == born {
 			if err := s.checkUnclear(&cells[i], value); err != nil {
 				return Need{}, err
 			}

@@ -96,8 +96,6 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 		return s.copyInResponse(out)
 	case wire.TypeCopyOutResponse, wire.TypeCopyData, wire.TypeCopyDone, wire.TypeFunctionCallResponse:
 		return s.unlessSilent(relay), Need{}, nil
-	case wire.TypeCopyBothResponse:
-		s.raw = true
 	}
 	return relay, Need{}, nil
 }

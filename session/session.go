@@ -82,8 +82,10 @@ type Session struct {
 	// swallowedSyncs counts the Syncs taken for swallowed by a COPY; if the
 	// COPY failed before it read them, the server does answer them.
 	swallowedSyncs int
-	// raw: a replication stream, nothing of which is for us.
+	// raw: physical replication, nothing of which is for us.
 	raw bool
+	// walsender: logical replication, whose commands are no SQL.
+	walsender bool
 
 	// unnamed is the text of the last unnamed Parse that was relayed; empty if it
 	// was too long to keep, or may not be what the server holds.

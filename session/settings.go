@@ -100,9 +100,8 @@ func asciiInside(encoding string) bool {
 func (s *Session) SetParameter(name, value string) {
 	switch name {
 	case "replication":
-		// Physical replication runs no SQL. Logical replication ("database") does,
-		// and is a session like any other until its stream begins.
-		s.raw = value != "" && value != "false" && value != "off" && value != "no" && value != "0" && value != "database"
+		s.raw = PhysicalReplication(value)
+		s.walsender = value == logicalReplication
 	case "options":
 		eachOption(value, s.settings.set)
 	default:

@@ -133,8 +133,12 @@ func (f *formats) of(i int) int16 {
 // asked is the format in which the server is asked for a sealed column that
 // the client wants in format f. Envelopes travel in binary. Only where the
 // value's own text depends on bytea_output, which the server does not report,
-// the envelope's text shows how the setting stands.
+// the envelope's text shows how the setting stands. What may not be an envelope
+// passes as it is.
 func asked(c *catalog.SealedColumn, f int16) int16 {
+	if c == unclear || c == born {
+		return f
+	}
 	if f == wire.Text && c.Type.OID == oidBytea {
 		return wire.Text
 	}

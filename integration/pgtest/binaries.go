@@ -35,10 +35,11 @@ func (b Binaries) Program(name string) string {
 	return path
 }
 
-// Dumper returns the path of a pg_dump that reads this server: one of its
-// version or of a later one. It returns "" when there is none.
-func (b Binaries) Dumper(ctx context.Context) string {
-	path := b.Program("pg_dump")
+// Client returns the path of a client program that serves this server where
+// older ones refuse to (pg_dump, pg_basebackup): one of its version or of a
+// later one. It returns "" when there is none.
+func (b Binaries) Client(ctx context.Context, name string) string {
+	path := b.Program(name)
 	if path == "" {
 		return ""
 	}

@@ -30,7 +30,7 @@ func (c *Cluster) Standby(ctx context.Context) (*Cluster, error) {
 
 func (c *Cluster) copyFrom(ctx context.Context, primary *Cluster) error {
 	conninfo := fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s", primary.Port, Superuser, Password)
-	cmd := exec.CommandContext(ctx, c.Binaries.Program("pg_basebackup"),
+	cmd := exec.CommandContext(ctx, c.Binaries.Client(ctx, "pg_basebackup"),
 		"--pgdata="+c.DataDir(), "--checkpoint=fast", "--wal-method=fetch", "--no-sync", "--dbname="+conninfo)
 	c.account.run(cmd)
 	cmd.Dir = c.dir

@@ -1,0 +1,169 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"pgseal/integration/harness"
+	"pgseal/integration/pgtest"
+)
+
+// replicating is a server that streams its WAL, with a sealed column, and a proxy
+// in front of it.
+func replicating(t *testing.T) (*pgtest.Cluster, *harness.Process) {
+	t.Helper()
+	ctx := t.Context()
+	env := harness.Shared(t)
+	c, err := harness.StartCluster(ctx, pgtest.Options{BinDir: env.Sealed.Binaries.Dir, Settings: map[string]string{"wal_level": "logical"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Stop() })
+	if err := c.CreateDatabase(ctx, "source"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Exec(ctx, "source", "ALTER ROLE "+harness.Owner+" REPLICATION; ALTER DATABASE source OWNER TO "+harness.Owner+";"+
+		"CREATE TABLE people (id int PRIMARY KEY, ssn text); ALTER TABLE people OWNER TO "+harness.Owner); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init", "--kms-key-id", env.Key}, {"seal", "public.people.ssn"}} {
+		if r, err := env.CommandOn(ctx, c, "source", args...); err != nil || r.Status != 0 {
+			t.Fatalf("pgseal %v: %v %s", args, err, r.Stderr)
+		}
+	}
+	proxy, err := env.StartProxy(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := proxy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c, proxy
+}
+
+func TestReplicationConnectionsAreRelayed(t *testing.T) {
+	backup, receivewal, recvlogical := programFor(t, "pg_basebackup"), programFor(t, "pg_receivewal"), programFor(t, "pg_recvlogical")
+	c, proxy := replicating(t)
+	url := throughProxy(t, c.DSN("source", harness.Owner), proxy)
+	dir := t.TempDir()
+
+	data := filepath.Join(dir, "backup")
+	client(t, backup, "-d", url, "-D", data, "-X", "stream", "-c", "fast", "--no-sync")
+	for _, name := range []string{"PG_VERSION", "backup_manifest", "global/pg_control"} {
+		if _, err := os.Stat(filepath.Join(data, name)); err != nil {
+			t.Errorf("the backup lacks %s", name)
+		}
+	}
+	wal := filepath.Join(dir, "wal")
+	if err := os.Mkdir(wal, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var end string
+	direct, err := pgx.Connect(t.Context(), c.DSN("source", pgtest.Superuser))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close(context.WithoutCancel(t.Context()))
+	if err := c.Exec(t.Context(), "source", "SELECT pg_switch_wal(); CHECKPOINT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := direct.QueryRow(t.Context(), "SELECT pg_current_wal_flush_lsn()").Scan(&end); err != nil {
+		t.Fatal(err)
+	}
+	client(t, receivewal, "-d", url, "-D", wal, "--endpos="+end, "--no-sync")
+	if files, err := os.ReadDir(wal); err != nil || len(files) == 0 {
+		t.Errorf("pg_receivewal received %v, %v", files, err)
+	}
+
+	// A slot of the sealed table's name is no statement about it.
+	client(t, recvlogical, "-d", url, "--slot=people", "--create-slot", "--plugin=test_decoding")
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	word := harness.Shared(t).Canaries.Text()
+	if _, err := conn.Exec(t.Context(), "INSERT INTO people VALUES (1, $1)", word); err != nil {
+		t.Fatal(err)
+	}
+	if err := direct.QueryRow(t.Context(), "SELECT pg_current_wal_insert_lsn()").Scan(&end); err != nil {
+		t.Fatal(err)
+	}
+	got := client(t, recvlogical, "-d", url, "--slot=people", "--start", "--endpos="+end, "-f", "-", "--no-loop")
+	if !strings.Contains(got, "table public.people: INSERT: id[integer]:1") || strings.Contains(got, word) {
+		t.Errorf("pg_recvlogical received %q", got)
+	}
+}
+
+// A logical replication session is one that runs SQL: what it writes is sealed,
+// also after it has streamed.
+func TestALogicalReplicationSessionSealsWhatItWrites(t *testing.T) {
+	c, proxy := replicating(t)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	for _, value := range []string{"database", "off", "f"} {
+		t.Run("replication="+value, func(t *testing.T) {
+			conn, err := pgconn.Connect(ctx, throughProxy(t, c.DSN("source", harness.Owner), proxy)+"&replication="+value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close(context.WithoutCancel(ctx))
+			if value == "database" {
+				streamOnce(t, ctx, conn)
+			}
+			word := harness.Shared(t).Canaries.Text()
+			if err := conn.Exec(ctx, fmt.Sprintf("DELETE FROM people; INSERT INTO people VALUES (7, '%s')", word)).Close(); err != nil {
+				t.Fatal(err)
+			}
+			results, err := conn.Exec(ctx, "SELECT ssn FROM people WHERE id = 7").ReadAll()
+			if err != nil || len(results[0].Rows) != 1 || string(results[0].Rows[0][0]) != word {
+				t.Errorf("read back %v, %v", results, err)
+			}
+		})
+	}
+	if log, err := os.ReadFile(c.LogFile()); err != nil || bytes.Contains(log, []byte(harness.Shared(t).Canaries.Text())) {
+		t.Errorf("a canary stands in the server's log, or %v", err)
+	}
+}
+
+// streamOnce starts a logical stream and ends it.
+func streamOnce(t *testing.T, ctx context.Context, conn *pgconn.PgConn) {
+	t.Helper()
+	if err := conn.Exec(ctx, "CREATE_REPLICATION_SLOT once TEMPORARY LOGICAL test_decoding").Close(); err != nil {
+		t.Fatal(err)
+	}
+	front := conn.Frontend()
+	front.Send(&pgproto3.Query{String: "START_REPLICATION SLOT once LOGICAL 0/0"})
+	if err := front.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		message, err := conn.ReceiveMessage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch message.(type) {
+		case *pgproto3.CopyBothResponse:
+			front.Send(&pgproto3.CopyDone{})
+			if err := front.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		case *pgproto3.ErrorResponse:
+			t.Fatal(pgconn.ErrorResponseToPgError(message.(*pgproto3.ErrorResponse)))
+		case *pgproto3.ReadyForQuery:
+			return
+		}
+	}
+}

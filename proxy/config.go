@@ -23,7 +23,8 @@ type Config struct {
 	Upstream string
 
 	// ClientTLS answers clients that ask for TLS. Nil: they are told that
-	// there is none.
+	// there is none. With ClientCAs in it, a client that comes over TCP must use
+	// TLS with a certificate signed by one of them.
 	ClientTLS *tls.Config
 
 	// MaxConnections is how many sessions there may be at once; further

@@ -32,6 +32,7 @@ var (
 	errUnreachable  = fatal(codeCannotConnect, "pgseal could not connect to the PostgreSQL server")
 	errLost         = fatal(codeConnectionFailure, "the PostgreSQL server closed the connection during the startup")
 	errLoginTimeout = fatal(codeQueryCanceled, "canceling authentication due to timeout")
+	errNoCert       = fatal(codeInvalidAuthorization, "connection requires a valid client certificate")
 	errCatalog      = &wire.Error{
 		Severity: wire.SeverityFatal,
 		Code:     codeConnectionFailure,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -183,6 +184,10 @@ func (l *login) passwordForScram() error {
 		return err
 	}
 	answer, err := l.ask(question)
+	if errors.As(err, new(clientError)) {
+		return fmt.Errorf("%w: asked for its password instead of SCRAM, because pgseal's certificate is not the server's, it left "+
+			"(channel_binding=require and require_auth=scram-sha-256 do that; the remedy is to give pgseal the server's certificate and key)", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,10 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -116,6 +119,9 @@ func TestChannelBindingThatCannotBeIsRefusedByTheClient(t *testing.T) {
 	if err == nil || !strings.Contains(got, "channel binding required") {
 		t.Errorf("%q, %v", got, err)
 	}
+	eventually(t, "the log says why and what to do", func() bool {
+		return strings.Contains(p.Log.String(), "pgseal's certificate is not the server's") && strings.Contains(p.Log.String(), "give pgseal the server's certificate")
+	})
 	// The proxy is none the worse.
 	if got, err := psql(t, p.DSN("trust", "sslmode=require"), "SELECT 2"); err != nil || got != "2" {
 		t.Errorf("%q, %v", got, err)
@@ -132,6 +138,35 @@ func TestTheProxysCertificateIsNoCredentialOfItsClients(t *testing.T) {
 	dsn := strings.Replace(p.DSN("certified_scram", "sslmode=disable"), "pw-certified_scram", "pw-certified", 1)
 	if got, err := psql(t, dsn, "SELECT 1"); err != nil || got != "1" {
 		t.Errorf("with a password of its own: %q, %v", got, err)
+	}
+}
+
+func TestClientsShowACertificateWhereTheyMust(t *testing.T) {
+	config := serverTLS(t, otherCertificate)
+	pem, err := os.ReadFile(clientCert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ClientCAs = x509.NewCertPool()
+	config.ClientCAs.AppendCertsFromPEM(pem)
+	p := startProxy(t, Config{ClientTLS: config})
+	strangerCert, strangerKey := filepath.Join(t.TempDir(), "cert"), filepath.Join(t.TempDir(), "key")
+	if err := writeClientCertificate(strangerCert, strangerKey, "postgres"); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ options, want string }{
+		"with one":              {"sslmode=require sslcert=" + clientCert + " sslkey=" + clientKey, "1"},
+		"without one":           {"sslmode=require sslcert=/nonexistent", "connection requires a valid client certificate"},
+		"without TLS":           {"sslmode=disable", "connection requires a valid client certificate"},
+		"with a stranger's own": {"sslmode=require sslcert=" + strangerCert + " sslkey=" + strangerKey, "SSL"},
+	} {
+		got, err := psql(t, p.DSN("trust", c.options), "SELECT 1")
+		if (err == nil) != (c.want == "1") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if got, err := psql(t, "host="+p.Socket+" port="+p.Port()+" user=trust dbname=postgres", "SELECT 1"); err != nil || got != "1" {
+		t.Errorf("over the socket: %q, %v", got, err)
 	}
 }
 

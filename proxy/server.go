@@ -161,6 +161,9 @@ func (s *Server) client(accepting, ctx context.Context, conn net.Conn, log *slog
 		s.cancel(startupCtx, st)
 		return false
 	}
+	if err == nil && !n.certified() {
+		err = errNoCert
+	}
 	if err == nil && !s.enter() {
 		err = errTooMany
 	}

@@ -115,6 +115,19 @@ func (n *negotiation) run() (*startup, error) {
 	}
 }
 
+// certified reports whether the client has shown a certificate where it must. A
+// Unix socket is guarded by its file.
+func (n *negotiation) certified() bool {
+	if n.config == nil || n.config.ClientCAs == nil {
+		return true
+	}
+	if n.tls != nil {
+		return len(n.tls.ConnectionState().VerifiedChains) > 0
+	}
+	_, local := n.conn.Conn.(*net.UnixConn)
+	return local
+}
+
 // packet consumes one packet of the startup. Its length is checked before any
 // memory is set aside for it.
 func (n *negotiation) packet() ([]byte, error) {
@@ -168,6 +181,10 @@ func (n *negotiation) handshake(direct bool) error {
 			n.certificate = c.Certificate[0]
 		}
 		return c, err
+	}
+	if config.ClientCAs != nil {
+		// A client without one is told so in words, once it can be spoken to.
+		config.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	// Leaving Certificates empty makes crypto/tls ask GetCertificate always.
 	config.Certificates = nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,7 @@ clients use. SIGTERM drains: sessions finish their transaction, then end.`,
 	f.StringVar(&s.databaseURL, "database-url", "", "PostgreSQL, with the proxy's own role; without it the PG* variables")
 	certificate := f.String("tls-cert", "", "certificate chain for clients, PEM; without it clients are offered no TLS")
 	key := f.String("tls-key", "", "key of --tls-cert, PEM")
+	clientCA := f.String("tls-client-ca", "", "authorities, PEM: clients over TCP must use TLS with a certificate signed by one")
 	admin := f.String("admin-listen", "", "address for /healthz, /readyz and /metrics, e.g. 127.0.0.1:6433; empty for none")
 	f.IntVar(&s.maxConnections, "max-connections", 1000, "sessions at once; further clients are refused with SQLSTATE 53300")
 	f.DurationVar(&s.startupTimeout, "startup-timeout", time.Minute, "time for a client to log in")
@@ -76,7 +78,7 @@ clients use. SIGTERM drains: sessions finish their transaction, then end.`,
 		if s.log, err = newLogger(cmd.ErrOrStderr(), *logFormat, *logLevel); err != nil {
 			return err
 		}
-		if s.clientTLS, err = clientTLS(*certificate, *key); err != nil {
+		if s.clientTLS, err = clientTLS(*certificate, *key, *clientCA); err != nil {
 			return err
 		}
 		if err := proxy.HardenProcess(); err != nil {
@@ -216,18 +218,30 @@ func closeAll(listeners []net.Listener) error {
 	return err
 }
 
-func clientTLS(certificate, key string) (*tls.Config, error) {
-	if certificate == "" && key == "" {
+func clientTLS(certificate, key, clientCA string) (*tls.Config, error) {
+	if certificate == "" && key == "" && clientCA == "" {
 		return nil, nil
 	}
 	if certificate == "" || key == "" {
-		return nil, &usageError{errors.New("--tls-cert and --tls-key go together")}
+		return nil, &usageError{errors.New("--tls-cert and --tls-key go together, and --tls-client-ca needs them")}
 	}
 	pair, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("certificate for clients: %w", err)}
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if clientCA == "" {
+		return config, nil
+	}
+	authorities, err := os.ReadFile(clientCA)
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("authorities of clients' certificates: %w", err)}
+	}
+	config.ClientCAs = x509.NewCertPool()
+	if !config.ClientCAs.AppendCertsFromPEM(authorities) {
+		return nil, &usageError{fmt.Errorf("--tls-client-ca %s: there is no certificate in it", clientCA)}
+	}
+	return config, nil
 }
 
 func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {

@@ -6,6 +6,7 @@
 #              npm fetches (ONLY=14,18 for some)
 # make test-regress   PostgreSQL's own regression and isolation suites, direct and
 #              through pgseal: the outputs are the same (ARGS="-suite isolation")
+# make test-drivers   drivers, ORMs and tools, after installing all of them
 # make vuln    known vulnerabilities that are reachable (needs the public database)
 # make fuzz    longer fuzzing: make fuzz FUZZTIME=10m
 
@@ -15,7 +16,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit fuzz test-versions test-regress lint vuln bench
+.PHONY: build demo test unit fuzz test-versions test-regress test-drivers lint vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -48,6 +49,11 @@ test-versions:
 
 test-regress:
 	$(GO) run ./integration/regress $(ARGS)
+
+# Where a driver that is missing fails its test.
+test-drivers:
+	integration/drivers/install.sh
+	PGSEAL_TEST_DRIVERS=all $(GO) test -count=1 -timeout 20m ./integration/drivers
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }

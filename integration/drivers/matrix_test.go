@@ -14,11 +14,29 @@ type program struct {
 	command  []string // what runs the application
 }
 
+// python is Debian's own, whose modules its packages are; another one may stand
+// before it in the path.
+const python = "/usr/bin/python3"
+
 // matrix are the drivers that have a program of their own in testdata. Those
 // that are written in Go or that are programs themselves have a test of theirs.
 var matrix = []program{
+	{"psycopg2", "python3-psycopg2", imports("psycopg2"), []string{python, "psycopg2_app.py"}},
+	{"psycopg 3", "python3-psycopg", imports("psycopg"), []string{python, "psycopg3_app.py"}},
+	{"SQLAlchemy", "python3-sqlalchemy python3-psycopg2", imports("sqlalchemy, psycopg2"), []string{python, "sqlalchemy_app.py"}},
+	{"Django", "python3-django python3-psycopg2", imports("django, psycopg2"), []string{python, "django_app/app.py"}},
+	{"ODBC", "odbc-postgresql python3-pyodbc", imports(`pyodbc; "PostgreSQL Unicode" in pyodbc.drivers() or exit(1)`), []string{python, "odbc_app.py"}},
+	{"PDO", "php-cli php-pgsql", []string{"php", "-r", `exit(extension_loaded("pdo_pgsql") ? 0 : 1);`}, []string{"php", "pdo_app.php"}},
+	{"DBD::Pg", "libdbd-pg-perl", []string{"perl", "-MDBD::Pg", "-e", "1"}, []string{"perl", "dbd_pg_app.pl"}},
+	{"JDBC", "default-jdk-headless libpostgresql-jdbc-java", []string{"sh", "-c", "test -e " + jdbcJar + " && javac -version"},
+		[]string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jdbcJar, "Jdbc.java"}},
 	{"node-postgres", "npm", []string{"node", "-e", `require("pg"); require("pg-cursor"); require("pg-query-stream")`}, []string{"node", "node_postgres_app.js"}},
+	{"postgres.js", "npm", []string{"node", "-e", `require("postgres")`}, []string{"node", "postgresjs_app.js"}},
 }
+
+const jdbcJar = "/usr/share/java/postgresql.jar"
+
+func imports(modules string) []string { return []string{python, "-c", "import " + modules} }
 
 func TestPrograms(t *testing.T) {
 	for _, p := range matrix {

@@ -59,7 +59,7 @@ func run(t *testing.T, database string, command ...string) string {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s%s", strings.Join(command, " "), err, stdout.String(), stderr.String())
+		t.Fatalf("%s: %v\n%s%s", strings.Join(command, " "), err, lastLines(stdout.String()), lastLines(stderr.String()))
 	}
 	return stdout.String()
 }
@@ -78,7 +78,7 @@ func environ(t *testing.T, database string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env = append(env, "NODE_PATH="+modules, "PSQLRC=/dev/null", "PYTHONDONTWRITEBYTECODE=1", "LC_ALL=C.UTF-8", "TZ=UTC")
+	env = append(env, "NODE_PATH="+modules, "PSQLRC=/dev/null", "PYTHONDONTWRITEBYTECODE=1", "PYTHONHASHSEED=0", "LC_ALL=C.UTF-8", "TZ=UTC")
 	if database == "" {
 		return env
 	}
@@ -108,6 +108,12 @@ func same(t *testing.T, got, want string) {
 	}
 	t.Errorf("from line %d on, through pgseal:\n%s\nplain:\n%s", at+1,
 		strings.Join(g[at:min(len(g), at+shown)], "\n"), strings.Join(w[at:min(len(w), at+shown)], "\n"))
+}
+
+// lastLines are the last of an output.
+func lastLines(out string) string {
+	lines := strings.SplitAfter(out, "\n")
+	return strings.Join(lines[max(0, len(lines)-2*shown):], "")
 }
 
 // shown is how many lines of a difference are shown.

@@ -1,0 +1,67 @@
+package drivers
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// banks is pgbench's own schema with the columns sealed that its scripts do not
+// compute.
+var banks = harness.Schema{
+	DDL: `
+CREATE TABLE pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
+CREATE TABLE pgbench_tellers (tid int NOT NULL, bid int, tbalance int, filler char(84)) WITH (fillfactor=100);
+CREATE TABLE pgbench_accounts (aid int NOT NULL, bid int, abalance int, filler char(84)) WITH (fillfactor=100);
+CREATE TABLE pgbench_branches (bid int NOT NULL, bbalance int, filler char(88)) WITH (fillfactor=100);`,
+	Seal: []string{"public.pgbench_accounts.filler", "public.pgbench_tellers.filler", "public.pgbench_history.filler"},
+}
+
+// processed is the line that says how many transactions pgbench has run.
+var processed = regexp.MustCompile(`number of transactions actually processed: (\d+)/\d+`)
+
+func TestPgbench(t *testing.T) {
+	pgbench := tool(t, "pgbench")
+	psql := tool(t, "psql")
+	pair := harness.New(t, banks)
+	contents := func(url string) string {
+		return run(t, url, psql, "-XAt", "-c", "SELECT * FROM pgbench_accounts ORDER BY aid LIMIT 30", "-c", "SELECT * FROM pgbench_tellers ORDER BY tid",
+			"-c", "SELECT * FROM pgbench_branches", "-c", "SELECT count(*), count(mtime), count(filler) FROM pgbench_history")
+	}
+	// Rows made by the client and sent by COPY, then made by the server.
+	for _, steps := range []string{"Gvp"} {
+		t.Run("-I "+steps, func(t *testing.T) {
+			for _, url := range []string{pair.TwinURL(), pair.URL()} {
+				run(t, url, pgbench, "-i", "-q", "-I", steps)
+			}
+			same(t, contents(pair.URL()), contents(pair.TwinURL()))
+		})
+	}
+	script := filepath.Join(t.TempDir(), "words.sql")
+	text := fmt.Sprintf(`\set aid random(1, 1000)
+UPDATE pgbench_accounts SET filler = '%s' WHERE aid = :aid;
+SELECT filler FROM pgbench_accounts WHERE aid = :aid;
+
+`, pair.Env.Canaries.Word())
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []string{"simple", "extended", "prepared"} {
+		for _, builtin := range []string{"tpcb-like", "simple-update", "select-only", script} {
+			t.Run(mode+" "+filepath.Base(builtin), func(t *testing.T) {
+				which := "-b"
+				if builtin == script {
+					which = "-f"
+				}
+				out := run(t, pair.URL(), pgbench, "-n", "-M", mode, "-c", "4", "-j", "2", "-t", "40", which, builtin)
+				if found := processed.FindStringSubmatch(out); found == nil || found[1] != "160" {
+					t.Error(out)
+				}
+			})
+		}
+	}
+}

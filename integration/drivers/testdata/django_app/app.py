@@ -1,0 +1,142 @@
+"""What an application of Django does, printed for comparison."""
+
+import datetime
+import decimal
+import io
+import os
+import sys
+import uuid
+
+import django
+from django.conf import settings
+
+word = sys.argv[1]
+settings.configure(
+    INSTALLED_APPS=["shop"], USE_TZ=True, TIME_ZONE="UTC", DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    DATABASES={"default": {
+        "ENGINE": "django.db.backends.postgresql", "HOST": os.environ["PGHOST"], "PORT": os.environ["PGPORT"], "NAME": os.environ["PGDATABASE"],
+        "USER": os.environ["PGUSER"], "PASSWORD": os.environ["PGPASSWORD"],
+    }},
+)
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import DatabaseError, IntegrityError, connection, transaction  # noqa: E402
+from django.db.models import Count, F, Prefetch, Q, Sum  # noqa: E402
+from django.forms import modelform_factory  # noqa: E402
+from shop.models import Contact, Customer, Order  # noqa: E402
+
+
+def refused():
+    """An error like any other, and a session that goes on."""
+    from django.db.models.functions import Upper
+
+    with transaction.atomic():
+        Customer.objects.create(name="refused", email=word)
+        try:
+            with transaction.atomic():
+                list(Customer.objects.annotate(up=Upper("note")))
+        except DatabaseError as e:
+            print(e.__cause__.pgcode)
+        print("refused, and usable:", Customer.objects.get(email=word).email)
+        transaction.set_rollback(True)
+
+
+def failure(work):
+    try:
+        with transaction.atomic():
+            work()
+        print("no error")
+    except DatabaseError as e:
+        print(type(e).__name__, e.__cause__.pgcode, e.__cause__.diag.message_primary, e.__cause__.diag.constraint_name)
+
+
+def command(*args):
+    out = io.StringIO()
+    call_command(*args, stdout=out, verbosity=1, no_color=True)
+    print("".join(line for line in out.getvalue().splitlines(True) if not line.startswith("#")))
+
+
+def application():
+    # The tables are there already: what Django finds in the catalog decides
+    # whether the first migration is taken for done.
+    command("migrate", "shop", "0001", "--fake-initial")
+    command("migrate")
+    command("showmigrations", "shop")
+
+    ada = Customer.objects.create(
+        name="Ada", email=f"{word}@example.com", ssn=f"{word}1", born=datetime.date(1815, 12, 10), visits=7, income=decimal.Decimal("1234.50"),
+        score=0.1, vip=True, seen=datetime.datetime(2024, 7, 1, 12, 30, 15, 123456, tzinfo=datetime.timezone.utc),
+        token=uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), profile={"likes": [1, None, word], "a": {"b": "é"}},
+        photo=b"\x00\xff'\\" + word.encode(), note=f"it's a \\ note\n\t{word} ünï",
+    )
+    Customer.objects.create(name="Null", email=f"{word}2@example.com")
+    for c in Customer.objects.order_by("id").values():
+        print({k: bytes(v) if isinstance(v, memoryview) else v for k, v in c.items()})
+    for column, value in (
+        ("email", ada.email), ("ssn", ada.ssn), ("born", ada.born), ("visits", 7), ("income", decimal.Decimal("1234.5")), ("token", ada.token), ("ssn", "nobody"),
+    ):
+        print(column, list(Customer.objects.filter(**{column: value}).values_list("id", flat=True)))
+    print(Customer.objects.filter(ssn__isnull=True).exclude(email=ada.email).count(), Customer.objects.filter(email__in=[ada.email, "x"]).count())
+    print(list(Customer.objects.filter(Q(visits=7) | Q(born=datetime.date(2000, 1, 1))).values("name")), Customer.objects.filter(token=ada.token).exists())
+    print(Customer.objects.get_or_create(email=ada.email, defaults={"name": "again"})[1], Customer.objects.update_or_create(email=ada.email, defaults={"visits": 8})[0].visits)
+    print([c.email for c in Contact.objects.filter(ssn=ada.ssn)])
+
+    for i in range(3):
+        Order.objects.create(customer=ada, amount=i, placed=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc), card=f"{word}{i}", comment=f"order {word}")
+    found = Order.objects.select_related("customer").get(card=f"{word}1")
+    print(found.card, found.comment, found.customer.email)
+    print([(c.email, [o.card for o in c.orders.all()]) for c in Customer.objects.order_by("id").prefetch_related(Prefetch("orders", Order.objects.order_by("id")))])
+    print(list(Customer.objects.filter(orders__card=f"{word}2").values_list("email", "orders__comment")))
+    print(Order.objects.filter(customer__ssn=ada.ssn).aggregate(Sum("amount")), list(Order.objects.values("customer_id").annotate(n=Count("card"))))
+    print(Order.objects.filter(card=f"{word}2").update(amount=F("amount") + 1, comment=f"{word} changed"), Order.objects.get(card=f"{word}2").comment)
+
+    ada.ssn, ada.vip, ada.profile = f"{word}x", None, [1, word]
+    ada.save()
+    ada.refresh_from_db()
+    print(ada.ssn, ada.vip, ada.profile, bytes(ada.photo))
+    failure(lambda: Customer.objects.create(name="twice", email=ada.email))
+    failure(lambda: Customer.objects.create(name="long", email="x", ssn=word + word))
+    failure(lambda: Customer.objects.create(name="null", email=None))
+    failure(lambda: Customer.objects.filter(id=ada.id).update(visits=2**40))
+    form = modelform_factory(Customer, fields=["name", "email"])({"name": "form", "email": ada.email})
+    print(form.is_valid(), form.errors.as_json())
+    try:
+        with transaction.atomic():
+            Customer.objects.filter(id=ada.id).update(note=f"{word} undone")
+            try:
+                with transaction.atomic():
+                    Customer.objects.create(name="twice", email=ada.email)
+            except IntegrityError:
+                print(Customer.objects.select_for_update().get(id=ada.id).note)
+            raise KeyError("undone")
+    except KeyError:
+        pass
+    print(Customer.objects.get(id=ada.id).note)
+
+    Customer.objects.bulk_create([Customer(name="bulk", email=f"{word}b{i}", visits=i, born=datetime.date(2000, 1, 1)) for i in range(30)])
+    print(len(Customer.objects.bulk_create([Customer(name="bulk", email=f"{word}b1")], ignore_conflicts=True)))
+    some = list(Customer.objects.filter(name="bulk").order_by("id")[:3])
+    for c in some:
+        c.visits += 100
+    Customer.objects.bulk_update(some, ["visits"])
+    print(list(Customer.objects.filter(visits__in=[100, 101, 102]).order_by("id").values_list("email", "visits")))
+    # By a cursor on the server.
+    print([c.email for c in Customer.objects.filter(name="bulk").order_by("id").iterator(chunk_size=7)][::10])
+    print(list(Customer.objects.raw("SELECT * FROM customers WHERE email = %s", [ada.email]))[0].ssn)
+    with connection.cursor() as cur:
+        cur.execute("SELECT email, visits FROM customers WHERE visits = %s", [103])
+        print(cur.fetchall())
+    print(ada.delete()[0] > 0, Order.objects.count(), Customer.objects.count())
+    command("dumpdata", "shop.order")
+    command("migrate", "shop", "0001")
+    command("sqlflush")
+    with connection.cursor() as cur:
+        cur.execute("TRUNCATE customers, orders RESTART IDENTITY")
+        cur.execute("DROP TABLE django_migrations")
+
+
+if "refused" in sys.argv:
+    refused()
+else:
+    application()

@@ -1,0 +1,150 @@
+"""What an application of SQLAlchemy does, printed for comparison."""
+
+import datetime
+import decimal
+import sys
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, declarative_base, joinedload, relationship, selectinload
+
+word = sys.argv[1]
+Base = declarative_base()
+
+
+class Customer(Base):
+    __tablename__ = "customers"
+    id = sa.Column(sa.BigInteger, primary_key=True)
+    name = sa.Column(sa.String(60), nullable=False)
+    email = sa.Column(sa.String(120), nullable=False, unique=True)
+    ssn = sa.Column(sa.String(11))
+    born = sa.Column(sa.Date)
+    visits = sa.Column(sa.Integer)
+    income = sa.Column(sa.Numeric(12, 2))
+    score = sa.Column(sa.Float)
+    vip = sa.Column(sa.Boolean)
+    seen = sa.Column(sa.DateTime(timezone=True))
+    token = sa.Column(pg.UUID(as_uuid=True))
+    profile = sa.Column(pg.JSONB)
+    photo = sa.Column(sa.LargeBinary)
+    note = sa.Column(sa.Text)
+    orders = relationship("Order", back_populates="customer", cascade="all, delete-orphan", order_by="Order.id")
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    id = sa.Column(sa.BigInteger, primary_key=True)
+    customer_id = sa.Column(sa.ForeignKey("customers.id"), nullable=False)
+    amount = sa.Column(sa.Numeric(10, 2), nullable=False)
+    placed = sa.Column(sa.DateTime, nullable=False)
+    card = sa.Column(sa.CHAR(16))
+    comment = sa.Column(sa.Text)
+    customer = relationship("Customer", back_populates="orders")
+
+
+def engine(**options):
+    return sa.create_engine("postgresql+psycopg2://", future=True, **options)
+
+
+def row(o):
+    return {c.name: getattr(o, c.name) for c in o.__table__.columns}
+
+
+def failure(session, work):
+    try:
+        with session.begin_nested():
+            work()
+            session.flush()
+        print("no error")
+    except DBAPIError as e:
+        print(type(e).__name__, e.orig.pgcode, e.orig.diag.message_primary, e.orig.diag.constraint_name)
+
+
+def refused():
+    """An error like any other, and a session that goes on."""
+    with Session(engine(), future=True) as s:
+        s.add(Customer(name="refused", email=word))
+        s.flush()
+        try:
+            with s.begin_nested():
+                s.execute(sa.select(sa.func.upper(Customer.note))).all()
+        except DBAPIError as e:
+            print(e.orig.pgcode)
+        print("refused, and usable:", s.execute(sa.select(Customer.email).where(Customer.email == word)).scalar_one())
+        s.rollback()
+
+
+def orm(e):
+    with Session(e, future=True) as s:
+        ada = Customer(
+            name="Ada", email=f"{word}@example.com", ssn=f"{word}1", born=datetime.date(1815, 12, 10), visits=7, income=decimal.Decimal("1234.50"),
+            score=0.1, vip=True, seen=datetime.datetime(2024, 7, 1, 12, 30, 15, 123456, tzinfo=datetime.timezone.utc),
+            token=uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), profile={"likes": [1, None, word], "a": {"b": "é"}},
+            photo=b"\x00\xff'\\" + word.encode(), note=f"it's a \\ note\n\t{word} ünï",
+            orders=[Order(amount=i, placed=datetime.datetime(2024, 1, 1), card=f"{word}{i}", comment=f"order {word}") for i in range(3)],
+        )
+        s.add_all([ada, Customer(name="Null", email=f"{word}2@example.com")])
+        s.commit()
+        for c in s.scalars(sa.select(Customer).order_by(Customer.id)):
+            print(row(c))
+        for column, value in (
+            ("email", ada.email), ("ssn", ada.ssn), ("born", ada.born), ("visits", 7), ("income", decimal.Decimal("1234.5")), ("token", ada.token), ("ssn", "nobody"),
+        ):
+            print(column, s.scalars(sa.select(Customer.id).where(getattr(Customer, column) == value)).all())
+        print(s.scalars(sa.select(Customer.id).where(Customer.ssn.is_(None), Customer.email != ada.email)).all())
+        print(s.scalars(sa.select(Customer.id).where(Customer.email.in_([ada.email, f"{word}2@example.com"])).order_by(Customer.id)).all())
+        print(s.scalars(sa.select(Customer.id).where(sa.or_(Customer.visits == 7, Customer.born == datetime.date(2000, 1, 1)))).all())
+        found = s.scalars(sa.select(Order).options(joinedload(Order.customer)).where(Order.card == f"{word}1")).one()
+        print(row(found), found.customer.email)
+        print([[o.card for o in c.orders] for c in s.scalars(sa.select(Customer).options(selectinload(Customer.orders)).order_by(Customer.id))])
+        print(s.execute(sa.select(Customer.email, Order.card).join(Order).where(Customer.ssn == ada.ssn, Order.card == f"{word}2")).all())
+
+        ada.ssn, ada.profile, ada.vip = f"{word}x", [1, word], None
+        s.commit()
+        print(ada.ssn, ada.profile, ada.vip)
+        print(s.execute(sa.update(Customer).where(Customer.ssn == f"{word}x").values(visits=8).returning(Customer.visits)).all())
+        s.commit()
+        failure(s, lambda: s.add(Customer(name="twice", email=ada.email)))
+        failure(s, lambda: s.add(Customer(name="long", email="x", ssn=word + word)))
+        failure(s, lambda: s.add(Customer(name="null")))
+        failure(s, lambda: s.execute(sa.update(Customer).values(income=decimal.Decimal("1e10"))))
+        print(s.scalars(sa.select(sa.func.count()).select_from(Customer)).one())
+        ada.note = f"{word} undone"
+        s.flush()
+        print(s.scalars(sa.select(Customer.note).where(Customer.id == ada.id)).one())
+        s.rollback()
+        print(ada.note)
+        s.bulk_save_objects([Customer(name=f"b{i}", email=f"{word}b{i}", visits=i, born=datetime.date(2000, 1, 1)) for i in range(20)])
+        s.commit()
+        found = s.scalars(sa.select(Customer).where(Customer.name.like("b%")).order_by(Customer.id).execution_options(yield_per=6))
+        print([c.email for c in found])
+        s.delete(ada)
+        s.commit()
+        print(s.scalars(sa.select(sa.func.count()).select_from(Order)).one())
+
+
+def core(e):
+    customers = Customer.__table__
+    with e.begin() as conn:
+        print(conn.execute(customers.insert().returning(customers.c.email, customers.c.token), {"name": "core", "email": f"{word}core", "token": uuid.UUID(int=7)}).all())
+        upsert = pg.insert(customers).values(name="up", email=f"{word}core", visits=3)
+        print(conn.execute(upsert.on_conflict_do_update(index_elements=["email"], set_={"visits": upsert.excluded.visits}).returning(customers.c.name, customers.c.visits)).all())
+        conn.execute(customers.insert(), [{"name": "many", "email": f"{word}m{i}", "visits": i} for i in range(30)])
+        print(conn.execute(sa.text("SELECT email, visits FROM customers WHERE email = :mail"), {"mail": f"{word}m7"}).mappings().all())
+        print(conn.execute(customers.delete().where(customers.c.email == f"{word}m7")).rowcount)
+    with e.connect().execution_options(stream_results=True, max_row_buffer=8) as conn:
+        result = conn.execute(sa.select(customers.c.email, customers.c.visits).where(customers.c.name == "many").order_by(customers.c.id))
+        print(result.keys(), result.fetchmany(3), len(result.all()))
+
+
+if "refused" in sys.argv:
+    refused()
+    sys.exit()
+for options in ({}, {"executemany_mode": "values_plus_batch", "isolation_level": "REPEATABLE READ"}):
+    e = engine(**options)
+    orm(e)
+    core(e)
+    with e.begin() as conn:
+        conn.execute(sa.text("TRUNCATE customers, orders RESTART IDENTITY"))

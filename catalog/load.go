@@ -26,20 +26,27 @@ func Load(ctx context.Context, conn *pgx.Conn) (*Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		s, err = load(ctx, tx, there)
+		s, err = load(ctx, tx, there, loading{shown: true})
 		return err
 	})
 	return s, err
 }
 
+// loading says what a load may leave out or take from before.
+type loading struct {
+	shown bool   // load what the catalogs must show
+	have  *Shown // as loaded before, or nil
+}
+
 // LoadIn reads the catalog inside a transaction of the caller's, as that
-// transaction has left it so far. The search path must be pg_catalog.
+// transaction has left it so far. The search path must be pg_catalog. What is
+// planned from it sees the catalogs as they are.
 func LoadIn(ctx context.Context, tx pgx.Tx) (*Snapshot, error) {
 	there, err := lookForPgseal(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, tx, there)
+	return load(ctx, tx, there, loading{})
 }
 
 // reading runs f in a transaction that sees one state of the database.
@@ -80,7 +87,7 @@ func lookForPgseal(ctx context.Context, tx pgx.Tx) (p presence, err error) {
 }
 
 // load builds the snapshot inside the transaction of reading.
-func load(ctx context.Context, tx pgx.Tx, there presence) (*Snapshot, error) {
+func load(ctx context.Context, tx pgx.Tx, there presence, l loading) (*Snapshot, error) {
 	var c Contents
 	metadata := map[uint32]*SealedColumn{}
 	if there.tables {
@@ -113,6 +120,11 @@ func load(ctx context.Context, tx pgx.Tx, there presence) (*Snapshot, error) {
 			}
 			if c.RowFunctions, err = loadRowFunctions(ctx, tx, types); err != nil {
 				return nil, err
+			}
+			if there.tables && l.shown {
+				if c.Shown, err = loadShown(ctx, tx, l.have); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}

@@ -97,6 +97,9 @@ type Snapshot struct {
 	activeKey map[uint32]uint32
 	inFlux    *Snapshot
 	namesOnly bool
+	shown     *Shown
+	shownWord map[string]bool // through which a statement could meet what is shown
+	strict    *Snapshot       // the same without those; nil when there are none
 }
 
 // Contents is what a Snapshot is built from.
@@ -107,6 +110,8 @@ type Contents struct {
 	RowFunctions []string
 	// ActiveKeys maps a table id to its active data key of purpose seal.
 	ActiveKeys map[uint32]uint32
+	// Shown is what the system catalogs must show, nil for what they hold.
+	Shown *Shown
 }
 
 // New builds a snapshot. The relations must not be changed afterwards.
@@ -150,6 +155,10 @@ func New(version uint64, c Contents) *Snapshot {
 	}
 	if changing != nil {
 		s.inFlux = Names(changing...)
+	}
+	if c.Shown != nil {
+		strict := *s
+		s.strict, s.shown, s.shownWord = &strict, c.Shown, c.Shown.words()
 	}
 	return s
 }
@@ -195,9 +204,20 @@ func (s *Snapshot) Column(id uint32) *SealedColumn { return s.columns[id] }
 func (s *Snapshot) RowFunction(name string) bool { return s.functions[name] }
 
 // Word reports whether an identifier, folded as PostgreSQL folds it, names
-// something through which a statement could touch a sealed column. A statement
-// without such a word cannot.
-func (s *Snapshot) Word(name string) bool { return s.words[name] }
+// something through which a statement could touch a sealed column, or what the
+// catalogs show of one. A statement without such a word cannot.
+func (s *Snapshot) Word(name string) bool { return s.words[name] || s.shownWord[name] }
+
+// Strict is the snapshot without the words that only name what is shown.
+func (s *Snapshot) Strict() *Snapshot {
+	if s.strict != nil {
+		return s.strict
+	}
+	return s
+}
+
+// Shown is what the system catalogs must show, nil for what they hold.
+func (s *Snapshot) Shown() *Shown { return s.shown }
 
 // ActiveKey is the data key under which new values of a table are sealed, or 0.
 func (s *Snapshot) ActiveKey(tableID uint32) uint32 { return s.activeKey[tableID] }

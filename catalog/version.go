@@ -3,6 +3,7 @@ package catalog
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 )
 
 // version is a hash of everything in a snapshot that a plan is made from, so
@@ -60,6 +61,9 @@ func version(c Contents) uint64 {
 	}
 	for _, name := range c.RowFunctions {
 		text(name)
+	}
+	if s := c.Shown; s != nil {
+		b = fmt.Append(b, s.ServerVersion, s.Types, s.Indexes, s.Hidden)
 	}
 	h.Write(b)
 	return binary.BigEndian.Uint64(h.Sum(nil))

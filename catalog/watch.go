@@ -232,7 +232,11 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 			return err
 		}
 		if have == nil || seen.snapshotDiffers(w.last) {
-			s, err = load(ctx, tx, seen.there)
+			l := loading{shown: true}
+			if have != nil {
+				l.have = have.shown
+			}
+			s, err = load(ctx, tx, seen.there, l)
 		}
 		return err
 	})

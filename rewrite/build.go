@@ -180,7 +180,7 @@ func parse(text []byte) (*source, *pg.ParseResult, *Refusal) {
 func build(r Request, prepared func(string) (*Statement, []uint32)) (built, error) {
 	src, tree, refusal := parse(r.Text)
 	if refusal != nil {
-		if !mayTouch(r.Snapshot, r.Text, effectsCount) {
+		if !mayTouch(r.Snapshot.Strict(), r.Text, effectsCount) {
 			return built{plan: &Plan{}}, nil // the error is for the server to give
 		}
 		return built{}, refusal
@@ -201,7 +201,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		}
 	}
 	var ok bool
-	if plan.pieces, ok = anchored(a.edits, r.Text, src.literals); !ok {
+	if plan.pieces, ok = anchored(append(a.edits, a.shown...), r.Text, src.literals); !ok {
 		return built{}, refuseDefect()
 	}
 	plan.actions = a.actions
@@ -217,7 +217,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		l := src.literals[k]
 		plan.fixed = append(plan.fixed, fixedLiteral{int32(k), string(r.Text[l.start:l.end])})
 	}
-	if len(a.edits) == 0 && !a.touched && plan.effectless() {
+	if len(plan.pieces) == 0 && !a.touched && plan.effectless() {
 		plan.statements = nil
 	}
 	return built{plan: plan, literals: src.literals, pathIsUsed: a.pathIsUsed}, nil
@@ -268,6 +268,13 @@ type analysis struct {
 	changedNamed string                // a name of changed that the statement uses
 	site         Site                  // of the values compared by the operator being analysed
 	within       string                // the construct around what is being analysed, for refusals
+
+	// See shown.go.
+	shown        []edit
+	showed       map[int32]bool // where shown has edits
+	truth        bool           // catalogs are not shown otherwise here
+	fromFunction *pg.FuncCall   // stands in FROM itself
+	deriving     bool           // the text is the definition of a system's view
 }
 
 func (a *analysis) fail(err error) {

@@ -9,6 +9,7 @@ import (
 // utility is any statement that is neither a query nor about prepared
 // statements.
 func (a *analysis) utility(n *pg.Node, s *Statement) {
+	a.truth = n.GetCreateTableAsStmt() == nil // definitions hold the catalogs as they are
 	switch x := n.GetNode().(type) {
 	case *pg.Node_TransactionStmt, *pg.Node_VariableSetStmt, *pg.Node_VariableShowStmt, *pg.Node_LockStmt,
 		*pg.Node_VacuumStmt, *pg.Node_ClusterStmt, *pg.Node_ReindexStmt, *pg.Node_TruncateStmt,

@@ -304,6 +304,8 @@ func (a *analysis) typeName(t *pg.TypeName, sc *scope) {
 func (a *analysis) plainReference(ref *pg.ColumnRef, sc *scope) {
 	if star, qualifier := isStar(ref); star {
 		for _, it := range a.starItems(qualifier, sc) {
+			a.dropSchema(ref, it)
+			a.shownStar(it, ref.Location)
 			a.allPlain(it.columns)
 			if s := it.sealed(); s != nil {
 				a.fail(refuseRow(s, ref.Location, it.name))
@@ -404,6 +406,7 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 			a.plain(o, sc)
 		}
 	})
+	a.showFunction(f, parts)
 	a.in("a condition", func() { a.plain(f.AggFilter, sc) })
 	if f.Over != nil {
 		a.in("a window definition", func() { a.generic(f.Over.ProtoReflect(), sc) })

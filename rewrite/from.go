@@ -19,7 +19,10 @@ func (a *analysis) fromItem(n *pg.Node, sc *scope, lateral []*item) []*item {
 	case *pg.Node_RangeVar:
 		return []*item{a.rangeVar(x.RangeVar, sc)}
 	case *pg.Node_RangeTableSample:
+		truth := a.truth
+		a.truth = true
 		items := a.fromItem(x.RangeTableSample.Relation, sc, lateral)
+		a.truth = truth
 		for _, arg := range x.RangeTableSample.Args {
 			a.plain(arg, beside)
 		}
@@ -90,7 +93,9 @@ func (a *analysis) rangeVar(rv *pg.RangeVar, sc *scope) *item {
 			return it
 		}
 	}
-	return a.baseItem(rv)
+	it := a.baseItem(rv)
+	a.show(rv, it)
+	return it
 }
 
 // functionColumns names the outputs of the set-returning functions of
@@ -112,8 +117,11 @@ func (a *analysis) rangeFunction(f *pg.RangeFunction, beside *scope) *item {
 		if len(items) == 0 {
 			continue
 		}
-		a.plain(items[0], beside)
 		call := items[0].GetFuncCall()
+		outer := a.fromFunction
+		a.fromFunction = call
+		a.plain(items[0], beside)
+		a.fromFunction = outer
 		name := "" // of what only looks like a function: current_date, CAST(…)
 		if call != nil {
 			name = last(names(call.Funcname))

@@ -173,6 +173,8 @@ type item struct {
 	candidates    []*catalog.Relation // open because the search path would decide
 	base          bool                // has the system columns of a table
 	relation      *catalog.Relation   // of a base item that is known
+	shown         bool                // has become a subquery: see shown.go
+	system        bool                // which offers system columns
 	// byName and byColumn say whether qualified and unqualified references
 	// reach it: a join hides one or the other.
 	byName, byColumn bool
@@ -277,6 +279,7 @@ func (a *analysis) resolve(ref *pg.ColumnRef, sc *scope) reference {
 		return a.unqualified(parts[0], ref.Location, sc)
 	}
 	it := qualifiedItem(parts[:len(parts)-1], sc)
+	a.dropSchema(ref, it)
 	if it == nil {
 		a.unresolved(parts[len(parts)-2], ref.Location, sc, refuseUndefinedTable)
 		return reference{}

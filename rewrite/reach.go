@@ -103,7 +103,7 @@ func (a *analysis) textsIn(m protoreflect.Message) (texts []string) {
 // columns, or a function that returns rows of one.
 func (a *analysis) sealedNameIn(text string) (name string) {
 	eachWord(text, func(word string) {
-		if name == "" && a.snap.Word(word) {
+		if name == "" && a.snap.Strict().Word(word) {
 			name = word
 		}
 	})

@@ -192,6 +192,15 @@ func refuseStar(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+func refuseShownStar(name string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "catalog-star", Code: codeNotSupported, Position: int(position),
+		Message: "* of " + name + " cannot stand in a statement that names a system column",
+		Detail:  "pgseal shows the catalogs as subqueries, which have tableoid, ctid and their like only among the columns that * stands for.",
+		Hint:    "Name the columns instead of *.",
+	}
+}
+
 func refuseJoinColumn(c *catalog.SealedColumn, position int32, how string) *Refusal {
 	r := sealedRefusal("join-column", c, position, "cannot be joined with "+how)
 	r.Hint = "Join with ON a." + c.Name + " = b." + c.Name + "."

@@ -42,9 +42,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	if s == nil || a.err != nil {
 		return nil
 	}
-	saved := a.within
-	a.within = ""
-	defer func() { a.within = saved }()
+	saved, truth := a.within, a.truth
+	a.within, a.truth = "", a.truth || len(s.LockingClause) > 0
+	defer func() { a.within, a.truth = saved, truth }()
 	sc := &scope{outer: outer}
 	if outer != nil {
 		sc.ctes = outer.ctes
@@ -333,6 +333,8 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 // star gives the columns that a star stands for.
 func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (columns []column) {
 	for _, it := range a.starItems(qualifier, sc) {
+		a.dropSchema(ref, it)
+		a.shownStar(it, ref.Location)
 		for _, c := range it.columns {
 			if c.sealed != nil {
 				if c.sealed.Broken != "" {

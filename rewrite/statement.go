@@ -11,7 +11,7 @@ import (
 
 // statement plans one statement of the text.
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
-	a.uses, a.persistent, a.within, a.stmt = nil, false, "", raw
+	a.uses, a.persistent, a.truth, a.within, a.stmt = nil, false, false, "", raw
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed = false, false, ""
 	edits := len(a.edits)

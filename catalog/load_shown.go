@@ -1,0 +1,288 @@
+package catalog
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// loadShown reads what the catalogs must show. have is what was loaded before,
+// or nil: views of the same server are taken from it.
+func loadShown(ctx context.Context, tx pgx.Tx, have *Shown) (*Shown, error) {
+	s := &Shown{}
+	if err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&s.ServerVersion); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.Types, err = loadShownTypes(ctx, tx); err != nil {
+		return nil, err
+	}
+	if s.Indexes, err = loadShownIndexes(ctx, tx); err != nil {
+		return nil, err
+	}
+	if err = loadHidden(ctx, tx, &s.Hidden); err != nil {
+		return nil, err
+	}
+	if have != nil && have.ServerVersion == s.ServerVersion {
+		s.Views = have.Views
+		return s, nil
+	}
+	s.Views, err = loadShownViews(ctx, tx)
+	return s, err
+}
+
+func loadShownTypes(ctx context.Context, tx pgx.Tx) ([]ShownType, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT s.domain::oid, format_type(s.domain, NULL), t.oid, s.typmod, format_type(t.oid, s.typmod),
+		       t.typlen, t.typbyval, t.typalign::text, t.typstorage::text,
+		       coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation)
+		  FROM pgseal.sealed_column s JOIN pg_type t ON t.oid = s.logical_type
+		 ORDER BY 1`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (t ShownType, err error) {
+		err = r.Scan(&t.Domain, &t.DomainName, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation)
+		return t, err
+	})
+}
+
+// indexNote is what sealing noted of an index, for unsealing (see
+// sealing/carry.go).
+type indexNote struct {
+	domain                        uint32
+	schema, name, comment, suffix string
+	constraint                    bool
+}
+
+func loadIndexNotes(ctx context.Context, tx pgx.Tx) ([]indexNote, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT s.domain::oid, coalesce(n ->> 'schema', ''), coalesce(n ->> 'name', ''), coalesce(n ->> 'comment', ''),
+		       coalesce(n ->> 'suffix', ''), coalesce((n ->> 'constraint')::boolean, false)
+		  FROM pgseal.sealed_column s CROSS JOIN jsonb_array_elements(s.original -> 'indexes') n
+		 ORDER BY 1`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (n indexNote, err error) {
+		err = r.Scan(&n.domain, &n.schema, &n.name, &n.comment, &n.suffix, &n.constraint)
+		return n, err
+	})
+}
+
+// noteOf finds what was noted of an index for one column: under its full name,
+// or, since tables are moved into other schemas, under its name alone.
+func noteOf(notes []indexNote, domain uint32, schema, name string) (found indexNote, ok bool) {
+	count := 0
+	for _, n := range notes {
+		if n.domain != domain || n.name != name {
+			continue
+		}
+		if n.schema == schema {
+			return n, true
+		}
+		found = n
+		count++
+	}
+	return found, count == 1
+}
+
+// loadShownIndexes reads the indexes over terms, element by element.
+func loadShownIndexes(ctx context.Context, tx pgx.Tx) ([]ShownIndex, error) {
+	notes, err := loadIndexNotes(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	// The catalogs of before PostgreSQL 15 have no indnullsnotdistinct.
+	rows, err := tx.Query(ctx, `
+		SELECT i.indexrelid, i.indrelid, ic.relnamespace, ns.nspname::text, ic.relname::text, am.amname::text, i.indnkeyatts,
+		       coalesce((SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid = i.indexrelid), 0),
+		       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
+		       coalesce(term.attnum, plain.attnum, 0), coalesce(quote_ident(coalesce(term.attname, plain.attname)), ''),
+		       coalesce(coalesce(term.attname, plain.attname)::text, ''), term.attname IS NOT NULL, coalesce(term.atttypid, 0),
+		       coalesce(CASE WHEN term.attname IS NULL THEN i.indclass[e.n - 1] ELSE (
+		           SELECT o.oid FROM pg_opclass o
+		            WHERE o.opcmethod = ic.relam AND o.opcdefault
+		              AND o.opcintype = CASE s.logical_type WHEN 'varchar'::regtype THEN 'text'::regtype ELSE s.logical_type END
+		       ) END, 0),
+		       coalesce(CASE WHEN term.attname IS NULL THEN i.indcollation[e.n - 1]
+		            ELSE coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation) END, 0),
+		       coalesce(i.indoption[e.n - 1], 0::int2)
+		  FROM pg_index i
+		  JOIN pg_class ic ON ic.oid = i.indexrelid
+		  JOIN pg_namespace ns ON ns.oid = ic.relnamespace
+		  JOIN pg_am am ON am.oid = ic.relam
+		 CROSS JOIN LATERAL generate_series(1, i.indnatts::integer) AS e(n)
+		  LEFT JOIN pg_attribute plain
+		         ON plain.attrelid = i.indrelid AND plain.attnum = i.indkey[e.n - 1] AND plain.attnum > 0
+		  LEFT JOIN LATERAL (
+		         SELECT a.attname, a.attnum, a.atttypid FROM pg_attribute a
+		          WHERE i.indkey[e.n - 1] = 0
+		            AND a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
+		            AND pg_get_indexdef(i.indexrelid, e.n, false) IN (
+		                'pgseal.eq((' || quote_ident(a.attname) || ')::bytea)',
+		                'pgseal.eq(' || quote_ident(a.attname) || ')')
+		       ) term ON true
+		  LEFT JOIN pgseal.sealed_column s ON s.domain = term.atttypid
+		  LEFT JOIN pg_type t ON t.oid = s.logical_type
+		 WHERE i.indexprs IS NOT NULL
+		   AND EXISTS (SELECT FROM pg_attribute a JOIN pgseal.sealed_column c ON c.domain = a.atttypid
+		                WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped)
+		 ORDER BY i.indexrelid, e.n`)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		all            []ShownIndex
+		x              ShownIndex
+		e              ShownElement
+		schema, method string
+		schemas        = map[uint32]string{}
+		methods        = map[uint32]string{}
+	)
+	_, err = pgx.ForEachRow(rows, []any{&x.OID, &x.Relation, &x.Schema, &schema, &x.Name, &method, &x.KeyColumns, &x.Parent, &x.NullsEqual,
+		&e.AttNum, &e.Column, &e.Name, &e.Term, &e.Domain, &e.OpClass, &e.Collation, &e.Option}, func() error {
+		if n := len(all); n == 0 || all[n-1].OID != x.OID {
+			all = append(all, x)
+			schemas[x.OID], methods[x.OID] = schema, method
+		}
+		last := &all[len(all)-1]
+		last.Elements = append(last.Elements, e)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var kept []ShownIndex
+	for _, x := range all {
+		if x.hasTerm() {
+			kept = append(kept, x)
+		}
+	}
+	applyNotes(kept, notes, schemas)
+	for i := range kept {
+		for k := range kept[i].Elements {
+			if err := kept[i].Elements[k].resolve(ctx, tx, methods[kept[i].OID]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return kept, nil
+}
+
+func (x *ShownIndex) hasTerm() bool {
+	for i := range x.Elements {
+		if x.Elements[i].Term {
+			return true
+		}
+	}
+	return false
+}
+
+// applyNotes gives the indexes what sealing noted of them. One of a partition
+// that was made since is what its parent is.
+func applyNotes(all []ShownIndex, notes []indexNote, schemas map[uint32]string) {
+	byOID := map[uint32]*ShownIndex{}
+	for i := range all {
+		byOID[all[i].OID] = &all[i]
+	}
+	for i := range all {
+		x := &all[i]
+		for k := range x.Elements {
+			e := &x.Elements[k]
+			if !e.Term {
+				continue
+			}
+			// Partitions nest less deeply than this.
+			const maxDepth = 64
+			at := x
+			for range maxDepth {
+				n, ok := noteOf(notes, e.Domain, schemas[at.OID], at.Name)
+				if ok {
+					e.Suffix = n.suffix
+					x.Constraint = x.Constraint || n.constraint
+					if at == x {
+						x.Comment = n.comment
+					}
+					break
+				}
+				if at = byOID[at.Parent]; at == nil {
+					break
+				}
+			}
+		}
+	}
+}
+
+// suffixes are what sealing writes: a collation, an operator class, an order.
+var suffixes = regexp.MustCompile(`^(?: COLLATE (\S+))?(?: ((?:"(?:[^"]|"")+"|[^" ]+)\.(?:"(?:[^"]|"")+"|[^" ]+)))?((?: DESC)?(?: NULLS (?:FIRST|LAST))?)$`)
+
+const (
+	optionDescending = 1
+	optionNullsFirst = 2
+)
+
+// resolve finds the objects that the suffix names, and turns it into the form in
+// which the server prints it.
+func (e *ShownElement) resolve(ctx context.Context, tx pgx.Tx, method string) error {
+	m := suffixes.FindStringSubmatch(e.Suffix)
+	if e.Suffix == "" || m == nil {
+		return nil
+	}
+	if strings.Contains(m[3], "DESC") {
+		e.Option |= optionDescending | optionNullsFirst
+	}
+	switch {
+	case strings.Contains(m[3], "FIRST"):
+		e.Option |= optionNullsFirst
+	case strings.Contains(m[3], "LAST"):
+		e.Option &^= optionNullsFirst
+	}
+	e.Suffix = strings.ReplaceAll(e.Suffix, " pg_catalog.", " ")
+	return tx.QueryRow(ctx, `
+		SELECT coalesce((SELECT o.oid FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am a ON a.oid = o.opcmethod
+		                  WHERE a.amname = $1 AND quote_ident(n.nspname) || '.' || quote_ident(o.opcname) = $2), $3::oid),
+		       coalesce(to_regcollation(nullif($4, ''))::oid, $5::oid)`,
+		method, m[2], e.OpClass, m[1], e.Collation).Scan(&e.OpClass, &e.Collation)
+}
+
+func loadHidden(ctx context.Context, tx pgx.Tx, h *Hidden) error {
+	return tx.QueryRow(ctx, `
+		WITH schemas AS (SELECT oid FROM pg_namespace WHERE nspname IN ('pgseal', 'pgseal_column')),
+		relations AS (SELECT oid, reltoastrelid FROM pg_class WHERE relnamespace IN (SELECT oid FROM schemas)),
+		toast AS (
+			SELECT reltoastrelid AS oid FROM relations WHERE reltoastrelid <> 0
+			UNION ALL
+			SELECT i.indexrelid FROM relations r JOIN pg_index i ON i.indrelid = r.reltoastrelid WHERE r.reltoastrelid <> 0
+		)
+		SELECT ARRAY(SELECT oid FROM schemas ORDER BY oid),
+		       ARRAY(SELECT oid FROM relations UNION ALL SELECT oid FROM toast ORDER BY oid),
+		       ARRAY(SELECT oid FROM toast ORDER BY oid),
+		       ARRAY(SELECT oid FROM pg_type WHERE typnamespace IN (SELECT oid FROM schemas) ORDER BY oid),
+		       ARRAY(SELECT oid FROM pg_proc WHERE pronamespace IN (SELECT oid FROM schemas) ORDER BY oid),
+		       ARRAY(SELECT oid FROM pg_constraint WHERE connamespace IN (SELECT oid FROM schemas) ORDER BY oid)`).Scan(
+		&h.Schemas, &h.Relations, &h.Toast, &h.Types, &h.Functions, &h.Constraints)
+}
+
+// loadShownViews reads the definitions of the system's own views. Those that
+// read what not everybody may read cannot be inlined, and are left out.
+func loadShownViews(ctx context.Context, tx pgx.Tx) (map[string]string, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT CASE c.relnamespace WHEN 'pg_catalog'::regnamespace THEN '' ELSE 'information_schema.' END || c.relname, d.definition
+		  FROM pg_class c CROSS JOIN LATERAL pg_get_viewdef(c.oid) d(definition)
+		 WHERE c.relkind = 'v' AND c.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+		   AND d.definition ~ '\m(pg_(class|attribute|type|proc|namespace|index|constraint|attrdef|depend|description|trigger|extension|get_indexdef|get_constraintdef|get_viewdef|get_ruledef)|information_schema\.\w+ \w+\M|FROM information_schema\.)\M'
+		   AND d.definition !~ '\m(pg_authid|pg_user_mapping|pg_statistic|pg_statistic_ext_data|pg_subscription)\M'`)
+	if err != nil {
+		return nil, err
+	}
+	views := map[string]string{}
+	var name, definition string
+	_, err = pgx.ForEachRow(rows, []any{&name, &definition}, func() error {
+		views[name] = strings.TrimSuffix(strings.TrimSpace(definition), ";")
+		return nil
+	})
+	return views, err
+}

@@ -1,0 +1,120 @@
+package catalog
+
+import (
+	"strings"
+	"sync"
+)
+
+// Shown is what it takes to make the system catalogs show the database as the
+// application knows it: sealed columns with their logical types, indexes over
+// terms as indexes over columns, and nothing of pgseal's own.
+type Shown struct {
+	// ServerVersion is server_version_num; Views are of that server.
+	ServerVersion int
+	// Types are the domains of sealed columns.
+	Types []ShownType
+	// Indexes are those with a term among their elements.
+	Indexes []ShownIndex
+	// Hidden are the objects of pgseal's schemas, by catalog.
+	Hidden Hidden
+	// Views are the definitions of the views of pg_catalog ("pg_views") and
+	// information_schema ("information_schema.columns") that are made of what is
+	// shown otherwise, in names relative to pg_catalog.
+	Views map[string]string
+
+	derived sync.Map // see Derive
+}
+
+// Derive gives what was derived from s under a name before, or derives it. It
+// may derive the same twice at once. The memory lives as long as s.
+func (s *Shown) Derive(name string, derive func() any) any {
+	if v, ok := s.derived.Load(name); ok {
+		return v
+	}
+	v, _ := s.derived.LoadOrStore(name, derive())
+	return v
+}
+
+// ShownRelations are the catalogs that are shown otherwise, each with the filter
+// that hides pgseal's own.
+var ShownRelations = []string{
+	"pg_class", "pg_attribute", "pg_type", "pg_proc", "pg_namespace", "pg_index", "pg_constraint", "pg_attrdef", "pg_depend",
+	"pg_description", "pg_trigger", "pg_extension", "pg_rewrite", "pg_sequence", "pg_init_privs", "pg_shdepend", "pg_stats",
+}
+
+// ShownFunctions are the functions of pg_catalog that show definitions.
+var ShownFunctions = []string{"pg_get_indexdef", "pg_get_constraintdef", "pg_get_viewdef", "pg_get_ruledef"}
+
+// words are the names through which a statement could meet what is shown.
+func (s *Shown) words() map[string]bool {
+	words := map[string]bool{"information_schema": true}
+	for _, w := range ShownRelations {
+		words[w] = true
+	}
+	for _, w := range ShownFunctions {
+		words[w] = true
+	}
+	for w := range s.Views {
+		if !strings.Contains(w, ".") {
+			words[w] = true
+		}
+	}
+	return words
+}
+
+// ShownType is what pg_attribute says of a column of a logical type.
+type ShownType struct {
+	Domain     uint32
+	DomainName string // as format_type prints it
+	OID        uint32
+	Typmod     int32
+	Name       string // as format_type prints it, with the typmod
+	Len        int16
+	ByVal      bool
+	Align      string
+	Storage    string
+	Collation  uint32
+}
+
+// ShownIndex is an index over the equality term of a sealed column.
+type ShownIndex struct {
+	OID        uint32
+	Relation   uint32
+	Schema     uint32
+	Name       string
+	Parent     uint32 // index of the partitioned table that it is attached to, 0 if none
+	Constraint bool   // it stood for a UNIQUE constraint
+	Comment    string // of the constraint
+	Elements   []ShownElement
+	// KeyColumns is how many of Elements are no INCLUDE columns.
+	KeyColumns int
+	NullsEqual bool // NULLS NOT DISTINCT
+}
+
+// IsConstraint says whether the index is shown as a UNIQUE constraint.
+func (x *ShownIndex) IsConstraint() bool {
+	for i := range x.Elements {
+		if x.Elements[i].AttNum == 0 {
+			return false
+		}
+	}
+	return x.Constraint
+}
+
+// ShownElement is one element of an index.
+type ShownElement struct {
+	AttNum    int16  // 0 for an expression that is no term
+	Column    string // quoted as SQL needs it
+	Name      string // of the column, as it is
+	Term      bool
+	Domain    uint32 // of the sealed column, where Term
+	Suffix    string // behind the column in the index's definition
+	OpClass   uint32
+	Collation uint32
+	Option    int16
+}
+
+// Hidden are OIDs, in order.
+type Hidden struct {
+	Schemas, Relations, Toast, Types, Functions, Constraints []uint32
+}

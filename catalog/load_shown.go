@@ -19,6 +19,9 @@ func loadShown(ctx context.Context, tx pgx.Tx, have *Shown) (*Shown, error) {
 	if s.Types, err = loadShownTypes(ctx, tx); err != nil {
 		return nil, err
 	}
+	if s.Storage, err = loadShownStorage(ctx, tx); err != nil {
+		return nil, err
+	}
 	if s.Indexes, err = loadShownIndexes(ctx, tx); err != nil {
 		return nil, err
 	}
@@ -46,6 +49,27 @@ func loadShownTypes(ctx context.Context, tx pgx.Tx) ([]ShownType, error) {
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (t ShownType, err error) {
 		err = r.Scan(&t.Domain, &t.DomainName, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation)
 		return t, err
+	})
+}
+
+// loadShownStorage reads what sealing noted of storage, which a change of type
+// resets.
+func loadShownStorage(ctx context.Context, tx pgx.Tx) ([]ShownStorage, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT a.attrelid, a.attnum,
+		       coalesce(CASE n ->> 'storage' WHEN 'PLAIN' THEN 'p' WHEN 'EXTERNAL' THEN 'e' WHEN 'MAIN' THEN 'm' WHEN 'EXTENDED' THEN 'x' END, ''),
+		       coalesce(CASE n ->> 'compression' WHEN 'pglz' THEN 'p' WHEN 'lz4' THEN 'l' END, '')
+		  FROM pgseal.sealed_column s CROSS JOIN jsonb_array_elements(s.original -> 'storage') n
+		  JOIN pg_attribute a ON a.atttypid = s.domain AND a.attnum > 0 AND NOT a.attisdropped
+		  JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm') AND c.relname = n ->> 'table'
+		  JOIN pg_namespace ns ON ns.oid = c.relnamespace AND ns.nspname = n ->> 'schema'
+		 ORDER BY 1, 2`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (s ShownStorage, err error) {
+		err = r.Scan(&s.Relation, &s.AttNum, &s.Storage, &s.Compression)
+		return s, err
 	})
 }
 
@@ -273,8 +297,8 @@ func loadShownViews(ctx context.Context, tx pgx.Tx) (map[string]string, error) {
 		SELECT CASE c.relnamespace WHEN 'pg_catalog'::regnamespace THEN '' ELSE 'information_schema.' END || c.relname, d.definition
 		  FROM pg_class c CROSS JOIN LATERAL pg_get_viewdef(c.oid) d(definition)
 		 WHERE c.relkind = 'v' AND c.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-		   AND d.definition ~ '\m(pg_(class|attribute|type|proc|namespace|index|constraint|attrdef|depend|description|trigger|extension|get_indexdef|get_constraintdef|get_viewdef|get_ruledef)|information_schema\.\w+ \w+\M|FROM information_schema\.)\M'
-		   AND d.definition !~ '\m(pg_authid|pg_user_mapping|pg_statistic|pg_statistic_ext_data|pg_subscription)\M'`)
+		   AND d.definition ~ '\mpg_(class|attribute|type|proc|namespace|index|constraint|attrdef|depend|description|trigger|extension|get_indexdef|get_constraintdef|get_viewdef|get_ruledef|stat(io)?_(xact_)?all_(tables|indexes|sequences))\M|(FROM|JOIN) \(*information_schema\.\w'
+		   AND d.definition !~ '\m(pg_authid|pg_user_mapping|pg_statistic|pg_statistic_ext_data|pg_subscription|_pg_foreign_\w+|_pg_user_mappings)\M'`)
 	if err != nil {
 		return nil, err
 	}

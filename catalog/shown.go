@@ -13,6 +13,8 @@ type Shown struct {
 	ServerVersion int
 	// Types are the domains of sealed columns.
 	Types []ShownType
+	// Storage is where a column was not stored as its type's own default says.
+	Storage []ShownStorage
 	// Indexes are those with a term among their elements.
 	Indexes []ShownIndex
 	// Hidden are the objects of pgseal's schemas, by catalog.
@@ -74,6 +76,14 @@ type ShownType struct {
 	Align      string
 	Storage    string
 	Collation  uint32
+}
+
+// ShownStorage is how one relation stored a sealed column in clear.
+type ShownStorage struct {
+	Relation    uint32
+	AttNum      int16
+	Storage     string // as pg_attribute has it, "" for the type's own
+	Compression string // likewise, "" for the server's default
 }
 
 // ShownIndex is an index over the equality term of a sealed column.

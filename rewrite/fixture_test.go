@@ -30,7 +30,15 @@ var fixture = []fixtureRelation{
 	{schema: "public", name: "things", columns: []fixtureColumn{{name: "id"}, {name: "ssn"}}},
 	{schema: "app", name: "things", columns: []fixtureColumn{{name: "id"}}},
 	{schema: "public", name: "broken", columns: []fixtureColumn{{name: "id"}, {name: "lost", broken: "its domain has lost its metadata"}}},
-	{schema: "pg_catalog", name: "pg_class", columns: []fixtureColumn{{name: "oid"}, {name: "relname"}}},
+	{schema: "pg_catalog", name: "pg_class", columns: []fixtureColumn{{name: "oid"}, {name: "relname"}, {name: "relnamespace"}}},
+	{schema: "pg_catalog", name: "pg_attribute", columns: []fixtureColumn{{name: "attrelid"}, {name: "attname"}, {name: "atttypid"}, {name: "attnum"}}},
+	{schema: "pg_catalog", name: "pg_collation", columns: []fixtureColumn{{name: "oid"}, {name: "collname"}}},
+	{schema: "pg_catalog", name: "pg_extension", columns: []fixtureColumn{{name: "oid"}, {name: "extname"}}},
+	{schema: "pg_catalog", name: "pg_proc", columns: []fixtureColumn{{name: "oid"}, {name: "proname"}}},
+	{schema: "pg_temp_3", name: "pg_proc", columns: []fixtureColumn{{name: "oid"}}},
+	{schema: "pg_catalog", name: "pg_views", kind: 'v', columns: []fixtureColumn{{name: "viewname"}, {name: "definition"}}},
+	{schema: "information_schema", name: "tables", kind: 'v', columns: []fixtureColumn{{name: "table_name"}}},
+	{schema: "information_schema", name: "schemata", kind: 'v', columns: []fixtureColumn{{name: "schema_name"}}},
 }
 
 type fixtureRelation struct {
@@ -82,5 +90,16 @@ func testSnapshot() *catalog.Snapshot {
 		c.Relations = append(c.Relations, r)
 	}
 	c.RowFunctions = []string{"find_user"}
+	c.Shown = &catalog.Shown{
+		ServerVersion: 150000,
+		Types:         []catalog.ShownType{{Domain: 17001, OID: logical.OIDVarchar, Typmod: 15, Len: -1, Align: "i", Storage: "x", Collation: 100}},
+		Indexes: []catalog.ShownIndex{{OID: 17101, Relation: firstOID, Schema: 2200, Name: "users_ssn", Constraint: true, KeyColumns: 1,
+			Elements: []catalog.ShownElement{{AttNum: 3, Column: "ssn", Name: "ssn", Term: true, Domain: 17001, OpClass: 3126, Collation: 100}}}},
+		Hidden: catalog.Hidden{Schemas: []uint32{17201}, Relations: []uint32{17202, 17203}, Toast: []uint32{17203}, Functions: []uint32{17204}},
+		Views: map[string]string{
+			"pg_views":                  `SELECT c.relname AS viewname, pg_get_viewdef(c.oid) AS definition FROM pg_class c JOIN pg_collation o ON true`,
+			"information_schema.tables": `SELECT pg_class.relname AS table_name FROM pg_class`,
+		},
+	}
 	return catalog.New(1, c)
 }

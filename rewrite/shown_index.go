@@ -17,7 +17,7 @@ func shownIndexes(shown *catalog.Shown) map[string]string {
 	}
 	columns := map[string]string{}
 	list := func(column, typ string, keysOnly bool, value func(*catalog.ShownElement) string) {
-		var choices []choice
+		t := table{typ: "text"}
 		for i := range shown.Indexes {
 			x := &shown.Indexes[i]
 			var values []string
@@ -26,9 +26,10 @@ func shownIndexes(shown *catalog.Shown) map[string]string {
 					values = append(values, value(&x.Elements[k]))
 				}
 			}
-			choices = append(choices, choice{fmt.Sprintf("indexrelid = %d", x.OID), "'" + strings.Join(values, " ") + "'::" + typ})
+			t.add(fmt.Sprint(x.OID), strings.Join(values, " "))
 		}
-		columns[column] = oneOf([]choice{{byAny("indexrelid", indexOIDs(shown), true), oneOf(choices, column)}}, column)
+		columns[column] = oneOf([]choice{{fmt.Sprintf("indexrelid >= %d", firstUserOID),
+			t.lookup("oid", "indexrelid", column+"::text") + "::" + typ}}, column)
 	}
 	list("indkey", "int2vector", false, func(e *catalog.ShownElement) string { return fmt.Sprint(e.AttNum) })
 	list("indclass", "oidvector", true, func(e *catalog.ShownElement) string { return fmt.Sprint(e.OpClass) })
@@ -41,7 +42,7 @@ func shownIndexes(shown *catalog.Shown) map[string]string {
 		}
 	}
 	if len(whole) > 0 {
-		columns["indexprs"] = "CASE WHEN " + byAny("indexrelid", whole, false) + " THEN indexprs END"
+		columns["indexprs"] = "CASE WHEN " + noneOf("indexrelid", whole) + " THEN indexprs END"
 	}
 	return columns
 }

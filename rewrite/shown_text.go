@@ -119,12 +119,14 @@ func shownFilter(snap *catalog.Snapshot, name string) string {
 		if len(oids) == 0 {
 			return "true"
 		}
-		return fmt.Sprintf("(%s < %d OR %s <> ALL (%s))", column, firstUserOID, column, oidArray(oids))
+		return fmt.Sprintf("(%s < %d OR %s)", column, firstUserOID, noneOf(column, oids))
 	}
 	objects := func(class, object string) string {
-		return fmt.Sprintf("(%[2]s < %[3]d OR NOT (%[1]s = 1259 AND %[2]s = ANY (%[4]s) OR %[1]s = 2615 AND %[2]s = ANY (%[5]s)"+
-			" OR %[1]s = 1247 AND %[2]s = ANY (%[6]s) OR %[1]s = 1255 AND %[2]s = ANY (%[7]s) OR %[1]s = 2606 AND %[2]s = ANY (%[8]s)))",
-			class, object, firstUserOID, oidArray(h.Relations), oidArray(h.Schemas), oidArray(h.Types), oidArray(h.Functions), oidArray(h.Constraints))
+		c := oneOf([]choice{
+			{class + " = 1259", noneOf(object, h.Relations)}, {class + " = 2615", noneOf(object, h.Schemas)}, {class + " = 1247", noneOf(object, h.Types)},
+			{class + " = 1255", noneOf(object, h.Functions)}, {class + " = 2606", noneOf(object, h.Constraints)},
+		}, "true")
+		return fmt.Sprintf("(%s < %d OR %s)", object, firstUserOID, c)
 	}
 	switch name {
 	case "pg_class":
@@ -187,44 +189,77 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 	for i := range shown.Types {
 		byDomain[shown.Types[i].Domain] = &shown.Types[i]
 	}
-	value := func(column string, t *catalog.ShownType, collation uint32) string {
-		switch column {
-		case "atttypid":
-			return fmt.Sprintf("%d::oid", t.OID)
-		case "atttypmod":
-			return fmt.Sprint(t.Typmod)
-		case "attlen":
-			return fmt.Sprintf("(%d)::int2", t.Len)
-		case "attbyval":
-			return fmt.Sprint(t.ByVal)
-		case "attalign":
-			return quoteText(t.Align) + `::"char"`
-		case "attstorage":
-			return quoteText(t.Storage) + `::"char"`
-		}
-		return fmt.Sprintf("%d::oid", collation) // attcollation
-	}
 	columns := map[string]string{}
-	for _, column := range []string{"atttypid", "atttypmod", "attlen", "attbyval", "attalign", "attstorage", "attcollation"} {
-		domains := map[string][]uint32{}
+	for _, c := range []struct {
+		name, typ string
+		value     func(t *catalog.ShownType, collation uint32) string
+	}{
+		{"atttypid", "oid", func(t *catalog.ShownType, _ uint32) string { return fmt.Sprint(t.OID) }},
+		{"atttypmod", "int4", func(t *catalog.ShownType, _ uint32) string { return fmt.Sprint(t.Typmod) }},
+		{"attlen", "int2", func(t *catalog.ShownType, _ uint32) string { return fmt.Sprint(t.Len) }},
+		{"attbyval", "bool", func(t *catalog.ShownType, _ uint32) string { return fmt.Sprint(t.ByVal) }},
+		{"attalign", `"char"`, func(t *catalog.ShownType, _ uint32) string { return t.Align }},
+		{"attstorage", `"char"`, func(t *catalog.ShownType, _ uint32) string { return t.Storage }},
+		{"attcollation", "oid", func(_ *catalog.ShownType, collation uint32) string { return fmt.Sprint(collation) }},
+	} {
+		domains, inIndexes := table{typ: c.typ}, table{typ: c.typ}
 		for i := range shown.Types {
 			t := &shown.Types[i]
-			v := value(column, t, t.Collation)
-			domains[v] = append(domains[v], t.Domain)
+			domains.add(fmt.Sprint(t.Domain), c.value(t, t.Collation))
 		}
-		inIndexes := indexAttributes(shown, column, func(e *catalog.ShownElement) string {
+		eachTerm(shown, func(key string, e *catalog.ShownElement) {
 			if t := byDomain[e.Domain]; t != nil {
-				return value(column, t, e.Collation)
+				inIndexes.add(key, c.value(t, e.Collation))
 			}
-			return column
 		})
-		columns[column] = oneOf(append(inIndexes, byValue(domains, "atttypid")...), column)
+		var choices []choice
+		if c.name == "attstorage" {
+			choices = keptStorage(shown, func(s *catalog.ShownStorage) string { return s.Storage })
+		}
+		choices = append(choices,
+			choice{fmt.Sprintf("atttypid >= %d", firstUserOID), domains.lookup("oid", "atttypid", c.name)},
+			choice{ofTerm, inIndexes.lookup("int8", attributeKey, c.name)})
+		columns[c.name] = oneOf(choices, c.name)
 	}
-	columns["attname"] = oneOf(indexAttributes(shown, "attname", func(e *catalog.ShownElement) string { return quoteText(e.Name) + "::name" }), "attname")
+	columns["attcompression"] = oneOf(keptStorage(shown, func(s *catalog.ShownStorage) string { return s.Compression }), "attcompression")
+	names := table{typ: "name"}
+	eachTerm(shown, func(key string, e *catalog.ShownElement) { names.add(key, e.Name) })
+	columns["attname"] = oneOf([]choice{{ofTerm, names.lookup("int8", attributeKey, "attname")}}, "attname")
 	if len(shown.Types) > 0 {
-		columns["attmissingval"] = "CASE WHEN " + byAny("atttypid", domainsOf(shown), false) + " THEN attmissingval END"
+		columns["attmissingval"] = "CASE WHEN " + noneOf("atttypid", domainsOf(shown)) + " THEN attmissingval END"
 	}
 	return columns
+}
+
+const (
+	// attributeKey is one number for an attribute of any relation.
+	attributeKey = "attrelid::int8 * 65536 + attnum"
+	// ofTerm holds for the attributes of indexes that can be terms: of type bytea.
+	ofTerm = "atttypid = 17 AND attrelid >= 16384"
+)
+
+// eachTerm gives the terms among the elements of indexes, by attributeKey.
+func eachTerm(shown *catalog.Shown, yield func(key string, e *catalog.ShownElement)) {
+	for i := range shown.Indexes {
+		x := &shown.Indexes[i]
+		for k := range x.Elements {
+			if e := &x.Elements[k]; e.Term {
+				yield(fmt.Sprint(uint64(x.OID)<<16+uint64(k)+1), e)
+			}
+		}
+	}
+}
+
+// keptStorage are the storage and compression of columns that differ from their
+// types' own.
+func keptStorage(shown *catalog.Shown, value func(*catalog.ShownStorage) string) (choices []choice) {
+	for i := range shown.Storage {
+		s := &shown.Storage[i]
+		if v := value(s); v != "" {
+			choices = append(choices, choice{fmt.Sprintf("attrelid = %d AND attnum = %d", s.Relation, s.AttNum), quoteText(v) + `::"char"`})
+		}
+	}
+	return choices
 }
 
 func domainsOf(shown *catalog.Shown) (oids []uint32) {
@@ -234,45 +269,42 @@ func domainsOf(shown *catalog.Shown) (oids []uint32) {
 	return oids
 }
 
-func byAny(column string, oids []uint32, in bool) string {
-	if in {
-		return column + " = ANY (" + oidArray(oids) + ")"
-	}
-	return column + " <> ALL (" + oidArray(oids) + ")"
+// table is what a column is for some keys. A lookup in two constant arrays is
+// an expression of few nodes, which the server's planner copies for each use:
+// with a CASE of as many branches it took longer than the query.
+type table struct {
+	typ          string
+	keys, values []string
 }
 
-// byValue makes one choice for each value, by the OIDs that have it.
-func byValue(oids map[string][]uint32, column string) (choices []choice) {
-	for v, list := range oids {
-		choices = append(choices, choice{byAny(column, list, true), v})
-	}
-	slices.SortFunc(choices, func(a, b choice) int { return strings.Compare(a.when+a.then, b.when+b.then) })
-	return choices
+func (t *table) add(key, value string) {
+	t.keys, t.values = append(t.keys, key), append(t.values, value)
 }
 
-// indexAttributes is one choice that stands for all attributes of all indexes
-// over terms, so that other relations' are passed by at the cost of one test.
-func indexAttributes(shown *catalog.Shown, column string, value func(*catalog.ShownElement) string) []choice {
-	var inner []choice
-	for i := range shown.Indexes {
-		x := &shown.Indexes[i]
-		for k := range x.Elements {
-			if e := &x.Elements[k]; e.Term {
-				inner = append(inner, choice{fmt.Sprintf("attrelid = %d AND attnum = %d", x.OID, k+1), value(e)})
-			}
+// lookup is the value for a key, or otherwise.
+func (t *table) lookup(keyType, key, otherwise string) string {
+	if len(t.keys) == 0 {
+		return otherwise
+	}
+	return fmt.Sprintf("COALESCE((%s)[pg_catalog.array_position(%s, %s)], %s)", array(t.values, t.typ), array(t.keys, keyType), key, otherwise)
+}
+
+// array is an array as a literal that means the same under any setting.
+func array(values []string, typ string) string {
+	var b strings.Builder
+	for i, v := range values {
+		if i > 0 {
+			b.WriteByte(',')
 		}
+		b.WriteString(`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`)
 	}
-	if len(inner) == 0 {
-		return nil
-	}
-	return []choice{{byAny("attrelid", indexOIDs(shown), true), oneOf(inner, column)}}
+	return quoteText("{"+b.String()+"}") + "::" + typ + "[]"
 }
 
-func indexOIDs(shown *catalog.Shown) (oids []uint32) {
-	for i := range shown.Indexes {
-		oids = append(oids, shown.Indexes[i].OID)
-	}
-	return oids
+// noneOf says that a column is none of these OIDs, in a form that costs the
+// server's planner nothing to estimate.
+func noneOf(column string, oids []uint32) string {
+	return "pg_catalog.array_position(" + oidArray(oids) + ", " + column + ") IS NULL"
 }
 
 // oidArray is an array of OIDs as a literal that needs no setting.

@@ -19,7 +19,9 @@ type view struct {
 	owner      string   // as SQL
 	options    []string // reloptions
 	comments   []string // statements
-	grants     []string // statements
+	grants     []string // statements, on the view as a whole
+	onColumns  []string // statements, on its columns
+	noGrants   bool     // nothing was ever granted on the view as a whole
 }
 
 func (v *view) sql() string { return quote(v.schema, v.name) }
@@ -55,10 +57,11 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, coalesce(pg_catalog.pg_get_
         WHERE ds.classoid = 'pg_class'::regclass AND ds.objoid = c.oid ORDER BY ds.objsubid),
   ARRAY(SELECT pg_catalog.format('GRANT %s ON %I.%I TO %s%s', x.privilege_type, n.nspname, c.relname,
           CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
-        FROM pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) x)
-  || ARRAY(SELECT pg_catalog.format('GRANT %s (%I) ON %I.%I TO %s%s', x.privilege_type, a.attname, n.nspname, c.relname,
+        FROM pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) x),
+  ARRAY(SELECT pg_catalog.format('GRANT %s (%I) ON %I.%I TO %s%s', x.privilege_type, a.attname, n.nspname, c.relname,
           CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
         FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid),
+  c.relacl IS NULL,
   EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) x WHERE x.grantor <> c.relowner)
     OR EXISTS (SELECT FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND x.grantor <> c.relowner),
   EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
@@ -75,7 +78,7 @@ ORDER BY d.depth, c.oid`, oids, attnums)
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (v view, err error) {
 		var kind string
 		var strangers, triggers, defaults, rules, labels, extension bool
-		if err := r.Scan(&v.oid, &v.schema, &v.name, &kind, &v.definition, &v.owner, &v.options, &v.comments, &v.grants,
+		if err := r.Scan(&v.oid, &v.schema, &v.name, &kind, &v.definition, &v.owner, &v.options, &v.comments, &v.grants, &v.onColumns, &v.noGrants,
 			&strangers, &triggers, &defaults, &rules, &labels, &extension); err != nil {
 			return v, err
 		}
@@ -131,7 +134,11 @@ func recreateViews(ctx context.Context, tx pgx.Tx, c *column, views []view, rewr
 		if err != nil {
 			return viewError(c, v, err)
 		}
-		statements := append(revoke, v.grants...)
+		var statements []string
+		if len(revoke) > 0 {
+			statements = append(revoke, v.grants...)
+		}
+		statements = append(statements, v.onColumns...)
 		if err := execAll(ctx, tx, append(statements, v.comments...)...); err != nil {
 			return viewError(c, v, err)
 		}
@@ -140,7 +147,8 @@ func recreateViews(ctx context.Context, tx pgx.Tx, c *column, views []view, rewr
 }
 
 // make creates the view under its owner and with its options, and gives the
-// statements that take away what default privileges have granted on it.
+// statements that take away what default privileges have granted on it; none
+// where nothing is granted and nothing was.
 func (v *view) make(ctx context.Context, tx pgx.Tx, sql string) (revoke []string, err error) {
 	statements := []string{sql}
 	for _, o := range v.options {
@@ -154,7 +162,7 @@ func (v *view) make(ctx context.Context, tx pgx.Tx, sql string) (revoke []string
 	rows, err := tx.Query(ctx, `
 SELECT DISTINCT CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END
 FROM pg_catalog.pg_class c, pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) x
-WHERE c.oid = $1::text::regclass ORDER BY 1`, v.sql())
+WHERE c.oid = $1::text::regclass AND NOT ($2 AND c.relacl IS NULL) ORDER BY 1`, v.sql(), v.noGrants)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func shownIndexes(shown *catalog.Shown) map[string]string {
 			}
 			t.add(fmt.Sprint(x.OID), strings.Join(values, " "))
 		}
-		columns[column] = oneOf([]choice{{fmt.Sprintf("indexrelid >= %d", firstUserOID),
+		columns[column] = oneOf([]branch{{fmt.Sprintf("indexrelid >= %d", firstUserOID),
 			t.lookup("oid", "indexrelid", column+"::text") + "::" + typ}}, column)
 	}
 	list("indkey", "int2vector", false, func(e *catalog.ShownElement) string { return fmt.Sprint(e.AttNum) })
@@ -166,7 +166,7 @@ func indexDefinitionCall(shown *catalog.Shown, args int) *call {
 	if len(shown.Indexes) == 0 || args != 1 && args != withColumn {
 		return nil
 	}
-	var choices []choice
+	var choices []branch
 	for i := range shown.Indexes {
 		x := &shown.Indexes[i]
 		whole, element := "q.d", "q.d"
@@ -183,7 +183,7 @@ func indexDefinitionCall(shown *catalog.Shown, args int) *call {
 		if args == withColumn && whole != element {
 			whole = "CASE WHEN q.b = 0 THEN " + whole + " ELSE " + element + " END"
 		}
-		choices = append(choices, choice{fmt.Sprintf("q.a = %d", x.OID), whole})
+		choices = append(choices, branch{fmt.Sprintf("q.a = %d", x.OID), whole})
 	}
 	c := &call{casts: []string{")::pg_catalog.oid AS a"}}
 	inner, passed := "r.a", "r.a"
@@ -197,7 +197,7 @@ func indexDefinitionCall(shown *catalog.Shown, args int) *call {
 }
 
 func constraintDefinitionCall(shown *catalog.Shown, args int) *call {
-	var choices []choice
+	var choices []branch
 	for i := range shown.Indexes {
 		x := &shown.Indexes[i]
 		if !x.IsConstraint() {
@@ -211,7 +211,7 @@ func constraintDefinitionCall(shown *catalog.Shown, args int) *call {
 		if len(x.Elements) > x.KeyColumns {
 			text += " INCLUDE (" + columnSQL(x.Elements[x.KeyColumns:]) + ")"
 		}
-		choices = append(choices, choice{fmt.Sprintf("r.a = %d", x.OID), quoteText(text)})
+		choices = append(choices, branch{fmt.Sprintf("r.a = %d", x.OID), quoteText(text)})
 	}
 	if len(choices) == 0 || args < 1 || args > 2 {
 		return nil

@@ -122,7 +122,7 @@ func shownFilter(snap *catalog.Snapshot, name string) string {
 		return fmt.Sprintf("(%s < %d OR %s)", column, firstUserOID, noneOf(column, oids))
 	}
 	objects := func(class, object string) string {
-		c := oneOf([]choice{
+		c := oneOf([]branch{
 			{class + " = 1259", noneOf(object, h.Relations)}, {class + " = 2615", noneOf(object, h.Schemas)}, {class + " = 1247", noneOf(object, h.Types)},
 			{class + " = 1255", noneOf(object, h.Functions)}, {class + " = 2606", noneOf(object, h.Constraints)},
 		}, "true")
@@ -165,11 +165,11 @@ func shownFilter(snap *catalog.Snapshot, name string) string {
 	return ""
 }
 
-// choice is one WHEN of a CASE.
-type choice struct{ when, then string }
+// branch is one WHEN of a CASE.
+type branch struct{ when, then string }
 
 // oneOf writes a CASE, or what stands in its ELSE alone if there is no choice.
-func oneOf(choices []choice, otherwise string) string {
+func oneOf(choices []branch, otherwise string) string {
 	if len(choices) == 0 {
 		return otherwise
 	}
@@ -212,19 +212,19 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 				inIndexes.add(key, c.value(t, e.Collation))
 			}
 		})
-		var choices []choice
+		var choices []branch
 		if c.name == "attstorage" {
 			choices = keptStorage(shown, func(s *catalog.ShownStorage) string { return s.Storage })
 		}
 		choices = append(choices,
-			choice{fmt.Sprintf("atttypid >= %d", firstUserOID), domains.lookup("oid", "atttypid", c.name)},
-			choice{ofTerm, inIndexes.lookup("int8", attributeKey, c.name)})
+			branch{fmt.Sprintf("atttypid >= %d", firstUserOID), domains.lookup("oid", "atttypid", c.name)},
+			branch{ofTerm, inIndexes.lookup("int8", attributeKey, c.name)})
 		columns[c.name] = oneOf(choices, c.name)
 	}
 	columns["attcompression"] = oneOf(keptStorage(shown, func(s *catalog.ShownStorage) string { return s.Compression }), "attcompression")
 	names := table{typ: "name"}
 	eachTerm(shown, func(key string, e *catalog.ShownElement) { names.add(key, e.Name) })
-	columns["attname"] = oneOf([]choice{{ofTerm, names.lookup("int8", attributeKey, "attname")}}, "attname")
+	columns["attname"] = oneOf([]branch{{ofTerm, names.lookup("int8", attributeKey, "attname")}}, "attname")
 	if len(shown.Types) > 0 {
 		columns["attmissingval"] = "CASE WHEN " + noneOf("atttypid", domainsOf(shown)) + " THEN attmissingval END"
 	}
@@ -252,11 +252,11 @@ func eachTerm(shown *catalog.Shown, yield func(key string, e *catalog.ShownEleme
 
 // keptStorage are the storage and compression of columns that differ from their
 // types' own.
-func keptStorage(shown *catalog.Shown, value func(*catalog.ShownStorage) string) (choices []choice) {
+func keptStorage(shown *catalog.Shown, value func(*catalog.ShownStorage) string) (choices []branch) {
 	for i := range shown.Storage {
 		s := &shown.Storage[i]
 		if v := value(s); v != "" {
-			choices = append(choices, choice{fmt.Sprintf("attrelid = %d AND attnum = %d", s.Relation, s.AttNum), quoteText(v) + `::"char"`})
+			choices = append(choices, branch{fmt.Sprintf("attrelid = %d AND attnum = %d", s.Relation, s.AttNum), quoteText(v) + `::"char"`})
 		}
 	}
 	return choices

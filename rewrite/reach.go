@@ -1,10 +1,13 @@
 package rewrite
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/catalog"
 )
 
 // reachesRelations names the functions of PostgreSQL that read relations named
@@ -38,7 +41,7 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 	case strings.HasPrefix(name, "database_to_xml"):
 		a.fail(refuseReach(name, "", f.Location))
 	case strings.HasPrefix(name, "schema_to_xml"):
-		if len(literals) > 0 && literals[0] != "pg_catalog" && literals[0] != "information_schema" {
+		if certain && a.sealedIn(literals[0]) {
 			a.fail(refuseReach(name, "", f.Location))
 		}
 	case strings.HasPrefix(name, "cursor_to_xml"):
@@ -56,6 +59,14 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 	if !certain && reachesRelations(name) {
 		a.fail(refuseReach(name, "", f.Location))
 	}
+}
+
+// sealedIn says whether a schema has a relation with sealed columns, or is about
+// to have one.
+func (a *analysis) sealedIn(schema string) bool {
+	return slices.ContainsFunc(a.snap.Relations(), func(r *catalog.Relation) bool {
+		return (r.Sealed || r.Changing) && strings.EqualFold(r.Schema, strings.Trim(schema, "\" "))
+	})
 }
 
 // argumentTexts gives the string literals among a call's arguments. certain

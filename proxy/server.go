@@ -326,7 +326,7 @@ func (s *Server) startupError(startupCtx context.Context, err error) *wire.Error
 		return errTerminated
 	case errors.As(err, &e):
 		return e
-	case errors.Is(err, errSilent), errors.As(err, new(clientError)) && startupCtx.Err() == nil:
+	case errors.Is(err, errSilent), errors.Is(err, errPacketLength), errors.As(err, new(clientError)) && startupCtx.Err() == nil:
 		return nil
 	case errors.As(err, new(unreachableError)):
 		return errUnreachable
@@ -347,6 +347,8 @@ func (s *Server) refuse(conn net.Conn, e *wire.Error, log *slog.Logger, err erro
 		log.Info("refused by the server")
 	case errors.Is(err, errSilent):
 		log.Debug("closed before a startup packet came")
+	case errors.Is(err, errPacketLength):
+		log.Info("refused", slog.String("reason", err.Error()))
 	case e != nil && error(e) == err:
 		log.Info("refused", slog.String("code", e.Code))
 	default:

@@ -38,6 +38,11 @@ const (
 // the client was gone, or sent nothing that a PostgreSQL client sends.
 var errSilent = errors.New("no startup packet")
 
+// errPacketLength is a first packet of a length that none has. PostgreSQL tells
+// its log and not the client, who is probably no client of PostgreSQL's, or one
+// that ended its session before it began it.
+var errPacketLength = errors.New("invalid length of startup packet")
+
 // startup is what a client asked for when it connected.
 type startup struct {
 	packet []byte // as received, length included
@@ -137,7 +142,7 @@ func (n *negotiation) packet() ([]byte, error) {
 	}
 	size := binary.BigEndian.Uint32(head)
 	if size < minStartup || size > maxStartup {
-		return nil, protocolViolation("invalid length of startup packet")
+		return nil, errPacketLength
 	}
 	packet, err := n.conn.peek(int(size))
 	if err != nil {

@@ -178,7 +178,7 @@ func fetchedColumn(planned, origin *catalog.SealedColumn, f *wire.Field, plain b
 func (s *Session) checkUnclear(c *cell, value []byte) error {
 	if c.server == wire.Text {
 		var err error
-		if value, err = s.readByteaText(value); err != nil {
+		if value, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
 			return errContradiction
 		}
 	}

@@ -12,6 +12,10 @@ import (
 // waits for them.
 type leases struct {
 	held []held
+	// openers are bound to columns under the keys that are held. Columns come in
+	// the same order row after row: turn is the one that was used last.
+	openers []boundOpener
+	turn    int
 	// failed are the keys that cannot be had, each until a statement has failed
 	// for it: both directions may wait for one at the same time.
 	failed []failedKey
@@ -37,14 +41,8 @@ func (s *Session) KeyFailed(id uint32, err error) {
 // be opened, or the error that it cannot.
 func (s *Session) key(id uint32) (*envelope.Key, Need, error) {
 	l := &s.leases
-	for i := range l.held {
-		if l.held[i].id == id {
-			return l.held[i].lease.Key(), Need{}, nil
-		}
-	}
-	if lease, ok := s.cfg.Keys(id); ok {
-		l.held = append(l.held, held{id, lease})
-		return lease.Key(), Need{}, nil
+	if k := s.leased(id); k != nil {
+		return k, Need{}, nil
 	}
 	for i, f := range l.failed {
 		if f.id == id {
@@ -56,6 +54,52 @@ func (s *Session) key(id uint32) (*envelope.Key, Need, error) {
 	return nil, Need{Kind: NeedKey, Key: id}, nil
 }
 
+type boundOpener struct {
+	key, column uint32
+	opener      envelope.Opener
+}
+
+// leased returns an open data key if it is there at once.
+func (s *Session) leased(id uint32) *envelope.Key {
+	l := &s.leases
+	for i := range l.held {
+		if l.held[i].id == id {
+			return l.held[i].lease.Key()
+		}
+	}
+	lease, ok := s.cfg.Keys(id)
+	if !ok {
+		return nil
+	}
+	l.held = append(l.held, held{id, lease})
+	return lease.Key()
+}
+
+// opener returns the opener of a column under a key, nil if there is none yet.
+// It is good until the end of the call.
+func (l *leases) opener(key, column uint32) *envelope.Opener {
+	for range l.openers {
+		if l.turn++; l.turn >= len(l.openers) {
+			l.turn = 0
+		}
+		if o := &l.openers[l.turn]; o.column == column && o.key == key {
+			return &o.opener
+		}
+	}
+	return nil
+}
+
+// bind adds an opener under a key that is held.
+func (l *leases) bind(k *envelope.Key, column uint32) (*envelope.Opener, error) {
+	o, err := k.Opener(column)
+	if err != nil {
+		return nil, err
+	}
+	l.openers = append(l.openers, boundOpener{k.ID(), column, o})
+	l.turn = len(l.openers) - 1
+	return &l.openers[l.turn].opener, nil
+}
+
 // release ends the use of the keys at the end of a call.
 func (l *leases) release() {
 	for i := range l.held {
@@ -63,4 +107,6 @@ func (l *leases) release() {
 		l.held[i] = held{}
 	}
 	l.held = l.held[:0]
+	clear(l.openers)
+	l.openers = l.openers[:0]
 }

@@ -1,13 +1,11 @@
 package session
 
 import (
-	"encoding/hex"
 	"errors"
 
 	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
-	"pgseal/wire"
 )
 
 const oidBytea = logical.OIDBytea
@@ -59,77 +57,6 @@ func (s *Session) begin(p *portal) {
 	}
 }
 
-// row opens one DataRow into the output.
-func (s *Session) row(body []byte, out *Output) (Need, error) {
-	values, err := wire.ParseDataRow(body)
-	if err != nil {
-		return Need{}, violation("malformed DataRow from the server")
-	}
-	cells := s.result.cells
-	if values.Len() < len(cells) {
-		return Need{}, errContradiction
-	}
-	dst, start := wire.Begin(out.client.scratch, wire.TypeDataRow)
-	dst = wire.AppendCount(dst, values.Len())
-	it := values.Iter()
-	for i := range values.Len() {
-		value, _ := it.Next()
-		if i >= len(cells) || cells[i].sealed == nil || value == nil {
-			dst = wire.AppendValue(dst, value)
-			continue
-		}
-		if cells[i].sealed == unclear || cells[i].sealed == born {
-			if err := s.checkUnclear(&cells[i], value); err != nil {
-				return Need{}, err
-			}
-			dst = wire.AppendValue(dst, value)
-			continue
-		}
-		var at int
-		dst, at = wire.BeginValue(dst)
-		var need Need
-		dst, need, err = s.open(dst, &cells[i], value)
-		if need.Kind != NeedNothing || err != nil {
-			return need, err
-		}
-		dst = wire.EndValue(dst, at)
-	}
-	out.client.put(wire.End(dst, start))
-	return Need{}, nil
-}
-
-// open appends the value of one sealed cell in the format the client wants.
-func (s *Session) open(dst []byte, c *cell, value []byte) ([]byte, Need, error) {
-	if c.server == wire.Text {
-		var err error
-		if value, err = s.readByteaText(value); err != nil {
-			return dst, Need{}, s.corrupt(c.sealed, 0, err)
-		}
-	}
-	h, err := envelope.Parse(value)
-	if err != nil {
-		return dst, Need{}, s.corrupt(c.sealed, 0, err)
-	}
-	k, need, err := s.key(h.KeyID)
-	if k == nil {
-		return dst, need, err
-	}
-	s.buf.plain, err = appendOpen(k, s.buf.plain, c.sealed.ID, value)
-	if err != nil {
-		return dst, Need{}, s.corrupt(c.sealed, h.KeyID, err)
-	}
-	at := len(dst)
-	if c.client == wire.Binary {
-		dst, err = c.sealed.Type.AppendBinary(dst, s.buf.plain, &s.settings.values)
-	} else {
-		dst, err = c.sealed.Type.AppendText(dst, s.buf.plain, &s.settings.values)
-	}
-	if err != nil {
-		return dst[:at], Need{}, valueError(err, c.sealed)
-	}
-	return dst, Need{}, nil
-}
-
 // appendOpen opens into the session's buffer, which stays with it on an error.
 func appendOpen(k *envelope.Key, buf []byte, column uint32, value []byte) ([]byte, error) {
 	plain, err := k.Open(buf[:0], column, value)
@@ -145,23 +72,27 @@ var errByteaText = errors.New("not the text of a bytea")
 // buffer. It also shows how bytea_output stands, which the server does not
 // report.
 func (s *Session) readByteaText(text []byte) ([]byte, error) {
-	if len(text) >= 2 && text[0] == '\\' && text[1] == 'x' {
-		s.settings.setByteaOutput(false)
-		n := hex.DecodedLen(len(text) - 2)
-		if cap(s.buf.out) < n {
-			s.buf.out = make([]byte, n)
-		}
-		s.buf.out = s.buf.out[:n]
-		if _, err := hex.Decode(s.buf.out, text[2:]); err != nil {
-			return nil, errByteaText
-		}
-		return s.buf.out, nil
-	}
-	s.settings.setByteaOutput(true)
+	s.settings.setByteaOutput(!isHexText(text))
 	var err error
-	s.buf.out, err = logical.Type{OID: oidBytea, Typmod: -1}.AppendCanonical(s.buf.out[:0], logical.Value{Data: text, OID: oidBytea}, logical.Assign, &s.settings.values)
-	if err != nil {
-		return nil, errByteaText
+	if s.buf.out, err = s.appendByteaText(s.buf.out[:0], text); err != nil {
+		return nil, err
 	}
 	return s.buf.out, nil
+}
+
+// isHexText reports the form that bytea_output = hex gives.
+func isHexText(text []byte) bool { return len(text) >= 2 && text[0] == '\\' && text[1] == 'x' }
+
+// appendByteaText appends what the server's text of a bytea stands for.
+func (s *Session) appendByteaText(dst, text []byte) ([]byte, error) {
+	var err error
+	if isHexText(text) {
+		dst, err = appendHex(dst, text[2:])
+	} else {
+		dst, err = logical.Type{OID: oidBytea, Typmod: -1}.AppendCanonical(dst, logical.Value{Data: text, OID: oidBytea}, logical.Assign, &s.settings.values)
+	}
+	if err != nil {
+		return dst, errByteaText
+	}
+	return dst, nil
 }

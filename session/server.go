@@ -33,11 +33,17 @@ func (s *Session) FromServer(b []byte, out *Output) (n int, need Need, err error
 		if !wire.FromServer(typ) {
 			return n, Need{}, violation("invalid message type " + quoteType(typ) + " from the server")
 		}
-		act, need, err := s.serverFrame(typ, size, b[n:min(n+size, len(b))], out)
+		var act action
+		if typ == wire.TypeDataRow && !s.raw {
+			act, need, err = s.dataRow(size, b[n:], out)
+		} else {
+			act, need, err = s.serverFrame(typ, size, b[n:min(n+size, len(b))], out)
+		}
 		if err != nil || act == wait {
 			return n, need, err
 		}
-		s.server = pending{left: size, drop: act == drop}
+		s.server = pending{left: size + s.beyond, drop: act == drop}
+		s.beyond = 0
 	}
 }
 
@@ -62,8 +68,6 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 		return relay, Need{}, nil
 	}
 	switch typ {
-	case wire.TypeDataRow:
-		return s.dataRow(size, b, out)
 	case wire.TypeCommandComplete, wire.TypeEmptyQueryResponse, wire.TypePortalSuspended:
 		if len(b) < size {
 			return s.incomplete(size)
@@ -156,7 +160,8 @@ func (s *Session) confirmed(typ byte) (action, Need, error) {
 	return act, Need{}, nil
 }
 
-// dataRow opens, relays or swallows a row.
+// dataRow opens, relays or swallows the row at the head of b, of which there may
+// be less or more. It opens the rows behind it as well.
 func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error) {
 	r := s.front()
 	if r == nil || r.kind != query && r.kind != execute {
@@ -166,7 +171,7 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 		if len(b) < size {
 			return s.incomplete(size)
 		}
-		return drop, Need{}, s.answerRow(b[wire.HeaderLen:])
+		return drop, Need{}, s.answerRow(b[wire.HeaderLen:size])
 	}
 	if s.failure.silent() {
 		return drop, Need{}, nil
@@ -187,7 +192,7 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	if len(b) < size {
 		return s.incomplete(size)
 	}
-	need, err := s.row(b[wire.HeaderLen:], out)
+	n, need, err := s.rows(b, out)
 	if err != nil {
 		if e := statementError(err); e != nil {
 			s.failure.begin(e)
@@ -198,6 +203,7 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	if need.Kind != NeedNothing {
 		return wait, need, nil
 	}
+	s.beyond = n - size
 	return drop, Need{}, nil
 }
 
@@ -284,6 +290,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	hidden, ours := r.hidden, r.ready
 	s.finish()
 	s.buf.clamp()
+	s.batch.clamp()
 	s.settings.known = true // what has changed has been reported
 	s.leases.failed = nil
 	s.status = status

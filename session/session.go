@@ -104,6 +104,9 @@ type Session struct {
 
 	leases leases
 	buf    buffers
+	batch  batch
+	// beyond is how many bytes of further frames serverFrame has dealt with.
+	beyond int
 	// deferring: errors of literals that PostgreSQL would find only at Bind go to
 	// deferred.
 	deferring bool
@@ -153,7 +156,7 @@ func (s *Session) Idle() bool {
 // values that its buffers still hold.
 func (s *Session) ReleaseBuffers() {
 	s.fifo.release()
-	s.buf = buffers{}
+	s.buf, s.batch = buffers{}, batch{}
 	s.spare = nil
 	s.sent = sentValues{}
 	if s.fifo.len() == 0 {

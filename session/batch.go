@@ -1,0 +1,254 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"pgseal/catalog"
+	"pgseal/envelope"
+	"pgseal/wire"
+)
+
+// batch are the rows that are opened together: their cells are found first,
+// then opened all at once, then written.
+type batch struct {
+	rows  []batchRow
+	spots []spot
+	cells []envelope.Sealed // one for each spot
+	text  []byte            // envelopes that came as text
+	plain []byte
+}
+
+// batchRow is one DataRow.
+type batchRow struct {
+	body  []byte
+	spots int // the end of the row's within batch.spots
+}
+
+// spot is where the value of a sealed cell stands in a row's body, with its
+// length.
+type spot struct {
+	start, end int
+	cell       *cell
+}
+
+const (
+	// A batch ends with the row that makes it this large, in cells or bytes: by
+	// then what is done once for all costs nothing a cell.
+	batchCells = 48
+	batchBytes = 16 << 10
+)
+
+// reset lets go of the last batch and what it held of values.
+func (t *batch) reset() {
+	clear(t.rows)
+	clear(t.cells)
+	t.rows, t.spots, t.cells, t.text = t.rows[:0], t.spots[:0], t.cells[:0], t.text[:0]
+}
+
+// clamp gives back what large values made the batch take.
+func (t *batch) clamp() {
+	for _, p := range []*[]byte{&t.text, &t.plain} {
+		if cap(*p) > maxBuffer {
+			*p = nil
+		}
+	}
+}
+
+// rows opens DataRows into the output: the one at the head of b, which is whole,
+// and as many behind it as can be opened with it. n is how many bytes they have.
+// Only if that is none does need or err say why.
+func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
+	t := &s.batch
+	defer t.reset()
+	for n < len(b) && n < batchBytes && len(t.cells) < batchCells {
+		typ, size, lengthErr := wire.Peek(b[n:])
+		if lengthErr != nil || typ != wire.TypeDataRow || size == 0 || size > min(len(b)-n, s.cfg.MaxFrame) {
+			break // for serverFrame
+		}
+		if need, err = s.gather(b[n+wire.HeaderLen : n+size]); err != nil || need.Kind != NeedNothing {
+			break
+		}
+		n += size
+	}
+	if n == 0 {
+		return 0, need, s.explained(err)
+	}
+	opened := 0
+	t.plain, opened, err = envelope.OpenAll(t.plain[:0], t.cells)
+	dst := out.client.scratch
+	n = 0
+	for i, from := 0, 0; i < len(t.rows); i++ {
+		r := &t.rows[i]
+		if r.spots > opened {
+			h, _ := envelope.Parse(t.cells[opened].Envelope)
+			err = &unopened{t.spots[opened].cell.sealed, h.KeyID, err}
+		} else {
+			var row []byte
+			if row, err = s.appendRow(dst, r.body, from, r.spots); err == nil {
+				dst = row
+			}
+		}
+		if err != nil {
+			break
+		}
+		from = r.spots
+		n += wire.HeaderLen + len(r.body)
+	}
+	if n == 0 {
+		return 0, Need{}, s.explained(err)
+	}
+	out.client.put(dst)
+	return n, Need{}, nil
+}
+
+// gather finds the sealed cells of a row and adds it to the batch, or leaves the
+// batch as it was.
+func (s *Session) gather(body []byte) (need Need, err error) {
+	t := &s.batch
+	mark := len(t.spots)
+	defer func() {
+		if err != nil || need.Kind != NeedNothing {
+			clear(t.cells[mark:])
+			t.spots, t.cells = t.spots[:mark], t.cells[:mark]
+		}
+	}()
+	if len(body) < 2 {
+		return Need{}, errDataRow
+	}
+	values, at := int(binary.BigEndian.Uint16(body)), 2
+	cells := s.result.cells
+	if values < len(cells) {
+		return Need{}, errContradiction
+	}
+	for i := range values {
+		if len(body)-at < 4 {
+			return Need{}, errDataRow
+		}
+		start, length := at, int32(binary.BigEndian.Uint32(body[at:]))
+		at += 4
+		if length == wire.Null {
+			continue
+		}
+		size := int(length)
+		if size < 0 || size > len(body)-at {
+			return Need{}, errDataRow
+		}
+		value := body[at : at+size : at+size]
+		at += size
+		if i >= len(cells) || cells[i].sealed == nil {
+			continue
+		}
+		c := &cells[i]
+		if c.sealed == unclear || c.sealed == born {
+			if err := s.checkUnclear(c, value); err != nil {
+				return Need{}, err
+			}
+			continue
+		}
+		if need, err = s.gatherCell(c, value); err != nil || need.Kind != NeedNothing {
+			return need, err
+		}
+		t.spots = append(t.spots, spot{start, at, c})
+	}
+	if at != len(body) {
+		return Need{}, errDataRow
+	}
+	t.rows = append(t.rows, batchRow{body, len(t.spots)})
+	return Need{}, nil
+}
+
+var errDataRow = violation("malformed DataRow from the server")
+
+// errBatchEnds is a row that has to wait for those before it to be shown.
+var errBatchEnds = errors.New("session: the row begins a new batch")
+
+// unopened is a cell that does not open.
+type unopened struct {
+	column *catalog.SealedColumn
+	key    uint32
+	why    error
+}
+
+func (e *unopened) Error() string { return e.why.Error() }
+
+// explained turns a cell that does not open into what the client reads, and
+// tells the log. Only for an error that is not dropped.
+func (s *Session) explained(err error) error {
+	if u, ok := err.(*unopened); ok {
+		return s.corrupt(u.column, u.key, u.why)
+	}
+	return err
+}
+
+// gatherCell adds a sealed cell to the batch.
+func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
+	t := &s.batch
+	if c.server == wire.Text {
+		if escape := !isHexText(value); escape != s.settings.escape {
+			if len(t.rows) > 0 {
+				return Need{}, errBatchEnds // what was gathered is shown under the setting of its time
+			}
+			s.settings.setByteaOutput(escape)
+		}
+		at := len(t.text)
+		var err error
+		if t.text, err = s.appendByteaText(t.text, value); err != nil {
+			return Need{}, &unopened{c.sealed, 0, err}
+		}
+		value = t.text[at:len(t.text):len(t.text)]
+	}
+	h, err := envelope.Parse(value)
+	if err != nil {
+		return Need{}, &unopened{c.sealed, 0, err}
+	}
+	o := s.leases.opener(h.KeyID, c.sealed.ID)
+	if o == nil {
+		if len(t.rows) > 0 && s.leased(h.KeyID) == nil {
+			return Need{}, errBatchEnds // why there is no key is told once
+		}
+		k, need, err := s.key(h.KeyID)
+		if k == nil {
+			return need, err
+		}
+		if o, err = s.leases.bind(k, c.sealed.ID); err != nil {
+			return Need{}, &unopened{c.sealed, h.KeyID, err}
+		}
+	}
+	t.cells = append(t.cells, envelope.Sealed{Opener: o, Envelope: value})
+	return Need{}, nil
+}
+
+// appendRow appends a row of the batch with the plaintexts of its cells, which
+// are those of the spots from one to another.
+func (s *Session) appendRow(dst, body []byte, from, to int) ([]byte, error) {
+	t := &s.batch
+	dst, start := wire.Begin(dst, wire.TypeDataRow)
+	kept := 0
+	for i := from; i < to; i++ {
+		p := &t.spots[i]
+		dst = append(dst, body[kept:p.start]...)
+		kept = p.end
+		var at int
+		dst, at = wire.BeginValue(dst)
+		var err error
+		if dst, err = s.appendOpened(dst, p.cell, t.cells[i].Plain); err != nil {
+			return dst, err
+		}
+		dst = wire.EndValue(dst, at)
+	}
+	return wire.End(append(dst, body[kept:]...), start), nil
+}
+
+// appendOpened appends an opened value in the format that the client wants.
+func (s *Session) appendOpened(dst []byte, c *cell, plain []byte) (_ []byte, err error) {
+	if c.client == wire.Binary {
+		dst, err = c.sealed.Type.AppendBinary(dst, plain, &s.settings.values)
+	} else {
+		dst, err = c.sealed.Type.AppendText(dst, plain, &s.settings.values)
+	}
+	if err != nil {
+		return dst, valueError(err, c.sealed)
+	}
+	return dst, nil
+}

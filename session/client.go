@@ -13,7 +13,7 @@ import (
 // before both connections are closed.
 func (s *Session) FromClient(b []byte, out *Output) (n int, need Need, err error) {
 	out.reset()
-	defer s.leases.release()
+	defer s.used()
 	for {
 		if s.client.left > 0 {
 			k := min(s.client.left, len(b)-n)

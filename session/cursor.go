@@ -178,9 +178,10 @@ func fetchedColumn(planned, origin *catalog.SealedColumn, f *wire.Field, plain b
 func (s *Session) checkUnclear(c *cell, value []byte) error {
 	if c.server == wire.Text {
 		var err error
-		if value, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
+		if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
 			return errContradiction
 		}
+		value = s.buf.out
 	}
 	switch _, err := envelope.Parse(value); {
 	case err != nil:

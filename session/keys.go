@@ -100,6 +100,12 @@ func (l *leases) bind(k *envelope.Key, column uint32) (*envelope.Opener, error) 
 	return &l.openers[l.turn].opener, nil
 }
 
+// used ends the use of secrets at the end of a call for the client.
+func (s *Session) used() {
+	s.leases.release()
+	s.nonces.Wipe()
+}
+
 // release ends the use of the keys at the end of a call.
 func (l *leases) release() {
 	for i := range l.held {

@@ -136,7 +136,7 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 	if k == nil {
 		return dst, need, err
 	}
-	out, err := k.Seal(dst, c.ID, c.Terms, term, s.buf.plain)
+	out, err := k.SealWith(&s.nonces, dst, c.ID, c.Terms, term, s.buf.plain)
 	if err != nil {
 		return dst, Need{}, sealError(c, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"pgseal/catalog"
+	"pgseal/envelope"
 	"pgseal/keycache"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -103,6 +104,7 @@ type Session struct {
 	doomed *wire.Error
 
 	leases leases
+	nonces envelope.Nonces // for the seals of one call
 	buf    buffers
 	batch  batch
 	// beyond is how many bytes of further frames serverFrame has dealt with.

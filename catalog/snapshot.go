@@ -39,6 +39,9 @@ type Column struct {
 	Name    string
 	TypeOID uint32        // pg_attribute.atttypid; the domain's for a sealed column
 	Sealed  *SealedColumn // nil when the attribute is plain
+	// Generated: computed by the server (GENERATED ALWAYS AS), so that COPY
+	// leaves it out.
+	Generated bool
 }
 
 // Unique is a unique index of a relation that has at least one sealed column

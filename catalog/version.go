@@ -32,6 +32,7 @@ func version(c Contents) uint64 {
 			number(uint64(column.AttNum))
 			text(column.Name)
 			number(uint64(column.TypeOID))
+			flag(column.Generated)
 			flag(column.Sealed != nil)
 			if s := column.Sealed; s != nil {
 				number(uint64(s.ID))

@@ -308,3 +308,25 @@ func untranslatable(from string, data []byte, n int, to string) error {
 	return newError(codeUntranslatable, "character with byte sequence "+byteList(data, n)+
 		` in encoding "`+from+`" has no equivalent in encoding "`+to+`"`)
 }
+
+// Decode gives a client's text in UTF-8, checked to be what the server would
+// accept. It is the same memory when nothing had to be converted. The error is
+// an *Error.
+func (s *Settings) Decode(data []byte) ([]byte, error) { return s.decode(data) }
+
+// UTF8 reports that the client's encoding is UTF8.
+func (s *Settings) UTF8() bool { return s == nil || s.encoding == nil }
+
+// Separable reports that an ASCII byte in a client's text is always that
+// character, never a part of another one. It is false for encodings that are not
+// known here.
+func (s *Settings) Separable() bool {
+	if s == nil || s.encoding == nil || s.encoding.ascii {
+		return true
+	}
+	switch s.encoding.name {
+	case "SJIS", "BIG5", "GBK", "UHC", "GB18030":
+		return false
+	}
+	return s.encoding.table != nil
+}

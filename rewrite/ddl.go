@@ -407,31 +407,3 @@ func (a *analysis) publication(objects []*pg.Node) {
 		}
 	}
 }
-
-// copy is COPY in both directions.
-func (a *analysis) copy(x *pg.CopyStmt) {
-	if x.Relation == nil {
-		edits, actions := len(a.edits), len(a.actions)
-		for _, c := range a.query(x.Query, nil) {
-			if c.sealed != nil {
-				a.fail(refuseCopy(c.sealed, location(x.Query)))
-				return
-			}
-		}
-		if len(a.edits) > edits && a.err == nil {
-			c, at := a.editedColumn(actions)
-			a.fail(refuseCopy(c, at))
-		}
-		return
-	}
-	it := a.baseItem(x.Relation)
-	if len(x.Attlist) == 0 && it.sealed() != nil {
-		a.fail(refuseCopy(it.sealed(), x.Relation.Location))
-	}
-	for _, name := range names(x.Attlist) {
-		if c := it.column(name); c != nil && c.sealed != nil {
-			a.fail(refuseCopy(c.sealed, x.Relation.Location))
-		}
-	}
-	a.untouching("COPY … WHERE", &scope{items: []*item{it}}, []*pg.Node{x.WhereClause})
-}

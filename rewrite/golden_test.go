@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"pgseal/copyformat"
 	"pgseal/logical"
 )
 
@@ -229,9 +230,55 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 		}
 		fmt.Fprintln(out)
 	}
+	if s.Copy != nil {
+		describeCopy(out, s.Copy)
+	}
 	if s.Inner != nil {
 		describeStatement(out, indent+"  ", s.Inner)
 	}
+}
+
+func describeCopy(out *strings.Builder, c *Copy) {
+	verb := "opens"
+	if c.In {
+		verb = "seals"
+	}
+	f := c.Format
+	fmt.Fprintf(out, "  copy %s %s, delimiter %q, null %q", verb, []string{"text", "csv", "binary"}[f.Kind], f.Delimiter, f.Null)
+	if f.Quote != 0 {
+		fmt.Fprintf(out, ", quote %q, escape %q", f.Quote, f.Escape)
+	}
+	if f.HasDefault {
+		fmt.Fprintf(out, ", default %q", f.Default)
+	}
+	if f.Header != copyformat.NoHeader {
+		fmt.Fprintf(out, ", header %s", []string{"", "line", "match"}[f.Header])
+	}
+	if c.Encoding != "" {
+		fmt.Fprintf(out, ", encoding %s", c.Encoding)
+	}
+	if c.Skips {
+		fmt.Fprint(out, ", skips errors")
+	}
+	if c.Writes {
+		fmt.Fprint(out, ", writes")
+	}
+	fmt.Fprint(out, ":")
+	for _, column := range c.Columns {
+		fmt.Fprintf(out, " %s", column.Name)
+		if column.Operand != nil {
+			fmt.Fprint(out, "*")
+		}
+		for _, force := range []struct {
+			on   bool
+			name string
+		}{{column.ForceQuote, "quote"}, {column.ForceNull, "null"}, {column.ForceNotNull, "notnull"}} {
+			if force.on {
+				fmt.Fprintf(out, "(%s)", force.name)
+			}
+		}
+	}
+	fmt.Fprintln(out)
 }
 
 func showOperand(o *Operand, what string) string {

@@ -98,6 +98,7 @@ type Statement struct {
 	Name   string     // of the prepared statement or cursor, for Effect
 	Inner  *Statement // what PREPARE prepared or DECLARE reads, to be kept by the session
 	Held   bool       // DECLARE … WITH HOLD
+	Copy   *Copy      // COPY of sealed columns; nil for every other statement
 	// Born is the name that a relation gets here which may have sealed columns,
 	// "" if none does. Until the transaction has ended no snapshot knows it, so
 	// that the session must refuse a text that names it, with RefuseBorn.
@@ -151,7 +152,7 @@ func (p *Plan) Traits() Traits { return p.traits }
 func (p *Plan) opens() bool {
 	for i := range p.statements {
 		s := &p.statements[i]
-		if s.Results != nil || s.Params != nil || (s.Inner != nil && (s.Inner.Results != nil || s.Inner.Params != nil)) {
+		if s.Results != nil || s.Params != nil || s.Copy != nil || (s.Inner != nil && (s.Inner.Results != nil || s.Inner.Params != nil)) {
 			return true
 		}
 	}

@@ -247,12 +247,6 @@ func RefuseFetched() *Refusal {
 	}
 }
 
-func refuseCopy(c *catalog.SealedColumn, position int32) *Refusal {
-	r := sealedRefusal("copy", c, position, "cannot be copied with COPY yet")
-	r.Hint = "Use SELECT and INSERT, or name only plain columns: COPY " + c.Table + " (…)."
-	return r
-}
-
 func refuseBroken(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("broken-column", c, position, "cannot be used: "+c.Broken)
 	r.Hint = "pgseal column list shows the state of each sealed column."

@@ -87,7 +87,7 @@ func (a *analysis) dispatch(n *pg.Node, s *Statement) []column {
 	case *pg.Node_ClosePortalStmt:
 		s.Effect, s.Name = Closes, x.ClosePortalStmt.Portalname
 	case *pg.Node_CopyStmt:
-		a.copy(x.CopyStmt)
+		a.copy(x.CopyStmt, s)
 	default:
 		a.utility(n, s)
 	}

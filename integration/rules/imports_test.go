@@ -35,12 +35,13 @@ var (
 // table says which way the module's packages look. A package that is missing
 // here fails the test: give it a line when you make it.
 var table = map[string]rule{
-	"envelope": {never: network},
-	"logical":  {external: []string{x + "text"}, never: network},
-	"wire":     {external: []string{pgproto3}, never: slices.Concat(network, clock)},
-	"catalog":  {internal: []string{"envelope", "logical"}, external: []string{pgx}},
-	"rewrite":  {internal: []string{"catalog", "envelope", "logical"}, external: []string{pgQuery, protobuf, lru}, never: network},
-	"session": {internal: []string{"catalog", "envelope", "keycache", "logical", "rewrite", "wire"},
+	"envelope":   {never: network},
+	"logical":    {external: []string{x + "text"}, never: network},
+	"wire":       {external: []string{pgproto3}, never: slices.Concat(network, clock)},
+	"copyformat": {never: slices.Concat(network, clock)},
+	"catalog":    {internal: []string{"envelope", "logical"}, external: []string{pgx}},
+	"rewrite":    {internal: []string{"catalog", "copyformat", "envelope", "logical"}, external: []string{pgQuery, protobuf, lru}, never: network},
+	"session": {internal: []string{"catalog", "copyformat", "envelope", "keycache", "logical", "rewrite", "wire"},
 		external: []string{pgproto3, lru}, never: slices.Concat(network, clock)},
 	"keycache":        {internal: []string{"envelope"}, external: []string{lru, x + "sync"}, never: network},
 	"keystore":        {internal: []string{"catalog", "envelope", "keycache"}, external: []string{aws, pgx, x + "sync"}},

@@ -1,0 +1,279 @@
+package rewrite
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/copyformat"
+)
+
+// Copy is a COPY between the client and sealed columns: what the session does
+// with the data on its way. It is immutable.
+type Copy struct {
+	// In: COPY FROM STDIN. Otherwise COPY TO STDOUT.
+	In bool
+	// Writes: the query of a COPY TO does more than read.
+	Writes bool
+	// Relation is the name in the server's CONTEXT, "" for a query.
+	Relation string
+	// Columns are those of the data, in order. Of a query's, plain ones behind
+	// the end may be missing.
+	Columns []CopyColumn
+	// Sealed are the indexes of the sealed ones.
+	Sealed []int
+	Format copyformat.Format
+	// Encoding is the ENCODING option, "" for client_encoding.
+	Encoding string
+	// Skips: rows with values that do not fit are left out (ON_ERROR ignore).
+	Skips bool
+}
+
+// CopyColumn is one column of the data.
+type CopyColumn struct {
+	Name         string
+	Operand      *Operand // nil: plain
+	ForceQuote   bool
+	ForceNull    bool
+	ForceNotNull bool
+}
+
+// copy is COPY in both directions.
+func (a *analysis) copy(x *pg.CopyStmt, s *Statement) {
+	a.cacheable = false // its options are literals
+	c := &Copy{In: x.IsFrom}
+	var at int32
+	if x.Relation == nil {
+		at = location(x.Query)
+		a.copyQuery(x, c)
+	} else {
+		at = x.Relation.Location
+		a.copyRelation(x, c)
+	}
+	for i := range c.Columns {
+		if c.Columns[i].Operand != nil {
+			c.Sealed = append(c.Sealed, i)
+		}
+	}
+	if len(c.Sealed) == 0 || a.err != nil {
+		return
+	}
+	first := c.Columns[c.Sealed[0]].Operand.Column
+	if x.IsProgram || x.Filename != "" {
+		a.fail(refuseCopyFile(first, at, c.In))
+		return
+	}
+	o := copyOptions{analysis: a, copy: c}
+	o.read(x.Options)
+	if o.refused != "" {
+		a.fail(refuseCopy(first, at, o.refused, o.hint))
+		return
+	}
+	s.Copy = c
+}
+
+// copyQuery is COPY (query) TO.
+func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
+	_, reads := x.Query.GetNode().(*pg.Node_SelectStmt)
+	c.Writes = !reads
+	outputs := a.query(x.Query, nil)
+	for i, sealed := range a.results(outputs) {
+		column := CopyColumn{Name: outputs[i].name}
+		if sealed != nil {
+			column.Operand = &Operand{Column: sealed, Role: Store}
+		}
+		c.Columns = append(c.Columns, column)
+	}
+}
+
+// copyRelation is COPY of a relation. Where a column of it is sealed, the text
+// names all columns, so that the server cannot take the data for others.
+func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) {
+	it := a.baseItem(x.Relation)
+	c.Relation = x.Relation.Relname
+	a.untouching("COPY … WHERE", &scope{items: []*item{it}}, []*pg.Node{x.WhereClause})
+	if it.relation == nil || it.sealed() == nil {
+		return
+	}
+	if len(x.Attlist) > 0 {
+		for _, n := range x.Attlist {
+			name := n.GetString_().GetSval()
+			t := a.assigned(&pg.ResTarget{Name: name, Location: -1}, it)
+			a.copyColumn(c, t.name, t.sealed, x.Relation.Location)
+		}
+		return
+	}
+	var list []string
+	for i := range it.relation.Columns {
+		column := &it.relation.Columns[i]
+		if column.Generated {
+			continue
+		}
+		a.copyColumn(c, column.Name, column.Sealed, x.Relation.Location)
+		list = append(list, quoteName(column.Name))
+	}
+	i := a.tokenAt(x.Relation.Location)
+	for a.is(i+1, ".") {
+		i += 2
+	}
+	if i < 0 || i >= len(a.tokens) {
+		a.fail(refuseDefect())
+		return
+	}
+	a.insert(int(a.tokens[i].end), " ("+strings.Join(list, ", ")+")")
+}
+
+func (a *analysis) copyColumn(c *Copy, name string, sealed *catalog.SealedColumn, position int32) {
+	column := CopyColumn{Name: name}
+	switch {
+	case sealed == nil:
+	case sealed.Broken != "":
+		a.fail(refuseBroken(sealed, position))
+		return
+	default:
+		column.Operand = &Operand{Column: sealed, Role: Store}
+		do := "open"
+		if c.In {
+			do = "seal"
+		}
+		a.note(do, sealed, "column \""+name+"\" of the data", position)
+	}
+	c.Columns = append(c.Columns, column)
+}
+
+// copyOptions reads the options of a COPY. The server checks them; what it
+// refuses need not be understood.
+type copyOptions struct {
+	*analysis
+	copy          *Copy
+	refused, hint string
+}
+
+func (o *copyOptions) read(options []*pg.Node) {
+	c := o.copy
+	set := map[string]string{}
+	verbose := false
+	for _, n := range options {
+		d := n.GetDefElem()
+		value := o.value(d)
+		switch d.GetDefname() {
+		case "format", "delimiter", "quote", "escape", "null", "default", "encoding":
+			set[d.Defname] = value
+		case "header":
+			c.Format.Header = headerOf(d, value)
+		case "force_quote":
+			o.columns(d, func(c *CopyColumn) { c.ForceQuote = true })
+		case "force_null":
+			o.columns(d, func(c *CopyColumn) { c.ForceNull = true })
+		case "force_not_null":
+			o.columns(d, func(c *CopyColumn) { c.ForceNotNull = true })
+		case "on_error":
+			c.Skips = strings.EqualFold(value, "ignore")
+		case "log_verbosity":
+			verbose = strings.EqualFold(value, "verbose")
+		}
+	}
+	o.format(set)
+	if c.Skips && verbose {
+		o.refused = "with LOG_VERBOSITY verbose: the server would report sealed values"
+		o.hint = "Leave LOG_VERBOSITY out."
+	}
+}
+
+// format makes the format of what the options say, with the server's defaults.
+func (o *copyOptions) format(set map[string]string) {
+	f := &o.copy.Format
+	header := f.Header
+	kind := copyformat.Text
+	switch set["format"] {
+	case "csv":
+		kind = copyformat.CSV
+	case "binary":
+		kind = copyformat.Binary
+	}
+	*f = copyformat.Defaults(kind)
+	f.Header = header
+	one := func(name string, to *byte) {
+		if v := set[name]; len(v) == 1 {
+			*to = v[0]
+		}
+	}
+	one("delimiter", &f.Delimiter)
+	one("quote", &f.Quote)
+	f.Escape = f.Quote
+	one("escape", &f.Escape)
+	if v, ok := set["null"]; ok {
+		f.Null = v
+	}
+	f.Default, f.HasDefault = set["default"]
+	o.copy.Encoding = set["encoding"]
+	if trailing := len(f.Null) - len(strings.TrimRight(f.Null, `\`)); kind == copyformat.Text && !o.copy.In && trailing%2 == 1 {
+		o.refused = "with a NULL string that ends in a backslash: rows could be read in two ways"
+		o.hint = "Choose another NULL string."
+	}
+}
+
+// value is an option's value as a string. Strings of the tree are masked, so
+// they are read from the text.
+func (o *copyOptions) value(d *pg.DefElem) string {
+	i := o.tokenAt(d.GetLocation()) + 1
+	if i > 0 && o.is(i, "as") {
+		i++
+	}
+	if i > 0 && i < len(o.tokens) && o.tokens[i].kind.isString() {
+		v, ok := appendString(nil, o.text, o.tokens[i])
+		if !ok {
+			o.fail(refuseEscape(int(o.tokens[i].start)))
+		}
+		return string(v)
+	}
+	return d.GetArg().GetString_().GetSval()
+}
+
+// headerOf reads HEADER, which may stand alone.
+func headerOf(d *pg.DefElem, value string) copyformat.Header {
+	arg := d.GetArg()
+	switch {
+	case arg == nil,
+		arg.GetBoolean() != nil && arg.GetBoolean().Boolval,
+		arg.GetInteger() != nil && arg.GetInteger().Ival != 0,
+		strings.EqualFold(value, "true"), strings.EqualFold(value, "on"):
+		return copyformat.HeaderLine
+	case strings.EqualFold(value, "match"):
+		return copyformat.HeaderMatch
+	}
+	return copyformat.NoHeader
+}
+
+// columns applies an option to the columns that it names, or to all.
+func (o *copyOptions) columns(d *pg.DefElem, apply func(*CopyColumn)) {
+	for _, n := range d.GetArg().GetList().GetItems() {
+		for i := range o.copy.Columns {
+			if c := &o.copy.Columns[i]; c.Name == n.GetString_().GetSval() {
+				apply(c)
+			}
+		}
+	}
+	if d.GetArg().GetAStar() != nil {
+		for i := range o.copy.Columns {
+			apply(&o.copy.Columns[i])
+		}
+	}
+}
+
+func refuseCopy(c *catalog.SealedColumn, position int32, why, hint string) *Refusal {
+	r := sealedRefusal("copy", c, position, "cannot be copied "+why)
+	r.Hint = hint
+	return r
+}
+
+func refuseCopyFile(c *catalog.SealedColumn, position int32, in bool) *Refusal {
+	r := sealedRefusal("copy-file", c, position, "cannot be copied to or from a file or program of the server")
+	r.Detail = "The values would not pass through pgseal."
+	r.Hint = "Use COPY … TO STDOUT, as psql's \\copy does, or a direct connection to copy the encrypted values."
+	if in {
+		r.Hint = "Use COPY … FROM STDIN, as psql's \\copy does."
+	}
+	return r
+}

@@ -59,8 +59,10 @@ type Lines struct {
 	whole []byte
 	ends  []int // of the fields, in the line
 	base  int   // bytes of the line before the piece at hand
-	// Newlines counts ends of lines inside quotes, which PostgreSQL counts too.
+	// Newlines counts ends of lines inside quotes, which PostgreSQL counts too;
+	// Counted is the byte that is counted for one.
 	Newlines int
+	Counted  byte
 	// Trigger is set with Fault.
 	Trigger string
 }
@@ -235,6 +237,7 @@ func (l *Lines) csv(b []byte, i int) (int, Event) {
 		case l.quoted:
 			if c == '\n' && l.eol == EOLNewline || c == '\r' && l.eol != EOLNewline {
 				l.Newlines++
+				l.Counted = c
 			}
 		case c == l.format.Delimiter:
 			l.ends = append(l.ends, l.base+i)
@@ -250,7 +253,8 @@ func (l *Lines) csv(b []byte, i int) (int, Event) {
 // newline is a newline that is not data.
 func (l *Lines) newline(b []byte, i int) (int, Event) {
 	if l.eol == EOLReturn || l.eol == EOLBoth {
-		return l.fault(i, "\n")
+		// Behind a carriage return alone it would end that line.
+		return l.fault(i, l.filler()+"\n")
 	}
 	l.eol = EOLNewline
 	l.finish(b, i)
@@ -283,6 +287,16 @@ func (l *Lines) afterReturn(b []byte, i int) (int, Event) {
 	l.eol = EOLReturn
 	l.finish(b, i-1)
 	return i, Line
+}
+
+// filler is a byte that means nothing.
+func (l *Lines) filler() string {
+	for _, c := range []byte("0123") {
+		if f := l.format; c != f.Delimiter && c != f.Quote && c != f.Escape {
+			return string(c)
+		}
+	}
+	return "x" // never: three bytes have a meaning
 }
 
 func (l *Lines) fault(i int, trigger string) (int, Event) {

@@ -38,7 +38,7 @@ func unescape(dst, raw []byte) (out []byte, made bool) {
 		case '0', '1', '2', '3', '4', '5', '6', '7':
 			c -= '0'
 			for n := 0; n < 2 && i < len(raw) && raw[i] >= '0' && raw[i] <= '7'; n++ {
-				c = c<<3 | raw[i] - '0'
+				c = c<<3 | (raw[i] - '0')
 				i++
 			}
 			made = made || c == 0 || c >= 0x80
@@ -110,7 +110,7 @@ func (f *Format) unquote(dst, raw []byte) []byte {
 func (f *Format) AppendEscaped(dst, value []byte) []byte {
 	from := 0
 	for i, c := range value {
-		if c > '\\' && c != f.Delimiter || c >= ' ' && c != '\\' && c != f.Delimiter {
+		if c >= ' ' && c != '\\' && c != f.Delimiter {
 			continue
 		}
 		var e byte
@@ -131,9 +131,6 @@ func (f *Format) AppendEscaped(dst, value []byte) []byte {
 			e = c
 		default:
 			continue
-		}
-		if c == f.Delimiter {
-			e = c
 		}
 		dst = append(dst, value[from:i]...)
 		dst = append(dst, '\\', e)
@@ -173,13 +170,14 @@ func (f *Format) needsQuotes(value []byte, alone bool) bool {
 	return false
 }
 
+const digits = "0123456789abcdef"
+
 // AppendBytea appends bytes in the form in which bytea's input function takes
 // them, as a field of COPY FROM.
 func (f *Format) AppendBytea(dst, value []byte) []byte {
-	const digits = "0123456789abcdef"
 	if f.Kind == CSV {
 		if f.hexNeedsQuotes() {
-			return f.appendQuotedHex(dst, value)
+			return f.AppendQuotedBytea(dst, value, 0, 0)
 		}
 		dst = append(dst, '\\', 'x')
 	} else {
@@ -200,8 +198,9 @@ func (f *Format) hexNeedsQuotes() bool {
 	return special(f.Delimiter) || special(f.Quote)
 }
 
-func (f *Format) appendQuotedHex(dst, value []byte) []byte {
-	const digits = "0123456789abcdef"
+// AppendQuotedBytea is AppendBytea in CSV's quotes, with so many ends of lines
+// behind the bytes, which bytea's input function overlooks.
+func (f *Format) AppendQuotedBytea(dst, value []byte, newlines int, newline byte) []byte {
 	put := func(c byte) {
 		if c == f.Quote || c == f.Escape {
 			dst = append(dst, f.Escape)
@@ -214,6 +213,9 @@ func (f *Format) appendQuotedHex(dst, value []byte) []byte {
 	for _, b := range value {
 		put(digits[b>>4])
 		put(digits[b&15])
+	}
+	for range newlines {
+		dst = append(dst, newline)
 	}
 	return append(dst, f.Quote)
 }

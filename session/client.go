@@ -15,6 +15,18 @@ func (s *Session) FromClient(b []byte, out *Output) (n int, need Need, err error
 	out.reset()
 	defer s.used()
 	for {
+		if s.client.copy {
+			k, need, err := s.copyChunk(b[n:n+min(s.client.left, len(b)-n)], out)
+			n += k
+			s.client.left -= k
+			if err != nil || need.Kind != NeedNothing {
+				return n, need, err
+			}
+			s.client.copy, s.client.drop = s.copying.phase == copyActive && s.client.left > 0, true
+			if s.client.left > 0 && n == len(b) {
+				return n, Need{}, nil
+			}
+		}
 		if s.client.left > 0 {
 			k := min(s.client.left, len(b)-n)
 			if !s.client.drop {
@@ -40,6 +52,11 @@ func (s *Session) FromClient(b []byte, out *Output) (n int, need Need, err error
 			return n, need, err
 		}
 		s.frame = frameState{}
+		if act == convert {
+			n += wire.HeaderLen
+			s.client = pending{left: size - wire.HeaderLen, copy: true}
+			continue
+		}
 		s.client = pending{left: size, drop: act == drop}
 	}
 }
@@ -51,20 +68,18 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	}
 	switch typ {
 	case wire.TypeCopyData:
-		return relay, Need{}, nil
+		return s.copyData(out)
 	case wire.TypeCopyDone, wire.TypeCopyFail:
-		if s.copyIn {
-			s.copyIn = false
-		} else if s.fifo.len() > 0 {
-			s.push(request{kind: copyEnd})
-		}
-		return relay, Need{}, nil
+		return s.copyEnds(typ, out)
 	}
 	if s.skipping {
 		if typ != wire.TypeSync {
 			return drop, Need{}, nil
 		}
 		s.skipping = false
+	}
+	if s.copying.phase == copyOver && typ != wire.TypeFlush {
+		s.copying.phase = copyNone // the client has seen that it is over
 	}
 	if s.frame.answered {
 		return drop, Need{}, nil
@@ -237,6 +252,21 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	}
 	r := request{kind: execute, portal: p}
 	if st := p.statement; st != nil {
+		if c := st.copies(); c != nil {
+			r.planning = st.planning
+			if refusal := s.checkCopy(c); refusal != nil {
+				return s.refuse(refusal, out)
+			}
+			if need, unsettled := s.unsettled(rewrite.Extended, showsCopiedFloats(c), out); unsettled {
+				return wait, need, nil
+			}
+			if !c.In {
+				r.guard, r.writes, s.opens = true, c.Writes, true
+			}
+			s.writes = s.writes || c.In || c.Writes
+		} else {
+			s.writes = s.writes || st.hints&readsOnly == 0
+		}
 		if st.opens() {
 			if need, unsettled := s.unsettled(rewrite.Extended, st.showsFloats(), out); unsettled {
 				return wait, need, nil
@@ -251,7 +281,6 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			}
 		}
 		r.effects, r.closings, r.resets = st.changesNames(), st.closesCursors(), s.resetting(st.hints)
-		s.writes = s.writes || st.hints&readsOnly == 0
 	} else {
 		s.writes = true
 	}

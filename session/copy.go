@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"strconv"
 
 	"pgseal/copyformat"
 	"pgseal/logical"
@@ -210,6 +209,8 @@ type copyFailure struct {
 	code  string
 	line  int
 	where string // the server's CONTEXT with the client's own line
+	// atEnd: it is CopyDone that makes the server fail.
+	atEnd bool
 }
 
 // failCopy makes the server end a COPY FROM, behind what has been put for it. It
@@ -231,21 +232,6 @@ func (f *copyFailure) explains(fields wire.ErrorFields) bool {
 		return true
 	}
 	return f.code != "" && string(fields.Get(wire.FieldCode)) == f.code && ofLine(fields.Get(wire.FieldWhere), f.line)
-}
-
-// ofLine reports that a CONTEXT is about that line of the data, in any language.
-func ofLine(where []byte, line int) bool {
-	number := strconv.AppendInt([]byte{' '}, int64(line), 10)
-	for {
-		i := bytes.Index(where, number)
-		if i < 0 {
-			return false
-		}
-		where = where[i+len(number):]
-		if len(where) == 0 || where[0] < '0' || where[0] > '9' {
-			return true
-		}
-	}
 }
 
 // showCopyFailure puts what the client gets for the server's error.

@@ -21,6 +21,8 @@ const (
 	codeInvalidParameter    = "22023"
 	codeCheckViolation      = "23514"
 	codeStringTruncation    = "22001"
+	codeNotInRepertoire     = "22021"
+	codeBadCopyFormat       = "22P04"
 	codeProgramLimit        = "54000"
 	codeCannotConnectNow    = "57P03"
 	codeUndefinedStatement  = "26000"

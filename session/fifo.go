@@ -53,6 +53,8 @@ type request struct {
 	portals   *entry[portal]     // bind, closeTarget: the name that changes
 	// refusal answers the client when the server has failed in our stead.
 	refusal *wire.Error
+	// copyFailure is why a COPY FROM of the request has been made to fail.
+	copyFailure *copyFailure
 }
 
 // fifo holds the outstanding requests in the order in which the server will

@@ -110,6 +110,9 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 		s.recycle(p)
 		return s.refuseParse(m.Name, refusal, out)
 	}
+	if st.copies() != nil {
+		p.kept, st.planning = true, p
+	}
 	if p.bound.Plan.Relay() {
 		s.prepare(m.Name, st).planning = p
 		return relay, Need{}, nil

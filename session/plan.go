@@ -21,6 +21,8 @@ type planning struct {
 	// foreign: client is in UTF-8, and what the client sent in another encoding.
 	// Characters are the same in both, and so are positions.
 	foreign bool
+	// kept: a statement keeps it, for errors that the server finds when it runs.
+	kept bool
 }
 
 // keptText is the longest text, in bytes, for which errors of the server keep
@@ -41,6 +43,9 @@ func (s *Session) take() *planning {
 }
 
 func (s *Session) recycle(p *planning) {
+	if p.kept {
+		return
+	}
 	p.scratch.Release()
 	if cap(p.client) > keptText {
 		p.client = nil

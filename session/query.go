@@ -62,6 +62,9 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	}
 	plan := v.planning.bound.Plan
 	r := request{kind: query, plan: plan, planning: v.planning, writes: h&readsOnly == 0, resets: s.resetting(h), guard: h&fetches != 0, refusal: refusal}
+	if all := plan.Statements(); len(all) == 1 && all[0].Copy != nil && !all[0].Copy.In {
+		r.writes = all[0].Copy.Writes
+	}
 	floats := r.guard
 	for i := range plan.Statements() {
 		st := &plan.Statements()[i]
@@ -69,6 +72,14 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		r.effects = r.effects || changesNames(st)
 		r.closings = r.closings || closesCursors(st)
 		floats = floats || showsFloats(st.Results)
+		if c := st.Copy; c != nil {
+			if refusal := s.checkCopy(c); refusal != nil {
+				s.recycle(v.planning)
+				return s.refuseQuery(refusal, out)
+			}
+			r.guard = r.guard || !c.In
+			floats = floats || showsCopiedFloats(c)
+		}
 	}
 	if need, unsettled := s.unsettled(rewrite.Simple, floats, out); unsettled {
 		s.recycle(v.planning)

@@ -109,6 +109,12 @@ func appendStatement(b []byte, st *rewrite.Statement) []byte {
 	for _, c := range st.Results {
 		b = appendColumn(b, c)
 	}
+	if st.Copy != nil {
+		for i := range st.Copy.Columns {
+			b = append(b, st.Copy.Columns[i].Name...)
+			b = appendRole(append(b, 0), st.Copy.Columns[i].Operand)
+		}
+	}
 	if st.Inner != nil {
 		b = appendStatement(b, st.Inner)
 	}

@@ -37,6 +37,9 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		out.client.put(failure.pending.Append(out.client.scratch))
 		s.failure = failureOver
 		act = drop
+	case r.copyFailure != nil && r.copyFailure.explains(fields):
+		s.showCopyFailure(r.copyFailure, fields, out)
+		act = drop
 	case r.refusal != nil && refusedInstead(fields):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
@@ -66,6 +69,14 @@ func isFinal(f wire.ErrorFields) bool {
 func (s *Session) failed() {
 	s.copyIn = false
 	s.cursors.undone = true
+	if s.copying.phase == copyActive {
+		s.copying.phase = copyOver
+		s.copying.in.release()
+	}
+	if s.client.copy {
+		s.client.copy, s.client.drop = false, true
+	}
+	s.copying.out = nil
 	s.result.end()
 	r := s.front()
 	if r == nil || r.kind == query || r.kind == call || r.kind == syncPoint {
@@ -111,7 +122,7 @@ func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action 
 			dst = append(dst, 0)
 		case wire.FieldMessage, wire.FieldDetail, wire.FieldHint, wire.FieldWhere, wire.FieldInternalQuery:
 			dst = append(dst, code)
-			dst = s.appendShown(dst, value)
+			dst = s.appendShown(dst, s.clientsOwn(value))
 			dst = append(dst, 0)
 		default:
 			dst = wire.AppendErrorField(dst, code, value)

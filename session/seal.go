@@ -119,6 +119,11 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 	if op.Role == rewrite.Equality {
 		return s.equality(dst, c)
 	}
+	return s.appendEnvelope(dst, c)
+}
+
+// appendEnvelope seals s.buf.plain into dst.
+func (s *Session) appendEnvelope(dst []byte, c *catalog.SealedColumn) ([]byte, Need, error) {
 	var term []byte
 	if c.Terms&envelope.TermEquality != 0 {
 		var need Need

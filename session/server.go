@@ -97,8 +97,12 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 		}
 		return s.parameterStatus(b)
 	case wire.TypeCopyInResponse:
-		return s.copyInResponse(out)
-	case wire.TypeCopyOutResponse, wire.TypeCopyData, wire.TypeCopyDone, wire.TypeFunctionCallResponse:
+		return s.copyInResponse(size, b, out)
+	case wire.TypeCopyOutResponse:
+		return s.copyOutResponse(size, b)
+	case wire.TypeCopyData:
+		return s.copiedRow(size, b, out)
+	case wire.TypeCopyDone, wire.TypeFunctionCallResponse:
 		return s.unlessSilent(relay), Need{}, nil
 	}
 	return relay, Need{}, nil
@@ -214,6 +218,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		return wait, Need{}, errUnasked
 	}
 	s.copyIn, s.swallowedSyncs = false, 0
+	s.copying.out = nil
 	s.result.end()
 	if typ == wire.TypeCommandComplete {
 		if r.resets {
@@ -244,7 +249,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 
 // copyInResponse follows the server into reading COPY data. It ignores a Sync
 // that came before the CopyDone, so nothing will answer it.
-func (s *Session) copyInResponse(out *Output) (action, Need, error) {
+func (s *Session) copyInResponse(size int, b []byte, out *Output) (action, Need, error) {
 	r := s.front()
 	if r == nil || r.kind != query && r.kind != execute {
 		return wait, Need{}, errUnasked
@@ -253,6 +258,10 @@ func (s *Session) copyInResponse(out *Output) (action, Need, error) {
 		// The client does not know of this COPY and would never end it.
 		out.server.put(appendCopyFail(out.server.scratch))
 		return drop, Need{}, nil
+	}
+	c := copyOf(r)
+	if c != nil && len(b) < size {
+		return s.incomplete(size)
 	}
 	for s.fifo.len() > 1 {
 		switch s.fifo.at(1).kind {
@@ -267,6 +276,39 @@ func (s *Session) copyInResponse(out *Output) (action, Need, error) {
 		return relay, Need{}, nil
 	}
 	s.copyIn = true
+	if c != nil {
+		refusal, err := s.beginCopy(c, b[wire.HeaderLen:])
+		if err != nil {
+			return wait, Need{}, err
+		}
+		if refusal != nil {
+			out.server.put(s.failCopy(&copyFailure{failure: refusal}, out.server.scratch))
+		}
+	}
+	return relay, Need{}, nil
+}
+
+// copyOutResponse follows the server into writing COPY data.
+func (s *Session) copyOutResponse(size int, b []byte) (action, Need, error) {
+	r := s.front()
+	if r == nil || r.kind != query && r.kind != execute {
+		return wait, Need{}, errUnasked
+	}
+	c := copyOf(r)
+	if c == nil || s.failure.silent() {
+		return s.unlessSilent(relay), Need{}, nil
+	}
+	if len(b) < size {
+		return s.incomplete(size)
+	}
+	refusal, err := s.beginCopy(c, b[wire.HeaderLen:])
+	if err != nil {
+		return wait, Need{}, err
+	}
+	if refusal != nil {
+		s.failure.begin(refusal)
+		return drop, Need{}, nil
+	}
 	return relay, Need{}, nil
 }
 

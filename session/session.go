@@ -79,7 +79,8 @@ type Session struct {
 	skipping bool
 	// copyIn: the server reads COPY data; it ignores Sync until CopyDone or
 	// CopyFail.
-	copyIn bool
+	copyIn  bool
+	copying copying
 	// swallowedSyncs counts the Syncs taken for swallowed by a COPY; if the
 	// COPY failed before it read them, the server does answer them.
 	swallowedSyncs int
@@ -132,6 +133,7 @@ type Session struct {
 type pending struct {
 	left int
 	drop bool
+	copy bool // it is data of a COPY that is sealed
 }
 
 // New begins a session whose startup has just ended.
@@ -161,6 +163,9 @@ func (s *Session) ReleaseBuffers() {
 	s.buf, s.batch = buffers{}, batch{}
 	s.spare = nil
 	s.sent = sentValues{}
+	if s.copying.phase == copyNone {
+		s.copying.in = copyIn{}
+	}
 	if s.fifo.len() == 0 {
 		s.result = result{}
 	}
@@ -176,6 +181,8 @@ const (
 	drop
 	// wait leaves the frame where it is: the Need says for what.
 	wait
+	// convert takes the body of a CopyData piece by piece.
+	convert
 )
 
 // push adds what is being sent to the requests under way.

@@ -86,7 +86,7 @@ func mentionsSealed(f wire.ErrorFields) bool {
 		if code == 0 {
 			return false
 		}
-		if bytes.Contains(value, []byte(termCall)) || code == wire.FieldWhere && bytes.Contains(value, []byte(withValues)) || bytes.Contains(value, []byte(hexStart+envelopeHex)) ||
+		if bytes.Contains(value, []byte(termCall)) || code == wire.FieldWhere && bytes.Contains(value, []byte(withValues)) || bytes.Contains(value, []byte(hexStart+envelopeHex)) || bytes.Contains(value, []byte(copyMarker)) ||
 			bytes.Contains(value, []byte(envelopeEscap)) || code == wire.FieldSchema && string(value) == domainSchema {
 			return true
 		}
@@ -107,6 +107,11 @@ func (s *Session) appendShown(dst, text []byte) []byte {
 			}
 			dst = append(dst, argument...)
 			text = text[len(termCall)+n:]
+		case bytes.HasPrefix(text, []byte(copyMarker)):
+			dst = append(dst, sealedText...)
+			text = text[len(copyMarker):]
+		case bytes.HasPrefix(text, []byte(`\`+hexStart+envelopeHex)):
+			text = text[1:] // in a line of COPY
 		case bytes.HasPrefix(text, []byte(hexStart)):
 			n := hexDigits(text[len(hexStart):])
 			digits := text[len(hexStart) : len(hexStart)+n]

@@ -32,6 +32,9 @@ type statement struct {
 	// both a plain and a sealed role.
 	types   []uint32
 	untyped bool
+	// planning is what a COPY was planned from: the server looks into it only when
+	// it runs.
+	planning *planning
 	// deferred is why every Bind fails, though Parse does not.
 	deferred *wire.Error
 	// version is the snapshot's for which the plan has been found to hold.
@@ -59,6 +62,14 @@ func (p *statement) parameters() int {
 
 // opens reports that rows of the statement may have to be opened.
 func (p *statement) opens() bool { return p != nil && (p.opaque || p.results != nil) }
+
+// copies is the COPY of sealed columns that it is, nil if it is none.
+func (p *statement) copies() *rewrite.Copy {
+	if p == nil || p.plan == nil {
+		return nil
+	}
+	return p.plan.Copy
+}
 
 // anew is an opaque statement for one more portal, whose rows may be others'.
 func (p *statement) anew() *statement {

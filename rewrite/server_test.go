@@ -132,7 +132,7 @@ func TestTheServerAcceptsWhatIsPlanned(t *testing.T) {
 				continue // the refusals are in the golden files
 			}
 			planned, err := b.AppendSQL(nil, realLiteral)
-			if err != nil || strings.HasPrefix(c.sql, "COPY") {
+			if err != nil || strings.Contains(c.sql, "COPY") {
 				continue // COPY would wait for data
 			}
 			if err := exec("BEGIN"); err != nil {

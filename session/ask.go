@@ -84,10 +84,36 @@ func (s *Session) answerRow(body []byte) error {
 
 // unanswered: the server's own error goes to the client in answer to the frame
 // that waits for the question, which then goes nowhere.
-func (s *Session) unanswered() {
-	if s.frame.asking {
-		s.frame.answered = true
+func (s *Session) unanswered(out *Output) {
+	if !s.frame.asking {
+		return
 	}
+	s.frame.answered = true
+	if s.frame.inline { // the server waits for a Sync, which the client has no reason to send
+		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
+		s.push(request{kind: syncPoint})
+	}
+}
+
+// joins reports that a Query can run in a transaction that a question has begun:
+// it neither begins one itself, which must not have seen anything yet, nor is one
+// of the commands that run outside of any.
+func joins(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if !nameByte(text[i]) {
+			continue
+		}
+		switch text[i] | 0x20 {
+		case 'b', 't', 'c':
+			if foldedPrefix(text[i:], "begin") || foldedPrefix(text[i:], "transaction") || foldedPrefix(text[i:], "concurrently") {
+				return false
+			}
+		}
+		for i+1 < len(text) && nameByte(text[i+1]) {
+			i++
+		}
+	}
+	return true
 }
 
 // readNames reads the text of a name[].

@@ -66,6 +66,8 @@ type frameState struct {
 	// answered: the client has got an answer to the frame; it goes nowhere.
 	answered bool
 
+	// inline: the question began the transaction in which the Query will run.
+	inline bool
 	typing bool // the server has been asked for inferred types
 	asking bool // the server has been asked for the search path and more
 	answer bool // and has answered
@@ -200,6 +202,14 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 	case errors.Is(err, rewrite.ErrChanging):
 		return verdict{act: drop, refusal: errChanging}
 	case errors.Is(err, rewrite.ErrNeedSearchPath) && !s.frame.answer:
+		// Outside a transaction block a pooler behind us may have the statement
+		// run by another server than a question before it, with another path.
+		if !s.frame.asking {
+			s.frame.inline = mode == rewrite.Simple && s.status == 'I' && joins(text)
+		}
+		if s.frame.inline {
+			mode = rewrite.Extended
+		}
 		act, need, _ := s.ask(mode, out)
 		return verdict{act: act, need: need}
 	case errors.As(err, &refusal):

@@ -28,7 +28,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.failing, failure.told:
 		act = drop
 	case r.hidden: // a question of ours: the client's frame fails as it would have
-		s.unanswered()
+		s.unanswered(out)
 		if r.kind == query {
 			r.hidden = false // its ReadyForQuery is the client's
 		}

@@ -3,43 +3,23 @@ package proxy
 import (
 	"errors"
 	"io"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"pgseal/session"
 )
 
-const (
-	// bufferSize is how much a pump reads at once. It is taken from a pool when
-	// there is something to read and given back when everything has been
-	// passed on, so an idle session has none.
-	bufferSize = 32 << 10
-
-	// tlsPeek is what a pump keeps under TLS to wait for the first bytes, since
-	// readiness of the socket says nothing about what TLS has decrypted.
-	tlsPeek = 512
-)
-
-// workspace is what a pump needs only while it has bytes in hand.
-type workspace struct {
-	buffer [bufferSize]byte
-	out    session.Output
-}
-
-var workspacePool = sync.Pool{New: func() any { return new(workspace) }}
+// tlsPeek is what a pump keeps under TLS to wait for the first bytes, since
+// readiness of the socket says nothing about what TLS has decrypted.
+const tlsPeek = 512
 
 // pump moves the bytes of one direction.
 type pump struct {
-	relay      *relay
-	from       *side
+	pumps      *pumps
+	from       *outlet
 	fromClient bool
 
-	space *workspace // nil while there is nothing in hand
-	b     []byte     // space.buffer, or a larger one for a frame that must be whole
-	r, w  int        // b[r:w] has been read and not been consumed
-	said  uint64     // relay.said at the last step
+	input
+	said uint64 // pumps.said at the last step
 
 	// readable reads once the socket is ready; made once, since a closure for
 	// each read would be an allocation for each read.
@@ -51,40 +31,14 @@ type pump struct {
 	hot  bool   // the last read under TLS filled its room: more is probably there
 }
 
-func newPump(r *relay, from *side, fromClient bool, ahead []byte) *pump {
-	p := &pump{relay: r, from: from, fromClient: fromClient}
+func newPump(r *pumps, from *outlet, fromClient bool, ahead []byte) *pump {
+	p := &pump{pumps: r, from: from, fromClient: fromClient}
 	p.readable = p.tryRead
 	if from.raw == nil {
 		p.peek = make([]byte, tlsPeek)
 	}
-	if len(ahead) > 0 {
-		p.hold()
-		if len(ahead) > len(p.b) {
-			p.b = make([]byte, len(ahead))
-		}
-		p.w = copy(p.b, ahead)
-	}
+	p.ahead(ahead)
 	return p
-}
-
-func (p *pump) hold() {
-	if p.space == nil {
-		p.space = workspacePool.Get().(*workspace)
-		p.b = p.space.buffer[:]
-	}
-}
-
-// release gives the buffers back. The Output keeps its small ones for the next
-// user, since making them anew would be an allocation for each message.
-func (p *pump) release() {
-	if p.space == nil {
-		return
-	}
-	if len(p.b) > bufferSize {
-		p.space.out.Release()
-	}
-	workspacePool.Put(p.space)
-	p.space, p.b, p.r, p.w = nil, nil, 0, 0
 }
 
 // run returns why the direction has ended: io.EOF when the peer has said all it
@@ -94,7 +48,7 @@ func (p *pump) run() error {
 	want := 0
 	for {
 		if p.w > p.r {
-			need, err := p.relay.feed(p)
+			need, err := p.pumps.feed(p)
 			if err != nil {
 				return err
 			}
@@ -138,33 +92,6 @@ func (p *pump) fill(want int) error {
 	}
 	return err
 }
-
-// makeRoom moves what is in hand to the front, and takes a larger buffer for a
-// frame that does not fit, growing with what has really come rather than with
-// what the frame's length promises.
-func (p *pump) makeRoom(want int) error {
-	if p.r > 0 {
-		p.w = copy(p.b, p.b[p.r:p.w])
-		p.r = 0
-	}
-	switch {
-	case p.w == len(p.b):
-		if want <= len(p.b) {
-			return errStuck
-		}
-		grown := make([]byte, min(2*len(p.b), want))
-		copy(grown, p.b[:p.w])
-		p.b = grown
-	case len(p.b) > bufferSize && want <= bufferSize && p.w < bufferSize:
-		copy(p.space.buffer[:], p.b[:p.w])
-		p.b = p.space.buffer[:]
-	}
-	return nil
-}
-
-// errStuck is a session that has consumed nothing of a full buffer and asked
-// for nothing, which would go on for ever.
-var errStuck = errors.New("the session makes no progress")
 
 // read reads from a plain socket without holding a buffer while it waits.
 func (p *pump) read() (int, error) {

@@ -104,12 +104,15 @@ func relayOf(t *testing.T, db Database, p *scripted) (client, server net.Conn, d
 	if p.fromServer == nil {
 		p.fromServer = inner.FromServer
 	}
-	r, err := newRelay(context.Background(), clientNear, serverNear, db, p, 100*time.Millisecond)
+	r := newRelay(context.Background(), clientNear, serverNear, db, p, 100*time.Millisecond)
+	ls, err := startLoops()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(ls.stop)
+	r.attach(ls)
 	done = make(chan error, 1)
-	r.start(nil, nil, func(err error) { done <- err })
+	r.engine.run(nil, nil, func(err error) { done <- err })
 	return client, server, done
 }
 
@@ -152,12 +155,13 @@ func TestAFrameThatMustBeWholeIsCollected(t *testing.T) {
 		got <- len(b)
 		return len(b), session.Need{}, nil
 	}
-	client, _, done := relayOf(t, relaying{}, p)
+	client, server, done := relayOf(t, relaying{}, p)
 	client.Write(frameOf('Q', string(make([]byte, size-5))))
 	if n := <-got; n != size {
 		t.Errorf("%d bytes of %d", n, size)
 	}
 	client.Close()
+	server.Close()
 	<-done
 }
 

@@ -27,6 +27,8 @@ type Server struct {
 
 	clients sync.WaitGroup // connections: their startup, then their session
 
+	loops *loops // nil where there can be none
+
 	mu     sync.Mutex
 	relays map[*relay]struct{}
 
@@ -56,6 +58,11 @@ func New(c Config) (*Server, error) {
 // is left after DrainTimeout is cut. Serve returns when no session and no
 // goroutine of one is left: nil, or the error of a listener that failed.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	var err error
+	if s.loops, err = startLoops(); err != nil {
+		return fmt.Errorf("event loops: %w", err)
+	}
+	defer s.loops.stop()
 	// Sessions outlive ctx by the drain.
 	sessions, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
@@ -268,12 +275,13 @@ func (s *Server) session(ctx, startupCtx context.Context, e *established) error 
 		e.server.Close()
 		return err
 	}
+	r.attach(s.loops)
 	s.add(r)
 	log, began := e.log, e.began
 	log.Info("connected", slog.String("server", e.server.target.address),
 		slog.Bool("server_tls", e.server.tls != nil), slog.Duration("startup", time.Since(began)))
 	s.clients.Add(1)
-	r.start(e.client.conn.ahead, e.server.ahead, func(err error) {
+	r.engine.run(e.client.conn.ahead, e.server.ahead, func(err error) {
 		s.cancelKeys.remove(key, r)
 		r.db.Close()
 		s.remove(r)
@@ -302,12 +310,7 @@ func (s *Server) prepare(ctx, startupCtx context.Context, e *established) (*rela
 	for _, p := range e.login.parameters {
 		protocol.SetParameter(p[0], p[1])
 	}
-	r, err := newRelay(ctx, e.client.conn.Conn, e.server.Conn, db, protocol, s.config.KMSTimeout)
-	if err != nil {
-		db.Close()
-		return nil, err
-	}
-	return r, nil
+	return newRelay(ctx, e.client.conn.Conn, e.server.Conn, db, protocol, s.config.KMSTimeout), nil
 }
 
 // unreachableError is a server that could not be connected to.

@@ -57,7 +57,7 @@ func (s *Server) drain() {
 		// takes a while.
 		var ends sync.WaitGroup
 		for _, r := range s.all() {
-			ends.Go(func() { r.endIfIdle(errTerminated) })
+			ends.Go(func() { r.engine.endIfIdle(errTerminated) })
 		}
 		ends.Wait()
 		select {
@@ -65,7 +65,7 @@ func (s *Server) drain() {
 			return
 		case <-deadline.C:
 			for _, r := range s.all() {
-				ends.Go(func() { r.cut(errTerminated) })
+				ends.Go(func() { r.engine.cut(errTerminated) })
 			}
 			ends.Wait()
 			return
@@ -107,9 +107,9 @@ func (s *Server) sweepOne(ctx context.Context, r *relay, now time.Time) {
 	}
 	idle := now.Sub(r.lastChange)
 	if idle >= quiet && !r.released {
-		r.released = r.letGo()
+		r.released = r.engine.letGo()
 	}
 	if t := s.config.IdleTimeout; t > 0 && idle >= t {
-		r.endIfIdle(errIdleTooLong)
+		r.engine.endIfIdle(errIdleTooLong)
 	}
 }

@@ -1,0 +1,89 @@
+package proxy
+
+import (
+	"errors"
+	"sync"
+
+	"pgseal/session"
+)
+
+// bufferSize is how much is read at once. A buffer is taken from a pool when
+// there is something to read and given back when everything has been passed on,
+// so an idle session has none.
+const bufferSize = 32 << 10
+
+// workspace is what a direction needs only while it has bytes in hand.
+type workspace struct {
+	buffer [bufferSize]byte
+	out    session.Output
+}
+
+var workspacePool = sync.Pool{New: func() any { return new(workspace) }}
+
+// input is what has been read of one direction and not been consumed.
+type input struct {
+	space *workspace // nil while there is nothing in hand
+	b     []byte     // space.buffer, or a larger one for a frame that must be whole
+	r, w  int        // b[r:w] has been read and not been consumed
+}
+
+// hold takes a buffer.
+func (in *input) hold() {
+	if in.space == nil {
+		in.space = workspacePool.Get().(*workspace)
+		in.b = in.space.buffer[:]
+	}
+}
+
+// release gives the buffers back. The Output keeps its small ones for the next
+// user, since making them anew would be an allocation for each message.
+func (in *input) release() {
+	if in.space == nil {
+		return
+	}
+	if len(in.b) > bufferSize {
+		in.space.out.Release()
+	}
+	workspacePool.Put(in.space)
+	*in = input{}
+}
+
+// ahead takes bytes that have been read during the startup.
+func (in *input) ahead(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	in.hold()
+	if len(b) > len(in.b) {
+		in.b = make([]byte, len(b))
+	}
+	in.w = copy(in.b, b)
+}
+
+// makeRoom moves what is in hand to the front, and takes a larger buffer for a
+// frame that does not fit, growing with what has really come rather than with
+// what the frame's length promises. want is the size of the frame at r if it has
+// to be whole, else 0.
+func (in *input) makeRoom(want int) error {
+	if in.r > 0 {
+		in.w = copy(in.b, in.b[in.r:in.w])
+		in.r = 0
+	}
+	switch {
+	case in.w == len(in.b):
+		if want <= len(in.b) {
+			return errStuck
+		}
+		grown := make([]byte, min(2*len(in.b), want))
+		copy(grown, in.b[:in.w])
+		in.b = grown
+	case len(in.b) > bufferSize && want <= bufferSize && in.w < bufferSize:
+		copy(in.space.buffer[:], in.b[:in.w])
+		in.b = in.space.buffer[:]
+	}
+	return nil
+}
+
+// errStuck is a session that has consumed nothing of a full buffer and asked
+// for nothing, which would go on for ever.
+var errStuck = errors.New("the session makes no progress")

@@ -1,0 +1,572 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pgseal/session"
+	"pgseal/wire"
+)
+
+// looped is the engine of a session on an event loop, for plain TCP and Unix
+// sockets. Only the loop touches it; what comes from elsewhere is posted there.
+//
+// A direction goes on as long as it has bytes and the side it sends to takes
+// them: so a slow peer holds up its own session only, with at most the output of
+// one buffer for each direction in memory. What the direction from the server
+// has for the server never waits, or a server that is itself waiting to be read
+// would never come to read it.
+type looped struct {
+	*relay
+	loop           *loop
+	client, server socket
+	fromClient     direction
+	fromServer     direction
+	boundary       frameBoundary // of what has been sent to the client
+
+	queued  bool // in loop.again
+	asides  int  // goroutines that will post something
+	expires *time.Timer
+	over    bool // done has been called
+	done    func(error)
+
+	clientErr, serverErr error // why the directions ended
+}
+
+// direction is what moves from one side to the other.
+type direction struct {
+	input
+	from, to   *socket
+	fromClient bool
+
+	offered bool   // the protocol has seen what is in hand and wants more
+	want    int    // the size of the frame that it wants whole, or 0
+	waits   waits  // for what, before the protocol is called again
+	release func() // of a key that the next call needs
+	state   directionState
+}
+
+// waits is what a direction waits for besides bytes.
+type waits uint8
+
+const (
+	forNothing waits = iota
+	forServer        // the server's next words
+	forAside         // a key or the catalog, on a goroutine
+)
+
+type directionState uint8
+
+const (
+	feeding    directionState = iota // the protocol
+	discarding                       // reading only to see the end
+	ended
+)
+
+// turnReads bounds how often a session reads each side, or offers what it has
+// read, in one turn.
+const turnReads = 16
+
+// newLooped takes the connections of a session over, nil if it cannot.
+func newLooped(r *relay, l *loop) *looped {
+	client, ok := r.client.conn.(syscall.Conn)
+	server, alsoOK := r.server.conn.(syscall.Conn)
+	if !ok || !alsoOK {
+		return nil // TLS
+	}
+	s := &looped{relay: r, loop: l}
+	var err error
+	if s.client.fd, err = detach(client); err != nil {
+		return nil
+	}
+	if s.server.fd, err = detach(server); err != nil {
+		unix.Close(s.client.fd)
+		return nil
+	}
+	r.client.conn.Close()
+	r.server.conn.Close()
+	s.client.side, s.client.session = r.client, s
+	s.server.side, s.server.session = r.server, s
+	s.fromClient = direction{from: &s.client, to: &s.server, fromClient: true}
+	s.fromServer = direction{from: &s.server, to: &s.client}
+	return s
+}
+
+func (s *looped) run(clientAhead, serverAhead []byte, done func(error)) {
+	s.done = done
+	s.loop.post(func() {
+		defer s.caught()
+		s.fromClient.ahead(clientAhead)
+		s.fromServer.ahead(serverAhead)
+		for _, on := range [...]*socket{&s.client, &s.server} {
+			if err := s.loop.register(on); err != nil {
+				s.end(&s.fromClient, err)
+				break
+			}
+		}
+		s.progress()
+	})
+}
+
+// event takes what the kernel says of a socket.
+func (s *looped) event(on *socket, events uint32) {
+	if events&^unix.EPOLLOUT != 0 {
+		on.readable = true
+	}
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		on.hungUp = true
+	}
+	s.turn()
+}
+
+// turn goes on with whatever can go on.
+func (s *looped) turn() {
+	defer s.caught()
+	s.progress()
+}
+
+// caught ends the session, and only it, when handling it has panicked.
+func (s *looped) caught() {
+	if recover() == nil {
+		return
+	}
+	err := panicError{debug.Stack()}
+	defer func() {
+		if recover() != nil {
+			s.abandon(err) // nothing of its state can be trusted
+		}
+	}()
+	switch {
+	case s.fromClient.state == feeding:
+		s.end(&s.fromClient, err)
+	case s.fromServer.state == feeding:
+		s.end(&s.fromServer, err)
+	default:
+		s.abandon(err)
+	}
+	s.settle()
+}
+
+func (s *looped) progress() {
+	s.flush(&s.client)
+	s.flush(&s.server)
+	for !s.over {
+		// The server first: the client's next frame may wait for its answer.
+		server := s.advance(&s.fromServer)
+		client := s.advance(&s.fromClient)
+		if s.queued || !server && !client {
+			break
+		}
+	}
+	s.settle()
+}
+
+// advance moves the bytes of one direction, and reports whether there were any.
+func (s *looped) advance(d *direction) (moved bool) {
+	for range turnReads {
+		switch {
+		case d.state == ended:
+			return moved
+		case d.state == discarding:
+			if !s.discard(d) {
+				return moved
+			}
+			continue
+		case d.waits != forNothing, d.to.waiting(), d.fromClient && len(s.client.backlog) > keptBacklog:
+			return moved
+		case d.w > d.r && !d.offered:
+			if err := s.offer(d); err != nil {
+				s.end(d, err)
+				return true
+			}
+		default:
+			if !d.from.readable {
+				d.rest()
+				return moved
+			}
+			if err := s.read(d); err != nil {
+				s.end(d, err)
+				return true
+			}
+		}
+		moved = true
+	}
+	if !s.queued {
+		s.queued = true
+		s.loop.again = append(s.loop.again, s)
+	}
+	return true
+}
+
+// rest gives the buffers back if there is nothing in hand.
+func (d *direction) rest() {
+	if d.r == d.w {
+		d.input.release()
+	}
+}
+
+// read reads once.
+func (s *looped) read(d *direction) error {
+	d.hold()
+	if err := d.makeRoom(d.want); err != nil {
+		return err
+	}
+	n, err := d.from.receive(d.b[d.w:])
+	if n > 0 {
+		d.w += n
+		d.offered = false
+	}
+	return err
+}
+
+// receive reads once; it returns nothing and no error if there is nothing.
+func (s *socket) receive(b []byte) (int, error) {
+	n, err := receive(s.fd, b)
+	switch {
+	case err == errWouldBlock:
+		s.readable = false
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.EOF
+	case n < len(b) && !s.hungUp:
+		s.readable = false
+	}
+	s.received.Add(uint64(n))
+	return n, nil
+}
+
+// discard reads and drops.
+func (s *looped) discard(d *direction) (more bool) {
+	if !d.from.readable {
+		d.input.release()
+		return false
+	}
+	d.hold()
+	if _, err := d.from.receive(d.b); err != nil {
+		s.end(d, err)
+		return false
+	}
+	return true
+}
+
+// offer gives the protocol what is in hand and sends what comes of it.
+func (s *looped) offer(d *direction) error {
+	out := &d.space.out
+	var n int
+	var need session.Need
+	var err error
+	if d.fromClient {
+		n, need, err = s.protocol.FromClient(d.b[d.r:d.w:d.w], out)
+	} else {
+		n, need, err = s.protocol.FromServer(d.b[d.r:d.w:d.w], out)
+	}
+	if d.release != nil {
+		d.release()
+		d.release = nil
+	}
+	d.r += n
+	d.offered, d.want = true, 0
+	if !d.fromClient && s.fromClient.waits == forServer {
+		s.fromClient.waits, s.fromClient.offered = forNothing, false
+	}
+	for _, c := range out.ToClient() {
+		s.boundary.pass(c)
+	}
+	if werr := s.client.send(out.ToClient()); werr != nil {
+		return clientWriteError{werr}
+	}
+	if werr := s.server.send(out.ToServer()); werr != nil && d.fromClient {
+		return serverWriteError{werr}
+	}
+	if err != nil {
+		return err
+	}
+	switch need.Kind {
+	case session.NeedBytes:
+		d.want = need.Bytes
+	case session.NeedServer:
+		d.waits = forServer
+	case session.NeedKey, session.NeedCatalog:
+		s.aside(d, need)
+	}
+	return nil
+}
+
+// aside has a goroutine do what takes time, and the direction wait for it.
+func (s *looped) aside(d *direction, need session.Need) {
+	d.waits = forAside
+	s.asides++
+	go func() {
+		var release func()
+		err := guard(func() (err error) {
+			if need.Kind == session.NeedCatalog {
+				return s.refresh(need.Settled)
+			}
+			release, err = s.openKey(need.Key)
+			return err
+		})
+		s.loop.post(func() {
+			defer s.caught()
+			s.asides--
+			s.resume(d, need, release, err)
+			s.progress()
+		})
+	}()
+}
+
+// resume goes on with what the direction has waited for. Of a key that cannot be
+// had the protocol is told, and fails the statement.
+func (s *looped) resume(d *direction, need session.Need, release func(), err error) {
+	if d.state != feeding {
+		if release != nil {
+			release()
+		}
+		return
+	}
+	d.waits, d.offered, d.release = forNothing, false, release
+	switch {
+	case err == nil:
+	case need.Kind == session.NeedKey && !errors.As(err, new(panicError)):
+		s.protocol.KeyFailed(need.Key, err)
+	default:
+		s.end(d, err)
+	}
+}
+
+// flush writes what a side has not taken yet.
+func (s *looped) flush(on *socket) {
+	if !on.waiting() {
+		return
+	}
+	err := on.flush()
+	if err == nil {
+		return
+	}
+	on.drop()
+	if on == &s.client {
+		s.end(&s.fromServer, clientWriteError{err})
+	} else {
+		s.end(&s.fromClient, serverWriteError{err})
+	}
+}
+
+// end ends a direction, and with it the session as far as it can.
+func (s *looped) end(d *direction, err error) {
+	if d.state == ended {
+		return
+	}
+	d.drop()
+	d.state = ended
+	if d.fromClient {
+		s.clientDone(err)
+	} else {
+		s.serverDone(err)
+	}
+}
+
+// drop forgets what the direction has in hand.
+func (d *direction) drop() {
+	if d.release != nil {
+		d.release()
+		d.release = nil
+	}
+	d.input.release()
+	d.waits = forNothing
+}
+
+// clientDone: the protocol gets nothing more from the client.
+func (s *looped) clientDone(err error) {
+	if s.clientErr == nil {
+		s.clientErr = err
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		// The client has no more to say, but may still want to hear.
+		s.server.finish()
+		return
+	case s.gone:
+		return
+	case errors.As(err, new(serverWriteError)):
+		// The server may have said why before it went.
+		s.server.drop()
+		s.expire(farewell)
+	default:
+		s.tell(err)
+		s.end(&s.fromServer, net.ErrClosed)
+	}
+	// Read on only to see the client close.
+	s.fromClient.state = discarding
+}
+
+// serverDone: nothing more comes from the server.
+func (s *looped) serverDone(err error) {
+	if s.serverErr == nil {
+		s.serverErr = err
+	}
+	s.server.close()
+	s.gone = true
+	s.stop()
+	s.expire(0)
+	s.tell(err)
+	s.client.finish()
+	if s.fromClient.state == feeding {
+		s.fromClient.drop()
+		s.fromClient.state = discarding
+	}
+}
+
+// tell gives the client the reason for the end of its session, if there is one
+// that it has to hear from us and a message can be put where the stream stands.
+func (s *looped) tell(err error) {
+	e := farewellTo(err)
+	if e == nil || !s.boundary.at() {
+		return
+	}
+	_ = s.client.send([][]byte{e.Append(nil)}) // the client may be gone
+	s.expire(farewell)
+}
+
+// settle goes on with the end of a session: when everything that can be said
+// has been, the client may take a while to close.
+func (s *looped) settle() {
+	if !s.gone || s.over {
+		return
+	}
+	switch {
+	case s.fromClient.state == ended && !s.client.waiting():
+		s.client.close()
+	case s.expires == nil && (!s.client.waiting() || s.ended.Load() != nil):
+		s.expire(lingering)
+	}
+	if s.client.closed && s.asides == 0 {
+		s.finish()
+	}
+}
+
+// expire bounds what the session waits for next; 0 is no bound.
+func (s *looped) expire(after time.Duration) {
+	if s.expires != nil {
+		s.expires.Stop()
+		s.expires = nil
+	}
+	if after == 0 {
+		return
+	}
+	var t *time.Timer
+	t = time.AfterFunc(after, func() {
+		s.loop.post(func() {
+			defer s.caught()
+			if s.expires == t { // not stopped too late
+				s.expired()
+			}
+		})
+	})
+	s.expires = t
+}
+
+func (s *looped) expired() {
+	s.expires = nil
+	if s.fromServer.state != ended {
+		s.end(&s.fromServer, os.ErrDeadlineExceeded)
+	} else {
+		s.client.drop()
+		s.end(&s.fromClient, os.ErrDeadlineExceeded)
+	}
+	s.progress()
+}
+
+// abandon closes everything without a word.
+func (s *looped) abandon(err error) {
+	if s.clientErr == nil {
+		s.clientErr = err
+	}
+	s.fromClient.state, s.fromServer.state = ended, ended
+	s.client.close()
+	s.server.close()
+	s.gone = true
+	s.stop()
+	if s.asides == 0 {
+		s.finish()
+	}
+}
+
+// finish is the end of a session of which nothing is left.
+func (s *looped) finish() {
+	if s.over {
+		return
+	}
+	s.over = true
+	s.expire(0)
+	err := s.problem(s.clientErr, s.serverErr)
+	go s.done(err) // what it does may take a while
+}
+
+// ask has the loop answer a question.
+func (s *looped) ask(f func() bool) bool {
+	answer := make(chan bool, 1)
+	s.loop.post(func() {
+		ok := false
+		defer func() { answer <- ok }()
+		defer s.caught()
+		ok = !s.over && f()
+	})
+	return <-answer
+}
+
+func (s *looped) endIfIdle(reason *wire.Error) bool {
+	return s.ask(func() bool {
+		if s.gone {
+			return true
+		}
+		if !s.protocol.Idle() || s.client.waiting() || s.server.waiting() || !s.boundary.at() {
+			return false
+		}
+		s.ended.Store(reason)
+		_ = s.client.send([][]byte{reason.Append(nil)}) // either may be gone
+		_ = s.server.send([][]byte{terminate})
+		s.client.finish()
+		s.server.finish()
+		s.fromClient.drop()
+		if s.fromClient.state == feeding {
+			s.fromClient.state = discarding
+		}
+		s.expire(farewell)
+		s.progress()
+		return true
+	})
+}
+
+func (s *looped) cut(reason *wire.Error) {
+	s.ask(func() bool {
+		s.ended.Store(reason)
+		s.tell(reason)
+		s.end(&s.fromServer, net.ErrClosed)
+		s.progress()
+		return true
+	})
+}
+
+func (s *looped) letGo() bool {
+	return s.ask(func() bool {
+		if !s.protocol.Idle() {
+			return false
+		}
+		s.protocol.ReleaseBuffers()
+		if !s.client.waiting() {
+			s.client.backlog = nil
+		}
+		if !s.server.waiting() {
+			s.server.backlog = nil
+		}
+		return true
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,10 +20,18 @@ type loops struct {
 	wait sync.WaitGroup
 }
 
-// startLoops starts a loop for each processor that Go may use.
+// startLoops starts a loop for every second processor that Go may use. A loop
+// does little but call the kernel, most of whose work is the other end's; and
+// fewer loops find more to do each time they wake. A processor that none of them
+// needs keeps Go's scheduler from chasing those that wait for events (see
+// docs/decisions).
 func startLoops() (*loops, error) {
+	n := runtime.GOMAXPROCS(0)
+	if n == 1 {
+		runtime.GOMAXPROCS(2)
+	}
 	ls := &loops{}
-	for range runtime.GOMAXPROCS(0) {
+	for range max(1, n/2) {
 		l, err := newLoop()
 		if err != nil {
 			ls.stop()
@@ -55,8 +64,7 @@ func (ls *loops) attach(r *relay) engine {
 	return nil
 }
 
-// loop is one event loop, on a thread of its own. Sessions run on it one after
-// the other; whatever blocks is done on a goroutine, which posts the rest of the
+// loop is one event loop. Sessions run on it one after the other; whatever blocks is done on a goroutine, which posts the rest of the
 // work back to the loop.
 //
 // Events are edge-triggered: the kernel says once that there is something to
@@ -81,6 +89,11 @@ type loop struct {
 }
 
 const eventsAtOnce = 128
+
+// yieldEvery is how often a busy loop passes through Go's scheduler. It runs the
+// goroutines that wait for this processor, such as those of startups, and spares
+// the loop being interrupted by a signal, which comes after 10 ms.
+const yieldEvery = 5 * time.Millisecond
 
 // wakeKey is the key of the events of loop.wake.
 const wakeKey = -1
@@ -122,10 +135,13 @@ func (l *loop) post(f func()) {
 }
 
 func (l *loop) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer l.close()
+	yielded := time.Now()
 	for !l.stopped {
+		if now := time.Now(); now.Sub(yielded) > yieldEvery {
+			yielded = now
+			runtime.Gosched()
+		}
 		for _, e := range l.events[:l.poll()] {
 			if e.Fd == wakeKey {
 				continue // edge-triggered: it need not be read

@@ -233,6 +233,7 @@ func startProxy(t *testing.T, c Config) *testProxy {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.noLoops = onPumps
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -105,12 +105,7 @@ func relayOf(t *testing.T, db Database, p *scripted) (client, server net.Conn, d
 		p.fromServer = inner.FromServer
 	}
 	r := newRelay(context.Background(), clientNear, serverNear, db, p, 100*time.Millisecond)
-	ls, err := startLoops()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(ls.stop)
-	r.attach(ls)
+	r.attach(testLoops(t))
 	done = make(chan error, 1)
 	r.engine.run(nil, nil, func(err error) { done <- err })
 	return client, server, done

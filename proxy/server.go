@@ -27,7 +27,8 @@ type Server struct {
 
 	clients sync.WaitGroup // connections: their startup, then their session
 
-	loops *loops // nil where there can be none
+	loops   *loops // nil where there can be none
+	noLoops bool   // set by tests: every session gets pumps
 
 	mu     sync.Mutex
 	relays map[*relay]struct{}
@@ -58,11 +59,13 @@ func New(c Config) (*Server, error) {
 // is left after DrainTimeout is cut. Serve returns when no session and no
 // goroutine of one is left: nil, or the error of a listener that failed.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
-	var err error
-	if s.loops, err = startLoops(); err != nil {
-		return fmt.Errorf("event loops: %w", err)
+	if !s.noLoops {
+		var err error
+		if s.loops, err = startLoops(); err != nil {
+			return fmt.Errorf("event loops: %w", err)
+		}
+		defer s.loops.stop()
 	}
-	defer s.loops.stop()
 	// Sessions outlive ctx by the drain.
 	sessions, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()

@@ -33,6 +33,7 @@ unit:
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
 	$(GO) test ./envelope ./keycache ./keystore ./logical ./rewrite ./session
 	$(GO) test -run "TestLargeValues|TestManyRows" ./sealing
+	$(GO) test -run "TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|TestRelayingAllocates" ./proxy
 	PGSEAL_TEST_RACE=1 $(GO) test -count=1 -timeout 20m ./integration/...
 
 # One target at a time is all that go test -fuzz takes.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -22,13 +23,16 @@ import (
 // so that its memory and CPU can be told from the test's.
 const childUpstream = "PGSEAL_TEST_CHILD_UPSTREAM"
 
+// childLimit is how many sessions it takes.
+const childLimit = 8000
+
 // runChild is the main function of that proxy. It prints its address and serves
 // until SIGTERM.
 func runChild(upstream string) int {
 	s, err := New(Config{
 		Upstream:       upstream,
 		Open:           openRelaying,
-		MaxConnections: 2000,
+		MaxConnections: childLimit,
 		DrainTimeout:   time.Second,
 		Logger:         slog.New(slog.DiscardHandler),
 	})
@@ -50,7 +54,7 @@ func runChild(upstream string) int {
 				runtime.GC()
 			}
 			debug.FreeOSMemory()
-			fmt.Println("collected")
+			fmt.Println("collected", runtime.NumGoroutine())
 		}
 	}()
 	fmt.Println(l.Addr())
@@ -97,15 +101,18 @@ func startChild(t testing.TB, upstream string) *child {
 	return &child{strings.TrimSpace(addr), cmd, lines}
 }
 
-// collect gives back the memory that nothing refers to, as time would.
-func (c *child) collect(t testing.TB) {
+// collect gives back the memory that nothing refers to, as time would, and
+// returns the number of goroutines.
+func (c *child) collect(t testing.TB) (goroutines int) {
 	t.Helper()
 	if err := c.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := c.out.ReadString('\n'); err != nil || line != "collected\n" {
-		t.Fatalf("%q, %v", line, err)
+	line, err := c.out.ReadString('\n')
+	if _, scanErr := fmt.Sscanf(line, "collected %d\n", &goroutines); err != nil || scanErr != nil {
+		t.Fatalf("%q, %v", line, errors.Join(err, scanErr))
 	}
+	return goroutines
 }
 
 // memory returns a figure of the process in bytes, such as VmRSS or VmHWM.

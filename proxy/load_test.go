@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +84,38 @@ func TestCopyOfTwoHundredMegabytesCostsBoundedMemory(t *testing.T) {
 	t.Logf("COPY of 200 MiB both ways: at most %.1f MiB more", float64(grown)/mib)
 	if grown > 8*mib {
 		t.Errorf("COPY of 200 MiB took %.1f MiB", float64(grown)/mib)
+	}
+}
+
+func TestValuesOfAHundredMegabytesCostBoundedMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector multiplies memory")
+	}
+	c := startChild(t, upstreamPlain())
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, "postgres://trust@"+c.Addr+"/postgres?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	before := c.memory(t, "VmHWM")
+	const size = 100 * mib
+	value := make([]byte, size)
+	value[size-1] = 1
+	// As a parameter in a Bind, and back in a DataRow.
+	r := conn.PgConn().ExecParams(ctx, "SELECT $1::bytea", [][]byte{value}, nil, []int16{1}, []int16{1}).Read()
+	if r.Err != nil || len(r.Rows) != 1 || !bytes.Equal(r.Rows[0][0], value) {
+		t.Fatalf("%d rows, %v", len(r.Rows), r.Err)
+	}
+	// In the text of a Query.
+	rows, err := conn.PgConn().Exec(ctx, "SELECT length('"+strings.Repeat("x", size)+"')").ReadAll()
+	if err != nil || string(rows[0].Rows[0][0]) != strconv.Itoa(size) {
+		t.Fatal(err)
+	}
+	grown := c.memory(t, "VmHWM") - before
+	t.Logf("values of 100 MiB: at most %.1f MiB more", float64(grown)/mib)
+	if grown > 8*mib {
+		t.Errorf("values of 100 MiB took %.1f MiB", float64(grown)/mib)
 	}
 }
 

@@ -75,6 +75,7 @@ type loop struct {
 
 	mu     sync.Mutex
 	posted []func()
+	news   atomic.Bool // something has been posted
 	asleep atomic.Bool // wake must be written to
 
 	// What follows is the loop's own.
@@ -125,6 +126,7 @@ func (l *loop) close() {
 func (l *loop) post(f func()) {
 	l.mu.Lock()
 	l.posted = append(l.posted, f)
+	l.news.Store(true)
 	l.mu.Unlock()
 	if l.asleep.Load() {
 		var one [8]byte
@@ -159,19 +161,17 @@ func (l *loop) run() {
 
 // runPosted runs what has been posted.
 func (l *loop) runPosted() {
+	if !l.news.Load() {
+		return
+	}
 	l.mu.Lock()
+	l.news.Store(false)
 	l.running, l.posted = l.posted, l.running[:0]
 	l.mu.Unlock()
 	for _, f := range l.running {
 		f()
 	}
 	clear(l.running)
-}
-
-func (l *loop) anythingPosted() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.posted) > 0
 }
 
 // runAgain gives another turn to the sessions that had more to do than the
@@ -198,7 +198,7 @@ func (l *loop) poll() int {
 	}
 	l.asleep.Store(true)
 	defer l.asleep.Store(false)
-	if l.anythingPosted() {
+	if l.news.Load() {
 		return 0
 	}
 	blocked, err := unix.EpollWait(l.epoll, l.events[:], -1)

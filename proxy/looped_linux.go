@@ -90,8 +90,10 @@ func newLooped(r *relay, l *loop) *looped {
 		unix.Close(s.client.fd)
 		return nil
 	}
-	r.client.conn.Close()
-	r.server.conn.Close()
+	for _, on := range [...]*side{r.client, r.server} {
+		on.conn.Close()
+		on.conn = nil // it is large
+	}
 	s.client.side, s.client.session = r.client, s
 	s.server.side, s.server.session = r.server, s
 	s.fromClient = direction{from: &s.client, to: &s.server, fromClient: true}

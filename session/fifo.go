@@ -106,9 +106,9 @@ func (f *fifo) remove(i int) {
 	f.pop()
 }
 
-// release gives the ring back when it is empty and has grown.
+// release gives the ring back when it is empty.
 func (f *fifo) release() {
-	if f.n == 0 && len(f.ring) > firstRing {
+	if f.n == 0 {
 		*f = fifo{}
 	}
 }

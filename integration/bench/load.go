@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -62,6 +63,13 @@ var (
 	failed    = regexp.MustCompile(`number of failed transactions: 0 `)
 )
 
+// loginTime and closingTime are the parts of a round, at its ends, in which the
+// proxy's CPU time is not counted.
+const (
+	loginTime   = 500 * time.Millisecond
+	closingTime = 200 * time.Millisecond
+)
+
 func (l load) round(ctx context.Context, b *bench, s scenario, at target, script string) (result, error) {
 	file := filepath.Join(b.dir, "script.sql")
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
@@ -71,15 +79,25 @@ func (l load) round(ctx context.Context, b *bench, s scenario, at target, script
 	if s.clients > 0 {
 		clients = s.clients
 	}
-	before, proxied := cpuTime(at.pid)
 	cmd := exec.CommandContext(ctx, b.pgbench, "-n", "-M", s.mode, "-c", strconv.Itoa(clients),
 		"-T", strconv.Itoa(l.seconds), "-f", file, at.url)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return result{}, fmt.Errorf("pgbench: %w", err)
+	}
+	// Logging in costs a proxy more the less it keeps of its connections, and is
+	// not what is measured.
+	begun := time.Now()
+	time.Sleep(loginTime)
+	before, proxied := cpuTime(at.pid)
+	from := time.Now()
+	time.Sleep(time.Until(begun.Add(time.Duration(l.seconds)*time.Second - closingTime)))
+	after, _ := cpuTime(at.pid)
+	measured := time.Since(from)
+	if err := cmd.Wait(); err != nil {
 		return result{}, fmt.Errorf("pgbench: %w\n%s", err, out.String())
 	}
-	after, _ := cpuTime(at.pid)
 	rate, count := tps.FindSubmatch(out.Bytes()), processed.FindSubmatch(out.Bytes())
 	if rate == nil || count == nil || (bytes.Contains(out.Bytes(), []byte("failed transactions")) && !failed.Match(out.Bytes())) {
 		return result{}, errors.New("pgbench failed:\n" + out.String())
@@ -93,6 +111,6 @@ func (l load) round(ctx context.Context, b *bench, s scenario, at target, script
 	if err != nil || n == 0 {
 		return r, fmt.Errorf("pgbench finished no query in %d s:\n%s", l.seconds, out.String())
 	}
-	r.cpuMicros = float64((after - before).Microseconds()) / n
+	r.cpuMicros = float64((after - before).Microseconds()) / (r.rate * measured.Seconds())
 	return r, nil
 }

@@ -80,6 +80,9 @@ func (b *bench) fill(ctx context.Context) error {
 	if err := b.cluster.Exec(ctx, database, fmt.Sprintf(plainTables, rows)); err != nil {
 		return err
 	}
+	if out, err := exec.CommandContext(ctx, b.pgbench, "-i", "-q", b.targets[direct].url).CombinedOutput(); err != nil {
+		return fmt.Errorf("pgbench -i: %w\n%s", err, out)
+	}
 	if err := b.cluster.Exec(ctx, database, fmt.Sprintf(cryptedTable, rows)); err != nil {
 		fmt.Println("pgcrypto is left out:", err)
 		return nil

@@ -49,6 +49,10 @@ const (
 			SELECT hashtidextended(ctid, 5 + xmin::text::int8 * 8) FROM pg_proc WHERE oid >= 16384
 			UNION ALL
 			SELECT hashtidextended(ctid, 6 + xmin::text::int8 * 8) FROM pg_namespace WHERE oid >= 16384
+			UNION ALL
+			SELECT hashtidextended(ctid, 7 + xmin::text::int8 * 8) FROM pg_enum
+			UNION ALL
+			SELECT hashtidextended(ctid, 8 + xmin::text::int8 * 8) FROM pg_constraint WHERE contypid <> 0
 		) rows(h)`
 
 	tablesHash = `

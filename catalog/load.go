@@ -134,7 +134,8 @@ func load(ctx context.Context, tx pgx.Tx, there presence, l loading) (*Snapshot,
 // loadMetadata gives the rows of pgseal.sealed_column by the OID of their domain.
 func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT column_id, table_id, domain::oid, logical_type::oid, typmod, terms,
+		SELECT column_id, table_id, domain::oid, coalesce((SELECT t.typname::text FROM pg_type t WHERE t.oid = domain), ''),
+		       logical_type::oid, typmod, terms,
 		       coalesce(index_key_id, 0), coalesce(normalizer, ''), schema_name, table_name, column_name
 		  FROM pgseal.sealed_column`)
 	if err != nil {
@@ -148,7 +149,7 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 		terms      int32
 		normalizer string
 	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &table, &s.Domain, &s.Type.OID, &s.Type.Typmod, &terms,
+	_, err = pgx.ForEachRow(rows, []any{&id, &table, &s.Domain, &s.DomainName, &s.Type.OID, &s.Type.Typmod, &terms,
 		&index, &normalizer, &s.Schema, &s.Table, &s.Name}, func() error {
 		column := s
 		column.ID, column.TableID, column.IndexKeyID = uint32(id), uint32(table), uint32(index)
@@ -158,18 +159,39 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 			column.Broken = "its row in pgseal.sealed_column has an id that pgseal never gives"
 		case column.Terms&^envelope.TermEquality != 0:
 			column.Broken = "it has search terms that this version of pgseal does not know"
-		case !logical.Supported(column.Type.OID):
-			column.Broken = "it was of a type that this version of pgseal does not know"
 		case normalizer != "":
 			column.Broken = "its terms are normalised in a way that this version of pgseal does not know: " + normalizer
-		}
-		if column.Broken != "" {
-			column.ID, column.Type = 0, logical.Type{}
 		}
 		byDomain[column.Domain] = &column
 		return nil
 	})
-	return byDomain, err
+	if err != nil {
+		return nil, err
+	}
+	return byDomain, defineTypes(ctx, tx, byDomain)
+}
+
+// defineTypes adds to the columns what their types are, and takes identity and
+// type from those that cannot be used.
+func defineTypes(ctx context.Context, tx pgx.Tx, columns map[uint32]*SealedColumn) error {
+	oids := make([]uint32, 0, len(columns))
+	for _, c := range columns {
+		oids = append(oids, c.Type.OID)
+	}
+	types, reasons, err := Types(ctx, tx, oids)
+	if err != nil {
+		return err
+	}
+	for _, c := range columns {
+		if reason := reasons[c.Type.OID]; reason != nil && c.Broken == "" {
+			c.Broken = reason.Reason
+		}
+		c.Type.Def = types[c.Type.OID].Def
+		if c.Broken != "" {
+			c.ID, c.Type = 0, logical.Type{}
+		}
+	}
+	return nil
 }
 
 func loadActiveKeys(ctx context.Context, tx pgx.Tx) (map[uint32]uint32, error) {

@@ -82,7 +82,7 @@ func TestASealedColumnIsLoadedWithItsMetadata(t *testing.T) {
 	if ssn.AttNum != 3 || ssn.TypeOID != one[uint32](t, conn, `SELECT 'pgseal_column.public_users_ssn'::regtype::oid`) {
 		t.Errorf("ssn is %+v", ssn)
 	}
-	want := catalog.SealedColumn{ID: 1, TableID: 1, Domain: ssn.TypeOID, Type: logical.Type{OID: logical.OIDVarchar, Typmod: 15},
+	want := catalog.SealedColumn{ID: 1, TableID: 1, Domain: ssn.TypeOID, DomainName: "public_users_ssn", Type: logical.Type{OID: logical.OIDVarchar, Typmod: 15},
 		Terms: envelope.TermEquality, IndexKeyID: 2, Schema: "public", Table: "users", Name: "ssn"}
 	if *ssn.Sealed != want {
 		t.Errorf("got  %+v\nwant %+v", *ssn.Sealed, want)

@@ -4,6 +4,8 @@
 package catalog
 
 import (
+	"slices"
+
 	"pgseal/envelope"
 	"pgseal/logical"
 )
@@ -15,6 +17,7 @@ type SealedColumn struct {
 	ID         uint32             // column id, as it stands in every envelope
 	TableID    uint32             // owner of the data keys
 	Domain     uint32             // OID of the column's domain in pgseal_column
+	DomainName string             // its name there
 	Type       logical.Type       // what the application sees
 	Terms      envelope.TermFlags // what the server can search by
 	IndexKeyID uint32             // data key (purpose index) of the terms; 0 without terms
@@ -96,6 +99,8 @@ type Snapshot struct {
 	origins   map[Attribute]*SealedColumn
 	columns   map[uint32]*SealedColumn
 	functions map[string]bool
+	types     map[string][]logical.Type // that are not built in, by name
+	arrays    map[uint32]logical.Type   // of those, by element type
 	words     map[string]bool
 	activeKey map[uint32]uint32
 	inFlux    *Snapshot
@@ -127,6 +132,8 @@ func New(version uint64, c Contents) *Snapshot {
 		origins:   map[Attribute]*SealedColumn{},
 		columns:   map[uint32]*SealedColumn{},
 		functions: map[string]bool{},
+		types:     map[string][]logical.Type{},
+		arrays:    map[uint32]logical.Type{},
 		words:     map[string]bool{},
 		activeKey: c.ActiveKeys,
 	}
@@ -139,6 +146,7 @@ func New(version uint64, c Contents) *Snapshot {
 				s.origins[Attribute{r.OID, r.Columns[i].AttNum}] = sc
 				if sc.ID != 0 {
 					s.columns[sc.ID] = sc
+					s.define(sc.Type)
 				}
 			}
 		}
@@ -165,6 +173,30 @@ func New(version uint64, c Contents) *Snapshot {
 	}
 	return s
 }
+
+// define notes a type that is not built in, with what it is made of. Statements
+// that name it may cast to it, or change it.
+func (s *Snapshot) define(t logical.Type) {
+	if t.Def == nil || slices.Contains(s.types[t.Def.Name], t) {
+		return
+	}
+	s.types[t.Def.Name] = append(s.types[t.Def.Name], t)
+	s.words[t.Def.Name] = true
+	for _, part := range t.Def.Parts() {
+		if part.Def != nil && t.OID == part.Def.ArrayOID {
+			s.arrays[part.OID] = t
+		}
+		s.define(part)
+	}
+}
+
+// Types are the types of sealed columns, and parts of them, that are not built
+// in and have this name.
+func (s *Snapshot) Types(name string) []logical.Type { return s.types[name] }
+
+// ArrayOf finds the type of the arrays of such a type. It has OID 0 if no sealed
+// column is of it.
+func (s *Snapshot) ArrayOf(element uint32) logical.Type { return s.arrays[element] }
 
 // Names makes a snapshot that knows only that something is the matter with these
 // names.
@@ -201,6 +233,16 @@ func (s *Snapshot) Origin(a Attribute) *SealedColumn { return s.origins[a] }
 
 // Column finds a sealed column by its id.
 func (s *Snapshot) Column(id uint32) *SealedColumn { return s.columns[id] }
+
+// Domain finds a sealed column by the name of its domain.
+func (s *Snapshot) Domain(name string) *SealedColumn {
+	for _, c := range s.columns {
+		if c.DomainName == name {
+			return c
+		}
+	}
+	return nil
+}
 
 // RowFunction reports whether a function of that name may return rows with
 // sealed columns.

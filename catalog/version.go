@@ -40,6 +40,9 @@ func version(c Contents) uint64 {
 				number(uint64(s.Domain))
 				number(uint64(s.Type.OID))
 				number(uint64(s.Type.Typmod))
+				if s.Type.Def != nil {
+					number(s.Type.Def.Version())
+				}
 				number(uint64(s.Terms))
 				number(uint64(s.IndexKeyID))
 				text(s.Schema)

@@ -68,6 +68,17 @@ func sealedTypes(c *harness.Canaries) []sealedType {
 		{"c_jsonb", "jsonb", true,
 			[]string{fmt.Sprintf(`{"b": "%s",  "a":1, "a" : 2}`, c.Word()), `null`, `[1, 2.50, "x\u0041"]`, ` "s" `, `{"aa":1,"b":2,"c":{"z":[],"y":{}}}`, `1e3`, `-0.0`},
 			[]string{`{`, `{"a":"\u0000"}`, ``, `nul`}},
+		{"c_interval", "interval", true,
+			[]string{"1 day", "24:00", "1 year 2 mons -3 days 04:05:06.789", "P1Y2M3DT4H5M6S", "@ 1 minute ago", "1-2 3 4:05:06", "-1.5 months", "178000000 years"},
+			[]string{"1 fortnight", "", "1 day 1 day", "9999999999 days"}},
+		{"c_span", "interval day to second(2)", true, []string{"1", "1 day 2:03:04.567", "1:02"}, []string{"x"}},
+		{"c_timetz", "timetz", true, []string{"04:05:06.789+02", "24:00:00-15:59", "04:05 PM EST", "2024-07-01 12:00 America/New_York"}, []string{"25:00+00", "x"}},
+		{"c_inet", "inet", true, []string{"10.0.0.1", "10.0.0.1/8", "::1", "fe80::1/64", "::ffff:1.2.3.4", "10.1/16"}, []string{"10.0.0.256", "", "10.0.0.1/33", "g::1"}},
+		{"c_cidr", "cidr", true, []string{"10.0.0.0/8", "10", "192.168.1", "::/0", "2001:db8::/32"}, []string{"10.0.0.1/8", "x"}},
+		{"c_macaddr", "macaddr", true, []string{"08:00:2b:01:02:03", "08002b-010203", "0800.2b01.0203"}, []string{"08:00:2b:01:02", "08:00:2b:01:02:100"}},
+		{"c_bit", "bit(4)", true, []string{"1010", "0000", "xF"}, []string{"101", "10101", "2"}},
+		{"c_varbit", "varbit(6)", true, []string{"", "101", "101010", "b1"}, []string{"1010101", "x"}},
+		{"c_intervals", "interval[]", true, []string{`{"1 day",NULL}`, "{24:00,NULL}"}, []string{"{x}"}},
 		{"c_ints", "int4[]", true,
 			[]string{"{}", "{1,2,3}", "{1,NULL}", "{{1,2},{3,4}}", "[0:1]={1,2}", " { 1 , 2 } ", "[-1:0][3:3]={{1},{2}}"},
 			[]string{"{1,x}", "{1", "1", "{{1},{2,3}}", "[1:3]={1}", "{99999999999}"}},
@@ -143,16 +154,18 @@ func TestEveryTypeKeepsItsValues(t *testing.T) {
 func TestSessionSettingsShapeValues(t *testing.T) {
 	env := harness.Shared(t)
 	pair := harness.New(t, harness.Schema{
-		DDL: `CREATE TABLE shaped (id int PRIMARY KEY, d date, ts timestamp, tz timestamptz, f4 float4, f8 float8, b bytea, t text)`,
+		DDL: `CREATE TABLE shaped (id int PRIMARY KEY, d date, ts timestamp, tz timestamptz, f4 float4, f8 float8, b bytea, t text, i interval, ds date[], bs bytea[], fs float8[])`,
 		Seal: []string{
 			"public.shaped.d --equality", "public.shaped.ts", "public.shaped.tz --equality",
 			"public.shaped.f4", "public.shaped.f8", "public.shaped.b", "public.shaped.t --equality",
+			"public.shaped.i --equality", "public.shaped.ds", "public.shaped.bs", "public.shaped.fs",
 		},
 	})
 	word := env.Canaries.Word()
 	fill := func(id, date, stamp string) harness.Step {
-		return S("INSERT INTO shaped VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			id, date, stamp, stamp, "0.1", "0.1234567890123456789", `\x00ff41`, word)
+		return S("INSERT INTO shaped VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+			id, date, stamp, stamp, "0.1", "0.1234567890123456789", `\x00ff41`, word, "-1-2 3 4:05:06.7", "{"+date+"}",
+			`{"\\x00ff41",NULL}`, "{0.1234567890123456789,-0,NaN}")
 	}
 	read := S("SELECT * FROM shaped ORDER BY id")
 	for name, set := range map[string]string{
@@ -167,6 +180,9 @@ func TestSessionSettingsShapeValues(t *testing.T) {
 		"short floats":     "SET extra_float_digits = 0",
 		"shorter floats":   "SET extra_float_digits = -10",
 		"escaped bytes":    "SET bytea_output = 'escape'",
+		"verbose spans":    "SET IntervalStyle = postgres_verbose",
+		"standard spans":   "SET IntervalStyle = sql_standard",
+		"ISO spans":        "SET IntervalStyle = iso_8601",
 		"by set_config":    "SELECT set_config('DateStyle', 'German', false)",
 		"back to defaults": "SET DateStyle = German; RESET ALL",
 	} {

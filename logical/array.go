@@ -7,7 +7,8 @@ var arrayOIDs = map[uint32]uint32{
 	OIDBool: 1000, OIDBytea: 1001, oidChar: 1002, oidName: 1003, OIDInt8: 1016, OIDInt2: 1005, OIDInt4: 1007,
 	OIDText: 1009, OIDJSON: 199, OIDFloat4: 1021, OIDFloat8: 1022, OIDBpchar: 1014, OIDVarchar: 1015,
 	OIDDate: 1182, OIDTime: 1183, OIDTimestamp: 1115, OIDTimestamptz: 1185, OIDNumeric: 1231, OIDUUID: 2951,
-	OIDJSONB: 3807,
+	OIDJSONB: 3807, OIDInterval: 1187, OIDTimetz: 1270, OIDInet: 1041, OIDCidr: 651, OIDMacaddr: 1040,
+	OIDBit: 1561, OIDVarbit: 1563,
 }
 
 var elementOIDs = func() map[uint32]uint32 {
@@ -21,7 +22,7 @@ var elementOIDs = func() map[uint32]uint32 {
 // ArrayOID is the type of arrays of the type, 0 if it is not supported.
 func (t Type) ArrayOID() uint32 {
 	if t.Def != nil {
-		return t.Def.array
+		return t.Def.ArrayOID
 	}
 	return arrayOIDs[t.OID]
 }
@@ -29,7 +30,7 @@ func (t Type) ArrayOID() uint32 {
 // IsArray says whether the values are arrays themselves.
 func (t Type) IsArray() bool {
 	if t.Def != nil {
-		return t.Def.element.OID != 0
+		return t.Def.element.OID != 0 || t.Def.isDomain() && t.Def.base.IsArray()
 	}
 	return elementOIDs[t.OID] != 0
 }

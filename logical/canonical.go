@@ -15,7 +15,12 @@ func (t Type) AppendCanonical(dst []byte, v Value, use Use, s *Settings) ([]byte
 	start := len(dst)
 	var out []byte
 	var err error
-	if v.OID == 0 || v.OID == oidUnknown || v.OID == t.OID {
+	if c.inTypmod != nil && v.OID == oidUnknown && !v.Binary && t.Typmod >= 0 && use != Compare {
+		var text []byte
+		if text, err = s.decode(v.Data); err == nil {
+			out, err = c.inTypmod(dst, text, s, t.Typmod)
+		}
+	} else if v.OID == 0 || v.OID == oidUnknown || v.OID == t.OID {
 		out, err = c.read(dst, v, s)
 	} else {
 		out, err = t.convert(dst, v, use, s)

@@ -15,6 +15,10 @@ const (
 	familyTime // of day
 	familyDay  // date, timestamp, timestamptz
 	familyJSON
+	familyInterval
+	familyTimetz
+	familyBits
+	familyNetwork
 )
 
 func familyOf(oid uint32) family {
@@ -35,6 +39,14 @@ func familyOf(oid uint32) family {
 		return familyDay
 	case OIDJSON, OIDJSONB:
 		return familyJSON
+	case OIDInterval:
+		return familyInterval
+	case OIDTimetz:
+		return familyTimetz
+	case OIDBit, OIDVarbit:
+		return familyBits
+	case OIDInet, OIDCidr:
+		return familyNetwork
 	}
 	return familyNone
 }
@@ -100,7 +112,7 @@ func castBetween(from, to uint32) (level castLevel, exact bool) {
 	case f == familyText && t == familyText:
 		return castImplicit, true
 	case t == familyText:
-		return castAssignment, true
+		return castAssignment, f != familyNetwork // which is written with its bits then
 	case f == familyText:
 		return castExplicit, true
 	case f == familyJSON && t == familyJSON:
@@ -121,9 +133,22 @@ func castBetween(from, to uint32) (level castLevel, exact bool) {
 		return castAssignment, true
 	case f == familyDay && t == familyTime && from != OIDDate:
 		return castAssignment, true
+	case f == familyBits && t == familyBits, from == OIDCidr && to == OIDInet, f == familyTime && t == familyInterval:
+		return castImplicit, true
+	case from == OIDInet && to == OIDCidr, f == familyInterval && t == familyTime, f == familyTimetz && t == familyTime:
+		return castAssignment, true
+	case f == familyTime && t == familyTimetz:
+		return castImplicit, false // by the current date
+	case from == OIDTimestamptz && t == familyTimetz:
+		return castAssignment, false
+	case from == OIDBit && hasBits(to), to == OIDBit && hasBits(from):
+		return castExplicit, false
 	}
 	return castNever, false
 }
+
+// hasBits says whether there are casts between an integer type and bit.
+func hasBits(oid uint32) bool { return oid == OIDInt4 || oid == OIDInt8 }
 
 // numberRank orders the numeric types so that casts upwards are implicit.
 func numberRank(oid uint32) int {
@@ -173,8 +198,11 @@ func comparisonBetween(column, parameter uint32) comparison {
 		return exactComparison
 	case c == familyNumeric && p == familyFloat:
 		return inexactComparison
-	case c.isNumber() && p.isNumber(), c == familyDay && p == familyDay:
+	case c.isNumber() && p.isNumber(), c == familyDay && p == familyDay, c == familyBits && p == familyBits,
+		c == familyNetwork && p == familyNetwork, c == familyInterval && p == familyTime, c == familyTime && p == familyInterval:
 		return exactComparison
+	case c == familyTime && p == familyTimetz, c == familyTimetz && p == familyTime:
+		return inexactComparison
 	}
 	return noComparison
 }
@@ -340,8 +368,56 @@ func (c *conversion) cast() ([]byte, error) {
 		return append(c.out[:c.start], b), nil
 	case to.isNumber():
 		return c.castNumber()
+	case to == familyBits:
+		return c.out, nil
+	case to == familyNetwork:
+		return c.castNetwork(), nil
+	case to == familyInterval:
+		v := interval{micros: canonicalInstant(c.value())}
+		return v.append(c.out[:c.start]), nil
+	case from == familyInterval:
+		_, rest := splitMicros(canonicalInterval(c.value()).micros)
+		return appendInstant(c.out[:c.start], rest), nil
+	case from == familyTimetz:
+		return c.out[:c.start+8], nil
 	}
 	return c.castDay()
+}
+
+// castNetwork makes an inet a cidr, which loses the bits behind the network, or
+// the reverse.
+func (c *conversion) castNetwork() []byte {
+	v := c.value()
+	v[inetIsCidr] = 0
+	if c.to == OIDCidr {
+		v[inetIsCidr] = 1
+		address := v[inetHeader:]
+		for i := range address {
+			if n := int(v[inetBits]) - 8*i; n <= 0 {
+				address[i] = 0
+			} else if n < 8 {
+				address[i] &= 0xff << (8 - n)
+			}
+		}
+	}
+	return c.out
+}
+
+// compareTime compares a time with an interval: as intervals.
+func (c *conversion) compareTime() ([]byte, error) {
+	if c.to == OIDInterval {
+		return c.cast()
+	}
+	v := canonicalInterval(c.value())
+	days := int64(v.months)*daysPerMonth + int64(v.days)
+	more, rest := splitMicros(v.micros)
+	switch days += int64(more); {
+	case days == 1 && rest == 0:
+		rest = microsPerDay
+	case days != 0:
+		return nil, ErrNeverEqual
+	}
+	return appendInstant(c.out[:c.start], rest), nil
 }
 
 // trimmed is the text without the padding that char(n) loses on the way to
@@ -383,6 +459,10 @@ func (c *conversion) compare() ([]byte, error) {
 		return c.out, nil
 	case familyDay:
 		return c.compareDay()
+	case familyBits, familyNetwork:
+		return c.out, nil // what they are equal by does not tell the types apart
+	case familyTime, familyInterval:
+		return c.compareTime()
 	}
 	return c.compareNumber()
 }

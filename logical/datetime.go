@@ -98,9 +98,8 @@ func dateIn(dst, text []byte, s *Settings) ([]byte, error) {
 		return appendDay(dst, dayNumber(v.year, v.month, v.day)), nil
 	}
 	var p dateParser
-	_, order := s.dateStyle()
 	bad := dateBadFormat
-	if p.start(text, dateAndTimeBufSize, order) {
+	if p.start(text, dateAndTimeBufSize, s) {
 		bad = p.dateTime()
 	}
 	switch {
@@ -129,9 +128,8 @@ func validDay(day int) bool { return day >= firstDay && day < endDay }
 
 func timeIn(dst, text []byte, s *Settings) ([]byte, error) {
 	var p dateParser
-	_, order := s.dateStyle()
 	bad := dateBadFormat
-	if p.start(text, dateAndTimeBufSize, order) {
+	if p.start(text, dateAndTimeBufSize, s) {
 		bad = p.timeOnly()
 	}
 	switch {
@@ -148,9 +146,8 @@ func timestampIn(dst, text []byte, s *Settings, typeName string, withZone bool) 
 		return v.appendInstant(dst, s, withZone)
 	}
 	var p dateParser
-	_, order := s.dateStyle()
 	bad := dateBadFormat
-	if p.start(text, timestampBufSize, order) {
+	if p.start(text, timestampBufSize, s) {
 		bad = p.dateTime()
 	}
 	switch {

@@ -264,6 +264,9 @@ func (p *dateParser) julianWithZone(s []byte) (fieldMask, dateError) {
 func (p *dateParser) labelledNumber(s []byte) (fieldMask, dateError) {
 	label := p.prefix
 	p.prefix = unitNone
+	if p.major >= strictDatesVersion && label != unitJulian && label != unitTime {
+		return 0, dateBadFormat
+	}
 	n, end, ok := leadingInt(s)
 	if !ok {
 		return 0, dateOverflow

@@ -50,7 +50,8 @@ const (
 // field, the meaning of a field depending on those before it.
 type dateParser struct {
 	order  dateOrder
-	buf    [timestampBufSize]byte
+	major  int // version of the server
+	buf    [intervalBufSize]byte
 	fields [maxDateFields]dateField
 	count  int
 
@@ -75,9 +76,14 @@ type dateParser struct {
 
 const noSpecial = -1
 
+// strictDatesVersion is the first version that reads +infinity, and neither
+// y2001m02d04 nor a word such as epoch beside other fields.
+const strictDatesVersion = 16
+
 // start makes the parser ready and cuts the input.
-func (p *dateParser) start(s []byte, size int, order dateOrder) bool {
-	p.order, p.half, p.special = order, half24, noSpecial
+func (p *dateParser) start(s []byte, size int, settings *Settings) bool {
+	_, p.order = settings.dateStyle()
+	p.major, p.half, p.special = settings.major(), half24, noSpecial
 	return p.lex(s, size)
 }
 
@@ -154,6 +160,9 @@ func (p *dateParser) dateTime() dateError {
 		return bad
 	}
 	if p.special != noSpecial {
+		if p.major >= strictDatesVersion && p.count != 1 {
+			return dateBadFormat
+		}
 		return dateOK
 	}
 	if p.seen&maskDate != maskDate {
@@ -214,6 +223,9 @@ func (p *dateParser) dateTimeField(i int) (fieldMask, dateError) {
 		return p.plainNumber(text, p.textMonth, p.seen)
 	}
 	w := findDateWord(text)
+	if p.major >= strictDatesVersion && string(text) == "+infinity" {
+		w = dateWords["infinity"]
+	}
 	switch w.kind {
 	case wordReserved:
 		return p.reserved(w.value)

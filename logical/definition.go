@@ -10,40 +10,55 @@ import (
 // domain, or an array of either. It is immutable. One type has one Definition
 // in a catalog snapshot, so that Types can be compared with ==.
 type Definition struct {
-	codec        codec
-	schema, name string
-	array        uint32 // OID of the type's arrays, 0 if there are none
-	element      Type   // of an array; OID 0 for others
-	base         Type   // of a domain; OID 0 for others
-	notNull      bool   // of a domain
-	checks       []Check
-	version      uint64
+	codec codec
+	Identity
+	element Type // of an array; OID 0 for others
+	isEnum  bool
+	base    Type // of a domain; OID 0 for others
+	notNull bool // of a domain
+	checks  []Check
+	version uint64
 }
 
 // Identity is what all definitions have in common.
 type Identity struct {
 	Schema, Name string
-	ArrayOID     uint32
+	ArrayOID     uint32 // of the type's arrays, 0 if there are none
+	// Ambiguous: a type of another schema has the same name.
+	Ambiguous bool
 }
 
 func newDefinition(id Identity, content ...string) *Definition {
 	h := fnv.New64a()
-	for _, s := range append([]string{id.Schema, id.Name, utoa(id.ArrayOID)}, content...) {
+	for _, s := range append([]string{id.Schema, id.Name, utoa(id.ArrayOID), strconv.FormatBool(id.Ambiguous)}, content...) {
 		h.Write([]byte(strconv.Itoa(len(s))))
 		h.Write([]byte(s))
 	}
-	return &Definition{schema: id.Schema, name: id.Name, array: id.ArrayOID, version: h.Sum64()}
+	return &Definition{Identity: id, version: h.Sum64()}
 }
 
 // Version changes with whatever values and their forms depend on.
 func (d *Definition) Version() uint64 { return d.version }
 
-// Name is the type's name in its schema.
-func (d *Definition) Name() (schema, name string) { return d.schema, d.name }
+// Parts are the types that the type is made of: the elements of an array, the
+// base of a domain.
+func (d *Definition) Parts() []Type {
+	var parts []Type
+	for _, t := range []Type{d.element, d.base} {
+		if t.OID != 0 {
+			parts = append(parts, t)
+		}
+	}
+	return parts
+}
+
+// Element defines the elements of an array; nil for other types.
+func (d *Definition) Element() *Definition { return d.element.Def }
 
 // Enum defines an enum by its labels.
 func Enum(id Identity, labels []string) *Definition {
 	d := newDefinition(id, append([]string{"enum"}, labels...)...)
+	d.isEnum = true
 	known := make(map[string]bool, len(labels))
 	for _, l := range labels {
 		known[l] = true
@@ -105,7 +120,7 @@ func ArrayOf(id Identity, element Type) *Definition {
 	d := newDefinition(id, "array", utoa(element.OID), utoa(uint32(element.Def.version)), utoa(uint32(element.Def.version>>32)))
 	a := arrayOf{element: &element.Def.codec, oid: element.OID}
 	if element.Def.notNull {
-		a.notNull = element.Def.nullRefused()
+		a.notNull = element.Def.NullRefused()
 	}
 	d.element = element
 	d.codec = *newArrayCodec(a)

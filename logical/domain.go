@@ -1,14 +1,14 @@
 package logical
 
+import "slices"
+
 // DomainRules are what a domain adds to its base type.
 type DomainRules struct {
 	NotNull bool
 	Checks  []Check
 }
 
-// Domain defines a domain. A domain over another one is given with the base
-// type of both and the rules of both. The error is an *Error for a rule that
-// cannot be enforced here.
+// Domain defines a domain. The rules of a domain that it is over come first.
 func Domain(id Identity, base Type, rules DomainRules) *Definition {
 	content := []string{"domain", utoa(base.OID), utoa(uint32(base.Typmod))}
 	if base.Def != nil {
@@ -20,6 +20,11 @@ func Domain(id Identity, base Type, rules DomainRules) *Definition {
 	for _, c := range rules.Checks {
 		content = append(content, c.name, c.text)
 	}
+	if under := base.Def; under != nil && under.isDomain() {
+		rules.NotNull = rules.NotNull || under.notNull
+		rules.Checks = slices.Concat(under.checks, rules.Checks)
+		base = under.base
+	}
 	d := newDefinition(id, content...)
 	d.base, d.notNull, d.checks = base, rules.NotNull, rules.Checks
 	// What is read as the domain, also as an element of its arrays, obeys all its
@@ -28,6 +33,9 @@ func Domain(id Identity, base Type, rules DomainRules) *Definition {
 	d.codec = own
 	d.codec.name = quoteName(id.Name)
 	d.codec.fit, d.codec.typmodName = nil, nil
+	if base.Def != nil && base.Def.isEnum {
+		d.codec.incomparable = true // the operators of enums do not take it
+	}
 	d.codec.in = func(dst, text []byte, s *Settings) ([]byte, error) {
 		out, err := own.in(dst, text, s)
 		return d.obey(dst, out, Assign, err)
@@ -74,16 +82,16 @@ func (d *Definition) test(canonical []byte) error {
 			return err
 		}
 		if !ok {
-			return &Error{Code: codeCheckViolation, Schema: d.schema, Type: d.name, Constraint: c.name,
+			return &Error{Code: codeCheckViolation, Schema: d.Schema, Type: d.Name, Constraint: c.name,
 				Message: "value for domain " + d.codec.name + ` violates check constraint "` + c.name + `"`}
 		}
 	}
 	return nil
 }
 
-// nullRefused is what the server says of NULL for a domain that is NOT NULL.
-func (d *Definition) nullRefused() error {
-	return &Error{Code: codeNotNullViolation, Schema: d.schema, Type: d.name,
+// NullRefused is what the server says of NULL for a domain that is NOT NULL.
+func (d *Definition) NullRefused() error {
+	return &Error{Code: codeNotNullViolation, Schema: d.Schema, Type: d.Name,
 		Message: "domain " + d.codec.name + " does not allow null values"}
 }
 

@@ -12,6 +12,8 @@ const (
 	codeDatetimeOverflow    = "22008"
 	codeZoneDisplacement    = "22009"
 	codeNotInRepertoire     = "22021"
+	codeStringLength        = "22026"
+	codeIntervalOverflow    = "22015"
 	codeInvalidParameter    = "22023"
 	codeInvalidText         = "22P02"
 	codeInvalidBinary       = "22P03"

@@ -56,7 +56,7 @@ func FuzzTextFormKeepsTheValue(f *testing.F) {
 				t.Fatal(err)
 			}
 			b, _ := typ.AppendEquality(nil, a)
-			if typ.OID != OIDJSONB && !bytes.Equal(a, b) {
+			if typ.OID != OIDJSONB && typ.OID != OIDInterval && !bytes.Equal(a, b) {
 				t.Fatalf("%s %q: equality bytes %x have equality bytes %x", typ.Name(), in, a, b)
 			}
 		}

@@ -68,8 +68,18 @@ func numericTypmodName(typmod int32) string {
 	return "numeric(" + itoa(precision) + "," + itoa(scale) + ")"
 }
 
-func numericIn(dst, text []byte, _ *Settings) ([]byte, error) {
-	n, err := parseNumeric(text)
+func numericIn(dst, text []byte, s *Settings) ([]byte, error) {
+	plain := text
+	if s.major() >= literalsVersion {
+		var ok bool
+		if plain, ok = plainNumber(text); !ok {
+			return dst, invalidSyntax("numeric", text)
+		}
+	}
+	n, err := parseNumeric(plain)
+	if e, ok := err.(*Error); ok && e.Code == codeInvalidText {
+		err = invalidSyntax("numeric", text)
+	}
 	if err != nil {
 		return dst, err
 	}

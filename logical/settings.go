@@ -14,6 +14,21 @@ const (
 	styleGerman
 )
 
+// intervalStyle is how intervals are written.
+type intervalStyle uint8
+
+const (
+	intervalPostgres intervalStyle = iota
+	intervalPostgresVerbose
+	intervalSQLStandard
+	intervalISO8601
+)
+
+var intervalStyles = map[string]intervalStyle{
+	"postgres": intervalPostgres, "postgres_verbose": intervalPostgresVerbose,
+	"sql_standard": intervalSQLStandard, "iso_8601": intervalISO8601,
+}
+
 type dateOrder uint8
 
 const (
@@ -28,11 +43,14 @@ const (
 type Settings struct {
 	style       dateStyle
 	order       dateOrder
+	spans       intervalStyle
 	byteaEscape bool
 	// floatDigits is extra_float_digits less its default 1.
 	floatDigits int8
 	zone        zone
 	encoding    *encoding // nil is UTF8
+	// version is the server's major version, 0 if it is not known.
+	version uint8
 	// foreignServer: server_encoding is not UTF8.
 	foreignServer bool
 }
@@ -46,6 +64,14 @@ func (s *Settings) Set(name, value string) error {
 	switch strings.ToLower(name) {
 	case "datestyle":
 		return s.setDateStyle(value)
+	case "intervalstyle":
+		style, ok := intervalStyles[strings.ToLower(value)]
+		if !ok {
+			return invalidSetting("IntervalStyle", value)
+		}
+		s.spans = style
+	case "server_version":
+		s.version = majorVersion(value)
 	case "timezone":
 		s.zone = sessionZone(value)
 	case "client_encoding":
@@ -138,6 +164,37 @@ func (s *Settings) dateStyle() (dateStyle, dateOrder) {
 		return styleISO, orderMDY
 	}
 	return s.style, s.order
+}
+
+func (s *Settings) intervalStyle() intervalStyle {
+	if s == nil {
+		return intervalPostgres
+	}
+	return s.spans
+}
+
+// defaultVersion is what a server is taken for that has not said its version.
+const defaultVersion = 15
+
+// major is the major version of the server, whose behaviour is followed.
+func (s *Settings) major() int {
+	if s == nil || s.version == 0 {
+		return defaultVersion
+	}
+	return int(s.version)
+}
+
+// majorVersion reads "15.4 (Debian 15.4-1)" or "16beta1", 0 if it is neither.
+func majorVersion(value string) uint8 {
+	end := 0
+	for end < len(value) && isDigit(value[end]) {
+		end++
+	}
+	n, err := strconv.ParseUint(value[:end], 10, 8)
+	if err != nil {
+		return 0
+	}
+	return uint8(n)
 }
 
 func (s *Settings) sessionZone() *zone {

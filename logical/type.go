@@ -33,6 +33,13 @@ const (
 	OIDTime        uint32 = 1083
 	OIDTimestamp   uint32 = 1114
 	OIDTimestamptz uint32 = 1184
+	OIDCidr        uint32 = 650
+	OIDMacaddr     uint32 = 829
+	OIDInet        uint32 = 869
+	OIDBit         uint32 = 1560
+	OIDVarbit      uint32 = 1562
+	OIDInterval    uint32 = 1186
+	OIDTimetz      uint32 = 1266
 	OIDNumeric     uint32 = 1700
 	OIDUUID        uint32 = 2950
 	OIDJSONB       uint32 = 3802
@@ -93,6 +100,9 @@ type codec struct {
 	size int16  // typlen
 	// in reads text (UTF-8 without NUL) without applying a typmod.
 	in func(dst, text []byte, s *Settings) ([]byte, error)
+	// inTypmod is in for a literal whose meaning depends on the typmod; nil for
+	// nearly all types.
+	inTypmod func(dst, text []byte, s *Settings, typmod int32) ([]byte, error)
 	// recv reads the binary format without applying a typmod. Textual types
 	// get UTF-8 that was checked.
 	recv func(dst, data []byte) ([]byte, error)
@@ -152,6 +162,20 @@ func scalar(oid uint32) *codec {
 		return &dateCodec
 	case OIDTime:
 		return &timeCodec
+	case OIDInterval:
+		return &intervalCodec
+	case OIDTimetz:
+		return &timetzCodec
+	case OIDInet:
+		return &inetCodec
+	case OIDCidr:
+		return &cidrCodec
+	case OIDMacaddr:
+		return &macaddrCodec
+	case OIDBit:
+		return &bitCodec
+	case OIDVarbit:
+		return &varbitCodec
 	case OIDUUID:
 		return &uuidCodec
 	case OIDNumeric:
@@ -194,6 +218,10 @@ func (t Type) Name() string {
 		return "bpchar"
 	case t.Typmod < 0 && t.OID == arrayOIDs[OIDBpchar]:
 		return "bpchar[]"
+	case t.Typmod < 0 && t.OID == OIDBit: // likewise
+		return `"bit"`
+	case t.Typmod < 0 && t.OID == arrayOIDs[OIDBit]:
+		return `"bit"[]`
 	case t.Typmod < 0 || c.typmodName == nil:
 		return c.name
 	}
@@ -206,6 +234,22 @@ func (t Type) Size() int16 {
 		return c.size
 	}
 	return -1
+}
+
+// Scalar is the built-in type, or the enum, that the values are made of: that of
+// an array's elements, or a domain's base.
+func (t Type) Scalar() uint32 {
+	switch {
+	case t.Def == nil:
+		if element := ElementOID(t.OID); element != 0 {
+			return element
+		}
+	case t.Def.element.OID != 0:
+		return t.Def.element.Scalar()
+	case t.Def.isDomain():
+		return t.Def.base.Scalar()
+	}
+	return t.OID
 }
 
 // Valid says whether bytes are the canonical form of a value of the type.

@@ -58,6 +58,12 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		if rels := x.CreateStatsStmt.Relations; len(rels) > 0 {
 			a.clause(rels[0].GetRangeVar(), "extended statistics", x.CreateStatsStmt.Exprs)
 		}
+	case *pg.Node_AlterEnumStmt:
+		if e := x.AlterEnumStmt; e.OldVal != "" {
+			a.keepType(e.TypeName, "ALTER TYPE … RENAME VALUE", "Unseal the columns of this type first: their stored values have the label of now.")
+		}
+	case *pg.Node_AlterDomainStmt:
+		a.keepType(x.AlterDomainStmt.TypeName, "ALTER DOMAIN", "Unseal the columns of this type first: the server cannot check their stored values.")
 	case *pg.Node_CreatePublicationStmt:
 		a.publication(x.CreatePublicationStmt.Pubobjects)
 	case *pg.Node_AlterPublicationStmt:
@@ -67,6 +73,17 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 	}
 	s.Effect = ChangesCatalog
 	a.cacheable = false
+}
+
+// keepType refuses to change a type of which there are sealed columns.
+func (a *analysis) keepType(name []*pg.Node, what, hint string) {
+	parts := names(name)
+	for _, t := range a.snap.Types(last(parts)) {
+		if len(parts) == 1 || len(parts) == 2 && parts[0] == t.Def.Schema {
+			a.fail(refuseTypeChange(t.Def.Name, location(name[0]), what, hint))
+			return
+		}
+	}
 }
 
 // define refuses an object definition whose query leaves the number of outputs

@@ -139,8 +139,8 @@ func (a *analysis) comparedWith(before int, l, r *pg.Node, sc *scope) {
 // with one of the type; 0 if that is not known here.
 func comparedType(oid uint32) uint32 {
 	switch oid {
-	case logical.OIDVarchar:
-		return logical.OIDText // varchar has no operators of its own
+	case logical.OIDVarchar, logical.OIDCidr: // without operators of their own
+		return logical.Type{OID: oid}.Compared().OID
 	case oidName:
 		return oidName
 	case logical.OIDJSON, 0:

@@ -19,6 +19,7 @@ var fixture = []fixtureRelation{
 	}},
 	{schema: "public", name: "lists", columns: []fixtureColumn{
 		{name: "id"}, {name: "tags", oid: 1009, typmod: -1, equality: true}, {name: "sizes", oid: 1007, typmod: -1, equality: true},
+		{name: "took", oid: logical.OIDInterval, typmod: -1, equality: true}, {name: "flags", oid: logical.OIDBit, typmod: 3, equality: true},
 	}},
 	{schema: "public", name: "plain", columns: []fixtureColumn{{name: "id"}, {name: "a"}, {name: "b"}}},
 	{schema: "public", name: "v_users", kind: 'v', columns: []fixtureColumn{{name: "id"}, {name: "ssn", like: "users.ssn"}}},

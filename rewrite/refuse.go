@@ -228,6 +228,14 @@ func refuseDefinition(c *catalog.SealedColumn, position int32, what string) *Ref
 	return r
 }
 
+// refuseTypeChange is for a change of a type that sealed columns have.
+func refuseTypeChange(name string, position int32, what, hint string) *Refusal {
+	return &Refusal{
+		Anchor: "type-change", Code: codeNotSupported, Position: int(position),
+		Message: what + " is not possible through pgseal on type \"" + name + "\": sealed columns are of it", Hint: hint,
+	}
+}
+
 func refuseStatement(relation string, position int32, what string) *Refusal {
 	return &Refusal{
 		Anchor: "statement", Code: codeNotSupported, Position: int(position),

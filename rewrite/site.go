@@ -102,7 +102,7 @@ func (o *Operand) elements() logical.Type {
 	if o.Via != nil {
 		return *o.Via
 	}
-	return o.Column.Type
+	return o.Column.Type.Shown()
 }
 
 // checkOwn checks the type that the value has behind its explicit cast.

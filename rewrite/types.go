@@ -12,6 +12,8 @@ var typeOIDs = map[string]uint32{
 	"int4": logical.OIDInt4, "text": logical.OIDText, "json": logical.OIDJSON, "float4": logical.OIDFloat4,
 	"float8": logical.OIDFloat8, "bpchar": logical.OIDBpchar, "varchar": logical.OIDVarchar, "date": logical.OIDDate,
 	"time": logical.OIDTime, "timestamp": logical.OIDTimestamp, "timestamptz": logical.OIDTimestamptz,
+	"interval": logical.OIDInterval, "timetz": logical.OIDTimetz, "inet": logical.OIDInet, "cidr": logical.OIDCidr,
+	"macaddr": logical.OIDMacaddr, "bit": logical.OIDBit, "varbit": logical.OIDVarbit,
 	"numeric": logical.OIDNumeric, "uuid": logical.OIDUUID, "jsonb": logical.OIDJSONB,
 }
 
@@ -19,12 +21,14 @@ var typeOIDs = map[string]uint32{
 type namedType struct {
 	logical.Type
 	array bool
+	// arrays is what is known of arrays of a type that is not built in.
+	arrays *logical.Definition
 }
 
 // whole is the type itself, be it of arrays or not.
 func (t namedType) whole() logical.Type {
 	if t.array {
-		return logical.Type{OID: t.ArrayOID(), Typmod: t.Typmod}
+		return logical.Type{OID: t.ArrayOID(), Typmod: t.Typmod, Def: t.arrays}
 	}
 	return t.Type
 }
@@ -38,7 +42,17 @@ const (
 // types that no value of a sealed column can be cast to.
 func (a *analysis) typeNamed(t *pg.TypeName) (n namedType, ok bool) {
 	parts := names(t.Names)
-	if t.Setof || t.PctType || len(parts) == 0 || len(parts) > 2 || len(parts) == 2 && parts[0] != "pg_catalog" {
+	if t.Setof || t.PctType || len(parts) == 0 || len(parts) > 2 {
+		return n, false
+	}
+	if n, ok = a.definedType(parts); ok {
+		n.array = len(t.ArrayBounds) > 0
+		if n.array {
+			n.arrays = a.snap.ArrayOf(n.OID).Def
+		}
+		return n, len(t.Typmods) == 0
+	}
+	if len(parts) == 2 && parts[0] != "pg_catalog" {
 		return n, false
 	}
 	name := last(parts)
@@ -52,6 +66,21 @@ func (a *analysis) typeNamed(t *pg.TypeName) (n namedType, ok bool) {
 	n.array = n.array || len(t.ArrayBounds) > 0
 	n.Typmod, ok = a.typmod(n.OID, t.Typmods)
 	return n, ok
+}
+
+// definedType finds a type that is not built in. Where the name could mean
+// another type as well, it is none.
+func (a *analysis) definedType(parts []string) (n namedType, ok bool) {
+	name := last(parts)
+	if len(parts) == 1 && typeOIDs[name] != 0 {
+		return n, false // pg_catalog comes first
+	}
+	for _, t := range a.snap.Types(name) {
+		if len(parts) == 1 && !t.Def.Ambiguous || len(parts) == 2 && parts[0] == t.Def.Schema {
+			return namedType{Type: t}, true
+		}
+	}
+	return n, false
 }
 
 // userType says whether a relation's row type has the name of a built-in type.
@@ -91,7 +120,18 @@ func (a *analysis) typmod(oid uint32, modifiers []*pg.Node) (int32, bool) {
 		const maxPrecision, maxScale, scaleMask = 1000, 1000, 0x7ff
 		ok := len(m) == 2 && m[0] >= 1 && m[0] <= maxPrecision && m[1] >= -maxScale && m[1] <= maxScale
 		return m[0]<<16 | m[1]&scaleMask + typmodHeader, ok
-	case logical.OIDTime, logical.OIDTimestamp, logical.OIDTimestamptz:
+	case logical.OIDBit, logical.OIDVarbit:
+		const maxBits = 83886080 // MaxAttrSize * 8
+		switch {
+		case len(m) == 0:
+			return -1, true
+		case len(m) == 1:
+			return m[0], m[0] >= 1 && m[0] <= maxBits
+		}
+		return 0, false
+	case logical.OIDInterval:
+		return intervalTypmod(m)
+	case logical.OIDTime, logical.OIDTimetz, logical.OIDTimestamp, logical.OIDTimestamptz:
 		if len(m) == 0 {
 			return -1, true
 		}
@@ -99,6 +139,34 @@ func (a *analysis) typmod(oid uint32, modifiers []*pg.Node) (int32, bool) {
 		return m[0], len(m) == 1 && m[0] >= 0 && m[0] <= maxPrecision
 	}
 	return -1, len(m) == 0
+}
+
+// intervalTypmod is that of a mask of fields and a precision.
+func intervalTypmod(m []int32) (int32, bool) {
+	const fullRange, fullPrecision, maxPrecision = 0x7fff, 0xffff, 6
+	switch {
+	case len(m) == 0 || len(m) == 1 && m[0] == fullRange:
+		return -1, true
+	case len(m) == 1:
+		return m[0]<<16 | fullPrecision, true
+	}
+	return m[0]<<16 | m[1], len(m) == 2 && m[1] >= 0 && m[1] <= maxPrecision
+}
+
+// intervalFields steps over the fields behind interval: day to second (3).
+func (a *analysis) intervalFields(i int) int {
+	for {
+		switch {
+		case a.is(i, "year"), a.is(i, "month"), a.is(i, "day"), a.is(i, "hour"), a.is(i, "minute"), a.is(i, "second"), a.is(i, "to"):
+			i++
+			continue
+		case a.is(i, "("):
+			if end := a.closing(i); end >= 0 {
+				i = end + 1
+			}
+		}
+		return i
+	}
 }
 
 // typeEnd finds the byte offset behind a type name that begins at an offset, -1
@@ -131,6 +199,8 @@ func (a *analysis) typeEnd(location int32) int {
 		for word("character") || word("char") || word("varying") {
 		}
 		modifiers()
+	case word("interval"):
+		i = a.intervalFields(i)
 	case word("double"):
 		word("precision")
 	case word("time"), word("timestamp"):

@@ -114,6 +114,12 @@ func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
 	for _, c := range casts {
 		if c.Location < 0 { // type 'literal': the type stands before it
 			a.edit(int(c.TypeName.Location), int(at), "", nil)
+			if i := a.tokenAt(at); len(c.TypeName.Typmods) > 0 && i >= 0 && last(names(c.TypeName.Names)) == "interval" {
+				// interval '1' day
+				if end := a.intervalFields(i + 1); end > i+1 {
+					a.edit(int(a.tokens[i].end), int(a.tokens[end-1].end), "", nil)
+				}
+			}
 		} else {
 			a.replaceType(c.TypeName, op.serverType(), op.Column, at)
 		}
@@ -253,6 +259,9 @@ func (a *analysis) use(p *pg.ParamRef, op *Operand) {
 // inferred is the type that PostgreSQL would infer for a parameter in the role.
 func (o *Operand) inferred() uint32 {
 	t := o.Column.Type
+	if o.Role == Equality {
+		t = t.Shown() // a domain is compared as its base type
+	}
 	if o.Via != nil {
 		t = *o.Via
 	} else if o.Role == Equality && t.OID == logical.OIDVarchar && !o.Listed {

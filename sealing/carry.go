@@ -176,16 +176,12 @@ func termOver(ctx context.Context, tx pgx.Tx, column string) (forms []string, er
 // handOver gives notes to the other sealed column of each index.
 func handOver(ctx context.Context, tx pgx.Tx, from sealed, handed []carried) error {
 	for _, n := range handed {
-		rows, err := tx.Query(ctx, selectSealed+`
+		found, err := sealedRows(ctx, tx, `
 WHERE column_id <> $1 AND domain IN (
   SELECT a.atttypid FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
   JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = d.refobjsubid
   WHERE i.indexrelid = $2::text::regclass) ORDER BY column_id LIMIT 1`, from.id, quote(n.Schema, n.Name))
-		if err != nil {
-			return err
-		}
-		found, err := pgx.CollectRows(rows, scanSealed)
 		if err != nil {
 			return err
 		}

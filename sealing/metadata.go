@@ -3,11 +3,11 @@ package sealing
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
+	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
 )
@@ -42,21 +42,41 @@ func scanSealed(r pgx.CollectableRow) (sealed, error) {
 	return s, nil
 }
 
+// sealedRows reads rows of pgseal.sealed_column, with what their types are now.
+func sealedRows(ctx context.Context, tx pgx.Tx, where string, arguments ...any) ([]sealed, error) {
+	rows, err := tx.Query(ctx, selectSealed+where, arguments...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, scanSealed)
+	if err != nil {
+		return nil, err
+	}
+	oids := make([]uint32, len(found))
+	for i := range found {
+		oids[i] = found[i].typ.OID
+	}
+	types, _, err := catalog.Types(ctx, tx, oids)
+	for i := range found {
+		found[i].typ.Def = types[found[i].typ.OID].Def
+	}
+	return found, err
+}
+
 // sealedBehind finds what a sealed column's domain stands for.
 func sealedBehind(ctx context.Context, tx pgx.Tx, c *column) (sealed, error) {
 	if c.domain == "" {
 		return sealed{}, refuse(c.String(), "pgseal column list shows the sealed columns", "the column is not sealed")
 	}
-	rows, err := tx.Query(ctx, selectSealed+`WHERE domain = $1::text::regtype`, quote("pgseal_column", c.domain))
+	found, err := sealedRows(ctx, tx, `WHERE domain = $1::text::regtype`, quote("pgseal_column", c.domain))
 	if err != nil {
 		return sealed{}, err
 	}
-	s, err := pgx.CollectExactlyOneRow(rows, scanSealed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return s, refuse(c.String(), "restore pgseal.sealed_column from the backup that the table came from",
+	if len(found) == 0 {
+		return sealed{}, refuse(c.String(), "restore pgseal.sealed_column from the backup that the table came from",
 			"its domain pgseal_column.%s has no row in pgseal.sealed_column", c.domain)
 	}
-	return s, err
+	return found[0], nil
 }
 
 // original is what unsealing must bring back. It stands in

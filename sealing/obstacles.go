@@ -6,13 +6,19 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"pgseal/logical"
+	"pgseal/catalog"
 )
 
 // checkSealable refuses, naming the object, what the column has and an envelope
 // could not carry.
 func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) error {
 	name := c.String()
+	types, reasons, err := catalog.Types(ctx, tx, []uint32{c.typ.OID})
+	if err != nil {
+		return err
+	}
+	c.typ.Def = types[c.typ.OID].Def
+	unknown := reasons[c.typ.OID]
 	switch {
 	case strings.HasPrefix(c.schema, "pg_") && !c.temporary, c.schema == "information_schema", c.schema == "pgseal", c.schema == "pgseal_column":
 		return refuse(name, "seal the columns of your own tables", "the server, or pgseal, reads the table itself")
@@ -26,8 +32,10 @@ func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o S
 		return refuse(name, "an identity column takes its values from a sequence on the server; seal another column", "the column is GENERATED AS IDENTITY")
 	case c.generated:
 		return refuse(name, "drop the generation expression: the server cannot compute over envelopes", "the column is GENERATED ALWAYS AS an expression")
-	case !logical.Supported(c.typ.OID):
-		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timestamp, timestamptz, uuid, json, jsonb, bytea, and arrays of them",
+	case unknown != nil && unknown.Hint != "":
+		return refuse(name, unknown.Hint, "%s", unknown.Reason)
+	case unknown != nil:
+		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timetz, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr, macaddr, bit, varbit, enums, and domains over and arrays of all these",
 			"its type %s cannot be sealed", c.typeName)
 	case o.Equality && !c.typ.HasEquality():
 		return refuse(name, "seal it without --equality", "type %s has no = operator", c.typeName)

@@ -27,11 +27,7 @@ func (p *place) String() string { return display(p.schema, p.table, p.column) }
 // children, and wherever values under its data keys have been copied to; or in
 // the whole database when relation is 0.
 func places(ctx context.Context, tx pgx.Tx, relation uint32) ([]place, error) {
-	rows, err := tx.Query(ctx, selectSealed+`ORDER BY column_id`)
-	if err != nil {
-		return nil, err
-	}
-	all, err := pgx.CollectRows(rows, scanSealed)
+	all, err := sealedRows(ctx, tx, `ORDER BY column_id`)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +35,7 @@ func places(ctx context.Context, tx pgx.Tx, relation uint32) ([]place, error) {
 	for _, s := range all {
 		byDomain[s.domain] = s
 	}
-	rows, err = tx.Query(ctx, `
+	rows, err := tx.Query(ctx, `
 WITH RECURSIVE tree(oid) AS (
   SELECT $1::oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid)
 SELECT c.oid, n.nspname, c.relname, a.attname, c.relkind::text, a.atttypid

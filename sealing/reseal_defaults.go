@@ -2,7 +2,6 @@ package sealing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -101,17 +100,11 @@ func (r *resealer) notes(ctx context.Context, p *place, key uint32) error {
 		return err
 	}
 	err = inTransaction(ctx, r.conn, readCommitted, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, selectSealed+`WHERE column_id = $1 FOR UPDATE`, p.sealed.id)
-		if err != nil {
+		found, err := sealedRows(ctx, tx, `WHERE column_id = $1 FOR UPDATE`, p.sealed.id)
+		if err != nil || len(found) == 0 { // none: unsealed meanwhile
 			return err
 		}
-		s, err := pgx.CollectExactlyOneRow(rows, scanSealed)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil // unsealed meanwhile
-		}
-		if err != nil {
-			return err
-		}
+		s := found[0]
 		changed := false
 		for i, env := range s.original.Defaults {
 			if h, err := envelope.Parse(env); err == nil && h.KeyID == key {

@@ -245,7 +245,25 @@ func createDomain(ctx context.Context, tx pgx.Tx, c *column, s *sealer) (string,
 	}
 	domain := quote("pgseal_column", name)
 	return domain, execAll(ctx, tx, fmt.Sprintf("CREATE DOMAIN %s AS bytea CONSTRAINT sealed CHECK (pgseal.is_envelope(VALUE, %d, %d))",
-		domain, s.columnID, s.terms))
+		domain, s.columnID, s.terms)+rulesOf(c))
+}
+
+// rulesOf are further rules of the domain of a column whose type is not built
+// in. A domain that refuses NULL has its like refuse it. A rule that always holds
+// makes the server keep the type: without it nothing could be read any more.
+func rulesOf(c *column) string {
+	if c.typ.Def == nil {
+		return ""
+	}
+	kept := c.typ.Def
+	if element := kept.Element(); element != nil {
+		kept = element
+	}
+	rules := fmt.Sprintf(" CONSTRAINT logical_type CHECK (ARRAY[]::%s[] IS NOT NULL)", quote(kept.Schema, kept.Name))
+	if c.typ.Def.NotNull() {
+		rules += " NOT NULL"
+	}
+	return rules
 }
 
 // truncate cuts at a character boundary, to at most n bytes.

@@ -95,7 +95,11 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 		from = r.spots
 		n += wire.HeaderLen + len(r.body)
 	}
-	if n == 0 {
+	switch {
+	case n > 0:
+	case s.unknownYet(err):
+		return 0, Need{Kind: NeedCatalog}, nil
+	default:
 		return 0, Need{}, s.explained(err)
 	}
 	out.client.put(dst)
@@ -248,7 +252,39 @@ func (s *Session) appendOpened(dst []byte, c *cell, plain []byte) (_ []byte, err
 		dst, err = c.sealed.Type.AppendText(dst, plain, &s.settings.values)
 	}
 	if err != nil {
-		return dst, valueError(err, c.sealed)
+		err = valueError(err, c.sealed)
+		if now := s.renewed(c, err); now != nil {
+			c.sealed = now
+			return s.appendOpened(dst, c, plain)
+		}
 	}
-	return dst, nil
+	return dst, err
+}
+
+// renewed is the column of a cell as the catalog knows it now, if that may show a
+// value better than the plan's could.
+func (s *Session) renewed(c *cell, failed error) *catalog.SealedColumn {
+	var e *outdatedError
+	if !errors.As(failed, &e) {
+		return nil
+	}
+	snap, err := s.cfg.Catalog()
+	if err != nil || snap == nil {
+		return nil
+	}
+	if now := snap.Column(c.sealed.ID); now != c.sealed {
+		return now
+	}
+	return nil
+}
+
+// unknownYet reports that a row has failed and is worth another try when the
+// catalog has been read again.
+func (s *Session) unknownYet(failed error) bool {
+	var e *outdatedError
+	if !errors.As(failed, &e) {
+		return false
+	}
+	snap, err := s.cfg.Catalog()
+	return err == nil && snap != nil && s.catalog.ask(e.domain, snap.Version)
 }

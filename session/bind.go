@@ -192,6 +192,9 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 		var from int
 		dst, from = wire.BeginValue(dst)
 		if dst, need, err = s.appendOperand(dst, p.Operand, v); err != nil || need.Kind != NeedNothing {
+			if s.behind(err) {
+				return dst, Need{Kind: NeedCatalog}, nil
+			}
 			if e := statementError(err); e != nil && e.Where == "" && isValueError(e) && ofInput(e) {
 				err = ofParameter(e, m, p.Client, !v.Binary)
 			}

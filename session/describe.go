@@ -295,7 +295,8 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 			s.result.cells = append(s.result.cells, cell{sealed: c, server: f.Format, client: f.Format})
 		}
 		if c != nil && c != unclear && c != born {
-			f.Type, f.TypLen, f.TypMod = c.Type.OID, c.Type.Size(), c.Type.Typmod
+			shown := c.Type.Shown()
+			f.Type, f.TypLen, f.TypMod = shown.OID, shown.Size(), shown.Typmod
 			if bound != nil && bound.asked {
 				f.Format = bound.formats.of(i)
 			}

@@ -19,6 +19,7 @@ const (
 	codeUndefinedColumn     = "42703"
 	codeSyntaxError         = "42601"
 	codeInvalidParameter    = "22023"
+	codeNotNullViolation    = "23502"
 	codeCheckViolation      = "23514"
 	codeStringTruncation    = "22001"
 	codeNotInRepertoire     = "22021"
@@ -80,13 +81,39 @@ func (s *Session) corrupt(c *catalog.SealedColumn, key uint32, why error) *wire.
 func valueError(err error, c *catalog.SealedColumn) error {
 	var l *logical.Error
 	if errors.As(err, &l) {
-		return &wire.Error{Code: l.Code, Message: l.Message, Detail: l.Detail, Hint: l.Hint}
+		e := &wire.Error{Code: l.Code, Message: l.Message, Detail: l.Detail, Hint: l.Hint,
+			Schema: l.Schema, DataType: l.Type, Constraint: l.Constraint}
+		if l.Stale {
+			return &outdatedError{e, c.Domain}
+		}
+		return e
 	}
 	return &wire.Error{
 		Code:    "XX000",
 		Message: "a value of sealed column \"" + c.String() + "\" cannot be converted",
 		Detail:  err.Error(),
 	}
+}
+
+// outdatedError is an error that a newer catalog may take back: an enum can have
+// got a label.
+type outdatedError struct {
+	as     *wire.Error
+	domain uint32 // of the column
+}
+
+func (e *outdatedError) Error() string { return e.as.Message }
+func (e *outdatedError) Unwrap() error { return e.as }
+
+// behind reports that the frame at hand has failed and is worth another try with
+// a fresh catalog.
+func (s *Session) behind(err error) bool {
+	var e *outdatedError
+	if s.frame.fresh || !errors.As(err, &e) {
+		return false
+	}
+	s.frame.fresh = true
+	return true
 }
 
 // errContradiction: plan and server disagree about which result columns are

@@ -165,7 +165,10 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 // showsFloats reports that a sealed float may have to be shown as text.
 func showsFloats(results []*catalog.SealedColumn) bool {
 	for _, c := range results {
-		if c != nil && (c.Type.OID == logical.OIDFloat4 || c.Type.OID == logical.OIDFloat8) {
+		if c == nil {
+			continue
+		}
+		if oid := c.Type.Scalar(); oid == logical.OIDFloat4 || oid == logical.OIDFloat8 {
 			return true
 		}
 	}

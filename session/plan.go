@@ -261,7 +261,7 @@ func refused(r *rewrite.Refusal, text []byte) *wire.Error {
 	if r.Position >= 0 {
 		e.Position = rewrite.CharacterPosition(text, r.Position)
 	}
-	if r.Column != nil {
+	if r.Column != nil && r.Code == codeFeatureNotSupported { // PostgreSQL's own errors name none
 		e.Schema, e.Table, e.Column = r.Column.Schema, r.Column.Table, r.Column.Name
 	}
 	return e
@@ -292,6 +292,8 @@ func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) 
 	switch {
 	case errors.Is(err, errNeed):
 		return dst, s.need, nil
+	case s.behind(err):
+		return dst, Need{Kind: NeedCatalog}, nil
 	case errors.As(err, &refusal):
 		p.failedAt = refusal.Position
 		return dst, Need{}, refused(refusal, p.client)

@@ -101,7 +101,14 @@ func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action 
 	if !mapped && !mentionsSealed(f) {
 		return relay
 	}
-	foreign := string(f.Get(wire.FieldCode)) == codeCheckViolation && string(f.Get(wire.FieldSchema)) == domainSchema
+	own := string(f.Get(wire.FieldSchema)) == domainSchema
+	if own && string(f.Get(wire.FieldCode)) == codeNotNullViolation {
+		if e := s.nullRefused(string(f.Get(wire.FieldDataType))); e != nil {
+			out.client.put(e.Append(out.client.scratch))
+			return drop
+		}
+	}
+	foreign := own && string(f.Get(wire.FieldCode)) == codeCheckViolation
 	dst, start := wire.Begin(out.client.scratch, wire.TypeErrorResponse)
 	for it := f.Iter(); ; {
 		code, value := it.Next()
@@ -133,4 +140,18 @@ func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action 
 	}
 	out.client.put(wire.End(append(dst, 0), start))
 	return drop
+}
+
+// nullRefused is what PostgreSQL says of NULL for the logical type of the column
+// with a domain of this name, which refuses NULL because that type does.
+func (s *Session) nullRefused(domain string) *wire.Error {
+	snap, err := s.cfg.Catalog()
+	if snap == nil || err != nil {
+		return nil
+	}
+	c := snap.Domain(domain)
+	if c == nil || c.Type.Def == nil {
+		return nil
+	}
+	return statementError(valueError(c.Type.Def.NullRefused(), c))
 }

@@ -50,6 +50,9 @@ func useOf(op *rewrite.Operand) logical.Use {
 // client: the explicit cast's, or the column's; arrays of it for = ANY.
 func operandType(op *rewrite.Operand) uint32 {
 	t := op.Column.Type
+	if op.Role == rewrite.Equality {
+		t = t.Shown() // a domain is compared as its base type
+	}
 	switch {
 	case op.Via != nil:
 		t = *op.Via
@@ -68,6 +71,18 @@ func (s *Session) reading() *logical.Settings {
 		return &s.settings.utf8
 	}
 	return &s.settings.values
+}
+
+// elementOf is the type of the elements of an array type, 0 if it is not known.
+func elementOf(op *rewrite.Operand, array uint32) uint32 {
+	t := op.Column.Type.Shown()
+	if op.Via != nil {
+		t = *op.Via
+	}
+	if array != 0 && array == t.ArrayOID() {
+		return t.OID
+	}
+	return logical.ElementOID(array)
 }
 
 // canonical reads a client's value into s.buf.plain.
@@ -158,9 +173,12 @@ const (
 // an element of its own, also those that no value of the column can equal, so
 // that <> ALL stays right.
 func (s *Session) appendTerms(dst []byte, op *rewrite.Operand, v logical.Value) ([]byte, Need, error) {
-	element := logical.ElementOID(v.OID)
+	element := elementOf(op, v.OID)
 	if v.Binary && len(v.Data) >= arrayHeader {
-		element = binary.BigEndian.Uint32(v.Data[8:])
+		// Of types that are not built in the server does not trust the number.
+		if named := binary.BigEndian.Uint32(v.Data[8:]); element < firstUserOID || named < firstUserOID {
+			element = named
+		}
 		if err := checkElement(op, element); err != nil {
 			return dst, Need{}, err
 		}

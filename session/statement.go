@@ -150,7 +150,7 @@ func asked(c *catalog.SealedColumn, f int16) int16 {
 	if c == unclear || c == born {
 		return f
 	}
-	if f == wire.Text && c.Type.OID == oidBytea {
+	if f == wire.Text && c.Type.Scalar() == oidBytea {
 		return wire.Text
 	}
 	return wire.Binary

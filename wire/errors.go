@@ -93,17 +93,18 @@ const (
 // Error is an error the proxy itself reports to a client. It may repeat what
 // that client sent, so it goes to no log.
 type Error struct {
-	Severity string // SeverityError when empty
-	Code     string // SQLSTATE
-	Message  string
-	Detail   string
-	Hint     string
-	Position int // 1-based, in characters of the client's text; 0 if none
-	Where    string
-	Schema   string
-	Table    string
-	Column   string
-	DataType string
+	Severity   string // SeverityError when empty
+	Code       string // SQLSTATE
+	Message    string
+	Detail     string
+	Hint       string
+	Position   int // 1-based, in characters of the client's text; 0 if none
+	Where      string
+	Schema     string
+	Table      string
+	Column     string
+	DataType   string
+	Constraint string
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -131,6 +132,7 @@ func (e *Error) Append(dst []byte) []byte {
 	dst = appendOptional(dst, FieldTable, e.Table)
 	dst = appendOptional(dst, FieldColumn, e.Column)
 	dst = appendOptional(dst, FieldDataType, e.DataType)
+	dst = appendOptional(dst, FieldConstraint, e.Constraint)
 	dst = append(dst, 0)
 	return End(dst, start)
 }

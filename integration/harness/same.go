@@ -45,13 +45,14 @@ type Comparison struct {
 	twin, sealed *session
 	side         *pgx.Conn // to the twin, for questions about types
 	senders      map[uint32]string
+	oids         typeOIDs
 }
 
 // Compare opens a session on each side; the test's end closes them.
 func (p *Pair) Compare(t *testing.T, mode Mode) *Comparison {
 	t.Helper()
 	ctx := t.Context()
-	c := &Comparison{t: t, mode: mode, senders: map[uint32]string{}}
+	c := &Comparison{t: t, mode: mode, senders: map[uint32]string{}, oids: p.typeOIDs(t)}
 	for _, side := range []struct {
 		session **session
 		url     string
@@ -111,10 +112,16 @@ const dataException = "22"
 
 func (c *Comparison) one(s *session, side string, step Step, v values) []outcome {
 	c.t.Helper()
+	if s == c.sealed {
+		v = c.oids.values(v)
+	}
 	list, err := s.run(c.t.Context(), c.mode, step, v)
 	if err != nil {
 		c.t.Errorf("%s: the %s side broke: %v", step.SQL, side, err)
 		return nil
+	}
+	if s == c.sealed {
+		c.oids.outcomes(list)
 	}
 	return list
 }

@@ -236,6 +236,18 @@ func (t Type) Size() int16 {
 	return -1
 }
 
+// Compared is the type as whose = operator the type's values are compared where
+// it has none of its own: text for varchar, inet for cidr.
+func (t Type) Compared() Type {
+	switch t.OID {
+	case OIDVarchar:
+		t.OID = OIDText
+	case OIDCidr:
+		t.OID = OIDInet
+	}
+	return t
+}
+
 // Scalar is the built-in type, or the enum, that the values are made of: that of
 // an array's elements, or a domain's base.
 func (t Type) Scalar() uint32 {

@@ -264,8 +264,8 @@ func (o *Operand) inferred() uint32 {
 	}
 	if o.Via != nil {
 		t = *o.Via
-	} else if o.Role == Equality && t.OID == logical.OIDVarchar && !o.Listed {
-		t.OID = logical.OIDText // varchar has no = of its own
+	} else if o.Role == Equality && !o.Listed {
+		t = t.Compared()
 	}
 	if o.Array {
 		return t.ArrayOID()

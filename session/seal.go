@@ -56,8 +56,8 @@ func operandType(op *rewrite.Operand) uint32 {
 	switch {
 	case op.Via != nil:
 		t = *op.Via
-	case op.Role == rewrite.Equality && t.OID == logical.OIDVarchar && !op.Listed:
-		t.OID = logical.OIDText // varchar has no = of its own
+	case op.Role == rewrite.Equality && !op.Listed:
+		t = t.Compared()
 	}
 	if op.Array {
 		return t.ArrayOID()
@@ -97,6 +97,8 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 		}
 		v = logical.Value{Data: b.via, Binary: true, OID: op.Via.OID}
 		settings = &s.settings.utf8 // the canonical form is UTF-8
+	} else if t := op.Column.Type.Shown(); op.Role == rewrite.Equality && !op.Listed && (v.OID == 0 || v.OID == oidUnknown) {
+		v.OID = t.Compared().OID // as which PostgreSQL reads it
 	}
 	b.plain, err = op.Column.Type.AppendCanonical(b.plain[:0], v, useOf(op), settings)
 	return err

@@ -16,10 +16,16 @@ func userTypes() harness.Schema {
 			CREATE DOMAIN inner_code AS code;
 			CREATE DOMAIN feeling AS mood;
 			CREATE DOMAIN scores AS int4[];
+			CREATE DOMAIN zip AS text CHECK (VALUE ~ '^[0-9]{5}$');
+			CREATE DOMAIN percent AS int4 CONSTRAINT low CHECK (VALUE >= 0) CONSTRAINT high CHECK (VALUE <= 100);
+			CREATE DOMAIN present AS text CONSTRAINT there CHECK (VALUE IS NOT NULL);
+			CREATE TABLE checked (id int PRIMARY KEY, z zip, p percent, zs zip[]);
+			CREATE TABLE there (id int PRIMARY KEY, p present);
 			CREATE TABLE typed (id int PRIMARY KEY, m mood, ms mood[], c code, i inner_code, f feeling, s scores, cs code[]);
 			CREATE TABLE strict (id int PRIMARY KEY, n needed)`,
 		Seal: []string{"public.typed.m --equality", "public.typed.ms --equality", "public.typed.c --equality", "public.typed.i",
-			"public.typed.f", "public.typed.s --equality", "public.typed.cs --equality", "public.strict.n --equality"},
+			"public.typed.f", "public.typed.s --equality", "public.typed.cs --equality", "public.strict.n --equality",
+			"public.checked.z --equality", "public.checked.p --equality", "public.checked.zs", "public.there.p"},
 	}
 }
 
@@ -82,4 +88,53 @@ func TestDomainsKeepTheirRules(t *testing.T) {
 		S("SELECT s.n, t.id FROM typed t LEFT JOIN strict s ON s.id = t.id ORDER BY t.id"),
 		S("SELECT id FROM strict WHERE n = $1", "7"),
 	)
+}
+
+func TestDomainsKeepTheirChecks(t *testing.T) {
+	pair := harness.New(t, userTypes())
+	// The harness reads binary values as the domain on the plain side.
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedText, harness.SQLPrepare},
+		S("INSERT INTO checked (id, z, p) VALUES ($1, $2, $3)", "1", "12345", "0"),
+		S("INSERT INTO checked (id, z) VALUES ($1, $2)", "2", "1234").Fails("23514"),
+		S("INSERT INTO checked (id, z) VALUES ($1, $2::zip)", "3", "54321"),
+		S("INSERT INTO checked (id, z) VALUES ($1, $2::zip)", "4", "x").Fails("23514"),
+		S("INSERT INTO checked (id, z) VALUES ($1, $2::text)", "4", "x").Fails("23514"),
+		S("INSERT INTO checked (id, p) VALUES ($1, $2)", "5", "101").Fails("23514"),
+		S("INSERT INTO checked (id, p) VALUES ($1, $2)", "5", "-1").Fails("23514"),
+		S("INSERT INTO checked (id, p) VALUES (5, 101)").Fails("23514"),
+		S("INSERT INTO checked (id, p) VALUES ($1, $2)", "6", nil),
+		S("INSERT INTO checked (id, zs) VALUES ($1, $2)", "7", "{12345,NULL}"),
+		S("INSERT INTO checked (id, zs) VALUES ($1, $2)", "8", "{12345,1}").Fails("23514"),
+		S("UPDATE checked SET p = $1 WHERE id = 1", "100"),
+		S("UPDATE checked SET p = $1 WHERE id = 1", "1000").Fails("23514"),
+		S("SELECT * FROM checked ORDER BY id"),
+		S("SELECT id FROM checked WHERE z = $1", "12345"),
+		S("SELECT id FROM checked WHERE z = $1", "no zip"),
+		S("SELECT id FROM checked WHERE p = $1", "100"),
+		S("INSERT INTO there VALUES ($1, $2)", "1", "x"),
+		S("INSERT INTO there VALUES ($1, $2)", "2", nil).Fails("23514"),
+		S("SELECT * FROM there"),
+	)
+}
+
+// What has been done to a type since is known, or refused.
+func TestTypesThatChangeAreFollowed(t *testing.T) {
+	pair := harness.New(t, userTypes())
+	for _, mode := range []harness.Mode{harness.Simple, harness.PreparedText} {
+		t.Run(string(mode), func(t *testing.T) {
+			pair.Empty()
+			c := pair.Compare(t, mode)
+			c.Step(S("INSERT INTO typed (id, m) VALUES ($1, $2)", "1", "ok"))
+			label := "added " + string(mode)
+			pair.Both("ALTER TYPE mood ADD VALUE '" + label + "'")
+			c.Step(S("INSERT INTO typed (id, m) VALUES ($1, $2)", "2", label))
+			c.Step(S("SELECT id, m FROM typed WHERE m = $1", label))
+			c.Step(S("ALTER TYPE mood ADD VALUE 'here " + string(mode) + "'"))
+			c.Step(S("INSERT INTO typed (id, m) VALUES ($1, $2)", "3", "here "+string(mode)))
+			c.Step(S("SELECT id, m FROM typed ORDER BY id"))
+			c.Step(S("ALTER TYPE mood RENAME VALUE 'ok' TO 'fine'").Refused("RENAME VALUE"))
+			c.Step(S("ALTER DOMAIN zip DROP CONSTRAINT zip_check").Refused("ALTER DOMAIN"))
+			c.SealedOnly(S("DROP TYPE mood"), "2BP01")
+		})
+	}
 }

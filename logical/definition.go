@@ -17,7 +17,9 @@ type Definition struct {
 	base    Type // of a domain; OID 0 for others
 	notNull bool // of a domain
 	checks  []Check
-	version uint64
+	// nullCheck is the CHECK that refuses NULL where NOT NULL does not.
+	nullCheck string
+	version   uint64
 }
 
 // Identity is what all definitions have in common.

@@ -26,6 +26,14 @@ func Domain(id Identity, base Type, rules DomainRules) *Definition {
 		base = under.base
 	}
 	d := newDefinition(id, content...)
+	if !rules.NotNull {
+		for _, c := range rules.Checks {
+			if c.notNull {
+				rules.NotNull, d.nullCheck = true, c.name
+				break
+			}
+		}
+	}
 	d.base, d.notNull, d.checks = base, rules.NotNull, rules.Checks
 	// What is read as the domain, also as an element of its arrays, obeys all its
 	// rules; casts to it go through the base type.
@@ -82,15 +90,22 @@ func (d *Definition) test(canonical []byte) error {
 			return err
 		}
 		if !ok {
-			return &Error{Code: codeCheckViolation, Schema: d.Schema, Type: d.Name, Constraint: c.name,
-				Message: "value for domain " + d.codec.name + ` violates check constraint "` + c.name + `"`}
+			return d.violated(c.name)
 		}
 	}
 	return nil
 }
 
+func (d *Definition) violated(check string) error {
+	return &Error{Code: codeCheckViolation, Schema: d.Schema, Type: d.Name, Constraint: check,
+		Message: "value for domain " + d.codec.name + ` violates check constraint "` + check + `"`}
+}
+
 // NullRefused is what the server says of NULL for a domain that is NOT NULL.
 func (d *Definition) NullRefused() error {
+	if d.nullCheck != "" {
+		return d.violated(d.nullCheck)
+	}
 	return &Error{Code: codeNotNullViolation, Schema: d.Schema, Type: d.Name,
 		Message: "domain " + d.codec.name + " does not allow null values"}
 }
@@ -102,6 +117,8 @@ func (d *Definition) NotNull() bool { return d.notNull }
 func (d *Definition) appendDomain(dst []byte, own uint32, v Value, use Use, s *Settings) ([]byte, error) {
 	bare := v.OID == 0 || v.OID == oidUnknown || v.OID == own
 	switch {
+	case use == Cast && v.OID == oidUnknown:
+		// A literal is read as the base type and then cast.
 	case use == Compare && bare:
 		v.OID = d.base.OID
 		return d.base.AppendCanonical(dst, v, use, s)

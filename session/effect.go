@@ -18,7 +18,7 @@ func (s *Session) effect(r *request) {
 	}
 	switch st.Effect {
 	case rewrite.Prepares:
-		p := &statement{plan: st.Inner, declared: st.Types}
+		p := &statement{plan: st.Inner, declared: st.Types, name: st.Name}
 		if r.kind == execute {
 			p.text, p.mode, p.print = r.portal.statement.text, rewrite.Extended, r.portal.statement.print
 			p.foreign = r.portal.statement.foreign

@@ -46,12 +46,16 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	switch {
 	case v.act == wait:
 		return wait, v.need, nil
-	case v.refusal != nil:
+	case v.refusal != nil && v.refusal.Code == codeFeatureNotSupported:
 		return drop, Need{}, errReplan
+	case v.refusal != nil: // the server would fail in this way
+		return drop, Need{}, v.refusal
 	}
 	print := uint64(0)
 	if v.planning != nil {
-		print = s.fingerprint(v.planning)
+		if print = s.fingerprint(v.planning); print == st.print {
+			st.adopt(v.planning.bound.Plan)
+		}
 		s.recycle(v.planning)
 	}
 	if print != st.print {
@@ -61,6 +65,28 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		st.version = snap.Version
 	}
 	return relay, Need{}, nil
+}
+
+// adopt takes over a plan with the same fingerprint: it has the columns as they
+// are now, with terms and index keys that they may have got since.
+func (p *statement) adopt(plan *rewrite.Plan) {
+	if p.plan == nil {
+		return
+	}
+	all := plan.Statements()
+	for i := range all {
+		switch {
+		case p.name == "" && i == 0:
+			p.plan = &all[i]
+		case p.name != "" && all[i].Effect == rewrite.Prepares && all[i].Name == p.name && all[i].Inner != nil:
+			p.plan = all[i].Inner
+		default:
+			continue
+		}
+		if !p.opaque {
+			p.results = p.plan.Results
+		}
+	}
 }
 
 // errReplan is what PostgreSQL says of a statement whose result types have
@@ -75,8 +101,8 @@ var errReplan = &wire.Error{
 var printSeed = maphash.MakeSeed()
 
 // fingerprint stands for all that a plan does with a text: two plans of one text
-// with the same fingerprint are one to the server and to the values. 0 is that
-// of a text that is relayed.
+// with the same fingerprint are one to the server, and the later one can take the
+// place of the other. 0 is that of a text that is relayed.
 func (s *Session) fingerprint(p *planning) uint64 {
 	all := p.bound.Plan.Statements()
 	if len(all) == 0 && p.bound.Plan.Relay() {
@@ -93,9 +119,11 @@ func (s *Session) fingerprint(p *planning) uint64 {
 	return max(2, maphash.Bytes(printSeed, b))
 }
 
-// appendMark stands for a sealed literal.
+// appendMark stands for a sealed literal, which the server has with the terms
+// that its column had.
 func appendMark(b []byte, l *rewrite.Literal) ([]byte, error) {
-	return appendRole(b, l.Operand), nil
+	b = append(appendRole(b, l.Operand), byte(l.Operand.Column.Terms))
+	return binary.BigEndian.AppendUint32(b, l.Operand.Column.IndexKeyID), nil
 }
 
 func appendStatement(b []byte, st *rewrite.Statement) []byte {
@@ -140,9 +168,7 @@ func appendColumn(b []byte, c *catalog.SealedColumn) []byte {
 	if c == nil {
 		return append(b, 0)
 	}
-	b = append(b, 1, byte(c.Terms))
-	b = binary.BigEndian.AppendUint32(b, c.ID)
-	b = binary.BigEndian.AppendUint32(b, c.IndexKeyID)
+	b = binary.BigEndian.AppendUint32(append(b, 1), c.ID)
 	return appendType(b, c.Type)
 }
 

@@ -1,0 +1,225 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgseal/integration/harness"
+)
+
+// banks has a column that is sealed and unsealed while sessions are open,
+// beside one that always is.
+var banks = harness.Schema{
+	DDL: `
+CREATE TABLE vault (id int PRIMARY KEY, word text);
+CREATE TABLE accounts (id int PRIMARY KEY, iban text, note text);
+INSERT INTO accounts SELECT n, 'iban' || n, 'note' || n FROM generate_series(1, 20) n`,
+	Seal: []string{"public.vault.word --equality"},
+}
+
+// longLived is a session that has prepared its statements before the column was
+// sealed.
+type longLived struct {
+	mode pgx.QueryExecMode
+	conn *pgx.Conn
+}
+
+// replan is what PostgreSQL says of a prepared statement whose results have
+// changed; drivers then prepare it again.
+func replan(err error) bool {
+	pgErr := new(pgconn.PgError)
+	return errors.As(err, &pgErr) && pgErr.Code == "0A000" && pgErr.Message == "cached plan must not change result type"
+}
+
+// twice runs what may have to be prepared again once.
+func twice(run func() error) error {
+	err := run()
+	if replan(err) {
+		err = run()
+	}
+	return err
+}
+
+func (s *longLived) use(t *testing.T, n int, w string, searches bool) {
+	t.Helper()
+	ctx := t.Context()
+	id := 1000*n + int(s.mode)
+	written := fmt.Sprintf("%s-%d", w, id)
+	check := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("%v: round %d: %s: %v", s.mode, n, what, err)
+		}
+	}
+	check("INSERT", twice(func() error {
+		_, err := s.conn.Exec(ctx, "INSERT INTO accounts (id, iban) VALUES ($1, $2)", id, written)
+		return err
+	}))
+	for i, want := range map[int]string{7: "iban7", id: written} {
+		check("SELECT", twice(func() error {
+			var got string
+			err := s.conn.QueryRow(ctx, "SELECT iban FROM accounts WHERE id = $1", i).Scan(&got)
+			if err == nil && got != want {
+				err = fmt.Errorf("%q, want %q", got, want)
+			}
+			return err
+		}))
+	}
+	if !searches {
+		return
+	}
+	check("search", twice(func() error {
+		var got int
+		err := s.conn.QueryRow(ctx, "SELECT id FROM accounts WHERE iban = $1", written).Scan(&got)
+		if err == nil && got != id {
+			err = fmt.Errorf("%d, want %d", got, id)
+		}
+		return err
+	}))
+}
+
+// A column is sealed, gets a term and is unsealed while sessions with prepared
+// statements, transactions and cursors go on: every answer is right, or the
+// statement has to be prepared again.
+func TestSessionsOutliveSealing(t *testing.T) {
+	pair := harness.New(t, banks)
+	w := pair.Env.Canaries.Text()
+	ctx := t.Context()
+	var sessions []*longLived
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
+		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		config, err := pgx.ParseConfig(pair.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.DefaultQueryExecMode = mode
+		conn, err := pgx.ConnectConfig(ctx, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close(context.WithoutCancel(ctx)) })
+		sessions = append(sessions, &longLived{mode, conn})
+	}
+	held, waiting := raw(t, pair.URL()), raw(t, pair.URL())
+	exec := func(c *pgconn.PgConn, sql, want string) {
+		t.Helper()
+		results, err := c.Exec(ctx, sql).ReadAll()
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = ""
+			for _, r := range results {
+				for _, row := range r.Rows {
+					got += string(row[0]) + " "
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+	exec(held, "DECLARE before CURSOR WITH HOLD FOR SELECT iban FROM accounts WHERE id <= 4 ORDER BY id", "")
+	exec(held, "FETCH 1 FROM before", "iban1 ")
+	exec(held, "PREPARE p AS SELECT iban FROM accounts WHERE id = $1", "")
+	exec(held, "EXECUTE p(3)", "iban3 ")
+	exec(waiting, "BEGIN", "")
+	exec(waiting, "SELECT word FROM vault", "")
+
+	for _, s := range sessions {
+		s.use(t, 1, "plain", true)
+	}
+	pair.Pgseal("seal", "public.accounts.iban")
+	for _, s := range sessions {
+		s.use(t, 2, w, false)
+	}
+	exec(held, "FETCH 1 FROM before", "iban2 ") // as it was when it was declared
+	exec(held, "EXECUTE p(3)", "ERROR: cached plan must not change result type (SQLSTATE 0A000)")
+	exec(held, "DEALLOCATE p; PREPARE p AS SELECT iban FROM accounts WHERE id = $1; EXECUTE p(3)", "iban3 ")
+	exec(held, "DECLARE sealed CURSOR WITH HOLD FOR SELECT iban FROM accounts WHERE id <= 4 ORDER BY id", "")
+	exec(held, "FETCH 1 FROM sealed", "iban1 ")
+	exec(waiting, "SELECT iban FROM accounts WHERE id = 5", "iban5 ")
+	exec(waiting, "UPDATE accounts SET iban = '"+w+"' WHERE id = 5 RETURNING iban", w+" ")
+	exec(waiting, "ROLLBACK", "")
+
+	pair.Pgseal("seal", "public.accounts.iban", "--equality")
+	for _, s := range sessions {
+		s.use(t, 3, w, true)
+	}
+	exec(held, "FETCH 1 FROM sealed", "iban2 ") // without its term
+	exec(held, "EXECUTE p(3)", "iban3 ")
+
+	pair.Server("DELETE FROM accounts WHERE id > 20") // what must not stand there in clear
+	pair.Pgseal("unseal", "public.accounts.iban")
+	for _, s := range sessions {
+		s.use(t, 4, "plain", true)
+	}
+	exec(held, "FETCH 1 FROM before", "iban3 ")
+}
+
+// DDL on a table of a prepared statement is noticed as the server notices it.
+func TestPreparedStatementsAndDDL(t *testing.T) {
+	pair := harness.New(t, banks)
+	w := pair.Env.Canaries.Text()
+	story := func(url string) (out string) {
+		conn := raw(t, url)
+		step := func(sql string) {
+			t.Helper()
+			results, err := conn.Exec(t.Context(), sql).ReadAll()
+			out += fmt.Sprintln(sql, err)
+			for _, r := range results {
+				for _, row := range r.Rows {
+					out += fmt.Sprintf("%q\n", row)
+				}
+			}
+		}
+		bound := func(name string, args ...string) {
+			t.Helper()
+			var values [][]byte
+			for _, a := range args {
+				values = append(values, []byte(a))
+			}
+			r := conn.ExecPrepared(t.Context(), name, values, nil, nil).Read()
+			out += fmt.Sprintf("%s %q %v %q\n", name, args, r.Err, r.Rows)
+		}
+		for name, sql := range map[string]string{
+			"all": "SELECT * FROM vault WHERE id = $1", "one": "SELECT word FROM vault WHERE word = $1",
+			"put": "INSERT INTO vault VALUES ($1, $2)",
+		} {
+			if _, err := conn.Prepare(t.Context(), name, sql, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		step("PREPARE q AS SELECT * FROM vault WHERE word = $1")
+		bound("put", "1", w)
+		bound("all", "1")
+		step("EXECUTE q('" + w + "')")
+		step("ALTER TABLE vault ADD COLUMN more int DEFAULT 7")
+		bound("put", "2", w+"2")
+		bound("one", w)
+		bound("all", "1")
+		step("EXECUTE q('" + w + "')")
+		step("ALTER TABLE vault DROP COLUMN more")
+		bound("all", "2")
+		step("EXECUTE q('" + w + "')")
+		step("ALTER TABLE vault RENAME COLUMN word TO phrase")
+		bound("put", "3", w+"3")
+		bound("one", w+"3")
+		step("ALTER TABLE vault RENAME COLUMN phrase TO word")
+		bound("one", w+"3")
+		step("BEGIN; PREPARE late AS SELECT word FROM vault WHERE word = $1; ROLLBACK")
+		step("EXECUTE late('" + w + "3')")
+		step("DEALLOCATE late")
+		step("EXECUTE late('x')")
+		step("DISCARD ALL")
+		bound("one", w)
+		step("EXECUTE q('x')")
+		return out
+	}
+	if want, got := story(pair.TwinURL()), story(pair.URL()); got != want {
+		t.Errorf("sealed:\n%s\nplain:\n%s", got, want)
+	}
+}

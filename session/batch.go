@@ -206,18 +206,19 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 	if err != nil {
 		return Need{}, &unopened{c.sealed, 0, err}
 	}
-	o := s.leases.opener(h.KeyID, c.sealed.ID)
-	if o == nil {
-		if len(t.rows) > 0 && s.leased(h.KeyID) == nil {
+	k := s.leased(h.KeyID)
+	if k == nil {
+		if len(t.rows) > 0 {
 			return Need{}, errBatchEnds // why there is no key is told once
 		}
-		k, need, err := s.key(h.KeyID)
-		if k == nil {
+		var need Need
+		if k, need, err = s.key(h.KeyID); k == nil {
 			return need, err
 		}
-		if o, err = s.leases.bind(k, c.sealed.ID); err != nil {
-			return Need{}, &unopened{c.sealed, h.KeyID, err}
-		}
+	}
+	o, err := s.leases.opener(k, c.sealed.ID)
+	if err != nil {
+		return Need{}, &unopened{c.sealed, h.KeyID, err}
 	}
 	t.cells = append(t.cells, envelope.Sealed{Opener: o, Envelope: value})
 	return Need{}, nil

@@ -12,9 +12,10 @@ import (
 // waits for them.
 type leases struct {
 	held []held
-	// openers are bound to columns under the keys that are held. Columns come in
-	// the same order row after row: turn is the one that was used last.
-	openers []boundOpener
+	// openers are bound to columns under keys, and kept from call to call: under
+	// a key that is not held they are not used. Columns come in the same order row
+	// after row: turn is the one that was used last.
+	openers []envelope.Opener
 	turn    int
 	// failed are the keys that cannot be had, each until a statement has failed
 	// for it: both directions may wait for one at the same time.
@@ -54,11 +55,6 @@ func (s *Session) key(id uint32) (*envelope.Key, Need, error) {
 	return nil, Need{Kind: NeedKey, Key: id}, nil
 }
 
-type boundOpener struct {
-	key, column uint32
-	opener      envelope.Opener
-}
-
 // leased returns an open data key if it is there at once.
 func (s *Session) leased(id uint32) *envelope.Key {
 	l := &s.leases
@@ -75,29 +71,30 @@ func (s *Session) leased(id uint32) *envelope.Key {
 	return lease.Key()
 }
 
-// opener returns the opener of a column under a key, nil if there is none yet.
-// It is good until the end of the call.
-func (l *leases) opener(key, column uint32) *envelope.Opener {
+// maxOpeners is how many openers are kept.
+const maxOpeners = 64
+
+// opener returns the opener of a column under a key that is held. It is good
+// until the end of the call.
+func (l *leases) opener(k *envelope.Key, column uint32) (*envelope.Opener, error) {
 	for range l.openers {
 		if l.turn++; l.turn >= len(l.openers) {
 			l.turn = 0
 		}
-		if o := &l.openers[l.turn]; o.column == column && o.key == key {
-			return &o.opener
+		if o := &l.openers[l.turn]; o.Of(k, column) {
+			return o, nil
 		}
 	}
-	return nil
-}
-
-// bind adds an opener under a key that is held.
-func (l *leases) bind(k *envelope.Key, column uint32) (*envelope.Opener, error) {
 	o, err := k.Opener(column)
 	if err != nil {
 		return nil, err
 	}
-	l.openers = append(l.openers, boundOpener{k.ID(), column, o})
+	if len(l.openers) >= maxOpeners {
+		l.openers = nil // others may be in use: not to be overwritten
+	}
+	l.openers = append(l.openers, o)
 	l.turn = len(l.openers) - 1
-	return &l.openers[l.turn].opener, nil
+	return &l.openers[l.turn], nil
 }
 
 // used ends the use of secrets at the end of a call for the client.
@@ -113,6 +110,4 @@ func (l *leases) release() {
 		l.held[i] = held{}
 	}
 	l.held = l.held[:0]
-	clear(l.openers)
-	l.openers = l.openers[:0]
 }

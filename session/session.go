@@ -161,6 +161,7 @@ func (s *Session) Idle() bool {
 func (s *Session) ReleaseBuffers() {
 	s.fifo.release()
 	s.buf, s.batch = buffers{}, batch{}
+	s.leases.openers = nil
 	s.spare = nil
 	s.sent = sentValues{}
 	if s.copying.phase == copyNone {

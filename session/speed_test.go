@@ -103,6 +103,40 @@ server DataRow hex(env(ssn, 123-45-6789)) hex(env(score, 42)) hex(env(born, 2001
 server CommandComplete "SELECT 1"
 server ReadyForQuery I`
 
+	preparePoint = `
+client Parse sel "SELECT ssn, score, born FROM users WHERE id = $1" -
+client Sync
+server ParseComplete
+server ReadyForQuery I`
+
+	sealedPoint = `
+client Bind "" sel - 0 "7"
+client Describe P ""
+client Execute "" 0
+client Sync
+server BindComplete
+server RowDescription ssn:20000:2:17:-1:-1:1 score:20000:4:17:-1:-1:1 born:20000:3:17:-1:-1:1
+server DataRow env(ssn, 123-45-6789) env(score, 42) env(born, 2001-02-03)
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+
+	preparePlain = `
+client Parse sel "SELECT total, id, total FROM orders WHERE id = $1" -
+client Sync
+server ParseComplete
+server ReadyForQuery I`
+
+	relayPoint = `
+client Bind "" sel - 0 "7"
+client Describe P ""
+client Execute "" 0
+client Sync
+server BindComplete
+server RowDescription total:20001:2:23:4:-1:0 id:20001:1:23:4:-1:0 total:20001:2:23:4:-1:0
+server DataRow "10" "7" "10"
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+
 	fetchRows = `
 client Query "FETCH 1 FROM c"
 server RowDescription ssn:20000:2:17:-1:-1:0 x:0:0:17:-1:-1:0
@@ -119,6 +153,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		"sealed bind":          {prepareInsert, sealedInsert},
 		"search and open rows": {prepareSelect, sealedSelect},
 		"sealed, simple":       {"", sealedSimple},
+		"point select":         {preparePoint, sealedPoint},
 		"EXECUTE":              {prepareExecute, sealedExecute},
 		"FETCH":                {"", fetchRows},
 	} {
@@ -150,6 +185,8 @@ func benchmark(b *testing.B, prepare, round string, messages int) {
 
 func BenchmarkRelaySimple(b *testing.B)   { benchmark(b, "", relaySimple, 5) }
 func BenchmarkRelayExtended(b *testing.B) { benchmark(b, "", relayExtended, 11) }
+func BenchmarkRelayPoint(b *testing.B)    { benchmark(b, preparePlain, relayPoint, 9) }
+func BenchmarkSealedPoint(b *testing.B)   { benchmark(b, preparePoint, sealedPoint, 9) }
 func BenchmarkSealedBind(b *testing.B)    { benchmark(b, prepareInsert, sealedInsert, 6) }
 func BenchmarkSealedSimple(b *testing.B)  { benchmark(b, "", sealedSimple, 5) }
 

@@ -70,11 +70,7 @@ func hexIn(dst, s []byte) ([]byte, error) {
 
 func byteaOut(dst, canonical []byte, s *Settings) ([]byte, error) {
 	if s == nil || !s.byteaEscape {
-		dst = append(dst, '\\', 'x')
-		for _, b := range canonical {
-			dst = append(dst, hexDigits[b>>4], hexDigits[b&15])
-		}
-		return dst, nil
+		return EncodeHex(append(dst, '\\', 'x'), canonical), nil
 	}
 	for _, b := range canonical {
 		switch {

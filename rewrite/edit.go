@@ -2,9 +2,10 @@ package rewrite
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
 	"unicode/utf8"
+
+	"pgseal/logical"
 )
 
 // span is a range of bytes of a text with the kind of the literal that it is.
@@ -238,7 +239,7 @@ func (b *Bound) evaluate(p *piece) error {
 // session's settings are.
 func AppendBytea(dst, value []byte) []byte {
 	dst = append(dst, `E'\\x`...)
-	dst = hex.AppendEncode(dst, value)
+	dst = logical.EncodeHex(dst, value)
 	return append(dst, `'::pg_catalog.bytea`...)
 }
 
@@ -254,7 +255,7 @@ func AppendByteaArray(dst []byte, elements [][]byte) []byte {
 			continue
 		}
 		dst = append(dst, `"\\\\x`...)
-		dst = hex.AppendEncode(dst, e)
+		dst = logical.EncodeHex(dst, e)
 		dst = append(dst, '"')
 	}
 	return append(dst, `}'::pg_catalog.bytea[]`...)

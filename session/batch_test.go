@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -91,36 +90,5 @@ func TestRowsOfOneReadAreWhatTheyAreOneByOne(t *testing.T) {
 				t.Errorf("fails: %v", failed)
 			}
 		})
-	}
-}
-
-func TestHexadecimalDigits(t *testing.T) {
-	all := make([]byte, 256)
-	for i := range all {
-		all[i] = byte(i)
-	}
-	for n := range len(all) {
-		digits := []byte(hex.EncodeToString(all[:n]))
-		if got, err := appendHex([]byte("before"), digits); err != nil || !bytes.Equal(got, append([]byte("before"), all[:n]...)) {
-			t.Fatalf("%d bytes: %v", n, err)
-		}
-		if got, err := appendHex(nil, bytes.ToUpper(digits)); err != nil || !bytes.Equal(got, all[:n]) {
-			t.Fatalf("%d bytes in capitals: %v", n, err)
-		}
-	}
-	// Each byte at each place, as encoding/hex has it.
-	for at := range 16 {
-		for c := range 256 {
-			digits := []byte("0123456789abcdef")
-			digits[at] = byte(c)
-			want, wantErr := hex.DecodeString(string(digits))
-			got, err := appendHex(nil, digits)
-			if (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(got, want) {
-				t.Fatalf("byte %#x at %d: %x, %v", c, at, got, err)
-			}
-		}
-	}
-	if _, err := appendHex(nil, []byte("abc")); err == nil {
-		t.Error("half a byte is read")
 	}
 }

@@ -87,7 +87,7 @@ func isHexText(text []byte) bool { return len(text) >= 2 && text[0] == '\\' && t
 func (s *Session) appendByteaText(dst, text []byte) ([]byte, error) {
 	var err error
 	if isHexText(text) {
-		dst, err = appendHex(dst, text[2:])
+		dst, err = logical.DecodeHex(dst, text[2:])
 	} else {
 		dst, err = logical.Type{OID: oidBytea, Typmod: -1}.AppendCanonical(dst, logical.Value{Data: text, OID: oidBytea}, logical.Assign, &s.settings.values)
 	}

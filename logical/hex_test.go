@@ -41,3 +41,19 @@ func TestHexadecimalDigits(t *testing.T) {
 		t.Error("half a byte is read")
 	}
 }
+
+func BenchmarkDecodeHex(b *testing.B) {
+	digits, dst := []byte(hex.EncodeToString(make([]byte, 55))), make([]byte, 0, 64)
+	b.SetBytes(55)
+	for b.Loop() {
+		DecodeHex(dst, digits)
+	}
+}
+
+func BenchmarkEncodeHex(b *testing.B) {
+	value, dst := make([]byte, 55), make([]byte, 0, 128)
+	b.SetBytes(55)
+	for b.Loop() {
+		EncodeHex(dst, value)
+	}
+}

@@ -1,6 +1,10 @@
 package copyformat
 
-import "bytes"
+import (
+	"bytes"
+
+	"pgseal/logical"
+)
 
 // AppendValue appends what a field that is neither null nor a default stands
 // for. bytes, as opposed to characters that stood there, says that an escape has
@@ -183,13 +187,7 @@ func (f *Format) AppendBytea(dst, value []byte) []byte {
 	} else {
 		dst = append(dst, '\\', '\\', 'x')
 	}
-	start := len(dst)
-	dst = append(dst, make([]byte, 2*len(value))...)
-	out := dst[start:]
-	for i, b := range value {
-		out[2*i], out[2*i+1] = digits[b>>4], digits[b&15]
-	}
-	return dst
+	return logical.EncodeHex(dst, value)
 }
 
 // hexNeedsQuotes: the CSV format lets digits and letters delimit and quote.

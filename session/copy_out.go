@@ -2,10 +2,10 @@ package session
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 
 	"pgseal/copyformat"
 	"pgseal/envelope"
+	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
 )
@@ -133,13 +133,8 @@ func (s *Session) readCopied(raw []byte) ([]byte, error) {
 	f := &c.plan.Format
 	const hexText = `\\x` // in the text format, where a backslash is escaped
 	if f.Kind == copyformat.Text && len(raw) > len(hexText) && string(raw[:len(hexText)]) == hexText {
-		digits := raw[len(hexText):]
-		n := hex.DecodedLen(len(digits))
-		if cap(s.buf.out) < n {
-			s.buf.out = make([]byte, n)
-		}
-		s.buf.out = s.buf.out[:n]
-		if _, err := hex.Decode(s.buf.out, digits); err == nil {
+		var err error
+		if s.buf.out, err = logical.DecodeHex(s.buf.out[:0], raw[len(hexText):]); err == nil {
 			s.settings.setByteaOutput(false)
 			return s.buf.out, nil
 		}

@@ -93,6 +93,9 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 	if len(b) < size {
 		return s.incomplete(size)
 	}
+	if s.recall(r, b, snap, out) {
+		return drop, Need{}, nil
+	}
 	fields, err := wire.ParseRowDescription(b[wire.HeaderLen:])
 	if err != nil {
 		return wait, Need{}, violation("malformed RowDescription from the server")
@@ -104,7 +107,13 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 	if err != nil {
 		return s.undescribed(r, statementError(err), out)
 	}
-	return s.described(r, fields, out), Need{}, nil
+	shown := len(out.client.scratch)
+	request := *r // described ends it
+	act := s.described(r, fields, out)
+	if act == drop && !request.hidden {
+		s.remember(&request, b, snap, out.client.scratch[shown:])
+	}
+	return act, Need{}, nil
 }
 
 // undescribed fails a statement whose rows cannot be told apart.
@@ -189,9 +198,10 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 			c = e.results[i]
 		}
 		made := false // in a transaction that has not ended
-		plain := f.Type == oidBytea && f.Table != 0 && plainBytea(snap, &f)
+		plain := false
 		if f.Table != 0 {
 			origin = snap.Origin(catalog.Attribute{Relation: f.Table, AttNum: f.AttNum})
+			plain = origin == nil && f.Type == oidBytea && plainBytea(snap, &f)
 			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && !plain {
 				if s.catalog.ask(f.Table, snap.Version) {
 					return Need{Kind: NeedCatalog}, nil

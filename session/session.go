@@ -108,6 +108,7 @@ type Session struct {
 	nonces envelope.Nonces // for the seals of one call
 	buf    buffers
 	batch  batch
+	recent description // of a Query's rows
 	// beyond is how many bytes of further frames serverFrame has dealt with.
 	beyond int
 	// deferring: errors of literals that PostgreSQL would find only at Bind go to
@@ -161,7 +162,7 @@ func (s *Session) Idle() bool {
 func (s *Session) ReleaseBuffers() {
 	s.fifo.release()
 	s.buf, s.batch = buffers{}, batch{}
-	s.leases.openers = nil
+	s.leases.openers, s.recent = nil, description{}
 	s.spare = nil
 	s.sent = sentValues{}
 	if s.copying.phase == copyNone {

@@ -106,8 +106,11 @@ server ReadyForQuery I`
 
 	preparePoint = `
 client Parse sel "SELECT ssn, score, born FROM users WHERE id = $1" -
+client Describe S sel
 client Sync
 server ParseComplete
+server ParameterDescription 23
+server RowDescription ssn:20000:2:17:-1:-1:0 score:20000:4:17:-1:-1:0 born:20000:3:17:-1:-1:0
 server ReadyForQuery I`
 
 	sealedPoint = `

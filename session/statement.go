@@ -49,6 +49,8 @@ type statement struct {
 	// width is how many columns its rows have, 0 while that is not known: the
 	// plan stops at the columns of a relation that it does not know.
 	width int
+	// recent is the last description of its rows.
+	recent description
 	// codes are the formats of a cursor's columns, as described.
 	codes []int16
 }

@@ -1,0 +1,85 @@
+package session
+
+import (
+	"bytes"
+
+	"pgseal/catalog"
+	"pgseal/rewrite"
+)
+
+// description is a RowDescription that has been compared with a plan, and what
+// was shown for it. The server describes the rows of a statement in the same
+// bytes again and again; then neither has to be worked out anew.
+type description struct {
+	snapshot *catalog.Snapshot
+	plan     *rewrite.Statement
+	asked    bool
+	formats  formats
+	server   []byte // the frame
+	client   []byte // what was shown for it
+	cells    []cell // of a Query
+}
+
+// keptDescription is the longest that is kept, in bytes.
+const keptDescription = 4 << 10
+
+// place is where a request's description is kept, nil if nothing of the kind is.
+// What is not planned, or comes from a cursor, is looked at each time.
+func (s *Session) place(r *request) (at *description, plan *rewrite.Statement) {
+	switch r.kind {
+	case query:
+		if r.plan == nil || r.next >= len(r.plan.Statements()) {
+			return nil, nil
+		}
+		at, plan = &s.recent, &r.plan.Statements()[r.next]
+	case describePortal:
+		st := r.portal.statement
+		if st == nil || st.opaque || st.cursor != "" || st.plan == nil || r.portal.cursor {
+			return nil, nil
+		}
+		at, plan = &st.recent, st.plan
+	default:
+		return nil, nil
+	}
+	if plan.Results == nil || plan.Effect != rewrite.NoEffect {
+		return nil, nil
+	}
+	return at, plan
+}
+
+// recall shows what was shown for the same description before.
+func (s *Session) recall(r *request, frame []byte, snap *catalog.Snapshot, out *Output) bool {
+	d, plan := s.place(r)
+	if d == nil || d.plan != plan || d.snapshot != snap || d.asked != r.portal.asked || d.formats != r.portal.formats || !bytes.Equal(d.server, frame) {
+		return false
+	}
+	if r.kind == query {
+		s.result.opening = opened
+		s.result.cells = append(s.result.cells[:0], d.cells...)
+	}
+	if !r.hidden {
+		out.client.put(append(out.client.scratch, d.client...))
+	}
+	if r.kind != query {
+		s.finish()
+	}
+	return true
+}
+
+// remember keeps what is shown for a description.
+func (s *Session) remember(r *request, frame []byte, snap *catalog.Snapshot, shown []byte) {
+	d, plan := s.place(r)
+	if d == nil || len(frame) > keptDescription || len(shown) > keptDescription {
+		return
+	}
+	for _, c := range s.columns {
+		if c == born || c == unclear {
+			return // what is not known may come to be
+		}
+	}
+	d.plan, d.snapshot, d.asked, d.formats = plan, snap, r.portal.asked, r.portal.formats
+	d.server, d.client = append(d.server[:0], frame...), append(d.client[:0], shown...)
+	if r.kind == query {
+		d.cells = append(d.cells[:0], s.result.cells...)
+	}
+}

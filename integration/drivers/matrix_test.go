@@ -26,6 +26,7 @@ var matrix = []program{
 	{"SQLAlchemy", "python3-sqlalchemy python3-psycopg2", imports("sqlalchemy, psycopg2"), []string{python, "sqlalchemy_app.py"}},
 	{"Django", "python3-django python3-psycopg2", imports("django, psycopg2"), []string{python, "django_app/app.py"}},
 	{"ODBC", "odbc-postgresql python3-pyodbc", imports(`pyodbc; "PostgreSQL Unicode" in pyodbc.drivers() or exit(1)`), []string{python, "odbc_app.py"}},
+	{"ActiveRecord", "ruby-activerecord ruby-pg", []string{"ruby", "-e", `require "active_record"; require "pg"`}, []string{"ruby", "activerecord_app.rb"}},
 	{"PDO", "php-cli php-pgsql", []string{"php", "-r", `exit(extension_loaded("pdo_pgsql") ? 0 : 1);`}, []string{"php", "pdo_app.php"}},
 	{"DBD::Pg", "libdbd-pg-perl", []string{"perl", "-MDBD::Pg", "-e", "1"}, []string{"perl", "dbd_pg_app.pl"}},
 	{"JDBC", "default-jdk-headless libpostgresql-jdbc-java", []string{"sh", "-c", "test -e " + jdbcJar + " && javac -version"},

@@ -112,6 +112,7 @@ public class Jdbc {
             transactions(db);
             if (!options.contains("simple")) portions(db);
             batches(db);
+            metadata(db);
             try (Statement s = db.createStatement()) {
                 s.execute("TRUNCATE customers, orders RESTART IDENTITY");
             }
@@ -259,5 +260,25 @@ public class Jdbc {
         }
         db.rollback();
         db.setAutoCommit(true);
+    }
+
+    static void metadata(Connection db) throws Exception {
+        DatabaseMetaData m = db.getMetaData();
+        try (ResultSet rs = m.getColumns(null, "public", "customers", "%")) {
+            while (rs.next())
+                print(rs.getString("COLUMN_NAME"), rs.getInt("DATA_TYPE"), rs.getString("TYPE_NAME"), rs.getInt("COLUMN_SIZE"), rs.getInt("DECIMAL_DIGITS"), rs.getString("IS_NULLABLE"), rs.getString("COLUMN_DEF"), rs.getInt("ORDINAL_POSITION"), rs.getString("IS_AUTOINCREMENT"));
+        }
+        try (ResultSet rs = m.getIndexInfo(null, "public", "customers", false, false)) {
+            while (rs.next()) print(rs.getString("INDEX_NAME"), rs.getBoolean("NON_UNIQUE"), rs.getString("COLUMN_NAME"), rs.getInt("ORDINAL_POSITION"));
+        }
+        try (ResultSet rs = m.getTables(null, "public", "%", new String[] {"TABLE", "VIEW"})) {
+            while (rs.next()) print(rs.getString("TABLE_NAME"), rs.getString("TABLE_TYPE"));
+        }
+        try (ResultSet rs = m.getPrimaryKeys(null, "public", "customers")) {
+            while (rs.next()) print(rs.getString("COLUMN_NAME"), rs.getString("PK_NAME"));
+        }
+        try (ResultSet rs = m.getImportedKeys(null, "public", "orders")) {
+            while (rs.next()) print(rs.getString("PKTABLE_NAME"), rs.getString("FKCOLUMN_NAME"), rs.getString("FK_NAME"));
+        }
     }
 }

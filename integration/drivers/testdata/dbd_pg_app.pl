@@ -103,6 +103,10 @@ sub application {
     show($db->selectall_arrayref('FETCH 2 FROM rows'), $db->selectall_arrayref('FETCH ALL FROM rows'));
     $db->commit;
 
+    # Introspection.
+    my $info = $db->column_info(undef, 'public', 'customers', '%');
+    while (my $c = $info->fetchrow_hashref) { show(@$c{qw(COLUMN_NAME TYPE_NAME pg_type COLUMN_SIZE DECIMAL_DIGITS NULLABLE ORDINAL_POSITION)}) }
+    show($db->primary_key(undef, 'public', 'customers'), sort map { s/"//gr } $db->tables(undef, 'public', '%', 'TABLE'));
     $db->do('TRUNCATE customers, orders RESTART IDENTITY');
     $db->disconnect;
 }

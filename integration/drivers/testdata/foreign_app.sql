@@ -84,3 +84,10 @@ SELECT * FROM dblink_get_result('far') AS t (ssn varchar);
 SELECT * FROM dblink_get_result('far') AS t (ssn varchar);
 SELECT * FROM dblink('far', 'SELECT upper(name), email FROM customers WHERE ssn = ''dblink''') AS t (name text, email varchar);
 SELECT dblink_disconnect('far');
+
+-- The tables as the other side describes them.
+CREATE SCHEMA imported;
+IMPORT FOREIGN SCHEMA public LIMIT TO (customers, orders, contacts) FROM SERVER shop INTO imported;
+\d imported.customers
+\d imported.orders
+SELECT id, email, ssn FROM imported.contacts WHERE ssn = 'dblink';

@@ -89,6 +89,13 @@ def application(**options):
     print([tuple(r) for r in cur.fetchall()])
     print(cur.execute("DELETE FROM orders WHERE card = ?", f"{word}7").rowcount)
 
+    # Introspection.
+    for c in cur.columns(table="customers", schema="public"):
+        print(c.column_name, c.data_type, c.type_name, c.column_size, c.buffer_length, c.decimal_digits, c.nullable)
+    print(sorted(t.table_name for t in cur.tables(schema="public", tableType="TABLE")))
+    print([(s.index_name, s.column_name, s.non_unique) for s in cur.statistics("customers", schema="public") if s.index_name])
+    print([k.column_name for k in cur.primaryKeys("customers", schema="public")])
+    conn.commit()
     cur.execute("TRUNCATE customers, orders RESTART IDENTITY")
     conn.commit()
     conn.close()

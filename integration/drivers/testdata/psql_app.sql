@@ -57,4 +57,11 @@ SELECT c.email, o.card FROM customers c JOIN orders o ON o.customer_id = c.id WH
 SELECT card, 1 / (id - 3) FROM orders ORDER BY id;
 \unset FETCH_COUNT
 
+-- What the catalog shows.
+\d customers
+\d+ orders
+\d contacts
+\d+ customers_ssn
+\di
+\dt
 TRUNCATE customers, orders RESTART IDENTITY;

@@ -139,6 +139,24 @@ def core(e):
         print(result.keys(), result.fetchmany(3), len(result.all()))
 
 
+def reflection(e):
+    inspector = sa.inspect(e)
+    print(sorted(inspector.get_table_names()), inspector.get_view_names())
+    for table in ("customers", "orders", "contacts"):
+        for c in inspector.get_columns(table):
+            print(table, c["name"], repr(c["type"]), c["nullable"], c["default"])
+    for table in ("customers", "orders"):
+        print(inspector.get_pk_constraint(table), inspector.get_foreign_keys(table))
+        print(sorted((i["name"], i["column_names"], i["unique"]) for i in inspector.get_indexes(table)))
+        print(sorted((u["name"], u["column_names"]) for u in inspector.get_unique_constraints(table)))
+    meta = sa.MetaData()
+    meta.reflect(e)
+    with e.begin() as conn:
+        t = meta.tables["customers"]
+        conn.execute(t.insert(), {"name": "reflected", "email": f"{word}r", "ssn": f"{word}r", "visits": 5, "born": datetime.date(2024, 2, 29), "vip": False})
+        print(conn.execute(sa.select(t).where(t.c.ssn == f"{word}r", t.c.visits == 5, t.c.born == datetime.date(2024, 2, 29))).mappings().all())
+
+
 if "refused" in sys.argv:
     refused()
     sys.exit()
@@ -146,5 +164,6 @@ for options in ({}, {"executemany_mode": "values_plus_batch", "isolation_level":
     e = engine(**options)
     orm(e)
     core(e)
+    reflection(e)
     with e.begin() as conn:
         conn.execute(sa.text("TRUNCATE customers, orders RESTART IDENTITY"))

@@ -63,6 +63,7 @@ def application():
     command("migrate", "shop", "0001", "--fake-initial")
     command("migrate")
     command("showmigrations", "shop")
+    command("inspectdb", "customers", "orders")
 
     ada = Customer.objects.create(
         name="Ada", email=f"{word}@example.com", ssn=f"{word}1", born=datetime.date(1815, 12, 10), visits=7, income=decimal.Decimal("1234.50"),

@@ -96,6 +96,7 @@ func libpqStory(t *testing.T, url, w string) string {
 	err = db.QueryRowContext(ctx, "SELECT note FROM customers WHERE visits = 21").Scan(&note)
 	fmt.Fprintln(out, note, err)
 	libpqListens(t, out, url)
+	libpqCopies(t, out, db, w)
 	return out.String()
 }
 
@@ -145,4 +146,32 @@ func libpqListens(t *testing.T, out *strings.Builder, url string) {
 	case <-time.After(30 * time.Second):
 		t.Error("no notification")
 	}
+}
+
+func libpqCopies(t *testing.T, out *strings.Builder, db *sql.DB, w string) {
+	t.Helper()
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := tx.PrepareContext(t.Context(), pq.CopyIn("customers", "name", "email", "visits", "note", "photo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		if _, err := copied.ExecContext(t.Context(), "copied", fmt.Sprint(w, "c\t", i), i, nil, []byte{0, '\\', byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := copied.ExecContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := result.RowsAffected()
+	fmt.Fprintln(out, n, err, copied.Close(), tx.Commit())
+	rows, err := db.QueryContext(t.Context(), "SELECT email, visits, note, photo FROM customers WHERE email = $1", w+"c\t42")
+	if err != nil {
+		t.Fatal(err)
+	}
+	printRows(t, out, rows)
 }

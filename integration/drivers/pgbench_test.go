@@ -33,7 +33,7 @@ func TestPgbench(t *testing.T) {
 			"-c", "SELECT * FROM pgbench_branches", "-c", "SELECT count(*), count(mtime), count(filler) FROM pgbench_history")
 	}
 	// Rows made by the client and sent by COPY, then made by the server.
-	for _, steps := range []string{"Gvp"} {
+	for _, steps := range []string{"g", "Gvp"} {
 		t.Run("-I "+steps, func(t *testing.T) {
 			for _, url := range []string{pair.TwinURL(), pair.URL()} {
 				run(t, url, pgbench, "-i", "-q", "-I", steps)

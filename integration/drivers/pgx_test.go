@@ -126,9 +126,36 @@ func pgxStory(t *testing.T, url string, mode pgx.QueryExecMode, w string) string
 	_, err = pool.Exec(ctx, "UPDATE customers SET nothing = $1 WHERE ssn = $2", "x", w)
 	report(out, err)
 
+	// What is refused is an error like any other: the pool keeps its connections.
+	pgxCopy(t, out, pool, w)
 	err = pool.QueryRow(ctx, "SELECT email FROM customers WHERE email = $1", w+"4").Scan(&email)
 	fmt.Fprintln(out, email, err, pool.Stat().TotalConns() <= 2)
 	return out.String()
+}
+
+// pgxCopy is COPY, which pgx always sends in binary.
+func pgxCopy(t *testing.T, out *strings.Builder, pool *pgxpool.Pool, w string) {
+	t.Helper()
+	ctx := t.Context()
+	var rows [][]any
+	for i := range 100 {
+		rows = append(rows, []any{"copied", fmt.Sprint(w, "c", i), i, nil, []byte{0, byte(i)}})
+	}
+	n, err := pool.CopyFrom(ctx, pgx.Identifier{"customers"}, []string{"name", "email", "visits", "born", "photo"}, pgx.CopyFromRows(rows))
+	fmt.Fprintln(out, n, err)
+	_, err = pool.CopyFrom(ctx, pgx.Identifier{"customers"}, []string{"name", "email"}, pgx.CopyFromRows([][]any{{"twice", w + "c1"}}))
+	report(out, err)
+	var email string
+	var photo []byte
+	err = pool.QueryRow(ctx, "SELECT email, photo FROM customers WHERE email = $1", w+"c42").Scan(&email, &photo)
+	fmt.Fprintln(out, email, photo, err)
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	tag, err := conn.Conn().PgConn().CopyTo(ctx, out, "COPY (SELECT name, email, visits, photo FROM customers ORDER BY id LIMIT 10) TO STDOUT")
+	fmt.Fprintln(out, tag, err)
 }
 
 // A refusal is an error like any other, and the session goes on.

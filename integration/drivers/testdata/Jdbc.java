@@ -1,3 +1,5 @@
+import java.io.StringReader;
+import java.io.StringWriter;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.sql.*;
@@ -5,6 +7,7 @@ import java.time.LocalDate;
 import java.time.OffsetDateTime;
 import java.util.*;
 import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyManager;
 import org.postgresql.jdbc.PreferQueryMode;
 import org.postgresql.util.PGobject;
 import org.postgresql.util.PSQLException;
@@ -112,6 +115,7 @@ public class Jdbc {
             transactions(db);
             if (!options.contains("simple")) portions(db);
             batches(db);
+            copy(db);
             metadata(db);
             try (Statement s = db.createStatement()) {
                 s.execute("TRUNCATE customers, orders RESTART IDENTITY");
@@ -260,6 +264,19 @@ public class Jdbc {
         }
         db.rollback();
         db.setAutoCommit(true);
+    }
+
+    static void copy(Connection db) throws Exception {
+        CopyManager copy = db.unwrap(PGConnection.class).getCopyAPI();
+        print(copy.copyIn("COPY customers (name, email, visits, born) FROM STDIN WITH (FORMAT csv)", new StringReader("\"a, b\"," + word + "c1,1,2024-02-29\nc," + word + "c2,,\n")));
+        StringWriter out = new StringWriter();
+        print(copy.copyOut("COPY (SELECT name, email, visits, born FROM customers ORDER BY id) TO STDOUT WITH (FORMAT csv, HEADER)", out));
+        print(out);
+        try {
+            copy.copyIn("COPY customers (name, email) FROM STDIN", new StringReader("twice\t" + word + "c1\n"));
+        } catch (SQLException e) {
+            print(e.getSQLState());
+        }
     }
 
     static void metadata(Connection db) throws Exception {

@@ -97,6 +97,20 @@ sub application {
     my $heard = $db->pg_notifies;
     show($heard->[0], $heard->[2]);
 
+    # COPY.
+    $db->do('COPY customers (name, email, visits) FROM STDIN');
+    $db->pg_putcopydata("copied\t${word}c$_\t$_\n") for 1 .. 3;
+    $db->pg_putcopyend;
+    $db->do('COPY (SELECT name, email, visits FROM customers ORDER BY id) TO STDOUT');
+    my $line;
+    while ($db->pg_getcopydata(\$line) >= 0) { chomp $line; show($line) }
+    eval {
+        $db->do('COPY customers (name, email) FROM STDIN');
+        $db->pg_putcopydata("twice\t${word}c1\n");
+        $db->pg_putcopyend;
+    };
+    show($db->state, $db->selectrow_array('SELECT count(*) FROM customers'));
+
     # A cursor of SQL.
     $db->begin_work;
     $db->do('DECLARE rows CURSOR FOR SELECT name, email FROM customers ORDER BY id');

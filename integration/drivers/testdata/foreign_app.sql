@@ -68,6 +68,10 @@ MOVE 3 FROM c;
 FETCH 2 FROM c;
 COMMIT;
 ANALYZE orders;
+COPY customers (id, name, email, visits) FROM STDIN;
+50	copied	copied50	50
+51	copied	copied51	\N
+\.
 SELECT id, email, visits FROM customers WHERE id >= 50 ORDER BY id;
 
 -- dblink.

@@ -126,6 +126,10 @@ function application(PDO $db, string $word): void
     $scroll = null;
     $db->commit();
 
+    // COPY.
+    show($db->pgsqlCopyFromArray('customers', ["copied\t{$word}c1\t1", "copied\t{$word}c2\t\\N"], "\t", '\\\\N', 'name, email, visits'));
+    show($db->pgsqlCopyToArray('customers', '|', 'null', 'name, email, visits'));
+
     $db->exec('LISTEN news');
     $db->exec("NOTIFY news, 'paper'");
     show(array_slice($db->pgsqlGetNotify(PDO::FETCH_ASSOC, 1000), 0, 1));

@@ -87,6 +87,14 @@ async function application(options) {
   print("in portions", n);
   await sql`SELECT card FROM orders WHERE card = ${word + 7}`.forEach((row) => print(row));
 
+  // COPY as a stream.
+  const { Readable } = require("node:stream");
+  const { pipeline } = require("node:stream/promises");
+  await pipeline(Readable.from([`a\t${word}a\t1\n`, `b\t${word}b`, `\t2\n`]), await sql`COPY customers (name, email, visits) FROM STDIN`.writable());
+  const chunks = [];
+  for await (const chunk of await sql`COPY (SELECT name, email, visits FROM customers ORDER BY id) TO STDOUT`.readable()) chunks.push(chunk);
+  print(Buffer.concat(chunks).toString());
+
   const heard = new Promise((resolve) => sql.listen("news", resolve, () => sql.notify("news", "paper")));
   print(await heard);
   await sql`TRUNCATE customers, orders RESTART IDENTITY`;

@@ -57,6 +57,21 @@ SELECT c.email, o.card FROM customers c JOIN orders o ON o.customer_id = c.id WH
 SELECT card, 1 / (id - 3) FROM orders ORDER BY id;
 \unset FETCH_COUNT
 
+-- COPY from and to files of the client.
+\copy (SELECT name, email, born, note FROM customers ORDER BY id) TO customers.csv WITH (FORMAT csv, HEADER)
+\! cat customers.csv
+\copy customers (name, email, born, note) FROM customers.csv WITH (FORMAT csv, HEADER)
+UPDATE customers SET email = 'old', ssn = 'old' WHERE id = 1;
+DELETE FROM customers WHERE email = :'word';
+\copy customers (name, email, born, note) FROM customers.csv WITH (FORMAT csv, HEADER)
+\copy customers (id, email, born) TO STDOUT
+COPY orders (customer_id, amount, placed, card, comment) FROM STDIN;
+1	4	2024-01-04	card d	a\tb\\c
+1	5	2024-01-05	\N	\N
+\.
+COPY orders TO STDOUT WITH (FORMAT csv, QUOTE '''', FORCE_QUOTE *);
+SELECT name, email, ssn, born, note FROM customers ORDER BY id;
+
 -- What the catalog shows.
 \d customers
 \d+ orders

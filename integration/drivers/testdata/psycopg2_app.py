@@ -177,6 +177,31 @@ with conn.cursor("held", withhold=True) as named:
     print(named.fetchall())
 conn.commit()
 
+# COPY.
+out = io.StringIO()
+cur.copy_expert("COPY (SELECT id, email, born, note FROM customers WHERE id < 6 ORDER BY id) TO STDOUT WITH (FORMAT csv, HEADER, FORCE_QUOTE (email))", out)
+print(out.getvalue())
+rows = list(csv.reader(io.StringIO(out.getvalue())))
+print(len(rows), rows[1])
+data = io.StringIO("".join(f"copied\t{word}copy{i}\t{i}\t\\N\ta\\tb{word}\n" for i in range(100)))
+cur.copy_from(data, "customers", columns=("name", "email", "visits", "ssn", "note"))
+print(cur.rowcount)
+cur.copy_expert("COPY customers (name, email, income) FROM STDIN WITH (FORMAT csv, NULL '-')", io.StringIO(f'"a, b",{word}csv,-\n"c ""d""","{word}csv2",12.30\n'))
+print(cur.rowcount)
+cur.execute("SELECT name, email, visits, ssn, income, note FROM customers WHERE email = ANY(%s) ORDER BY id", ([f"{word}copy7", f"{word}csv", f"{word}csv2"],))
+print(cur.fetchall())
+out = io.StringIO()
+cur.copy_to(out, "orders", sep="|", null="NULL", columns=("id", "card", "comment"))
+print(out.getvalue())
+conn.commit()
+for data in (f"x\t{word}copy1\n", "x\n", f"x\t{word}fit\n"):
+    try:
+        cur.copy_expert("COPY customers (name, email) FROM STDIN", io.StringIO(data))
+        print(cur.rowcount)
+    except psycopg2.Error as e:
+        print(e.pgcode, e.diag.constraint_name)
+    conn.rollback()
+
 # Notifications, and autocommit.
 conn.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
 cur.execute("LISTEN news")

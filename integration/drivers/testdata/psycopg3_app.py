@@ -168,6 +168,38 @@ with psycopg.connect("", autocommit=True) as conn:
         print(cur.fetchall())
     print(sum(row[1] for row in conn.cursor().stream("SELECT email, visits FROM customers WHERE name = 'pipe'")))
 
+    # COPY by rows and by blocks, text and binary.
+    with conn.cursor() as cur:
+        with cur.copy("COPY customers (name, email, visits, born, photo) FROM STDIN") as copy:
+            for i in range(50):
+                copy.write_row(("copied", f"{word}c{i}\t\\", i, datetime.date(2000, 1, 1), bytes(range(i))))
+        print(cur.rowcount)
+        with cur.copy("COPY customers (name, email, visits, born, seen, token, photo) FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["varchar", "varchar", "int4", "date", "timestamptz", "uuid", "bytea"])
+            for i in range(50):
+                copy.write_row(("binary", f"{word}d{i}", None if i % 2 else i, first[3], first[8], first[9], b"\x00" * i))
+        print(cur.rowcount)
+        with cur.copy("COPY (SELECT name, email, visits, photo FROM customers WHERE name = 'copied' ORDER BY id LIMIT 5) TO STDOUT") as copy:
+            print(list(copy.rows()))
+        with cur.copy("COPY (SELECT email, visits, born, seen, token, photo FROM customers WHERE name = 'binary' ORDER BY id LIMIT 5) TO STDOUT (FORMAT binary)") as copy:
+            copy.set_types(["varchar", "int4", "date", "timestamptz", "uuid", "bytea"])
+            print(list(copy.rows()))
+        with cur.copy("COPY orders TO STDOUT (FORMAT csv, HEADER)") as copy:
+            print(b"".join(bytes(b) for b in copy))
+        try:
+            with cur.copy("COPY customers (name, email) FROM STDIN") as copy:
+                copy.write_row(("twice", f"{word}d1"))
+        except psycopg.Error as e:
+            print(e.sqlstate, e.diag.constraint_name)
+        try:
+            with cur.copy("COPY customers (name, email) FROM STDIN") as copy:
+                copy.write_row(("left", f"{word}left"))
+                raise KeyError("given up")
+        except psycopg.errors.QueryCanceled as e:
+            print(e.sqlstate, e.diag.message_primary)
+    print(conn.execute("SELECT count(*), count(photo) FROM customers").fetchone())
+    print(conn.execute("SELECT email, visits, photo FROM customers WHERE email = %s", (f"{word}d4",)).fetchone())
+
     conn.add_notify_handler(lambda n: print(n.channel, n.payload))
     conn.execute("LISTEN news")
     conn.execute("SELECT pg_notify('news', 'paper')")

@@ -121,6 +121,9 @@ type Plan struct {
 // done with its parameters and results. Its statements can have effects.
 func (p *Plan) Relay() bool { return len(p.pieces) == 0 && !p.executes && !p.opens() }
 
+// Edited reports that the server gets another text than the client's.
+func (p *Plan) Edited() bool { return len(p.pieces) > 0 || p.executes }
+
 // Statements are the statements of the text in order, empty ones left out; nil
 // for a text that needed no planning.
 func (p *Plan) Statements() []Statement { return p.statements }

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -183,6 +184,9 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		if !mayTouch(r.Snapshot.Strict(), r.Text, effectsCount) {
 			return built{plan: &Plan{}}, nil // the error is for the server to give
 		}
+		if !mayTouch(r.Snapshot.Strict(), r.Text, textsCount) {
+			return built{plan: unreadDDL(r.Text)}, nil // or none: the server's grammar may be newer
+		}
 		return built{}, refusal
 	}
 	a := &analysis{
@@ -221,6 +225,18 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		plan.statements = nil
 	}
 	return built{plan: plan, literals: src.literals, pathIsUsed: a.pathIsUsed}, nil
+}
+
+// unreadDDL is the plan of a text that cannot be parsed, names nothing sealed
+// and may be DDL.
+func unreadDDL(text []byte) *Plan {
+	const most = 100 // statements
+	n := min(1+bytes.Count(text, []byte{';'}), most)
+	plan := &Plan{statements: make([]Statement, n)}
+	for i := range plan.statements {
+		plan.statements[i].Effect = ChangesCatalog
+	}
+	return plan
 }
 
 // effectless says that no statement has an effect that the session must follow.

@@ -29,7 +29,8 @@ type counting uint8
 
 const (
 	namesCount   counting = iota // none
-	effectsCount                 // of effects that could hide or change something sealed
+	textsCount                   // of what holds or runs another text
+	effectsCount                 // of all effects that could hide or change something sealed: DDL, too
 	cursorsCount                 // of cursors, too
 )
 
@@ -204,12 +205,14 @@ func quotedWord(snap *catalog.Snapshot, text []byte) bool {
 // holds: its effect on the session, or the reach of a function.
 func effectWord(folded []byte, count counting) bool {
 	switch string(folded) {
-	case "execute", "prepare", "deallocate", "discard", "create", "alter", "drop":
+	case "execute", "prepare", "deallocate", "discard":
+		return count >= textsCount
+	case "create", "alter", "drop":
 		return count >= effectsCount
 	case "declare", "fetch", "close":
 		return count >= cursorsCount
 	}
-	return count >= effectsCount && len(folded) >= len("ts_stat") && reachesRelations(view(folded))
+	return count >= textsCount && len(folded) >= len("ts_stat") && reachesRelations(view(folded))
 }
 
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

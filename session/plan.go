@@ -213,7 +213,11 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		act, need, _ := s.ask(mode, out)
 		return verdict{act: act, need: need}
 	case errors.As(err, &refusal):
-		return verdict{act: drop, refusal: refused(refusal, text), at: refusal.Position}
+		e := refused(refusal, text)
+		if s.newer && e.Code == codeSyntaxError && e.Hint == "" {
+			e.Hint = hintNewerSyntax
+		}
+		return verdict{act: drop, refusal: e, at: refusal.Position}
 	}
 	return verdict{act: drop, refusal: unplanned(err)}
 }

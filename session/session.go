@@ -86,6 +86,8 @@ type Session struct {
 	swallowedSyncs int
 	// raw: physical replication, nothing of which is for us.
 	raw bool
+	// newer: the server may have syntax that the planner does not read.
+	newer bool
 	// walsender: logical replication, whose commands are no SQL.
 	walsender bool
 

@@ -117,9 +117,26 @@ func (s *Session) SetParameter(name, value string) {
 		s.walsender = value == logicalReplication
 	case "options":
 		eachOption(value, s.settings.set)
+	case "server_version":
+		s.newer = majorVersion(value) > grammarVersion
 	default:
 		s.settings.set(name, value)
 	}
+}
+
+const (
+	// grammarVersion is the version of PostgreSQL whose grammar the planner reads.
+	grammarVersion = 17
+
+	hintNewerSyntax = "pgseal reads statements about sealed columns as PostgreSQL 17 does: do without syntax that came later, or use a direct connection."
+)
+
+// majorVersion is the number at the start of a version, 0 without one.
+func majorVersion(version string) (major int) {
+	for i := 0; i < len(version) && version[i] >= '0' && version[i] <= '9' && i < 4; i++ {
+		major = 10*major + int(version[i]-'0')
+	}
+	return major
 }
 
 // parameterStatus takes over a setting that has changed.

@@ -198,7 +198,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		plan.statements = append(plan.statements, a.statement(raw))
 		switch {
 		case a.err == nil:
-		case a.stale && !r.Fresh:
+		case (a.stale || a.assumed) && !r.Fresh:
 			return built{}, ErrStaleCatalog // it may be the reason
 		default:
 			return built{}, a.err
@@ -280,6 +280,7 @@ type analysis struct {
 	stmt         *pg.RawStmt           // being planned
 	local        map[string]*Statement // what the text itself prepared before
 	changed      map[string]bool       // names in the DDL before, and whether that touched sealed columns
+	assumed      bool                  // a name was taken for the only relation of it that is known
 	pathMoved    bool                  // a statement before can have changed the search path
 	changedNamed string                // a name of changed that the statement uses
 	site         Site                  // of the values compared by the operator being analysed

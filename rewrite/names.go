@@ -61,6 +61,8 @@ func (a *analysis) relation(schema, name string) found {
 	case len(named) == 1:
 		if named[0].Sealed {
 			a.sealedNamed = true
+			// Another of the name may have been made since, before it in the path.
+			a.assumed = a.assumed || schema == "" && named[0].Schema != "public"
 		}
 		return found{relation: named[0]}
 	case a.path != nil:

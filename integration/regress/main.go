@@ -4,8 +4,8 @@
 //
 // The suites come from the distribution's source package. Each pass starts from
 // fresh clusters: first with pgseal not installed in the database, then with
-// sealed columns beside the suites' own tables, under the same names, so that
-// statements are planned and not only relayed.
+// columns sealed on pgseal's side in tables beside the suites' own, under the
+// same names, so that statements are planned and not only relayed.
 //
 //	go run ./integration/regress                        everything
 //	go run ./integration/regress -suite isolation       regress or isolation

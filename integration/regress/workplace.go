@@ -16,7 +16,7 @@ import (
 	"pgseal/integration/pgtest"
 )
 
-// pass says what the databases hold before the suite begins, on both sides.
+// pass says what the databases hold before the suite begins.
 type pass struct {
 	name string
 	ddl  string
@@ -41,6 +41,8 @@ func sealedPass() pass {
 	p.seal = append(p.seal, "beside.t1.f1 --equality")
 	return p
 }
+
+const proxyLog = "pgseal.log"
 
 // workplace is what all comparisons share.
 type workplace struct {
@@ -156,7 +158,7 @@ func (w *workplace) once(ctx context.Context, s suite, p pass, through bool, kep
 		return err
 	}
 	defer func() { err = errors.Join(err, cluster.Stop()) }()
-	if err := w.prepare(ctx, cluster, s, p); err != nil {
+	if err := w.prepare(ctx, cluster, s, p, through); err != nil {
 		return err
 	}
 	host, port := "127.0.0.1", strconv.Itoa(cluster.Port)
@@ -190,8 +192,8 @@ func (w *workplace) once(ctx context.Context, s suite, p pass, through bool, kep
 	if err := os.WriteFile(filepath.Join(kept, "driver.out"), []byte(said), 0o644); err != nil {
 		return err
 	}
-	for _, name := range []string{"results", "regression.diffs", "output_iso"} {
-		move := exec.CommandContext(ctx, "mv", filepath.Join(dir, name), kept)
+	for _, name := range []string{filepath.Join(dir, "results"), filepath.Join(dir, "regression.diffs"), filepath.Join(w.dir, proxyLog)} {
+		move := exec.CommandContext(ctx, "mv", name, kept)
 		if out, err := move.CombinedOutput(); err != nil && !strings.Contains(string(out), "No such file") {
 			return fmt.Errorf("mv: %w\n%s", err, out)
 		}
@@ -223,7 +225,9 @@ func summary(said string) string {
 	return "no summary"
 }
 
-func (w *workplace) prepare(ctx context.Context, c *pgtest.Cluster, s suite, p pass) error {
+// prepare makes the database of a run. Columns are sealed only where pgseal
+// stands in front: what it shows is what a plain database would have shown.
+func (w *workplace) prepare(ctx context.Context, c *pgtest.Cluster, s suite, p pass, sealed bool) error {
 	if err := c.Exec(ctx, "postgres", "CREATE DATABASE "+s.database+" TEMPLATE template0"); err != nil {
 		return err
 	}
@@ -233,7 +237,7 @@ func (w *workplace) prepare(ctx context.Context, c *pgtest.Cluster, s suite, p p
 	if len(p.seal) == 0 {
 		return nil
 	}
-	if err := c.Exec(ctx, s.database, p.ddl); err != nil {
+	if err := c.Exec(ctx, s.database, p.ddl); err != nil || !sealed {
 		return err
 	}
 	commands := [][]string{{"init", "--kms-key-id", w.key}}
@@ -257,5 +261,5 @@ func (w *workplace) startProxy(ctx context.Context, c *pgtest.Cluster) (*harness
 	}
 	serve := exec.Command(w.pgseal, "serve", "--listen", addr, "--database-url", c.DSN("postgres", pgtest.Superuser))
 	serve.Env = append(clean(os.Environ()), w.kms.Environ()...)
-	return harness.StartProcess(ctx, filepath.Join(w.dir, "proxy.log"), addr, serve)
+	return harness.StartProcess(ctx, filepath.Join(w.dir, proxyLog), addr, serve)
 }

@@ -44,7 +44,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
 	default:
-		act = s.showError(r, fields, out)
+		act = s.show(wire.TypeErrorResponse, r, fields, out)
 	}
 	s.failed()
 	return act, Need{}, nil
@@ -94,10 +94,25 @@ func (s *Session) failed() {
 // here.
 const hintNotSealed = "What was to be stored is not sealed for this column: a DEFAULT, a trigger or a function wrote it."
 
-// showError puts an error of the server as the plaintext database would have
-// worded it.
-func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action {
-	mapped := r.planning != nil && len(r.planning.server) > 0
+// notice follows a notice of the server.
+func (s *Session) notice(size int, b []byte, out *Output) (action, Need, error) {
+	if size > s.cfg.MaxFrame {
+		return relay, Need{}, nil
+	}
+	if len(b) < size {
+		return s.incomplete(size)
+	}
+	fields, err := wire.ParseErrorFields(b[wire.HeaderLen:])
+	if err != nil {
+		return wait, Need{}, violation("malformed NoticeResponse from the server")
+	}
+	return s.show(wire.TypeNoticeResponse, s.front(), fields, out), Need{}, nil
+}
+
+// show puts an error or a notice of the server as the plaintext database would
+// have worded it. r is what the server is answering, nil if nothing.
+func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) action {
+	mapped := r != nil && r.planning != nil && len(r.planning.server) > 0
 	if !mapped && !mentionsSealed(f) {
 		return relay
 	}
@@ -109,7 +124,7 @@ func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action 
 		}
 	}
 	foreign := own && string(f.Get(wire.FieldCode)) == codeCheckViolation
-	dst, start := wire.Begin(out.client.scratch, wire.TypeErrorResponse)
+	dst, start := wire.Begin(out.client.scratch, typ)
 	for it := f.Iter(); ; {
 		code, value := it.Next()
 		if code == 0 {
@@ -121,7 +136,7 @@ func (s *Session) showError(r *request, f wire.ErrorFields, out *Output) action 
 			if err == nil && mapped {
 				position = r.planning.bound.ClientPosition(r.planning.server, position)
 			}
-			if err != nil || !mapped && r.planning != nil && !r.planning.bound.Plan.Relay() {
+			if err != nil || !mapped && r != nil && r.planning != nil && !r.planning.bound.Plan.Relay() {
 				continue // the text is gone; no position is better than a wrong one
 			}
 			dst = append(dst, code)

@@ -91,6 +91,8 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 			return s.incomplete(size)
 		}
 		return s.errorResponse(b, size, out)
+	case wire.TypeNoticeResponse:
+		return s.notice(size, b, out)
 	case wire.TypeParameterStatus:
 		if len(b) < size {
 			return s.incomplete(size)

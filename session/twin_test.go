@@ -96,6 +96,7 @@ CREATE TABLE orders (id int4 PRIMARY KEY, total int4, raw bytea);
 INSERT INTO orders VALUES (1, 100, '\x00ff'), (2, 200, NULL);
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
 CREATE TABLE refusing (id int4);
+CREATE FUNCTION notice(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'row %%', $1; RETURN $1; END $$;
 CREATE SCHEMA archive;
 CREATE TABLE pets (id int4, name %[1]s);
 CREATE TABLE archive.pets (id int4, name text);

@@ -96,6 +96,10 @@ const eventsAtOnce = 128
 // the loop being interrupted by a signal, which comes after 10 ms.
 const yieldEvery = 5 * time.Millisecond
 
+// roundsPerClock is how seldom a loop looks at the clock, which costs more than
+// many another part of a round.
+const roundsPerClock = 8
+
 // wakeKey is the key of the events of loop.wake.
 const wakeKey = -1
 
@@ -139,10 +143,10 @@ func (l *loop) post(f func()) {
 func (l *loop) run() {
 	defer l.close()
 	yielded := time.Now()
-	for !l.stopped {
-		if now := time.Now(); now.Sub(yielded) > yieldEvery {
-			yielded = now
+	for round := 0; !l.stopped; round++ {
+		if round%roundsPerClock == 0 && time.Since(yielded) > yieldEvery {
 			runtime.Gosched()
+			yielded = time.Now()
 		}
 		for _, e := range l.events[:l.poll()] {
 			if e.Fd == wakeKey {

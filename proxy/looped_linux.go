@@ -159,52 +159,46 @@ func (s *looped) caught() {
 func (s *looped) progress() {
 	s.flush(&s.client)
 	s.flush(&s.server)
-	for !s.over {
-		// The server first: the client's next frame may wait for its answer.
-		server := s.advance(&s.fromServer)
-		client := s.advance(&s.fromClient)
-		if s.queued || !server && !client {
-			break
-		}
+	// The server first: the client's next frame may wait for its answer. The
+	// server's never waits for the client's.
+	s.advance(&s.fromServer)
+	s.advance(&s.fromClient)
+	if s.gone {
+		s.settle()
 	}
-	s.settle()
 }
 
-// advance moves the bytes of one direction, and reports whether there were any.
-func (s *looped) advance(d *direction) (moved bool) {
+// advance moves the bytes of one direction, as many as a turn allows.
+func (s *looped) advance(d *direction) {
 	for range turnReads {
+		var err error
 		switch {
 		case d.state == ended:
-			return moved
+			return
 		case d.state == discarding:
-			if !s.discard(d) {
-				return moved
-			}
-			continue
-		case d.waits != forNothing, d.to.waiting(), d.fromClient && len(s.client.backlog) > keptBacklog:
-			return moved
-		case d.w > d.r && !d.offered:
-			if err := s.offer(d); err != nil {
-				s.end(d, err)
-				return true
-			}
-		default:
 			if !d.from.readable {
-				d.rest()
-				return moved
+				d.input.release()
+				return
 			}
-			if err := s.read(d); err != nil {
-				s.end(d, err)
-				return true
-			}
+			err = s.discard(d)
+		case d.waits != forNothing, d.to.waiting(), d.fromClient && len(s.client.backlog) > keptBacklog:
+			return
+		case d.w > d.r && !d.offered:
+			err = s.offer(d)
+		case d.from.readable:
+			err = s.read(d)
+		default:
+			d.rest()
+			return
 		}
-		moved = true
+		if err != nil {
+			s.end(d, err)
+		}
 	}
 	if !s.queued {
 		s.queued = true
 		s.loop.again = append(s.loop.again, s)
 	}
-	return true
 }
 
 // rest gives the buffers back if there is nothing in hand.
@@ -247,17 +241,10 @@ func (s *socket) receive(b []byte) (int, error) {
 }
 
 // discard reads and drops.
-func (s *looped) discard(d *direction) (more bool) {
-	if !d.from.readable {
-		d.input.release()
-		return false
-	}
+func (s *looped) discard(d *direction) error {
 	d.hold()
-	if _, err := d.from.receive(d.b); err != nil {
-		s.end(d, err)
-		return false
-	}
-	return true
+	_, err := d.from.receive(d.b)
+	return err
 }
 
 // offer gives the protocol what is in hand and sends what comes of it.

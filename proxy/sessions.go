@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -87,23 +88,36 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 	tick := time.NewTicker(max(every, time.Millisecond))
 	defer tick.Stop()
+	garbage := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
+			busy := false
 			for _, r := range s.all() {
-				s.sweepOne(ctx, r, now)
+				if s.sweepOne(r, now) {
+					busy, garbage = true, true
+				}
+			}
+			// What sessions have left behind would stay in memory until others
+			// need as much again. With nothing to do, clearing it costs nobody
+			// anything.
+			if garbage && !busy {
+				debug.FreeOSMemory()
+				garbage = false
 			}
 		}
 	}
 }
 
-func (s *Server) sweepOne(ctx context.Context, r *relay, now time.Time) {
+// sweepOne reports whether the session has been busy, or still holds what it has
+// needed for it.
+func (s *Server) sweepOne(r *relay, now time.Time) (busy bool) {
 	received := r.client.received.Load() + r.server.received.Load()
 	if received != r.lastReceived || r.lastChange.IsZero() {
 		r.lastReceived, r.lastChange, r.released = received, now, false
-		return
+		return true
 	}
 	idle := now.Sub(r.lastChange)
 	if idle >= quiet && !r.released {
@@ -112,4 +126,5 @@ func (s *Server) sweepOne(ctx context.Context, r *relay, now time.Time) {
 	if t := s.config.IdleTimeout; t > 0 && idle >= t {
 		r.engine.endIfIdle(errIdleTooLong)
 	}
+	return idle < quiet
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -143,6 +144,7 @@ func newProxy(ctx context.Context, s serveSettings) (*runningProxy, error) {
 		return nil, &usageError{err}
 	}
 	warnOfUpstream(s)
+	warnOfDescriptors(s)
 	if !envelope.MemoryLocked() {
 		s.log.Warn("memory for keys cannot be locked: keys could reach swap space", slog.String("hint", "raise the limit: ulimit -l, LimitMEMLOCK="))
 	}
@@ -174,6 +176,23 @@ func (p *runningProxy) serveAdmin(address string) (stop func(), err error) {
 	}()
 	p.log.Info("admin listening", slog.String("address", ln.Addr().String()))
 	return func() { server.Close() }, nil
+}
+
+// spareDescriptors are for listeners, logins under way and the proxy's own
+// connections.
+const spareDescriptors = 200
+
+// warnOfDescriptors tells when the process may not open as many as it may take
+// sessions: the rest of the clients would wait to be accepted, without a word.
+func warnOfDescriptors(s serveSettings) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return // nothing to tell
+	}
+	if needed := uint64(2*s.maxConnections + spareDescriptors); uint64(limit.Cur) < needed {
+		s.log.Warn("too few file descriptors for --max-connections", slog.Uint64("limit", uint64(limit.Cur)), slog.Uint64("needed", needed),
+			slog.String("hint", "raise the limit: ulimit -n, LimitNOFILE="))
+	}
 }
 
 // warnOfUpstream tells when the server's identity is not checked: whoever

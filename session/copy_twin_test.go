@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -199,13 +200,125 @@ var copyInCases = []struct{ sql, data string }{
 	{"SELECT 1; COPY people (id, age) FROM STDIN; SELECT 2", "1\tcanary\n"},
 }
 
+// binaryRows has the binary format's header, and then what is given.
+func binaryRows(rows string) string {
+	return "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00" + rows
+}
+
+const (
+	tupleOne  = "\x00\x03\x00\x00\x00\x04\x00\x00\x00\x01\x00\x00\x00\x06canary\x00\x00\x00\x04\x00\x00\x00\x24"
+	tupleNull = "\x00\x03\x00\x00\x00\x04\x00\x00\x00\x02\x00\x00\x00\x00\xff\xff\xff\xff"
+	trailer   = "\xff\xff"
+	binaryIn  = "COPY people (id, name, age) FROM STDIN BINARY"
+)
+
+// Every way in which data of the binary format can be right or wrong.
+var binaryInCases = []struct{ sql, data string }{
+	{binaryIn, binaryRows(tupleOne + tupleNull + trailer)},
+	{binaryIn, binaryRows(tupleOne + tupleNull)},
+	{binaryIn, binaryRows(trailer)},
+	{binaryIn, binaryRows("")},
+	{binaryIn, ""},
+	{binaryIn, "1\tcanary\t3\n"},
+	{binaryIn, "PGCOPY\n"},
+	{binaryIn, "PGCOPY\n\xff\r\n\x00\x00"},
+	{binaryIn, "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00"},
+	{binaryIn, "PGCOPY\n\xff\r\n\x00\x00\x01\x00\x00\x00\x00\x00\x00" + tupleOne},
+	{binaryIn, "PGCOPY\n\xff\r\n\x00\x00\x02\x00\x00\x00\x00\x00\x00" + tupleOne},
+	{binaryIn, "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\xff\xff\xff\xff" + tupleOne},
+	{binaryIn, "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x03abc" + tupleOne + trailer},
+	{binaryIn, "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x03a"},
+	{binaryIn, binaryRows(tupleOne + trailer + "canary")},
+	{binaryIn, binaryRows(tupleOne + "\x00\x02" + "canary")},
+	{binaryIn, binaryRows(tupleOne + "\x00")},
+	{binaryIn, binaryRows(tupleOne + "\x00\x03\x00\x00")},
+	{binaryIn, binaryRows(tupleOne + "\x00\x03\x00\x00\x00\x04\x00\x00\x00\x02\x00\x00\x00\x10canary")},
+	{binaryIn, binaryRows(tupleOne + "\x00\x03\x00\x00\x00\x04\x00\x00\x00\x02\xff\xff\xff\xfecanary")},
+	{binaryIn, binaryRows(tupleOne + "\x00\x03\x00\x00\x00\x02\x00\x02\x00\x00\x00\x06canary\x00\x00\x00\x02\x00\x01")},
+	{binaryIn, binaryRows(tupleOne + "\x00\x03\x00\x00\x00\x04\x00\x00\x00\x02\x00\x00\x00\x06canary\x00\x00\x00\x02\x00\x01")},
+	{binaryIn, binaryRows(tupleOne + "\x00\x03\x00\x00\x00\x04\x00\x00\x00\x02\x00\x00\x00\x06canary\x00\x00\x00\x05\x00\x01\x00\x00\x00" + tupleOne)},
+	{binaryIn, binaryRows(tupleOne + "\x00\x03\x00\x00\x00\x04\x00\x00\x00\x02\x00\x00\x00\x06cana\xffy\xff\xff\xff\xff")},
+	{binaryIn, binaryRows(tupleOne + tupleOne + trailer)},
+	{binaryIn, binaryRows("\x00\x03\x00\x00\x00\x04\x00\x00\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff")},
+}
+
+// copyExtended sends a COPY FROM in the extended protocol as libpq does, with a
+// Sync before the data that the server ignores, and a statement behind it.
+func (c *copyTwin) copyExtended(sql, data string, pieces int, end []byte) {
+	c.t.Helper()
+	c.same("TRUNCATE people")
+	frames := appendPlainBind(wire.AppendParse(nil, "", sql, nil), "", "")
+	frames = wire.AppendExecute(wire.AppendTarget(frames, wire.TypeDescribe, 'P', ""), "", 0)
+	want, got := c.ask(wire.AppendEmpty(frames, wire.TypeSync), "GZ")
+	if got == want && strings.Contains(want, "CopyInResponse") {
+		frames = frames[:0]
+		for len(data) > 0 {
+			n := min(pieces, len(data))
+			frames = appendCopyData(frames, data[:n])
+			data = data[n:]
+		}
+		frames = append(frames, end...)
+		frames = wire.AppendParse(frames, "", "INSERT INTO people (id, name) VALUES (99, 'pipelined')", nil)
+		frames = wire.AppendExecute(appendPlainBind(frames, "", ""), "", 0)
+		want, got = c.ask(wire.AppendEmpty(frames, wire.TypeSync), "Z")
+	}
+	if got != want {
+		c.t.Errorf("%s, extended\nplain:\n%s\nsealed:\n%s", sql, want, got)
+	}
+	c.same("SELECT * FROM people ORDER BY id")
+}
+
+func TestCopyInOfTheExtendedProtocol(t *testing.T) {
+	done := wire.AppendEmpty(nil, wire.TypeCopyDone)
+	fail, start := wire.Begin(nil, wire.TypeCopyFail)
+	fail = wire.End(wire.AppendCString(fail, "enough"), start)
+	for _, pieces := range []int{1 << 20, 9} {
+		c := newCopyTwin(t, 32<<10)
+		for _, x := range []struct{ sql, data string }{
+			copyInCases[0], copyInCases[6], copyInCases[8], copyInCases[24], copyInCases[25], copyInCases[28], copyInCases[41],
+			binaryInCases[0], binaryInCases[1], binaryInCases[5], binaryInCases[14], binaryInCases[21],
+		} {
+			c.copyExtended(x.sql, x.data, pieces, done)
+			c.copyExtended(x.sql, x.data, pieces, fail)
+			if t.Failed() {
+				t.Fatalf("%q", x.data)
+			}
+		}
+		c.same("BEGIN")
+		c.copyIn(copied, "1\tcanary\tx\t\\N\t\\N\n", pieces)
+		c.same("SELECT 1")
+		c.same("ROLLBACK")
+	}
+}
+
+// A client need not wait for the server to ask for the data.
+func TestCopyInWithoutWaiting(t *testing.T) {
+	for _, chunk := range []int{32 << 10, 3} {
+		c := newCopyTwin(t, chunk)
+		c.same("TRUNCATE people")
+		frames := wire.AppendQuery(nil, "COPY people (id, name) FROM STDIN")
+		frames = wire.AppendEmpty(appendCopyData(frames, "1\tcanary\n"), wire.TypeCopyDone)
+		want, got := c.ask(frames, "Z")
+		if got != want {
+			t.Errorf("plain:\n%s\nsealed:\n%s", want, got)
+		}
+		// The server refuses the COPY; the data must not reach it.
+		frames = wire.AppendQuery(frames[:0], "COPY people (id, name) FROM STDIN (FORMAT nonsense)")
+		frames = wire.AppendEmpty(appendCopyData(frames, "1\tcanary\n"), wire.TypeCopyDone)
+		if want, got = c.ask(frames, "Z"); got != want {
+			t.Errorf("plain:\n%s\nsealed:\n%s", want, got)
+		}
+		c.same("SELECT * FROM people ORDER BY id")
+		if bytes.Contains(c.sealed.sent, []byte("canary")) {
+			t.Error("a plaintext went to the server")
+		}
+	}
+}
+
 func TestCopyInIsExact(t *testing.T) {
 	for _, size := range []struct{ chunk, piece int }{{32 << 10, 1 << 20}, {7, 5}, {32 << 10, 1}} {
 		c := newCopyTwin(t, size.chunk)
-		for _, x := range copyInCases {
-			if testing.Verbose() {
-				t.Logf("%s %q", x.sql, x.data)
-			}
+		for _, x := range slices.Concat(copyInCases, binaryInCases) {
 			c.copyIn(x.sql, x.data, size.piece)
 			if t.Failed() {
 				t.Fatalf("with %q in pieces of %d, chunks of %d", x.data, size.piece, size.chunk)

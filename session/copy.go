@@ -202,13 +202,14 @@ func (s *Session) beginCopy(c *rewrite.Copy, body []byte) (refusal *wire.Error, 
 // copyFailure is why a COPY FROM has been made to fail on the server, and by
 // what the server's own error is known.
 type copyFailure struct {
-	// failure takes the place of the server's error. nil: only its context does.
+	// failure takes the place of the server's error. nil: only its context does, and
+	// that of one about the whole line, which the server finds first.
 	failure *wire.Error
 	// code is the SQLSTATE with which the server fails, "" if copyMarker alone
 	// tells.
 	code  string
 	line  int
-	where string // the server's CONTEXT with the client's own line
+	where string // the server's CONTEXT with the client's own line, "" if it has none
 	// atEnd: it is CopyDone that makes the server fail.
 	atEnd bool
 }
@@ -236,7 +237,8 @@ func (f *copyFailure) explains(fields wire.ErrorFields) bool {
 
 // showCopyFailure puts what the client gets for the server's error.
 func (s *Session) showCopyFailure(f *copyFailure, fields wire.ErrorFields, out *Output) {
-	if f.failure != nil {
+	misread := f.where != "" && string(fields.Get(wire.FieldCode)) == codeBadCopyFormat
+	if f.failure != nil && !misread {
 		out.client.put(f.failure.Append(out.client.scratch))
 		return
 	}

@@ -372,7 +372,7 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 		}
 		dst = c.appendRest(c.appendMarker(dst), line, i+1)
 		e.Where = c.valueContext(&c.plan.Columns[i])
-		return dst, Need{}, &copyFailure{failure: e}, nil
+		return dst, Need{}, &copyFailure{failure: e, where: c.lineContext(line)}, nil
 	}
 	dst = append(dst, line[kept:]...)
 	if fields < columns {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -432,6 +433,71 @@ func TestCopiesGoRound(t *testing.T) {
 		}
 		if t.Failed() {
 			t.Fatalf("%q: %q", options, data)
+		}
+	}
+}
+
+// version is the server's major version.
+func (c *copyTwin) version() int {
+	for _, s := range c.plain.settings {
+		if s[0] == "server_version" {
+			return versionNumber(s[1]) / 10000
+		}
+	}
+	c.t.Fatal("the server has no version")
+	return 0
+}
+
+// Options that PostgreSQL has had since 16 (DEFAULT), 17 (ON_ERROR) and 18
+// (REJECT_LIMIT).
+var laterCopyInCases = []struct {
+	since     int
+	sql, data string
+}{
+	{16, "COPY people (id, name, email, note) FROM STDIN (DEFAULT '\\D')", "1\tcanary\t\\D\t\\D\n2\t\\\\D\tx\t\\D\n"},
+	{16, "COPY people (id, name, email, note) FROM STDIN (DEFAULT '\\D')", "1\t\\D\tcanary\t\\D\n"},
+	{16, "COPY people (id, name, email, age) FROM STDIN (DEFAULT '\\D')", "1\tcanary\t\\D\tcanary\n"},
+	{16, "COPY people (id, age, name) FROM STDIN (DEFAULT '\\D')", "1\tcanary\t\\D\n"},
+	{16, "COPY people (id, name, email, note) FROM STDIN (FORMAT csv, DEFAULT 'dd')", "1,canary,dd,dd\n2,\"dd\",x,\"dd\"\n3,\"d\"\"d\",,\n"},
+	{17, "COPY people (id, name, age, note) FROM STDIN (ON_ERROR ignore)", "1\tcanary\t3\tx\n2\tcanary\tcanary\tx\nx\tcanary\t3\tx\n3\tcanary\t4\ty\n"},
+	{17, "COPY people (id, age, name, note) FROM STDIN (ON_ERROR ignore, FORMAT csv)", "1,3,canary,x\n2,\"x\ncanary\",\"canary\n\",\"\n\"\n3,5,b\n"},
+	{17, "COPY people (id, name, age, note) FROM STDIN (ON_ERROR ignore)", "1\tcanary\tcanary\tx\textra\n"},
+	{17, "COPY people (id, name, note) FROM STDIN (FORMAT csv, FORCE_NULL *, NULL 'nil')", "1,\"canary\",\"nil\"\n"},
+	{18, "COPY people (id, name, age, note) FROM STDIN (ON_ERROR ignore, REJECT_LIMIT 1)", "1\tcanary\tcanary\tx\n2\tcanary\tcanary two\tx\n"},
+}
+
+func TestCopyInOfLaterVersions(t *testing.T) {
+	for _, size := range []struct{ chunk, piece int }{{32 << 10, 1 << 20}, {7, 5}} {
+		c := newCopyTwin(t, size.chunk)
+		version := c.version()
+		if version < 16 {
+			t.Skip("this server has none of these options")
+		}
+		w := newWorld(t)
+		email := twinColumns()[1]
+		for _, side := range []struct {
+			db   *direct
+			sets string
+		}{
+			{c.plain, "'given'"},
+			{connectTo(t, sealedDB), fmt.Sprintf("'\\x%x'", w.seal(email, keyActive, "given"))},
+		} {
+			side.db.send(wire.AppendQuery(nil, "ALTER TABLE people ALTER note SET DEFAULT 'usual', ALTER email SET DEFAULT "+side.sets))
+			if got := answersTo(t, side.db, "Z"); !strings.HasPrefix(got, "CommandComplete") {
+				t.Fatal(got)
+			}
+		}
+		for _, x := range laterCopyInCases {
+			if version < x.since {
+				continue
+			}
+			if x.since > 16 {
+				c.same("ALTER TABLE people ALTER email DROP DEFAULT")
+			}
+			c.copyIn(x.sql, x.data, size.piece)
+			if t.Failed() {
+				t.Fatalf("with %q", x.data)
+			}
 		}
 	}
 }

@@ -137,7 +137,7 @@ func TestCopyAllocatesNothing(t *testing.T) {
 	}
 }
 
-func BenchmarkCopyIn(b *testing.B) {
+func BenchmarkCopyInFormats(b *testing.B) {
 	for name, format := range copyKinds {
 		b.Run(name, func(b *testing.B) {
 			d := copyingSession(b, copyTable+"FROM STDIN (FORMAT "+name+")", 5)
@@ -152,7 +152,7 @@ func BenchmarkCopyIn(b *testing.B) {
 	}
 }
 
-func BenchmarkCopyOut(b *testing.B) {
+func BenchmarkCopyOutFormats(b *testing.B) {
 	for name, format := range copyKinds {
 		b.Run(name, func(b *testing.B) {
 			d := copyingSession(b, copyTable+"TO STDOUT (FORMAT "+name+")", 5)

@@ -97,6 +97,12 @@ func (t Type) AppendBinary(dst, canonical []byte, s *Settings) ([]byte, error) {
 	return s.encodeTail(out, start)
 }
 
+// EqualAsStored says that AppendEquality would append the canonical form itself.
+func (t Type) EqualAsStored() bool {
+	c := t.codec()
+	return c != nil && !c.incomparable && c.equal == nil
+}
+
 // AppendEquality appends bytes that are equal exactly when the values are equal
 // under the type's = operator. For a type without one the error is the
 // server's, with Code 42883.

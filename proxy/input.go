@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"errors"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"pgseal/session"
 )
@@ -44,9 +46,34 @@ func (in *input) release() {
 	if len(in.b) > bufferSize {
 		in.space.out.Release()
 	}
+	if len(in.b) > spike {
+		collectSoon()
+	}
 	workspacePool.Put(in.space)
 	*in = input{}
 }
+
+// spike is the size in bytes of a frame after which memory is collected at once:
+// what one large value has left behind shall not be there still when the next
+// one comes.
+const spike = 8 << 20
+
+var collecting atomic.Bool
+
+// collectSoon collects memory beside everything else.
+func collectSoon() {
+	if !collecting.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer collecting.Store(false)
+		debug.FreeOSMemory()
+	}()
+}
+
+// growth is by how much a buffer grows at a time: the less often, the less is
+// left behind, and a frame whose length lies takes no more than that.
+const growth = 4
 
 // ahead takes bytes that have been read during the startup.
 func (in *input) ahead(b []byte) {
@@ -74,9 +101,12 @@ func (in *input) makeRoom(want int) error {
 		if want <= len(in.b) {
 			return errStuck
 		}
-		grown := make([]byte, min(2*len(in.b), want))
+		grown := make([]byte, min(growth*len(in.b), want))
 		copy(grown, in.b[:in.w])
 		in.b = grown
+		if len(grown) > spike {
+			collectSoon() // the one before, and what the last such frame has left
+		}
 	case len(in.b) > bufferSize && want <= bufferSize && in.w < bufferSize:
 		copy(in.space.buffer[:], in.b[:in.w])
 		in.b = in.space.buffer[:]

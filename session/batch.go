@@ -247,36 +247,16 @@ func (s *Session) appendRow(dst, body []byte, from, to int) ([]byte, error) {
 
 // appendOpened appends an opened value in the format that the client wants.
 func (s *Session) appendOpened(dst []byte, c *cell, plain []byte) (_ []byte, err error) {
+	t := s.typeNow(c.sealed, c.sealed.Type)
 	if c.client == wire.Binary {
-		dst, err = c.sealed.Type.AppendBinary(dst, plain, &s.settings.values)
+		dst, err = t.AppendBinary(dst, plain, &s.settings.values)
 	} else {
-		dst, err = c.sealed.Type.AppendText(dst, plain, &s.settings.values)
+		dst, err = t.AppendText(dst, plain, &s.settings.values)
 	}
 	if err != nil {
-		err = valueError(err, c.sealed)
-		if now := s.renewed(c, err); now != nil {
-			c.sealed = now
-			return s.appendOpened(dst, c, plain)
-		}
+		return dst, valueError(err, c.sealed)
 	}
-	return dst, err
-}
-
-// renewed is the column of a cell as the catalog knows it now, if that may show a
-// value better than the plan's could.
-func (s *Session) renewed(c *cell, failed error) *catalog.SealedColumn {
-	var e *outdatedError
-	if !errors.As(failed, &e) {
-		return nil
-	}
-	snap, err := s.cfg.Catalog()
-	if err != nil || snap == nil {
-		return nil
-	}
-	if now := snap.Column(c.sealed.ID); now != c.sealed {
-		return now
-	}
-	return nil
+	return dst, nil
 }
 
 // unknownYet reports that a row has failed and is worth another try when the

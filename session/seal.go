@@ -85,6 +85,21 @@ func elementOf(op *rewrite.Operand, array uint32) uint32 {
 	return logical.ElementOID(array)
 }
 
+// typeNow is a type of a column, or of a cast around a value of it, as the catalog
+// knows it now. A plan stays what it is when an enum gets a label, but the values
+// must not.
+func (s *Session) typeNow(c *catalog.SealedColumn, t logical.Type) logical.Type {
+	if t.Def == nil {
+		return t
+	}
+	if snap, err := s.cfg.Catalog(); err == nil && snap != nil {
+		if now := snap.Column(c.ID); now != nil && now.Type.OID == t.OID {
+			return now.Type
+		}
+	}
+	return t
+}
+
 // canonical reads a client's value into s.buf.plain.
 // logical.ErrNeverEqual comes back as it is.
 func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
@@ -92,7 +107,7 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 	settings := s.reading()
 	var err error
 	if op.Via != nil {
-		if b.via, err = op.Via.AppendCanonical(b.via[:0], v, logical.Cast, settings); err != nil {
+		if b.via, err = s.typeNow(op.Column, *op.Via).AppendCanonical(b.via[:0], v, logical.Cast, settings); err != nil {
 			return err
 		}
 		v = logical.Value{Data: b.via, Binary: true, OID: op.Via.OID}
@@ -100,7 +115,7 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 	} else if t := op.Column.Type.Shown(); op.Role == rewrite.Equality && !op.Listed && (v.OID == 0 || v.OID == oidUnknown) {
 		v.OID = t.Compared().OID // as which PostgreSQL reads it
 	}
-	b.plain, err = op.Column.Type.AppendCanonical(b.plain[:0], v, useOf(op), settings)
+	b.plain, err = s.typeNow(op.Column, op.Column.Type).AppendCanonical(b.plain[:0], v, useOf(op), settings)
 	return err
 }
 
@@ -110,10 +125,14 @@ func (s *Session) equality(dst []byte, c *catalog.SealedColumn) ([]byte, Need, e
 	if k == nil {
 		return dst, need, err
 	}
-	if s.buf.equal, err = c.Type.AppendEquality(s.buf.equal[:0], s.buf.plain); err != nil {
-		return dst, Need{}, err
+	equal := s.buf.plain
+	if !c.Type.EqualAsStored() {
+		if s.buf.equal, err = c.Type.AppendEquality(s.buf.equal[:0], s.buf.plain); err != nil {
+			return dst, Need{}, err
+		}
+		equal = s.buf.equal
 	}
-	out, err := k.EqualityTerm(dst, c.ID, s.buf.equal)
+	out, err := k.EqualityTerm(dst, c.ID, equal)
 	if err != nil {
 		return dst, Need{}, sealError(c, err)
 	}

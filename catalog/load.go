@@ -136,7 +136,8 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 	rows, err := tx.Query(ctx, `
 		SELECT column_id, table_id, domain::oid, coalesce((SELECT t.typname::text FROM pg_type t WHERE t.oid = domain), ''),
 		       logical_type::oid, typmod, terms,
-		       coalesce(index_key_id, 0), coalesce(normalizer, ''), schema_name, table_name, column_name
+		       coalesce(index_key_id, 0), coalesce(normalizer, ''), schema_name, table_name, column_name,
+		       ARRAY(SELECT decode(d, 'base64') FROM jsonb_array_elements_text(original -> 'defaults') d)
 		  FROM pgseal.sealed_column`)
 	if err != nil {
 		return nil, err
@@ -150,7 +151,7 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 		normalizer string
 	)
 	_, err = pgx.ForEachRow(rows, []any{&id, &table, &s.Domain, &s.DomainName, &s.Type.OID, &s.Type.Typmod, &terms,
-		&index, &normalizer, &s.Schema, &s.Table, &s.Name}, func() error {
+		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults}, func() error {
 		column := s
 		column.ID, column.TableID, column.IndexKeyID = uint32(id), uint32(table), uint32(index)
 		column.Terms = envelope.TermFlags(terms)

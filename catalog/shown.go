@@ -49,7 +49,7 @@ var ShownFunctions = []string{"pg_get_indexdef", "pg_get_constraintdef", "pg_get
 
 // words are the names through which a statement could meet what is shown.
 func (s *Shown) words() map[string]bool {
-	words := map[string]bool{"information_schema": true}
+	words := map[string]bool{"information_schema": true, "pg_get_expr": true}
 	for _, w := range ShownRelations {
 		words[w] = true
 	}

@@ -25,6 +25,9 @@ type SealedColumn struct {
 	Table      string
 	Name       string
 
+	// Defaults are the sealed notes of its original defaults.
+	Defaults [][]byte
+
 	// Broken says why the attributes that carry this type can be neither read
 	// nor written through pgseal: their domain has lost its metadata, say, or
 	// sealed values stand inside an array. Empty for a column in order. ID and
@@ -259,6 +262,16 @@ func (s *Snapshot) Strict() *Snapshot {
 		return s.strict
 	}
 	return s
+}
+
+// SealedDefaults reports whether a sealed column had a default.
+func (s *Snapshot) SealedDefaults() bool {
+	for _, c := range s.columns {
+		if len(c.Defaults) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Shown is what the system catalogs must show, nil for what they hold.

@@ -49,6 +49,9 @@ func version(c Contents) uint64 {
 				text(s.Table)
 				text(s.Name)
 				text(s.Broken)
+				for _, note := range s.Defaults {
+					text(string(note))
+				}
 			}
 		}
 		number(uint64(len(r.Uniques)))

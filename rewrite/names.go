@@ -155,7 +155,9 @@ type column struct {
 	typ    uint32 // of a plain column of a relation, 0 if it is not known
 	// wraps are the references that make this output, to be turned into terms
 	// where the output is compared; nil if it cannot be.
-	wraps     []term
+	wraps []term
+	// text: it can be the definition of a sealed column's default.
+	text      bool
 	constants *constants // nil unless literals and parameters make this output
 	// rest: stands for any number of plain columns with any names.
 	rest bool
@@ -292,6 +294,7 @@ func (a *analysis) resolve(ref *pg.ColumnRef, sc *scope) reference {
 // member looks up one column of one item.
 func (a *analysis) member(it *item, name string, position int32) reference {
 	if c := it.column(name); c != nil {
+		a.meet(c)
 		return reference{column: c}
 	}
 	if it.open || it.base && systemColumn(name) || it.sealed() == nil {
@@ -347,6 +350,7 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 			if hit.sealed != nil && doubt != nil {
 				a.doubtful(doubt, name, position, hit.sealed)
 			}
+			a.meet(hit)
 			return reference{column: hit}
 		}
 		for _, it := range level.items {

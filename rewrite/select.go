@@ -354,6 +354,7 @@ func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (colum
 // output analyses an expression whose value goes to the client, or to the query
 // around this one: it may be a sealed column, but nothing computed from one.
 func (a *analysis) output(n *pg.Node, sc *scope) column {
+	met := a.definitions
 	e := a.peek(n, sc)
 	if e == nil {
 		if isConstant(n) {
@@ -363,7 +364,7 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 			return column{constants: k}
 		}
 		a.plain(n, sc)
-		return column{}
+		return column{text: a.definitions > met}
 	}
 	a.dropOwnCasts(e)
 	c := column{sealed: e.column}
@@ -454,6 +455,9 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, b
 		}
 		if i < len(right) {
 			r = right[i]
+			if i < len(outputs) {
+				outputs[i].text = l.text || r.text
+			}
 		}
 		sealed := l.sealed
 		if sealed == nil {

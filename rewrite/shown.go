@@ -78,6 +78,9 @@ func (a *analysis) show(rv *pg.RangeVar, it *item) {
 		a.insertShown(end, ` AS "`+r.Name+`"`)
 	}
 	it.shown, it.system = true, len(system) > 0
+	if c := it.column("column_default"); c != nil && r.Schema == informationSchema && a.snap.SealedDefaults() {
+		c.text = true
+	}
 }
 
 // qualify makes the name of a system's relation in the definition of a system's
@@ -117,6 +120,13 @@ func (a *analysis) systemColumns() (found []string) {
 	return found
 }
 
+// meet notes a reference to the definition of a default.
+func (a *analysis) meet(c *column) {
+	if c.text {
+		a.definitions++
+	}
+}
+
 // shownStar refuses * where it would stand for system columns too.
 func (a *analysis) shownStar(it *item, at int32) {
 	if it.system {
@@ -153,6 +163,9 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	end := a.closing(open)
 	if open < 0 || end < 0 {
 		return
+	}
+	if name == "pg_get_expr" && a.snap.SealedDefaults() {
+		a.definitions++
 	}
 	w := shownCall(a.snap, name, len(f.Args))
 	if w == nil || len(w.casts) > 0 && len(w.casts) != len(f.Args) || !a.once(f.Location) {

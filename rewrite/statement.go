@@ -112,6 +112,12 @@ func (a *analysis) results(outputs []column) []*catalog.SealedColumn {
 	rest := false
 	for i, c := range outputs {
 		rest = rest || c.rest
+		if c.text && c.sealed == nil && !rest {
+			if results == nil {
+				results = make([]*catalog.SealedColumn, len(outputs))
+			}
+			results[i] = catalog.DefaultText
+		}
 		if c.sealed == nil {
 			continue
 		}

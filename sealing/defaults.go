@@ -2,65 +2,20 @@ package sealing
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+
+	"pgseal/catalog"
 )
 
-// A default is sealed like any value: the server stores the envelope for each
-// row that is inserted without one. Unsealing must bring back the expression as
-// it was written ('x'::character varying, 1 + 1), so that a dump is the same as
-// before: its text stands in pgseal.sealed_column.original, sealed as well,
-// because it holds the value.
+// noteColumn and defaultNote: see catalog/default.go.
+const noteColumn = catalog.NoteColumn
 
-// noteColumn is the column id that texts are sealed under. No column has it, so
-// that no text passes for a value.
-const noteColumn = 0
-
-var errNote = errors.New("it is not a note of this column")
-
-// defaultNote is the original expression of a default and what it gives.
-type defaultNote struct {
-	null      bool
-	canonical []byte
-	sql       string
-}
-
-// plaintext is what is sealed: the column's id, so that a note of another
-// column does not pass, then NULL or the length of the value, the value, the SQL.
-func (n *defaultNote) plaintext(columnID uint32) []byte {
-	b := binary.BigEndian.AppendUint32(nil, columnID)
-	if n.null {
-		b = binary.BigEndian.AppendUint32(b, nullLength)
-	} else {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(n.canonical)))
-		b = append(b, n.canonical...)
-	}
-	return append(b, n.sql...)
-}
-
-// nullLength stands for NULL, as −1 does in PostgreSQL's protocol.
-const nullLength = 1<<32 - 1
-
-func parseNote(b []byte, columnID uint32) (n defaultNote, err error) {
-	if len(b) < 8 || binary.BigEndian.Uint32(b) != columnID {
-		return n, errNote
-	}
-	length := binary.BigEndian.Uint32(b[4:])
-	b = b[8:]
-	if n.null = length == nullLength; !n.null {
-		if uint64(length) > uint64(len(b)) {
-			return n, errNote
-		}
-		n.canonical, b = b[:length:length], b[length:]
-	}
-	n.sql = string(b)
-	return n, nil
-}
+type defaultNote = catalog.DefaultNote
 
 // defaultOf is what a default becomes: SQL for one relation.
 type defaultOf struct {
@@ -113,8 +68,8 @@ func sealDefault(ctx context.Context, tx pgx.Tx, c *column, m *member, domain st
 	if err != nil {
 		return "", nil, err
 	}
-	kept := defaultNote{null: value == nil, canonical: value, sql: m.def}
-	plain := kept.plaintext(s.columnID)
+	kept := defaultNote{Null: value == nil, Canonical: value, SQL: m.def}
+	plain := kept.Plaintext(s.columnID)
 	defer clear(plain)
 	if note, err = s.sealKey.Seal(nil, noteColumn, 0, nil, plain); err != nil {
 		return "", nil, err
@@ -229,8 +184,8 @@ func openDefault(ctx context.Context, tx pgx.Tx, c *column, s sealed, env []byte
 		}
 	}
 	for _, n := range notes {
-		if n.null == (env == nil) && string(n.canonical) == string(canonical) {
-			return n.sql, nil
+		if n.Null == (env == nil) && string(n.Canonical) == string(canonical) {
+			return n.SQL, nil
 		}
 	}
 	if env == nil {

@@ -3,21 +3,23 @@ package sealing
 import (
 	"bytes"
 	"testing"
+
+	"pgseal/catalog"
 )
 
 func FuzzNoteOfADefault(f *testing.F) {
-	f.Add((&defaultNote{canonical: []byte("x"), sql: "'x'::text"}).plaintext(7))
-	f.Add((&defaultNote{null: true, sql: "NULL::text"}).plaintext(7))
+	f.Add((&defaultNote{Canonical: []byte("x"), SQL: "'x'::text"}).Plaintext(7))
+	f.Add((&defaultNote{Null: true, SQL: "NULL::text"}).Plaintext(7))
 	f.Add([]byte{0, 0, 0, 7, 0xff, 0xff, 0xff, 0xfe})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, err := parseNote(b, 7)
+		n, err := catalog.ParseDefaultNote(b, 7)
 		if err != nil {
 			return
 		}
-		if again := n.plaintext(7); !bytes.Equal(again, b) {
+		if again := n.Plaintext(7); !bytes.Equal(again, b) {
 			t.Errorf("%x is read as %+v, which is %x", b, n, again)
 		}
-		if _, err := parseNote(b, 8); err == nil {
+		if _, err := catalog.ParseDefaultNote(b, 8); err == nil {
 			t.Error("a note of another column passes")
 		}
 	})

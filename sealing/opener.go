@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/keycache"
 	"pgseal/keystore"
@@ -142,7 +143,7 @@ func (o *opener) note(ctx context.Context, s sealed, env []byte) (n defaultNote,
 	if err != nil {
 		return n, err
 	}
-	return parseNote(plain, s.id)
+	return catalog.ParseDefaultNote(plain, s.id)
 }
 
 // checkTerm recomputes the equality term of an opened value. The tag already

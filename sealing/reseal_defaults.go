@@ -115,7 +115,7 @@ func (r *resealer) notes(ctx context.Context, p *place, key uint32) error {
 				r.problems = append(r.problems, fmt.Sprintf("the original default of %s (%v)", p, err))
 				continue
 			}
-			plain := n.plaintext(s.id)
+			plain := n.Plaintext(s.id)
 			s.original.Defaults[i], err = k.Seal(nil, noteColumn, 0, nil, plain)
 			clear(plain)
 			if err != nil {

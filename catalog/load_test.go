@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -84,7 +85,7 @@ func TestASealedColumnIsLoadedWithItsMetadata(t *testing.T) {
 	}
 	want := catalog.SealedColumn{ID: 1, TableID: 1, Domain: ssn.TypeOID, DomainName: "public_users_ssn", Type: logical.Type{OID: logical.OIDVarchar, Typmod: 15},
 		Terms: envelope.TermEquality, IndexKeyID: 2, Schema: "public", Table: "users", Name: "ssn"}
-	if *ssn.Sealed != want {
+	if !reflect.DeepEqual(*ssn.Sealed, want) {
 		t.Errorf("got  %+v\nwant %+v", *ssn.Sealed, want)
 	}
 	if s.Column(1) != ssn.Sealed || s.Origin(catalog.Attribute{Relation: users.OID, AttNum: 3}) != ssn.Sealed {

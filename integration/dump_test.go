@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -103,4 +104,57 @@ func TestDumpIsEncryptedAndRestores(t *testing.T) {
 	restored.Pgseal("key", "reseal", "public.patients")
 	restored.Pgseal("verify")
 	readsBack(t, again, "SELECT ssn FROM patients WHERE id = 3", canaries.Text()+"3")
+}
+
+// A dump through the proxy is what the plain database's would be, and restores
+// into a PostgreSQL that has never heard of pgseal.
+func TestDumpThroughTheProxyIsPlain(t *testing.T) {
+	dump, psql := program(t, "pg_dump"), program(t, "psql")
+	pair := harness.New(t, shop)
+	word := pair.Env.Canaries.Text()
+	fill := fmt.Sprintf(`INSERT INTO customers (email, ssn, "FullName", pin, balance, born, seen, extra, raw, note) VALUES
+			('%[1]s@b', '%[1]s', 'Ann O''Neil', '12', '1.50', '1999-09-09', '2020-01-01 12:00:00.123456+00', '{"%[1]s": 1}', '\x00ff', E'plain\tnote'),
+			('c@d', NULL, 'Bob', NULL, NULL, NULL, NULL, NULL, NULL, NULL), ('', '', '', DEFAULT, 'NaN', DEFAULT, 'infinity', '[]', '', '');
+		INSERT INTO app.orders (customer, card, placed) VALUES (1, '%[1]s', '2020-01-01'), (2, DEFAULT, NULL);
+		INSERT INTO visits VALUES ('2020-05-05', '%[1]s', 'y@z');
+		SELECT nextval('app.numbers')`, word)
+	for _, url := range []string{pair.TwinURL(), pair.URL()} {
+		client(t, psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", fill)
+	}
+	for _, options := range [][]string{
+		{"-s"}, {"--inserts"}, {"--column-inserts", "-a"}, {"--inserts", "-t", "customers"}, {"--inserts", "-n", "app", "--rows-per-insert=2"},
+	} {
+		run := func(url string) string {
+			out := client(t, dump, append([]string{"-d", url}, options...)...)
+			return restricted.ReplaceAllString(out, "")
+		}
+		if want, got := run(pair.TwinURL()), run(pair.URL()); got != want {
+			t.Errorf("pg_dump %s\n%s", strings.Join(options, " "), difference(got, want))
+		}
+	}
+	restoresInClear(t, pair, func(url string) {
+		file := filepath.Join(t.TempDir(), "dump.sql")
+		client(t, dump, "-d", pair.URL(), "--inserts", "-f", file)
+		client(t, psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", file)
+	})
+}
+
+// restricted are the lines with which pg_dump guards against psql's commands in
+// data; each dump has its own word.
+var restricted = regexp.MustCompile(`(?m)^\\(un)?restrict .*$`)
+
+// restoresInClear has a dump of the pair restored into a plain database, which
+// must then describe itself and hold rows as the twin does.
+func restoresInClear(t *testing.T, pair *harness.Pair, restore func(url string)) {
+	t.Helper()
+	psql, dump := program(t, "psql"), program(t, "pg_dump")
+	url := pair.TwinCopy()
+	restore(url)
+	show := func(url string) string {
+		rows := client(t, psql, "-XAt", "-d", url, "-c", "TABLE customers ORDER BY id", "-c", "TABLE app.orders ORDER BY id", "-c", "TABLE visits", "-c", "TABLE named ORDER BY id")
+		return rows + restricted.ReplaceAllString(client(t, dump, "-d", url, "-s"), "")
+	}
+	if want, got := show(pair.TwinURL()), show(url); got != want {
+		t.Errorf("the restored copy differs:\n%s", difference(got, want))
+	}
 }

@@ -80,7 +80,7 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 	outputs := a.query(x.Query, nil)
 	for i, sealed := range a.results(outputs) {
 		column := CopyColumn{Name: outputs[i].name}
-		if sealed != nil {
+		if sealed != nil && sealed != catalog.DefaultText { // the text of a default is copied as it stands
 			column.Operand = &Operand{Column: sealed, Role: Store}
 		}
 		c.Columns = append(c.Columns, column)

@@ -33,6 +33,7 @@ var fixture = []fixtureRelation{
 	{schema: "public", name: "broken", columns: []fixtureColumn{{name: "id"}, {name: "lost", broken: "its domain has lost its metadata"}}},
 	{schema: "pg_catalog", name: "pg_class", columns: []fixtureColumn{{name: "oid"}, {name: "relname"}, {name: "relnamespace"}}},
 	{schema: "pg_catalog", name: "pg_attribute", columns: []fixtureColumn{{name: "attrelid"}, {name: "attname"}, {name: "atttypid"}, {name: "attnum"}}},
+	{schema: "pg_catalog", name: "pg_attrdef", columns: []fixtureColumn{{name: "oid"}, {name: "adrelid"}, {name: "adnum"}, {name: "adbin"}}},
 	{schema: "pg_catalog", name: "pg_collation", columns: []fixtureColumn{{name: "oid"}, {name: "collname"}}},
 	{schema: "pg_catalog", name: "pg_extension", columns: []fixtureColumn{{name: "oid"}, {name: "extname"}}},
 	{schema: "pg_catalog", name: "pg_proc", columns: []fixtureColumn{{name: "oid"}, {name: "proname"}}},
@@ -79,6 +80,9 @@ func testSnapshot() *catalog.Snapshot {
 				s := &catalog.SealedColumn{
 					ID: uint32(len(sealed) + 1), TableID: uint32(i + 1), Type: logical.Type{OID: fc.oid, Typmod: fc.typmod},
 					Schema: f.schema, Table: f.name, Name: fc.name,
+				}
+				if fc.name == "ssn" {
+					s.Defaults = [][]byte{{1}}
 				}
 				if fc.equality {
 					s.Terms = envelope.TermEquality

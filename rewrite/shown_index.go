@@ -81,12 +81,52 @@ func shownConstraints(shown *catalog.Shown, r *catalog.Relation, system []string
 	return b.String()
 }
 
+func constraintOIDs(shown *catalog.Shown) (oids []uint32) {
+	for i := range shown.Indexes {
+		if x := &shown.Indexes[i]; x.IsConstraint() {
+			oids = append(oids, x.OID)
+		}
+	}
+	return oids
+}
+
+// The catalogs in pg_depend.
+const (
+	relationClass   = 1259
+	constraintClass = 2606
+)
+
+// shownDependencies are those of constraints that became indexes. pg_dump
+// orders by them.
+func shownDependencies(shown *catalog.Shown, r *catalog.Relation, system []string) string {
+	constraints := constraintOIDs(shown)
+	var b strings.Builder
+	add := func(class int, object uint32, refClass int, refObject uint32, column int16, kind string) {
+		addedRow(&b, r, map[string]string{"classid": fmt.Sprint(class), "objid": fmt.Sprint(object), "objsubid": "0",
+			"refclassid": fmt.Sprint(refClass), "refobjid": fmt.Sprint(refObject), "refobjsubid": fmt.Sprint(column), "deptype": quoteText(kind)}, system)
+	}
+	for i := range shown.Indexes {
+		x := &shown.Indexes[i]
+		if !x.IsConstraint() {
+			continue
+		}
+		for k := range x.Elements {
+			add(constraintClass, x.OID, relationClass, x.Relation, x.Elements[k].AttNum, "a")
+		}
+		add(relationClass, x.OID, constraintClass, x.OID, 0, "i")
+		if slices.Contains(constraints, x.Parent) {
+			add(constraintClass, x.OID, constraintClass, x.Parent, 0, "P")
+			add(constraintClass, x.OID, relationClass, x.Relation, 0, "S")
+		}
+	}
+	return b.String()
+}
+
 func shownComments(shown *catalog.Shown, r *catalog.Relation, system []string) string {
-	const constraintClass = "2606"
 	var b strings.Builder
 	for i := range shown.Indexes {
 		if x := &shown.Indexes[i]; x.IsConstraint() && x.Comment != "" {
-			addedRow(&b, r, map[string]string{"objoid": fmt.Sprint(x.OID), "classoid": constraintClass, "objsubid": "0", "description": quoteText(x.Comment)}, system)
+			addedRow(&b, r, map[string]string{"objoid": fmt.Sprint(x.OID), "classoid": fmt.Sprint(constraintClass), "objsubid": "0", "description": quoteText(x.Comment)}, system)
 		}
 	}
 	return b.String()
@@ -322,4 +362,11 @@ func statisticsFilter(snap *catalog.Snapshot) string {
 		filter += " AND tablename <> ALL (ARRAY[" + strings.Join(names, ", ") + "]::name[])"
 	}
 	return filter
+}
+
+func indexOIDs(shown *catalog.Shown) (oids []uint32) {
+	for i := range shown.Indexes {
+		oids = append(oids, shown.Indexes[i].OID)
+	}
+	return oids
 }

@@ -83,6 +83,8 @@ func shownCatalog(snap *catalog.Snapshot, r *catalog.Relation, system []string) 
 		columns = shownStatistics(snap)
 	case "pg_constraint":
 		extra = shownConstraints(shown, r, system)
+	case "pg_depend":
+		extra = shownDependencies(shown, r, system)
 	case "pg_description":
 		extra = shownComments(shown, r, system)
 	}
@@ -156,7 +158,16 @@ func shownFilter(snap *catalog.Snapshot, name string) string {
 	case "pg_description", "pg_init_privs":
 		return objects("classoid", "objoid")
 	case "pg_depend":
-		return objects("classid", "objid") + " AND " + objects("refclassid", "refobjid")
+		filter := objects("classid", "objid") + " AND " + objects("refclassid", "refobjid")
+		if oids := constraintOIDs(snap.Shown()); len(oids) > 0 {
+			// It is the constraint that depends on the columns.
+			filter += " AND (objid < 16384 OR classid <> 1259 OR refclassid <> 1259 OR refobjsubid = 0 OR " + noneOf("objid", oids) + ")"
+		}
+		if oids := indexOIDs(snap.Shown()); len(oids) > 0 {
+			// An index over expressions depends on the table as a whole.
+			filter += " AND (objid < 16384 OR classid <> 1259 OR refclassid <> 1259 OR refobjsubid <> 0 OR deptype <> 'a' OR " + noneOf("objid", oids) + ")"
+		}
+		return filter
 	case "pg_shdepend":
 		return "(dbid <> (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) OR " + objects("classid", "objid") + ")"
 	case "pg_stats":

@@ -21,6 +21,7 @@ type batch struct {
 
 // batchRow is one DataRow.
 type batchRow struct {
+	size  int // of the frame that the server sent
 	body  []byte
 	spots int // the end of the row's within batch.spots
 }
@@ -66,7 +67,13 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 		if lengthErr != nil || typ != wire.TypeDataRow || size == 0 || size > min(len(b)-n, s.cfg.MaxFrame) {
 			break // for serverFrame
 		}
-		if need, err = s.gather(b[n+wire.HeaderLen : n+size]); err != nil || need.Kind != NeedNothing {
+		body := b[n+wire.HeaderLen : n+size]
+		if s.result.defaults {
+			if body, need, err = s.showDefaults(body); err != nil || need.Kind != NeedNothing {
+				break
+			}
+		}
+		if need, err = s.gather(size, body); err != nil || need.Kind != NeedNothing {
 			break
 		}
 		n += size
@@ -93,7 +100,7 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 			break
 		}
 		from = r.spots
-		n += wire.HeaderLen + len(r.body)
+		n += r.size
 	}
 	switch {
 	case n > 0:
@@ -108,7 +115,7 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 
 // gather finds the sealed cells of a row and adds it to the batch, or leaves the
 // batch as it was.
-func (s *Session) gather(body []byte) (need Need, err error) {
+func (s *Session) gather(size int, body []byte) (need Need, err error) {
 	t := &s.batch
 	mark := len(t.spots)
 	defer func() {
@@ -134,13 +141,13 @@ func (s *Session) gather(body []byte) (need Need, err error) {
 		if length == wire.Null {
 			continue
 		}
-		size := int(length)
-		if size < 0 || size > len(body)-at {
+		n := int(length)
+		if n < 0 || n > len(body)-at {
 			return Need{}, errDataRow
 		}
-		value := body[at : at+size : at+size]
-		at += size
-		if i >= len(cells) || cells[i].sealed == nil {
+		value := body[at : at+n : at+n]
+		at += n
+		if i >= len(cells) || cells[i].sealed == nil || cells[i].sealed == catalog.DefaultText {
 			continue
 		}
 		c := &cells[i]
@@ -158,7 +165,7 @@ func (s *Session) gather(body []byte) (need Need, err error) {
 	if at != len(body) {
 		return Need{}, errDataRow
 	}
-	t.rows = append(t.rows, batchRow{body, len(t.spots)})
+	t.rows = append(t.rows, batchRow{size, body, len(t.spots)})
 	return Need{}, nil
 }
 

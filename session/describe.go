@@ -218,6 +218,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 			}
 		}
 		switch {
+		case c == catalog.DefaultText && origin == nil && f.Type != oidBytea:
 		case e.fetched:
 			c = fetchedColumn(c, origin, &f, plain)
 		case e.verbatim && f.Table != 0 && origin == nil:
@@ -275,7 +276,7 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 		s.result.opening = passing
 		if s.sealedColumns > 0 {
 			s.result.opening = opened
-			s.result.cells = s.result.cells[:0]
+			s.result.clear()
 		}
 	case describePortal:
 		bound = &r.portal
@@ -309,9 +310,9 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
 		c := s.columns[i]
 		if note {
-			s.result.cells = append(s.result.cells, cell{sealed: c, server: f.Format, client: f.Format})
+			s.result.add(cell{sealed: c, server: f.Format, client: f.Format})
 		}
-		if c != nil && c != unclear && c != born {
+		if c != nil && c != unclear && c != born && c != catalog.DefaultText {
 			shown := c.Type.Shown()
 			f.Type, f.TypLen, f.TypMod = shown.OID, shown.Size(), shown.Typmod
 			if bound != nil && bound.asked {

@@ -30,7 +30,18 @@ type cell struct {
 type result struct {
 	opening opening
 	cells   []cell
+	// defaults: a cell can be the text of a default.
+	defaults bool
 }
+
+// add appends how one column is opened.
+func (r *result) add(c cell) {
+	r.cells = append(r.cells, c)
+	r.defaults = r.defaults || c.sealed == catalog.DefaultText
+}
+
+// clear forgets the cells of the rows before.
+func (r *result) clear() { r.cells, r.defaults = r.cells[:0], false }
 
 func (r *result) end() { r.opening = undecided }
 
@@ -43,7 +54,7 @@ func (s *Session) begin(p *portal) {
 		return
 	}
 	s.result.opening = opened
-	s.result.cells = s.result.cells[:0]
+	s.result.clear()
 	for i, c := range st.results {
 		f := p.formats.of(i)
 		if p.cursor && i < len(st.codes) {
@@ -53,7 +64,7 @@ func (s *Session) begin(p *portal) {
 		if c != nil && p.asked {
 			cl.server = asked(c, f)
 		}
-		s.result.cells = append(s.result.cells, cl)
+		s.result.add(cl)
 	}
 }
 

@@ -103,6 +103,19 @@ func create(t testing.TB, from string) *Pair {
 	return p
 }
 
+// TwinCopy makes one more empty database beside the plain one, and gives its URL.
+func (p *Pair) TwinCopy() string {
+	p.t.Helper()
+	name := fmt.Sprintf("%s_copy%d", p.Name, pairs.Add(1))
+	if err := p.Env.Twin.Exec(p.t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", name, Owner)); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.Env.Twin.Exec(p.t.Context(), name, "ALTER SCHEMA public OWNER TO "+Owner); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.Env.Twin.DSN(name, Owner)
+}
+
 func (p *Pair) execOn(c *pgtest.Cluster, sql string) {
 	p.t.Helper()
 	conn, err := pgconn.Connect(p.t.Context(), c.DSN(p.Name, Owner))

@@ -122,7 +122,7 @@ func TestDumpThroughTheProxyIsPlain(t *testing.T) {
 		client(t, psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", fill)
 	}
 	for _, options := range [][]string{
-		{"-s"}, {"--inserts"}, {"--column-inserts", "-a"}, {"--inserts", "-t", "customers"}, {"--inserts", "-n", "app", "--rows-per-insert=2"},
+		{"-s"}, {}, {"-a"}, {"--inserts"}, {"--column-inserts", "-a"}, {"-t", "customers"}, {"--inserts", "-n", "app", "--rows-per-insert=2"},
 	} {
 		run := func(url string) string {
 			out := client(t, dump, append([]string{"-d", url}, options...)...)
@@ -132,11 +132,27 @@ func TestDumpThroughTheProxyIsPlain(t *testing.T) {
 			t.Errorf("pg_dump %s\n%s", strings.Join(options, " "), difference(got, want))
 		}
 	}
+	dir := t.TempDir()
+	restore := program(t, "pg_restore")
 	restoresInClear(t, pair, func(url string) {
-		file := filepath.Join(t.TempDir(), "dump.sql")
-		client(t, dump, "-d", pair.URL(), "--inserts", "-f", file)
-		client(t, psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", file)
+		client(t, dump, "-d", pair.URL(), "-f", filepath.Join(dir, "dump.sql"))
+		client(t, psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", filepath.Join(dir, "dump.sql"))
 	})
+	restoresInClear(t, pair, func(url string) {
+		client(t, dump, "-d", pair.URL(), "-Fd", "-j2", "-f", filepath.Join(dir, "dump"))
+		client(t, restore, "-d", url, "-j2", filepath.Join(dir, "dump"))
+	})
+	// Data alone goes back through the proxy, which seals it anew.
+	rows := func() string {
+		return client(t, psql, "-XAt", "-d", pair.URL(), "-c", "TABLE customers ORDER BY id", "-c", "TABLE app.orders ORDER BY id", "-c", "TABLE visits")
+	}
+	before := rows()
+	client(t, dump, "-d", pair.URL(), "-Fc", "-a", "-f", filepath.Join(dir, "dump.custom"))
+	pair.Empty()
+	client(t, restore, "-d", pair.URL(), "-a", filepath.Join(dir, "dump.custom"))
+	if after := rows(); after != before {
+		t.Errorf("data restored through the proxy:\n%s", difference(after, before))
+	}
 }
 
 // restricted are the lines with which pg_dump guards against psql's commands in

@@ -67,4 +67,4 @@ vuln:
 
 bench:
 	$(GO) run ./integration/bench
-	$(GO) test -run '^$$' -bench . -benchmem ./envelope ./rewrite ./session
+	$(GO) test -run '^$$' -bench . -benchmem ./envelope ./logical ./rewrite ./session

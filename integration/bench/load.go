@@ -11,13 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
-
-// codeNotSupported is the SQLSTATE of what a target refuses to do: its column
-// stays empty.
-const codeNotSupported = "0A000"
 
 // load says how long a scenario is driven.
 type load struct{ rounds, seconds, clients int }
@@ -45,9 +39,6 @@ func (l load) drive(ctx context.Context, b *bench, s scenario) (map[string][]res
 				round = l.copyRound
 			}
 			r, err := round(ctx, b, s, at, script)
-			if refusal := (*pgconn.PgError)(nil); errors.As(err, &refusal) && refusal.Code == codeNotSupported {
-				continue
-			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", target, err)
 			}

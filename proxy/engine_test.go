@@ -25,6 +25,8 @@ func TestPumps(t *testing.T) {
 	onPumps = true
 	defer func() { onPumps = false }()
 	for name, test := range map[string]func(*testing.T){
+		"APanicOverTheServersWordsEndsASessionHalfClosedByItsClient":    TestAPanicOverTheServersWordsEndsASessionHalfClosedByItsClient,
+		"UnixSocketsOnBothHopsMakeNoDifference":                         TestUnixSocketsOnBothHopsMakeNoDifference,
 		"RelayingAllocatesNothingForAMessage":                           TestRelayingAllocatesNothingForAMessage,
 		"AStatementThatWaitsForTheServerGoesOnWhenTheServerHasSpoken":   TestAStatementThatWaitsForTheServerGoesOnWhenTheServerHasSpoken,
 		"AFrameThatMustBeWholeIsCollected":                              TestAFrameThatMustBeWholeIsCollected,

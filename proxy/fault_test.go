@@ -191,6 +191,38 @@ func TestFramesInPiecesOfAnySizeMakeNoDifference(t *testing.T) {
 	}
 }
 
+func TestUnixSocketsOnBothHopsMakeNoDifference(t *testing.T) {
+	want, err := conversation(t.Context(), upstreamPlain())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startProxy(t, Config{Upstream: upstreamSocket()})
+	dsn := fmt.Sprintf("host=%s port=%s user=trust dbname=postgres", p.Socket, p.Port())
+	if got, err := conversation(t.Context(), dsn); err != nil || got != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
+	}
+	// More than the sockets hold, both ways at once.
+	c, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	large := strings.Repeat("z", 300_000)
+	b := new(pgx.Batch)
+	for range 50 {
+		b.Queue("SELECT $1::text", large).QueryRow(func(row pgx.Row) error {
+			var got string
+			if err := row.Scan(&got); err != nil || got != large {
+				return fmt.Errorf("%d bytes came back: %w", len(got), err)
+			}
+			return nil
+		})
+	}
+	if err := c.SendBatch(t.Context(), b).Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAConnectionThatBreaksAnywhereLeavesNothingBehind(t *testing.T) {
 	for _, c := range []struct {
 		name            string

@@ -221,6 +221,7 @@ func (l *loop) register(s *socket) error {
 		s.key = uint32(len(l.sockets))
 		l.sockets = append(l.sockets, s)
 	}
+	s.known = true
 	return l.control(s, unix.EPOLL_CTL_ADD, 0)
 }
 
@@ -240,6 +241,10 @@ func (l *loop) control(s *socket, op int, more uint32) error {
 
 // forget ends the events of a socket that is being closed.
 func (l *loop) forget(s *socket) {
+	if !s.known {
+		return
+	}
+	s.known = false
 	l.sockets[s.key] = nil
 	l.retired = append(l.retired, s.key)
 }

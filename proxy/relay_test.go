@@ -193,6 +193,22 @@ func TestAPanicEndsOnlyItsSession(t *testing.T) {
 	}
 }
 
+func TestAPanicOverTheServersWordsEndsASessionHalfClosedByItsClient(t *testing.T) {
+	p := &scripted{}
+	p.fromServer = func(b []byte, out *session.Output) (int, session.Need, error) { panic("a value") }
+	client, server, done := relayOf(t, relaying{}, p)
+	client.(*net.TCPConn).CloseWrite()
+	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Fatalf("the server was not told: %v", err)
+	}
+	server.Write([]byte{'N', 0, 0, 0, 4})
+	c := &rawClient{t, &peeked{Conn: client}}
+	c.wantError(codeInternal)
+	if err := <-done; !errors.As(err, new(panicError)) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestASessionThatMakesNoProgressIsEnded(t *testing.T) {
 	p := &scripted{}
 	p.fromClient = func(b []byte, out *session.Output) (int, session.Need, error) {

@@ -13,6 +13,7 @@ type socket struct {
 	session *looped
 	fd      int
 	key     uint32 // of its events
+	known   bool   // to the loop
 
 	// readable: there may be something to read. hungUp: the peer has said that
 	// nothing will follow, so a short read no longer means that all was read.

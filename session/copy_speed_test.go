@@ -13,30 +13,6 @@ import (
 	"pgseal/wire"
 )
 
-// copyingSession is a session in the middle of a COPY.
-func copyingSession(t testing.TB, sql string, columns int) *driver {
-	d := &driver{world: newWorld(t)}
-	d.session.SetParameter("server_version", "15.0")
-	d.openKeys()
-	d.feed(true, wire.AppendQuery(nil, sql))
-	typ := byte(wire.TypeCopyOutResponse)
-	if strings.Contains(sql, "FROM STDIN") {
-		typ = wire.TypeCopyInResponse
-	}
-	response, start := wire.Begin(nil, typ)
-	format := byte(0)
-	if strings.Contains(sql, "binary") {
-		format = 1
-	}
-	response = wire.AppendCount(append(response, format), columns)
-	for range columns {
-		response = wire.AppendInt16(response, int16(format))
-	}
-	d.feed(false, wire.End(response, start))
-	d.toServer, d.toClient = nil, nil
-	return d
-}
-
 const (
 	copyRows  = 100
 	copyTable = "COPY users (id, ssn, score, born, note) "

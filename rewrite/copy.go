@@ -92,7 +92,7 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) {
 	it := a.baseItem(x.Relation)
 	c.Relation = x.Relation.Relname
-	a.untouching("COPY … WHERE", &scope{items: []*item{it}}, []*pg.Node{x.WhereClause})
+	a.condition(x.WhereClause, &scope{items: []*item{it}})
 	if it.relation == nil || it.sealed() == nil {
 		return
 	}

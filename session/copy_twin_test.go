@@ -158,6 +158,7 @@ var copyInCases = []struct{ sql, data string }{
 	{"COPY people (note, nam, id) FROM STDIN", "n\tcanary\t4\n"},
 	{"COPY people (id, name, name) FROM STDIN", "4\tcanary\tcanary\n"},
 	{"COPY people (id, name) FROM STDIN WHERE id > 1", "1\tcanary\n2\tcanary two\n"},
+	{"COPY people (id, name) FROM STDIN WHERE name = 'canary' OR age IS NOT NULL", "1\tcanary\n2\tcanary two\n3\tcanary\n"},
 	{"COPY people (id, name) FROM STDIN WITH DELIMITER '|' NULL 'nil'", "1|canary\\|x\n2|nilcanary\n3|nil\n"},
 	{"COPY people (id, name, note) FROM STDIN (DELIMITER ',', NULL '')", "1,canary,\n2,,x\n"},
 	{"COPY people (id, name) FROM STDIN (DELIMITER 'ab')", "1\n"},

@@ -51,12 +51,14 @@ func (a *analysis) relation(schema, name string) found {
 	case len(named) > 1 && sealed && a.pathMoved:
 		a.fail(refuseMixedText(name, -1))
 		return found{}
-	case len(named) == 1 && schema == "" && named[0].Sealed && a.newlyNamed(name):
+	case len(named) == 1 && schema == "" && named[0].Sealed && a.newlyNamed(name) && !a.pathSet:
 		// A relation made by this very text may stand before it in the path.
 		if reached := a.reached(named); len(reached) > 0 {
 			a.sealedNamed = true
 			return found{relation: reached[0]}
 		}
+		return found{}
+	case len(named) == 1 && schema == "" && named[0].Sealed && a.path != nil && !a.pathSet && len(a.reached(named)) == 0:
 		return found{}
 	case len(named) == 1:
 		if named[0].Sealed {

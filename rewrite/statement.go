@@ -146,25 +146,34 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		a.fail(refuseMixedText(name, -1))
 	}
 	from, end := a.statementTokens()
+	set := false
 	switch n := a.stmt.Stmt.GetNode().(type) {
 	case *pg.Node_TransactionStmt:
 		switch n.TransactionStmt.Kind {
 		case pg.TransactionStmtKind_TRANS_STMT_BEGIN, pg.TransactionStmtKind_TRANS_STMT_START,
 			pg.TransactionStmtKind_TRANS_STMT_SAVEPOINT, pg.TransactionStmtKind_TRANS_STMT_RELEASE:
 		default: // the end of a transaction takes back SET LOCAL, or SET
-			a.pathMoved = true
+			set = true
 		}
 	case *pg.Node_VariableSetStmt, *pg.Node_DoStmt, *pg.Node_CallStmt, *pg.Node_DiscardStmt:
-		a.pathMoved = true
+		set = true
 	default:
 		for i := from; i < end; i++ {
-			a.pathMoved = a.pathMoved || a.is(i, "set_config")
+			set = set || a.is(i, "set_config")
 		}
+	}
+	a.pathMoved = a.pathMoved || set
+	a.pathSet = a.pathSet || set || !makesRelations(a.stmt.Stmt) && s.Effect == ChangesCatalog
+	if _, grants := a.stmt.Stmt.GetNode().(*pg.Node_GrantStmt); grants {
+		a.pathSet = true // a right lets a schema into the path
 	}
 	if s.Effect != ChangesCatalog {
 		return
 	}
 	a.pathMoved = true
+	if sealed && a.assumed && a.path == nil {
+		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
+	}
 	if sealed {
 		s.Born = newName(a.stmt.Stmt)
 	}
@@ -176,6 +185,15 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 			a.changed[name] = a.changed[name] || sealed
 		}
 	}
+}
+
+// makesRelations says whether DDL makes or drops relations and nothing else.
+func makesRelations(n *pg.Node) bool {
+	switch n.GetNode().(type) {
+	case *pg.Node_CreateStmt, *pg.Node_CreateTableAsStmt, *pg.Node_DropStmt, *pg.Node_ViewStmt, *pg.Node_IndexStmt:
+		return true
+	}
+	return false
 }
 
 // newName is the name that a relation gets by a statement, "" if none does.

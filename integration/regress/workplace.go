@@ -259,7 +259,9 @@ func (w *workplace) startProxy(ctx context.Context, c *pgtest.Cluster) (*harness
 	if err != nil {
 		return nil, err
 	}
-	serve := exec.Command(w.pgseal, "serve", "--listen", addr, "--database-url", c.DSN("postgres", pgtest.Superuser))
+	// Twenty sessions of DDL at once on a busy machine: each waits for the catalog
+	// to be read again.
+	serve := exec.Command(w.pgseal, "serve", "--listen", addr, "--kms-timeout", "2m", "--database-url", c.DSN("postgres", pgtest.Superuser))
 	serve.Env = append(clean(os.Environ()), w.kms.Environ()...)
 	return harness.StartProcess(ctx, filepath.Join(w.dir, proxyLog), addr, serve)
 }

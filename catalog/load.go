@@ -153,6 +153,9 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 	_, err = pgx.ForEachRow(rows, []any{&id, &table, &s.Domain, &s.DomainName, &s.Type.OID, &s.Type.Typmod, &terms,
 		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults}, func() error {
 		column := s
+		if len(s.Defaults) == 0 {
+			column.Defaults = nil
+		}
 		column.ID, column.TableID, column.IndexKeyID = uint32(id), uint32(table), uint32(index)
 		column.Terms = envelope.TermFlags(terms)
 		switch {

@@ -64,4 +64,12 @@ SELECT filler FROM pgbench_accounts WHERE aid = :aid;
 			})
 		}
 	}
+	// Tables dropped and made anew are plain ones.
+	for _, url := range []string{pair.TwinURL(), pair.URL()} {
+		run(t, url, pgbench, "-i", "-q", "-I", "dtgvpf")
+	}
+	same(t, contents(pair.URL()), contents(pair.TwinURL()))
+	if out := run(t, pair.URL(), pgbench, "-n", "-C", "-M", "prepared", "-c", "2", "-t", "20"); processed.FindStringSubmatch(out) == nil {
+		t.Error(out)
+	}
 }

@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
 )
@@ -245,4 +248,61 @@ func TestCastsOnValues(t *testing.T) {
 		S("SELECT id FROM casts WHERE n = $1::int4", "42"),
 		S("SELECT id FROM casts WHERE at = $1::timestamptz", "2024-07-01 10:00Z"),
 	)
+}
+
+// Settings that no statement of the client makes: by the startup, by role and
+// database, by a function's SET clause, and those that a rollback takes back.
+func TestSettingsFromElsewhereShapeValues(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE elsewhere (id int PRIMARY KEY, d date, tz timestamptz, i interval, f float8, b bytea, fs float8[]);
+			CREATE FUNCTION quiet() RETURNS text LANGUAGE plpgsql SET DateStyle = 'German' SET IntervalStyle = 'iso_8601' AS $$ BEGIN RETURN current_setting('DateStyle'); END $$;
+			CREATE FUNCTION loud() RETURNS text LANGUAGE sql AS $$ SELECT set_config('DateStyle', 'SQL, DMY', false) || set_config('IntervalStyle', 'sql_standard', false) || set_config('bytea_output', 'escape', false) $$`,
+		Seal: []string{"public.elsewhere.d --equality", "public.elsewhere.tz", "public.elsewhere.i", "public.elsewhere.f", "public.elsewhere.b", "public.elsewhere.fs"},
+	})
+	pair.Both("ALTER ROLE " + harness.Owner + " IN DATABASE " + pair.Name + " SET IntervalStyle = 'postgres_verbose'; ALTER DATABASE " + pair.Name + " SET extra_float_digits = -1")
+	read := "SELECT * FROM elsewhere ORDER BY id"
+	statements := []string{
+		"INSERT INTO elsewhere VALUES (1, '2024-02-03', '2024-07-01 12:34:56.789+00', '1-2 3 4:05:06.7', 0.1234567890123456789, '\\x00ff41', '{0.1,1e300}')",
+		read, "SELECT quiet()", read, "BEGIN", "SELECT loud()", read, "INSERT INTO elsewhere (id, d) VALUES (2, '04/05/2024')", "ROLLBACK", read,
+		"SELECT loud()", "INSERT INTO elsewhere (id, d) VALUES (3, '04/05/2024')", read, "SELECT loud(); SELECT 1", read, "RESET ALL", read,
+		"BEGIN; SET LOCAL TimeZone = 'Asia/Kolkata'", read, "SAVEPOINT s", "SET LOCAL IntervalStyle = 'iso_8601'", read, "ROLLBACK TO s", read, "COMMIT", read,
+	}
+	for name, parameters := range map[string]string{
+		"startup": "&options=" + "-c%20DateStyle%3DGerman%20-c%20bytea_output%3Descape%20-c%20extra_float_digits%3D-3", "parameter": "&timezone=America/New_York&intervalstyle=sql_standard", "defaults": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			pair.Empty()
+			var answers [2][]string
+			for side, url := range []string{pair.TwinURL(), pair.URL()} {
+				separator := "?"
+				if strings.Contains(url, "?") {
+					separator = "&"
+				}
+				conn, err := pgconn.Connect(t.Context(), url+separator+strings.TrimPrefix(parameters, "&"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, sql := range statements {
+					results, err := conn.Exec(t.Context(), sql).ReadAll()
+					answer := ""
+					for _, r := range results {
+						for _, row := range r.Rows {
+							answer += fmt.Sprintf("%q\n", row)
+						}
+					}
+					var e *pgconn.PgError
+					if errors.As(err, &e) {
+						answer += e.Code
+					}
+					answers[side] = append(answers[side], answer)
+				}
+				conn.Close(t.Context())
+			}
+			for i, want := range answers[0] {
+				if got := answers[1][i]; got != want {
+					t.Errorf("statement %d, %s:\n--- plain\n%s--- sealed\n%s", i, statements[i], want, got)
+				}
+			}
+		})
+	}
 }

@@ -5,9 +5,14 @@ import "strings"
 // checkParser reads the expression of a CHECK. The server writes it out with all
 // brackets and casts, in a spelling that is always the same.
 type checkParser struct {
-	text string
-	base Type
+	text  string
+	base  Type
+	depth int
 }
+
+// maxCheckDepth bounds how deeply expressions nest, because they are read by
+// recursion.
+const maxCheckDepth = 200
 
 // check reads "CHECK (…)".
 func (p *checkParser) check() (checkExpr, bool) {
@@ -133,6 +138,10 @@ func allTrue(all []checkExpr) checkExpr {
 
 // operand reads brackets, a constant, VALUE or a function, with casts behind.
 func (p *checkParser) operand() (e checkExpr, ok bool) {
+	if p.depth++; p.depth > maxCheckDepth {
+		return e, false
+	}
+	defer func() { p.depth-- }()
 	switch {
 	case p.take("("):
 		if e, ok = p.expression(); !ok {

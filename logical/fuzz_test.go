@@ -167,3 +167,30 @@ func FuzzSettings(f *testing.F) {
 		Type{OID: OIDTimestamptz, Typmod: -1}.AppendText(nil, make([]byte, 8), &s)
 	})
 }
+
+// FuzzChecks reads CHECKs as the catalog may have them, and applies what is
+// accepted.
+func FuzzChecks(f *testing.F) {
+	for i, text := range []string{
+		"CHECK ((VALUE > 0))", "CHECK (((VALUE >= 0) AND (VALUE <= 100)))", `CHECK ((VALUE ~ '^\d{5}(-\d{4})?$'::text))`, "CHECK (((VALUE)::text = ANY ((ARRAY['a'::character varying, 'abc'::character varying])::text[])))",
+		"CHECK ((VALUE <> ALL (ARRAY[1, 2])))", "CHECK ((char_length(VALUE) <= 10))", "CHECK ((VALUE ~~ '%@%'::text))", "CHECK ((NOT (VALUE = 'x'::bpchar)))", "CHECK ((VALUE >= '2000-01-01'::date))", "CHECK ((VALUE IS NOT NULL))", `CHECK ((VALUE ~ E'[^a-z\\\\]'::text))`,
+	} {
+		f.Add(byte(i), text)
+	}
+	f.Fuzz(func(t *testing.T, which byte, text string) {
+		typ := Type{OID: allTypes[int(which)%len(allTypes)], Typmod: -1}
+		check, err := NewCheck("rule", text, typ)
+		if err != nil {
+			return
+		}
+		for _, in := range samples[typ.OID] {
+			canonical, err := typ.AppendCanonical(nil, Value{Data: []byte(in)}, Assign, nil)
+			if err != nil {
+				continue
+			}
+			if _, err := check.passes(canonical); err != nil && errorAnswer(err).code != codeFeatureNotSupported {
+				t.Fatalf("%s %q: %v", text, in, errorAnswer(err))
+			}
+		}
+	})
+}

@@ -14,14 +14,14 @@ const (
 	question = "SELECT pg_catalog.current_schemas(true), pg_catalog.current_setting('extra_float_digits')," +
 		" pg_catalog.current_setting('bytea_output'), pg_catalog.current_setting('DateStyle')," +
 		" pg_catalog.current_setting('TimeZone'), pg_catalog.current_setting('client_encoding')," +
-		" pg_catalog.current_setting('standard_conforming_strings')"
+		" pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('IntervalStyle')"
 	// questionName is the statement and the portal of the question. Both are
 	// closed before and after, so that they are free whatever happened before.
 	questionName = "pgseal_question"
 )
 
 // askedSettings are the settings that the question asks for, behind the search path.
-var askedSettings = [...]string{"extra_float_digits", "bytea_output", "DateStyle", "TimeZone", "client_encoding", "standard_conforming_strings"}
+var askedSettings = [...]string{"extra_float_digits", "bytea_output", "DateStyle", "TimeZone", "client_encoding", "standard_conforming_strings", "IntervalStyle"}
 
 // ask asks the server, or waits for its answer.
 func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {

@@ -74,7 +74,11 @@ func (a *analysis) dispatch(n *pg.Node, s *Statement) []column {
 		}
 	case *pg.Node_ExplainStmt:
 		inner := Statement{}
+		// What it shows is the plan for the catalogs that the client named.
+		truth := a.truth
+		a.truth = true
 		a.dispatch(x.ExplainStmt.Query, &inner)
+		a.truth = truth
 		if inner.Effect == ChangesCatalog {
 			s.Effect = ChangesCatalog // EXPLAIN ANALYZE runs it
 		} else if inner.Effect == Executes {

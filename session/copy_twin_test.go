@@ -442,7 +442,7 @@ func TestCopiesGoRound(t *testing.T) {
 func (c *copyTwin) version() int {
 	for _, s := range c.plain.settings {
 		if s[0] == "server_version" {
-			return versionNumber(s[1]) / 10000
+			return majorVersion(s[1])
 		}
 	}
 	c.t.Fatal("the server has no version")

@@ -29,7 +29,7 @@ type settings struct {
 	// changed: a setting has been changed since the transaction began, and may
 	// change back when it ends.
 	changed bool
-	// version is the server's, as server_version_num has it.
+	// version is the server's major one, as server_version_num has it.
 	version int
 	// escape is bytea_output, as the last envelope in text has shown it.
 	escape bool
@@ -44,22 +44,11 @@ func (t *settings) set(name, value string) {
 		t.encoding, t.tricky = value, asciiInside(value)
 	case "extra_float_digits":
 		t.floats = true
-	case "server_version":
-		t.version = versionNumber(value)
 	}
 	// A value that the server refuses too comes with the server's own error.
 	_ = t.values.Set(name, value)
 	t.utf8 = t.values
 	_ = t.utf8.Set("client_encoding", "UTF8")
-}
-
-// versionNumber reads what server_version begins with: 15.4 is 150000 here, 18beta1
-// 180000.
-func versionNumber(version string) (n int) {
-	for i := 0; i < len(version) && i < 3 && version[i] >= '0' && version[i] <= '9'; i++ {
-		n = n*10 + int(version[i]-'0')
-	}
-	return n * 10000
 }
 
 // setByteaOutput takes over what the text of an envelope has shown.
@@ -119,6 +108,7 @@ func (s *Session) SetParameter(name, value string) {
 		eachOption(value, s.settings.set)
 	case "server_version":
 		s.newer = majorVersion(value) > grammarVersion
+		s.settings.version = majorVersion(value) * 10000
 	default:
 		s.settings.set(name, value)
 	}

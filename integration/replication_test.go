@@ -154,14 +154,14 @@ func streamOnce(t *testing.T, ctx context.Context, conn *pgconn.PgConn) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		switch message.(type) {
+		switch message := message.(type) {
 		case *pgproto3.CopyBothResponse:
 			front.Send(&pgproto3.CopyDone{})
 			if err := front.Flush(); err != nil {
 				t.Fatal(err)
 			}
 		case *pgproto3.ErrorResponse:
-			t.Fatal(pgconn.ErrorResponseToPgError(message.(*pgproto3.ErrorResponse)))
+			t.Fatal(pgconn.ErrorResponseToPgError(message))
 		case *pgproto3.ReadyForQuery:
 			return
 		}

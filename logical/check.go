@@ -53,7 +53,6 @@ type datum struct {
 	float  float64
 	text   []byte
 	when   int64
-	list   []datum
 }
 
 // checkExpr is an expression over the value of a domain.

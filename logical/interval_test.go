@@ -24,7 +24,7 @@ func TestIntervalsAreReadAndWrittenAsByTheServer(t *testing.T) {
 	for _, typmod := range []int32{
 		rangeYear<<16 | intervalFullPrecision, rangeMonth<<16 | intervalFullPrecision, (rangeYear|rangeMonth)<<16 | intervalFullPrecision, rangeDay<<16 | intervalFullPrecision,
 		rangeHour<<16 | intervalFullPrecision, rangeMinute<<16 | intervalFullPrecision, rangeSecond<<16 | 3, (rangeDay|rangeHour)<<16 | intervalFullPrecision, (rangeDay|rangeHour|rangeMinute)<<16 | intervalFullPrecision,
-		(rangeDay|rangeHour|rangeMinute|rangeSecond)<<16 | 0, (rangeHour|rangeMinute)<<16 | intervalFullPrecision, (rangeHour|rangeMinute|rangeSecond)<<16 | intervalFullPrecision, (rangeMinute|rangeSecond)<<16 | 2, intervalFullRange<<16 | 0, intervalFullRange<<16 | 4,
+		(rangeDay | rangeHour | rangeMinute | rangeSecond) << 16, (rangeHour|rangeMinute)<<16 | intervalFullPrecision, (rangeHour|rangeMinute|rangeSecond)<<16 | intervalFullPrecision, (rangeMinute|rangeSecond)<<16 | 2, intervalFullRange << 16, intervalFullRange<<16 | 4,
 	} {
 		for _, use := range []Use{Assign, Cast} {
 			s.compare(Type{OID: OIDInterval, Typmod: typmod}, use, "", intervalInputs, 0)

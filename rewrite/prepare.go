@@ -81,13 +81,6 @@ func (a *analysis) castInferred(params []Param, types []namedType, known []bool)
 	}
 }
 
-func (o *Operand) use() logical.Use {
-	if o.Role == Store {
-		return logical.Assign
-	}
-	return logical.Compare
-}
-
 // execute is EXECUTE: its arguments go to the parameters of what was prepared.
 func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 	s.Effect, s.Name = Executes, x.Name

@@ -1,11 +1,9 @@
 package rewrite
 
 import (
-	"errors"
 	"strconv"
 
 	"pgseal/catalog"
-	"pgseal/logical"
 )
 
 // SQLSTATEs of the refusals.
@@ -336,18 +334,6 @@ func RefuseBorn() *Refusal {
 		Message: "a relation in this statement got its name and its sealed columns in this transaction",
 		Detail:  "pgseal knows relations when they are committed.",
 		Hint:    "Commit first.",
-	}
-}
-
-// refuseLogical passes on what the server would have said of a type.
-func refuseLogical(err error, c *catalog.SealedColumn, position int32) *Refusal {
-	var e *logical.Error
-	if !errors.As(err, &e) {
-		return refuseValueCast(c, position)
-	}
-	return &Refusal{
-		Anchor: "type", Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint,
-		Column: c, Position: int(position),
 	}
 }
 

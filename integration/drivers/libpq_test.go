@@ -154,7 +154,7 @@ func libpqCopies(t *testing.T, out *strings.Builder, db *sql.DB, w string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copied, err := tx.PrepareContext(t.Context(), pq.CopyIn("customers", "name", "email", "visits", "note", "photo"))
+	copied, err := tx.PrepareContext(t.Context(), "COPY customers (name, email, visits, note, photo) FROM STDIN")
 	if err != nil {
 		t.Fatal(err)
 	}

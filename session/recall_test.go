@@ -1,3 +1,7 @@
+//go:build !race
+
+// Its driver counts allocations, which the race detector disturbs.
+
 package session
 
 import (

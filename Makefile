@@ -16,7 +16,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit fuzz test-versions test-regress test-drivers lint vuln bench
+.PHONY: build demo test unit integration fuzz test-versions test-regress test-drivers lint vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -24,16 +24,20 @@ build:
 demo: build
 	./bin/pgseal demo $(ARGS)
 
-test: unit fuzz
+# The integration tests mostly wait, for servers and KMS, and leave time to fuzz.
+test: unit
+	$(MAKE) -j2 integration fuzz
 
-# With the race detector: the packages, and the pgseal that the integration
-# tests run. Without it: the searches of memory for erased keys and the counts
-# of allocations, which it disturbs.
+# With the race detector, and without it the searches of memory for erased keys
+# and the counts of allocations, which it disturbs.
 unit:
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
 	$(GO) test ./envelope ./keycache ./keystore ./logical ./rewrite ./session
 	$(GO) test -run "TestLargeValues|TestManyRows" ./sealing
 	$(GO) test -run "TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|TestRelayingAllocates" ./proxy
+
+# Against a pgseal with the race detector.
+integration:
 	PGSEAL_TEST_RACE=1 $(GO) test -count=1 -timeout 20m ./integration/...
 
 # One target at a time is all that go test -fuzz takes.

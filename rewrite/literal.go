@@ -145,7 +145,7 @@ func appendEscaped(dst, raw []byte) ([]byte, bool) {
 		case 't':
 			dst = append(dst, '\t')
 		case 'v':
-			dst = append(dst, '\v')
+			return dst, false // a v to older servers, a vertical tab to newer ones
 		case '0', '1', '2', '3', '4', '5', '6', '7':
 			n := int(c - '0')
 			for k := 0; k < 2 && i < len(raw) && raw[i] >= '0' && raw[i] <= '7'; k++ {

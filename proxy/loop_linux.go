@@ -64,7 +64,8 @@ func (ls *loops) attach(r *relay) engine {
 	return nil
 }
 
-// loop is one event loop. Sessions run on it one after the other; whatever blocks is done on a goroutine, which posts the rest of the
+// loop is one event loop. Sessions run on it one after the other; whatever
+// blocks is done on a goroutine, which posts the rest of the
 // work back to the loop.
 //
 // Events are edge-triggered: the kernel says once that there is something to

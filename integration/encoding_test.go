@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	"golang.org/x/text/encoding"
@@ -58,6 +59,12 @@ func TestTextsInOtherClientEncodings(t *testing.T) {
 					c.Step(S(in(`SELECT id, "naïve" FROM "prénoms" WHERE "naïve" = '` + client.value + `' ORDER BY id`)))
 					c.Step(S(in(`UPDATE "prénoms" SET "naïve" = 'é' WHERE "plain é" = 'é' RETURNING "naïve"`)))
 					c.Step(S(in(`SELECT "naïve" AS "ë", "nai" FROM "prénoms" p`)))
+					// Offsets in these are others in UTF-8.
+					c.Step(S(in(`SELECT '` + strings.Repeat("é", 200) + `' AS a; SELECT "naïve" || 'x' FROM "prénoms"; SELECT 'é'`)).Simple().Refused("cannot"))
+					c.Step(S("BEGIN"))
+					c.Step(S(in(`SAVEPOINT s; INSERT INTO "prénoms" (id, "naïve") VALUES (7, E'éééééééééééé\'é'), (1, 'éé'); SELECT 1`)).Simple().Fails("23505"))
+					c.Step(S("ROLLBACK TO s"))
+					c.Step(S("COMMIT"))
 				}
 				for _, sql := range client.steps {
 					c.Step(S(in(sql)))

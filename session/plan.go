@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 
 	"pgseal/catalog"
@@ -101,7 +102,22 @@ func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, o
 	if err != nil {
 		return verdict{act: drop, refusal: statementError(err)}
 	}
-	return s.planUTF8(snap, converted, true, mode, out)
+	v := s.planUTF8(snap, converted, true, mode, out)
+	v.at = s.clientOffset(converted, v.at)
+	return v
+}
+
+// clientOffset maps a byte offset in a text's UTF-8 to the text as the client
+// sent it; 0 where that cannot be told.
+func (s *Session) clientOffset(converted []byte, at int) int {
+	if at <= 0 || at > len(converted) {
+		return 0
+	}
+	sent, err := s.settings.values.FromUTF8(bytes.Clone(converted[:at]), 0)
+	if err != nil {
+		return 0
+	}
+	return len(sent)
 }
 
 // planUTF8 plans a text in UTF-8. foreign: the client's encoding is another.
@@ -275,6 +291,7 @@ func refused(r *rewrite.Refusal, text []byte) *wire.Error {
 // need.
 func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) {
 	from := len(dst)
+	p.failedAt = 0
 	s.foreign = p.foreign
 	text, err := p.bound.AppendSQL(dst, s.sealFunc)
 	s.foreign = false
@@ -292,7 +309,9 @@ func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) 
 	}
 	var refusal *rewrite.Refusal
 	var literal *literalError
-	p.failedAt = 0
+	if p.foreign {
+		defer func() { p.failedAt = s.clientOffset(p.client, p.failedAt) }()
+	}
 	switch {
 	case errors.Is(err, errNeed):
 		return dst, s.need, nil

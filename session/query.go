@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"pgseal/catalog"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -127,7 +128,9 @@ func (s *Session) refuseStatement(snap *catalog.Snapshot, stale error, text []by
 	if e.Code != codeSyntaxError {
 		start = rewrite.StatementAt(text, at)
 	}
-	if start == 0 {
+	// What has been cut is refused as a whole unless it gets shorter by another
+	// cut, so that the cutting ends.
+	if start == 0 || bytes.HasSuffix(text, []byte(failingText)) && start >= len(text)-len(failingText) {
 		return s.refuseQuery(e, out)
 	}
 	return s.queryText(snap, stale, append(text[:start:start], failingText...), e, out)

@@ -118,6 +118,9 @@ func load(ctx context.Context, tx pgx.Tx, there presence, l loading) (*Snapshot,
 			if err = loadUniques(ctx, tx, c.Relations); err != nil {
 				return nil, err
 			}
+			if err = loadHomonyms(ctx, tx, c.Relations); err != nil {
+				return nil, err
+			}
 			if c.RowFunctions, err = loadRowFunctions(ctx, tx, types); err != nil {
 				return nil, err
 			}
@@ -392,6 +395,33 @@ func loadUniques(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 		}
 		if overTerm {
 			relation.Uniques = append(relation.Uniques, u)
+		}
+		return nil
+	})
+	return err
+}
+
+// loadHomonyms marks the relations with sealed columns whose names are those of
+// types that are no relation's.
+func loadHomonyms(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
+	byName := map[string][]*Relation{}
+	var names []string
+	for _, r := range relations {
+		if r.Sealed {
+			byName[r.Name] = append(byName[r.Name], r)
+			names = append(names, r.Name)
+		}
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT t.typname::text FROM pg_type t
+		 WHERE t.typname = ANY($1) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')`, names)
+	if err != nil {
+		return err
+	}
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&name}, func() error {
+		for _, r := range byName[name] {
+			r.Homonym = true
 		}
 		return nil
 	})

@@ -71,6 +71,9 @@ type Relation struct {
 	// Changing: a column is being sealed or unsealed at this moment, so that
 	// nothing planned from this snapshot may reach the server.
 	Changing bool
+	// Homonym: it has sealed columns, and a type that is no relation's has its
+	// name, so that the name of its row type may be that one's.
+	Homonym bool
 }
 
 // Column finds an attribute by its name.

@@ -27,6 +27,7 @@ func version(c Contents) uint64 {
 		text(r.Name)
 		number(uint64(r.Kind))
 		flag(r.Changing)
+		flag(r.Homonym)
 		number(uint64(len(r.Columns)))
 		for _, column := range r.Columns {
 			number(uint64(column.AttNum))

@@ -274,6 +274,7 @@ type analysis struct {
 
 	postponed    []*constants // whose use is not decided yet
 	uses         []use        // of the parameters of the statement being planned
+	named        []named      // relations with sealed columns, in that statement
 	groups       int          // of uses, so far
 	sublinks     map[*pg.SubLink][]column
 	sources      map[int32]*pg.SubLink // of multiple assignments, by position
@@ -381,7 +382,7 @@ func (a *analysis) steer(offset int32) {
 }
 
 func (a *analysis) edit(start, end int, text string, v *value) {
-	a.edits = append(a.edits, edit{start, end, text, v})
+	a.edits = append(a.edits, edit{start: start, end: end, text: text, value: v})
 }
 
 func (a *analysis) insert(at int, text string) { a.edit(at, at, text, nil) }

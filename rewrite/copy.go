@@ -43,6 +43,7 @@ type CopyColumn struct {
 func (a *analysis) copy(x *pg.CopyStmt, s *Statement) {
 	a.cacheable = false // its options are literals
 	c := &Copy{In: x.IsFrom}
+	actions := len(a.acted)
 	var at int32
 	if x.Relation == nil {
 		at = location(x.Query)
@@ -70,7 +71,10 @@ func (a *analysis) copy(x *pg.CopyStmt, s *Statement) {
 		a.fail(refuseCopy(first, at, o.refused, o.hint))
 		return
 	}
-	s.Copy = c
+	if s.Copy = c; c.In {
+		a.guardCopy(x.WhereClause, actions)
+		s.Guarded = true
+	}
 }
 
 // copyQuery is COPY (query) TO.

@@ -310,7 +310,12 @@ type edit struct {
 	start, end int
 	text       string
 	value      *value
+	after      string // behind the value
+	operand    bool   // it is a parameter in a sealed role
+	term       bool   // it opens what the next edit closes, around a sealed expression
 }
+
+func replacing(start, end int, text string) edit { return edit{start: start, end: end, text: text} }
 
 // anchored turns edits into pieces that hold for every text of the shape. ok is
 // false if two edits overlap, which would be a defect of the planner: such a
@@ -334,7 +339,7 @@ func anchored(edits []edit, text []byte, literals []span) (pieces []piece, ok bo
 		if !ok1 || !ok2 {
 			return nil, false
 		}
-		p := piece{start: start, end: stop, text: e.text, value: e.value}
+		p := piece{start: start, end: stop, text: e.text, value: e.value, after: e.after}
 		p.separate(text, e)
 		pieces = append(pieces, p)
 	}
@@ -348,7 +353,7 @@ func (p *piece) separate(text []byte, e edit) {
 		p.text = " " + p.text
 	}
 	if e.end > e.start && e.end < len(text) && class[text[e.end]]&className != 0 {
-		p.after = " "
+		p.after += " "
 	}
 }
 

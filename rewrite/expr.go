@@ -104,7 +104,7 @@ func (a *analysis) toTerm(e *sealedExpr) {
 	}
 	a.dropCasts(e)
 	for _, t := range e.terms {
-		a.insert(t.start, "pgseal.eq(")
+		a.edits = append(a.edits, edit{start: t.start, end: t.start, text: "pgseal.eq(", term: true})
 		a.insert(t.end, ")")
 	}
 	a.note("compare", e.column, "by equality term", e.at)

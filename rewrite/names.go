@@ -435,6 +435,7 @@ func (a *analysis) baseItem(rv *pg.RangeVar) *item {
 	switch {
 	case f.relation != nil:
 		it.relation = f.relation
+		a.name(named{rv.Catalogname, rv.Schemaname, rv.Relname, f.relation})
 		for i := range f.relation.Columns {
 			c := &f.relation.Columns[i]
 			it.columns = append(it.columns, column{name: c.Name, sealed: c.Sealed, typ: c.TypeOID})

@@ -103,6 +103,9 @@ type Statement struct {
 	// "" if none does. Until the transaction has ended no snapshot knows it, so
 	// that the session must refuse a text that names it, with RefuseBorn.
 	Born string
+	// Guarded: the server fails the statement if a name in it has come to stand
+	// for something else than it was planned for. See guard.go.
+	Guarded bool
 }
 
 // Plan is what to do with one text. It is immutable, safe for concurrent use,

@@ -337,6 +337,17 @@ func RefuseBorn() *Refusal {
 	}
 }
 
+// RefuseMoved is the refusal for a statement that the server has found to be
+// planned for another relation or column than its names stand for.
+func RefuseMoved() *Refusal {
+	return &Refusal{
+		Anchor: "moved-name", Code: codeNotSupported, Position: -1,
+		Message: "a name in this statement stands for something else than when pgseal last read the catalog",
+		Detail:  "A table or column was made, renamed or dropped at the same time. Nothing has been stored.",
+		Hint:    "Repeat the statement.",
+	}
+}
+
 func refuseEscape(position int) *Refusal {
 	return &Refusal{
 		Anchor: "escape", Code: codeInvalidText, Position: position,

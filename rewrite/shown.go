@@ -69,10 +69,10 @@ func (a *analysis) show(rv *pg.RangeVar, it *item) {
 	if a.is(from-1, "table") {
 		a.insertShown(start, "")
 		start = int(a.tokens[from-1].start)
-		a.shown[len(a.shown)-1] = edit{start, end, "SELECT * FROM ", nil}
+		a.shown[len(a.shown)-1] = replacing(start, end, "SELECT * FROM ")
 		a.insertShown(end, text)
 	} else {
-		a.shown = append(a.shown, edit{start, end, text, nil})
+		a.shown = append(a.shown, replacing(start, end, text))
 	}
 	if rv.Alias == nil {
 		a.insertShown(end, ` AS "`+r.Name+`"`)
@@ -92,7 +92,7 @@ func (a *analysis) qualify(rv *pg.RangeVar) {
 }
 
 func (a *analysis) insertShown(at int, text string) {
-	a.shown = append(a.shown, edit{at, at, text, nil})
+	a.shown = append(a.shown, replacing(at, at, text))
 }
 
 // once says whether a place is edited for the first time: some nodes are
@@ -142,7 +142,7 @@ func (a *analysis) dropSchema(ref *pg.ColumnRef, it *item) {
 		return
 	}
 	if i := a.tokenAt(ref.Location); i >= 0 && a.is(i+1, ".") {
-		a.shown = append(a.shown, edit{int(ref.Location), int(a.tokens[i+1].end), "", nil})
+		a.shown = append(a.shown, replacing(int(ref.Location), int(a.tokens[i+1].end), ""))
 	}
 }
 
@@ -181,11 +181,11 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	if len(commas) != len(f.Args)-1 {
 		return
 	}
-	a.shown = append(a.shown, edit{int(f.Location), int(a.tokens[open].end), w.before, nil})
+	a.shown = append(a.shown, replacing(int(f.Location), int(a.tokens[open].end), w.before))
 	for i, c := range commas {
-		a.shown = append(a.shown, edit{int(a.tokens[c].start), int(a.tokens[c].end), w.casts[i] + ", (", nil})
+		a.shown = append(a.shown, replacing(int(a.tokens[c].start), int(a.tokens[c].end), w.casts[i]+", ("))
 	}
-	a.shown = append(a.shown, edit{int(a.tokens[end].start), int(a.tokens[end].end), w.casts[len(w.casts)-1] + w.after, nil})
+	a.shown = append(a.shown, replacing(int(a.tokens[end].start), int(a.tokens[end].end), w.casts[len(w.casts)-1]+w.after))
 }
 
 // behindName is the index of the token behind a name of so many parts, -1 if
@@ -254,6 +254,6 @@ func (a *analysis) trueType(f *pg.FuncCall, name string) {
 	if attribute == "" || typ == "" || !a.once(f.Location) {
 		return
 	}
-	a.shown = append(a.shown, edit{int(f.Location), int(a.tokens[end].end),
-		"(CASE WHEN " + typ + ".typtype = 'd' THEN " + typ + "." + base + " ELSE " + attribute + "." + own + " END)", nil})
+	a.shown = append(a.shown, replacing(int(f.Location), int(a.tokens[end].end),
+		"(CASE WHEN "+typ+".typtype = 'd' THEN "+typ+"."+base+" ELSE "+attribute+"."+own+" END)"))
 }

@@ -11,10 +11,10 @@ import (
 
 // statement plans one statement of the text.
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
-	a.uses, a.persistent, a.truth, a.within, a.stmt = nil, false, false, "", raw
+	a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, false, false, "", raw
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed = false, false, ""
-	edits := len(a.edits)
+	edits, actions := len(a.edits), len(a.acted)
 	outputs := a.dispatch(raw.Stmt, &s)
 	if outputs != nil {
 		s.Results = a.results(outputs)
@@ -23,6 +23,10 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	if params, client := a.parameters(0); s.Effect != Prepares {
 		s.Params, s.ClientParams = params, client
 		s.Conflicts = a.conflicts(params, client)
+	}
+	s.Guarded = a.guardFrom(edits, actions) || s.Guarded
+	if s.Effect == Prepares {
+		s.Inner.Guarded = s.Guarded
 	}
 	a.follow(&s, a.touched || a.sealedNamed || len(a.edits) > edits)
 	a.touched, a.sealedNamed = a.touched || touched, a.sealedNamed || named

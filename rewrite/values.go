@@ -317,7 +317,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 	for _, u := range a.uses {
 		if u.operand != nil {
 			number := serverParameter(&params, taken, u, client)
-			a.edit(u.start, u.end, "$"+strconv.Itoa(number)+"::"+u.operand.serverType(), nil)
+			a.edits = append(a.edits, edit{start: u.start, end: u.end, text: "$" + strconv.Itoa(number) + "::" + u.operand.serverType(), operand: true})
 		}
 	}
 	for _, u := range a.uses {

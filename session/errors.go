@@ -17,6 +17,8 @@ const (
 	codeSystemError         = "58000" // a data key cannot be had: outside PostgreSQL
 	codeDataCorrupted       = "XX001"
 	codeUndefinedColumn     = "42703"
+	codeUndefinedFunction   = "42883" // also for operators
+	codeInvalidText         = "22P02"
 	codeSyntaxError         = "42601"
 	codeInvalidParameter    = "22023"
 	codeNotNullViolation    = "23502"

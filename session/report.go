@@ -2,8 +2,10 @@ package session
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
+	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -43,11 +45,50 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.refusal != nil && refusedInstead(fields):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
+	case r.guarded() && moved(fields):
+		// The next statement is planned from the catalog as it is now.
+		s.catalog.stale = true
+		e := errReplan
+		if r.kind == query {
+			e = refused(rewrite.RefuseMoved(), nil)
+		}
+		out.client.put(e.Append(out.client.scratch))
+		act = drop
 	default:
 		act = s.show(wire.TypeErrorResponse, r, fields, out)
 	}
 	s.failed()
 	return act, Need{}, nil
+}
+
+// guarded reports that the text of a request says what it was planned for.
+func (r *request) guarded() bool {
+	var st *statement
+	switch r.kind {
+	case query:
+		return r.plan != nil && r.next < len(r.plan.Statements()) && slices.ContainsFunc(r.plan.Statements()[r.next:], guards)
+	case parse, describeStatement:
+		st = r.statement
+	default:
+		st = r.portal.statement
+	}
+	return st != nil && st.plan != nil && guards(*st.plan)
+}
+
+// guards reports that a statement is guarded, or executes what may be.
+func guards(st rewrite.Statement) bool { return st.Guarded || st.Effect == rewrite.Executes }
+
+// moved reports the error of a guard: a name stands for something else than what
+// the statement was planned for.
+func moved(f wire.ErrorFields) bool {
+	message := f.Get(wire.FieldMessage)
+	switch string(f.Get(wire.FieldCode)) {
+	case codeUndefinedFunction:
+		return bytes.Contains(message, []byte(rewrite.GuardOperator))
+	case codeInvalidText:
+		return bytes.Contains(message, []byte(rewrite.GuardMarker))
+	}
+	return false
 }
 
 // refusedInstead reports the error of a statement that stands in the place of a

@@ -1,0 +1,111 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgseal/integration/harness"
+)
+
+// Whatever another session does to names at the same moment: what was planned
+// for a sealed column goes nowhere else.
+func TestNamesThatMoveUnderAStatement(t *testing.T) {
+	pair := harness.New(t, people)
+	moves := []struct {
+		name, do, undo string
+		own            bool // done by the session itself, where nobody sees it
+	}{
+		{name: "a table before it in the path", do: `CREATE SCHEMA %[1]s; CREATE TABLE %[1]s.people (id int, name text, ssn bytea)`, undo: `DROP SCHEMA %[1]s CASCADE`},
+		{name: "a temporary table made by a function", own: true,
+			do:   `DO $$ BEGIN EXECUTE 'CREATE TEMP TABLE peo' || 'ple (id int, name text, ssn bytea)'; END $$`,
+			undo: `DROP TABLE pg_temp.people`},
+		{name: "another table under its name", do: `ALTER TABLE people RENAME TO kept; CREATE TABLE people (id int, name text, ssn bytea)`,
+			undo: `DROP TABLE people; ALTER TABLE kept RENAME TO people`},
+		{name: "another column under its name", do: `ALTER TABLE people RENAME ssn TO kept; ALTER TABLE people ADD ssn bytea`,
+			undo: `ALTER TABLE people DROP ssn; ALTER TABLE people RENAME kept TO ssn`},
+		{name: "a sealed column under its name", do: `ALTER TABLE people RENAME ssn TO kept; ALTER TABLE people RENAME email TO ssn`,
+			undo: `ALTER TABLE people RENAME ssn TO email; ALTER TABLE people RENAME kept TO ssn`},
+	}
+	statements := []string{
+		"INSERT INTO people (id, name, ssn) VALUES ($1, 'x', $2)",
+		"UPDATE people SET ssn = $2 WHERE id = $1",
+		"SELECT count(*) FROM people WHERE id = $1 OR ssn = $2",
+	}
+	server := pair.Connect(t, pair.ServerURL())
+	caught := 0
+	for m, move := range moves {
+		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec} {
+			schema := fmt.Sprintf("early%d_%d", m, mode)
+			conn := pair.Connect(t, pair.URL())
+			run := func(sql string, args ...any) error {
+				if strings.HasPrefix(sql, "SELECT") {
+					var n int
+					return conn.QueryRow(t.Context(), sql, append([]any{mode}, args...)...).Scan(&n)
+				}
+				_, err := conn.Exec(t.Context(), sql, append([]any{mode}, args...)...)
+				return err
+			}
+			must := func(c *pgx.Conn, sql string) {
+				t.Helper()
+				if _, err := c.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+					t.Fatalf("%s: %v", sql, err)
+				}
+			}
+			must(conn, "SET search_path = "+schema+", public")
+			for _, sql := range statements {
+				if err := run(sql, 1000, "plain"); err != nil {
+					t.Fatalf("%s: %s: %v", move.name, sql, err)
+				}
+			}
+			mover := server
+			if move.own {
+				mover = conn
+			}
+			do, undo := strings.ReplaceAll(move.do, "%[1]s", schema), strings.ReplaceAll(move.undo, "%[1]s", schema)
+			if move.own {
+				must(conn, "SELECT 1")
+			}
+			for _, sql := range statements {
+				must(mover, do)
+				err := run(sql, 1001, "plain")
+				var pg *pgconn.PgError
+				if errors.As(err, &pg) && pg.Code == "0A000" {
+					caught++
+				}
+				envelopes := 0
+				const count = "SELECT count(*) FROM %s WHERE left(ssn::text, 6) = '\\xe501' AND pg_typeof(ssn)::text = 'bytea'"
+				for _, table := range []string{"people", schema + ".people", "pg_temp.people"} {
+					var exists bool
+					if err := mover.QueryRow(t.Context(), "SELECT to_regclass($1) IS NOT NULL", table).Scan(&exists); err != nil {
+						t.Fatal(err)
+					}
+					if exists && !(move.own && table == "people") {
+						var n int
+						if err := mover.QueryRow(t.Context(), fmt.Sprintf(count, table)).Scan(&n); err != nil && !move.own {
+							t.Fatal(err)
+						}
+						envelopes += n
+					}
+				}
+				if envelopes > 0 {
+					t.Errorf("%s: %s: an envelope stands in a plain column", move.name, sql)
+				}
+				must(mover, undo)
+				must(server, "DELETE FROM public.people")
+				if err := run("SELECT count(*) FROM people WHERE ssn = $1", "warm"); err != nil && !errors.As(err, &pg) {
+					t.Fatal(err)
+				}
+			}
+			conn.Close(t.Context())
+		}
+	}
+	if caught == 0 {
+		t.Error("no statement met the moment: the test tests nothing")
+	}
+	t.Logf("%d statements were refused", caught)
+}

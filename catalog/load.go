@@ -121,6 +121,9 @@ func load(ctx context.Context, tx pgx.Tx, there presence, l loading) (*Snapshot,
 			if err = loadHomonyms(ctx, tx, c.Relations); err != nil {
 				return nil, err
 			}
+			if err = loadKeys(ctx, tx, c.Relations); err != nil {
+				return nil, err
+			}
 			if c.RowFunctions, err = loadRowFunctions(ctx, tx, types); err != nil {
 				return nil, err
 			}

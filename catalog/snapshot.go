@@ -67,7 +67,11 @@ type Relation struct {
 	Kind    byte     // pg_class.relkind
 	Columns []Column // in attribute order, dropped ones left out
 	Uniques []Unique // only those over sealed columns
-	Sealed  bool     // at least one column is sealed
+	// Key are the columns of the primary key, as far as it holds at all times and
+	// for everything that a statement reads from the relation; nil for none. They
+	// are known for relations with sealed columns only, and never sealed.
+	Key    []string
+	Sealed bool // at least one column is sealed
 	// Changing: a column is being sealed or unsealed at this moment, so that
 	// nothing planned from this snapshot may reach the server.
 	Changing bool

@@ -64,6 +64,10 @@ func version(c Contents) uint64 {
 				text(name)
 			}
 		}
+		number(uint64(len(r.Key)))
+		for _, name := range r.Key {
+			text(name)
+		}
 		h.Write(b)
 		b = b[:0]
 	}

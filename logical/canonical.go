@@ -103,6 +103,12 @@ func (t Type) EqualAsStored() bool {
 	return c != nil && !c.incomparable && c.equal == nil
 }
 
+// FixedForm reports that equal values look the same because the typmod gives
+// them one form: numeric(10,2), char(3).
+func (t Type) FixedForm() bool {
+	return (t.OID == OIDNumeric || t.OID == OIDBpchar) && t.Typmod >= 0
+}
+
 // AppendEquality appends bytes that are equal exactly when the values are equal
 // under the type's = operator. For a type without one the error is the
 // server's, with Code 42883.

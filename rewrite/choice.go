@@ -110,18 +110,11 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 	} else if kind == stringConstant && !choice.itself && !isCharacter(c.Type) {
 		return false // it is text, which PostgreSQL does not assign to the column
 	}
-	a.in("a condition", func() {
-		a.plain(choice.expr.Arg, sc)
-		for _, w := range choice.expr.Args {
-			a.plain(w.GetCaseWhen().GetExpr(), sc)
+	a.caseTests(choice.expr, sc, func(r *pg.Node) {
+		if r.GetColumnRef() == nil {
+			a.bind(r, op, true)
 		}
 	})
-	for _, r := range choice.results {
-		if a.err != nil {
-			return true
-		}
-		a.bind(r, op, true)
-	}
 	return true
 }
 

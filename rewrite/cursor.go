@@ -10,7 +10,7 @@ func (a *analysis) cursor(x *pg.DeclareCursorStmt, s *Statement) {
 	s.Effect, s.Name, s.Held = Declares, x.Portalname, x.Options&cursorHold != 0
 	s.Inner = &Statement{}
 	if outputs := a.query(x.Query, nil); outputs != nil {
-		s.Inner.Results = a.results(outputs)
+		a.describe(s.Inner, outputs)
 	}
 }
 

@@ -90,7 +90,7 @@ func (a *analysis) keepType(name []*pg.Node, what, hint string) {
 // open before a sealed one; plain sealed outputs carry their type along.
 func (a *analysis) define(what string, outputs []column) {
 	for _, c := range outputs {
-		if c.sealed != nil && c.sealed.Broken != "" {
+		if c.sealed != nil && (c.sealed.Broken != "" || c.bare) {
 			a.fail(refuseDefinition(c.sealed, -1, what))
 		}
 	}

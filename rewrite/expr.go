@@ -15,6 +15,10 @@ type sealedExpr struct {
 	casts  []*pg.TypeCast // around it, the outermost first
 	terms  []term         // how to turn it into its equality term
 	at     int32
+	// ref is the column of the query that a plain reference names, nil for any
+	// other expression; grouped: the query groups by its term.
+	ref     *column
+	grouped bool
 }
 
 // peek says whether an expression's value is a sealed column's, without using
@@ -27,7 +31,7 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 			return nil
 		}
 		start, end, ok := a.referenceSpan(x.ColumnRef)
-		e := &sealedExpr{column: ref.column.sealed, at: x.ColumnRef.Location}
+		e := &sealedExpr{column: ref.column.sealed, at: x.ColumnRef.Location, ref: ref.column, grouped: sc.groups(ref.column)}
 		if ok {
 			e.terms = []term{{start: start, end: end}}
 		}
@@ -36,6 +40,7 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 	case *pg.Node_TypeCast:
 		e := a.peek(x.TypeCast.Arg, sc)
 		if e != nil {
+			e.ref = nil
 			e.casts = append(e.casts, x.TypeCast)
 		}
 		return e
@@ -185,11 +190,9 @@ func (a *analysis) plain(n *pg.Node, sc *scope) {
 	case *pg.Node_AExpr:
 		a.operator(x.AExpr, sc)
 	case *pg.Node_BoolExpr:
-		a.in("a condition", func() {
-			for _, arg := range x.BoolExpr.Args {
-				a.plain(arg, sc)
-			}
-		})
+		for _, arg := range x.BoolExpr.Args {
+			a.condition(arg, sc)
+		}
 	case *pg.Node_NullTest:
 		a.nullTest(x.NullTest, sc)
 	case *pg.Node_SubLink:
@@ -199,7 +202,7 @@ func (a *analysis) plain(n *pg.Node, sc *scope) {
 	case *pg.Node_AIndirection:
 		a.indirection(x.AIndirection, sc)
 	case *pg.Node_CaseExpr:
-		a.in("CASE", func() { a.generic(x.CaseExpr.ProtoReflect(), sc) })
+		a.plainCase(x.CaseExpr, sc)
 	case *pg.Node_CoalesceExpr:
 		a.in("COALESCE", func() { a.generic(x.CoalesceExpr.ProtoReflect(), sc) })
 	case *pg.Node_MinMaxExpr:
@@ -207,7 +210,7 @@ func (a *analysis) plain(n *pg.Node, sc *scope) {
 	case *pg.Node_CollateClause:
 		a.in("COLLATE", func() { a.plain(x.CollateClause.Arg, sc) })
 	case *pg.Node_BooleanTest:
-		a.in("a condition", func() { a.plain(x.BooleanTest.Arg, sc) })
+		a.condition(x.BooleanTest.Arg, sc)
 	case *pg.Node_SelectStmt:
 		a.plainOutputs(a.query(n, sc), 0)
 	default:
@@ -254,7 +257,7 @@ func (a *analysis) child(m protoreflect.Message, sc *scope) {
 	case *pg.FuncCall:
 		a.function(x, sc)
 	case *pg.WindowDef:
-		a.in("a window definition", func() { a.generic(m, sc) })
+		a.window(x, sc)
 	default:
 		a.generic(m, sc)
 	}
@@ -339,6 +342,9 @@ func (a *analysis) nullTest(t *pg.NullTest, sc *scope) {
 		return
 	}
 	a.dropCasts(e)
+	if e.grouped {
+		a.toTerm(e) // the server knows the column by that
+	}
 }
 
 // indirection is x.field, x[1], (row).field.
@@ -407,22 +413,25 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 		}
 	})
 	a.showFunction(f, parts)
-	a.in("a condition", func() { a.plain(f.AggFilter, sc) })
-	if f.Over != nil {
-		a.in("a window definition", func() { a.generic(f.Over.ProtoReflect(), sc) })
-	}
+	a.condition(f.AggFilter, sc)
+	a.window(f.Over, sc)
 }
 
-// countable lets count(column) stand: it counts what is not NULL.
+// countable lets count(column) stand: it counts what is not NULL, and with
+// DISTINCT the terms.
 func (a *analysis) countable(parts []string, f *pg.FuncCall, arg *pg.Node, sc *scope) bool {
-	if last(parts) != "count" || len(parts) > 1 && parts[0] != "pg_catalog" || f.AggDistinct || f.AggOrder != nil || f.AggWithinGroup {
+	if last(parts) != "count" || len(parts) > 1 && parts[0] != "pg_catalog" || f.AggOrder != nil || f.AggWithinGroup {
 		return false
 	}
 	e := a.peek(arg, sc)
 	if e == nil {
 		return false
 	}
-	a.dropCasts(e)
+	if f.AggDistinct {
+		a.toTerm(e)
+	} else {
+		a.dropCasts(e)
+	}
 	return true
 }
 

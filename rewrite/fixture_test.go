@@ -13,7 +13,7 @@ var fixture = []fixtureRelation{
 		{name: "id"}, {name: "name"}, {name: "ssn", oid: logical.OIDVarchar, typmod: 15, equality: true},
 		{name: "email", oid: logical.OIDText, typmod: -1, equality: true}, {name: "bio", oid: logical.OIDText, typmod: -1},
 		{name: "age", oid: logical.OIDInt4, typmod: -1, equality: true}, {name: "active", oid: logical.OIDBool, typmod: -1, equality: true},
-	}, uniques: []catalog.Unique{{Name: "users_email_key", Columns: []string{"email"}}, {Name: "users_name_ssn_key", Columns: []string{"name", "ssn"}}}},
+	}, uniques: []catalog.Unique{{Name: "users_email_key", Columns: []string{"email"}}, {Name: "users_name_ssn_key", Columns: []string{"name", "ssn"}}}, key: []string{"id"}},
 	{schema: "public", name: "orders", columns: []fixtureColumn{
 		{name: "id"}, {name: "user_id"}, {name: "total"}, {name: "note"}, {name: "card", oid: logical.OIDText, typmod: -1, equality: true},
 	}},
@@ -48,6 +48,7 @@ type fixtureRelation struct {
 	kind         byte
 	columns      []fixtureColumn
 	uniques      []catalog.Unique
+	key          []string
 }
 
 type fixtureColumn struct {
@@ -65,7 +66,7 @@ func testSnapshot() *catalog.Snapshot {
 	sealed := map[string]*catalog.SealedColumn{}
 	const firstOID = 16384
 	for i, f := range fixture {
-		r := &catalog.Relation{OID: uint32(firstOID + i), Schema: f.schema, Name: f.name, Kind: 'r', Uniques: f.uniques}
+		r := &catalog.Relation{OID: uint32(firstOID + i), Schema: f.schema, Name: f.name, Kind: 'r', Uniques: f.uniques, Key: f.key}
 		if f.kind != 0 {
 			r.Kind = f.kind
 		}

@@ -193,9 +193,7 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope, lateral []*item) []*item {
 		a.mergeable(name, left, j)
 		a.mergeable(name, right, j)
 	}
-	a.in("a condition", func() {
-		a.plain(j.Quals, &scope{items: both, outer: sc.outer, ctes: sc.ctes})
-	})
+	a.condition(j.Quals, &scope{items: both, outer: sc.outer, ctes: sc.ctes})
 	if len(merged) == 0 && j.Alias == nil {
 		return both
 	}
@@ -208,8 +206,9 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope, lateral []*item) []*item {
 			continue
 		}
 		joined.open = joined.open || it.open
-		for _, c := range it.columns {
+		for i, c := range it.columns {
 			if c.rest || !contains(merged, c.name) {
+				c.same = it.columns[i].self()
 				joined.columns = append(joined.columns, c)
 			}
 		}

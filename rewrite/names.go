@@ -161,8 +161,29 @@ type column struct {
 	// text: it can be the definition of a sealed column's default.
 	text      bool
 	constants *constants // nil unless literals and parameters make this output
+	// origin is the column of a relation that this is, unchanged; reads is how the
+	// query whose output it is refers to it, "" where that is not by a name.
+	origin origin
+	reads  string
+	// same is the column that a join shows under this name, nil for others.
+	same *column
+	// grouped: an output of a query that groups by its term.
+	grouped bool
+	// bare: to the server it is a bytea, not of the column's domain.
+	bare bool
+	// renamed is where the expression stands that the server would name otherwise
+	// than the client's; zero for others.
+	renamed term
 	// rest: stands for any number of plain columns with any names.
 	rest bool
+}
+
+// self is the column itself, where a join shows it a second time.
+func (c *column) self() *column {
+	if c.same != nil {
+		return c.same
+	}
+	return c
 }
 
 // term is the range of an expression to be put inside pgseal.eq(…).
@@ -189,11 +210,19 @@ type item struct {
 // queryItem is the item of a subquery or CTE.
 func queryItem(name string, outputs []column) *item {
 	it := &item{name: name, byName: true, byColumn: true, columns: make([]column, 0, len(outputs))}
+	rows := map[*item]*item{} // a row of this item has rows of others in it
 	for _, c := range outputs {
 		if c.rest {
 			it.open = true
 		}
-		c.wraps = nil // only the query that has the reference can turn it into a term
+		// Only the query that has the reference can turn it into a term.
+		c.wraps, c.reads, c.same, c.grouped, c.renamed = nil, "", nil, false, term{}
+		if from := c.origin.item; from != nil {
+			if rows[from] == nil {
+				rows[from] = &item{relation: from.relation}
+			}
+			c.origin.item = rows[from]
+		}
 		it.columns = append(it.columns, c)
 	}
 	return it
@@ -232,6 +261,19 @@ type scope struct {
 	items []*item
 	outer *scope
 	ctes  *ctes
+	// grouped are the sealed columns of items by whose terms the query groups.
+	grouped grouped
+}
+
+// groups says whether a query, this one or one around it, groups by the term of
+// a column.
+func (sc *scope) groups(c *column) bool {
+	for ; sc != nil; sc = sc.outer {
+		if sc.grouped[c.self()] {
+			return true
+		}
+	}
+	return false
 }
 
 // ctes is the WITH clause of one query level.
@@ -438,7 +480,7 @@ func (a *analysis) baseItem(rv *pg.RangeVar) *item {
 		a.name(named{rv.Catalogname, rv.Schemaname, rv.Relname, f.relation})
 		for i := range f.relation.Columns {
 			c := &f.relation.Columns[i]
-			it.columns = append(it.columns, column{name: c.Name, sealed: c.Sealed, typ: c.TypeOID})
+			it.columns = append(it.columns, column{name: c.Name, sealed: c.Sealed, typ: c.TypeOID, origin: origin{it, c.Name}})
 		}
 		if it.schema == "" {
 			it.schema = f.relation.Schema

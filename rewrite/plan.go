@@ -81,6 +81,9 @@ type Statement struct {
 	// when no output column is sealed. Columns behind its end are plain: their
 	// number can be unknown (SELECT u.*, f.* FROM users u, f(1) f).
 	Results []*catalog.SealedColumn
+	// Origins say, by output, where PostgreSQL would say that an output comes from
+	// and the server does not; nil for none, and for outputs without one zero.
+	Origins []catalog.Attribute
 	// Params are the server's parameters in order; nil when no parameter has a
 	// sealed role (they pass as they are). The first ClientParams of them keep
 	// the client's numbers; further ones are further roles of the same values.

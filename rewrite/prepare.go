@@ -11,7 +11,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 	inner := &Statement{}
 	s.Effect, s.Name, s.Inner = Prepares, x.Name, inner
 	if outputs := a.dispatch(x.Query, inner); outputs != nil {
-		inner.Results = a.results(outputs)
+		a.describe(inner, outputs)
 	}
 	a.settlePostponed()
 	types := make([]namedType, len(x.Argtypes))
@@ -102,7 +102,7 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		return
 	}
 	s.executeCursor(inner)
-	s.Results = inner.Results
+	s.Results, s.Origins = inner.Results, inner.Origins
 	if inner.Results != nil {
 		a.touched = true
 	}

@@ -66,26 +66,25 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 // simpleSelect is SELECT … FROM … without what follows HAVING.
 func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) []column {
 	a.from(s.FromClause, sc)
+	if len(s.GroupClause) > 0 {
+		a.groupBy(s, sc)
+	}
 	// In the server's order, in which parameters get their types.
 	outputs := a.outputs(s.TargetList, sc, targets)
 	a.condition(s.WhereClause, sc)
 	a.in("GROUP BY", func() {
 		for _, g := range s.GroupClause {
-			a.groupItem(g, sc, outputs)
+			a.groupItem(g, s.TargetList, sc, outputs)
 		}
 	})
 	a.condition(s.HavingClause, sc)
 	a.in("a window definition", func() {
 		for _, w := range s.WindowClause {
-			a.plain(w, sc)
+			a.window(w.GetWindowDef(), sc)
 		}
 	})
 	a.distinct(s, sc, outputs, targets)
 	return outputs
-}
-
-func (a *analysis) condition(n *pg.Node, sc *scope) {
-	a.in("a condition", func() { a.plain(n, sc) })
 }
 
 // tail is ORDER BY, LIMIT and OFFSET.
@@ -98,29 +97,6 @@ func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets [
 	a.in("LIMIT", func() {
 		a.plain(s.LimitCount, sc)
 		a.plain(s.LimitOffset, sc)
-	})
-}
-
-// distinct is DISTINCT and DISTINCT ON.
-func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
-	if len(s.DistinctClause) == 0 {
-		return
-	}
-	a.in("DISTINCT", func() {
-		if s.DistinctClause[0].GetNode() != nil {
-			for _, n := range s.DistinctClause {
-				a.sortItem(n, sc, outputs, targets)
-			}
-			return
-		}
-		a.allPlain(outputs)
-		for i, c := range outputs {
-			if c.sealed != nil {
-				a.fail(refuseUse(c.sealed, location(s.TargetList[0]), a.within))
-			} else if i < len(targets) && targets[i].sealed != nil {
-				a.fail(refuseStoreQuery(targets[i].sealed, location(s.TargetList[0]), "DISTINCT"))
-			}
-		}
 	})
 }
 
@@ -187,17 +163,20 @@ func (a *analysis) sortOutput(i int, at int32, outputs []column, targets []targe
 
 // groupItem is an item of GROUP BY: a column of FROM before the name of an
 // output, the position of an output, or an expression.
-func (a *analysis) groupItem(n *pg.Node, sc *scope, outputs []column) {
+func (a *analysis) groupItem(n *pg.Node, list []*pg.Node, sc *scope, outputs []column) {
 	if set := n.GetGroupingSet(); set != nil {
 		for _, c := range set.Content {
-			a.groupItem(c, sc, outputs)
+			a.groupItem(c, nil, sc, outputs) // they leave out what is grouped by
 		}
 		return
 	}
 	if row := n.GetRowExpr(); row != nil && row.RowFormat == pg.CoercionForm_COERCE_IMPLICIT_CAST {
 		for _, c := range row.Args {
-			a.groupItem(c, sc, outputs)
+			a.groupItem(c, list, sc, outputs)
 		}
+		return
+	}
+	if list != nil && a.groupTerm(n, list, sc) {
 		return
 	}
 	if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetString_() != nil {
@@ -266,10 +245,26 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 		}
 		if c.name = t.Name; c.name == "" {
 			c.name = a.outputName(t.Val)
+			a.keepName(t, &c)
 		}
 		outputs = append(outputs, c)
 	}
 	return outputs
+}
+
+// keepName gives an output the name that it would have had, where what the
+// server gets for it has another.
+func (a *analysis) keepName(t *pg.ResTarget, c *column) {
+	if c.renamed.end == 0 {
+		return
+	}
+	end := c.renamed.end
+	for i := a.tokenAt(t.Location); a.is(i, "(") && int(a.tokens[i].start) < c.renamed.start; i++ {
+		if k := a.closing(i); k >= 0 {
+			end = max(end, int(a.tokens[k].end))
+		}
+	}
+	a.insert(end, " AS "+quoteName(c.name))
 }
 
 func behindRest(outputs []column) bool {
@@ -335,12 +330,18 @@ func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (colum
 	for _, it := range a.starItems(qualifier, sc) {
 		a.dropSchema(ref, it)
 		a.shownStar(it, ref.Location)
-		for _, c := range it.columns {
+		for i, c := range it.columns {
 			if c.sealed != nil {
 				if c.sealed.Broken != "" {
 					a.fail(refuseBroken(c.sealed, ref.Location))
 				}
 				c.wraps = nil
+				if sc.groups(&it.columns[i]) {
+					a.fail(refuseUse(c.sealed, ref.Location, "* of a query with GROUP BY"))
+				}
+			}
+			if c.same = nil; it.byName && it.name != "" {
+				c.reads = quoteName(it.name) + "." + quoteName(c.name)
 			}
 			columns = append(columns, c)
 		}
@@ -364,12 +365,25 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 			return column{constants: k}
 		}
 		a.plain(n, sc)
-		return column{text: a.definitions > met}
+		c := column{text: a.definitions > met}
+		if ref := n.GetColumnRef(); ref != nil {
+			if r := a.resolve(ref, sc).column; r != nil {
+				c.origin = r.origin
+			}
+		}
+		return c
 	}
 	a.dropOwnCasts(e)
 	c := column{sealed: e.column}
 	if len(e.casts) == 0 {
 		c.wraps = e.terms
+		if e.ref != nil && len(e.terms) == 1 {
+			c.origin, c.reads = e.ref.origin, string(a.text[e.terms[0].start:e.terms[0].end])
+		}
+	}
+	if e.grouped {
+		a.anyOfGroup(e)
+		c.wraps, c.reads, c.grouped, c.bare, c.renamed = nil, "", true, true, e.terms[0]
 	}
 	return c
 }
@@ -447,6 +461,7 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, b
 	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
 	rest := behindRest(left) || behindRest(right)
 	outputs := make([]column, len(left))
+	united := unitedItems{}
 	for i := range max(len(left), len(right)) {
 		var l, r column
 		if i < len(left) {
@@ -456,6 +471,7 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, b
 		if i < len(right) {
 			r = right[i]
 			if i < len(outputs) {
+				outputs[i].origin, outputs[i].reads = united.origin(l.origin, r.origin), ""
 				outputs[i].text = l.text || r.text
 			}
 		}
@@ -466,7 +482,8 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, b
 		if sealed == nil {
 			continue
 		}
-		if !all || rest || l.sealed != r.sealed {
+		same := l.sealed == r.sealed && i < len(left) && i < len(right)
+		if rest || !same || !all && !sameRows(left, right, i) {
 			a.fail(refuseUnion(sealed, at))
 			return nil
 		}

@@ -17,7 +17,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	edits, actions := len(a.edits), len(a.acted)
 	outputs := a.dispatch(raw.Stmt, &s)
 	if outputs != nil {
-		s.Results = a.results(outputs)
+		a.describe(&s, outputs)
 	}
 	a.settlePostponed()
 	if params, client := a.parameters(0); s.Effect != Prepares {
@@ -57,7 +57,7 @@ func (a *analysis) dispatch(n *pg.Node, s *Statement) []column {
 	case *pg.Node_SelectStmt:
 		if into := intoOf(x.SelectStmt); into != nil {
 			s.Effect = ChangesCatalog
-			a.selectStmt(x.SelectStmt, nil, nil)
+			a.define("a table", a.selectStmt(x.SelectStmt, nil, nil))
 			return nil
 		}
 		return a.query(n, nil)
@@ -111,6 +111,19 @@ func intoOf(s *pg.SelectStmt) *pg.IntoClause {
 		}
 	}
 	return nil
+}
+
+// describe fills in what the outputs of a statement are.
+func (a *analysis) describe(s *Statement, outputs []column) {
+	s.Results = a.results(outputs)
+	for i := range s.Results {
+		if outputs[i].grouped {
+			if s.Origins == nil {
+				s.Origins = make([]catalog.Attribute, len(s.Results))
+			}
+			s.Origins[i] = outputs[i].origin.attribute()
+		}
+	}
 }
 
 // results are the sealed columns among the outputs, by position.

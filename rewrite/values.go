@@ -366,6 +366,9 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 			return
 		}
 		a.dropOwnCasts(e)
+		if e.grouped {
+			a.anyOfGroup(e)
+		}
 		return
 	}
 	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) {

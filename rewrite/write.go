@@ -32,7 +32,11 @@ func (a *analysis) returning(list []*pg.Node, sc *scope, into *item) []column {
 		version.name, version.schema, version.byColumn = name, "", false
 		with.items = append(with.items[:len(with.items):len(with.items)], &version)
 	}
-	return a.outputs(list, with, nil)
+	outputs := a.outputs(list, with, nil)
+	for i := range outputs {
+		outputs[i].origin = origin{} // of another version of the row than other items see
+	}
+	return outputs
 }
 
 // insertTargets are the columns that an INSERT fills, in order.

@@ -140,6 +140,7 @@ func (r *request) opens() bool {
 // expectation is what is known of the rows that the server describes.
 type expectation struct {
 	results []*catalog.SealedColumn // by plan
+	origins []catalog.Attribute     // by plan; nil where the server names them
 	// trusting: nothing was planned, so the origin alone decides.
 	trusting bool
 	// fetched: the rows come from a cursor, and results are what it is thought
@@ -167,9 +168,9 @@ func (s *Session) expected(r *request) expectation {
 		case rewrite.Fetches:
 			return expectation{results: s.fetched(st.Name), fetched: true}
 		case rewrite.Executes:
-			return expectation{results: st.Results, trusting: true}
+			return expectation{results: st.Results, origins: st.Origins, trusting: true}
 		}
-		return expectation{results: st.Results, trusting: st.Effect == rewrite.NoEffect && st.Results == nil && st.Params == nil,
+		return expectation{results: st.Results, origins: st.Origins, trusting: st.Effect == rewrite.NoEffect && st.Results == nil && st.Params == nil,
 			verbatim: st.Effect == rewrite.NoEffect && !r.plan.Edited()}
 	case describeStatement:
 		st = r.statement
@@ -182,7 +183,11 @@ func (s *Session) expected(r *request) expectation {
 	case st.cursor != "":
 		return expectation{results: s.fetched(st.cursor), fetched: true}
 	}
-	return expectation{results: st.results, trusting: st.opaque}
+	e := expectation{results: st.results, trusting: st.opaque}
+	if st.plan != nil {
+		e.origins = st.plan.Origins
+	}
+	return e
 }
 
 // origins fills s.columns with the sealed columns behind the described ones.
@@ -195,7 +200,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		e.results = nil
 	}
 	s.columns = s.columns[:0]
-	s.sealedColumns = 0
+	s.sealedColumns, s.origin = 0, e.origins
 	var f wire.Field
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
 		var origin, c *catalog.SealedColumn
@@ -311,6 +316,9 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		c := s.columns[i]
 		if note {
 			s.result.add(cell{sealed: c, server: f.Format, client: f.Format})
+		}
+		if i < len(s.origin) && s.origin[i].Relation != 0 && f.Table == 0 {
+			f.Table, f.AttNum = s.origin[i].Relation, s.origin[i].AttNum
 		}
 		if c != nil && c != unclear && c != born && c != catalog.DefaultText {
 			shown := c.Type.Shown()

@@ -128,8 +128,10 @@ type Session struct {
 	columns      []*catalog.SealedColumn
 	// sealedColumns is how many of columns are sealed.
 	sealedColumns int
-	sent          sentValues
-	spare         []*planning
+	// origin is where columns are said to come from, by plan.
+	origin []catalog.Attribute
+	sent   sentValues
+	spare  []*planning
 }
 
 // pending is the rest of a frame that is larger than what has been read of it.

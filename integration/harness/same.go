@@ -83,6 +83,15 @@ func (c *Comparison) Step(step Step) bool {
 	return c.compare(step, v, sealed)
 }
 
+// Within is Step in a subtest of the test that the sessions belong to.
+func (c *Comparison) Within(t *testing.T, step Step) bool {
+	t.Helper()
+	outer := c.t
+	c.t = t
+	defer func() { c.t = outer }()
+	return c.Step(step)
+}
+
 // Generated runs a step that may be refused: then the twin does not run it.
 func (c *Comparison) Generated(step Step) (refused, same bool) {
 	c.t.Helper()

@@ -1,0 +1,218 @@
+package rewrite
+
+import (
+	"strconv"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// origin is the column of a relation that an output comes from unchanged.
+type origin struct {
+	item *item // of a relation; nil where nothing is known
+	name string
+}
+
+// attribute is where PostgreSQL says that an output of this origin comes from.
+func (o origin) attribute() (at catalog.Attribute) {
+	if o.item == nil {
+		return at
+	}
+	if c := o.item.relation.Column(o.name); c != nil {
+		at = catalog.Attribute{Relation: o.item.relation.OID, AttNum: c.AttNum}
+	}
+	return at
+}
+
+// keyed says whether the key of the relation that output c comes from stands
+// among the outputs. Then rows that differ in c differ in the key as well, and
+// rows with the same key have the same envelope: comparing envelopes beside the
+// key is exact.
+func keyed(outputs []column, c *column) bool {
+	if c.origin.item == nil || c.origin.item.relation.Key == nil {
+		return false
+	}
+	for _, name := range c.origin.item.relation.Key {
+		if indexOf(outputs, origin{c.origin.item, name}) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// indexOf finds an output by its origin, -1 if none has it or its place is not
+// known.
+func indexOf(outputs []column, o origin) int {
+	for i := range outputs {
+		if outputs[i].rest {
+			break
+		}
+		if outputs[i].origin == o {
+			return i
+		}
+	}
+	return -1
+}
+
+// identical says whether equal values of a column look the same, so that one of
+// them can stand for all: 1.0 and 1.00 are equal as numeric and look different.
+func identical(c *catalog.SealedColumn) bool {
+	return c.Type.EqualAsStored() || c.Type.Def == nil && c.Type.FixedForm()
+}
+
+// distinct is DISTINCT and DISTINCT ON.
+func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
+	if len(s.DistinctClause) == 0 || a.err != nil {
+		return
+	}
+	a.in("DISTINCT", func() {
+		if s.DistinctClause[0].GetNode() != nil {
+			for _, n := range s.DistinctClause {
+				if e := a.peek(n, sc); e != nil && targets == nil {
+					a.toTerm(e)
+					continue
+				}
+				a.sortItem(n, sc, outputs, targets)
+			}
+			return
+		}
+		a.allPlain(outputs)
+		at := location(s.TargetList[0])
+		for i, c := range outputs {
+			if c.sealed == nil && i < len(targets) && targets[i].sealed != nil {
+				a.fail(refuseStoreQuery(targets[i].sealed, at, a.within))
+			}
+		}
+		var terms []string
+		for i := range outputs {
+			if c := &outputs[i]; c.sealed != nil && !keyed(outputs, c) {
+				terms = append(terms, a.distinctTerm(c, at))
+			}
+		}
+		if terms != nil && a.err == nil {
+			a.distinctOn(s, sc, outputs, terms)
+		}
+	})
+}
+
+// distinctTerm is what DISTINCT compares instead of a sealed output.
+func (a *analysis) distinctTerm(c *column, at int32) string {
+	switch {
+	case c.reads == "" || !identical(c.sealed):
+		a.fail(refuseUse(c.sealed, at, a.within))
+		return ""
+	case !a.comparable(c.sealed, at):
+		return ""
+	}
+	a.note("compare", c.sealed, "by equality term in DISTINCT", at)
+	return "pgseal.eq(" + c.reads + ")"
+}
+
+// distinctOn makes DISTINCT a DISTINCT ON of the plain outputs and of terms.
+// What the query sorts by has to come first there.
+func (a *analysis) distinctOn(s *pg.SelectStmt, sc *scope, outputs []column, terms []string) {
+	var list []string
+	for _, n := range s.SortClause {
+		n = n.GetSortBy().GetNode()
+		text, ok := a.sortText(n, sc, outputs)
+		if !ok {
+			a.fail(refuseUse(sealedOf(outputs), location(n), "DISTINCT with ORDER BY an expression"))
+			return
+		}
+		if text != "" {
+			list = append(list, text)
+		}
+	}
+	for i, c := range outputs {
+		if c.rest {
+			a.fail(refuseStar(sealedOf(outputs), location(s.TargetList[0])))
+			return
+		}
+		if c.sealed == nil {
+			list = append(list, strconv.Itoa(i+1))
+		}
+	}
+	i := a.tokenAt(s.TargetList[0].GetResTarget().GetLocation()) - 1
+	for i >= 0 && a.is(i, "(") {
+		i--
+	}
+	if !a.is(i, "distinct") {
+		a.fail(refuseDefect())
+		return
+	}
+	a.insert(int(a.tokens[i].end), " ON ("+strings.Join(append(list, terms...), ", ")+")")
+}
+
+// sortText is an item of ORDER BY as DISTINCT ON can repeat it: "" for one that
+// is no output, to which the server objects.
+func (a *analysis) sortText(n *pg.Node, sc *scope, outputs []column) (text string, ok bool) {
+	if c := n.GetAConst(); c != nil {
+		i := a.tokenAt(c.Location)
+		return string(a.text[a.tokens[i].start:a.tokens[i].end]), c.GetIval() != nil
+	}
+	ref := n.GetColumnRef()
+	if ref == nil {
+		return "", false
+	}
+	start, end, ok := a.referenceSpan(ref)
+	if !ok {
+		return "", false
+	}
+	text = string(a.text[start:end])
+	if len(ref.Fields) == 1 {
+		for _, c := range outputs {
+			if c.name == ref.Fields[0].GetString_().GetSval() {
+				return text, true
+			}
+		}
+	}
+	if c := a.resolve(ref, sc).column; c != nil && c.origin.item != nil && indexOf(outputs, c.origin) < 0 {
+		return "", true
+	}
+	return text, true
+}
+
+// sealedOf is the first sealed column among outputs.
+func sealedOf(outputs []column) *catalog.SealedColumn {
+	for _, c := range outputs {
+		if c.sealed != nil {
+			return c.sealed
+		}
+	}
+	return nil
+}
+
+// sameRows says whether a sealed output of both sides of a set operation comes
+// from the same relation, beside its key on both: then equal rows have equal
+// envelopes.
+func sameRows(left, right []column, i int) bool {
+	l, r := left[i].origin, right[i].origin
+	if l.item == nil || r.item == nil || l.item.relation != r.item.relation || l.name != r.name || l.item.relation.Key == nil {
+		return false
+	}
+	for _, name := range l.item.relation.Key {
+		at := indexOf(left, origin{l.item, name})
+		if at < 0 || at >= len(right) || right[at].origin != (origin{r.item, name}) {
+			return false
+		}
+	}
+	return true
+}
+
+// unitedItems stand for the items on both sides of a set operation whose rows are
+// those of the same relation.
+type unitedItems map[[2]*item]*item
+
+// origin is that of an output of the set operation.
+func (u unitedItems) origin(l, r origin) origin {
+	if l.item == nil || r.item == nil || l.item.relation != r.item.relation || l.name != r.name {
+		return origin{}
+	}
+	sides := [2]*item{l.item, r.item}
+	if u[sides] == nil {
+		u[sides] = &item{relation: l.item.relation}
+	}
+	return origin{u[sides], l.name}
+}

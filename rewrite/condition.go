@@ -29,7 +29,8 @@ func (a *analysis) isTrue(e *sealedExpr) bool {
 	a.toTerm(e)
 	op := Operand{Column: e.column, Role: Equality, Site: a.comparison("=", e.at)}
 	for _, t := range e.terms {
-		a.edit(t.end, t.end, " = ", &value{operand: &op, literal: -1, keyword: "true"})
+		a.insert(t.end, " = ")
+		a.edit(t.end, t.end, "", &value{operand: &op, literal: -1, keyword: "true"})
 		a.insert(t.end, ")")
 	}
 	a.note("search", e.column, "true", e.at)

@@ -123,7 +123,9 @@ func (a *analysis) groupTerm(n *pg.Node, outputs []*pg.Node, sc *scope) bool {
 		return true
 	}
 	text := string(a.text[e.terms[0].start:e.terms[0].end])
-	a.edit(int(a.tokens[i].start), int(a.tokens[i].end), "pgseal.eq("+text+")", nil)
+	start, end := int(a.tokens[i].start), int(a.tokens[i].end)
+	a.edits = append(a.edits, edit{start: start, end: end, text: "pgseal.eq(", after: text, term: true})
+	a.insert(end, ")")
 	a.note("compare", e.column, "by equality term", e.at)
 	return true
 }

@@ -277,16 +277,18 @@ type analysis struct {
 	named        []named      // relations with sealed columns, in that statement
 	groups       int          // of uses, so far
 	sublinks     map[*pg.SubLink][]column
-	sources      map[int32]*pg.SubLink // of multiple assignments, by position
-	stmt         *pg.RawStmt           // being planned
-	local        map[string]*Statement // what the text itself prepared before
-	changed      map[string]bool       // names in the DDL before, and whether that touched sealed columns
-	assumed      bool                  // a name was taken for the only relation of it that is known
-	pathMoved    bool                  // a statement before can have changed what the search path reaches
-	pathSet      bool                  // and the path itself, not only by making or dropping a relation
-	changedNamed string                // a name of changed that the statement uses
-	site         Site                  // of the values compared by the operator being analysed
-	within       string                // the construct around what is being analysed, for refusals
+	settled      map[*pg.Node]bool             // alternatives that are decided about
+	others       map[any]*catalog.SealedColumn // see as
+	sources      map[int32]*pg.SubLink         // of multiple assignments, by position
+	stmt         *pg.RawStmt                   // being planned
+	local        map[string]*Statement         // what the text itself prepared before
+	changed      map[string]bool               // names in the DDL before, and whether that touched sealed columns
+	assumed      bool                          // a name was taken for the only relation of it that is known
+	pathMoved    bool                          // a statement before can have changed what the search path reaches
+	pathSet      bool                          // and the path itself, not only by making or dropping a relation
+	changedNamed string                        // a name of changed that the statement uses
+	site         Site                          // of the values compared by the operator being analysed
+	within       string                        // the construct around what is being analysed, for refusals
 
 	// See shown.go.
 	shown        []edit

@@ -3,56 +3,37 @@ package rewrite
 import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"pgseal/catalog"
 	"pgseal/logical"
 )
 
-// choice is a CASE whose results are constants, one of which is to be stored.
-// ORMs update many rows at once by one.
+// choice is a CASE or COALESCE of constants, one of which is to be stored. ORMs
+// update many rows at once by one.
 type choice struct {
-	expr    *pg.CaseExpr
+	expr    *pg.Node
 	cast    *pg.TypeCast // around it, nil if there is none
 	results []*pg.Node
-	itself  bool // the column that is written is among the results
 }
 
-// constantKind is what decides which type PostgreSQL gives to a CASE.
+// constantKind is what decides which type PostgreSQL gives to a choice.
 type constantKind int
 
 const (
-	nullConstant constantKind = iota
-	stringConstant
+	nullConstant   constantKind = iota
+	stringConstant              // parameters, too
 	numberConstant
 	boolConstant
 	castConstant // to a type of its own
 )
 
 // chosen reads an expression as a choice among constants of one kind. What
-// PostgreSQL would make of different kinds, or of parameters, would have to be
-// worked out first: that is not a choice.
-func (a *analysis) chosen(n *pg.Node, to *catalog.SealedColumn, sc *scope) (c choice, kind constantKind, own logical.Type, ok bool) {
+// PostgreSQL would make of different kinds would have to be worked out first:
+// that is not a choice.
+func (a *analysis) chosen(n *pg.Node) (c choice, kind constantKind, own logical.Type, ok bool) {
 	if c.cast = n.GetTypeCast(); c.cast != nil {
 		n = c.cast.Arg
 	}
-	if c.expr = n.GetCaseExpr(); c.expr == nil {
-		return c, 0, own, false
-	}
-	var results []*pg.Node
-	for _, w := range c.expr.Args {
-		results = append(results, w.GetCaseWhen().GetResult())
-	}
-	if c.expr.Defresult != nil {
-		results = append(results, c.expr.Defresult)
-	}
-	for _, r := range results {
-		if r.GetColumnRef() != nil {
-			if e := a.peek(r, sc); e == nil || e.column != to {
-				return c, 0, own, false
-			}
-			c.itself = true
-			continue
-		}
-		c.results = append(c.results, r)
+	c.expr, c.results = n, resultsOf(n)
+	for _, r := range c.results {
 		k, named := a.constantKind(r)
 		switch {
 		case k < 0, kind != nullConstant && k != nullConstant && (k != kind || named != own):
@@ -61,7 +42,7 @@ func (a *analysis) chosen(n *pg.Node, to *catalog.SealedColumn, sc *scope) (c ch
 			kind, own = k, named
 		}
 	}
-	return c, kind, own, true
+	return c, kind, own, c.results != nil
 }
 
 // constantKind is the kind of a constant, and the type that it is cast to; -1
@@ -71,10 +52,12 @@ func (a *analysis) constantKind(n *pg.Node) (kind constantKind, own logical.Type
 	switch c := n.GetAConst(); {
 	case cast.GetArg().GetAConst().GetBoolval() != nil && cast.Location < 0:
 		return boolConstant, own // how the grammar spells TRUE
-	case cast.GetArg().GetAConst() != nil && cast.Location >= 0:
-		if named, ok := a.typeNamed(cast.TypeName); ok && !cast.Arg.GetAConst().Isnull {
+	case cast != nil && (cast.Arg.GetAConst() != nil || cast.Arg.GetParamRef() != nil):
+		if named, ok := a.typeNamed(cast.TypeName); ok && !cast.Arg.GetAConst().GetIsnull() {
 			return castConstant, named.whole()
 		}
+	case n.GetParamRef() != nil:
+		return stringConstant, own
 	case c == nil:
 	case c.Isnull:
 		return nullConstant, own
@@ -88,33 +71,89 @@ func (a *analysis) constantKind(n *pg.Node) (kind constantKind, own logical.Type
 	return -1, own
 }
 
-// storeChoice stores one of the results of a CASE. It is false, and has done
+// storeChoice stores one of several constants. It is false, and has done
 // nothing, for any other expression.
 func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 	c := to.sealed
-	choice, kind, own, ok := a.chosen(n, c, sc)
+	choice, kind, own, ok := a.chosen(n)
 	if !ok || a.persistent {
 		return false
 	}
 	op := Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}
+	if kind == stringConstant {
+		op.Base = logical.OIDText // as which PostgreSQL takes values without a type
+	}
 	if cast := choice.cast; cast != nil {
 		named, ok := a.typeNamed(cast.TypeName)
 		switch {
-		case !ok, kind == castConstant && named.whole() != own, choice.itself && named.whole() != c.Type:
+		case !ok, kind == castConstant && named.whole() != own:
 			return false
 		case kind == castConstant:
-			a.replaceType(cast.TypeName, op.serverType(), c, choice.expr.Location)
-		case !a.via([]*pg.TypeCast{cast}, &op, choice.expr.Location):
+			a.replaceType(cast.TypeName, op.serverType(), c, location(choice.expr))
+		case !a.via([]*pg.TypeCast{cast}, &op, location(choice.expr)):
 			return true
 		}
-	} else if kind == stringConstant && !choice.itself && !isCharacter(c.Type) {
-		return false // it is text, which PostgreSQL does not assign to the column
-	}
-	a.caseTests(choice.expr, sc, func(r *pg.Node) {
-		if r.GetColumnRef() == nil {
-			a.bind(r, op, true)
+	} else if kind == stringConstant {
+		if !isCharacter(c.Type) {
+			return false // it is text, which PostgreSQL does not assign to the column
 		}
-	})
+		op.Beside = besideAfter // of a value of another type the strings would be read as that
+	}
+	store := func(r *pg.Node) {
+		own := op
+		if r.GetTypeCast() != nil && r.GetTypeCast().Location >= 0 {
+			own.Base = 0
+		}
+		a.bind(r, own, true)
+	}
+	if x := choice.expr.GetCaseExpr(); x != nil {
+		a.caseTests(x, sc, store)
+		return true
+	}
+	for _, r := range choice.results {
+		store(r)
+	}
+	return true
+}
+
+// storeNullIf stores NULLIF of two constants: NULL where their terms are equal.
+// It is false, and has done nothing, for any other expression.
+func (a *analysis) storeNullIf(n *pg.Node, to target) bool {
+	x := n.GetAExpr()
+	if x.GetKind() != pg.A_Expr_Kind_AEXPR_NULLIF || a.persistent {
+		return false
+	}
+	kind, _ := a.constantKind(x.Lexpr)
+	other, _ := a.constantKind(x.Rexpr)
+	c := to.sealed
+	start, end, ok := a.alternativesSpan(n)
+	if !ok || kind != stringConstant || other != stringConstant || !isCharacter(c.Type) || c.Type.OID == logical.OIDBpchar {
+		return false
+	}
+	if !a.comparable(c, x.Location) {
+		return true
+	}
+	left := a.tokenAt(location(x.Lexpr))
+	if left < 0 || !a.nullIfEdits(term{start, end}, int(a.tokens[left].end)) {
+		return true
+	}
+	compared := Operand{Column: c, Role: Equality, Base: logical.OIDText, Site: a.comparison("=", x.Location)}
+	a.bind(x.Lexpr, compared, false)
+	a.bind(x.Rexpr, compared, false)
+	// The value once more, behind the comparison.
+	stored := Operand{Column: c, Role: Store, Base: logical.OIDText, Beside: besideAfter, Site: a.storing(n, to.name)}
+	a.insert(end-1, " THEN NULL ELSE ")
+	if p := x.Lexpr.GetParamRef(); p != nil {
+		a.use(p, &stored)
+		if a.err == nil {
+			u := &a.uses[len(a.uses)-1]
+			u.start, u.end, u.after = end-1, end-1, " END"
+		}
+	} else {
+		a.edit(end-1, end-1, "", &value{operand: &stored, literal: int32(a.literalAt(a.tokens[left].start))})
+		a.insert(end-1, " END")
+		a.note("seal", c, "a literal", x.Location)
+	}
 	return true
 }
 

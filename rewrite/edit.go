@@ -37,8 +37,9 @@ type piece struct {
 type value struct {
 	operand  *Operand
 	literal  int32  // index of the literal; -1 for a keyword
-	keyword  string // true or false
-	negative bool   // a minus sign stands before the number
+	keyword  string // true or false, or the bits of B'…' and X'…'
+	bits     bool
+	negative bool // a minus sign stands before the number
 	// array is ARRAY[…], nil for other literals; untyped says that its strings get
 	// their type from a cast around it.
 	array   []arrayPart
@@ -162,9 +163,11 @@ type Literal struct {
 	literals []span
 }
 
-// Argument says whether the literal is an argument of EXECUTE. It has to be
-// checked before it is used.
-func (l *Literal) Argument() bool { return l.Operand.Site.argument > 0 }
+// Checked says whether the literal has to be checked before it is used: it is an
+// argument of EXECUTE, or shares its type with a column.
+func (l *Literal) Checked() bool {
+	return l.Operand.Site.argument > 0 || l.Operand.Beside != notBeside
+}
 
 // Check says whether a literal of its type can stand where it stands, as
 // Bound.Check does. A bare string can stand anywhere.
@@ -214,7 +217,9 @@ func (b *Bound) evaluate(p *piece) error {
 		}
 	} else if p.value.literal < 0 {
 		s.value = append(s.value, p.value.keyword...)
-		l.OID = oidBool
+		if l.OID = oidBool; p.value.bits {
+			l.OID = logical.OIDBit
+		}
 	} else {
 		n := s.literals[p.value.literal]
 		l.Position = int(n.start)

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 )
 
 // sealedExpr is an expression whose value is that of a sealed column.
@@ -19,6 +20,20 @@ type sealedExpr struct {
 	// other expression; grouped: the query groups by its term.
 	ref     *column
 	grouped bool
+	// made is what the expression chooses from, nil for one that is the column;
+	// shown, if not nil, is the column as the type that the expression has; renamed:
+	// the server would name it otherwise.
+	made    *alternatives
+	shown   *catalog.SealedColumn
+	renamed bool
+}
+
+// typ is the type that the expression has for the client, without its casts.
+func (e *sealedExpr) typ() logical.Type {
+	if e.shown != nil {
+		return e.shown.Type
+	}
+	return e.column.Type
 }
 
 // peek says whether an expression's value is a sealed column's, without using
@@ -31,7 +46,7 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 			return nil
 		}
 		start, end, ok := a.referenceSpan(x.ColumnRef)
-		e := &sealedExpr{column: ref.column.sealed, at: x.ColumnRef.Location, ref: ref.column, grouped: sc.groups(ref.column)}
+		e := &sealedExpr{column: ref.column.sealed, at: x.ColumnRef.Location, ref: ref.column, grouped: sc.groups(ref.column), shown: ref.column.shown}
 		if ok {
 			e.terms = []term{{start: start, end: end}}
 		}
@@ -44,6 +59,14 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 			e.casts = append(e.casts, x.TypeCast)
 		}
 		return e
+	case *pg.Node_CoalesceExpr, *pg.Node_CaseExpr:
+		return a.peekAlternatives(n, sc)
+	case *pg.Node_AExpr:
+		if x.AExpr.Kind == pg.A_Expr_Kind_AEXPR_NULLIF {
+			return a.nullIf(n, sc)
+		}
+	case *pg.Node_FuncCall:
+		return a.ofAnotherRow(n, sc)
 	case *pg.Node_SubLink:
 		if x.SubLink.SubLinkType != pg.SubLinkType_EXPR_SUBLINK {
 			return nil
@@ -52,7 +75,7 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 		if len(outputs) != 1 || outputs[0].sealed == nil {
 			return nil
 		}
-		e := &sealedExpr{column: outputs[0].sealed, at: x.SubLink.Location}
+		e := &sealedExpr{column: outputs[0].sealed, at: x.SubLink.Location, shown: outputs[0].shown}
 		if end := a.closing(a.tokenAt(x.SubLink.Location)); end >= 0 {
 			e.terms = []term{{start: int(x.SubLink.Location), end: int(a.tokens[end].end)}}
 		}
@@ -107,6 +130,7 @@ func (a *analysis) toTerm(e *sealedExpr) {
 		a.fail(refuseUse(e.column, e.at, ""))
 		return
 	}
+	a.settle(e, a.shownAs(e))
 	a.dropCasts(e)
 	for _, t := range e.terms {
 		a.edits = append(a.edits, edit{start: t.start, end: t.start, text: "pgseal.eq(", term: true})
@@ -132,7 +156,7 @@ func (a *analysis) comparable(c *catalog.SealedColumn, at int32) bool {
 func (a *analysis) dropCasts(e *sealedExpr) {
 	for _, c := range e.casts {
 		to, ok := a.typeNamed(c.TypeName)
-		if !ok || !lossless(e.column.Type, to.whole()) {
+		if !ok || !e.typ().Widens(to.whole()) {
 			a.fail(refuseCast(e.column, e.at))
 			return
 		}
@@ -341,6 +365,7 @@ func (a *analysis) nullTest(t *pg.NullTest, sc *scope) {
 		a.in("IS NULL", func() { a.plain(t.Arg, sc) })
 		return
 	}
+	a.settle(e, a.shownAs(e))
 	a.dropCasts(e)
 	if e.grouped {
 		a.toTerm(e) // the server knows the column by that
@@ -430,6 +455,7 @@ func (a *analysis) countable(parts []string, f *pg.FuncCall, arg *pg.Node, sc *s
 	if f.AggDistinct {
 		a.toTerm(e)
 	} else {
+		a.settle(e, a.shownAs(e))
 		a.dropCasts(e)
 	}
 	return true

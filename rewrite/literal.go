@@ -287,6 +287,20 @@ func appendUnicode(dst, s []byte, escape byte) ([]byte, bool) {
 	return dst, high == 0
 }
 
+// bits gives the value of B'…' or X'…' as the parser hands it over: b101, x1F.
+func bits(s string) string {
+	if s == "" || s[0]|0x20 != 'x' {
+		return s[min(len(s), 1):]
+	}
+	var b []byte
+	for _, c := range []byte(s[1:]) {
+		for d, k := hexDigit(c), 3; k >= 0; k-- {
+			b = append(b, '0'+byte(d>>k&1))
+		}
+	}
+	return string(b)
+}
+
 // OIDs of the types that PostgreSQL gives to literals.
 const (
 	oidBool    = 16

@@ -169,6 +169,9 @@ type column struct {
 	same *column
 	// grouped: an output of a query that groups by its term.
 	grouped bool
+	// shown is the sealed column as the type that this has, nil where that is its
+	// own.
+	shown *catalog.SealedColumn
 	// bare: to the server it is a bytea, not of the column's domain.
 	bare bool
 	// renamed is where the expression stands that the server would name otherwise

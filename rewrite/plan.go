@@ -37,6 +37,12 @@ type Operand struct {
 	Via *logical.Type
 	// Site is where the value stands.
 	Site Site
+	// Beside says that the value shares its type with the column: it is one of the
+	// alternatives of an expression.
+	Beside beside
+	// Base is the type that PostgreSQL gives the value if the client declares none,
+	// 0 for what the role says.
+	Base uint32
 }
 
 // Param is one parameter of the text that the server sees.

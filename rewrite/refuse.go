@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 )
 
 // SQLSTATEs of the refusals.
@@ -169,6 +170,14 @@ func refuseCast(c *catalog.SealedColumn, position int32) *Refusal {
 func refuseValueCast(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("value-cast", c, position, "does not take a value with this cast")
 	r.Hint = "Cast the value to " + c.Type.Name() + ", or leave the cast out."
+	return r
+}
+
+// refuseBeside is for a value that would give COALESCE or CASE another type than
+// the column's.
+func refuseBeside(c *catalog.SealedColumn, position int, oid uint32) *Refusal {
+	r := sealedRefusal("value-cast", c, int32(position), "does not take a value of type "+logical.TypeName(oid)+" beside it")
+	r.Hint = "Cast the value to " + c.Type.Name() + "."
 	return r
 }
 

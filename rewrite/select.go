@@ -252,6 +252,34 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 	return outputs
 }
 
+// castOutput takes the casts around an output away that change no value, and
+// shows it as the type that they give it.
+func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
+	from := e.typ()
+	for _, cast := range e.casts { // the innermost first
+		named, ok := a.typeNamed(cast.TypeName)
+		to := named.whole()
+		switch {
+		case !ok || !from.Widens(to):
+			a.fail(refuseCast(e.column, e.at))
+			return
+		case from == to:
+			a.dropCast(cast, e)
+			continue
+		}
+		end := a.typeEnd(cast.TypeName.Location)
+		a.replaceType(cast.TypeName, serverType, e.column, e.at)
+		if a.is(a.tokenAt(cast.Location), "cast") { // CAST(… AS type)
+			if k := a.closing(a.tokenAt(cast.Location) + 1); k >= 0 {
+				end = int(a.tokens[k].end)
+			}
+		}
+		from = to
+		c.shown, c.bare, c.origin = a.as(e.column, to), true, origin{}
+		c.renamed = term{int(location(n)), end}
+	}
+}
+
 // keepName gives an output the name that it would have had, where what the
 // server gets for it has another.
 func (a *analysis) keepName(t *pg.ResTarget, c *column) {
@@ -312,6 +340,8 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 			a.misplaced(c.sealed, i, outputs[:i], targets, at)
 		case c.sealed != into && c.sealed != nil:
 			a.fail(refuseStoreOther(into, c.sealed, at))
+		case c.shown != nil:
+			a.fail(refuseStore(into, at))
 		case into != nil && c.sealed == nil && !rest:
 			a.fail(refuseStore(into, at))
 		}
@@ -373,8 +403,15 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 		}
 		return c
 	}
-	a.dropOwnCasts(e)
-	c := column{sealed: e.column}
+	a.settle(e, a.shownAs(e))
+	c := column{sealed: e.column, shown: e.shown, bare: e.made != nil}
+	if e.renamed {
+		c.renamed = e.terms[0]
+	}
+	if e.ref != nil {
+		c.bare = e.ref.bare
+	}
+	a.castOutput(e, n, &c)
 	if len(e.casts) == 0 {
 		c.wraps = e.terms
 		if e.ref != nil && len(e.terms) == 1 {
@@ -483,7 +520,7 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, b
 			continue
 		}
 		same := l.sealed == r.sealed && i < len(left) && i < len(right)
-		if rest || !same || !all && !sameRows(left, right, i) {
+		if rest || !same || l.shown != r.shown || !all && !sameRows(left, right, i) {
 			a.fail(refuseUnion(sealed, at))
 			return nil
 		}

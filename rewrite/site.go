@@ -107,6 +107,9 @@ func (o *Operand) elements() logical.Type {
 
 // checkOwn checks the type that the value has behind its explicit cast.
 func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
+	if o.Beside != notBeside && !o.Column.Type.Absorbs(oid, o.Beside == besideBefore) {
+		return refuseBeside(o.Column, o.Site.position(o.Site.at, literals), oid)
+	}
 	if o.Role == Store {
 		return o.refusal(o.Column.Type.CheckColumnOID(o.Site.target, oid, logical.Assign), o.Site.at, literals)
 	}

@@ -117,7 +117,7 @@ func intoOf(s *pg.SelectStmt) *pg.IntoClause {
 func (a *analysis) describe(s *Statement, outputs []column) {
 	s.Results = a.results(outputs)
 	for i := range s.Results {
-		if outputs[i].grouped {
+		if outputs[i].bare {
 			if s.Origins == nil {
 				s.Origins = make([]catalog.Attribute, len(s.Results))
 			}
@@ -149,7 +149,9 @@ func (a *analysis) results(outputs []column) []*catalog.SealedColumn {
 		if results == nil {
 			results = make([]*catalog.SealedColumn, len(outputs))
 		}
-		results[i] = c.sealed
+		if results[i] = c.sealed; c.shown != nil {
+			results[i] = c.shown
+		}
 		a.note("open", c.sealed, "output \""+c.name+"\"", -1)
 	}
 	for i := range results {

@@ -156,6 +156,8 @@ func (a *analysis) literal(c *pg.A_Const, op *Operand) {
 		if c.GetBoolval().Boolval {
 			v.keyword = "true"
 		}
+	case c.GetBsval() != nil && a.tokens[i].kind == tokenBits:
+		v.keyword, v.bits = bits(c.GetBsval().Bsval), true
 	case c.GetSval() != nil && a.tokens[i].kind.isString():
 	case c.GetIval() != nil || c.GetFval() != nil:
 		if i, end, v.negative = a.signedNumber(i); i < 0 {
@@ -221,6 +223,7 @@ type use struct {
 	// of them have been read; bare: what gets a type is the parameter itself.
 	group int
 	bare  bool
+	after string // text behind the parameter
 }
 
 // useNeutral is a use for which it does not matter whether the value is sealed.
@@ -258,6 +261,9 @@ func (a *analysis) use(p *pg.ParamRef, op *Operand) {
 
 // inferred is the type that PostgreSQL would infer for a parameter in the role.
 func (o *Operand) inferred() uint32 {
+	if o.Base != 0 {
+		return o.Base
+	}
 	t := o.Column.Type
 	if o.Role == Equality {
 		t = t.Shown() // a domain is compared as its base type
@@ -279,6 +285,9 @@ func (o *Operand) sameAs(other *Operand) bool {
 		return o == other
 	}
 	if o.Column != other.Column || o.Role != other.Role || o.Array != other.Array || (o.Via == nil) != (other.Via == nil) {
+		return false
+	}
+	if o.Beside != other.Beside || o.Base != other.Base {
 		return false
 	}
 	return o.Via == nil || *o.Via == *other.Via
@@ -318,6 +327,9 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		if u.operand != nil {
 			number := serverParameter(&params, taken, u, client)
 			a.edits = append(a.edits, edit{start: u.start, end: u.end, text: "$" + strconv.Itoa(number) + "::" + u.operand.serverType(), operand: true})
+			if u.after != "" {
+				a.insert(u.end, u.after)
+			}
 		}
 	}
 	for _, u := range a.uses {
@@ -365,13 +377,22 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 			a.fail(refuseStoreOther(c, e.column, e.at))
 			return
 		}
+		if e.ref != nil && e.ref.shown != nil || e.made != nil && e.made.node.GetFuncCall() != nil {
+			a.fail(refuseStore(c, e.at))
+			return
+		}
+		op := Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}
+		if len(e.casts) > 0 {
+			op.Via = &c.Type
+		}
+		a.settle(e, op)
 		a.dropOwnCasts(e)
 		if e.grouped {
 			a.anyOfGroup(e)
 		}
 		return
 	}
-	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) {
+	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) || a.storeNullIf(n, to) {
 		return
 	}
 	a.plain(n, sc)

@@ -288,6 +288,10 @@ func (a *analysis) assignOutput(sub *pg.SubLink, multi *pg.MultiAssignRef, to ta
 		}
 		from = outputs[i].sealed
 	}
+	if from != nil && outputs[multi.Colno-1].shown != nil {
+		a.fail(refuseStore(from, sub.Location))
+		return
+	}
 	switch {
 	case from == to.sealed:
 	case to.sealed == nil:

@@ -49,6 +49,9 @@ func useOf(op *rewrite.Operand) logical.Use {
 // operandType is the type that the client's value of an operand has for the
 // client: the explicit cast's, or the column's; arrays of it for = ANY.
 func operandType(op *rewrite.Operand) uint32 {
+	if op.Base != 0 {
+		return op.Base
+	}
 	t := op.Column.Type
 	if op.Role == rewrite.Equality {
 		t = t.Shown() // a domain is compared as its base type
@@ -276,7 +279,7 @@ func (s *Session) activeKey(c *catalog.SealedColumn) uint32 {
 
 // sealLiteral puts a sealed value in the place of a literal.
 func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
-	if l.Argument() {
+	if l.Checked() {
 		if r := l.Check(); r != nil {
 			return dst, r
 		}

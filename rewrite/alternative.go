@@ -1,0 +1,279 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// alternatives are an expression whose value is one of several: COALESCE, CASE.
+// NULLIF and the window functions that give the value of another row are such,
+// too.
+type alternatives struct {
+	node    *pg.Node
+	results []*pg.Node // in the order in which PostgreSQL looks at their types
+	scope   *scope
+}
+
+// resultsOf gives the alternatives of COALESCE and CASE, nil for all others.
+func resultsOf(n *pg.Node) []*pg.Node {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_CoalesceExpr:
+		return x.CoalesceExpr.Args
+	case *pg.Node_CaseExpr:
+		var results []*pg.Node
+		if x.CaseExpr.Defresult != nil {
+			results = append(results, x.CaseExpr.Defresult)
+		}
+		for _, w := range x.CaseExpr.Args {
+			results = append(results, w.GetCaseWhen().GetResult())
+		}
+		return results
+	}
+	return nil
+}
+
+// peekAlternatives is peek for COALESCE and CASE: all that is not the same
+// sealed column is a constant.
+func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
+	results := resultsOf(n)
+	e := &sealedExpr{made: &alternatives{n, results, sc}, at: location(n)}
+	kept := n.GetCaseExpr() == nil || n.GetCaseExpr().Defresult != nil
+	for _, r := range results {
+		if isConstant(r) {
+			kept = false
+			continue
+		}
+		inner := a.peek(r, sc)
+		if inner == nil || inner.grouped || e.column != nil && inner.column != e.column {
+			return nil
+		}
+		e.column = inner.column
+		kept = kept && inner.shown == nil
+	}
+	if e.column == nil {
+		return nil
+	}
+	if !kept {
+		e.shown = a.as(e.column, loose(e.column.Type))
+	}
+	if start, end, ok := a.alternativesSpan(n); ok {
+		e.terms = []term{{start, end}}
+	}
+	return e
+}
+
+// loose is the type that PostgreSQL gives to a choice between a column and
+// something else.
+func loose(t logical.Type) logical.Type {
+	t = t.Shown()
+	t.Typmod = -1
+	return t
+}
+
+// as is a sealed column whose values are shown as another type.
+func (a *analysis) as(c *catalog.SealedColumn, t logical.Type) *catalog.SealedColumn {
+	if t == c.Type {
+		return c
+	}
+	type shown struct {
+		column *catalog.SealedColumn
+		typ    logical.Type
+	}
+	if a.others == nil {
+		a.others = map[any]*catalog.SealedColumn{}
+	}
+	key := shown{c, t}
+	if a.others[key] == nil {
+		other := *c
+		other.Type = t
+		a.others[key] = &other
+	}
+	return a.others[key]
+}
+
+// alternativesSpan finds where an expression stands that begins with a word and
+// ends with a bracket or with END.
+func (a *analysis) alternativesSpan(n *pg.Node) (start, end int, ok bool) {
+	var at int32
+	switch x := n.GetNode().(type) {
+	case *pg.Node_CoalesceExpr:
+		at = x.CoalesceExpr.Location
+	case *pg.Node_CaseExpr:
+		at = x.CaseExpr.Location
+	case *pg.Node_AExpr:
+		at = x.AExpr.Location
+	default:
+		return 0, 0, false
+	}
+	i := a.tokenAt(at)
+	last := -1
+	if n.GetCaseExpr() == nil {
+		last = a.closing(i + 1)
+	} else {
+		last = a.endOfCase(i)
+	}
+	if i < 0 || last < 0 {
+		return 0, 0, false
+	}
+	return int(at), int(a.tokens[last].end), true
+}
+
+// endOfCase finds the END of the CASE at token i, -1 if there is none.
+func (a *analysis) endOfCase(i int) int {
+	depth := 0
+	for ; i >= 0 && i < len(a.tokens); i++ {
+		switch {
+		case a.is(i-1, ".") || a.is(i-1, "as"): // a name
+		case a.is(i, "case"):
+			depth++
+		case a.is(i, "end"):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// settle decides about what an expression is made of: its constants are sealed
+// for op.Column, its conditions analysed. It does so once.
+func (a *analysis) settle(e *sealedExpr, op Operand) {
+	if e.made == nil || a.settled[e.made.node] || a.err != nil {
+		return
+	}
+	if a.settled == nil {
+		a.settled = map[*pg.Node]bool{}
+	}
+	a.settled[e.made.node] = true
+	sc := e.made.scope
+	switch x := e.made.node.GetNode().(type) {
+	case *pg.Node_CaseExpr:
+		a.caseTests(x.CaseExpr, sc, func(n *pg.Node) { a.settleResult(n, e, op, sc) })
+	case *pg.Node_CoalesceExpr:
+		for _, n := range x.CoalesceExpr.Args {
+			a.settleResult(n, e, op, sc)
+		}
+	case *pg.Node_AExpr:
+		a.settleNullIf(e, x.AExpr, sc)
+	case *pg.Node_FuncCall:
+		for _, n := range x.FuncCall.Args[1:] {
+			a.plain(n, sc)
+		}
+		a.condition(x.FuncCall.AggFilter, sc)
+		a.window(x.FuncCall.Over, sc)
+	}
+}
+
+// settleResult is one of the alternatives.
+func (a *analysis) settleResult(n *pg.Node, e *sealedExpr, op Operand, sc *scope) {
+	if !isConstant(n) {
+		inner := a.peek(n, sc)
+		a.settle(inner, op)
+		a.dropOwnCasts(inner)
+		return
+	}
+	op.Site = a.storing(n, op.Site.target)
+	op.Beside = besideAfter
+	for _, r := range e.made.results {
+		if r == n {
+			op.Beside = besideBefore
+		}
+		if r == n || !isConstant(r) {
+			break
+		}
+	}
+	a.bind(n, op, true)
+}
+
+// beside says where a value stands that PostgreSQL gives the same type as a
+// column, and which of the two it looks at first.
+type beside uint8
+
+const (
+	notBeside beside = iota
+	besideAfter
+	besideBefore
+)
+
+// shownAs is the operand for constants among the alternatives of an expression
+// that is shown or compared.
+func (a *analysis) shownAs(e *sealedExpr) Operand {
+	return Operand{Column: a.as(e.column, loose(e.column.Type)), Role: Store}
+}
+
+// nullIf is peek for NULLIF of a sealed column.
+func (a *analysis) nullIf(n *pg.Node, sc *scope) *sealedExpr {
+	x := n.GetAExpr()
+	left := a.peek(x.Lexpr, sc)
+	if left == nil || left.ref == nil || left.grouped || left.terms == nil || left.column.Type.Def != nil || !hasEquality(left.column) {
+		return nil
+	}
+	start, end, ok := a.alternativesSpan(n)
+	if !ok {
+		return nil
+	}
+	e := &sealedExpr{column: left.column, at: x.Location, made: &alternatives{node: n, scope: sc}, terms: []term{{start, end}}, renamed: true}
+	t := left.column.Type.Compared()
+	if t.OID != left.column.Type.OID {
+		t.Typmod = -1
+	}
+	e.shown = a.as(left.column, t)
+	return e
+}
+
+// settleNullIf makes NULLIF(a, b) CASE WHEN a = b THEN NULL ELSE a END.
+func (a *analysis) settleNullIf(e *sealedExpr, x *pg.A_Expr, sc *scope) {
+	left := a.peek(x.Lexpr, sc)
+	saved := a.site
+	a.site = a.comparison("=", x.Location)
+	defer func() { a.site = saved }()
+	reference := left.terms[0]
+	if !a.nullIfEdits(e.terms[0], reference.end) {
+		return
+	}
+	a.insert(e.terms[0].end-1, " THEN NULL ELSE "+string(a.text[reference.start:reference.end])+" END")
+	a.toTerm(left)
+	a.listMember(left, x.Rexpr, false, sc)
+}
+
+// nullIfEdits puts CASE WHEN in the place of NULLIF, and = in that of the comma.
+func (a *analysis) nullIfEdits(whole term, leftEnd int) bool {
+	open := a.tokenAt(int32(whole.start)) + 1
+	comma := open
+	for comma < len(a.tokens) && (int(a.tokens[comma].start) < leftEnd || !a.is(comma, ",")) {
+		comma++
+	}
+	if !a.is(open, "(") || comma >= len(a.tokens) {
+		a.fail(refuseDefect())
+		return false
+	}
+	a.edit(whole.start, int(a.tokens[open].end), "(CASE WHEN ", nil)
+	a.edit(int(a.tokens[comma].start), int(a.tokens[comma].end), " = ", nil)
+	return true
+}
+
+// ofAnotherRow is peek for the window functions that give the value of another
+// row.
+func (a *analysis) ofAnotherRow(n *pg.Node, sc *scope) *sealedExpr {
+	f := n.GetFuncCall()
+	parts := names(f.Funcname)
+	if f.Over == nil || len(f.Args) == 0 || f.AggDistinct || f.AggOrder != nil || len(parts) > 1 && parts[0] != "pg_catalog" {
+		return nil
+	}
+	switch last(parts) {
+	case "first_value", "last_value":
+	case "nth_value", "lag", "lead":
+		if len(f.Args) > 2 {
+			return nil
+		}
+	default:
+		return nil
+	}
+	inner := a.peek(f.Args[0], sc)
+	if inner == nil || inner.made != nil || inner.grouped || len(inner.casts) > 0 {
+		return nil
+	}
+	return &sealedExpr{column: inner.column, at: f.Location, made: &alternatives{node: n, scope: sc}, shown: a.as(inner.column, loose(inner.column.Type))}
+}

@@ -48,17 +48,12 @@ var ShownRelations = []string{
 var ShownFunctions = []string{"pg_get_indexdef", "pg_get_constraintdef", "pg_get_viewdef", "pg_get_ruledef"}
 
 // words are the names through which a statement could meet what is shown.
-func (s *Shown) words() map[string]bool {
-	words := map[string]bool{"information_schema": true, "pg_get_expr": true}
-	for _, w := range ShownRelations {
-		words[w] = true
-	}
-	for _, w := range ShownFunctions {
-		words[w] = true
-	}
+func (s *Shown) words() []string {
+	words := append([]string{"information_schema", "pg_get_expr"}, ShownRelations...)
+	words = append(words, ShownFunctions...)
 	for w := range s.Views {
 		if !strings.Contains(w, ".") {
-			words[w] = true
+			words = append(words, w)
 		}
 	}
 	return words

@@ -111,13 +111,13 @@ type Snapshot struct {
 	functions map[string]bool
 	types     map[string][]logical.Type // that are not built in, by name
 	arrays    map[uint32]logical.Type   // of those, by element type
-	words     map[string]bool
+	words     words
 	activeKey map[uint32]uint32
 	inFlux    *Snapshot
 	namesOnly bool
 	shown     *Shown
-	shownWord map[string]bool // through which a statement could meet what is shown
-	strict    *Snapshot       // the same without those; nil when there are none
+	shownWord words     // through which a statement could meet what is shown
+	strict    *Snapshot // the same without those; nil when there are none
 }
 
 // Contents is what a Snapshot is built from.
@@ -144,7 +144,6 @@ func New(version uint64, c Contents) *Snapshot {
 		functions: map[string]bool{},
 		types:     map[string][]logical.Type{},
 		arrays:    map[uint32]logical.Type{},
-		words:     map[string]bool{},
 		activeKey: c.ActiveKeys,
 	}
 	for _, r := range c.Relations {
@@ -161,12 +160,12 @@ func New(version uint64, c Contents) *Snapshot {
 			}
 		}
 		if r.Sealed || r.Changing {
-			s.words[r.Name] = true
+			s.words.add(r.Name)
 		}
 	}
 	for _, f := range c.RowFunctions {
 		s.functions[f] = true
-		s.words[f] = true
+		s.words.add(f)
 	}
 	var changing []string
 	for _, r := range c.Relations {
@@ -179,7 +178,10 @@ func New(version uint64, c Contents) *Snapshot {
 	}
 	if c.Shown != nil {
 		strict := *s
-		s.strict, s.shown, s.shownWord = &strict, c.Shown, c.Shown.words()
+		s.strict, s.shown = &strict, c.Shown
+		for _, w := range c.Shown.words() {
+			s.shownWord.add(w)
+		}
 	}
 	return s
 }
@@ -191,7 +193,7 @@ func (s *Snapshot) define(t logical.Type) {
 		return
 	}
 	s.types[t.Def.Name] = append(s.types[t.Def.Name], t)
-	s.words[t.Def.Name] = true
+	s.words.add(t.Def.Name)
 	for _, part := range t.Def.Parts() {
 		if part.Def != nil && t.OID == part.Def.ArrayOID {
 			s.arrays[part.OID] = t
@@ -211,9 +213,9 @@ func (s *Snapshot) ArrayOf(element uint32) logical.Type { return s.arrays[elemen
 // Names makes a snapshot that knows only that something is the matter with these
 // names.
 func Names(names ...string) *Snapshot {
-	s := &Snapshot{words: make(map[string]bool, len(names)), namesOnly: true}
+	s := &Snapshot{namesOnly: true}
 	for _, n := range names {
-		s.words[n] = true
+		s.words.add(n)
 	}
 	return s
 }
@@ -261,7 +263,7 @@ func (s *Snapshot) RowFunction(name string) bool { return s.functions[name] }
 // Word reports whether an identifier, folded as PostgreSQL folds it, names
 // something through which a statement could touch a sealed column, or what the
 // catalogs show of one. A statement without such a word cannot.
-func (s *Snapshot) Word(name string) bool { return s.words[name] || s.shownWord[name] }
+func (s *Snapshot) Word(name string) bool { return s.words.has(name) || s.shownWord.has(name) }
 
 // Strict is the snapshot without the words that only name what is shown.
 func (s *Snapshot) Strict() *Snapshot {

@@ -22,17 +22,44 @@ type workspace struct {
 
 var workspacePool = sync.Pool{New: func() any { return new(workspace) }}
 
+// workspaces are those at hand to whoever runs one direction after another, who
+// mostly needs one at a time: without locks, and the one used last, which is
+// still in the processor's cache, first.
+type workspaces struct{ free []*workspace }
+
+// keptWorkspaces is how many are kept at hand; more go back to the pool.
+const keptWorkspaces = 4
+
+func (ws *workspaces) get() *workspace {
+	if ws == nil || len(ws.free) == 0 {
+		return workspacePool.Get().(*workspace)
+	}
+	last := len(ws.free) - 1
+	w := ws.free[last]
+	ws.free = ws.free[:last]
+	return w
+}
+
+func (ws *workspaces) put(w *workspace) {
+	if ws == nil || len(ws.free) >= keptWorkspaces {
+		workspacePool.Put(w)
+		return
+	}
+	ws.free = append(ws.free, w)
+}
+
 // input is what has been read of one direction and not been consumed.
 type input struct {
-	space *workspace // nil while there is nothing in hand
-	b     []byte     // space.buffer, or a larger one for a frame that must be whole
-	r, w  int        // b[r:w] has been read and not been consumed
+	spaces *workspaces // nil: the pool's
+	space  *workspace  // nil while there is nothing in hand
+	b      []byte      // space.buffer, or a larger one for a frame that must be whole
+	r, w   int         // b[r:w] has been read and not been consumed
 }
 
 // hold takes a buffer.
 func (in *input) hold() {
 	if in.space == nil {
-		in.space = workspacePool.Get().(*workspace)
+		in.space = in.spaces.get()
 		in.b = in.space.buffer[:]
 	}
 }
@@ -49,8 +76,8 @@ func (in *input) release() {
 	if len(in.b) > spike {
 		collectSoon()
 	}
-	workspacePool.Put(in.space)
-	*in = input{}
+	in.spaces.put(in.space)
+	*in = input{spaces: in.spaces}
 }
 
 // spike is the size in bytes of a frame after which memory is collected at once:

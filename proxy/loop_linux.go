@@ -86,6 +86,8 @@ type loop struct {
 	retired []uint32  // keys that events at hand may still name
 	again   []*looped // have more to do than one turn
 	turning []*looped // again, while they have their turn
+	spaces  workspaces
+	busy    bool // there was more than one event the last time
 	stopped bool
 	events  [eventsAtOnce]unix.EpollEvent
 }
@@ -95,7 +97,7 @@ const eventsAtOnce = 128
 // yieldEvery is how often a busy loop passes through Go's scheduler. It runs the
 // goroutines that wait for this processor, such as those of startups, and spares
 // the loop being interrupted by a signal, which comes after 10 ms.
-const yieldEvery = 5 * time.Millisecond
+const yieldEvery = 8 * time.Millisecond
 
 // roundsPerClock is how seldom a loop looks at the clock, which costs more than
 // many another part of a round.
@@ -191,15 +193,19 @@ func (l *loop) runAgain() {
 }
 
 // poll returns how many events there are. Only if there are none and nothing
-// else is to be done does it block: asking first is cheap, since it takes
-// nothing of Go's scheduler, and under load the answer is mostly yes.
+// else is to be done does it block. Asking first is cheap, since it takes
+// nothing of Go's scheduler, but not worth it when the answer is mostly no: when
+// there was only one event the last time.
 func (l *loop) poll() int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), eventsAtOnce, 0, 0, 0)
-	if errno == 0 && n > 0 {
-		return int(n)
-	}
-	if len(l.again) > 0 {
-		return 0
+	if l.busy || len(l.again) > 0 {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), eventsAtOnce, 0, 0, 0)
+		l.busy = errno == 0 && n > 1
+		if errno == 0 && n > 0 {
+			return int(n)
+		}
+		if len(l.again) > 0 {
+			return 0
+		}
 	}
 	l.asleep.Store(true)
 	defer l.asleep.Store(false)
@@ -210,6 +216,7 @@ func (l *loop) poll() int {
 	if err != nil {
 		return 0 // a signal
 	}
+	l.busy = blocked > 1
 	return blocked
 }
 

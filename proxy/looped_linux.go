@@ -96,8 +96,8 @@ func newLooped(r *relay, l *loop) *looped {
 	}
 	s.client.side, s.client.session = r.client, s
 	s.server.side, s.server.session = r.server, s
-	s.fromClient = direction{from: &s.client, to: &s.server, fromClient: true}
-	s.fromServer = direction{from: &s.server, to: &s.client}
+	s.fromClient = direction{input: input{spaces: &l.spaces}, from: &s.client, to: &s.server, fromClient: true}
+	s.fromServer = direction{input: input{spaces: &l.spaces}, from: &s.server, to: &s.client}
 	return s
 }
 

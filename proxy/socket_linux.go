@@ -40,6 +40,9 @@ func (s *socket) send(chunks [][]byte) error {
 	if s.closed || s.finishing {
 		return net.ErrClosed
 	}
+	if len(chunks) == 1 {
+		return s.put(chunks[0])
+	}
 	return joined(chunks, s.put)
 }
 

@@ -32,7 +32,7 @@ func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
 	dst := out.server.scratch
 	if mode == rewrite.Simple {
 		out.server.put(wire.AppendQuery(dst, question))
-		s.push(request{kind: query, hidden: true})
+		s.push(&request{kind: query, hidden: true})
 		return wait, Need{Kind: NeedServer}, nil
 	}
 	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
@@ -45,7 +45,7 @@ func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
 	dst = wire.AppendEmpty(dst, wire.TypeFlush)
 	out.server.put(dst)
 	for _, k := range [...]kind{closeTarget, parse, bind, execute, closeTarget, closeTarget} {
-		s.push(request{kind: k, hidden: true})
+		s.push(&request{kind: k, hidden: true})
 	}
 	s.flushed = true
 	return wait, Need{Kind: NeedServer}, nil
@@ -91,7 +91,7 @@ func (s *Session) unanswered(out *Output) {
 	s.frame.answered = true
 	if s.frame.inline { // the server waits for a Sync, which the client has no reason to send
 		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
-		s.push(request{kind: syncPoint})
+		s.push(&request{kind: syncPoint})
 	}
 }
 

@@ -273,6 +273,6 @@ func (s *Session) unknownYet(failed error) bool {
 	if !errors.As(failed, &e) {
 		return false
 	}
-	snap, err := s.cfg.Catalog()
+	snap, err := s.snapshot()
 	return err == nil && snap != nil && s.catalog.ask(e.domain, snap.Version)
 }

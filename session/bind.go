@@ -95,7 +95,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 func (s *Session) bound(name []byte, p portal) {
 	portals := s.portals.make(name)
 	portals.send(p, s.segment)
-	s.push(request{kind: bind, portal: p, portals: portals})
+	s.push(&request{kind: bind, portal: p, portals: portals})
 }
 
 // check refuses a Bind that the server would refuse, in its words and its order.

@@ -13,6 +13,7 @@ import (
 // before both connections are closed.
 func (s *Session) FromClient(b []byte, out *Output) (n int, need Need, err error) {
 	out.reset()
+	s.seen = false
 	defer s.used()
 	for {
 		if s.client.copy {
@@ -94,7 +95,7 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	case wire.TypeQuery:
 		return s.query(size, b, out)
 	case wire.TypeFunctionCall:
-		s.push(request{kind: call})
+		s.push(&request{kind: call})
 		return relay, Need{}, nil
 	case wire.TypeSync:
 		return s.sync(out)
@@ -163,7 +164,7 @@ func (s *Session) sync(out *Output) (action, Need, error) {
 	if s.opening > 0 && s.writes && s.status == 'I' {
 		return s.waitServer(out)
 	}
-	s.push(request{kind: syncPoint, guard: s.opens})
+	s.push(&request{kind: syncPoint, guard: s.opens})
 	return relay, Need{}, nil
 }
 
@@ -182,7 +183,7 @@ func (s *Session) close(t wire.Target) (action, Need, error) {
 			r.portals.send(portal{}, s.segment)
 		}
 	}
-	s.push(r)
+	s.push(&r)
 	return relay, Need{}, nil
 }
 
@@ -196,7 +197,7 @@ func (s *Session) describe(t wire.Target, out *Output) (action, Need, error) {
 		if st != nil && !st.opaque {
 			st.described = true
 		}
-		s.push(request{kind: describeStatement, statement: st})
+		s.push(&request{kind: describeStatement, statement: st})
 		return relay, Need{}, nil
 	}
 	p, known := s.portal(t.Name)
@@ -206,7 +207,7 @@ func (s *Session) describe(t wire.Target, out *Output) (action, Need, error) {
 	if p.statement != nil {
 		p.statement.described = true
 	}
-	s.push(request{kind: describePortal, portal: p})
+	s.push(&request{kind: describePortal, portal: p})
 	return relay, Need{}, nil
 }
 
@@ -276,7 +277,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 				// The client does not ask where the columns come from, so the
 				// session does.
 				st.described = true
-				s.push(request{kind: describePortal, hidden: true, portal: p})
+				s.push(&request{kind: describePortal, hidden: true, portal: p})
 				out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', e.Portal))
 			}
 		}
@@ -284,7 +285,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	} else {
 		s.writes = true
 	}
-	s.push(r)
+	s.push(&r)
 	return relay, Need{}, nil
 }
 
@@ -346,11 +347,20 @@ func (c *catalogState) ask(oid uint32, version uint64) bool {
 	return true
 }
 
+// snapshot is what Config.Catalog says, asked once for all frames of a call.
+func (s *Session) snapshot() (*catalog.Snapshot, error) {
+	if !s.seen {
+		s.snap, s.snapErr = s.cfg.Catalog()
+		s.seen = true
+	}
+	return s.snap, s.snapErr
+}
+
 // current is the snapshot to judge the frame at hand by. With an error it may be
 // out of date, and is nil if nothing can be told from it: that nothing is sealed
 // may be no longer true.
 func (s *Session) current() (*catalog.Snapshot, error) {
-	snap, err := s.cfg.Catalog()
+	snap, err := s.snapshot()
 	if err != nil && snap != nil && snap.Empty() {
 		snap = nil
 	}

@@ -176,7 +176,7 @@ func (s *Session) copyEnds(typ byte, out *Output) (action, Need, error) {
 	if s.copyIn {
 		s.copyIn = false
 	} else if s.fifo.len() > 0 && !s.skipping {
-		s.push(request{kind: copyEnd})
+		s.push(&request{kind: copyEnd})
 	}
 	return relay, Need{}, nil
 }

@@ -109,7 +109,7 @@ func envelopeDigits(literal []byte) []byte {
 // openDefault opens an envelope as a value of the column that it names; no
 // column if it is none.
 func (s *Session) openDefault(env []byte) (*catalog.SealedColumn, []byte, Need, error) {
-	snap, err := s.cfg.Catalog()
+	snap, err := s.snapshot()
 	h, parsed := envelope.Parse(env)
 	if snap == nil || parsed != nil {
 		return nil, nil, Need{}, err
@@ -178,7 +178,7 @@ func quoteLiteral(text []byte) []byte {
 // appendNullDefault is for a default of NULL, which the server prints with the
 // type that seals: NULL::bytea::pgseal_column.x, with brackets or without.
 func (s *Session) appendNullDefault(dst, value []byte) ([]byte, Need, error) {
-	snap, err := s.cfg.Catalog()
+	snap, err := s.snapshot()
 	before, domain, found := bytes.Cut(value, nullOfDomain)
 	if snap == nil || !found || !bytes.Equal(bytes.Trim(before, "()"), nullBytea) {
 		return wire.AppendValue(dst, value), Need{}, err

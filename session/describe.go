@@ -76,22 +76,22 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 		}
 		return drop, Need{}, nil
 	}
-	snap, err := s.cfg.Catalog()
+	snap, err := s.snapshot()
 	if snap == nil || snap.Empty() && !r.opens() && s.cursors.sealed == 0 {
 		if snap == nil && err != nil {
 			return s.undescribed(r, staleCatalog(err), out)
 		}
-		s.result.opening = passing
-		if r.kind != query {
+		if r.hidden {
 			s.finish()
-			if r.hidden {
-				return drop, Need{}, nil
-			}
+			return drop, Need{}, nil
 		}
-		return relay, Need{}, nil
+		return s.rowsPass(r), Need{}, nil
 	}
 	if len(b) < size {
 		return s.incomplete(size)
+	}
+	if s.passes(r, b, snap) {
+		return s.rowsPass(r), Need{}, nil
 	}
 	if s.recall(r, b, snap, out) {
 		return drop, Need{}, nil
@@ -107,6 +107,7 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 	if err != nil {
 		return s.undescribed(r, statementError(err), out)
 	}
+	s.pass(r, b, snap)
 	shown := len(out.client.scratch)
 	request := *r // described ends it
 	act := s.described(r, fields, out)
@@ -114,6 +115,17 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 		s.remember(&request, b, snap, out.client.scratch[shown:])
 	}
 	return act, Need{}, nil
+}
+
+// rowsPass relays a description of rows with nothing sealed. Those of a Query
+// follow it; what follows that of a portal may be another portal's.
+func (s *Session) rowsPass(r *request) action {
+	if r.kind == query {
+		s.result.opening = passing
+	} else {
+		s.finish()
+	}
+	return relay
 }
 
 // undescribed fails a statement whose rows cannot be told apart.

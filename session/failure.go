@@ -56,7 +56,7 @@ func (s *Session) fail(ran bool, out *Output) {
 	if extended && !s.synced() {
 		s.skipping = true
 		out.server.put(appendFailingParse(out.server.scratch, failingName))
-		s.fifo.push(request{kind: parse, hidden: true, failing: true})
+		s.fifo.push(&request{kind: parse, hidden: true, failing: true})
 	}
 }
 
@@ -70,10 +70,10 @@ func (s *Session) closeNames(out *Output) {
 	for _, e := range s.failure.names {
 		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', e.name)
 		e.send(nil, s.segment)
-		s.fifo.push(request{kind: closeTarget, hidden: true, names: e})
+		s.fifo.push(&request{kind: closeTarget, hidden: true, names: e})
 	}
 	out.server.put(wire.AppendEmpty(dst, wire.TypeSync))
-	s.fifo.push(request{kind: syncPoint, hidden: true})
+	s.fifo.push(&request{kind: syncPoint, hidden: true})
 }
 
 // synced reports that a Sync is under way.
@@ -101,6 +101,6 @@ func (s *Session) abort(out *Output) bool {
 		return false
 	}
 	out.server.put(wire.AppendQuery(out.server.scratch, failingText))
-	s.fifo.push(request{kind: query, hidden: true, failing: true, ready: alone})
+	s.fifo.push(&request{kind: query, hidden: true, failing: true, ready: alone})
 	return alone
 }

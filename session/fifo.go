@@ -77,7 +77,7 @@ func (f *fifo) at(i int) *request { return &f.ring[(f.head+i)&(len(f.ring)-1)] }
 
 // push adds a request at the end and returns its place, valid until the next
 // push.
-func (f *fifo) push(r request) *request {
+func (f *fifo) push(r *request) *request {
 	if f.n == len(f.ring) {
 		ring := make([]request, max(firstRing, 2*len(f.ring)))
 		for i := range f.n {
@@ -87,15 +87,18 @@ func (f *fifo) push(r request) *request {
 	}
 	f.n++
 	p := f.at(f.n - 1)
-	*p = r
+	*p = *r
 	return p
 }
 
 // pop removes the request at the front.
 func (f *fifo) pop() {
 	*f.at(0) = request{} // let go of what it points to
+	if f.n--; f.n == 0 {
+		f.head = 0 // places used just now are still in the processor's cache
+		return
+	}
 	f.head = (f.head + 1) & (len(f.ring) - 1)
-	f.n--
 }
 
 // remove takes the i-th request out.

@@ -67,7 +67,7 @@ func (s *Session) askTypes(name []byte, st *statement, out *Output) (action, Nee
 	if !s.frame.typing {
 		s.frame.typing = true
 		out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'S', name))
-		s.push(request{kind: describeStatement, hidden: true, statement: st})
+		s.push(&request{kind: describeStatement, hidden: true, statement: st})
 	}
 	return s.waitServer(out)
 }

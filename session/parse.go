@@ -1,6 +1,8 @@
 package session
 
 import (
+	"bytes"
+
 	"pgseal/catalog"
 	"pgseal/logical"
 	"pgseal/rewrite"
@@ -35,6 +37,10 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 		s.prepare(m.Name, &statement{hints: h})
 		return relay, Need{}, nil
 	}
+	if st := s.relayedBefore(&m, snap); st != nil {
+		s.prepare(nil, st)
+		return relay, Need{}, nil
+	}
 	v := s.plan(snap, m.Query, rewrite.Extended, out)
 	switch {
 	case v.act == wait:
@@ -55,18 +61,35 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 func (s *Session) prepare(name []byte, st *statement) *request {
 	names := s.statements.make(name)
 	names.send(st, s.segment)
-	s.push(request{kind: parse, names: names, statement: st})
+	s.push(&request{kind: parse, names: names, statement: st})
 	return s.fifo.at(s.fifo.len() - 1)
 }
 
 // relayed is the statement of everything relayed under a snapshot of which
 // nothing need be remembered.
 func (s *Session) relayed(snap *catalog.Snapshot, h hints) *statement {
-	p := &s.plain[h&readsOnly]
+	kind := 0
+	if h&readsOnly != 0 {
+		kind |= 1
+	}
+	if h&controls != 0 {
+		kind |= 2
+	}
+	p := &s.plain[kind]
 	if *p == nil || (*p).version != snap.Version {
 		*p = &statement{version: snap.Version, hints: h}
 	}
 	return *p
+}
+
+// relayedBefore is the statement of an unnamed text that is the same as the one
+// before, which was relayed; nil if it is not.
+func (s *Session) relayedBefore(m *wire.Parse, snap *catalog.Snapshot) *statement {
+	if len(m.Name) > 0 || len(s.unnamed) == 0 || s.unnamedIn != snap ||
+		s.catalog.born != nil || s.catalog.spread || s.catalog.later || !bytes.Equal(s.unnamed, m.Query) {
+		return nil
+	}
+	return s.relayed(snap, s.unnamedHints)
 }
 
 // unplanned is the statement of a text that touches nothing sealed. A named
@@ -84,6 +107,10 @@ func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 		if h&^(readsOnly|controls) == 0 && !foreign && !s.catalog.later {
 			if len(m.Query) <= keptText {
 				s.unnamed = append(s.unnamed, m.Query...)
+				s.unnamedIn, s.unnamedHints = nil, h
+				if rewrite.IsASCII(m.Query) {
+					s.unnamedIn = snap
+				}
 			}
 			return s.relayed(snap, h)
 		}

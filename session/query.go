@@ -12,7 +12,7 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	snap, stale := s.current()
 	if snap != nil && snap.Empty() {
 		s.unplannedNames = true
-		s.push(request{kind: query})
+		s.push(&request{kind: query})
 		return relay, Need{}, nil
 	}
 	if size > s.cfg.MaxFrame {
@@ -26,14 +26,14 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		return wait, Need{}, violation("invalid string in message")
 	}
 	if s.walsender && replicationCommand(text) {
-		s.push(request{kind: query})
+		s.push(&request{kind: query})
 		return relay, Need{}, nil
 	}
 	if snap == nil {
 		if look(text)&controls == 0 {
 			return s.refuseQuery(staleCatalog(stale), out)
 		}
-		s.push(request{kind: query})
+		s.push(&request{kind: query})
 		return relay, Need{}, nil
 	}
 	return s.queryText(snap, stale, text, nil, out)
@@ -53,7 +53,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 				return wait, need, nil
 			}
 		}
-		s.push(request{kind: query, guard: h&fetches != 0, resets: s.resetting(h), refusal: refusal})
+		s.push(&request{kind: query, guard: h&fetches != 0, resets: s.resetting(h), refusal: refusal})
 		return s.sendQuery(text, refusal, out)
 	case v.refusal != nil:
 		return s.refuseStatement(snap, stale, text, v.at, v.refusal, out)
@@ -87,7 +87,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return wait, need, nil
 	}
 	if plan.Relay() {
-		s.push(r)
+		s.push(&r)
 		return s.sendQuery(text, refusal, out)
 	}
 	if h&resets != 0 && len(plan.Statements()) > 1 {
@@ -106,7 +106,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return wait, need, nil
 	}
 	out.server.put(wire.End(append(dst, 0), start))
-	s.push(r)
+	s.push(&r)
 	return drop, Need{}, nil
 }
 

@@ -47,6 +47,34 @@ func (s *Session) place(r *request) (at *description, plan *rewrite.Statement) {
 	return at, plan
 }
 
+// passes reports that rows of a text that was relayed have been described in the
+// same bytes before, and had nothing sealed.
+func (s *Session) passes(r *request, frame []byte, snap *catalog.Snapshot) bool {
+	return s.passed.snapshot == snap && s.relaysRows(r) && bytes.Equal(s.passed.server, frame)
+}
+
+// pass keeps such a description.
+func (s *Session) pass(r *request, frame []byte, snap *catalog.Snapshot) {
+	if s.sealedColumns == 0 && len(frame) <= keptDescription && s.relaysRows(r) {
+		s.passed.snapshot, s.passed.server = snap, append(s.passed.server[:0], frame...)
+	}
+}
+
+// relaysRows reports that nothing is known of the rows but that the text which
+// they come from was relayed.
+func (s *Session) relaysRows(r *request) bool {
+	switch {
+	case r.hidden || s.cursors.sealed > 0:
+		return false
+	case r.kind == query:
+		return r.plan == nil
+	case r.kind == describePortal:
+		st := r.portal.statement
+		return st != nil && st.plan == nil && !st.opaque && !r.portal.cursor
+	}
+	return false
+}
+
 // recall shows what was shown for the same description before.
 func (s *Session) recall(r *request, frame []byte, snap *catalog.Snapshot, out *Output) bool {
 	d, plan := s.place(r)

@@ -24,14 +24,14 @@ func appendFailingParse[S ~string | ~[]byte](dst []byte, name S) []byte {
 // refuseQuery puts a failing Query in the place of the client's.
 func (s *Session) refuseQuery(e *wire.Error, out *Output) (action, Need, error) {
 	out.server.put(wire.AppendQuery(out.server.scratch, failingText))
-	s.push(request{kind: query, refusal: e})
+	s.push(&request{kind: query, refusal: e})
 	return drop, Need{}, nil
 }
 
 // refuse puts a failing Parse in the place of a frame of the extended protocol.
 func (s *Session) refuse(e *wire.Error, out *Output) (action, Need, error) {
 	out.server.put(appendFailingParse(out.server.scratch, failingName))
-	s.push(request{kind: parse, refusal: e})
+	s.push(&request{kind: parse, refusal: e})
 	return drop, Need{}, nil
 }
 
@@ -44,6 +44,6 @@ func (s *Session) refuseParse(name []byte, e *wire.Error, out *Output) (action, 
 	out.server.put(appendFailingParse(out.server.scratch, name))
 	names := s.statements.find(name)
 	names.send(nil, s.segment)
-	s.push(request{kind: parse, refusal: e, names: names})
+	s.push(&request{kind: parse, refusal: e, names: names})
 	return drop, Need{}, nil
 }

@@ -18,6 +18,7 @@ type entry[T comparable] struct {
 type registry[T comparable] struct {
 	unnamed entry[T]
 	named   map[string]*entry[T]
+	last    *entry[T] // of named, that find has found last; often the next as well
 }
 
 // find returns the entry of a name, nil if there is none.
@@ -25,7 +26,14 @@ func (r *registry[T]) find(name []byte) *entry[T] {
 	if len(name) == 0 {
 		return &r.unnamed
 	}
-	return r.named[string(name)]
+	if r.last != nil && string(name) == r.last.name {
+		return r.last
+	}
+	e := r.named[string(name)]
+	if e != nil {
+		r.last = e
+	}
+	return e
 }
 
 // findNamed is find for a name that is not empty.
@@ -48,8 +56,15 @@ func (r *registry[T]) make(name []byte) *entry[T] {
 func (r *registry[T]) tidy(e *entry[T]) {
 	var none T
 	if e.pending == 0 && e.confirmed == none && e != &r.unnamed {
-		delete(r.named, e.name)
+		r.remove(e)
 	}
+}
+
+func (r *registry[T]) remove(e *entry[T]) {
+	if r.last == e {
+		r.last = nil
+	}
+	delete(r.named, e.name)
 }
 
 // send notes a request that gives the name a new value, or none.
@@ -91,9 +106,9 @@ func (e *entry[T]) uncertain(segment uint64) bool {
 func (r *registry[T]) clear() {
 	var none T
 	r.unnamed.set(none)
-	for name, e := range r.named {
+	for _, e := range r.named {
 		if e.pending == 0 {
-			delete(r.named, name)
+			r.remove(e)
 		} else {
 			e.set(none)
 		}

@@ -201,7 +201,7 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 // nullRefused is what PostgreSQL says of NULL for the logical type of the column
 // with a domain of this name, which refuses NULL because that type does.
 func (s *Session) nullRefused(domain string) *wire.Error {
-	snap, err := s.cfg.Catalog()
+	snap, err := s.snapshot()
 	if snap == nil || err != nil {
 		return nil
 	}

@@ -95,7 +95,7 @@ func (s *Session) typeNow(c *catalog.SealedColumn, t logical.Type) logical.Type 
 	if t.Def == nil {
 		return t
 	}
-	if snap, err := s.cfg.Catalog(); err == nil && snap != nil {
+	if snap, err := s.snapshot(); err == nil && snap != nil {
 		if now := snap.Column(c.ID); now != nil && now.Type.OID == t.OID {
 			return now.Type
 		}
@@ -271,7 +271,7 @@ func checkElement(op *rewrite.Operand, element uint32) error {
 // activeKey is the data key under which a column's new values are sealed now; a
 // plan does not change when a key is rotated.
 func (s *Session) activeKey(c *catalog.SealedColumn) uint32 {
-	if snap, _ := s.cfg.Catalog(); snap != nil {
+	if snap, _ := s.snapshot(); snap != nil {
 		return snap.ActiveKey(c.TableID)
 	}
 	return 0

@@ -11,6 +11,7 @@ import (
 // before both connections are closed.
 func (s *Session) FromServer(b []byte, out *Output) (n int, need Need, err error) {
 	out.reset()
+	s.seen = false
 	defer s.leases.release()
 	for {
 		if s.server.left > 0 {

@@ -46,15 +46,19 @@ type Session struct {
 	statements registry[*statement]
 	portals    registry[portal]
 	cursors    cursors
-	// plain are the statements of all that was relayed unnamed, one that reads
-	// only and one that may write, for one version of the catalog.
-	plain [2]*statement
+	// plain are the statements of all that was relayed unnamed, by their hints,
+	// for one version of the catalog.
+	plain [4]*statement
 
 	settings settings
 	catalog  catalogState
-	frame    frameState
-	failure  failure
-	result   result
+	// snap and snapErr are what Config.Catalog has said, if seen, in this call.
+	snap    *catalog.Snapshot
+	snapErr error
+	seen    bool
+	frame   frameState
+	failure failure
+	result  result
 
 	// guards counts the Syncs and Queries under way with rows that are opened:
 	// should one fail to open, the transaction must be aborted before anything
@@ -94,6 +98,10 @@ type Session struct {
 	// unnamed is the text of the last unnamed Parse that was relayed; empty if it
 	// was too long to keep, or may not be what the server holds.
 	unnamed []byte
+	// unnamedHints are its hints; unnamedIn is the snapshot that knows nothing
+	// sealed in it, nil if that depends on more.
+	unnamedHints hints
+	unnamedIn    *catalog.Snapshot
 	// unplannedNames: a Query passed while nothing was sealed, and may have
 	// prepared statements of which nothing is known.
 	unplannedNames bool
@@ -111,6 +119,7 @@ type Session struct {
 	buf    buffers
 	batch  batch
 	recent description // of a Query's rows
+	passed description // of rows with nothing sealed, of a text that was relayed
 	// beyond is how many bytes of further frames serverFrame has dealt with.
 	beyond int
 	// deferring: errors of literals that PostgreSQL would find only at Bind go to
@@ -166,7 +175,8 @@ func (s *Session) Idle() bool {
 func (s *Session) ReleaseBuffers() {
 	s.fifo.release()
 	s.buf, s.batch = buffers{}, batch{}
-	s.leases.openers, s.recent = nil, description{}
+	s.leases.openers, s.recent, s.passed = nil, description{}, description{}
+	s.snap, s.seen, s.unnamedIn = nil, false, nil
 	s.spare = nil
 	s.sent = sentValues{}
 	if s.copying.phase == copyNone {
@@ -192,7 +202,7 @@ const (
 )
 
 // push adds what is being sent to the requests under way.
-func (s *Session) push(r request) {
+func (s *Session) push(r *request) {
 	switch {
 	case !r.guard:
 	case r.kind == execute:

@@ -119,6 +119,9 @@ func (b *bench) startSplice(ctx context.Context) error {
 	return b.listening(ctx, spliced, addr, exec.Command(self, spliceCommand, addr, b.cluster.Addr()))
 }
 
+// A connection to the server is used once, as it is by the others: left over
+// from earlier rounds its process would have the tables' pages mapped already,
+// while those of the others take their page faults in every round.
 const pgbouncerConfig = `
 [databases]
 %s = host=127.0.0.1 port=%d
@@ -131,6 +134,7 @@ auth_file = %s
 pool_mode = session
 max_client_conn = 100
 default_pool_size = 50
+server_lifetime = 0
 log_connections = 0
 log_disconnections = 0
 ignore_startup_parameters = extra_float_digits

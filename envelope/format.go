@@ -10,12 +10,14 @@ const (
 	NonceSize    = 12
 	TagSize      = 16
 
+	// KeyOffset is where the key's id stands in an envelope.
+	KeyOffset = 6
+
 	// MaxPlaintext is the longest plaintext in bytes: PostgreSQL's own limit
 	// for one value.
 	MaxPlaintext = 1 << 30
 
 	columnOffset = 2
-	keyOffset    = 6
 	flagsOffset  = 10
 )
 
@@ -57,7 +59,7 @@ func Parse(b []byte) (Header, error) {
 	}
 	h := Header{
 		ColumnID: binary.BigEndian.Uint32(b[columnOffset:]),
-		KeyID:    binary.BigEndian.Uint32(b[keyOffset:]),
+		KeyID:    binary.BigEndian.Uint32(b[KeyOffset:]),
 		Terms:    TermFlags(b[flagsOffset]),
 	}
 	if h.Terms&^knownTerms != 0 {
@@ -83,6 +85,9 @@ func Equality(b []byte) []byte {
 func Overhead(t TermFlags) int {
 	return HeaderSize + termsSize(t) + NonceSize + TagSize
 }
+
+// Prefix returns the bytes of an envelope with these terms before its ciphertext.
+func Prefix(t TermFlags) int { return Overhead(t) - TagSize }
 
 func termsSize(t TermFlags) int {
 	if t&TermEquality != 0 {

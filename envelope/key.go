@@ -105,7 +105,9 @@ func (k *Key) liveSeals() (n uint64) {
 // ErrErased or ErrMemory.
 //
 // It does not allocate if dst has room for len(plaintext)+Overhead(terms) bytes.
-// plaintext and termBytes must not lie in that room.
+// plaintext may lie in that room where its ciphertext goes, Prefix(terms) bytes
+// behind dst, to be sealed in place; otherwise plaintext and termBytes must not
+// lie there.
 func (k *Key) Seal(dst []byte, columnID uint32, terms TermFlags, termBytes, plaintext []byte) ([]byte, error) {
 	return k.seal(dst, columnID, terms, termBytes, plaintext, newNonce())
 }
@@ -140,7 +142,9 @@ func (k *Key) seal(dst []byte, columnID uint32, terms TermFlags, termBytes, plai
 
 	start, size := len(dst), Overhead(terms)+len(plaintext)
 	dst = slices.Grow(dst, size)
-	if room := dst[start : start+size]; overlap(room, plaintext) || overlap(room, termBytes) {
+	room := dst[start : start+size]
+	inPlace := len(plaintext) > 0 && &room[Prefix(terms)] == &plaintext[0]
+	if !inPlace && overlap(room, plaintext) || overlap(room, termBytes) {
 		return nil, ErrOverlap
 	}
 	dst = appendHeader(dst, Header{ColumnID: columnID, KeyID: k.id, Terms: terms})

@@ -51,7 +51,7 @@ func TestOpenAllStopsAtWhatDoesNotOpen(t *testing.T) {
 	flipped := seal(t, k, TermEquality, cell)
 	flipped[len(flipped)-1] ^= 1
 	otherKey := seal(t, k, 0, cell)
-	otherKey[keyOffset] ^= 1
+	otherKey[KeyOffset] ^= 1
 	good := sealedCells(t, k, 3)
 	for name, c := range map[string]struct {
 		cell Sealed

@@ -38,6 +38,9 @@ func isOctal(c byte) bool { return c >= '0' && c <= '7' }
 
 // hexIn reads pairs of hexadecimal digits with blanks between the pairs.
 func hexIn(dst, s []byte) ([]byte, error) {
+	if out, err := DecodeHex(dst, s); err == nil {
+		return out, nil
+	}
 	digit := func() (int, error) {
 		v := hexValue(s[0])
 		if v < 0 {

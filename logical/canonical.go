@@ -97,6 +97,20 @@ func (t Type) AppendBinary(dst, canonical []byte, s *Settings) ([]byte, error) {
 	return s.encodeTail(out, start)
 }
 
+// Verbatim says that AppendText, or AppendBinary, would append the canonical form
+// of any valid value itself.
+func (t Type) Verbatim(binary bool, s *Settings) bool {
+	c := t.codec()
+	if c == nil || t.Def != nil || c.send != nil || !binary && (t.OID == OIDBytea || !c.textual) {
+		return false
+	}
+	if !c.textual {
+		return true
+	}
+	e, err := s.clientEncoding()
+	return err == nil && (e == nil || e.ascii)
+}
+
 // EqualAsStored says that AppendEquality would append the canonical form itself.
 func (t Type) EqualAsStored() bool {
 	c := t.codec()

@@ -18,9 +18,38 @@ const bufferSize = 32 << 10
 type workspace struct {
 	buffer [bufferSize]byte
 	out    session.Output
+	large  [][]byte // mapped, for out
 }
 
-var workspacePool = sync.Pool{New: func() any { return new(workspace) }}
+var workspacePool = sync.Pool{New: func() any { return newWorkspace() }}
+
+func newWorkspace() *workspace {
+	w := new(workspace)
+	w.out.Memory = w.memory
+	return w
+}
+
+// memory is for output that is large.
+func (w *workspace) memory(n int) []byte {
+	b := mapMemory(n)
+	if b != nil {
+		w.large = append(w.large, b)
+	}
+	return b
+}
+
+// sent gives back what large output has taken.
+func (w *workspace) sent() {
+	if len(w.large) == 0 {
+		return
+	}
+	w.out.Release()
+	for _, b := range w.large {
+		unmapMemory(b)
+	}
+	clear(w.large)
+	w.large = w.large[:0]
+}
 
 // workspaces are those at hand to whoever runs one direction after another, who
 // mostly needs one at a time: without locks, and the one used last, which is
@@ -54,6 +83,7 @@ type input struct {
 	space  *workspace  // nil while there is nothing in hand
 	b      []byte      // space.buffer, or a larger one for a frame that must be whole
 	r, w   int         // b[r:w] has been read and not been consumed
+	mapped bool        // b is the system's memory
 }
 
 // hold takes a buffer.
@@ -73,11 +103,39 @@ func (in *input) release() {
 	if len(in.b) > bufferSize {
 		in.space.out.Release()
 	}
+	in.space.sent()
 	if len(in.b) > spike {
 		collectSoon()
 	}
+	in.shrink()
 	in.spaces.put(in.space)
 	*in = input{spaces: in.spaces}
+}
+
+// settle gives back what the last output has taken.
+func (in *input) settle() {
+	if in.space != nil {
+		in.space.sent()
+	}
+}
+
+// shrink goes back to the small buffer.
+func (in *input) shrink() {
+	if in.mapped {
+		unmapMemory(in.b)
+	}
+	in.b, in.mapped = in.space.buffer[:], false
+}
+
+// part takes out what b and the last output stand in, with the memory of both,
+// and goes on elsewhere with what has not been consumed.
+func (in *input) part() *input {
+	whole := *in
+	*in = input{spaces: in.spaces}
+	if whole.r < whole.w {
+		in.ahead(whole.b[whole.r:whole.w])
+	}
+	return &whole
 }
 
 // spike is the size in bytes of a frame after which memory is collected at once:
@@ -128,17 +186,40 @@ func (in *input) makeRoom(want int) error {
 		if want <= len(in.b) {
 			return errStuck
 		}
-		grown := make([]byte, min(growth*len(in.b), want))
-		copy(grown, in.b[:in.w])
-		in.b = grown
-		if len(grown) > spike {
-			collectSoon() // the one before, and what the last such frame has left
-		}
+		in.grow(min(growth*len(in.b), want))
 	case len(in.b) > bufferSize && want <= bufferSize && in.w < bufferSize:
 		copy(in.space.buffer[:], in.b[:in.w])
-		in.b = in.space.buffer[:]
+		in.shrink()
 	}
 	return nil
+}
+
+// mappedFrom is from which size in bytes on memory is the system's: below it
+// asking costs more than copying.
+const mappedFrom = 1 << 20
+
+// grow takes a larger buffer.
+func (in *input) grow(n int) {
+	if in.mapped {
+		if b := growMemory(in.b, n); b != nil {
+			in.b = b
+			return
+		}
+	}
+	var grown []byte
+	if n >= mappedFrom {
+		grown = mapMemory(n)
+	}
+	mapped := grown != nil
+	if !mapped {
+		grown = make([]byte, n)
+	}
+	copy(grown, in.b[:in.w])
+	in.shrink()
+	in.b, in.mapped = grown, mapped
+	if !mapped && n > spike {
+		collectSoon() // the one before, and what the last such frame has left
+	}
 }
 
 // errStuck is a session that has consumed nothing of a full buffer and asked

@@ -32,10 +32,13 @@ type looped struct {
 	boundary       frameBoundary // of what has been sent to the client
 
 	queued  bool // in loop.again
-	asides  int  // goroutines that will post something
-	expires *time.Timer
-	over    bool // done has been called
-	done    func(error)
+	working bool // a goroutine is calling the protocol
+	// postponed is what has to wait until it is done.
+	postponed []func()
+	asides    int // goroutines that will post something
+	expires   *time.Timer
+	over      bool // done has been called
+	done      func(error)
 
 	clientErr, serverErr error // why the directions ended
 }
@@ -69,6 +72,9 @@ const (
 	discarding                       // reading only to see the end
 	ended
 )
+
+// readSize bounds what is read at once, in bytes, into a buffer that is large.
+const readSize = 256 << 10
 
 // turnReads bounds how often a session reads each side, or offers what it has
 // read, in one turn.
@@ -157,6 +163,9 @@ func (s *looped) caught() {
 }
 
 func (s *looped) progress() {
+	if s.working {
+		return
+	}
 	s.flush(&s.client)
 	s.flush(&s.server)
 	// The server first: the client's next frame may wait for its answer. The
@@ -173,7 +182,7 @@ func (s *looped) advance(d *direction) {
 	for range turnReads {
 		var err error
 		switch {
-		case d.state == ended:
+		case d.state == ended, s.working:
 			return
 		case d.state == discarding:
 			if !d.from.readable {
@@ -195,6 +204,11 @@ func (s *looped) advance(d *direction) {
 			s.end(d, err)
 		}
 	}
+	s.requeue()
+}
+
+// requeue gives the session another turn.
+func (s *looped) requeue() {
 	if !s.queued {
 		s.queued = true
 		s.loop.again = append(s.loop.again, s)
@@ -214,10 +228,10 @@ func (s *looped) read(d *direction) error {
 	if err := d.makeRoom(d.want); err != nil {
 		return err
 	}
-	n, err := d.from.receive(d.b[d.w:])
+	n, err := d.from.receive(d.b[d.w:min(len(d.b), d.w+readSize)])
 	if n > 0 {
 		d.w += n
-		d.offered = false
+		d.offered = d.w-d.r < d.want
 	}
 	return err
 }
@@ -249,15 +263,24 @@ func (s *looped) discard(d *direction) error {
 
 // offer gives the protocol what is in hand and sends what comes of it.
 func (s *looped) offer(d *direction) error {
-	out := &d.space.out
-	var n int
-	var need session.Need
-	var err error
-	if d.fromClient {
-		n, need, err = s.protocol.FromClient(d.b[d.r:d.w:d.w], out)
-	} else {
-		n, need, err = s.protocol.FromServer(d.b[d.r:d.w:d.w], out)
+	if d.w-d.r >= besideSize {
+		s.beside(d)
+		return nil
 	}
+	n, need, err := s.call(d)
+	return s.called(d, n, need, err)
+}
+
+func (s *looped) call(d *direction) (int, session.Need, error) {
+	if d.fromClient {
+		return s.protocol.FromClient(d.b[d.r:d.w:d.w], &d.space.out)
+	}
+	return s.protocol.FromServer(d.b[d.r:d.w:d.w], &d.space.out)
+}
+
+// called goes on with what a call of the protocol has come to.
+func (s *looped) called(d *direction, n int, need session.Need, err error) error {
+	out := &d.space.out
 	if d.release != nil {
 		d.release()
 		d.release = nil
@@ -270,10 +293,10 @@ func (s *looped) offer(d *direction) error {
 	for _, c := range out.ToClient() {
 		s.boundary.pass(c)
 	}
-	if werr := s.client.send(out.ToClient()); werr != nil {
+	if werr := s.client.take(out.ToClient(), d); werr != nil {
 		return clientWriteError{werr}
 	}
-	if werr := s.server.send(out.ToServer()); werr != nil && d.fromClient {
+	if werr := s.server.take(out.ToServer(), d); werr != nil && d.fromClient {
 		return serverWriteError{werr}
 	}
 	if err != nil {
@@ -284,6 +307,9 @@ func (s *looped) offer(d *direction) error {
 		d.want = need.Bytes
 	case session.NeedServer:
 		d.waits = forServer
+	case session.NeedTime:
+		d.hold()
+		s.beside(d)
 	case session.NeedKey, session.NeedCatalog:
 		s.aside(d, need)
 	}
@@ -306,7 +332,7 @@ func (s *looped) aside(d *direction, need session.Need) {
 		s.loop.post(func() {
 			defer s.caught()
 			s.asides--
-			s.resume(d, need, release, err)
+			s.whenIdle(func() { s.resume(d, need, release, err) })
 			s.progress()
 		})
 	}()
@@ -454,9 +480,11 @@ func (s *looped) expire(after time.Duration) {
 	t = time.AfterFunc(after, func() {
 		s.loop.post(func() {
 			defer s.caught()
-			if s.expires == t { // not stopped too late
-				s.expired()
-			}
+			s.whenIdle(func() {
+				if s.expires == t { // not stopped too late
+					s.expired()
+				}
+			})
 		})
 	})
 	s.expires = t
@@ -516,7 +544,7 @@ func (s *looped) endIfIdle(reason *wire.Error) bool {
 		if s.gone {
 			return true
 		}
-		if !s.protocol.Idle() || s.client.waiting() || s.server.waiting() || !s.boundary.at() {
+		if s.working || !s.protocol.Idle() || s.client.waiting() || s.server.waiting() || !s.boundary.at() {
 			return false
 		}
 		s.ended.Store(reason)
@@ -536,17 +564,19 @@ func (s *looped) endIfIdle(reason *wire.Error) bool {
 
 func (s *looped) cut(reason *wire.Error) {
 	s.ask(func() bool {
-		s.ended.Store(reason)
-		s.tell(reason)
-		s.end(&s.fromServer, net.ErrClosed)
-		s.progress()
+		s.whenIdle(func() {
+			s.ended.Store(reason)
+			s.tell(reason)
+			s.end(&s.fromServer, net.ErrClosed)
+			s.progress()
+		})
 		return true
 	})
 }
 
 func (s *looped) letGo() bool {
 	return s.ask(func() bool {
-		if !s.protocol.Idle() {
+		if s.working || !s.protocol.Idle() {
 			return false
 		}
 		s.protocol.ReleaseBuffers()

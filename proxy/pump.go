@@ -47,7 +47,7 @@ func (p *pump) run() error {
 	defer p.release()
 	want := 0
 	for {
-		if p.w > p.r {
+		if p.w > p.r && p.w-p.r >= want {
 			need, err := p.pumps.feed(p)
 			if err != nil {
 				return err

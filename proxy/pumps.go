@@ -97,6 +97,7 @@ func (r *pumps) feed(p *pump) (want int, err error) {
 	var release func() // of a key that the next step needs
 	for {
 		need, err := r.step(p)
+		p.settle()
 		if release != nil {
 			release()
 			release = nil
@@ -117,6 +118,7 @@ func (r *pumps) feed(p *pump) (want int, err error) {
 			}
 		case session.NeedServer:
 			r.awaitServer(p)
+		case session.NeedTime: // it has a goroutine of its own
 		}
 	}
 }

@@ -19,8 +19,11 @@ type socket struct {
 	// nothing will follow, so a short read no longer means that all was read.
 	readable, hungUp bool
 
-	// backlog[done:] is what the peer has not taken yet. While there is some,
-	// its events are waited for and what would add to it is not read.
+	// held, then backlog[done:], are what the peer has not taken yet. While there
+	// is some, its events are waited for and what would add to it is not read.
+	// held is large output where it was made, in owned; backlog is copies.
+	held    [][]byte
+	owned   *input
 	backlog []byte
 	done    int
 
@@ -31,6 +34,17 @@ type socket struct {
 // keptBacklog is how large a backlog's memory may be, in bytes, to be kept for
 // the next one.
 const keptBacklog = 2 * bufferSize
+
+// heldFrom is the size of a chunk in bytes from which on it is not copied to be
+// kept.
+const heldFrom = 256 << 10
+
+// turnWrites bounds how often a turn writes to a peer, and writeSize, in bytes,
+// how much at once.
+const (
+	turnWrites = 16
+	writeSize  = 256 << 10
+)
 
 // send writes chunks, and keeps what the peer does not take now.
 func (s *socket) send(chunks [][]byte) error {
@@ -46,8 +60,25 @@ func (s *socket) send(chunks [][]byte) error {
 	return joined(chunks, s.put)
 }
 
+// take is send for the output of a direction.
+func (s *socket) take(chunks [][]byte, d *direction) error {
+	err := s.send(chunks)
+	switch {
+	case len(s.held) == 0 || s.owned != nil:
+	case err != nil:
+		s.held = nil
+	case s == d.to:
+		s.owned = d.part()
+	default:
+		// It is in memory that belongs to the other side's.
+		s.backlog = slices.Concat(append(s.held, s.backlog)...)
+		s.held = nil
+	}
+	return err
+}
+
 func (s *socket) put(b []byte) error {
-	if len(s.backlog) == 0 {
+	if !s.waiting() {
 		n, err := transmit(s.fd, b)
 		if err != nil && err != errWouldBlock {
 			return err
@@ -61,25 +92,40 @@ func (s *socket) put(b []byte) error {
 			return err
 		}
 	}
+	if len(b) >= heldFrom && len(s.backlog) == 0 && s.owned == nil {
+		s.held = append(s.held, b)
+		return nil
+	}
 	s.backlog = append(slices.Grow(s.backlog, len(b)), b...)
 	return nil
 }
 
 // waiting reports that the peer has not taken everything.
-func (s *socket) waiting() bool { return len(s.backlog) > 0 }
+func (s *socket) waiting() bool { return len(s.backlog) > 0 || len(s.held) > 0 }
 
-// flush writes of the backlog what the peer takes.
+// flush writes of the backlog what the peer takes, or as much as a turn allows.
 func (s *socket) flush() error {
-	for s.done < len(s.backlog) {
-		n, err := transmit(s.fd, s.backlog[s.done:])
+	for range turnWrites {
+		if !s.waiting() {
+			break
+		}
+		next := s.backlog[s.done:]
+		if len(s.held) > 0 {
+			next = s.held[0]
+		}
+		n, err := transmit(s.fd, next[:min(len(next), writeSize)])
 		if err == errWouldBlock {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		s.done += n
 		s.sent.Add(uint64(n))
+		s.took(n)
+	}
+	if s.waiting() {
+		s.session.requeue()
+		return nil
 	}
 	s.drop()
 	if err := s.session.loop.interest(s, false); err != nil {
@@ -89,8 +135,34 @@ func (s *socket) flush() error {
 	return nil
 }
 
+// took forgets what the peer has taken.
+func (s *socket) took(n int) {
+	if len(s.held) == 0 {
+		if s.done += n; s.done == len(s.backlog) {
+			s.backlog, s.done = s.backlog[:0], 0
+		}
+		return
+	}
+	if s.held[0] = s.held[0][n:]; len(s.held[0]) == 0 {
+		s.held = s.held[1:]
+	}
+	if len(s.held) == 0 {
+		s.disown()
+	}
+}
+
+// disown gives the memory of held back.
+func (s *socket) disown() {
+	s.held = nil
+	if s.owned != nil {
+		s.owned.release()
+		s.owned = nil
+	}
+}
+
 // drop forgets the backlog.
 func (s *socket) drop() {
+	s.disown()
 	s.backlog, s.done = s.backlog[:0], 0
 	if cap(s.backlog) > keptBacklog {
 		s.backlog = nil
@@ -106,7 +178,7 @@ func (s *socket) finish() {
 }
 
 func (s *socket) finished() {
-	if s.finishing && len(s.backlog) == 0 {
+	if s.finishing && !s.waiting() {
 		// The peer may be gone already, which is as good.
 		_ = unix.Shutdown(s.fd, unix.SHUT_WR)
 	}
@@ -118,6 +190,7 @@ func (s *socket) close() {
 		return
 	}
 	s.closed, s.readable = true, false
+	s.disown()
 	s.backlog, s.done = nil, 0
 	s.session.loop.forget(s)
 	_ = unix.Close(s.fd) // nothing can be done about it

@@ -6,6 +6,7 @@ import (
 
 	"pgseal/catalog"
 	"pgseal/envelope"
+	"pgseal/logical"
 	"pgseal/wire"
 )
 
@@ -17,7 +18,17 @@ type batch struct {
 	cells []envelope.Sealed // one for each spot
 	text  []byte            // envelopes that came as text
 	plain []byte
+	way   gathering
 }
+
+// gathering is what becomes of the cells of a row.
+type gathering uint8
+
+const (
+	asBatch  gathering = iota // they are opened with those of others
+	keysOnly                  // it is only seen to that there are their keys
+	inPlace                   // they are opened where they stand
+)
 
 // batchRow is one DataRow.
 type batchRow struct {
@@ -160,7 +171,9 @@ func (s *Session) gather(size int, body []byte) (need Need, err error) {
 		if need, err = s.gatherCell(c, value); err != nil || need.Kind != NeedNothing {
 			return need, err
 		}
-		t.spots = append(t.spots, spot{start, at, c})
+		if t.way != keysOnly {
+			t.spots = append(t.spots, spot{start, at, c})
+		}
 	}
 	if at != len(body) {
 		return Need{}, errDataRow
@@ -195,7 +208,21 @@ func (s *Session) explained(err error) error {
 // gatherCell adds a sealed cell to the batch.
 func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 	t := &s.batch
-	if c.server == wire.Text {
+	hexadecimal := c.server == wire.Text && isHexText(value)
+	switch {
+	case hexadecimal && t.way == keysOnly:
+		id, err := keyOf(value[2:])
+		if err != nil {
+			return Need{}, &unopened{c.sealed, 0, err}
+		}
+		return s.mustLease(id)
+	case hexadecimal && t.way == inPlace:
+		s.settings.setByteaOutput(false)
+		var err error
+		if value, err = logical.DecodeHex(value[:0], value[2:]); err != nil {
+			return Need{}, &unopened{c.sealed, 0, errByteaText}
+		}
+	case c.server == wire.Text:
 		if escape := !isHexText(value); escape != s.settings.escape {
 			if len(t.rows) > 0 {
 				return Need{}, errBatchEnds // what was gathered is shown under the setting of its time
@@ -213,6 +240,9 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 	if err != nil {
 		return Need{}, &unopened{c.sealed, 0, err}
 	}
+	if t.way == keysOnly {
+		return s.mustLease(h.KeyID)
+	}
 	k := s.leased(h.KeyID)
 	if k == nil {
 		if len(t.rows) > 0 {
@@ -229,6 +259,12 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 	}
 	t.cells = append(t.cells, envelope.Sealed{Opener: o, Envelope: value})
 	return Need{}, nil
+}
+
+// mustLease sees to it that a key is there until the end of the call.
+func (s *Session) mustLease(id uint32) (Need, error) {
+	_, need, err := s.key(id)
+	return need, err
 }
 
 // appendRow appends a row of the batch with the plaintexts of its cells, which

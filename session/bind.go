@@ -75,7 +75,11 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			return s.refuse(refusal, out)
 		}
 	}
-	dst, need, err := s.appendBind(out.server.scratch, &m, &p)
+	dst := out.server.scratch
+	if size >= largeValue {
+		dst = out.room(dst, size+largeSlack)
+	}
+	dst, need, err := s.appendBind(dst, &m, &p)
 	if err != nil {
 		e := statementError(err)
 		if e == nil {

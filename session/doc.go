@@ -81,4 +81,7 @@ const (
 	// NeedCatalog: the statement names something the snapshot does not know;
 	// the engine refreshes the catalog, then calls again.
 	NeedCatalog
+	// NeedTime: the next call has much to do; the engine makes it where nobody
+	// waits for it but the session, perhaps without any more bytes.
+	NeedTime
 )

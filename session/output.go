@@ -1,5 +1,7 @@
 package session
 
+import "slices"
+
 // Output is what one call leaves to be written: chunks in order, for each side.
 // Input that is passed on untouched appears as sub-slices of the input, and
 // changed frames as sub-slices of the Output's own scratch, so everything in it
@@ -7,7 +9,29 @@ package session
 //
 // An engine may use one Output for both directions or one for each.
 type Output struct {
+	// Memory gives memory for so many bytes that large output takes at once, or
+	// nil; what it is for is in the output until the next call. If it is not set,
+	// the memory is Go's.
+	Memory func(n int) []byte
+
 	server, client stream
+}
+
+// largeOutput is from which size on, in bytes, Memory is asked.
+const largeOutput = 1 << 20
+
+// room is dst, which began as the scratch of a stream, with capacity for n bytes
+// more.
+func (o *Output) room(dst []byte, n int) []byte {
+	if cap(dst)-len(dst) >= n {
+		return dst
+	}
+	if n >= largeOutput && o.Memory != nil {
+		if b := o.Memory(len(dst) + n); b != nil {
+			return append(b[:0], dst...)
+		}
+	}
+	return slices.Grow(dst, n)
 }
 
 // ToServer is what must be written to the server.
@@ -77,6 +101,30 @@ func (w *stream) relay(in []byte, from, to int) {
 	}
 	w.last, w.start, w.end = fromInput, from, to
 	w.chunks = append(w.chunks, in[from:to:to])
+}
+
+// part is output that stands elsewhere: bytes of the input, behind so many of the
+// scratch.
+type part struct {
+	at    int
+	bytes []byte
+}
+
+// weave is put for a frame of which parts stand elsewhere.
+func (w *stream) weave(scratch []byte, parts []part) {
+	from := len(w.scratch)
+	w.scratch = scratch
+	for _, p := range parts {
+		if from < p.at {
+			w.chunks = append(w.chunks, scratch[from:p.at:p.at])
+		}
+		w.chunks = append(w.chunks, p.bytes[:len(p.bytes):len(p.bytes)])
+		from = p.at
+	}
+	if from < len(scratch) {
+		w.chunks = append(w.chunks, scratch[from:len(scratch):len(scratch)])
+	}
+	w.last = fromNothing
 }
 
 // put takes over the scratch after frames have been appended to it. What was

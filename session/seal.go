@@ -149,6 +149,9 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 		return s.appendTerms(dst, op, v)
 	}
 	c := op.Column
+	if len(v.Data) >= largeValue && op.Role != rewrite.Equality && op.Via == nil {
+		return s.appendLarge(dst, op, v)
+	}
 	if err := s.canonical(op, v); err != nil {
 		if errors.Is(err, logical.ErrNeverEqual) {
 			return dst, Need{}, nil // an empty bytea equals no term

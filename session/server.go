@@ -199,7 +199,15 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	if len(b) < size {
 		return s.incomplete(size)
 	}
-	n, need, err := s.rows(b, out)
+	var n int
+	var need Need
+	var err error
+	if s.opensInPlace(size) {
+		n = size
+		need, err = s.largeRow(size, b[wire.HeaderLen:size], out)
+	} else {
+		n, need, err = s.rows(b, out)
+	}
 	if err != nil {
 		if e := statementError(err); e != nil {
 			s.failure.begin(e)

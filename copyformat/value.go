@@ -217,3 +217,15 @@ func (f *Format) AppendQuotedBytea(dst, value []byte, newlines int, newline byte
 	}
 	return append(dst, f.Quote)
 }
+
+// HexDigits gives the digits of a field that is a bytea in hexadecimal form.
+func (f *Format) HexDigits(raw []byte) (digits []byte, ok bool) {
+	prefix := `\x`
+	if f.Kind == Text {
+		prefix = `\\x` // a backslash is escaped
+	}
+	if len(raw) <= len(prefix) || string(raw[:len(prefix)]) != prefix {
+		return nil, false
+	}
+	return raw[len(prefix):], true
+}

@@ -1,11 +1,24 @@
 package proxy
 
-import "pgseal/session"
+import (
+	"runtime"
+
+	"pgseal/session"
+)
 
 // besideSize is how many bytes in hand, of one frame that had to be whole, the
 // protocol looks at beside the loop: to plan, seal or open them would hold up the
 // loop's other sessions for a tenth of a millisecond or more.
 const besideSize = 256 << 10
+
+// besideLoops are the places of goroutines that call the protocol: as many as
+// there are processors that no loop needs. A cipher cannot be interrupted, and
+// more of them would keep the loops from theirs.
+type besideLoops chan struct{}
+
+func newBesideLoops(loops int) besideLoops {
+	return make(besideLoops, max(1, runtime.GOMAXPROCS(0)-loops))
+}
 
 // beside has a goroutine call the protocol. Until it is done nothing else of the
 // session goes on: its sockets are not read, so its peers wait, and what is to be
@@ -13,6 +26,7 @@ const besideSize = 256 << 10
 func (s *looped) beside(d *direction) {
 	s.working = true
 	go func() {
+		s.loop.places <- struct{}{}
 		var n int
 		var need session.Need
 		var err error
@@ -22,6 +36,7 @@ func (s *looped) beside(d *direction) {
 		}); panicked != nil {
 			err = panicked
 		}
+		<-s.loop.places
 		s.loop.post(func() {
 			defer s.caught()
 			s.working = false

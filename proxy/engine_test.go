@@ -45,6 +45,8 @@ func TestPumps(t *testing.T) {
 		"ASlowReaderHoldsUpOnlyItselfAndCostsBoundedMemory":             TestASlowReaderHoldsUpOnlyItselfAndCostsBoundedMemory,
 		"SessionsGoOnWhileAClientWritesWithoutReading":                  TestSessionsGoOnWhileAClientWritesWithoutReading,
 		"FramesInPiecesOfAnySizeMakeNoDifference":                       TestFramesInPiecesOfAnySizeMakeNoDifference,
+		"ASessionMayEndWhileItsLargeFrameIsWorkedOn":                    TestASessionMayEndWhileItsLargeFrameIsWorkedOn,
+		"APanicOverALargeFrameEndsItsSession":                           TestAPanicOverALargeFrameEndsItsSession,
 		"AConnectionThatBreaksAnywhereLeavesNothingBehind":              TestAConnectionThatBreaksAnywhereLeavesNothingBehind,
 	} {
 		t.Run(name, test)

@@ -31,12 +31,14 @@ func startLoops() (*loops, error) {
 		runtime.GOMAXPROCS(2)
 	}
 	ls := &loops{}
+	places := newBesideLoops(max(1, n/2))
 	for range max(1, n/2) {
 		l, err := newLoop()
 		if err != nil {
 			ls.stop()
 			return nil, err
 		}
+		l.places = places
 		ls.all = append(ls.all, l)
 		ls.wait.Go(l.run)
 	}
@@ -73,6 +75,7 @@ func (ls *loops) attach(r *relay) engine {
 // than its room has read everything, so it needs no second one to find out.
 type loop struct {
 	epoll, wake int // descriptors; wake interrupts a wait
+	places      besideLoops
 
 	mu     sync.Mutex
 	posted []func()

@@ -61,12 +61,12 @@ type scripted struct {
 }
 
 func (s *scripted) FromClient(b []byte, out *session.Output) (int, session.Need, error) {
-	*out = session.Output{} // the call before may have been another session's
+	*out = session.Output{Memory: out.Memory} // the call before may have been another session's
 	return s.fromClient(b, out)
 }
 
 func (s *scripted) FromServer(b []byte, out *session.Output) (int, session.Need, error) {
-	*out = session.Output{}
+	*out = session.Output{Memory: out.Memory}
 	return s.fromServer(b, out)
 }
 
@@ -94,6 +94,13 @@ func pair(t *testing.T) (near, far net.Conn) {
 // relayOf starts a relay between two ends that the test holds.
 func relayOf(t *testing.T, db Database, p *scripted) (client, server net.Conn, done chan error) {
 	t.Helper()
+	client, server, _, done = relayOn(t, testLoops(t), db, p)
+	return client, server, done
+}
+
+// relayOn is relayOf on loops that others may be on as well.
+func relayOn(t *testing.T, ls *loops, db Database, p *scripted) (client, server net.Conn, r *relay, done chan error) {
+	t.Helper()
 	clientNear, client := pair(t)
 	serverNear, server := pair(t)
 	p.Protocol = relaying{}.Session()
@@ -104,11 +111,11 @@ func relayOf(t *testing.T, db Database, p *scripted) (client, server net.Conn, d
 	if p.fromServer == nil {
 		p.fromServer = inner.FromServer
 	}
-	r := newRelay(context.Background(), clientNear, serverNear, db, p, 100*time.Millisecond)
-	r.attach(testLoops(t))
+	r = newRelay(context.Background(), clientNear, serverNear, db, p, 100*time.Millisecond)
+	r.attach(ls)
 	done = make(chan error, 1)
 	r.engine.run(nil, nil, func(err error) { done <- err })
-	return client, server, done
+	return client, server, r, done
 }
 
 func TestAStatementThatWaitsForTheServerGoesOnWhenTheServerHasSpoken(t *testing.T) {

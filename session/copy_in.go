@@ -20,6 +20,7 @@ type copyIn struct {
 	held  bool
 	// number is that of the row at hand as the server counts.
 	number int
+	timed  bool   // there is time for a large row
 	header bool   // it is the header
 	over   bool   // behind \.: the rest is ignored
 	value  []byte // of a field, without escapes and quotes
@@ -83,6 +84,26 @@ func (c *copyIn) pending() int {
 	return c.lines.Pending()
 }
 
+// long reports, every second time, that the row at hand is so large already that
+// going on with it takes time.
+func (c *copyIn) long() bool {
+	c.timed = !c.timed && c.pending() >= largeValue
+	return c.timed
+}
+
+// needs is how much room a large row needs, in bytes: twice its own where it
+// becomes hexadecimal digits.
+func (c *copyIn) needs() int {
+	switch n := c.pending(); {
+	case n < largeValue:
+		return 0
+	case c.tuples != nil:
+		return n + largeSlack
+	default:
+		return 2*n + largeSlack
+	}
+}
+
 // hold keeps the row at hand, because the bytes it was found in go.
 func (c *copyIn) hold() {
 	c.held = true
@@ -106,7 +127,10 @@ func (c *copyIn) reset() {
 // kept. Without bytes it works off the row that has been waiting for a key.
 func (s *Session) copyChunk(b []byte, out *Output) (n int, need Need, err error) {
 	c := &s.copying.in
-	dst, start := wire.Begin(out.server.scratch, wire.TypeCopyData)
+	if c.long() {
+		return 0, Need{Kind: NeedTime}, nil
+	}
+	dst, start := wire.Begin(out.room(out.server.scratch, c.needs()), wire.TypeCopyData)
 	var failure *copyFailure
 	for failure == nil && (c.held || n < len(b)) {
 		if c.over {
@@ -152,12 +176,15 @@ func (s *Session) endCopyIn(out *Output) (Need, error) {
 	if c.over {
 		return Need{}, nil
 	}
+	if c.long() {
+		return Need{Kind: NeedTime}, nil
+	}
 	if !c.held {
 		if c.end(); c.event == copyformat.More {
 			return Need{}, nil
 		}
 	}
-	dst, start := wire.Begin(out.server.scratch, wire.TypeCopyData)
+	dst, start := wire.Begin(out.room(out.server.scratch, c.needs()), wire.TypeCopyData)
 	dst, need, failure, err := s.copyRow(dst)
 	switch {
 	case err != nil:
@@ -464,6 +491,9 @@ func (s *Session) copyField(dst, raw []byte, column *rewrite.CopyColumn) ([]byte
 // sealCopied seals a value into s.buf.out.
 func (s *Session) sealCopied(op *rewrite.Operand, v logical.Value, settings *logical.Settings) (Need, error) {
 	c := op.Column
+	if len(v.Data) >= largeValue {
+		return s.sealLarge(op, v, settings)
+	}
 	var err error
 	if s.buf.plain, err = c.Type.AppendCanonical(s.buf.plain[:0], v, logical.Assign, settings); err != nil {
 		return Need{}, valueError(err, c)

@@ -41,7 +41,11 @@ func (s *Session) copiedRow(size int, b []byte, out *Output) (action, Need, erro
 		c.header = false
 		return relay, Need{}, nil
 	}
-	dst, start := wire.Begin(out.client.scratch, wire.TypeCopyData)
+	dst := out.client.scratch
+	if size >= largeValue {
+		dst = out.room(dst, size/2+largeSlack)
+	}
+	dst, start := wire.Begin(dst, wire.TypeCopyData)
 	var need Need
 	var err error
 	if c.plan.Format.Kind == copyformat.Binary {
@@ -76,6 +80,14 @@ func (s *Session) openLine(dst, row []byte) ([]byte, Need, error) {
 		return dst, Need{}, errCopiedRow
 	}
 	line := row[:len(row)-1]
+	inPlace := len(row) >= largeValue
+	if inPlace {
+		var need Need
+		var err error
+		if inPlace, need, err = s.leaseLine(line); err != nil || need.Kind != NeedNothing {
+			return dst, need, err
+		}
+	}
 	field, at, kept := 0, 0, 0
 	for _, i := range c.plan.Sealed {
 		for ; field < i; field++ {
@@ -90,7 +102,12 @@ func (s *Session) openLine(dst, row []byte) ([]byte, Need, error) {
 			kept = end
 			var need Need
 			var err error
-			if dst, need, err = s.openField(dst, raw, &c.plan.Columns[i]); err != nil || need.Kind != NeedNothing {
+			if digits, ok := f.HexDigits(raw); ok && inPlace && len(raw) >= largeValue {
+				dst, need, err = s.openLargeField(dst, digits, &c.plan.Columns[i])
+			} else {
+				dst, need, err = s.openField(dst, raw, &c.plan.Columns[i])
+			}
+			if err != nil || need.Kind != NeedNothing {
 				return dst, need, err
 			}
 		}
@@ -105,7 +122,6 @@ func (s *Session) openLine(dst, row []byte) ([]byte, Need, error) {
 // openField appends what a sealed field stands for.
 func (s *Session) openField(dst, raw []byte, column *rewrite.CopyColumn) ([]byte, Need, error) {
 	c := s.copying.out
-	f := &c.plan.Format
 	sealed := column.Operand.Column
 	stored, err := s.readCopied(raw)
 	if err != nil {
@@ -121,20 +137,83 @@ func (s *Session) openField(dst, raw []byte, column *rewrite.CopyColumn) ([]byte
 	if c.value, err = sealed.Type.AppendText(c.value[:0], s.buf.plain, &c.settings.values); err != nil {
 		return dst, Need{}, valueError(err, sealed)
 	}
+	return c.appendField(dst, c.value, column), Need{}, nil
+}
+
+func (c *copyOut) appendField(dst, value []byte, column *rewrite.CopyColumn) []byte {
+	f := &c.plan.Format
 	if f.Kind == copyformat.CSV {
-		return f.AppendQuoted(dst, c.value, column.ForceQuote, c.alone), Need{}, nil
+		return f.AppendQuoted(dst, value, column.ForceQuote, c.alone)
 	}
-	return f.AppendEscaped(dst, c.value), Need{}, nil
+	return f.AppendEscaped(dst, value)
+}
+
+// leaseLine sees to it that the keys of a line's sealed fields are there, since
+// what has been opened where it stands cannot be opened again. False: some field
+// is not in hexadecimal digits, or of a type for which there may be more to look
+// up.
+func (s *Session) leaseLine(line []byte) (bool, Need, error) {
+	c := s.copying.out
+	field, at := 0, 0
+	for _, i := range c.plan.Sealed {
+		for ; field < i; field++ {
+			if at = c.plan.Format.FieldEnd(line, at) + 1; at > len(line) {
+				return false, Need{}, errCopiedRow
+			}
+		}
+		raw := line[at:c.plan.Format.FieldEnd(line, at)]
+		if null, _ := c.plan.Format.Marks(raw); null {
+			continue
+		}
+		digits, ok := c.plan.Format.HexDigits(raw)
+		sealed := c.plan.Columns[i].Operand.Column
+		if !ok || sealed.Type.Def != nil {
+			return false, Need{}, nil
+		}
+		id, err := keyOf(digits)
+		if err != nil {
+			return false, Need{}, s.corrupt(sealed, 0, err)
+		}
+		if need, err := s.mustLease(id); err != nil || need.Kind != NeedNothing {
+			return false, need, err
+		}
+	}
+	return true, Need{}, nil
+}
+
+// openLargeField is openField for an envelope in hexadecimal digits, which are
+// decoded and opened where they stand.
+func (s *Session) openLargeField(dst, digits []byte, column *rewrite.CopyColumn) ([]byte, Need, error) {
+	c := s.copying.out
+	sealed := column.Operand.Column
+	stored, err := logical.DecodeHex(digits[:0], digits)
+	if err != nil {
+		return dst, Need{}, s.corrupt(sealed, 0, errByteaText)
+	}
+	s.settings.setByteaOutput(false)
+	plain, err := s.openWhere(stored, sealed)
+	if err != nil {
+		return dst, Need{}, err
+	}
+	if sealed.Type.OID == oidBytea {
+		c.settings = s.copySettings(c.plan)
+	}
+	if sealed.Type.Verbatim(false, &c.settings.values) && sealed.Type.Valid(plain) {
+		return c.appendField(dst, plain, column), Need{}, nil
+	}
+	if c.value, err = sealed.Type.AppendText(c.value[:0], plain, &c.settings.values); err != nil {
+		return dst, Need{}, valueError(err, sealed)
+	}
+	return c.appendField(dst, c.value, column), Need{}, nil
 }
 
 // readCopied reads the text of an envelope into s.buf.out.
 func (s *Session) readCopied(raw []byte) ([]byte, error) {
 	c := s.copying.out
 	f := &c.plan.Format
-	const hexText = `\\x` // in the text format, where a backslash is escaped
-	if f.Kind == copyformat.Text && len(raw) > len(hexText) && string(raw[:len(hexText)]) == hexText {
+	if digits, ok := f.HexDigits(raw); ok && f.Kind == copyformat.Text {
 		var err error
-		if s.buf.out, err = logical.DecodeHex(s.buf.out[:0], raw[len(hexText):]); err == nil {
+		if s.buf.out, err = logical.DecodeHex(s.buf.out[:0], digits); err == nil {
 			s.settings.setByteaOutput(false)
 			return s.buf.out, nil
 		}

@@ -2,7 +2,9 @@ package session
 
 import (
 	"encoding/binary"
+	"slices"
 
+	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
 	"pgseal/rewrite"
@@ -21,10 +23,23 @@ const largeSlack = 4 << 10
 
 // appendLarge appends the envelope of a large value.
 func (s *Session) appendLarge(dst []byte, op *rewrite.Operand, v logical.Value) ([]byte, Need, error) {
+	return s.appendLargeBy(dst, op, v, s.reading())
+}
+
+// sealLarge seals a large value into s.buf.out.
+func (s *Session) sealLarge(op *rewrite.Operand, v logical.Value, settings *logical.Settings) (Need, error) {
+	out, need, err := s.appendLargeBy(slices.Grow(s.buf.out[:0], len(v.Data)+largeSlack), op, v, settings)
+	if err == nil && need.Kind == NeedNothing {
+		s.buf.out = out
+	}
+	return need, err
+}
+
+func (s *Session) appendLargeBy(dst []byte, op *rewrite.Operand, v logical.Value, settings *logical.Settings) ([]byte, Need, error) {
 	c := op.Column
 	start, prefix := len(dst), envelope.Prefix(c.Terms)
 	dst = append(dst, make([]byte, prefix)...)
-	dst, err := s.typeNow(c, c.Type).AppendCanonical(dst, v, useOf(op), s.reading())
+	dst, err := s.typeNow(c, c.Type).AppendCanonical(dst, v, useOf(op), settings)
 	if err != nil {
 		return dst[:start], Need{}, valueError(err, c)
 	}
@@ -66,15 +81,10 @@ func (s *Session) largeRow(size int, body []byte, out *Output) (Need, error) {
 	t.way = asBatch
 	room := largeSlack
 	for i := range t.spots {
-		c, env := t.spots[i].cell, t.cells[i].Envelope
-		h, err := envelope.Parse(env)
+		c := t.spots[i].cell
+		plain, err := s.openWhere(t.cells[i].Envelope, c.sealed)
 		if err != nil {
-			return Need{}, s.corrupt(c.sealed, 0, err)
-		}
-		sealed := env[envelope.Prefix(h.Terms):]
-		plain, err := s.leased(h.KeyID).Open(sealed[:0], c.sealed.ID, env)
-		if err != nil {
-			return Need{}, s.corrupt(c.sealed, h.KeyID, err)
+			return Need{}, err
 		}
 		t.cells[i].Plain = plain
 		if !s.passes(c, plain) {
@@ -82,6 +92,20 @@ func (s *Session) largeRow(size int, body []byte, out *Output) (Need, error) {
 		}
 	}
 	return Need{}, s.putLargeRow(body, room, out)
+}
+
+// openWhere opens an envelope where it stands, under a key that is leased.
+func (s *Session) openWhere(env []byte, c *catalog.SealedColumn) ([]byte, error) {
+	h, err := envelope.Parse(env)
+	if err != nil {
+		return nil, s.corrupt(c, 0, err)
+	}
+	sealed := env[envelope.Prefix(h.Terms):]
+	plain, err := s.leased(h.KeyID).Open(sealed[:0], c.ID, env)
+	if err != nil {
+		return nil, s.corrupt(c, h.KeyID, err)
+	}
+	return plain, nil
 }
 
 // passes reports that a large value is shown by the very bytes that it is.

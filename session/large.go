@@ -87,7 +87,7 @@ func (s *Session) largeRow(size int, body []byte, out *Output) (Need, error) {
 			return Need{}, err
 		}
 		t.cells[i].Plain = plain
-		if !s.passes(c, plain) {
+		if !s.verbatim(c, plain) {
 			room += 2*len(plain) + largeSlack // as hexadecimal digits, mostly
 		}
 	}
@@ -108,8 +108,8 @@ func (s *Session) openWhere(env []byte, c *catalog.SealedColumn) ([]byte, error)
 	return plain, nil
 }
 
-// passes reports that a large value is shown by the very bytes that it is.
-func (s *Session) passes(c *cell, plain []byte) bool {
+// verbatim reports that a large value is shown by the very bytes that it is.
+func (s *Session) verbatim(c *cell, plain []byte) bool {
 	t := &c.sealed.Type
 	return len(plain) >= largeValue && t.Verbatim(c.client == wire.Binary, &s.settings.values) && t.Valid(plain)
 }
@@ -137,7 +137,7 @@ func (s *Session) putLargeRow(body []byte, room int, out *Output) error {
 		p, plain := &t.spots[i], t.cells[i].Plain
 		put(body[kept:p.start])
 		kept = p.end
-		if s.passes(p.cell, plain) {
+		if s.verbatim(p.cell, plain) {
 			dst = wire.AppendInt32(dst, int32(len(plain)))
 			put(plain)
 			continue

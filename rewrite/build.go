@@ -275,6 +275,7 @@ type analysis struct {
 	postponed    []*constants // whose use is not decided yet
 	uses         []use        // of the parameters of the statement being planned
 	named        []named      // relations with sealed columns, in that statement
+	operands     []*Operand   // of what was given a sealed role, in turn
 	groups       int          // of uses, so far
 	sublinks     map[*pg.SubLink][]column
 	settled      map[*pg.Node]bool             // alternatives that are decided about

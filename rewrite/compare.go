@@ -407,7 +407,7 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		case right == nil && i < len(outputs) && outputs[i].constants != nil:
 			if a.comparable(left.column, left.at) {
 				a.toTerm(left)
-				a.giveAll(outputs[i].constants, Operand{Column: left.column, Role: Equality, Site: a.site})
+				a.giveAll(outputs[i].constants, Operand{Column: left.column, Role: Equality, Site: a.site}, term{})
 			}
 		case right == nil:
 			a.fail(refuseComputed(left.column, left.at))

@@ -14,6 +14,10 @@ type constants struct {
 	scope   *scope
 	operand *Operand // the sealed role, nil for none
 	plain   bool     // used as plain values
+	// elements: the values are arrays, whose elements make the output: unnest(…).
+	elements bool
+	operands []*Operand // of the nodes
+	compared []term     // the references that are compared
 }
 
 // isConstant says whether an expression is a literal, a parameter or NULL, with
@@ -76,31 +80,64 @@ func (a *analysis) constantsOf(n *pg.Node, sc *scope) *constants {
 }
 
 // give gives a sealed role to a value: a literal, a parameter, or an output made
-// of such. It is false, and has done nothing, for anything else.
+// of such, with a cast perhaps. It is false, and has done nothing, for anything
+// else.
 func (a *analysis) give(n *pg.Node, op Operand, sc *scope) bool {
 	if a.bind(n, op, false) {
 		return true
+	}
+	if array := unnested(n); array != nil && isArrayOfConstants(array) {
+		op.Array = true
+		return a.bindElements(array, op)
+	}
+	var casts []*pg.TypeCast
+	for n.GetTypeCast() != nil {
+		casts = append(casts, n.GetTypeCast())
+		n = n.GetTypeCast().Arg
 	}
 	k := a.constantsOf(n, sc)
 	if k == nil {
 		return false
 	}
-	a.giveAll(k, op)
+	if len(casts) > 0 && !a.via(casts, &op, location(n)) {
+		return true
+	}
+	var at term
+	if start, end, ok := a.referenceSpan(n.GetColumnRef()); ok {
+		at = term{start, end}
+	}
+	a.giveAll(k, op, at)
 	return true
 }
 
-// giveAll gives all values of an output the same sealed role.
-func (a *analysis) giveAll(k *constants, op Operand) {
+// giveAll gives all values of an output the same sealed role. at is the reference
+// to the output, zero where it is not by a name.
+func (a *analysis) giveAll(k *constants, op Operand, at term) {
 	switch {
 	case a.err != nil:
 		return
-	case k.plain, k.operand != nil && !k.operand.sameAs(&op):
-		a.fail(refuseTwoRoles(op.Column, location(k.nodes[0])))
+	case k.operand != nil && k.share(a, op, at):
 		return
-	case k.operand != nil:
+	case k.plain, k.operand != nil:
+		a.fail(refuseTwoRoles(op.Column, location(k.nodes[0])))
 		return
 	}
 	k.operand = &op
+	if op.Role == Equality {
+		k.compared = append(k.compared, at)
+	}
+	before := len(a.operands)
+	defer func() { k.operands = a.operands[before:len(a.operands):len(a.operands)] }()
+	if k.elements {
+		op.Array = true
+		for _, n := range k.nodes {
+			if array := unnested(n); array != nil {
+				n = array
+			}
+			a.bindElements(n, op)
+		}
+		return
+	}
 	common, ok := a.commonType(k, &op)
 	if !ok {
 		a.fail(refuseMixedList(op.Column, location(k.nodes[0])))
@@ -108,7 +145,12 @@ func (a *analysis) giveAll(k *constants, op Operand) {
 	}
 	for _, n := range k.nodes {
 		own := op
-		if n.GetAConst().GetSval() != nil {
+		switch {
+		case n.GetTypeCast() != nil && op.Via != nil:
+			own.Via = nil // which is the same
+		case n.GetParamRef() != nil && op.Via != nil, n.GetParamRef() != nil && op.Role == Store:
+			own.Base = common.OID
+		case n.GetAConst().GetSval() != nil && op.Via == nil:
 			if r := a.checked(&op, common.OID); r != nil {
 				a.fail(r)
 				return
@@ -117,6 +159,46 @@ func (a *analysis) giveAll(k *constants, op Operand) {
 		}
 		a.bind(n, own, true)
 	}
+}
+
+// share makes an output serve a second role: what is stored has the term by
+// which it is compared.
+func (k *constants) share(a *analysis, op Operand, at term) bool {
+	was := k.operand
+	if was.Column != op.Column || (was.Via == nil) != (op.Via == nil) || was.Via != nil && *was.Via != *op.Via {
+		return false
+	}
+	switch {
+	case was.Role == op.Role:
+		k.compared = append(k.compared, at)
+		return true
+	case !hasEquality(op.Column), op.Role == Equality && at == term{}:
+		return false
+	case op.Role == Equality:
+		a.compareStored(at)
+		return true
+	}
+	for _, c := range k.compared {
+		if c == (term{}) {
+			return false
+		}
+	}
+	for _, c := range k.compared {
+		a.compareStored(c)
+	}
+	for _, o := range k.operands {
+		if o.Role, o.Site = Store, op.Site; o.Via == nil && !o.Array {
+			o.Base = logical.OIDText // as which it was compared
+		}
+	}
+	k.operand = &op
+	return true
+}
+
+// compareStored compares a value that is stored by the term inside it.
+func (a *analysis) compareStored(at term) {
+	a.insert(at.start, "pgseal.eq(")
+	a.insert(at.end, ")")
 }
 
 // commonType is the type that PostgreSQL gives to the bare strings of an
@@ -145,6 +227,9 @@ func (a *analysis) commonType(k *constants, op *Operand) (common *logical.Type, 
 		common = text
 	} else if numbers {
 		return nil, false
+	}
+	if op.Via != nil { // cast explicitly
+		return common, isText(*common) && !numbers || common.OID == op.Via.OID
 	}
 	textual := sameFamily(common.OID, logical.OIDText) && sameFamily(op.Column.Type.OID, logical.OIDText)
 	return common, !(numbers && strings) && !(params && (numbers || !textual))

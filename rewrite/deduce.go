@@ -80,7 +80,7 @@ func (a *analysis) conflicts(params []Param, client int) (list []Conflict) {
 			continue // the server's own
 		}
 		var d deduction
-		var refusal *Refusal
+		refusal := a.untestable(i + 1)
 		a.eachUse(i+1, func(u *use, late bool) {
 			if d.typed && late && d.oid != 0 && u.deduces != 0 && d.oid != u.deduces && refusal == nil {
 				refusal = refuseTwoTypes(i+1, d.oid, u.deduces, u.start)
@@ -92,6 +92,27 @@ func (a *analysis) conflicts(params []Param, client int) (list []Conflict) {
 		}
 	}
 	return list
+}
+
+// untestable is what PostgreSQL says of $1 IS NULL before another use has given
+// the parameter its type; nil if there is no such test.
+func (a *analysis) untestable(client int) *Refusal {
+	test := -1
+	for i := range a.uses {
+		u := &a.uses[i]
+		switch {
+		case u.client != client:
+		case u.neutral:
+			if test < 0 {
+				test = i
+			}
+		case test >= 0:
+			return refuseUntyped(client, a.uses[test].start)
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // together analyses what gets its types together with the rest of the group.
@@ -152,6 +173,13 @@ func comparedType(oid uint32) uint32 {
 		}
 	}
 	return 0
+}
+
+func refuseUntyped(parameter, position int) *Refusal {
+	return &Refusal{
+		Anchor: "type", Code: codeAmbiguousParameter, Position: position,
+		Message: "could not determine data type of parameter $" + strconv.Itoa(parameter),
+	}
 }
 
 func refuseTwoTypes(parameter int, first, second uint32, position int) *Refusal {

@@ -118,6 +118,12 @@ func (a *analysis) rangeFunction(f *pg.RangeFunction, beside *scope) *item {
 			continue
 		}
 		call := items[0].GetFuncCall()
+		if a.unnestedItem(it, f, call, beside) {
+			if i == 0 {
+				it.name = "unnest"
+			}
+			continue
+		}
 		outer := a.fromFunction
 		a.fromFunction = call
 		a.plain(items[0], beside)

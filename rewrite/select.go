@@ -233,7 +233,12 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 		}
 		var c column
 		if i := len(outputs); i < len(targets) && targets[i].sealed != nil && !behindRest(outputs) {
+			// Its value gets its type when the whole query has been read.
+			before := len(a.uses)
 			a.store(t.Val, targets[i], sc)
+			if t.Val.GetParamRef() != nil && len(a.uses) == before+1 {
+				a.uses[before].bare = true
+			}
 		} else {
 			c = a.output(t.Val, sc)
 			if targets != nil {
@@ -333,7 +338,7 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 		}
 		switch {
 		case c.constants != nil && into != nil && !rest:
-			a.giveAll(c.constants, Operand{Column: into, Role: Store, Site: Site{target: targets[i].name}})
+			a.giveAll(c.constants, Operand{Column: into, Role: Store, Site: Site{target: targets[i].name}}, term{})
 		case c.constants != nil:
 			a.asPlain(c.constants)
 		case c.sealed != nil && (rest || into == nil):
@@ -388,8 +393,11 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 	met := a.definitions
 	e := a.peek(n, sc)
 	if e == nil {
-		if isConstant(n) {
-			return column{constants: a.postpone([]*pg.Node{n}, sc)}
+		array := unnested(n)
+		if elements := array != nil && isArrayOfConstants(array); elements || isConstant(n) {
+			k := a.postpone([]*pg.Node{n}, sc)
+			k.elements = elements
+			return column{constants: k}
 		}
 		if k := a.constantsOf(n, sc); k != nil {
 			return column{constants: k}

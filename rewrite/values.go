@@ -61,6 +61,7 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 	default:
 		a.literal(constant, &op)
 	}
+	a.operands = append(a.operands, &op)
 	return true
 }
 

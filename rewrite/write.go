@@ -90,7 +90,13 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 // insertSource is what an INSERT inserts.
 func (a *analysis) insertSource(q *pg.SelectStmt, sc *scope, targets []target, into *item, at int32) {
 	if !into.open {
+		group, before := a.newGroup(), len(a.uses)
 		a.selectStmt(q, sc, targets)
+		for i := before; i < len(a.uses); i++ {
+			if a.uses[i].group == 0 {
+				a.uses[i].group = group
+			}
+		}
 		return
 	}
 	for _, c := range a.selectStmt(q, sc, nil) {
@@ -277,7 +283,7 @@ func (a *analysis) assignOutput(sub *pg.SubLink, multi *pg.MultiAssignRef, to ta
 		switch k := outputs[i].constants; {
 		case k == nil:
 		case to.sealed != nil:
-			a.giveAll(k, Operand{Column: to.sealed, Role: Store, Site: Site{target: to.name}})
+			a.giveAll(k, Operand{Column: to.sealed, Role: Store, Site: Site{target: to.name}}, term{})
 			return
 		default:
 			a.asPlain(k)

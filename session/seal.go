@@ -196,7 +196,7 @@ const (
 	arrayDimension = 2 * 4 // size, lower bound
 )
 
-// appendTerms appends a bytea[] with one term for each element. Every value is
+// appendTerms appends a bytea[] with one term, or envelope, for each element. Every value is
 // an element of its own, also those that no value of the column can equal, so
 // that <> ALL stays right.
 func (s *Session) appendTerms(dst []byte, op *rewrite.Operand, v logical.Value) ([]byte, Need, error) {
@@ -224,8 +224,12 @@ func (s *Session) appendTerms(dst []byte, op *rewrite.Operand, v logical.Value) 
 		var start int
 		dst, start = wire.BeginValue(dst)
 		err := s.canonical(op, logical.Value{Data: elem, Binary: v.Binary, OID: element})
-		if err == nil {
+		switch {
+		case err != nil:
+		case op.Role == rewrite.Equality:
 			dst, need, err = s.equality(dst, op.Column)
+		default:
+			dst, need, err = s.appendEnvelope(dst, op.Column)
 		}
 		if errors.Is(err, logical.ErrNeverEqual) {
 			err = nil

@@ -308,7 +308,7 @@ func loadRelations(ctx context.Context, tx pgx.Tx, types sealedTypes, changing [
 		return nil, err
 	}
 	rows, err = tx.Query(ctx, `
-		SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.attgenerated <> ''
+		SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attgenerated <> ''
 		  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 		 WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped
 		 ORDER BY a.attrelid, a.attnum`)
@@ -319,7 +319,7 @@ func loadRelations(ctx context.Context, tx pgx.Tx, types sealedTypes, changing [
 		oid    uint32
 		column Column
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &column.AttNum, &column.Name, &column.TypeOID, &column.Generated}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &column.AttNum, &column.Name, &column.TypeOID, &column.Typmod, &column.Generated}, func() error {
 		relation := byOID[oid]
 		if relation == nil {
 			return fmt.Errorf("attribute %s of a relation that does not exist (oid %d)", column.Name, oid)

@@ -44,6 +44,7 @@ type Column struct {
 	AttNum  int16
 	Name    string
 	TypeOID uint32        // pg_attribute.atttypid; the domain's for a sealed column
+	Typmod  int32         // pg_attribute.atttypmod
 	Sealed  *SealedColumn // nil when the attribute is plain
 	// Generated: computed by the server (GENERATED ALWAYS AS), so that COPY
 	// leaves it out.

@@ -1,5 +1,7 @@
 package copyformat
 
+import "strings"
+
 // Event is what the bytes given to Lines came to.
 type Event uint8
 
@@ -297,6 +299,27 @@ func (l *Lines) filler() string {
 		}
 	}
 	return "x" // never: three bytes have a meaning
+}
+
+// Fault is what PostgreSQL says of data that it refuses to read on.
+func (l *Lines) Fault() (message, hint string) {
+	at := strings.IndexByte(l.Trigger, '.')
+	switch {
+	case at == 2:
+		return "end-of-copy marker is not alone on its line", ""
+	case at > 0 && l.Trigger[len(l.Trigger)-1] == 'x':
+		return "end-of-copy marker corrupt", ""
+	case at > 0:
+		return "end-of-copy marker does not match previous newline style", ""
+	}
+	what, escape := "carriage return", `\r`
+	if l.Trigger[0] != '\r' {
+		what, escape = "newline", `\n`
+	}
+	if l.format.Kind == CSV {
+		return "unquoted " + what + " found in data", "Use quoted CSV field to represent " + what + "."
+	}
+	return "literal " + what + " found in data", "Use \"" + escape + "\" to represent " + what + "."
 }
 
 func (l *Lines) fault(i int, trigger string) (int, Event) {

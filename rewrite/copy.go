@@ -7,6 +7,7 @@ import (
 
 	"pgseal/catalog"
 	"pgseal/copyformat"
+	"pgseal/logical"
 )
 
 // Copy is a COPY between the client and sealed columns: what the session does
@@ -28,12 +29,16 @@ type Copy struct {
 	Encoding string
 	// Skips: rows with values that do not fit are left out (ON_ERROR ignore).
 	Skips bool
+	// Converts: the data can go to the server in the binary format although the
+	// client's is text or CSV, if Bound.Converts says so.
+	Converts bool
 }
 
 // CopyColumn is one column of the data.
 type CopyColumn struct {
 	Name         string
-	Operand      *Operand // nil: plain
+	Operand      *Operand     // nil: plain
+	Plain        logical.Type // of a plain column, if the Copy Converts
 	ForceQuote   bool
 	ForceNull    bool
 	ForceNotNull bool
@@ -45,12 +50,13 @@ func (a *analysis) copy(x *pg.CopyStmt, s *Statement) {
 	c := &Copy{In: x.IsFrom}
 	actions := len(a.acted)
 	var at int32
+	var to *catalog.Relation
 	if x.Relation == nil {
 		at = location(x.Query)
 		a.copyQuery(x, c)
 	} else {
 		at = x.Relation.Location
-		a.copyRelation(x, c)
+		to = a.copyRelation(x, c)
 	}
 	for i := range c.Columns {
 		if c.Columns[i].Operand != nil {
@@ -72,7 +78,11 @@ func (a *analysis) copy(x *pg.CopyStmt, s *Statement) {
 		return
 	}
 	if s.Copy = c; c.In {
-		a.guardCopy(x.WhereClause, actions)
+		types, converts := a.convert(x, c, to)
+		guarded := a.guardCopy(x.WhereClause, actions)
+		if converts {
+			a.guardPlain(types, guarded)
+		}
 		s.Guarded = true
 	}
 }
@@ -93,12 +103,12 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 
 // copyRelation is COPY of a relation. Where a column of it is sealed, the text
 // names all columns, so that the server cannot take the data for others.
-func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) {
+func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) *catalog.Relation {
 	it := a.baseItem(x.Relation)
 	c.Relation = x.Relation.Relname
 	a.condition(x.WhereClause, &scope{items: []*item{it}})
 	if it.relation == nil || it.sealed() == nil {
-		return
+		return nil
 	}
 	if len(x.Attlist) > 0 {
 		for _, n := range x.Attlist {
@@ -106,7 +116,7 @@ func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) {
 			t := a.assigned(&pg.ResTarget{Name: name, Location: -1}, it)
 			a.copyColumn(c, t.name, t.sealed, x.Relation.Location)
 		}
-		return
+		return it.relation
 	}
 	var list []string
 	for i := range it.relation.Columns {
@@ -123,9 +133,10 @@ func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) {
 	}
 	if i < 0 || i >= len(a.tokens) {
 		a.fail(refuseDefect())
-		return
+		return nil
 	}
 	a.insert(int(a.tokens[i].end), " ("+strings.Join(list, ", ")+")")
+	return it.relation
 }
 
 func (a *analysis) copyColumn(c *Copy, name string, sealed *catalog.SealedColumn, position int32) {

@@ -44,6 +44,9 @@ type value struct {
 	// their type from a cast around it.
 	array   []arrayPart
 	untyped bool
+	// converts: there is none, and the piece's text stands only if the data of a
+	// COPY is converted; see Copy.Converts.
+	converts bool
 }
 
 // fixedLiteral is a literal on whose value the plan depends, such as the number
@@ -144,6 +147,9 @@ type Bound struct {
 	Plan    *Plan
 	text    []byte
 	scratch *Scratch
+	// Converts has the text ask for the data of COPYs in the binary format; see
+	// Copy.Converts.
+	Converts bool
 }
 
 // Literal is one literal in a sealed role, as AppendSQL hands it over. It is
@@ -189,8 +195,14 @@ func (b *Bound) AppendSQL(dst []byte, seal func(dst []byte, l *Literal) ([]byte,
 		dst = append(dst, b.text[kept:p.start.in(s.literals)]...)
 		kept = p.end.in(s.literals)
 		from := len(dst) - origin
+		converts := p.value != nil && p.value.converts
+		if converts && !b.Converts {
+			dst = append(dst, b.text[p.start.in(s.literals):kept]...)
+			s.marks = append(s.marks, mark{from, len(dst) - origin})
+			continue
+		}
 		dst = append(dst, p.text...)
-		if p.value != nil {
+		if p.value != nil && !converts {
 			err := b.evaluate(p)
 			if err != nil {
 				return dst, err

@@ -160,6 +160,7 @@ func describe(t testing.TB, c goldenCase) string {
 		fmt.Fprintf(&out, "error: %v\n", err)
 		return out.String()
 	}
+	b.Converts = true
 	server, err := b.AppendSQL(nil, showLiteral)
 	if errors.As(err, &refusal) {
 		describeRefusal(&out, refusal, c.sql)
@@ -172,6 +173,7 @@ func describe(t testing.TB, c goldenCase) string {
 	if err != nil {
 		t.Fatalf("%s: the second time: %v", c.sql, err)
 	}
+	again.Converts = true
 	if second, _ := again.AppendSQL(nil, showLiteral); string(second) != string(server) {
 		t.Errorf("%s: the second time the text is\n%s\nnot\n%s", c.sql, second, server)
 	}
@@ -259,6 +261,9 @@ func describeCopy(out *strings.Builder, c *Copy) {
 	}
 	if c.Skips {
 		fmt.Fprint(out, ", skips errors")
+	}
+	if c.Converts {
+		fmt.Fprint(out, ", converts")
 	}
 	if c.Writes {
 		fmt.Fprint(out, ", writes")

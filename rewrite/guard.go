@@ -75,7 +75,7 @@ func (a *analysis) guardFrom(edits, actions int) (guarded bool) {
 func (a *analysis) guard(i int, condition string, values bool) bool {
 	e := &a.edits[i]
 	switch {
-	case values && (e.operand || e.value != nil && e.value.operand.Site.argument == 0):
+	case values && (e.operand || e.value != nil && !e.value.converts && e.value.operand.Site.argument == 0):
 		e.text = guardOpen + condition + guardThen + e.text
 		e.after += guardClose
 		return true
@@ -88,16 +88,16 @@ func (a *analysis) guard(i int, condition string, values bool) bool {
 }
 
 // guardCopy makes a COPY FROM say what it was planned for, in its WHERE.
-func (a *analysis) guardCopy(where *pg.Node, actions int) {
+func (a *analysis) guardCopy(where *pg.Node, actions int) (guarded bool) {
 	condition := a.guardCondition(actions)
 	if a.err != nil || condition == "" {
-		return
+		return false
 	}
 	from, end := a.statementTokens()
 	last := int(a.tokens[end-1].end)
 	if where == nil {
 		a.insert(last, " WHERE "+condition)
-		return
+		return true
 	}
 	i := a.tokenAt(location(where))
 	for i > from && !a.is(i, "where") {
@@ -105,10 +105,11 @@ func (a *analysis) guardCopy(where *pg.Node, actions int) {
 	}
 	if i <= from {
 		a.fail(refuseDefect())
-		return
+		return false
 	}
 	a.insert(int(a.tokens[i].end), " ("+condition+") AND (")
 	a.insert(last, ")")
+	return true
 }
 
 // guardCondition is what the server must find true, "" if there is nothing.

@@ -255,7 +255,11 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	if st := p.statement; st != nil {
 		if c := st.copies(); c != nil {
 			r.planning = st.planning
-			if refusal := s.checkCopy(c); refusal != nil {
+			refusal := s.checkCopy(c)
+			if refusal == nil && st.planning.bound.Converts && !s.converts(st.planning.bound.Plan) {
+				refusal = errReplan
+			}
+			if refusal != nil {
 				return s.refuse(refusal, out)
 			}
 			if need, unsettled := s.unsettled(rewrite.Extended, showsCopiedFloats(c), out); unsettled {

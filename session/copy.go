@@ -182,17 +182,18 @@ func (s *Session) copyEnds(typ byte, out *Output) (action, Need, error) {
 }
 
 // beginCopy follows a CopyInResponse or CopyOutResponse to a COPY of sealed
-// columns. refusal: the server means other data than was planned.
-func (s *Session) beginCopy(c *rewrite.Copy, body []byte) (refusal *wire.Error, err error) {
+// columns. refusal: the server means other data than was planned. converts: it
+// has been asked for the binary format instead of the client's.
+func (s *Session) beginCopy(c *rewrite.Copy, body []byte, converts bool) (refusal *wire.Error, err error) {
 	if len(body) < 3 {
 		return nil, violation("malformed message from the server")
 	}
 	binary, columns := body[0] == 1, int(body[1])<<8|int(body[2])
-	if binary != (c.Format.Kind == copyformat.Binary) || columns < len(c.Columns) || c.In && columns != len(c.Columns) {
+	if binary != (converts || c.Format.Kind == copyformat.Binary) || columns < len(c.Columns) || c.In && columns != len(c.Columns) {
 		return errContradiction, nil
 	}
 	if c.In {
-		s.beginCopyIn(c)
+		s.beginCopyIn(c, converts)
 	} else {
 		s.copying.out = &copyOut{plan: c, settings: s.copySettings(c), alone: columns == 1, header: c.Format.Header != copyformat.NoHeader}
 	}

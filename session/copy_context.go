@@ -56,6 +56,7 @@ type recent struct {
 
 type recentData struct {
 	line int
+	row  int  // as the server counts, if the data is converted
 	long bool // there was more of it
 	n    uint8
 	text [shownData + utf8.UTFMax]byte
@@ -69,7 +70,7 @@ const (
 	keptSkipped = 64
 )
 
-func (r *recent) note(line int, data []byte) {
+func (r *recent) note(line, row int, data []byte) {
 	if len(r.entries) < r.limit {
 		r.entries = append(r.entries, recentData{})
 		r.next = len(r.entries) - 1
@@ -77,7 +78,7 @@ func (r *recent) note(line int, data []byte) {
 		r.next = 0
 	}
 	e := &r.entries[r.next]
-	e.line, e.n, e.long = line, uint8(copy(e.text[:], data)), len(data) > len(e.text)
+	e.line, e.row, e.n, e.long = line, row, uint8(copy(e.text[:], data)), len(data) > len(e.text)
 }
 
 // find gives what the server would have shown of the line that a CONTEXT names.
@@ -87,13 +88,18 @@ func (r *recent) find(where []byte) (string, bool) {
 		if !ofLine(where, e.line) {
 			continue
 		}
-		text := string(e.text[:e.n])
-		if e.long {
-			text += "..." // longer than what is shown, anyway
-		}
-		return clipped([]byte(text)), true
+		return e.shown(), true
 	}
 	return "", false
+}
+
+// shown is as much of the data as the server would have shown.
+func (e *recentData) shown() string {
+	text := string(e.text[:e.n])
+	if e.long {
+		text += "..." // longer than what is shown, anyway
+	}
+	return clipped([]byte(text))
 }
 
 // ofLine reports that a CONTEXT is about that line of the data, in any language.

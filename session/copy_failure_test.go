@@ -40,7 +40,7 @@ func copyingSession(t testing.TB, sql string, columns int) *driver {
 	}
 	response, start := wire.Begin(nil, typ)
 	format := byte(0)
-	if strings.Contains(sql, "binary") {
+	if strings.Contains(sql+string(d.toServer), "binary") {
 		format = 1
 	}
 	response = wire.AppendCount(append(response, format), columns)

@@ -12,6 +12,9 @@ import (
 // copyIn is a COPY FROM whose data is being sealed.
 type copyIn struct {
 	plan *rewrite.Copy
+	// converts: the server gets the binary format; rows is how many.
+	converts bool
+	rows     int
 	copySettings
 	lines  *copyformat.Lines  // text and CSV
 	tuples *copyformat.Tuples // binary
@@ -31,9 +34,9 @@ type copyIn struct {
 	lately recent
 }
 
-func (s *Session) beginCopyIn(c *rewrite.Copy) {
+func (s *Session) beginCopyIn(c *rewrite.Copy, converts bool) {
 	in := copyIn{
-		plan: c, copySettings: s.copySettings(c),
+		plan: c, converts: converts, copySettings: s.copySettings(c),
 		skipped: recent{limit: keptSkipped}, lately: recent{limit: keptLines, entries: make([]recentData, 0, keptLines)},
 	}
 	if c.Format.Kind == copyformat.Binary {
@@ -47,7 +50,7 @@ func (s *Session) beginCopyIn(c *rewrite.Copy) {
 
 // release lets go of all that the COPY held but its plan, for errors to come.
 func (c *copyIn) release() {
-	*c = copyIn{plan: c.plan, skipped: c.skipped, lately: c.lately}
+	*c = copyIn{plan: c.plan, converts: c.converts, rows: c.rows, number: c.number, skipped: c.skipped, lately: c.lately}
 }
 
 // next finds the end of a row.
@@ -213,6 +216,8 @@ func (s *Session) copyRow(dst []byte) ([]byte, Need, *copyFailure, error) {
 	switch {
 	case c.tuples != nil:
 		return s.copyTuple(dst)
+	case c.converts:
+		return s.convertRow(dst)
 	case c.event == copyformat.Fault:
 		// The server looks one byte ahead.
 		return append(append(dst, c.lines.Trigger...), 'x'), Need{}, &copyFailure{}, nil
@@ -366,7 +371,7 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 		}
 		return c.appendRest(dst, line, 0), Need{}, &copyFailure{code: codeBadCopyFormat, line: c.number, where: c.lineContext(line)}, nil
 	}
-	c.lately.note(c.number, line)
+	c.lately.note(c.number, 0, line)
 	kept := 0
 	for _, i := range c.plan.Sealed {
 		if i >= fields {
@@ -394,7 +399,7 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 			return dst[:at], Need{}, &copyFailure{failure: e}, nil
 		}
 		if c.plan.Skips {
-			c.skipped.note(c.number, c.value)
+			c.skipped.note(c.number, 0, c.value)
 			return c.appendRest(c.appendSkipped(dst, at), line, i+1), Need{}, nil, nil
 		}
 		dst = c.appendRest(c.appendMarker(dst), line, i+1)

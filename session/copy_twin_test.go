@@ -322,6 +322,9 @@ func TestCopyInIsExact(t *testing.T) {
 		c := newCopyTwin(t, size.chunk)
 		for _, x := range slices.Concat(copyInCases, binaryInCases) {
 			c.copyIn(x.sql, x.data, size.piece)
+			if size.piece > 1 && !strings.ContainsAny(x.sql, ";") && !strings.Contains(x.sql, "WHERE") {
+				c.copyIn(x.sql+" WHERE true", x.data, size.piece) // not converted
+			}
 			if t.Failed() {
 				t.Fatalf("with %q in pieces of %d, chunks of %d", x.data, size.piece, size.chunk)
 			}

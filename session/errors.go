@@ -23,6 +23,8 @@ const (
 	codeInvalidParameter    = "22023"
 	codeNotNullViolation    = "23502"
 	codeCheckViolation      = "23514"
+	codeUniqueViolation     = "23505"
+	codeExclusionViolation  = "23P01"
 	codeStringTruncation    = "22001"
 	codeNotInRepertoire     = "22021"
 	codeBadCopyFormat       = "22P04"

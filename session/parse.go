@@ -146,6 +146,7 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 	}
 	dst, start := wire.Begin(out.server.scratch, wire.TypeParse)
 	dst = wire.AppendCString(dst, m.Name)
+	p.bound.Converts = s.converts(p.bound.Plan)
 	s.deferring, s.deferred = true, nil
 	dst, need, refusal := s.sealText(dst, p)
 	st.deferred, s.deferring = s.deferred, false

@@ -95,6 +95,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		s.recycle(v.planning)
 		return s.refuseQuery(errSettingsMoved, out)
 	}
+	v.planning.bound.Converts = s.converts(plan)
 	dst, start := wire.Begin(out.server.scratch, wire.TypeQuery)
 	dst, need, failed := s.sealText(dst, v.planning)
 	if failed != nil || need.Kind != NeedNothing {

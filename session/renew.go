@@ -108,7 +108,9 @@ func (s *Session) fingerprint(p *planning) uint64 {
 	if len(all) == 0 && p.bound.Plan.Relay() {
 		return 0
 	}
-	b, err := p.bound.AppendSQL(s.buf.array[:0], appendMark)
+	bound := p.bound
+	bound.Converts = true // with the types of plain columns
+	b, err := bound.AppendSQL(s.buf.array[:0], appendMark)
 	if err != nil {
 		return 1 // refused when it is sealed, too
 	}

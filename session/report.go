@@ -84,7 +84,7 @@ func moved(f wire.ErrorFields) bool {
 	message := f.Get(wire.FieldMessage)
 	switch string(f.Get(wire.FieldCode)) {
 	case codeUndefinedFunction:
-		return bytes.Contains(message, []byte(rewrite.GuardOperator))
+		return bytes.Contains(message, []byte(rewrite.GuardOperator)) || bytes.Contains(message, []byte(rewrite.SameTypeFunction))
 	case codeInvalidText:
 		return bytes.Contains(message, []byte(rewrite.GuardMarker))
 	}
@@ -154,7 +154,8 @@ func (s *Session) notice(size int, b []byte, out *Output) (action, Need, error) 
 // have worded it. r is what the server is answering, nil if nothing.
 func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) action {
 	mapped := r != nil && r.planning != nil && len(r.planning.server) > 0
-	if !mapped && !mentionsSealed(f) {
+	converted := r != nil && s.copying.in.converts && copyOf(r) == s.copying.in.plan
+	if !mapped && !converted && !mentionsSealed(f) {
 		return relay
 	}
 	own := string(f.Get(wire.FieldSchema)) == domainSchema
@@ -183,7 +184,14 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 			dst = append(dst, code)
 			dst = strconv.AppendInt(dst, int64(position), 10)
 			dst = append(dst, 0)
-		case wire.FieldMessage, wire.FieldDetail, wire.FieldHint, wire.FieldWhere, wire.FieldInternalQuery:
+		case wire.FieldWhere:
+			if converted {
+				value = s.copying.in.convertedContext(value, string(f.Get(wire.FieldCode)))
+			}
+			dst = append(dst, code)
+			dst = s.appendShown(dst, s.clientsOwn(value))
+			dst = append(dst, 0)
+		case wire.FieldMessage, wire.FieldDetail, wire.FieldHint, wire.FieldInternalQuery:
 			dst = append(dst, code)
 			dst = s.appendShown(dst, s.clientsOwn(value))
 			dst = append(dst, 0)

@@ -274,6 +274,7 @@ func (s *Session) copyInResponse(size int, b []byte, out *Output) (action, Need,
 	if c != nil && len(b) < size {
 		return s.incomplete(size)
 	}
+	converts := c != nil && c.Converts && r.planning != nil && r.planning.bound.Converts
 	for s.fifo.len() > 1 {
 		switch s.fifo.at(1).kind {
 		case syncPoint:
@@ -287,14 +288,19 @@ func (s *Session) copyInResponse(size int, b []byte, out *Output) (action, Need,
 		return relay, Need{}, nil
 	}
 	s.copyIn = true
-	if c != nil {
-		refusal, err := s.beginCopy(c, b[wire.HeaderLen:])
-		if err != nil {
-			return wait, Need{}, err
-		}
-		if refusal != nil {
-			out.server.put(s.failCopy(&copyFailure{failure: refusal}, out.server.scratch))
-		}
+	if c == nil {
+		return relay, Need{}, nil
+	}
+	refusal, err := s.beginCopy(c, b[wire.HeaderLen:], converts)
+	switch {
+	case err != nil:
+		return wait, Need{}, err
+	case refusal != nil:
+		out.server.put(s.failCopy(&copyFailure{failure: refusal}, out.server.scratch))
+	case converts:
+		out.server.put(appendBinaryHeader(out.server.scratch))
+		out.client.put(appendTextCopy(out.client.scratch, len(c.Columns)))
+		return drop, Need{}, nil
 	}
 	return relay, Need{}, nil
 }
@@ -312,7 +318,7 @@ func (s *Session) copyOutResponse(size int, b []byte) (action, Need, error) {
 	if len(b) < size {
 		return s.incomplete(size)
 	}
-	refusal, err := s.beginCopy(c, b[wire.HeaderLen:])
+	refusal, err := s.beginCopy(c, b[wire.HeaderLen:], false)
 	if err != nil {
 		return wait, Need{}, err
 	}

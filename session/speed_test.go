@@ -92,6 +92,11 @@ server DataRow hex(env(ssn, 123-45-6789)) hex(env(score, 42)) hex(env(born, 2001
 server CommandComplete "SELECT 1"
 server ReadyForQuery I`
 
+	sealedInsertSimple = `
+client Query "INSERT INTO users (id, ssn, score, note) VALUES (7, '123-45-6789', 42, 'some text')"
+server CommandComplete "INSERT 0 1"
+server ReadyForQuery I`
+
 	prepareExecute = `
 client Query "PREPARE x AS SELECT ssn, score, born FROM users WHERE ssn = $1"
 server CommandComplete "PREPARE"
@@ -193,6 +198,7 @@ func BenchmarkRelayPoint(b *testing.B)    { benchmark(b, preparePlain, relayPoin
 func BenchmarkSealedPoint(b *testing.B)   { benchmark(b, preparePoint, sealedPoint, 9) }
 func BenchmarkSealedBind(b *testing.B)    { benchmark(b, prepareInsert, sealedInsert, 6) }
 func BenchmarkSealedSimple(b *testing.B)  { benchmark(b, "", sealedSimple, 5) }
+func BenchmarkSealedInsert(b *testing.B)  { benchmark(b, "", sealedInsertSimple, 3) }
 
 func BenchmarkExecute(b *testing.B) { benchmark(b, prepareExecute, sealedExecute, 5) }
 

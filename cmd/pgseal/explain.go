@@ -105,6 +105,7 @@ func explain(ctx context.Context, conn *pgx.Conn, sql string) (*explanation, err
 		e.Actions = append(e.Actions, x)
 	}
 	if e.Verdict == "planned" {
+		bound.Converts = true
 		server, err := bound.AppendSQL(nil, func(dst []byte, l *rewrite.Literal) ([]byte, error) {
 			if l.Operand.Role == rewrite.Store {
 				return append(dst, "<envelope>"...), nil

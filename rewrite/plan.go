@@ -112,6 +112,9 @@ type Statement struct {
 	// "" if none does. Until the transaction has ended no snapshot knows it, so
 	// that the session must refuse a text that names it, with RefuseBorn.
 	Born string
+	// Spreads: DDL that names something sealed, so that there may be more of that
+	// once it is committed.
+	Spreads bool
 	// Guarded: the server fails the statement if a name in it has come to stand
 	// for something else than it was planned for. See guard.go.
 	Guarded bool

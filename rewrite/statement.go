@@ -197,7 +197,7 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	if sealed && a.assumed && a.path == nil {
 		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
 	}
-	if sealed {
+	if s.Spreads = sealed; sealed {
 		s.Born = newName(a.stmt.Stmt)
 	}
 	if a.changed == nil {

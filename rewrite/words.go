@@ -23,6 +23,11 @@ func MayTouch(snap *catalog.Snapshot, text []byte) bool {
 	return mayTouch(snap, text, cursorsCount)
 }
 
+// MayName reports whether anything in a text could name what the snapshot holds
+// sealed or shows, or stand for another text that does. It is MayTouch without
+// most effects: DDL is none.
+func MayName(snap *catalog.Snapshot, text []byte) bool { return mayTouch(snap, text, textsCount) }
+
 // counting says which words count beside the names of what is sealed. Each
 // includes those before it.
 type counting uint8

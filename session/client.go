@@ -297,9 +297,9 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 type catalogState struct {
 	// stale: a statement of this session has changed the catalog.
 	stale bool
-	// later: it did so inside a transaction block that has not ended, so that
-	// others cannot see it yet.
-	later bool
+	// later: it did so inside a transaction that has not ended, so that others
+	// cannot see it yet. spreads: something sealed was concerned.
+	later, spreads bool
 	// born are names that relations with sealed columns have got in a
 	// transaction that has not ended; nil if there are none.
 	born  *catalog.Snapshot
@@ -313,8 +313,15 @@ type catalogState struct {
 	version uint64
 }
 
-// changed notes a statement that has changed the catalog.
-func (c *catalogState) changed() { c.stale, c.later = true, true }
+// changed notes a statement that has changed the catalog, and whether it named
+// something sealed. Only the end of its transaction shows it to others.
+func (c *catalogState) changed(sealed bool) { c.later, c.spreads = true, c.spreads || sealed }
+
+// outdated reports that the catalog has to be read again before a text is
+// planned: what the text names may have changed since.
+func (c *catalogState) outdated(snap *catalog.Snapshot, text []byte) bool {
+	return c.stale && (c.spread || rewrite.MayName(snap, text))
+}
 
 // bear notes a name that a statement under way gives to a relation, if it does.
 func (c *catalogState) bear(name string) {
@@ -331,15 +338,20 @@ func (c *catalogState) ended(alone bool) {
 	if c.born != nil && alone {
 		c.born, c.names, c.stale, c.spread = nil, nil, true, true
 	}
-	if c.later {
-		c.stale, c.later = true, false
-	}
+	c.committed()
+}
+
+// committed: what the transaction has changed is there for others to see, though
+// another may have begun (COMMIT AND CHAIN).
+func (c *catalogState) committed() {
+	c.stale, c.spread = c.stale || c.later, c.spread || c.spreads
+	c.later, c.spreads = false, false
 }
 
 // ask reports that a fresh snapshot might know a relation, once.
 func (c *catalogState) ask(oid uint32, version uint64) bool {
 	if c.version != version {
-		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, born: c.born, names: c.names, version: version}
+		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, spreads: c.spreads, born: c.born, names: c.names, version: version}
 	}
 	for _, a := range c.asked {
 		if a == oid {

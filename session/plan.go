@@ -130,7 +130,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 	if !s.catalog.spread && !rewrite.MayTouch(snap, text) {
 		return verdict{act: relay}
 	}
-	if s.catalog.stale && !s.frame.fresh {
+	if s.catalog.outdated(snap, text) && !s.frame.fresh {
 		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	}

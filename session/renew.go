@@ -18,7 +18,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	if st.plan != nil && stale != nil {
 		return drop, Need{}, staleCatalog(stale)
 	}
-	if s.catalog.stale && !s.frame.fresh {
+	if s.catalog.stale && !s.frame.fresh && (s.catalog.spread || st.plan != nil) {
 		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
 		return wait, Need{Kind: NeedCatalog}, nil
 	}

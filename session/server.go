@@ -236,8 +236,12 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 			s.settings.reset()
 		}
 		s.effect(r)
-		if len(s.cursors.named) > 0 {
-			s.cursors.completed(bytes.TrimSuffix(b[wire.HeaderLen:], []byte{0}))
+		if len(s.cursors.named) > 0 || s.catalog.later {
+			tag := bytes.TrimSuffix(b[wire.HeaderLen:], []byte{0})
+			s.cursors.completed(tag)
+			if string(tag) == "COMMIT" {
+				s.catalog.committed()
+			}
 		}
 	}
 	act := relay

@@ -10,7 +10,8 @@ import (
 
 // loadShown reads what the catalogs must show. have is what was loaded before,
 // or nil: views of the same server are taken from it.
-func loadShown(ctx context.Context, tx pgx.Tx, have *Shown) (*Shown, error) {
+// sealed are the relations with sealed columns.
+func loadShown(ctx context.Context, tx pgx.Tx, have *Shown, sealed []uint32) (*Shown, error) {
 	s := &Shown{}
 	if err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&s.ServerVersion); err != nil {
 		return nil, err
@@ -19,10 +20,10 @@ func loadShown(ctx context.Context, tx pgx.Tx, have *Shown) (*Shown, error) {
 	if s.Types, err = loadShownTypes(ctx, tx); err != nil {
 		return nil, err
 	}
-	if s.Storage, err = loadShownStorage(ctx, tx); err != nil {
+	if s.Storage, err = loadShownStorage(ctx, tx, sealed); err != nil {
 		return nil, err
 	}
-	if s.Indexes, err = loadShownIndexes(ctx, tx); err != nil {
+	if s.Indexes, err = loadShownIndexes(ctx, tx, sealed); err != nil {
 		return nil, err
 	}
 	if err = loadHidden(ctx, tx, &s.Hidden); err != nil {
@@ -54,16 +55,16 @@ func loadShownTypes(ctx context.Context, tx pgx.Tx) ([]ShownType, error) {
 
 // loadShownStorage reads what sealing noted of storage, which a change of type
 // resets.
-func loadShownStorage(ctx context.Context, tx pgx.Tx) ([]ShownStorage, error) {
+func loadShownStorage(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownStorage, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT a.attrelid, a.attnum,
 		       coalesce(CASE n ->> 'storage' WHEN 'PLAIN' THEN 'p' WHEN 'EXTERNAL' THEN 'e' WHEN 'MAIN' THEN 'm' WHEN 'EXTENDED' THEN 'x' END, ''),
 		       coalesce(CASE n ->> 'compression' WHEN 'pglz' THEN 'p' WHEN 'lz4' THEN 'l' END, '')
 		  FROM pgseal.sealed_column s CROSS JOIN jsonb_array_elements(s.original -> 'storage') n
-		  JOIN pg_attribute a ON a.atttypid = s.domain AND a.attnum > 0 AND NOT a.attisdropped
+		  JOIN pg_attribute a ON a.atttypid = s.domain AND a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = ANY($1)
 		  JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm') AND c.relname = n ->> 'table'
 		  JOIN pg_namespace ns ON ns.oid = c.relnamespace AND ns.nspname = n ->> 'schema'
-		 ORDER BY 1, 2`)
+		 ORDER BY 1, 2`, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func noteOf(notes []indexNote, domain uint32, schema, name string) (found indexN
 }
 
 // loadShownIndexes reads the indexes over terms, element by element.
-func loadShownIndexes(ctx context.Context, tx pgx.Tx) ([]ShownIndex, error) {
+func loadShownIndexes(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownIndex, error) {
 	notes, err := loadIndexNotes(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -151,10 +152,8 @@ func loadShownIndexes(ctx context.Context, tx pgx.Tx) ([]ShownIndex, error) {
 		       ) term ON true
 		  LEFT JOIN pgseal.sealed_column s ON s.domain = term.atttypid
 		  LEFT JOIN pg_type t ON t.oid = s.logical_type
-		 WHERE i.indexprs IS NOT NULL
-		   AND EXISTS (SELECT FROM pg_attribute a JOIN pgseal.sealed_column c ON c.domain = a.atttypid
-		                WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped)
-		 ORDER BY i.indexrelid, e.n`)
+		 WHERE i.indexprs IS NOT NULL AND i.indrelid = ANY($1)
+		 ORDER BY i.indexrelid, e.n`, sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -211,11 +211,13 @@ func TestFunctionsThatReturnSealedRows(t *testing.T) {
 		CREATE FUNCTION f_table() RETURNS TABLE (n int, u users) LANGUAGE sql AS 'SELECT 1, u FROM users u';
 		CREATE FUNCTION f_out(OUT n int, OUT s pgseal_column.public_users_ssn) LANGUAGE sql AS 'SELECT id, ssn FROM users';
 		CREATE FUNCTION "F Value"() RETURNS pgseal_column.public_users_ssn LANGUAGE sql AS 'SELECT ssn FROM users';
-		CREATE FUNCTION f_plain(users) RETURNS int LANGUAGE sql AS 'SELECT 1'`)
+		CREATE FUNCTION f_row_in(users) RETURNS int LANGUAGE sql AS 'SELECT 1';
+		CREATE FUNCTION f_value_in(pgseal_column.public_users_ssn) RETURNS int LANGUAGE sql AS 'SELECT 1';
+		CREATE FUNCTION f_plain(int) RETURNS int LANGUAGE sql AS 'SELECT 1'`)
 	s := load(t, conn)
-	for _, name := range []string{"f_row", "f_rows", "f_array", "f_domain", "f_table", "f_out", "F Value"} {
+	for _, name := range []string{"f_row", "f_rows", "f_array", "f_domain", "f_table", "f_out", "F Value", "f_row_in", "f_value_in"} {
 		if !s.RowFunction(name) || !s.Word(name) {
-			t.Errorf("%s is not known to return sealed values", name)
+			t.Errorf("%s is not known to return or take sealed values", name)
 		}
 	}
 	if s.RowFunction("f_plain") || s.RowFunction("lower") {

@@ -119,13 +119,14 @@ type Snapshot struct {
 	shown     *Shown
 	shownWord words     // through which a statement could meet what is shown
 	strict    *Snapshot // the same without those; nil when there are none
+	wanted    *wanted   // where what is missing is noted; nil when all is there
 }
 
 // Contents is what a Snapshot is built from.
 type Contents struct {
 	Relations []*Relation
-	// RowFunctions are the unqualified names of functions whose result or OUT
-	// parameters are, or contain, a row type with a sealed column.
+	// RowFunctions are the unqualified names of functions of which the result or a
+	// parameter is, or contains, a sealed value.
 	RowFunctions []string
 	// ActiveKeys maps a table id to its active data key of purpose seal.
 	ActiveKeys map[uint32]uint32
@@ -257,8 +258,8 @@ func (s *Snapshot) Domain(name string) *SealedColumn {
 	return nil
 }
 
-// RowFunction reports whether a function of that name may return rows with
-// sealed columns.
+// RowFunction reports whether a function of that name may return or take sealed
+// values.
 func (s *Snapshot) RowFunction(name string) bool { return s.functions[name] }
 
 // Word reports whether an identifier, folded as PostgreSQL folds it, names

@@ -84,6 +84,9 @@ type Watcher struct {
 	conn      *pgx.Conn
 	listening bool
 	last      fingerprint
+	watched   watched // what the snapshot was loaded from
+
+	wanted wanted // what statements have named
 
 	acknowledged int32 // the change that the server has been told we know of
 }
@@ -226,21 +229,34 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 	if err = w.prepare(ctx); err != nil {
 		return seen, nil, err
 	}
+	names, oids, more := w.wanted.take()
 	s = have
+	now := w.watched
 	err = reading(ctx, w.conn, func(tx pgx.Tx) error {
-		if seen, err = takeFingerprint(ctx, tx); err != nil {
+		if seen, err = takeFingerprint(ctx, tx, w.watched); err != nil {
 			return err
 		}
-		if have == nil || seen.snapshotDiffers(w.last) {
-			l := loading{shown: true}
-			if have != nil {
-				l.have = have.shown
-			}
-			s, err = load(ctx, tx, seen.there, l)
+		if have != nil && !more && !seen.snapshotDiffers(w.last) {
+			return nil
 		}
-		return err
+		if s, now, err = load(ctx, tx, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}}); err != nil {
+			return err
+		}
+		s.remember(&w.wanted)
+		if seen.nothing() {
+			return nil
+		}
+		return seen.look(ctx, tx, now)
 	})
-	return seen, s, err
+	if err != nil {
+		if more {
+			w.wanted.again()
+		}
+		return seen, nil, err
+	}
+	w.watched = now
+	w.wanted.keep(names, oids, s)
+	return seen, s, nil
 }
 
 // prepare connects and listens, before the round reads anything, so that no

@@ -93,17 +93,39 @@ func disconnect(t *testing.T, database string) {
 func TestDDLIsSeenByPolling(t *testing.T) {
 	database, conn := sealedDatabase(t)
 	w, _ := watch(t, cluster, database, catalog.WatchOptions{PollInterval: 10 * time.Millisecond, StaleAfter: patience})
+	first, err := w.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, conn, `CREATE TABLE beside (x int)`)
 	for _, c := range []struct{ sql, relation, want string }{
 		{`ALTER TABLE users RENAME ssn TO number`, "users", "id number=1 note=2"},
 		{`ALTER TABLE users ALTER note TYPE bytea`, "users", "id number=1 note"},
 		{`ALTER TABLE users DROP note`, "users", "id number=1"},
 		{`CREATE VIEW v AS SELECT number FROM users`, "v", "number=1"},
-		{`CREATE TABLE plain (a int)`, "plain", "a"},
+		{`CREATE TABLE plain (a int)`, "plain", "a"}, // which a statement has named
 		{`CREATE DOMAIN pgseal_column.new AS bytea; ALTER TABLE plain ADD b pgseal_column.new`, "plain", "a b!"},
 		{`DROP TABLE plain`, "plain", "no such relation"},
 	} {
 		mustExec(t, conn, c.sql)
-		wait(t, c.sql, has(w, c.relation, c.want))
+		wait(t, c.sql, func() bool {
+			first.MissName("plain") // as planning does, time and again
+			return has(w, c.relation, c.want)()
+		})
+	}
+	// What nobody has named is not there, until somebody does.
+	if s := refresh(t, w); named(s, "public", "beside") != nil {
+		t.Error("a table is there that no statement has named")
+	}
+	first.MissName("beside")
+	if s := refresh(t, w); columns(named(s, "public", "beside")) != "x" {
+		t.Error("a table that a statement has named is not there")
+	}
+	mustExec(t, conn, `CREATE TABLE other (y int)`)
+	other := one[uint32](t, conn, `SELECT 'other'::regclass::oid`)
+	first.MissRelation(other)
+	if s := refresh(t, w); columns(s.Relation(other)) != "y" {
+		t.Error("a table that rows came from is not there")
 	}
 	mustExec(t, conn, `CREATE FUNCTION f() RETURNS users LANGUAGE sql AS 'SELECT * FROM users'`)
 	wait(t, "a function", func() bool { s, err := w.Current(); return err == nil && s.RowFunction("f") })

@@ -23,6 +23,9 @@ type found struct {
 // relation resolves a name as the session would, CTEs apart.
 func (a *analysis) relation(schema, name string) found {
 	named := a.snap.Named(name)
+	if len(named) == 0 {
+		a.snap.MissName(name)
+	}
 	sealed := false
 	if _, ok := a.changed[name]; ok {
 		a.changedNamed = name

@@ -226,6 +226,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 			plain = origin == nil && f.Type == oidBytea && plainBytea(snap, &f)
 			if origin == nil && f.Type == oidBytea && f.Table >= firstUserOID && !plain {
 				if s.catalog.ask(f.Table, snap.Version) {
+					snap.MissRelation(f.Table)
 					return Need{Kind: NeedCatalog}, nil
 				}
 				made = snap.Relation(f.Table) == nil

@@ -1,0 +1,71 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// loadUniques adds the unique indexes over equality terms to their relations.
+// An index with another expression among its elements, or over a sealed column
+// itself, stands for no constraint of the plaintext table and is left out.
+func loadUniques(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
+	sealed := map[uint32]*Relation{}
+	var oids []uint32
+	for _, r := range relations {
+		if r.Sealed {
+			sealed[r.OID] = r
+			oids = append(oids, r.OID)
+		}
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT i.indrelid, ic.relname::text, i.indpred IS NOT NULL,
+		       array_agg(coalesce(plain.attname, term.attname)::text ORDER BY e.n),
+		       array_agg(term.attname IS NOT NULL ORDER BY e.n)
+		  FROM pg_index i
+		  JOIN pg_class ic ON ic.oid = i.indexrelid
+		 CROSS JOIN LATERAL generate_series(1, i.indnkeyatts::integer) AS e(n)
+		  LEFT JOIN pg_attribute plain
+		         ON plain.attrelid = i.indrelid AND plain.attnum = i.indkey[e.n - 1] AND plain.attnum > 0
+		  LEFT JOIN LATERAL (
+		         SELECT a.attname FROM pg_attribute a
+		          WHERE i.indkey[e.n - 1] = 0
+		            AND a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
+		            AND pg_get_indexdef(i.indexrelid, e.n, false) IN (
+		                'pgseal.eq((' || quote_ident(a.attname) || ')::bytea)',
+		                'pgseal.eq(' || quote_ident(a.attname) || ')')
+		       ) term ON true
+		 WHERE i.indisunique AND i.indisvalid AND i.indexprs IS NOT NULL AND i.indrelid = ANY($1)
+		 GROUP BY i.indrelid, ic.relname, i.indpred IS NOT NULL
+		 ORDER BY i.indrelid, ic.relname`, oids)
+	if err != nil {
+		return err
+	}
+	var (
+		oid     uint32
+		unique  Unique
+		columns []*string
+		terms   []bool
+	)
+	_, err = pgx.ForEachRow(rows, []any{&oid, &unique.Name, &unique.Partial, &columns, &terms}, func() error {
+		relation := sealed[oid]
+		u := Unique{Name: unique.Name, Partial: unique.Partial}
+		overTerm := false
+		for i, name := range columns {
+			if name == nil {
+				return nil
+			}
+			column := relation.Column(*name)
+			if column == nil || (column.Sealed != nil) != terms[i] {
+				return nil
+			}
+			overTerm = overTerm || terms[i]
+			u.Columns = append(u.Columns, *name)
+		}
+		if overTerm {
+			relation.Uniques = append(relation.Uniques, u)
+		}
+		return nil
+	})
+	return err
+}

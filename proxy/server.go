@@ -23,6 +23,7 @@ type Server struct {
 
 	draining atomic.Bool
 	places   atomic.Int64 // sessions and logins, at most MaxConnections
+	begun    atomic.Int64 // sessions, in all
 	waiting  atomic.Int64 // connections before their startup packet
 
 	clients sync.WaitGroup // connections: their startup, then their session
@@ -292,8 +293,15 @@ func (s *Server) session(ctx, startupCtx context.Context, e *established) error 
 		s.disconnected(log, r, time.Since(began), err)
 		s.clients.Done()
 	})
+	if s.begun.Add(1)%collectEvery == 0 {
+		collectSoon()
+	}
 	return nil
 }
+
+// collectEvery is after how many startups memory is collected: each leaves a few
+// KiB behind, which in a crowd would be as much as its sessions take.
+const collectEvery = 250
 
 // prepare makes what the session runs on. Its database is opened only now, so
 // that nobody whom the server refuses can make us connect to one.

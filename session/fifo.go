@@ -65,9 +65,9 @@ type fifo struct {
 	n    int
 }
 
-// firstRing is enough for a Parse, Bind, Describe, Execute, Sync with room for
-// hidden requests.
-const firstRing = 16
+// firstRing is enough for a Query, or a Bind, Execute and Sync. Who needs more
+// gets it once; most sessions of a crowd are idle and shall be small.
+const firstRing = 4
 
 func (f *fifo) len() int { return f.n }
 

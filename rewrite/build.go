@@ -200,6 +200,8 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		case a.err == nil:
 		case (a.stale || a.assumed) && !r.Fresh:
 			return built{}, ErrStaleCatalog // it may be the reason
+		case a.assumed && r.Uncommitted && r.Path == nil:
+			return built{}, ErrNeedSearchPath // so may this
 		default:
 			return built{}, a.err
 		}
@@ -213,6 +215,9 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	plan.cacheable = a.cacheable
 	if a.stale && (a.touched || a.sealedNamed) && !r.Fresh {
 		return built{}, ErrStaleCatalog
+	}
+	if a.assumed && r.Uncommitted && r.Path == nil {
+		return built{}, ErrNeedSearchPath
 	}
 	if a.stale {
 		plan.cacheable = false

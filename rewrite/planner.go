@@ -31,6 +31,9 @@ type Request struct {
 	// Fresh says that Snapshot was loaded after the text arrived, so that a
 	// relation it does not have is none that others can see.
 	Fresh bool
+	// Uncommitted says that the session has changed the catalog in a transaction
+	// that has not ended: a name can stand for a relation that no snapshot has.
+	Uncommitted bool
 }
 
 const (
@@ -122,7 +125,7 @@ func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 	if flux := r.Snapshot.InFlux(); flux != nil && MayTouch(flux, r.Text) {
 		return Bound{}, ErrChanging
 	}
-	if len(r.Text) > maxCachedText {
+	if len(r.Text) > maxCachedText || r.Uncommitted {
 		return p.miss(s, r, cacheKey{})
 	}
 	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode}
@@ -214,7 +217,7 @@ func (p *Planner) add(key cacheKey, r Request, built built, from []prepared) {
 func (p *Planner) Execute(s *Scratch, r Request, find Prepared) (Bound, error) {
 	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode, executes: true}
 	switch {
-	case len(r.Text) > maxCachedText:
+	case len(r.Text) > maxCachedText || r.Uncommitted:
 	case r.Mode == Extended:
 		key.text = view(r.Text)
 	case s.shape(r.Text):

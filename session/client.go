@@ -300,6 +300,8 @@ type catalogState struct {
 	// later: it did so inside a transaction that has not ended, so that others
 	// cannot see it yet. spreads: something sealed was concerned.
 	later, spreads bool
+	// under: one that may do so has been planned since the last transaction.
+	under bool
 	// born are names that relations with sealed columns have got in a
 	// transaction that has not ended; nil if there are none.
 	born  *catalog.Snapshot
@@ -338,6 +340,7 @@ func (c *catalogState) ended(alone bool) {
 	if c.born != nil && alone {
 		c.born, c.names, c.stale, c.spread = nil, nil, true, true
 	}
+	c.under = c.under && !alone
 	c.committed()
 }
 
@@ -351,7 +354,7 @@ func (c *catalogState) committed() {
 // ask reports that a fresh snapshot might know a relation, once.
 func (c *catalogState) ask(oid uint32, version uint64) bool {
 	if c.version != version {
-		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, spreads: c.spreads, born: c.born, names: c.names, version: version}
+		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, under: c.under, spreads: c.spreads, born: c.born, names: c.names, version: version}
 	}
 	for _, a := range c.asked {
 		if a == oid {

@@ -151,7 +151,8 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 }
 
 func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
-	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh}
+	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh,
+		Uncommitted: s.catalog.later || s.catalog.under}
 	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
 	if err == nil && bound.Plan.NeedsPrepared() {
 		if s.effects > 0 || s.statementsUnderWay() {
@@ -188,6 +189,7 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	for i := range bound.Plan.Statements() {
 		// Now, for what comes behind it in the same pipeline.
 		s.catalog.bear(bound.Plan.Statements()[i].Born)
+		s.catalog.under = s.catalog.under || bound.Plan.Statements()[i].Effect == rewrite.ChangesCatalog
 	}
 	p.bound = bound
 	return verdict{act: drop, planning: p}

@@ -111,7 +111,7 @@ func TestALargeFrameHoldsUpNoOtherSession(t *testing.T) {
 // nobody uses it, and be gone then.
 func TestASessionMayEndWhileItsLargeFrameIsWorkedOn(t *testing.T) {
 	for name, end := range map[string]func(client, server net.Conn, r *relay){
-		"client":    func(client, _ net.Conn, _ *relay) { client.(*net.TCPConn).SetLinger(0); client.Close() },
+		"client":    func(client, _ net.Conn, _ *relay) { reset(client) },
 		"server":    func(_, server net.Conn, _ *relay) { server.Close() },
 		"cut":       func(_, _ net.Conn, r *relay) { r.engine.cut(errTerminated) },
 		"in flight": func(client, _ net.Conn, r *relay) {},
@@ -133,8 +133,7 @@ func TestASessionMayEndWhileItsLargeFrameIsWorkedOn(t *testing.T) {
 				if _, err := io.ReadFull(server, make([]byte, 1000)); err != nil {
 					t.Fatal(err)
 				}
-				server.(*net.TCPConn).SetLinger(0)
-				server.Close()
+				reset(server)
 			}
 			client.Close()
 			server.Close()

@@ -54,9 +54,9 @@
 // # Sessions
 //
 // An engine moves the bytes between the sockets and the session's pure state. It
-// knows of a session no more than the interface Protocol. Sessions in clear on
-// both hops, over TCP or Unix sockets, run on a few event loops (looped_linux.go,
-// loop_linux.go). A session under TLS on either hop, and every session on a
-// system without epoll, has a goroutine per direction (pumps.go, pump.go). What
-// both share is in relay.go, input.go, join.go and ending.go.
+// knows of a session no more than the interface Protocol. Sessions over TCP or
+// Unix sockets, in clear or under TLS, run on a few event loops (looped_linux.go,
+// loop_linux.go, tls_linux.go). On a system without epoll each has a goroutine per
+// direction (pumps.go, pump.go). What both share is in relay.go, input.go, join.go
+// and ending.go.
 package proxy

@@ -90,7 +90,8 @@ type loop struct {
 	again   []*looped // have more to do than one turn
 	turning []*looped // again, while they have their turn
 	spaces  workspaces
-	busy    bool // there was more than one event the last time
+	records []byte // what TLS has written and is being sent
+	busy    bool   // there was more than one event the last time
 	stopped bool
 	events  [eventsAtOnce]unix.EpollEvent
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +14,9 @@ import (
 	"pgseal/wire"
 )
 
-// looped is the engine of a session on an event loop, for plain TCP and Unix
-// sockets. Only the loop touches it; what comes from elsewhere is posted there.
+// looped is the engine of a session on an event loop, for TCP and Unix sockets,
+// in clear or under TLS. Only the loop touches it; what comes from elsewhere is
+// posted there.
 //
 // A direction goes on as long as it has bytes and the side it sends to takes
 // them: so a slow peer holds up its own session only, with at most the output of
@@ -82,24 +82,19 @@ const turnReads = 16
 
 // newLooped takes the connections of a session over, nil if it cannot.
 func newLooped(r *relay, l *loop) *looped {
-	client, ok := r.client.conn.(syscall.Conn)
-	server, alsoOK := r.server.conn.(syscall.Conn)
-	if !ok || !alsoOK {
-		return nil // TLS
-	}
 	s := &looped{relay: r, loop: l}
-	var err error
-	if s.client.fd, err = detach(client); err != nil {
+	client, ok := s.client.takeOver(r.client.conn)
+	if !ok {
 		return nil
 	}
-	if s.server.fd, err = detach(server); err != nil {
-		unix.Close(s.client.fd)
+	server, ok := s.server.takeOver(r.server.conn)
+	if !ok {
+		s.client.giveBack()
 		return nil
 	}
-	for _, on := range [...]*side{r.client, r.server} {
-		on.conn.Close()
-		on.conn = nil // it is large
-	}
+	client.Close()
+	server.Close()
+	r.client.conn, r.server.conn = nil, nil // they are large
 	s.client.side, s.client.session = r.client, s
 	s.server.side, s.server.session = r.server, s
 	s.fromClient = direction{input: input{spaces: &l.spaces}, from: &s.client, to: &s.server, fromClient: true}
@@ -118,6 +113,9 @@ func (s *looped) run(clientAhead, serverAhead []byte, done func(error)) {
 				s.end(&s.fromClient, err)
 				break
 			}
+			// TLS may hold what it has read behind the startup, of which the
+			// kernel says nothing.
+			on.readable, on.arrived = on.tls != nil, on.tls != nil
 		}
 		s.progress()
 	})
@@ -126,7 +124,7 @@ func (s *looped) run(clientAhead, serverAhead []byte, done func(error)) {
 // event takes what the kernel says of a socket.
 func (s *looped) event(on *socket, events uint32) {
 	if events&^unix.EPOLLOUT != 0 {
-		on.readable = true
+		on.readable, on.arrived = true, true
 	}
 	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		on.hungUp = true
@@ -190,7 +188,7 @@ func (s *looped) advance(d *direction) {
 				return
 			}
 			err = s.discard(d)
-		case d.waits != forNothing, d.to.waiting(), d.fromClient && len(s.client.backlog) > keptBacklog:
+		case d.waits != forNothing, d.to.waiting(), d.fromClient && s.client.owing() > keptBacklog:
 			return
 		case d.w > d.r && !d.offered:
 			err = s.offer(d)
@@ -238,6 +236,9 @@ func (s *looped) read(d *direction) error {
 
 // receive reads once; it returns nothing and no error if there is nothing.
 func (s *socket) receive(b []byte) (int, error) {
+	if s.tls != nil {
+		return s.receiveTLS(b)
+	}
 	n, err := receive(s.fd, b)
 	switch {
 	case err == errWouldBlock:

@@ -220,6 +220,9 @@ func startProxy(t *testing.T, c Config) *testProxy {
 	t.Helper()
 	if c.Upstream == "" {
 		c.Upstream = upstreamPlain()
+		if underTLSOnly {
+			c.Upstream, c.ClientTLS = upstreamTLS(), serverTLS(t, cluster.Certificate)
+		}
 	}
 	if c.Open == nil {
 		c.Open = openRelaying

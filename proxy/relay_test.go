@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -84,11 +85,30 @@ func pair(t *testing.T) (near, far net.Conn) {
 	if near, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
+	if underTLSOnly {
+		server := tls.Server(&below{Conn: near}, serverTLS(t, cluster.Certificate))
+		shaken := make(chan error, 1)
+		go func() { shaken <- server.Handshake() }()
+		client := tls.Client(far, trusting(t, cluster.Certificate))
+		if err := errors.Join(client.Handshake(), <-shaken); err != nil {
+			t.Fatal(err)
+		}
+		near, far = server, client
+	}
 	for _, c := range []net.Conn{near, far} {
 		c.SetDeadline(time.Now().Add(20 * time.Second))
 		t.Cleanup(func() { c.Close() })
 	}
 	return near, far
+}
+
+// reset ends a connection without what it has still to send.
+func reset(c net.Conn) {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	c.(*net.TCPConn).SetLinger(0)
+	c.Close()
 }
 
 // relayOf starts a relay between two ends that the test holds.
@@ -113,6 +133,9 @@ func relayOn(t *testing.T, ls *loops, db Database, p *scripted) (client, server 
 	}
 	r = newRelay(context.Background(), clientNear, serverNear, db, p, 100*time.Millisecond)
 	r.attach(ls)
+	if _, goroutines := r.engine.(*pumps); goroutines != (onPumps || runtime.GOOS != "linux") {
+		t.Errorf("the session is on goroutines: %v", goroutines)
+	}
 	done = make(chan error, 1)
 	r.engine.run(nil, nil, func(err error) { done <- err })
 	return client, server, r, done
@@ -140,7 +163,7 @@ func TestAStatementThatWaitsForTheServerGoesOnWhenTheServerHasSpoken(t *testing.
 	server.Write([]byte{'N', 0, 0, 0, 4})
 	// The client is closed once its error has ended the session.
 	go io.Copy(io.Discard, client)
-	client.(*net.TCPConn).CloseWrite()
+	client.(closeWriter).CloseWrite()
 	if err := <-done; err == nil || err.Error() != "gone on" {
 		t.Errorf("got %v", err)
 	}
@@ -204,7 +227,7 @@ func TestAPanicOverTheServersWordsEndsASessionHalfClosedByItsClient(t *testing.T
 	p := &scripted{}
 	p.fromServer = func(b []byte, out *session.Output) (int, session.Need, error) { panic("a value") }
 	client, server, done := relayOf(t, relaying{}, p)
-	client.(*net.TCPConn).CloseWrite()
+	client.(closeWriter).CloseWrite()
 	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Fatalf("the server was not told: %v", err)
 	}

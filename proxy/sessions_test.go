@@ -19,7 +19,11 @@ import (
 
 func connect(t *testing.T, p *testProxy) *pgx.Conn {
 	t.Helper()
-	c, err := pgx.Connect(context.Background(), strings.Replace(p.DSN("trust", "sslmode=disable"), "hostaddr=127.0.0.1 ", "", 1))
+	mode := "sslmode=disable"
+	if underTLSOnly {
+		mode = "sslmode=verify-full sslrootcert=" + cluster.Certificate.CAFile
+	}
+	c, err := pgx.Connect(context.Background(), strings.Replace(p.DSN("trust", mode), "hostaddr=127.0.0.1 ", "", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +138,7 @@ func TestAClientThatHalfClosesStillGetsItsAnswer(t *testing.T) {
 	c := p.raw()
 	c.login()
 	c.query("SELECT repeat('x', 1000000)")
-	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+	if err := c.Conn.(closeWriter).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	if row := c.until(wire.TypeDataRow); len(row) < 1000000 {
@@ -211,7 +215,7 @@ func testDeaths(t *testing.T, p *testProxy) {
 		},
 		"half-closed and silent": func(c *rawClient) {
 			c.login()
-			c.Conn.(*net.TCPConn).CloseWrite()
+			c.Conn.(closeWriter).CloseWrite()
 		},
 		"in a COPY": func(c *rawClient) {
 			c.login()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"net"
 	"slices"
 
@@ -18,6 +19,13 @@ type socket struct {
 	// readable: there may be something to read. hungUp: the peer has said that
 	// nothing will follow, so a short read no longer means that all was read.
 	readable, hungUp bool
+
+	tls     *tls.Conn // nil in clear
+	arrived bool      // under TLS: the kernel may have something for it
+	// records[gone:] are what TLS has written and the peer has not taken; they go
+	// before what is held.
+	records []byte
+	gone    int
 
 	// held, then backlog[done:], are what the peer has not taken yet. While there
 	// is some, its events are waited for and what would add to it is not read.
@@ -79,15 +87,14 @@ func (s *socket) take(chunks [][]byte, d *direction) error {
 
 func (s *socket) put(b []byte) error {
 	if !s.waiting() {
-		n, err := transmit(s.fd, b)
-		if err != nil && err != errWouldBlock {
+		n, err := s.write(b)
+		if err != nil {
 			return err
 		}
 		s.sent.Add(uint64(n))
-		if n == len(b) {
+		if b = b[n:]; len(b) == 0 {
 			return nil
 		}
-		b = b[n:]
 		if err := s.session.loop.interest(s, true); err != nil {
 			return err
 		}
@@ -100,8 +107,23 @@ func (s *socket) put(b []byte) error {
 	return nil
 }
 
+// write writes what the peer takes of b now.
+func (s *socket) write(b []byte) (int, error) {
+	if s.tls != nil {
+		return s.writeTLS(b)
+	}
+	n, err := transmit(s.fd, b)
+	if err == errWouldBlock {
+		err = nil
+	}
+	return n, err
+}
+
 // waiting reports that the peer has not taken everything.
-func (s *socket) waiting() bool { return len(s.backlog) > 0 || len(s.held) > 0 }
+func (s *socket) waiting() bool { return len(s.backlog) > 0 || len(s.held) > 0 || len(s.records) > 0 }
+
+// owing is how many bytes of copies the peer has not taken.
+func (s *socket) owing() int { return len(s.backlog) + len(s.records) }
 
 // flush writes of the backlog what the peer takes, or as much as a turn allows.
 func (s *socket) flush() error {
@@ -113,12 +135,12 @@ func (s *socket) flush() error {
 		if len(s.held) > 0 {
 			next = s.held[0]
 		}
-		n, err := transmit(s.fd, next[:min(len(next), writeSize)])
-		if err == errWouldBlock {
-			return nil
-		}
+		n, err := s.write(next[:min(len(next), writeSize)])
 		if err != nil {
 			return err
+		}
+		if n == 0 && s.waiting() {
+			return nil
 		}
 		s.sent.Add(uint64(n))
 		s.took(n)
@@ -167,6 +189,7 @@ func (s *socket) drop() {
 	if cap(s.backlog) > keptBacklog {
 		s.backlog = nil
 	}
+	s.records, s.gone = nil, 0
 }
 
 // finish says that nothing more will be sent, after what is.
@@ -178,8 +201,14 @@ func (s *socket) finish() {
 }
 
 func (s *socket) finished() {
-	if s.finishing && !s.waiting() {
-		// The peer may be gone already, which is as good.
+	if !s.finishing || s.waiting() {
+		return
+	}
+	// The peer may be gone already, which is as good.
+	if s.tls != nil {
+		_ = s.closeTLS()
+	}
+	if !s.waiting() {
 		_ = unix.Shutdown(s.fd, unix.SHUT_WR)
 	}
 }
@@ -190,8 +219,8 @@ func (s *socket) close() {
 		return
 	}
 	s.closed, s.readable = true, false
-	s.disown()
-	s.backlog, s.done = nil, 0
+	s.drop()
+	s.backlog = nil
 	s.session.loop.forget(s)
 	_ = unix.Close(s.fd) // nothing can be done about it
 }

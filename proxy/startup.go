@@ -193,7 +193,7 @@ func (n *negotiation) handshake(direct bool) error {
 	}
 	// Leaving Certificates empty makes crypto/tls ask GetCertificate always.
 	config.Certificates = nil
-	conn := tls.Server(n.conn, config)
+	conn := tls.Server(&below{Conn: n.conn}, config)
 	if err := conn.Handshake(); err != nil {
 		return handshakeError{err}
 	}

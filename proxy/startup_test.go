@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -38,7 +39,16 @@ func (p *testProxy) raw() *rawClient {
 	}
 	c.SetDeadline(time.Now().Add(20 * time.Second))
 	p.t.Cleanup(func() { c.Close() })
-	return &rawClient{p.t, &peeked{Conn: c}}
+	r := &rawClient{p.t, &peeked{Conn: c}}
+	if underTLSOnly {
+		r.send(0, 0, 0, 8, codeTLS>>24, codeTLS>>16&0xff, codeTLS>>8&0xff, codeTLS&0xff)
+		if answer, err := r.peek(1); err != nil || answer[0] != 'S' {
+			p.t.Fatalf("TLS: %q, %v", answer, err)
+		}
+		r.Conn = tls.Client(c, trusting(p.t, cluster.Certificate))
+		r.discard(1)
+	}
+	return r
 }
 
 func (c *rawClient) send(b ...byte) {

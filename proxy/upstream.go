@@ -201,7 +201,7 @@ func (u *upstream) dial(ctx context.Context, t target) (_ *serverConn, err error
 			return new(tls.Certificate), nil
 		}
 	}
-	c.tls = tls.Client(raw, config)
+	c.tls = tls.Client(&below{Conn: raw}, config)
 	if err := c.tls.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}

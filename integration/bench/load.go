@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -72,6 +73,9 @@ func (l load) round(ctx context.Context, b *bench, s scenario, at target, script
 	}
 	cmd := exec.CommandContext(ctx, b.pgbench, "-n", "-M", s.mode, "-c", strconv.Itoa(clients),
 		"-T", strconv.Itoa(l.seconds), "-f", file, at.url)
+	if s.tls && at.pid != 0 {
+		cmd.Args[len(cmd.Args)-1] = strings.Replace(at.url, "sslmode=disable", "sslmode=require", 1)
+	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

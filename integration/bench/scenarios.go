@@ -20,6 +20,7 @@ type scenario struct {
 	name    string
 	mode    string            // of pgbench, or copyMode
 	clients int               // 0: the load's
+	tls     bool              // between pgbench and the proxies
 	scripts map[string]string // by target; a target without script is left out
 	goals   []goal
 	// copied are the rows for a COPY FROM, before which prepare is run.
@@ -87,6 +88,11 @@ func relays() (list []scenario) {
 				goals:   []goal{{what: pgseal, of: pgbouncer, least: 1}, {what: pgseal, of: pgbouncer, mostCPU: 1.15}},
 				scripts: map[string]string{direct: selectOnly, spliced: selectOnly, pgbouncer: selectOnly, pgseal: selectOnly}})
 		}
+	}
+	for _, mode := range []string{"simple", "prepared"} {
+		list = append(list, scenario{name: "pgbench -S, TLS, " + mode + ", 8 clients", mode: mode, clients: 8, tls: true,
+			goals:   []goal{{what: pgseal, of: pgbouncer, least: 1}, {what: pgseal, of: pgbouncer, mostCPU: 1.15}},
+			scripts: map[string]string{direct: selectOnly, pgbouncer: selectOnly, pgseal: selectOnly}})
 	}
 	return list
 }

@@ -30,6 +30,8 @@ type bench struct {
 	dir       string
 	guard     *pgtest.Guard // of dir
 	processes []*harness.Process
+
+	certificate pgtest.Certificate // of the proxies
 }
 
 const database = "bench"
@@ -49,6 +51,12 @@ func start(ctx context.Context) (_ *bench, err error) {
 	}
 	// pgbouncer gives up being root before it reads its configuration again.
 	if err := os.Chmod(b.dir, 0o755); err != nil {
+		return nil, err
+	}
+	if b.certificate, err = pgtest.NewCertificate(b.dir); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(b.certificate.KeyFile, 0o644); err != nil { // nor is it root when it reads this
 		return nil, err
 	}
 	b.cluster, err = pgtest.Start(ctx, pgtest.Options{Settings: map[string]string{
@@ -138,6 +146,9 @@ server_lifetime = 0
 log_connections = 0
 log_disconnections = 0
 ignore_startup_parameters = extra_float_digits
+client_tls_sslmode = allow
+client_tls_cert_file = %s
+client_tls_key_file = %s
 `
 
 func (b *bench) startPgbouncer(ctx context.Context) error {
@@ -158,7 +169,7 @@ func (b *bench) startPgbouncer(ctx context.Context) error {
 	if err := os.WriteFile(users, []byte(`"`+pgtest.Superuser+`" ""`+"\n"), 0o644); err != nil {
 		return err
 	}
-	text := fmt.Sprintf(pgbouncerConfig, database, b.cluster.Port, port, users)
+	text := fmt.Sprintf(pgbouncerConfig, database, b.cluster.Port, port, users, b.certificate.CertFile, b.certificate.KeyFile)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return err
 	}
@@ -212,7 +223,8 @@ func (b *bench) startPgseal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	serve := exec.Command(binary, "serve", "--listen", addr, "--database-url", b.targets[direct].url)
+	serve := exec.Command(binary, "serve", "--listen", addr, "--database-url", b.targets[direct].url,
+		"--tls-cert", b.certificate.CertFile, "--tls-key", b.certificate.KeyFile)
 	serve.Env = environ
 	return b.listening(ctx, pgseal, addr, serve)
 }

@@ -149,6 +149,9 @@ func loadContents(ctx context.Context, tx pgx.Tx, c *Contents, types sealedTypes
 	if c.RowFunctions, err = loadRowFunctions(ctx, tx, types); err != nil {
 		return w, err
 	}
+	if c.Setters, err = loadSetters(ctx, tx); err != nil {
+		return w, err
+	}
 	if there.tables && l.shown {
 		var have *Shown
 		if l.have != nil {

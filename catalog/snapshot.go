@@ -114,6 +114,7 @@ type Snapshot struct {
 	arrays    map[uint32]logical.Type   // of those, by element type
 	words     words
 	activeKey map[uint32]uint32
+	setters   Setters
 	inFlux    *Snapshot
 	namesOnly bool
 	shown     *Shown
@@ -128,6 +129,7 @@ type Contents struct {
 	// RowFunctions are the unqualified names of functions of which the result or a
 	// parameter is, or contains, a sealed value.
 	RowFunctions []string
+	Setters      Setters
 	// ActiveKeys maps a table id to its active data key of purpose seal.
 	ActiveKeys map[uint32]uint32
 	// Shown is what the system catalogs must show, nil for what they hold.
@@ -147,6 +149,7 @@ func New(version uint64, c Contents) *Snapshot {
 		types:     map[string][]logical.Type{},
 		arrays:    map[uint32]logical.Type{},
 		activeKey: c.ActiveKeys,
+		setters:   c.Setters,
 	}
 	for _, r := range c.Relations {
 		s.byOID[r.OID] = r
@@ -203,6 +206,9 @@ func (s *Snapshot) define(t logical.Type) {
 		s.define(part)
 	}
 }
+
+// Setters says what functions do to settings.
+func (s *Snapshot) Setters() *Setters { return &s.setters }
 
 // Types are the types of sealed columns, and parts of them, that are not built
 // in and have this name.

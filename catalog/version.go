@@ -74,6 +74,10 @@ func version(c Contents) uint64 {
 	for _, name := range c.RowFunctions {
 		text(name)
 	}
+	for _, name := range c.Setters.Names {
+		text(name)
+	}
+	flag(c.Setters.Dynamic)
 	if s := c.Shown; s != nil {
 		b = fmt.Append(b, s.ServerVersion, s.Types, s.Storage, s.Indexes, s.Hidden)
 	}

@@ -273,6 +273,9 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			s.writes = s.writes || st.hints&readsOnly == 0
 		}
 		if st.opens() {
+			if st.plan != nil && st.hints.changeSettings() && showsSettings(st.plan.Results, &p.formats) {
+				return s.refuse(errSettingsMoved, out)
+			}
 			if need, unsettled := s.unsettled(rewrite.Extended, st.showsFloats(), out); unsettled {
 				return wait, need, nil
 			}

@@ -43,11 +43,15 @@
 // refuse.go). What fails only when its rows are read is made to fail on the
 // server too, as far as that is possible (see failure.go).
 //
-// # What is not covered
+// # Settings that functions change
 //
-// A function that changes extra_float_digits or bytea_output for the session
-// without set_config standing in the statement's text goes unnoticed until the
-// next statement that resets settings.
+// The server does not report extra_float_digits, and reports the others only when
+// a segment ends. The catalog says which functions name such settings
+// (catalog.Setters): where there are some, every statement can change settings,
+// because triggers and views call functions, too. Where functions run SQL that is
+// made at run time, extra_float_digits is asked for each time that a sealed float
+// is to be shown as text. What a statement shows while it changes settings itself
+// is refused.
 package session
 
 // Need says what a call lacks to go on.

@@ -187,7 +187,7 @@ var errSettingsMoved = &wire.Error{
 	Code:    codeFeatureNotSupported,
 	Message: "sealed columns cannot be used in a query that also changes how values are written",
 	Detail:  "The server reports the changed setting only when the whole query is over.",
-	Hint:    "Send the statements one at a time.",
+	Hint:    "Change the setting in a statement of its own.",
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -27,6 +27,12 @@ const (
 // unsure are the hints of what could be anything.
 const unsure = fetches | resets | local | ends
 
+// changeSettings reports that a text changes settings, as far as it is clear.
+func (h hints) changeSettings() bool {
+	const unclear = fetches | ends
+	return h&resets != 0 && h&unclear != unclear
+}
+
 // look finds the hints of a text, in one pass. What stands in quotes is not told
 // apart from the rest.
 func look(text []byte) (h hints) {

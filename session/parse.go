@@ -30,7 +30,7 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 		return wait, Need{}, violation("invalid message format")
 	}
 	if snap == nil {
-		h := look(m.Query)
+		h := s.look(m.Query)
 		if h&controls == 0 {
 			return s.refuseParse(m.Name, staleCatalog(stale), out)
 		}
@@ -95,7 +95,7 @@ func (s *Session) relayedBefore(m *wire.Parse, snap *catalog.Snapshot) *statemen
 // unplanned is the statement of a text that touches nothing sealed. A named
 // one keeps its text, because a column of its may be sealed before it is used.
 func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
-	h := look(m.Query)
+	h := s.look(m.Query)
 	text, foreign := m.Query, false
 	if !rewrite.IsASCII(text) && s.settings.values.Transcodes() {
 		if converted, err := s.settings.values.ToUTF8(text); err == nil {
@@ -171,7 +171,7 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *statement {
 	st := &statement{
 		text: string(m.Query), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared(m),
-		hints: look(m.Query), version: snap.Version,
+		hints: s.look(m.Query), version: snap.Version,
 	}
 	if p.foreign {
 		st.text, st.foreign = string(p.client), true
@@ -188,6 +188,21 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 		}
 	}
 	return st
+}
+
+// showsSettings reports that the text of sealed values among the rows depends on
+// settings.
+func showsSettings(results []*catalog.SealedColumn, format *formats) bool {
+	for i, c := range results {
+		if c == nil || format.of(i) == wire.Binary {
+			continue
+		}
+		switch c.Type.Scalar() {
+		case logical.OIDFloat4, logical.OIDFloat8, logical.OIDDate, logical.OIDTimestamp, logical.OIDTimestamptz, logical.OIDInterval:
+			return true
+		}
+	}
+	return false
 }
 
 // showsFloats reports that a sealed float may have to be shown as text.

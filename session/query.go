@@ -42,7 +42,7 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 // queryText is query for a text. With a refusal, the text is not the client's:
 // its last statement stands in the place of the one refused.
 func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, refusal *wire.Error, out *Output) (action, Need, error) {
-	h := look(text)
+	h := s.look(text)
 	v := s.plan(snap, text, rewrite.Simple, out)
 	switch {
 	case v.act == wait:
@@ -73,6 +73,10 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		r.effects = r.effects || changesNames(st)
 		r.closings = r.closings || closesCursors(st)
 		floats = floats || showsFloats(st.Results)
+		if h.changeSettings() && showsSettings(st.Results, &formats{}) {
+			s.recycle(v.planning)
+			return s.refuseQuery(errSettingsMoved, out)
+		}
 		if c := st.Copy; c != nil {
 			if refusal := s.checkCopy(c); refusal != nil {
 				s.recycle(v.planning)

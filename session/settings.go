@@ -1,6 +1,9 @@
 package session
 
 import (
+	"strings"
+
+	"pgseal/catalog"
 	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -68,9 +71,52 @@ func (t *settings) setByteaOutput(escape bool) {
 // it. What the server does not report is unknown from then on.
 func (s *Session) resetting(h hints) bool {
 	t := &s.settings
+	if h&controls == 0 && s.setters() != nil {
+		h |= resets | local // a trigger, a view or an operator can call one
+	}
 	resets := h&resets != 0 || h&ends != 0 && t.changed
 	t.changed = t.changed || h&local != 0
 	return resets
+}
+
+// setters are the functions of the database that change settings, nil if there
+// are none.
+func (s *Session) setters() *catalog.Setters {
+	if snap, _ := s.snapshot(); snap != nil && len(snap.Setters().Names) > 0 {
+		return snap.Setters()
+	}
+	return nil
+}
+
+// dynamic reports that functions of the database can set what their bodies do not
+// say.
+func (s *Session) dynamic() bool {
+	snap, _ := s.snapshot()
+	return snap != nil && snap.Setters().Dynamic
+}
+
+// look finds the hints of a text. One that names a function which changes
+// settings changes them.
+func (s *Session) look(text []byte) hints {
+	h := look(text)
+	if setters := s.setters(); setters != nil && h&resets == 0 {
+		for _, name := range setters.Names {
+			if containsFolded(text, name) {
+				return h | resets | local
+			}
+		}
+	}
+	return h
+}
+
+// containsFolded reports that a text contains a name, in any case.
+func containsFolded(text []byte, name string) bool {
+	for i := 0; i+len(name) <= len(text); i++ {
+		if text[i]|0x20 == name[0]|0x20 && strings.EqualFold(string(text[i:i+len(name)]), name) {
+			return true
+		}
+	}
+	return false
 }
 
 // reset: a request has ended that could change settings.
@@ -82,7 +128,7 @@ func (s *Session) unsettled(mode rewrite.Mode, floats bool, out *Output) (need N
 	switch {
 	case s.resets > 0:
 		_, need, _ = s.waitServer(out)
-	case !s.frame.answer && (!s.settings.known || floats && !s.settings.floats):
+	case !s.frame.answer && (!s.settings.known || floats && (!s.settings.floats || s.dynamic())):
 		_, need, _ = s.ask(mode, out)
 	}
 	return need, need.Kind != NeedNothing

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,12 +25,26 @@ type result struct {
 	proxied   bool    // cpuMicros is known
 }
 
-// drive runs a scenario's rounds; targets alternate within a round, so that
-// what else the machine does falls on all of them.
+// drive runs a scenario's rounds; targets alternate within a round, and every
+// second round goes backwards, so that what else the machine does, and what grows
+// from run to run, falls on all of them. The round before the first is not
+// counted: it fills caches, connection pools and plans.
 func (l load) drive(ctx context.Context, b *bench, s scenario) (map[string][]result, error) {
 	results := map[string][]result{}
-	for range l.rounds {
-		for _, target := range headings {
+	if err := b.cluster.Exec(ctx, database, "CHECKPOINT"); err != nil {
+		return nil, err
+	}
+	warm := l
+	warm.seconds = 1
+	for n := range l.rounds + 1 {
+		l, order := l, slices.Clone(headings)
+		if n == 0 {
+			l = warm
+		}
+		if n%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, target := range order {
 			script, ok := s.scripts[target]
 			at, running := b.targets[s.through(target)]
 			if !ok || !running {
@@ -43,7 +58,9 @@ func (l load) drive(ctx context.Context, b *bench, s scenario) (map[string][]res
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", target, err)
 			}
-			results[target] = append(results[target], r)
+			if n > 0 {
+				results[target] = append(results[target], r)
+			}
 		}
 	}
 	return results, nil

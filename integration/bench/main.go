@@ -21,7 +21,7 @@ func main() {
 		fail(splice(os.Args[2], os.Args[3]))
 		return
 	}
-	rounds := flag.Int("rounds", 3, "how often each target is driven in each scenario")
+	rounds := flag.Int("rounds", 5, "how often each target is driven in each scenario")
 	duration := flag.Duration("duration", 2*time.Second, "how long each time, whole seconds")
 	clients := flag.Int("clients", 4, "connections of pgbench")
 	only := flag.String("only", "", "a regular expression: the scenarios to run, all if empty")

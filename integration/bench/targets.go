@@ -61,6 +61,8 @@ func start(ctx context.Context) (_ *bench, err error) {
 	}
 	b.cluster, err = pgtest.Start(ctx, pgtest.Options{Settings: map[string]string{
 		"shared_buffers": "256MB", "autovacuum": "off", "max_parallel_workers_per_gather": "0",
+		// A checkpoint in one target's turn would be taken for its doing.
+		"checkpoint_timeout": "1h", "max_wal_size": "16GB",
 	}})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ type Opener struct {
 	key    *Key
 	subkey *subkey
 	column uint32
+	names  [HeaderSize]byte // what its envelopes begin with
 }
 
 // Opener returns the opener of a column. The errors are ErrErased and ErrMemory.
@@ -22,7 +23,14 @@ func (k *Key) Opener(columnID uint32) (Opener, error) {
 	if err != nil {
 		return Opener{}, err
 	}
-	return Opener{key: k, subkey: s, column: columnID}, nil
+	o := Opener{key: k, subkey: s, column: columnID}
+	appendHeader(o.names[:0], Header{ColumnID: columnID, KeyID: k.id})
+	return o, nil
+}
+
+// Names reports whether an envelope, if it is one, is of o's column and key.
+func (o *Opener) Names(env []byte) bool {
+	return len(env) >= HeaderSize && [flagsOffset]byte(env) == [flagsOffset]byte(o.names[:])
 }
 
 // Of reports whether o opens envelopes of the column under the key.
@@ -33,6 +41,11 @@ func (o *Opener) Of(k *Key, columnID uint32) bool {
 // check says, in the words of Open, why o does not open an envelope of this
 // structure; nil if it may.
 func (o *Opener) check(env []byte) error {
+	if o.Names(env) {
+		if terms := TermFlags(env[flagsOffset]); terms&^knownTerms == 0 && len(env) >= Overhead(terms) {
+			return nil
+		}
+	}
 	h, err := Parse(env)
 	switch {
 	case err != nil:

@@ -1,5 +1,23 @@
 package logical
 
+import "encoding/binary"
+
+// IsASCII reports that there is no byte above 0x7f.
+func IsASCII(data []byte) bool {
+	for len(data) >= 8 {
+		if binary.NativeEndian.Uint64(data)&0x8080808080808080 != 0 {
+			return false
+		}
+		data = data[8:]
+	}
+	for _, b := range data {
+		if b > 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
 // The server classifies bytes with the C library; in UTF-8 databases bytes
 // above 0x7f are in none of these classes.
 

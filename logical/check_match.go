@@ -37,7 +37,7 @@ func (a checkExpr) matching(op string, pattern checkExpr) (checkExpr, bool) {
 		return checkExpr{}, false
 	}
 	return a.with(pattern, func(x, _ datum) (bool, error) {
-		if asciiOnly && !isASCII(x.text) {
+		if asciiOnly && !IsASCII(x.text) {
 			return false, refuse("pgseal cannot tell whether a text with characters beyond ASCII matches a domain's pattern",
 				"What letters and digits are depends on the server's collation.")
 		}

@@ -53,7 +53,7 @@ func TestChecksOfDomainsAreEvaluatedAsByTheServer(t *testing.T) {
 		inputs := checkedValues[c.base[:3]]
 		for k, want := range s.probe("SELECT format('%s', c), NULL::bytea FROM (SELECT @::"+domain+" AS c) q", inputs) {
 			got := question{typ: own, use: Cast, input: inputs[k]}.ask(nil)
-			refused := got.code == codeFeatureNotSupported && !isASCII([]byte(inputs[k]))
+			refused := got.code == codeFeatureNotSupported && !IsASCII([]byte(inputs[k]))
 			if (got.code != want.code || got.message != want.message || got.text != want.text) && !refused {
 				t.Errorf("%s %s %q:\n got %v\nwant %v", c.base, row[0], inputs[k], got, want)
 			}

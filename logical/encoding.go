@@ -234,7 +234,7 @@ func (s *Settings) decode(data []byte) ([]byte, error) {
 	if e.table == nil {
 		return nil, e.unknown()
 	}
-	if isASCII(data) {
+	if IsASCII(data) {
 		if i := bytes.IndexByte(data, 0); i >= 0 {
 			return nil, invalidSequence(e.name, data[i:], 1)
 		}
@@ -253,19 +253,10 @@ func (s *Settings) encodeTail(dst []byte, start int) ([]byte, error) {
 		return dst, nil
 	case e.table == nil:
 		return dst[:start], e.unknown()
-	case isASCII(dst[start:]):
+	case IsASCII(dst[start:]):
 		return dst, nil
 	}
 	return e.encodeTail(dst, start)
-}
-
-func isASCII(data []byte) bool {
-	for _, b := range data {
-		if b >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // invalidUTF8 finds the first byte sequence that the server would refuse.

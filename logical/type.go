@@ -205,6 +205,12 @@ func (t Type) codec() *codec {
 	return lookup(t.OID)
 }
 
+// IsText reports a type whose text and binary forms are the canonical value
+// itself, in the client's encoding.
+func (t Type) IsText() bool {
+	return t.Def == nil && (t.OID == OIDText || t.OID == OIDVarchar)
+}
+
 // Name is the type as format_type() prints it: "character varying(11)",
 // "numeric(10,2)", "timestamp(3) without time zone". It is "???" for a type
 // that is not supported.

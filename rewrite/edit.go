@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"encoding/binary"
 	"slices"
 	"unicode/utf8"
 
@@ -126,20 +125,7 @@ func (s *Scratch) shape(text []byte) (ok bool) {
 }
 
 // IsASCII reports that a text has no byte above 0x7f.
-func IsASCII(text []byte) bool {
-	for len(text) >= 8 {
-		if binary.NativeEndian.Uint64(text)&0x8080808080808080 != 0 {
-			return false
-		}
-		text = text[8:]
-	}
-	for _, c := range text {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
+func IsASCII(text []byte) bool { return logical.IsASCII(text) }
 
 // Bound is a plan applied to one text. It uses the text and the scratch it was
 // made with and is valid until either changes.

@@ -126,15 +126,21 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 
 // gather finds the sealed cells of a row and adds it to the batch, or leaves the
 // batch as it was.
-func (s *Session) gather(size int, body []byte) (need Need, err error) {
+func (s *Session) gather(size int, body []byte) (Need, error) {
 	t := &s.batch
 	mark := len(t.spots)
-	defer func() {
-		if err != nil || need.Kind != NeedNothing {
-			clear(t.cells[mark:])
-			t.spots, t.cells = t.spots[:mark], t.cells[:mark]
-		}
-	}()
+	need, err := s.gatherCells(body)
+	if err != nil || need.Kind != NeedNothing {
+		clear(t.cells[mark:])
+		t.spots, t.cells = t.spots[:mark], t.cells[:mark]
+		return need, err
+	}
+	t.rows = append(t.rows, batchRow{size, body, len(t.spots)})
+	return Need{}, nil
+}
+
+func (s *Session) gatherCells(body []byte) (Need, error) {
+	t := &s.batch
 	if len(body) < 2 {
 		return Need{}, errDataRow
 	}
@@ -158,17 +164,20 @@ func (s *Session) gather(size int, body []byte) (need Need, err error) {
 		}
 		value := body[at : at+n : at+n]
 		at += n
-		if i >= len(cells) || cells[i].sealed == nil || cells[i].sealed == catalog.DefaultText {
+		if i >= len(cells) {
 			continue
 		}
 		c := &cells[i]
-		if c.sealed == unclear || c.sealed == born {
+		switch c.sealed {
+		case nil, catalog.DefaultText:
+			continue
+		case unclear, born:
 			if err := s.checkUnclear(c, value); err != nil {
 				return Need{}, err
 			}
 			continue
 		}
-		if need, err = s.gatherCell(c, value); err != nil || need.Kind != NeedNothing {
+		if need, err := s.gatherCell(c, value); err != nil || need.Kind != NeedNothing {
 			return need, err
 		}
 		if t.way != keysOnly {
@@ -178,7 +187,6 @@ func (s *Session) gather(size int, body []byte) (need Need, err error) {
 	if at != len(body) {
 		return Need{}, errDataRow
 	}
-	t.rows = append(t.rows, batchRow{size, body, len(t.spots)})
 	return Need{}, nil
 }
 
@@ -236,6 +244,10 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 		}
 		value = t.text[at:len(t.text):len(t.text)]
 	}
+	if c.call == s.leases.call && c.opener != nil && c.opener.Names(value) && t.way != keysOnly {
+		t.cells = append(t.cells, envelope.Sealed{Opener: c.opener, Envelope: value})
+		return Need{}, nil
+	}
 	h, err := envelope.Parse(value)
 	if err != nil {
 		return Need{}, &unopened{c.sealed, 0, err}
@@ -257,6 +269,7 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 	if err != nil {
 		return Need{}, &unopened{c.sealed, h.KeyID, err}
 	}
+	c.opener, c.call, c.text = o, s.leases.call, c.sealed.Type.IsText()
 	t.cells = append(t.cells, envelope.Sealed{Opener: o, Envelope: value})
 	return Need{}, nil
 }
@@ -272,15 +285,20 @@ func (s *Session) mustLease(id uint32) (Need, error) {
 func (s *Session) appendRow(dst, body []byte, from, to int) ([]byte, error) {
 	t := &s.batch
 	dst, start := wire.Begin(dst, wire.TypeDataRow)
-	kept := 0
+	kept, utf8 := 0, s.settings.values.UTF8()
 	for i := from; i < to; i++ {
 		p := &t.spots[i]
 		dst = append(dst, body[kept:p.start]...)
 		kept = p.end
+		plain := t.cells[i].Plain
+		if utf8 && p.cell.text && logical.IsASCII(plain) {
+			dst = wire.AppendValue(dst, plain)
+			continue
+		}
 		var at int
 		dst, at = wire.BeginValue(dst)
 		var err error
-		if dst, err = s.appendOpened(dst, p.cell, t.cells[i].Plain); err != nil {
+		if dst, err = s.appendOpened(dst, p.cell, plain); err != nil {
 			return dst, err
 		}
 		dst = wire.EndValue(dst, at)

@@ -17,6 +17,7 @@ type leases struct {
 	// after row: turn is the one that was used last.
 	openers []envelope.Opener
 	turn    int
+	call    uint64 // counts them: what was leased in another is not held
 	// failed are the keys that cannot be had, each until a statement has failed
 	// for it: both directions may wait for one at the same time.
 	failed []failedKey
@@ -110,4 +111,5 @@ func (l *leases) release() {
 		l.held[i] = held{}
 	}
 	l.held = l.held[:0]
+	l.call++
 }

@@ -24,6 +24,11 @@ type cell struct {
 	sealed *catalog.SealedColumn // nil: passes
 	server int16                 // format in which the server sends it
 	client int16                 // format in which the client wants it
+
+	// opener is the one for its last value, good during one call (see leases).
+	opener *envelope.Opener
+	call   uint64
+	text   bool // text is its type's form
 }
 
 // result is the state of the rows that the server is sending.

@@ -36,6 +36,26 @@ func TestOpenAllOpensWhatOpenOpens(t *testing.T) {
 	}
 }
 
+// Names is about the first bytes only, and about all of them.
+func TestOpenerNamesItsEnvelopes(t *testing.T) {
+	k := newTestKey(t)
+	o, err := k.Opener(testColumn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := seal(t, k, TermEquality, nil)
+	for n := range len(env) {
+		if got := o.Names(env[:n]); got != (n >= HeaderSize) {
+			t.Errorf("%d bytes: %v", n, got)
+		}
+		changed := bytes.Clone(env)
+		changed[n] ^= 1
+		if got := o.Names(changed); got != (n >= flagsOffset) {
+			t.Errorf("byte %d changed: %v", n, got)
+		}
+	}
+}
+
 func TestOpenAllStopsAtWhatDoesNotOpen(t *testing.T) {
 	k := newTestKey(t)
 	erased, err := NewKey(testKey, material(32))

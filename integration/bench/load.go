@@ -50,6 +50,11 @@ func (l load) drive(ctx context.Context, b *bench, s scenario) (map[string][]res
 			if !ok || !running {
 				continue
 			}
+			if s.prepare != "" {
+				if err := b.cluster.Exec(ctx, database, s.prepare); err != nil {
+					return nil, err
+				}
+			}
 			round := l.round
 			if s.mode == copyMode {
 				round = l.copyRound

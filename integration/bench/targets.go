@@ -93,7 +93,7 @@ func (b *bench) fill(ctx context.Context) error {
 	if out, err := exec.CommandContext(ctx, b.pgbench, "-i", "-q", b.targets[direct].url).CombinedOutput(); err != nil {
 		return fmt.Errorf("pgbench -i: %w\n%s", err, out)
 	}
-	if err := b.cluster.Exec(ctx, database, fmt.Sprintf(cryptedTable, rows)); err != nil {
+	if err := b.cluster.Exec(ctx, database, cryptedTable); err != nil {
 		fmt.Println("pgcrypto is left out:", err)
 		return nil
 	}
@@ -211,6 +211,9 @@ func (b *bench) startPgseal(ctx context.Context) error {
 		{"seal", "public.sealed.n", "--equality"},
 		{"seal", "public.sealed.a"},
 		{"seal", "public.sealed.b"},
+		{"seal", "public.sealed_new.n", "--equality"},
+		{"seal", "public.sealed_new.a"},
+		{"seal", "public.sealed_new.b"},
 		{"seal", "public.sealed_in.n", "--equality"},
 		{"seal", "public.sealed_in.a"},
 		{"seal", "public.sealed_in.b"},

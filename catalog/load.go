@@ -168,7 +168,8 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 		SELECT column_id, table_id, domain::oid, coalesce((SELECT t.typname::text FROM pg_type t WHERE t.oid = domain), ''),
 		       logical_type::oid, typmod, terms,
 		       coalesce(index_key_id, 0), coalesce(normalizer, ''), schema_name, table_name, column_name,
-		       ARRAY(SELECT decode(d, 'base64') FROM jsonb_array_elements_text(original -> 'defaults') d)
+		       ARRAY(SELECT decode(d, 'base64') FROM jsonb_array_elements_text(original -> 'defaults') d),
+		       ARRAY(SELECT jsonb_array_elements_text(original -> 'labels'))
 		  FROM pgseal.sealed_column`)
 	if err != nil {
 		return nil, err
@@ -182,8 +183,9 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 		normalizer string
 	)
 	_, err = pgx.ForEachRow(rows, []any{&id, &table, &s.Domain, &s.DomainName, &s.Type.OID, &s.Type.Typmod, &terms,
-		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults}, func() error {
+		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults, &s.Labels}, func() error {
 		column := s
+		s.Defaults, s.Labels = nil, nil
 		if len(s.Defaults) == 0 {
 			column.Defaults = nil
 		}
@@ -222,6 +224,9 @@ func defineTypes(ctx context.Context, tx pgx.Tx, columns map[uint32]*SealedColum
 			c.Broken = reason.Reason
 		}
 		c.Type.Def = types[c.Type.OID].Def
+		if c.Type.Relabelled(c.Labels) && c.Broken == "" {
+			c.Broken = "labels of its enum have been renamed to each other's since it was sealed: rename them back"
+		}
 		if c.Broken != "" {
 			c.ID, c.Type = 0, logical.Type{}
 		}

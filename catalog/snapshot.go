@@ -27,6 +27,8 @@ type SealedColumn struct {
 
 	// Defaults are the sealed notes of its original defaults.
 	Defaults [][]byte
+	// Labels are those that its enum had when it was sealed, in order.
+	Labels []string
 
 	// Broken says why the attributes that carry this type can be neither read
 	// nor written through pgseal: their domain has lost its metadata, say, or

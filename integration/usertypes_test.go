@@ -137,4 +137,27 @@ func TestTypesThatChangeAreFollowed(t *testing.T) {
 			c.SealedOnly(S("DROP TYPE mood"), "2BP01")
 		})
 	}
+	// On a direct connection nobody refuses it. A stored value keeps its label.
+	c := pair.Compare(t, harness.Simple)
+	swap := func(a, b string) {
+		pair.Server("ALTER TYPE mood RENAME VALUE '" + a + "' TO 'between'; ALTER TYPE mood RENAME VALUE '" + b + "' TO '" + a + "'; ALTER TYPE mood RENAME VALUE 'between' TO '" + b + "'")
+	}
+	c.Step(S("SELECT m FROM typed WHERE id = 1"))
+	swap("ok", "sad")
+	eventually(t, "two labels have changed places", func() bool {
+		conn := pair.Connect(t, pair.URL())
+		defer conn.Close(t.Context())
+		_, err := conn.Exec(t.Context(), "SELECT m FROM typed")
+		return err != nil && strings.Contains(err.Error(), "renamed")
+	})
+	if r := pair.Try("unseal", "public.typed.m"); r.Status == 0 || !strings.Contains(r.Stderr, "renamed") {
+		t.Errorf("unseal after labels have changed places: status %d, %s", r.Status, r.Stderr)
+	}
+	swap("ok", "sad")
+	eventually(t, "they have changed back", func() bool {
+		conn := pair.Connect(t, pair.URL())
+		defer conn.Close(t.Context())
+		_, err := conn.Exec(t.Context(), "SELECT m FROM typed")
+		return err == nil
+	})
 }

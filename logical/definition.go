@@ -2,6 +2,7 @@ package logical
 
 import (
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -14,8 +15,9 @@ type Definition struct {
 	Identity
 	element Type // of an array; OID 0 for others
 	isEnum  bool
-	base    Type // of a domain; OID 0 for others
-	notNull bool // of a domain
+	labels  []string // of an enum, in order
+	base    Type     // of a domain; OID 0 for others
+	notNull bool     // of a domain
 	checks  []Check
 	// nullCheck is the CHECK that refuses NULL where NOT NULL does not.
 	nullCheck string
@@ -60,7 +62,7 @@ func (d *Definition) Element() *Definition { return d.element.Def }
 // Enum defines an enum by its labels.
 func Enum(id Identity, labels []string) *Definition {
 	d := newDefinition(id, append([]string{"enum"}, labels...)...)
-	d.isEnum = true
+	d.isEnum, d.labels = true, labels
 	known := make(map[string]bool, len(labels))
 	for _, l := range labels {
 		known[l] = true
@@ -95,6 +97,38 @@ func Enum(id Identity, labels []string) *Definition {
 		return s.encodeTail(out, start)
 	}
 	return d
+}
+
+// Labels are those of the enum that the type is, or is made of, in its order; nil
+// for other types.
+func (t Type) Labels() []string {
+	if t.Def == nil {
+		return nil
+	}
+	if t.Def.isEnum {
+		return t.Def.labels
+	}
+	for _, part := range t.Def.Parts() {
+		if labels := part.Labels(); labels != nil {
+			return labels
+		}
+	}
+	return nil
+}
+
+// Relabelled reports that labels which an enum had, in this order, stand in
+// another one now. PostgreSQL never moves a label: two have been renamed to each
+// other's names, and stored values, which keep theirs, mean another one now.
+func (t Type) Relabelled(was []string) bool {
+	now, next := t.Labels(), 0
+	for _, label := range was {
+		at := slices.Index(now, label)
+		if at >= 0 && at < next {
+			return true
+		}
+		next = max(next, at+1)
+	}
+	return false
 }
 
 // lostLabel is for a stored label that has been renamed or removed since: which

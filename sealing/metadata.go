@@ -76,6 +76,9 @@ func sealedBehind(ctx context.Context, tx pgx.Tx, c *column) (sealed, error) {
 		return sealed{}, refuse(c.String(), "restore pgseal.sealed_column from the backup that the table came from",
 			"its domain pgseal_column.%s has no row in pgseal.sealed_column", c.domain)
 	}
+	if found[0].typ.Relabelled(found[0].original.Labels) {
+		return sealed{}, refuse(c.String(), "ALTER TYPE … RENAME VALUE back to the labels of before", "labels of its enum have been renamed since it was sealed")
+	}
 	return found[0], nil
 }
 
@@ -88,6 +91,9 @@ type original struct {
 	Storage   []keptStorage `json:"storage,omitempty"`
 	// Defaults are notes, sealed: see defaults.go.
 	Defaults [][]byte `json:"defaults,omitempty"`
+	// Labels are those of the column's enum, in order, when it was sealed: see
+	// logical.Type.Relabelled.
+	Labels []string `json:"labels,omitempty"`
 }
 
 // keptStorage is how one relation stored the column, where it was not as the

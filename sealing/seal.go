@@ -109,7 +109,7 @@ func seal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOption
 	if err != nil {
 		return nil, err
 	}
-	kept := original{Collation: c.collation, Indexes: a.notes, Storage: keepStorage(tree)}
+	kept := original{Collation: c.collation, Indexes: a.notes, Storage: keepStorage(tree), Labels: c.typ.Labels()}
 	defaults, defaultNotes, err := sealDefaults(ctx, tx, c, tree, domain, s)
 	if err != nil {
 		return nil, err

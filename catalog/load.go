@@ -152,6 +152,9 @@ func loadContents(ctx context.Context, tx pgx.Tx, c *Contents, types sealedTypes
 	if c.Setters, err = loadSetters(ctx, tx); err != nil {
 		return w, err
 	}
+	if err = loadCode(ctx, tx, c, w.sealed); err != nil {
+		return w, err
+	}
 	if there.tables && l.shown {
 		var have *Shown
 		if l.have != nil {

@@ -78,6 +78,8 @@ type Relation struct {
 	// Changing: a column is being sealed or unsealed at this moment, so that
 	// nothing planned from this snapshot may reach the server.
 	Changing bool
+	// Triggers are those that may use a sealed column.
+	Triggers []Trigger
 	// Homonym: it has sealed columns, and a type that is no relation's has its
 	// name, so that the name of its row type may be that one's.
 	Homonym bool
@@ -112,6 +114,7 @@ type Snapshot struct {
 	origins   map[Attribute]*SealedColumn
 	columns   map[uint32]*SealedColumn
 	functions map[string]bool
+	uses      map[string][]Use
 	types     map[string][]logical.Type // that are not built in, by name
 	arrays    map[uint32]logical.Type   // of those, by element type
 	words     words
@@ -132,6 +135,9 @@ type Contents struct {
 	// parameter is, or contains, a sealed value.
 	RowFunctions []string
 	Setters      Setters
+	// Uses are the unqualified names of functions whose code may use sealed
+	// columns, and those.
+	Uses map[string][]Use
 	// ActiveKeys maps a table id to its active data key of purpose seal.
 	ActiveKeys map[uint32]uint32
 	// Shown is what the system catalogs must show, nil for what they hold.
@@ -169,6 +175,10 @@ func New(version uint64, c Contents) *Snapshot {
 		if r.Sealed || r.Changing {
 			s.words.add(r.Name)
 		}
+	}
+	s.uses = c.Uses
+	for f := range c.Uses {
+		s.words.add(f)
 	}
 	for _, f := range c.RowFunctions {
 		s.functions[f] = true
@@ -269,6 +279,9 @@ func (s *Snapshot) Domain(name string) *SealedColumn {
 // RowFunction reports whether a function of that name may return or take sealed
 // values.
 func (s *Snapshot) RowFunction(name string) bool { return s.functions[name] }
+
+// Uses are the sealed columns that the code of functions of that name may use.
+func (s *Snapshot) Uses(name string) []Use { return s.uses[name] }
 
 // Word reports whether an identifier, folded as PostgreSQL folds it, names
 // something through which a statement could touch a sealed column, or what the

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // version is a hash of everything in a snapshot that a plan is made from, so
@@ -33,6 +35,7 @@ func version(c Contents) uint64 {
 			number(uint64(column.AttNum))
 			text(column.Name)
 			number(uint64(column.TypeOID))
+			number(uint64(uint32(column.Typmod)))
 			flag(column.Generated)
 			flag(column.Sealed != nil)
 			if s := column.Sealed; s != nil {
@@ -64,6 +67,13 @@ func version(c Contents) uint64 {
 				text(name)
 			}
 		}
+		for _, t := range r.Triggers {
+			text(t.Name)
+			text(t.Column)
+			flag(t.Insert)
+			flag(t.Update)
+			flag(t.Delete)
+		}
 		number(uint64(len(r.Key)))
 		for _, name := range r.Key {
 			text(name)
@@ -78,6 +88,14 @@ func version(c Contents) uint64 {
 		text(name)
 	}
 	flag(c.Setters.Dynamic)
+	for _, name := range slices.Sorted(maps.Keys(c.Uses)) {
+		text(name)
+		for _, use := range c.Uses[name] {
+			number(uint64(use.Relation.OID))
+			text(use.Column)
+			flag(use.Anywhere)
+		}
+	}
 	if s := c.Shown; s != nil {
 		b = fmt.Append(b, s.ServerVersion, s.Types, s.Storage, s.Indexes, s.Hidden)
 	}

@@ -106,6 +106,9 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) *catalog.Relation {
 	it := a.baseItem(x.Relation)
 	c.Relation = x.Relation.Relname
+	if c.In {
+		a.triggers(it, x.Relation.Location, func(t *catalog.Trigger) bool { return t.Insert })
+	}
 	a.condition(x.WhereClause, &scope{items: []*item{it}})
 	if it.relation == nil || it.sealed() == nil {
 		return nil

@@ -201,18 +201,12 @@ func (a *analysis) body(what string) {
 			continue
 		}
 		code, _ := appendString(nil, a.text, t)
-		words := map[string]bool{}
-		eachWord(string(code), func(w string) { words[w] = true })
-		ownPath := ownPath || words["search_path"]
-		for w := range words {
-			for _, r := range a.snap.Named(w) {
-				for i := range r.Columns {
-					if c := &r.Columns[i]; c.Sealed != nil && words[c.Name] &&
-						(ownPath || words[r.Schema] || len(a.reached([]*catalog.Relation{r})) > 0) {
-						a.fail(refuseBody(r.Name, c.Name, what))
-						return
-					}
-				}
+		uses := catalog.Uses(string(code), a.snap.Named)
+		eachWord(string(code), func(w string) { uses = append(uses, a.snap.Uses(w)...) })
+		for _, use := range uses {
+			if ownPath || use.Anywhere || len(a.reached([]*catalog.Relation{use.Relation})) > 0 {
+				a.fail(refuseBody(use.Relation.Name, use.Column, what))
+				return
 			}
 		}
 	}
@@ -231,6 +225,9 @@ func (a *analysis) createTable(x *pg.CreateStmt) {
 	for _, n := range x.TableElts {
 		switch e := n.Node.(type) {
 		case *pg.Node_ColumnDef:
+			if c := it.column(e.ColumnDef.Colname); c != nil && c.sealed != nil && e.ColumnDef.TypeName != nil {
+				a.fail(refuseDefinition(c.sealed, e.ColumnDef.Location, "a child table's own definition of the column"))
+			}
 			it.columns = append(it.columns, column{name: e.ColumnDef.Colname})
 			a.typeName(e.ColumnDef.TypeName, nil)
 			constraints = append(constraints, constraintsOf(e.ColumnDef)...)

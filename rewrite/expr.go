@@ -417,6 +417,12 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 		a.fail(refuseRowFunction(name, f.Location))
 		return
 	}
+	for _, use := range a.snap.Uses(name) {
+		if use.Anywhere || a.pathMoved || len(a.reached([]*catalog.Relation{use.Relation})) > 0 {
+			a.fail(refuseFunctionCode(name, use.Relation.Column(use.Column).Sealed, f.Location))
+			return
+		}
+	}
 	if len(f.Args) == 1 && a.sealedRelation(parts) {
 		a.fail(refuseRowType(name, f.Location)) // users('(…)') is a cast
 		return

@@ -346,6 +346,20 @@ func RefuseBorn() *Refusal {
 	}
 }
 
+func refuseFunctionCode(function string, c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("function-code", c, position, "may be used in the code of function "+function+", which runs on the server")
+	r.Detail = "It would compute from encrypted values."
+	r.Hint = "Send the statements of the function themselves, or have it leave the column out and name the columns that it needs."
+	return r
+}
+
+func refuseTriggerCode(trigger string, c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("trigger-code", c, position, "may be used in the code of trigger "+trigger+", which runs on the server")
+	r.Detail = "It would compute from encrypted values."
+	r.Hint = "Drop the trigger, or have its function leave the column out; NEW and OLD as a whole hold it, too."
+	return r
+}
+
 // RefuseMoved is the refusal for a statement that the server has found to be
 // planned for another relation or column than its names stand for.
 func RefuseMoved() *Refusal {

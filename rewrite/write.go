@@ -39,6 +39,24 @@ func (a *analysis) returning(list []*pg.Node, sc *scope, into *item) []column {
 	return outputs
 }
 
+// triggers refuses to fire a trigger that may use a sealed column.
+func (a *analysis) triggers(into *item, at int32, fires func(*catalog.Trigger) bool) {
+	if into.relation == nil {
+		return
+	}
+	for i := range into.relation.Triggers {
+		t := &into.relation.Triggers[i]
+		if c := into.relation.Column(t.Column); c != nil && c.Sealed != nil && fires(t) {
+			a.fail(refuseTriggerCode(t.Name, c.Sealed, at))
+			return
+		}
+		if c := into.sealed(); c != nil && fires(t) { // a view has other names
+			a.fail(refuseTriggerCode(t.Name, c, at))
+			return
+		}
+	}
+}
+
 // insertTargets are the columns that an INSERT fills, in order.
 func (a *analysis) insertTargets(cols []*pg.Node, into *item) []target {
 	targets := []target{}
@@ -78,6 +96,9 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 	a.within = ""
 	defer func() { a.within = saved }()
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool {
+		return t.Insert || t.Update && len(s.OnConflictClause.GetTargetList()) > 0
+	})
 	targets := a.insertTargets(s.Cols, into)
 	if q := s.SelectStmt.GetSelectStmt(); q != nil {
 		a.insertSource(q, sc, targets, into, s.Relation.Location)
@@ -314,6 +335,7 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	a.within = ""
 	defer func() { a.within = saved }()
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return t.Update })
 	sc.items = []*item{into}
 	a.from(s.FromClause, sc)
 	// In the server's order, in which parameters get their types.
@@ -328,6 +350,7 @@ func (a *analysis) delete(s *pg.DeleteStmt, outer *scope) []column {
 	a.within = ""
 	defer func() { a.within = saved }()
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return t.Delete })
 	sc.items = []*item{into}
 	a.from(s.UsingClause, sc)
 	a.condition(s.WhereClause, sc)
@@ -339,6 +362,7 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 	a.within = ""
 	defer func() { a.within = saved }()
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return true })
 	sc.items = []*item{into}
 	a.from([]*pg.Node{s.SourceRelation}, sc)
 	a.condition(s.JoinCondition, sc)

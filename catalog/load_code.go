@@ -1,0 +1,167 @@
+package catalog
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// loadCode finds the functions and triggers of users that may use a sealed
+// column. Those in C are not read, but for the arguments of triggers.
+func loadCode(ctx context.Context, tx pgx.Tx, c *Contents, sealed []uint32) error {
+	byName := map[string][]*Relation{}
+	byOID := map[uint32]*Relation{}
+	for _, r := range c.Relations {
+		if r.Sealed {
+			byName[r.Name] = append(byName[r.Name], r)
+			byOID[r.OID] = r
+		}
+	}
+	if len(byName) == 0 {
+		return nil
+	}
+	named := func(name string) []*Relation { return byName[name] }
+	if err := loadBodies(ctx, tx, c, byName, named); err != nil {
+		return err
+	}
+	return loadTriggers(ctx, tx, byOID, sealed, named)
+}
+
+// loadBodies reads the bodies that name a relation with sealed columns, then
+// those that name a function that uses one, and so on.
+func loadBodies(ctx context.Context, tx pgx.Tx, c *Contents, byName map[string][]*Relation, named func(string) []*Relation) error {
+	c.Uses = map[string][]Use{}
+	search := slices.Sorted(maps.Keys(byName))
+	for len(search) > 0 {
+		patterns := make([]string, len(search))
+		for i, name := range search {
+			patterns[i] = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(name)) + "%"
+		}
+		rows, err := tx.Query(ctx, `
+			SELECT p.proname::text, p.prosrc || coalesce(array_to_string(p.proconfig, ' '), '')
+			  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+			 WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c') AND p.prorettype <> 'trigger'::regtype
+			   AND p.pronamespace IS DISTINCT FROM to_regnamespace('pgseal') AND lower(p.prosrc) LIKE ANY($1)`, patterns)
+		if err != nil {
+			return err
+		}
+		found := map[string]bool{}
+		var name, text string
+		_, err = pgx.ForEachRow(rows, []any{&name, &text}, func() error {
+			uses := Uses(text, named)
+			for w := range readCode(text).words {
+				if w != name {
+					uses = append(uses, c.Uses[w]...)
+				}
+			}
+			if len(uses) > 0 && c.Uses[name] == nil {
+				c.Uses[name] = uses
+				found[name] = true
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		search = slices.Sorted(maps.Keys(found))
+	}
+	return nil
+}
+
+const (
+	triggerInsert = 4
+	triggerDelete = 8
+	triggerUpdate = 16
+)
+
+// loadTriggers adds to relations with sealed columns the triggers that may use
+// one: their own, and those of the relations below them, through which their rows
+// pass: partitions, children, and what their views read.
+func loadTriggers(ctx context.Context, tx pgx.Tx, byOID map[uint32]*Relation, sealed []uint32, named func(string) []*Relation) error {
+	rows, err := tx.Query(ctx, `
+		SELECT t.tgrelid, t.tgname::text, t.tgtype::int, l.lanname::text, p.prosrc, encode(t.tgargs, 'escape'),
+		       coalesce(t.tgnewtable, t.tgoldtable) IS NOT NULL
+		  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
+		 WHERE t.tgrelid = ANY($1) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+		 ORDER BY t.tgrelid, t.tgname`, sealed)
+	if err != nil {
+		return err
+	}
+	var (
+		oid                             uint32
+		kind                            int32
+		name, language, text, arguments string
+		tables                          bool
+	)
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &kind, &language, &text, &arguments, &tables}, func() error {
+		r := byOID[oid]
+		column := triggerUses(text, arguments, language == "plpgsql" || language == "internal" || language == "c", r, named)
+		if column == "" && tables && readCode(text).wholeRow() {
+			column = firstSealed(r)
+		}
+		if column == "" {
+			for _, use := range Uses(text, named) {
+				if use.Relation != r || kind&1 == 0 { // it reads the table by itself
+					column = use.Column
+				}
+			}
+		}
+		if column != "" {
+			r.Triggers = append(r.Triggers, Trigger{name, column, kind&triggerInsert != 0, kind&triggerUpdate != 0, kind&triggerDelete != 0})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return spreadTriggers(ctx, tx, byOID, sealed)
+}
+
+func firstSealed(r *Relation) string {
+	for i := range r.Columns {
+		if r.Columns[i].Sealed != nil {
+			return r.Columns[i].Name
+		}
+	}
+	return ""
+}
+
+// spreadTriggers gives the triggers of relations to those above them.
+func spreadTriggers(ctx context.Context, tx pgx.Tx, byOID map[uint32]*Relation, sealed []uint32) error {
+	rows, err := tx.Query(ctx, `
+		SELECT inhrelid, inhparent FROM pg_inherits WHERE inhrelid = ANY($1)
+		UNION
+		SELECT d.refobjid, r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+		 WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY($1) AND r.ev_class <> d.refobjid`, sealed)
+	if err != nil {
+		return err
+	}
+	above := map[uint32][]uint32{}
+	var below, up uint32
+	if _, err = pgx.ForEachRow(rows, []any{&below, &up}, func() error { above[below] = append(above[below], up); return nil }); err != nil {
+		return err
+	}
+	var spread func(t []Trigger, oid uint32, depth int)
+	spread = func(t []Trigger, oid uint32, depth int) {
+		const maxDepth = 64
+		for _, up := range above[oid] {
+			if r := byOID[up]; r != nil && depth < maxDepth {
+				for _, one := range t {
+					if !slices.Contains(r.Triggers, one) {
+						r.Triggers = append(r.Triggers, one)
+					}
+				}
+				spread(t, up, depth+1)
+			}
+		}
+	}
+	for _, oid := range sealed {
+		if own := byOID[oid].Triggers; len(own) > 0 {
+			spread(slices.Clone(own), oid, 0)
+		}
+	}
+	return nil
+}

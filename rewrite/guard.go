@@ -127,9 +127,11 @@ func (a *analysis) guardCondition(actions int) string {
 			if c.Sealed == nil || !slices.Contains(used, c.Sealed) {
 				continue
 			}
-			if n.relation.Homonym {
-				relations = append(relations, n.compareRelation())
-				break
+			if n.relation.Homonym || !a.mentions(c.Name) {
+				if one := n.compareRelation(); !slices.Contains(relations, one) {
+					relations = append(relations, one)
+				}
+				continue
 			}
 			types = append(types, n.compareType(c))
 			if a.mode == Simple {
@@ -162,7 +164,8 @@ func (n *named) compareType(c *catalog.Column) string {
 
 // compareRelation fails when the statement is planned by the server if the name
 // stands for another relation. It serves where the name is a type's as well,
-// which need not be the relation's.
+// which need not be the relation's, and where the statement does not name the
+// column, which may be renamed then.
 func (n *named) compareRelation() string {
 	return "(" + quoteText(n.quoted()) + "::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '" + strconv.FormatUint(uint64(n.relation.OID), 10) +
 		"'::pg_catalog.oid OR '" + GuardMarker + "'::pg_catalog.text::pg_catalog.bool)"
@@ -184,6 +187,17 @@ func (a *analysis) name(n named) {
 	if n.relation.Sealed && !slices.Contains(a.named, n) {
 		a.named = append(a.named, n)
 	}
+}
+
+// mentions says whether the statement has a name in it.
+func (a *analysis) mentions(name string) bool {
+	from, end := a.statementTokens()
+	for _, t := range a.tokens[from:end] {
+		if n, ok := a.tokenName(t); ok && n == name {
+			return true
+		}
+	}
+	return false
 }
 
 // repeats says whether one expression may have to be found equal to another in

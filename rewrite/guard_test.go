@@ -38,6 +38,9 @@ func TestTextsSayWhatTheyWerePlannedFor(t *testing.T) {
 			"INSERT INTO users (ssn, email) VALUES ((CASE WHEN true OR " + guardSSN + " OR " + guardEmail + " THEN $1::pg_catalog.bytea END), $2::pg_catalog.bytea)"},
 		{Simple, "SELECT id FROM public . users AS u WHERE u.ssn='a'AND id=1",
 			`SELECT id FROM public . users AS u WHERE pgseal.eq(u.ssn)=(CASE WHEN true OR ARRAY[(NULL::"public"."users")."ssn"] OPERATOR(pg_catalog.=) ARRAY[NULL::pgseal_column."users_ssn"] THEN ‹ssn› END) AND id=1`},
+		// A column that is not named may have another name by then.
+		{Extended, "INSERT INTO users VALUES (1, 'n', $1)",
+			`INSERT INTO users VALUES (1, 'n', (CASE WHEN (E'"users"'::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '16384'::pg_catalog.oid OR 'pgseal_moved'::pg_catalog.text::pg_catalog.bool) THEN $1::pg_catalog.bytea END))`},
 		// What is found equal elsewhere must not differ.
 		{Simple, "SELECT ssn='a' FROM users GROUP BY ssn='a'", "SELECT pgseal.eq(ssn)=(CASE WHEN true OR " + guardSSN + " THEN ‹ssn› END) FROM users GROUP BY pgseal.eq(ssn)=(CASE WHEN true OR " + guardSSN + " THEN ‹ssn› END)"},
 		{Simple, "INSERT INTO orders (card) VALUES ('a')",

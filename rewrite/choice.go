@@ -10,7 +10,7 @@ import (
 // update many rows at once by one.
 type choice struct {
 	expr    *pg.Node
-	cast    *pg.TypeCast // around it, nil if there is none
+	casts   []*pg.TypeCast // around it, the outermost first
 	results []*pg.Node
 }
 
@@ -29,8 +29,9 @@ const (
 // PostgreSQL would make of different kinds would have to be worked out first:
 // that is not a choice.
 func (a *analysis) chosen(n *pg.Node) (c choice, kind constantKind, own logical.Type, ok bool) {
-	if c.cast = n.GetTypeCast(); c.cast != nil {
-		n = c.cast.Arg
+	for n.GetTypeCast() != nil {
+		c.casts = append(c.casts, n.GetTypeCast())
+		n = n.GetTypeCast().Arg
 	}
 	c.expr, c.results = n, resultsOf(n)
 	for _, r := range c.results {
@@ -83,15 +84,20 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 	if kind == stringConstant {
 		op.Base = logical.OIDText // as which PostgreSQL takes values without a type
 	}
-	if cast := choice.cast; cast != nil {
-		named, ok := a.typeNamed(cast.TypeName)
-		switch {
-		case !ok, kind == castConstant && named.whole() != own:
-			return false
-		case kind == castConstant:
-			a.replaceType(cast.TypeName, op.serverType(), c, location(choice.expr))
-		case !a.via([]*pg.TypeCast{cast}, &op, location(choice.expr)):
+	if len(choice.casts) > 0 {
+		for _, cast := range choice.casts {
+			named, ok := a.typeNamed(cast.TypeName)
+			if !ok || kind == castConstant && named.whole() != own {
+				return false
+			}
+		}
+		if kind != castConstant && !a.via(choice.casts, &op, location(choice.expr)) {
 			return true
+		}
+		for _, cast := range choice.casts {
+			if kind == castConstant {
+				a.replaceType(cast.TypeName, op.serverType(), c, location(choice.expr))
+			}
 		}
 	} else if kind == stringConstant {
 		if !isCharacter(c.Type) {

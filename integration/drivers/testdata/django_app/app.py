@@ -22,7 +22,8 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 from django.db import DatabaseError, IntegrityError, connection, transaction  # noqa: E402
-from django.db.models import Count, F, Prefetch, Q, Sum  # noqa: E402
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Prefetch, Q, Subquery, Sum, Value, When, Window  # noqa: E402
+from django.db.models.functions import Coalesce, NullIf, RowNumber  # noqa: E402
 from django.forms import modelform_factory  # noqa: E402
 from shop.models import Contact, Customer, Order  # noqa: E402
 
@@ -55,6 +56,31 @@ def command(*args):
     out = io.StringIO()
     call_command(*args, stdout=out, verbosity=1, no_color=True)
     print("".join(line for line in out.getvalue().splitlines(True) if not line.startswith("#")))
+
+
+def analytics(ada):
+    """Queries that group, tell apart and choose."""
+    customers, orders = Customer.objects, Order.objects
+    print(sorted(customers.exclude(visits=None).values_list("visits", flat=True).distinct())[:3], customers.values("born").distinct().count())
+    print(sorted(customers.values_list("born").annotate(n=Count("id")), key=str))
+    print(list(customers.values("name").annotate(n=Count("visits", distinct=True), m=Count("ssn")).order_by("name")))
+    print([c.note for c in customers.filter(orders__amount__gte=0).distinct().order_by("id")])
+    print([(c.email, c.n) for c in customers.annotate(n=Count("orders")).filter(n__gt=0).order_by("-n", "id")])
+    print([(o.card, o.customer.note) for o in orders.select_related("customer").only("card", "customer__note").order_by("id")])
+    print(list(orders.values("customer__email").annotate(s=Sum("amount")).order_by("s")))
+    print(list(customers.annotate(s=Coalesce("ssn", Value("none"))).order_by("id").values_list("s", flat=True)[:4]))
+    print(list(customers.annotate(s=Coalesce("ssn", Value("none"))).filter(s="none").order_by("id").values_list("id", flat=True)[:2]))
+    print(list(customers.annotate(s=NullIf("visits", Value(7))).order_by("id").values_list("s", flat=True)[:4]))
+    kind = Case(When(visits=7, then=Value("seven")), When(born__isnull=True, then=Value("unborn")), default=Value("other"), output_field=CharField())
+    print(list(customers.annotate(kind=kind).values("kind").annotate(n=Count("id")).order_by("kind")))
+    print(list(customers.annotate(s=Case(When(name="Ada", then="note"), default=Value("hidden"), output_field=CharField())).order_by("id").values_list("s", flat=True)[:2]))
+    print(customers.filter(id=ada.id).update(ssn=Case(When(name="Ada", then=Value("1")), default=F("ssn"), output_field=CharField()), note=Coalesce("note", Value("x"), output_field=CharField())), customers.get(id=ada.id).ssn)
+    print([c.email for c in customers.filter(Exists(orders.filter(customer=OuterRef("pk"), card=f"{word}1")))])
+    print(list(customers.annotate(c=Subquery(orders.filter(customer=OuterRef("pk")).order_by("id").values("card")[:1])).order_by("id").values_list("c", flat=True)[:2]))
+    print([c.email for c in customers.filter(id__in=orders.filter(card=f"{word}1").values("customer"))], customers.in_bulk([ada.email], field_name="email").keys())
+    print([c.email for c in customers.filter(email=ada.email).union(customers.filter(visits=8)).order_by("id")])
+    print([(c.visits, c.row) for c in customers.annotate(row=Window(RowNumber(), partition_by="born", order_by=F("id").asc())).order_by("id")[:4]])
+    print(customers.aggregate(n=Count("born", distinct=True), m=Count("id", filter=Q(visits=7))), customers.filter(~Q(visits=7) & ~Q(ssn=None)).count())
 
 
 def application():
@@ -122,6 +148,13 @@ def application():
         c.visits += 100
     Customer.objects.bulk_update(some, ["visits"])
     print(list(Customer.objects.filter(visits__in=[100, 101, 102]).order_by("id").values_list("email", "visits")))
+    for i, c in enumerate(some):
+        c.ssn, c.note, c.born, c.income = f"{word}{i}", f"{word} {i}" if i else None, datetime.date(1999, 1, 1 + i), decimal.Decimal(f"{i}.5")
+        c.token, c.profile, c.vip, c.photo, c.score, c.seen = uuid.UUID(int=i), {"i": i}, i == 1, bytes([i]), i / 3, None if i else ada.seen
+    Customer.objects.bulk_update(some, ["ssn", "note", "born", "income", "token", "profile", "vip", "photo", "score", "seen"])
+    for c in Customer.objects.filter(id__in=[c.id for c in some]).order_by("id").values():
+        print({k: bytes(v) if isinstance(v, memoryview) else v for k, v in c.items()})
+    analytics(ada)
     # By a cursor on the server.
     print([c.email for c in Customer.objects.filter(name="bulk").order_by("id").iterator(chunk_size=7)][::10])
     print(list(Customer.objects.raw("SELECT * FROM customers WHERE email = %s", [ada.email]))[0].ssn)

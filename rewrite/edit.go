@@ -43,6 +43,8 @@ type value struct {
 	// their type from a cast around it.
 	array   []arrayPart
 	untyped bool
+	// bare: it stands where the server gives it the column's type by itself.
+	bare bool
 	// converts: there is none, and the piece's text stands only if the data of a
 	// COPY is converted; see Copy.Converts.
 	converts bool
@@ -151,6 +153,9 @@ type Literal struct {
 	// Operand.Via is what it was then cast to.
 	OID      uint32
 	Position int // byte offset in the client's text
+	// Bare: AppendBareBytea will do, because the server takes a literal without a
+	// type for one of the column that it is stored into.
+	Bare bool
 
 	literals []span
 }
@@ -207,7 +212,7 @@ func (b *Bound) AppendSQL(dst []byte, seal func(dst []byte, l *Literal) ([]byte,
 func (b *Bound) evaluate(p *piece) error {
 	s := b.scratch
 	l := &s.literal
-	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals), literals: s.literals}
+	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals), Bare: p.value.bare, literals: s.literals}
 	s.value = s.value[:0]
 	if p.value.array != nil {
 		if err := b.evaluateArray(p.value); err != nil {
@@ -241,9 +246,15 @@ func (b *Bound) evaluate(p *piece) error {
 // AppendBytea appends a bytea literal that means the same whatever the
 // session's settings are.
 func AppendBytea(dst, value []byte) []byte {
+	return append(AppendBareBytea(dst, value), `::pg_catalog.bytea`...)
+}
+
+// AppendBareBytea is AppendBytea without the type, which costs the server more
+// than reading the value.
+func AppendBareBytea(dst, value []byte) []byte {
 	dst = append(dst, `E'\\x`...)
 	dst = logical.EncodeHex(dst, value)
-	return append(dst, `'::pg_catalog.bytea`...)
+	return append(dst, '\'')
 }
 
 // AppendByteaArray appends a bytea[] literal; a nil element is NULL.

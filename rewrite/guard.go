@@ -77,6 +77,9 @@ func (a *analysis) guard(i int, condition string, values bool) bool {
 	switch {
 	case values && (e.operand || e.value != nil && !e.value.converts && e.value.operand.Site.argument == 0):
 		e.text = guardOpen + condition + guardThen + e.text
+		if e.value != nil {
+			e.value.bare = false
+		}
 		e.after += guardClose
 		return true
 	case !values && e.term:

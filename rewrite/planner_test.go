@@ -496,3 +496,33 @@ func TestANameInATransactionThatMadeRelations(t *testing.T) {
 		}
 	}
 }
+
+// A literal that is inserted as it stands needs no type; anywhere else it does.
+func TestInsertedLiteralsAreBare(t *testing.T) {
+	for text, want := range map[string]string{
+		"INSERT INTO users (id, ssn, name) VALUES ('1', 's', 'n')":                      "s!",
+		"INSERT INTO users (id, ssn, bio) VALUES (1, 's', NULL), (2, 's2', 'b')":        "s! s2! b!",
+		"INSERT INTO users (id, ssn) VALUES (1, 's'::text), (2, CAST('s2' AS varchar))": "s s2",
+		"INSERT INTO users (id, ssn) VALUES (1, 's') ORDER BY 1":                        "s",
+		"INSERT INTO users (id, ssn) VALUES (1, 's') LIMIT 1":                           "s",
+		"INSERT INTO users (id, ssn) SELECT '1', 's'":                                   "s",
+		"UPDATE users SET ssn = 's'":                                                    "s",
+		"SELECT id FROM users WHERE ssn = 's'":                                          "s",
+	} {
+		b, err := NewPlanner(1).Plan(&Scratch{}, simple(text))
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		var got []string
+		if _, err := b.AppendSQL(nil, func(dst []byte, l *Literal) ([]byte, error) {
+			word := string(l.Value)
+			if l.Bare {
+				word += "!"
+			}
+			got = append(got, word)
+			return dst, nil
+		}); err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+	}
+}

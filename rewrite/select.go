@@ -437,6 +437,8 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 // column of constants is what its uses make of it.
 func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (outputs []column) {
 	var columns [][]*pg.Node
+	// A sorted or limited list is a query of its own, which types its values.
+	direct := len(s.SortClause) == 0 && s.LimitCount == nil && s.LimitOffset == nil && s.WithClause == nil && len(s.LockingClause) == 0
 	for _, row := range s.ValuesLists {
 		group := a.newGroup()
 		for i, n := range listOf(row) {
@@ -445,7 +447,11 @@ func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (output
 			}
 			columns[i] = append(columns[i], n)
 			if targets != nil {
+				edits := len(a.edits)
 				a.together(group, n, func() { a.insertValue(n, i, targets, sc) })
+				if direct && n.GetAConst() != nil {
+					a.bare(edits)
+				}
 			}
 		}
 	}
@@ -457,6 +463,16 @@ func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (output
 		outputs = append(outputs, c)
 	}
 	return outputs
+}
+
+// bare says of the literals edited since then that they stand alone as values of
+// a row that is inserted.
+func (a *analysis) bare(since int) {
+	for i := since; i < len(a.edits); i++ {
+		if v := a.edits[i].value; v != nil && v.array == nil {
+			v.bare = true
+		}
+	}
 }
 
 // insertValue is one value of a row that is inserted.

@@ -70,7 +70,10 @@ func realLiteral(dst []byte, l *Literal) ([]byte, error) {
 		value = make([]byte, 64)
 	}
 	copy(value[max(0, len(value)-len(l.Value)):], l.Value)
-	if !l.Operand.Array {
+	switch {
+	case l.Bare:
+		return AppendBareBytea(dst, value), nil
+	case !l.Operand.Array:
 		return AppendBytea(dst, value), nil
 	}
 	return AppendByteaArray(dst, [][]byte{value, nil}), nil

@@ -315,7 +315,10 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		return dst, &literalError{err, l.Position, false}
 	}
 	s.buf.out = out
-	if !l.Operand.Array {
+	switch {
+	case l.Bare:
+		return rewrite.AppendBareBytea(dst, out), nil
+	case !l.Operand.Array:
 		return rewrite.AppendBytea(dst, out), nil
 	}
 	return appendArrayLiteral(dst, out), nil

@@ -210,6 +210,19 @@ func TestSeveralStatementsInOneQuery(t *testing.T) {
 		S("SELECT ssn FROM people WHERE id = 52; SELECT 1/0; SELECT 3").Fails("22012"),
 		S("CREATE TABLE later (v int); INSERT INTO later VALUES (1); SELECT v FROM later; DROP TABLE later"),
 		S("INSERT INTO people (id, name) VALUES (53, 'never'); SELECT upper(ssn) FROM people").Refused("ssn"),
+		// What a text makes and drops is known behind it.
+		S("CREATE TEMP TABLE people (id int, ssn text); INSERT INTO people VALUES (1, 'temporary'); SELECT ssn FROM people; DROP TABLE people; SELECT id, ssn FROM people ORDER BY id"),
+		S("BEGIN"),
+		S("DROP TABLE orders; CREATE TABLE orders (id int, card text); INSERT INTO orders VALUES (1, 'new'); SELECT card FROM orders; UPDATE orders SET card = 'newer' RETURNING card"),
+		S("ROLLBACK"),
+		S("SELECT card FROM orders ORDER BY id"),
+		S("SET search_path = other, public"),
+		S("DROP TABLE people; SELECT id, ssn FROM people WHERE ssn = '"+w+"01'; CREATE TABLE people (id int PRIMARY KEY, ssn text); INSERT INTO people VALUES (1, 'other'); SELECT ssn FROM people"),
+		S("SELECT ssn FROM people"),
+		S("RESET search_path"),
+		S("SELECT ssn FROM people ORDER BY id"),
+		S("CREATE TABLE undone (a text); INSERT INTO undone VALUES ('x'); INSERT INTO people (id, name, ssn) VALUES (54, 'd', '"+w+"54'); SELECT 1/0").Fails("22012"),
+		S("SELECT * FROM undone").Fails("42P01"), S("SELECT ssn FROM people WHERE id = 54"),
 		S("SELECT name FROM people WHERE id = 53"),
 	)...)
 }

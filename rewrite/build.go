@@ -194,7 +194,8 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		source: src, prepared: prepared, cacheable: true,
 	}
 	plan := &Plan{traits: src.traits}
-	for _, raw := range tree.Stmts {
+	for i, raw := range tree.Stmts {
+		a.last = i == len(tree.Stmts)-1
 		plan.statements = append(plan.statements, a.statement(raw))
 		switch {
 		case a.err == nil:
@@ -290,6 +291,8 @@ type analysis struct {
 	local        map[string]*Statement         // what the text itself prepared before
 	changed      map[string]bool               // names in the DDL before, and whether that touched sealed columns
 	assumed      bool                          // a name was taken for the only relation of it that is known
+	remade       remade                        // by the DDL before
+	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation
 	changedNamed string                        // a name of changed that the statement uses

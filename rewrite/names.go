@@ -26,6 +26,9 @@ func (a *analysis) relation(schema, name string) found {
 	if len(named) == 0 {
 		a.snap.MissName(name)
 	}
+	if a.follows(name) {
+		return a.relationNow(schema, name)
+	}
 	sealed := false
 	if _, ok := a.changed[name]; ok {
 		a.changedNamed = name
@@ -51,7 +54,7 @@ func (a *analysis) relation(schema, name string) found {
 	switch {
 	case len(named) == 0:
 		return found{}
-	case len(named) > 1 && sealed && a.pathMoved:
+	case len(named) > 1 && sealed && (a.pathSet || a.remade.opaque):
 		a.fail(refuseMixedText(name, -1))
 		return found{}
 	case len(named) == 1 && schema == "" && named[0].Sealed && a.newlyNamed(name) && !a.pathSet:

@@ -208,6 +208,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 			a.changed[name] = a.changed[name] || sealed
 		}
 	}
+	if !a.last {
+		a.remake(sealed)
+	}
 }
 
 // makesRelations says whether DDL makes or drops relations and nothing else.

@@ -25,7 +25,7 @@ type pass struct {
 
 // beside are sealed tables that have the names of the suites' own, in a schema
 // that is on nobody's search_path.
-var beside = []string{"onek", "tenk1", "emp", "person", "t1", "test", "tab", "accounts", "int4_tbl", "varchar_tbl", "arrtest", "pitest1"}
+var beside = []string{"onek", "tenk1", "emp", "person", "t1", "test", "tab", "accounts", "foo", "int4_tbl", "varchar_tbl", "arrtest", "pitest1"}
 
 var passesByName = map[string]pass{
 	"plain":  {name: "plain"},

@@ -97,6 +97,14 @@ def application(**options)
   p Order.includes(:customer).where(card: "#{WORD}3").map { |o| [o.customer.email, o.card, o.comment] }
   p Customer.joins(:orders).where(orders: { card: "#{WORD}3" }).pluck(:email, "orders.card")
   p Customer.left_joins(:orders).where(orders: { id: nil }).order(:id).pluck(:email)
+  p Customer.joins(:orders).distinct.order(:id).pluck(:id, :email), Customer.joins(:orders).distinct.map(&:note), Customer.joins(:orders).distinct.count
+  p Customer.distinct.pluck(:visits).compact.sort, Customer.group(:visits).count.sort_by(&:to_s), Customer.distinct.count(:born)
+  p Customer.joins(:orders).group(:email).sum(:amount), Customer.joins(:orders).group(:id).order(:id).pluck(:id, :note, "count(orders.id)")
+  p Customer.eager_load(:orders).where(orders: { card: "#{WORD}3" }).limit(1).map { |c| [c.email, c.orders.map(&:card)] }
+  p Customer.where(id: Order.where(card: "#{WORD}3").select(:customer_id)).ids, Customer.where(email: Customer.where(visits: 8).select(:email)).ids
+  p Customer.where(visits: 8).or(Customer.where(ssn: nil)).order(:id).ids, Customer.order(:id).pluck(Arel.sql("coalesce(ssn, 'none')"), Arel.sql("note::text"))
+  p Customer.order(:id).pluck(Arel.sql("CASE WHEN ssn IS NULL THEN 'none' ELSE ssn END"), Arel.sql("row_number() OVER (PARTITION BY visits ORDER BY id)"))
+  p Customer.where("ssn IS NOT DISTINCT FROM ?", nil).order(:id).ids, Customer.update_all(["note = COALESCE(?, note)", nil]), Customer.having("count(*) > 1").group(:born).count.size
   p Order.insert_all((10..14).map { |i| { customer_id: ada.id, amount: i, placed: Time.utc(2024, 1, 1), card: "#{WORD}#{i}" } }, returning: %w[card]).rows
   p Customer.upsert_all([{ name: "Up", email: ada.email, visits: 9 }, { name: "New", email: "#{WORD}4", visits: 1 }], unique_by: :email).length
   p ada.reload.slice(:name, :visits)

@@ -76,6 +76,36 @@ def refused():
         s.rollback()
 
 
+def analytics(s, ada):
+    """Queries that group, tell apart and choose."""
+    everyone = sa.select(Customer.id).order_by(Customer.id)
+
+    def show(query):
+        print(s.execute(query).all())
+
+    print(sorted(s.scalars(sa.select(Customer.visits).distinct().where(Customer.visits.isnot(None))).all()))
+    print(sorted(s.execute(sa.select(Customer.born, sa.func.count(Customer.id)).group_by(Customer.born)).all(), key=str))
+    show(sa.select(sa.func.count(sa.distinct(Customer.visits)), sa.func.count(Customer.ssn)))
+    print([c.note for c in s.scalars(sa.select(Customer).join(Order).distinct().order_by(Customer.id))])
+    show(sa.select(Customer.email, sa.func.sum(Order.amount)).join(Order).group_by(Customer.id).order_by(Customer.id))
+    show(sa.select(sa.func.coalesce(Customer.ssn, "none"), sa.cast(Customer.ssn, sa.Text)).order_by(Customer.id).limit(3))
+    show(sa.select(sa.case((Customer.visits == 8, "eight"), else_="other"), sa.func.nullif(Customer.visits, 8)).order_by(Customer.id).limit(3))
+    show(sa.select(sa.case((Customer.ssn.is_(None), "-"), else_=Customer.ssn)).order_by(Customer.id).limit(3))
+    show(sa.select(Customer.id, sa.func.row_number().over(partition_by=Customer.born, order_by=Customer.id)).order_by(Customer.id).limit(4))
+    show(everyone.where(sa.exists().where(Order.customer_id == Customer.id, Order.card == f"{word}1")))
+    show(everyone.where(Customer.visits.in_(sa.select(Customer.visits).where(Customer.email == f"{word}b3"))))
+    show(everyone.where(Customer.visits == sa.any_(sa.literal([3, 4], sa.ARRAY(sa.Integer)))))
+    show(everyone.where(sa.tuple_(Customer.visits, Customer.born).in_([(3, datetime.date(2000, 1, 1)), (4, None)])))
+    show(sa.union_all(sa.select(Customer.email).where(Customer.id == ada.id), sa.select(Customer.email).where(Customer.visits == 3)))
+    new = sa.values(sa.column("email", sa.String), sa.column("note", sa.Text), name="new").data([(f"{word}b1", "one " + word), (f"{word}b2", None)])
+    show(sa.update(Customer).where(Customer.email == new.c.email).values(note=new.c.note).returning(Customer.note).execution_options(synchronize_session=False))
+    upsert = pg.insert(Customer).values([{"name": "up", "email": f"{word}b1", "visits": 100}, {"name": "new", "email": f"{word}new", "visits": None}])
+    upsert = upsert.on_conflict_do_update(index_elements=["email"], set_={"visits": sa.func.coalesce(upsert.excluded.visits, Customer.visits)})
+    show(upsert.returning(Customer.visits))
+    s.execute(sa.delete(Customer).where(Customer.email == f"{word}new").execution_options(synchronize_session=False))
+    s.commit()
+
+
 def orm(e):
     with Session(e, future=True) as s:
         ada = Customer(
@@ -118,6 +148,7 @@ def orm(e):
         print(ada.note)
         s.bulk_save_objects([Customer(name=f"b{i}", email=f"{word}b{i}", visits=i, born=datetime.date(2000, 1, 1)) for i in range(20)])
         s.commit()
+        analytics(s, ada)
         found = s.scalars(sa.select(Customer).where(Customer.name.like("b%")).order_by(Customer.id).execution_options(yield_per=6))
         print([c.email for c in found])
         s.delete(ada)

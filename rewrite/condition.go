@@ -3,6 +3,7 @@ package rewrite
 import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -20,7 +21,7 @@ func (a *analysis) condition(n *pg.Node, sc *scope) {
 // isTrue compares a sealed boolean with true. It is false, and has done nothing,
 // where that cannot be.
 func (a *analysis) isTrue(e *sealedExpr) bool {
-	if e.column.Type.Shown().OID != logical.OIDBool || !hasEquality(e.column) || e.terms == nil || a.persistent {
+	if !isBool(e.column) || !hasEquality(e.column) || e.terms == nil || a.persistent {
 		return false
 	}
 	for _, t := range e.terms {
@@ -35,6 +36,60 @@ func (a *analysis) isTrue(e *sealedExpr) bool {
 	}
 	a.note("search", e.column, "true", e.at)
 	return true
+}
+
+// sortsByTruth sorts by a sealed boolean. It is false, and has done nothing, for
+// anything else.
+func (a *analysis) sortsByTruth(n *pg.Node, sc *scope, outputs []column) bool {
+	ref := n.GetColumnRef()
+	if ref == nil {
+		return false
+	}
+	if len(ref.Fields) == 1 {
+		var output *column // a name is an output's first
+		for i := range outputs {
+			c := &outputs[i]
+			switch {
+			case c.rest, c.name == ref.Fields[0].GetString_().GetSval() && output != nil:
+				return false
+			case c.name == ref.Fields[0].GetString_().GetSval():
+				output = c
+			}
+		}
+		if output != nil {
+			return a.sortsByOutput(ref, output)
+		}
+	}
+	e := a.peek(n, sc)
+	return e != nil && !e.grouped && a.isTrue(e)
+}
+
+// sortsByOutput is sortsByTruth for the name of an output.
+func (a *analysis) sortsByOutput(ref *pg.ColumnRef, c *column) bool {
+	start, end, ok := a.referenceSpan(ref)
+	if !ok || c.sealed == nil || c.shown != nil || c.reads == "" || !isBool(c.sealed) || !hasEquality(c.sealed) || a.persistent {
+		return false
+	}
+	op := Operand{Column: c.sealed, Role: Equality, Site: a.comparison("=", ref.Location)}
+	a.edit(start, end, "(pgseal.eq("+c.reads+") = ", nil)
+	a.edit(end, end, "", &value{operand: &op, literal: -1, keyword: "true"})
+	a.insert(end, ")")
+	a.note("search", c.sealed, "true", ref.Location)
+	return true
+}
+
+func isBool(c *catalog.SealedColumn) bool { return c.Type.Shown().OID == logical.OIDBool }
+
+// truthAggregate says whether an aggregate is one over conditions.
+func truthAggregate(parts []string) bool {
+	if len(parts) > 1 && parts[0] != "pg_catalog" {
+		return false
+	}
+	switch last(parts) {
+	case "bool_or", "bool_and", "every":
+		return true
+	}
+	return false
 }
 
 // plainCase is a CASE whose results are plain. What it tests can be sealed.

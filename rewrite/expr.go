@@ -437,6 +437,9 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 			if len(f.Args) == 1 && a.countable(parts, f, arg, sc) {
 				break
 			}
+			if e := a.peek(arg, sc); e != nil && truthAggregate(parts) && a.isTrue(e) {
+				continue
+			}
 			a.plain(arg, sc)
 		}
 		for _, o := range f.AggOrder {

@@ -91,7 +91,12 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
 	a.in("ORDER BY", func() {
 		for _, n := range s.SortClause {
-			a.sortItem(n.GetSortBy().GetNode(), sc, outputs, targets)
+			n := n.GetSortBy().GetNode()
+			// DISTINCT and set operations sort by outputs only.
+			if s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && a.sortsByTruth(n, sc, outputs) {
+				continue
+			}
+			a.sortItem(n, sc, outputs, targets)
 		}
 	})
 	a.in("LIMIT", func() {
@@ -533,6 +538,7 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, b
 			r = right[i]
 			if i < len(outputs) {
 				outputs[i].origin, outputs[i].reads = united.origin(l.origin, r.origin), ""
+				outputs[i].bare = l.bare || r.bare
 				outputs[i].text = l.text || r.text
 			}
 		}

@@ -189,7 +189,7 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults, &s.Labels}, func() error {
 		column := s
 		s.Defaults, s.Labels = nil, nil
-		if len(s.Defaults) == 0 {
+		if len(column.Defaults) == 0 {
 			column.Defaults = nil
 		}
 		column.ID, column.TableID, column.IndexKeyID = uint32(id), uint32(table), uint32(index)

@@ -126,6 +126,9 @@ var catalogQueries = []string{
 	`SELECT relname, (row_to_json(pg_class)->>'relkind') FROM pg_class WHERE relname = 'named'`,
 	`SELECT pg_class FROM pg_class WHERE relname = 'nothing'`,
 	`TABLE pg_extension`,
+	`SELECT tableoid::regclass, * FROM pg_extension`,
+	`SELECT n.*, n.ctid IS NULL FROM pg_namespace n WHERE nspname !~ '^pg_(temp|toast)'`,
+	`SELECT *, a.xmin IS NULL FROM pg_attribute a JOIN app.orders o ON o.id = a.attnum WHERE attrelid = 'customers'::regclass`,
 	`SELECT a.attname, pg_get_expr(d.adbin, d.adrelid), (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid, true)) AS again
 		FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid::regclass::text !~ '^pg'`,
 	`SELECT table_name, column_default FROM information_schema.columns WHERE table_schema IN ('public', 'app')`,

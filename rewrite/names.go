@@ -417,6 +417,7 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 		for _, it := range level.items {
 			if it.byName && it.name == name {
 				a.allPlain(it.columns)
+				a.shownStar(it, position)
 				if it.sealed() == nil {
 					return reference{}
 				}

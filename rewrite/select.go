@@ -367,9 +367,13 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 
 // star gives the columns that a star stands for.
 func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (columns []column) {
-	for _, it := range a.starItems(qualifier, sc) {
-		a.dropSchema(ref, it)
-		a.shownStar(it, ref.Location)
+	items := a.starItems(qualifier, sc)
+	spelled := a.spellStar(ref, items)
+	for _, it := range items {
+		if !spelled {
+			a.dropSchema(ref, it)
+			a.shownStar(it, ref.Location)
+		}
 		for i, c := range it.columns {
 			if c.sealed != nil {
 				if c.sealed.Broken != "" {

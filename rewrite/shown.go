@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -125,6 +126,38 @@ func (a *analysis) meet(c *column) {
 	if c.text {
 		a.definitions++
 	}
+}
+
+// spellStar writes out what * stands for, where one of its items offers system
+// columns, too.
+func (a *analysis) spellStar(ref *pg.ColumnRef, items []*item) bool {
+	if !slices.ContainsFunc(items, func(it *item) bool { return it.system }) {
+		return false
+	}
+	i := a.tokenAt(ref.Location)
+	for k := 1; k < len(ref.Fields) && a.is(i+1, "."); k++ {
+		i += 2
+	}
+	if !a.is(i, "*") {
+		return false
+	}
+	var list []string
+	for _, it := range items {
+		switch {
+		case it.name == "" || !it.byName:
+			return false
+		case !it.system:
+			list = append(list, quoteName(it.name)+".*")
+		default:
+			for _, c := range it.columns {
+				list = append(list, quoteName(it.name)+"."+quoteName(c.name))
+			}
+		}
+	}
+	if a.once(ref.Location) {
+		a.shown = append(a.shown, replacing(int(ref.Location), int(a.tokens[i].end), strings.Join(list, ", ")))
+	}
+	return true
 }
 
 // shownStar refuses * where it would stand for system columns too.

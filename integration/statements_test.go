@@ -205,8 +205,12 @@ func TestSeveralStatementsInOneQuery(t *testing.T) {
 		S("SELECT name FROM people WHERE id = 51"),
 		S("BEGIN; INSERT INTO people (id, name, ssn) VALUES (52, 'b', '"+w+"52'); COMMIT"),
 		S("SELECT ssn FROM people WHERE id = 52"),
+		S("BEGIN; DELETE FROM people WHERE id = 52; ROLLBACK; SELECT ssn FROM people WHERE id = 52"),
+		S("DROP TABLE orders; CREATE TABLE orders (id int, card text); BEGIN; INSERT INTO orders VALUES (1, 'new'); ROLLBACK; SELECT card FROM orders ORDER BY id"),
 		// COMMIT and ROLLBACK can change what a name stands for.
-		S("BEGIN; DELETE FROM people WHERE id = 52; ROLLBACK; SELECT ssn FROM people WHERE id = 52").Refused("people"),
+		S("BEGIN"),
+		S("DELETE FROM people WHERE id = 52; ROLLBACK; SELECT ssn FROM people WHERE id = 52").Refused("people"),
+		S("ROLLBACK"),
 		S("SELECT ssn FROM people WHERE id = 52; SELECT 1/0; SELECT 3").Fails("22012"),
 		S("CREATE TABLE later (v int); INSERT INTO later VALUES (1); SELECT v FROM later; DROP TABLE later"),
 		S("INSERT INTO people (id, name) VALUES (53, 'never'); SELECT upper(ssn) FROM people").Refused("ssn"),

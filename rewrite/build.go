@@ -190,7 +190,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		return built{}, refusal
 	}
 	a := &analysis{
-		snap: r.Snapshot, path: r.Path, fresh: r.Fresh, mode: r.Mode,
+		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
 		source: src, prepared: prepared, cacheable: true,
 	}
 	plan := &Plan{traits: src.traits}
@@ -292,6 +292,8 @@ type analysis struct {
 	changed      map[string]bool               // names in the DDL before, and whether that touched sealed columns
 	assumed      bool                          // a name was taken for the only relation of it that is known
 	remade       remade                        // by the DDL before
+	committed    remade                        // what was remade when the last transaction ended
+	idle         bool                          // the text begins outside of a transaction
 	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation

@@ -28,6 +28,9 @@ type Request struct {
 	Path []string
 	Text []byte // without a terminating zero
 	Mode Mode
+	// Idle says that the text begins outside of any transaction, so that what one
+	// of its statements ends has begun in it.
+	Idle bool
 	// Fresh says that Snapshot was loaded after the text arrived, so that a
 	// relation it does not have is none that others can see.
 	Fresh bool

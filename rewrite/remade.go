@@ -118,6 +118,28 @@ func (a *analysis) remake(sealed bool) {
 	}
 }
 
+// endTransaction follows COMMIT and ROLLBACK. Statements before BEGIN in the text
+// belong to the same transaction. It is false if that can have begun before the
+// text, with DDL or SET.
+func (a *analysis) endTransaction(commit bool) bool {
+	switch {
+	case a.last:
+		return true
+	case !a.idle:
+		return false
+	case commit:
+		a.committed = a.remade.copied()
+	default:
+		a.remade = a.committed.copied()
+	}
+	a.cacheable = false // elsewhere the text means something else
+	return true
+}
+
+func (r *remade) copied() remade {
+	return remade{slices.Clone(r.created), slices.Clone(r.dropped), r.opaque}
+}
+
 // make notes a relation that the text makes. unlessThere: one of its name and
 // schema is left as it is, or replaced by one with its columns.
 func (a *analysis) make(rv *pg.RangeVar, columns []catalog.Column, unlessThere, sealed bool) {

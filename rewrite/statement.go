@@ -175,7 +175,10 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		switch n.TransactionStmt.Kind {
 		case pg.TransactionStmtKind_TRANS_STMT_BEGIN, pg.TransactionStmtKind_TRANS_STMT_START,
 			pg.TransactionStmtKind_TRANS_STMT_SAVEPOINT, pg.TransactionStmtKind_TRANS_STMT_RELEASE:
-		default: // the end of a transaction takes back SET LOCAL, or SET
+		case pg.TransactionStmtKind_TRANS_STMT_COMMIT, pg.TransactionStmtKind_TRANS_STMT_ROLLBACK:
+			// It takes back SET LOCAL, or SET.
+			set = !a.endTransaction(n.TransactionStmt.Kind == pg.TransactionStmtKind_TRANS_STMT_COMMIT)
+		default:
 			set = true
 		}
 	case *pg.Node_VariableSetStmt, *pg.Node_DoStmt, *pg.Node_CallStmt, *pg.Node_DiscardStmt:

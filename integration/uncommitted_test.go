@@ -71,10 +71,11 @@ func TestATableOfTheNameOfASealedOneElsewhere(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			c := pair.Compare(t, mode)
 			c.Step(S("BEGIN"))
-			c.Step(S("CREATE TEMP TABLE orders (id serial PRIMARY KEY, card text)"))
+			c.Step(S("CREATE TEMP TABLE orders (id serial PRIMARY KEY, card text, photo bytea DEFAULT 'x')"))
 			c.Step(S("INSERT INTO orders (card) VALUES ($1), ('b')", "a"))
 			c.Step(S("UPDATE orders SET card = $1 WHERE card = $2", "c", "a"))
 			c.Step(S("SELECT card, upper(card) FROM orders ORDER BY card"))
+			c.Step(S("SELECT * FROM orders ORDER BY card"))
 			c.Step(S("DECLARE x SCROLL CURSOR FOR SELECT card FROM orders ORDER BY id"))
 			c.Step(S("FETCH 2 FROM x"))
 			c.Step(S("ROLLBACK"))

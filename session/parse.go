@@ -186,6 +186,8 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 		case rewrite.Fetches:
 			st.opaque, st.cursor = true, st.plan.Name
 		}
+	} else {
+		st.opaque = s.catalog.later
 	}
 	return st
 }

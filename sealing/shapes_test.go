@@ -116,6 +116,14 @@ var shapes = map[string]shape{
 		seal:   []string{"t.v"},
 		sealed: []string{`SELECT count(*) = 1 AND bool_and(substring(again, 1, 1) = '\xe5') FROM v3`, `SELECT NOT has_table_privilege('other', 'v1', 'SELECT')`},
 	},
+	"a view that compares columns with themselves": {
+		ddl: `CREATE TABLE t (id int, v text, w varchar(5), "X y" int); INSERT INTO t VALUES (1, 'a', 'b', 1), (2, 'a', 'b', 1), (3, 'a', 'c', 1), (4, NULL, 'b', 2);
+			CREATE VIEW same AS SELECT a.id, b.id AS other, a.v, b.w FROM t a JOIN t b ON a.v = b.v AND (a.w, a."X y") = (b.w, b."X y") WHERE a.id < b.id;
+			CREATE VIEW over AS SELECT s.other FROM same s WHERE EXISTS (SELECT FROM t WHERE t.w = s.w)`,
+		seal:   []string{"t.v", "t.w", `t."X y"`},
+		sealed: []string{`SELECT count(*) = 1 AND min(other) = 2 FROM over`},
+		order:  []string{"t.w", `t."X y"`, "t.v"},
+	},
 	"a child table's views": {
 		ddl:  `CREATE TABLE t (id int, v text) PARTITION BY LIST (id); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE VIEW w AS SELECT t1.v, t.id FROM t1, t; INSERT INTO t VALUES (1, 'a')`,
 		seal: []string{"t.v"},

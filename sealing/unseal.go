@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -70,12 +69,6 @@ func checkUnseal(ctx context.Context, tx pgx.Tx, c *column, tree []member) (a ar
 	if a.views, err = dependentViews(ctx, tx, c, tree); err != nil {
 		return a, err
 	}
-	for i := range a.views {
-		if strings.Contains(a.views[i].definition, "pgseal.eq(") {
-			return a, refuse(c.String(), "drop the view, unseal, and create it again",
-				"view %s compares terms", display(a.views[i].schema, a.views[i].name))
-		}
-	}
 	return a, nil
 }
 
@@ -128,7 +121,7 @@ func unseal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o UnsealOp
 	if err := handOver(ctx, tx, s, a.handed); err != nil {
 		return nil, err
 	}
-	if err := recreateViews(ctx, tx, c, a.views, func(_ context.Context, _ pgx.Tx, sql string) (string, error) { return sql, nil }); err != nil {
+	if err := recreateViews(ctx, tx, c, a.views, rewriteView); err != nil {
 		return nil, err
 	}
 	if err := forget(ctx, tx, c, s); err != nil {

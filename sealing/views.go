@@ -85,7 +85,9 @@ ORDER BY d.depth, c.oid`, oids, attnums)
 		name := display(v.schema, v.name)
 		switch {
 		case kind == "m":
-			err = refuse(c.String(), again, "materialized view %s stores its values", name)
+			// Made again it would have the rows of now, not those of its last refresh.
+			err = refuse(c.String(), "keep what pg_dump --table="+name+" writes, drop the view, seal the column, and create the view again through pgseal, with its indexes and privileges",
+				"materialized view %s stores its values", name)
 		case kind != "v" || rules:
 			err = refuse(c.String(), again, "%s has a rule that reads it", name)
 		case triggers:

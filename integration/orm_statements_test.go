@@ -379,6 +379,9 @@ func legacy(w string) []harness.Step {
 		S("SELECT now() - now(), email FROM customers WHERE id = 101"),
 		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id, ssn FROM customers WHERE city = 'London' ORDER BY id").Simple(), S("FETCH 1 FROM c").Simple(),
 		S("UPDATE customers SET ssn = ssn, city = 'London' WHERE CURRENT OF c").Simple(), S("CLOSE c").Simple(), S("COMMIT"),
+		S("BEGIN"), S("DECLARE d CURSOR FOR SELECT coalesce(ssn, 'none') AS s, city::varchar, CASE WHEN id = 101 THEN age END FROM customers ORDER BY id").Simple(), S("FETCH 2 FROM d").Simple(),
+		S("DECLARE e CURSOR FOR SELECT city, count(*) FROM customers WHERE city = 'London' GROUP BY city").Simple(), S("FETCH ALL FROM e").Simple(), S("ROLLBACK"),
+		S("PREPARE grouped AS SELECT coalesce(city, $1), max(id) FROM customers WHERE id < 200 GROUP BY id ORDER BY id").Simple(), S("EXECUTE grouped('-')").Simple(), S("DEALLOCATE grouped").Simple(),
 		S("SELECT id, name, email, ssn, city, lang, note, age, born, vip, income, token, seen, profile FROM customers WHERE id < 200 ORDER BY id"),
 		S("SELECT id, card, comment FROM orders ORDER BY id"),
 	}

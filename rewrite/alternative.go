@@ -184,7 +184,9 @@ func (a *analysis) settleResult(n *pg.Node, e *sealedExpr, op Operand, sc *scope
 			break
 		}
 	}
-	a.bind(n, op, true)
+	if !a.bind(n, op, true) {
+		a.fail(refuseStore(e.column, location(n)))
+	}
 }
 
 // beside says where a value stands that PostgreSQL gives the same type as a

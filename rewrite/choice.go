@@ -110,7 +110,9 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 		if r.GetTypeCast() != nil && r.GetTypeCast().Location >= 0 {
 			own.Base = 0
 		}
-		a.bind(r, own, true)
+		if !a.bind(r, own, true) {
+			a.fail(refuseStore(c, location(r)))
+		}
 	}
 	if x := choice.expr.GetCaseExpr(); x != nil {
 		a.caseTests(x, sc, store)
@@ -144,8 +146,9 @@ func (a *analysis) storeNullIf(n *pg.Node, to target) bool {
 		return true
 	}
 	compared := Operand{Column: c, Role: Equality, Base: logical.OIDText, Site: a.comparison("=", x.Location)}
-	a.bind(x.Lexpr, compared, false)
-	a.bind(x.Rexpr, compared, false)
+	if !a.bind(x.Lexpr, compared, false) || !a.bind(x.Rexpr, compared, false) {
+		a.fail(refuseStore(c, x.Location))
+	}
 	// The value once more, behind the comparison.
 	stored := Operand{Column: c, Role: Store, Base: logical.OIDText, Beside: besideAfter, Site: a.storing(n, to.name)}
 	a.insert(end-1, " THEN NULL ELSE ")

@@ -134,7 +134,9 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 			if array := unnested(n); array != nil {
 				n = array
 			}
-			a.bindElements(n, op)
+			if !a.bindElements(n, op) {
+				a.fail(refuseStore(op.Column, location(n)))
+			}
 		}
 		return
 	}
@@ -157,7 +159,9 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 			}
 			own.Via = common
 		}
-		a.bind(n, own, true)
+		if !a.bind(n, own, true) {
+			a.fail(refuseStore(op.Column, location(n)))
+		}
 	}
 }
 

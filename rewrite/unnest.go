@@ -46,7 +46,9 @@ func (a *analysis) bindElements(n *pg.Node, op Operand) bool {
 	}
 	op.Array = false
 	for _, e := range array.Elements {
-		a.bind(e, op, true)
+		if !a.bind(e, op, true) {
+			a.fail(refuseStore(op.Column, location(e)))
+		}
 	}
 	return true
 }

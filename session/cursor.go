@@ -17,6 +17,7 @@ import (
 // cursor is one that DECLARE has opened.
 type cursor struct {
 	results []*catalog.SealedColumn // of its rows, by plan
+	origins []catalog.Attribute     // of them, see rewrite.Statement
 	held    bool                    // WITH HOLD
 	kept    bool                    // held, and its transaction has been committed
 }
@@ -62,7 +63,7 @@ func (c *cursors) declare(st *rewrite.Statement) {
 	}
 	opened := cursor{held: st.Held}
 	if st.Inner != nil {
-		opened.results = st.Inner.Results
+		opened.results, opened.origins = st.Inner.Results, st.Inner.Origins
 	}
 	if opened.results != nil {
 		c.sealed++
@@ -139,14 +140,14 @@ func (s *Session) forgetPortal(name string) {
 
 // fetched gives the sealed columns of a cursor's or portal's rows, as far as
 // they are known.
-func (s *Session) fetched(name string) []*catalog.SealedColumn {
+func (s *Session) fetched(name string) expectation {
 	if c, ok := s.cursors.named[name]; ok {
-		return c.results
+		return expectation{results: c.results, origins: c.origins, fetched: true}
 	}
 	if e := s.portals.findNamed(name); e != nil && e.confirmed.statement != nil && !e.confirmed.statement.opaque {
-		return e.confirmed.statement.results
+		return expectation{results: e.confirmed.statement.results, fetched: true}
 	}
-	return nil
+	return expectation{fetched: true}
 }
 
 // unclear stands for a column of fetched rows that may be a sealed one, though

@@ -178,7 +178,7 @@ func (s *Session) expected(r *request) expectation {
 		st := &all[r.next]
 		switch st.Effect {
 		case rewrite.Fetches:
-			return expectation{results: s.fetched(st.Name), fetched: true}
+			return s.fetched(st.Name)
 		case rewrite.Executes:
 			return expectation{results: st.Results, origins: st.Origins, trusting: true}
 		}
@@ -193,7 +193,7 @@ func (s *Session) expected(r *request) expectation {
 	case st == nil:
 		return expectation{trusting: true, fetched: s.cursors.sealed > 0}
 	case st.cursor != "":
-		return expectation{results: s.fetched(st.cursor), fetched: true}
+		return s.fetched(st.cursor)
 	}
 	e := expectation{results: st.results, trusting: st.opaque}
 	if st.plan != nil {

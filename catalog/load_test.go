@@ -237,7 +237,7 @@ func TestWhatCannotBeOpenedIsMarkedAndNeverPlain(t *testing.T) {
 		INSERT INTO pgseal.sealed_column (table_id, domain, schema_name, table_name, column_name, logical_type, terms, index_key_id, normalizer)
 		VALUES (1, 'pgseal_column.n', 'public', 'later', 'n', 'text', 1, 2, 'rot13'),
 		       (1, 'pgseal_column.t', 'public', 'later', 't', 'text', 128, 2, NULL),
-		       (1, 'pgseal_column.l', 'public', 'later', 'l', 'pg_lsn', 0, NULL, NULL);
+		       (1, 'pgseal_column.l', 'public', 'later', 'l', 'money', 0, NULL, NULL);
 		CREATE TABLE later (n pgseal_column.n, t pgseal_column.t, l pgseal_column.l)`)
 	s := load(t, conn)
 	odd := named(s, "public", "odd")

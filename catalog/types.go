@@ -27,6 +27,7 @@ type userType struct {
 	labels           []string
 	checks, texts    []string
 	ambiguous        bool
+	extension        string // "" if it belongs to none
 	constraintsValid bool
 }
 
@@ -58,7 +59,10 @@ func Types(ctx context.Context, tx pgx.Tx, oids []uint32) (map[uint32]logical.Ty
 		       CASE WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN t.typelem ELSE 0 END,
 		       (SELECT coalesce(array_agg(e.enumlabel::text ORDER BY e.enumsortorder), '{}') FROM pg_enum e WHERE e.enumtypid = t.oid),
 		       c.names, c.texts, c.valid,
-		       EXISTS (SELECT FROM pg_type o WHERE o.typname = t.typname AND o.oid <> t.oid)
+		       EXISTS (SELECT FROM pg_type o WHERE o.typname = t.typname AND o.oid <> t.oid),
+		       coalesce((SELECT e.extname::text FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+		                  WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.objsubid = 0
+		                    AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'), '')
 		  FROM parts JOIN pg_type t ON t.oid = parts.oid JOIN pg_namespace n ON n.oid = t.typnamespace
 		 CROSS JOIN LATERAL (
 		       SELECT coalesce(array_agg(c.conname::text ORDER BY c.conname), '{}'),
@@ -71,7 +75,7 @@ func Types(ctx context.Context, tx pgx.Tx, oids []uint32) (map[uint32]logical.Ty
 	found := map[uint32]*userType{}
 	var u userType
 	_, err = pgx.ForEachRow(rows, []any{&u.oid, &u.schema, &u.name, &u.kind, &u.array, &u.base, &u.baseTypmod, &u.notNull,
-		&u.element, &u.labels, &u.checks, &u.texts, &u.constraintsValid, &u.ambiguous}, func() error {
+		&u.element, &u.labels, &u.checks, &u.texts, &u.constraintsValid, &u.ambiguous, &u.extension}, func() error {
 		one := u
 		u.labels, u.checks, u.texts = nil, nil, nil
 		found[one.oid] = &one
@@ -122,6 +126,10 @@ func (r *resolver) make(oid uint32) (logical.Type, *TypeReason) {
 	id := logical.Identity{Schema: u.schema, Name: u.name, ArrayOID: u.array, Ambiguous: u.ambiguous}
 	t := logical.Type{OID: oid, Typmod: -1}
 	switch {
+	case u.extension == "hstore" && u.name == "hstore":
+		t.Def = logical.Hstore(id)
+	case u.extension == "citext" && u.name == "citext":
+		t.Def = logical.Citext(id)
 	case u.kind == "e":
 		t.Def = logical.Enum(id, u.labels)
 	case u.kind == "d":

@@ -171,7 +171,7 @@ func TestSealRefusesWhatItCannotCarryAndChangesNothing(t *testing.T) {
 }
 
 func TestSealRefusesWrongUsage(t *testing.T) {
-	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE t (v text, j json, p point)"})
+	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE t (v text, j json, p circle)"})
 	for _, c := range []struct {
 		status int
 		args   []string

@@ -92,6 +92,22 @@ func sealedTypes(c *harness.Canaries) []sealedType {
 		{"c_numerics", "numeric(6,2)[]", true, []string{"{1.005,2}", "{1.01,2.00}", "{NaN}"}, []string{"{99999}"}},
 		{"c_dates", "date[]", true, []string{"{2024-02-29,infinity}", "{}"}, []string{"{2023-02-29}"}},
 		{"c_jsons", "json[]", false, []string{`{"{\"a\": 1}",null}`, "{}"}, []string{"{x}"}},
+		{"c_int4range", "int4range", true, []string{"[1,5]", "[1,6)", "empty", "(3,3)", "[,7)", "(,)", " [ 1 ,2)"}, []string{"[2,1]", "[1,2", "x", "[1,x]", "[1,2147483647]"}},
+		{"c_int8range", "int8range", true, []string{"[1,5]", "[1,6)", "(0,9223372036854775807)"}, []string{"[1,9223372036854775807]"}},
+		{"c_numrange", "numrange", true, []string{"[1.0,2.00)", "[1,2)", `["1",2]`, "empty", "[NaN,]"}, []string{"[2,1.9]", "[a,b]"}},
+		{"c_daterange", "daterange", true, []string{"[2024-01-01,2024-01-31]", "[2024-01-01,2024-02-01)", "[-infinity,infinity]"}, []string{"[2024-02-30,]"}},
+		{"c_tsrange", "tsrange", true, []string{"[2024-01-01 12:00,2024-01-01 13:00)", "(,2024-01-01]"}, []string{"[2024-01-02,2024-01-01)"}},
+		{"c_tstzrange", "tstzrange", true, []string{`["2024-01-01 12:00+02","2024-01-01 13:00+02")`, `["2024-01-01 10:00+00","2024-01-01 11:00+00")`, "empty"}, []string{"[Mars,]"}},
+		{"c_ranges", "int4range[]", true, []string{`{"[1,2]",NULL,empty}`, "{}"}, []string{`{"[2,1]"}`}},
+		{"c_oid", "oid", true, []string{"0", "4294967295", "-1", " 7 "}, []string{"4294967296", "x", ""}},
+		{"c_name", "name", true, []string{c.Word(), "", strings.Repeat("x", 70), "naïve"}, nil},
+		{"c_macaddr8", "macaddr8", true, []string{"08:00:2b:01:02:03:04:05", "08002b010203", "0800.2b01.0203.0405"}, []string{"08:00", "08:00:2b:01:02:03:04:0g"}},
+		{"c_lsn", "pg_lsn", true, []string{"16/B374D848", "0/0", "ffffffff/1"}, []string{"16", "123456789/0"}},
+		{"c_point", "point", false, []string{"(1.5,-2e3)", "0,0", "(NaN,Infinity)", "(0.1,0.30000000000000004)"}, []string{"(1,2", "x"}},
+		{"c_hstore", "hstore", true,
+			[]string{"b=>2, a=>1", `"a"=>"1","b"=>"2"`, "", "a=>NULL", `a=>"NULL"`, fmt.Sprintf(`"%s"=>"x\"y"`, c.Word()), "a=>1,a=>2"}, []string{"a", "a=>", `"a`}},
+		{"c_citext", "citext", false, []string{c.Word(), "ABC", "abc ", "Ünï"}, nil},
+		{"c_citexts", "citext[]", false, []string{"{Abc,NULL}", "{}"}, []string{"{"}},
 		{"c_bytea", "bytea", true,
 			[]string{c.Word(), `\x`, `\x00ff10`, `\xDE AD`, `a\000b\\c`, "\\xe5010000"},
 			[]string{`\x0`, `\xzz`, `\9`, `a\`}},
@@ -109,7 +125,7 @@ func typesSchema(types []sealedType) harness.Schema {
 		}
 		s.Seal = append(s.Seal, "public.values."+typ.column+flags)
 	}
-	s.DDL = `CREATE TABLE "values" (id int PRIMARY KEY, ` + strings.Join(columns, ", ") + ")"
+	s.DDL = `CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE TABLE "values" (id int PRIMARY KEY, ` + strings.Join(columns, ", ") + ")"
 	return s
 }
 

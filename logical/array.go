@@ -4,11 +4,12 @@ import "strconv"
 
 // arrayOIDs gives for each element type the array type in pg_type.
 var arrayOIDs = map[uint32]uint32{
-	OIDBool: 1000, OIDBytea: 1001, oidChar: 1002, oidName: 1003, OIDInt8: 1016, OIDInt2: 1005, OIDInt4: 1007,
+	OIDBool: 1000, OIDBytea: 1001, oidChar: 1002, OIDName: 1003, OIDInt8: 1016, OIDInt2: 1005, OIDInt4: 1007,
 	OIDText: 1009, OIDJSON: 199, OIDFloat4: 1021, OIDFloat8: 1022, OIDBpchar: 1014, OIDVarchar: 1015,
 	OIDDate: 1182, OIDTime: 1183, OIDTimestamp: 1115, OIDTimestamptz: 1185, OIDNumeric: 1231, OIDUUID: 2951,
 	OIDJSONB: 3807, OIDInterval: 1187, OIDTimetz: 1270, OIDInet: 1041, OIDCidr: 651, OIDMacaddr: 1040,
-	OIDBit: 1561, OIDVarbit: 1563,
+	OIDBit: 1561, OIDVarbit: 1563, OIDOid: 1028, OIDPoint: 1017, OIDMacaddr8: 775, OIDLSN: 3221,
+	OIDInt4Range: 3905, OIDNumRange: 3907, OIDTsRange: 3909, OIDTstzRange: 3911, OIDDateRange: 3913, OIDInt8Range: 3927,
 }
 
 var elementOIDs = func() map[uint32]uint32 {

@@ -31,7 +31,7 @@ func newArrayCodec(a arrayOf) *codec {
 	c := &codec{
 		name: a.element.name + "[]", size: -1,
 		in: a.in, receive: a.receive, out: a.out, check: a.check, equal: a.equal,
-		incomparable: a.element.incomparable,
+		incomparable: a.element.incomparable, ownEquality: a.element.ownEquality,
 	}
 	c.recv = func(dst, data []byte) ([]byte, error) { return a.receive(dst, data, nil) }
 	if a.element.fit != nil {

@@ -115,7 +115,7 @@ func TestNamesAreCutAsByTheServer(t *testing.T) {
 	conn := needServer(t).connect(t)
 	for _, in := range []string{"a", strings.Repeat("x", 63), strings.Repeat("x", 64), strings.Repeat("é", 32), "x" + strings.Repeat("é", 32), strings.Repeat("😀", 16)} {
 		for _, binary := range []bool{false, true} {
-			v := Value{Data: []byte(in), Binary: binary, OID: oidName}
+			v := Value{Data: []byte(in), Binary: binary, OID: OIDName}
 			want := send(t, conn, v, "SELECT $1::text, $1::text")
 			if got := askValue(Type{OID: OIDText, Typmod: -1}, v, Assign, nil); got != want {
 				t.Errorf("%q binary %t:\n got %v\nwant %v", in, binary, got, want)

@@ -114,7 +114,7 @@ func (t Type) Verbatim(binary bool, s *Settings) bool {
 // EqualAsStored says that AppendEquality would append the canonical form itself.
 func (t Type) EqualAsStored() bool {
 	c := t.codec()
-	return c != nil && !c.incomparable && c.equal == nil
+	return c != nil && !c.incomparable && !c.ownEquality && c.equal == nil
 }
 
 // FixedForm reports that equal values look the same because the typmod gives
@@ -133,6 +133,8 @@ func (t Type) AppendEquality(dst, canonical []byte) ([]byte, error) {
 		return dst, unsupportedType(t.OID)
 	case c.incomparable:
 		return dst, noOperator(c.name, c.name)
+	case c.ownEquality:
+		return dst, c.unequatable()
 	case !c.check(canonical):
 		return dst, corrupt(c)
 	case c.equal == nil:

@@ -1,6 +1,9 @@
 package logical
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // family groups the types among which PostgreSQL casts and compares.
 type family uint8
@@ -23,7 +26,7 @@ const (
 
 func familyOf(oid uint32) family {
 	switch oid {
-	case OIDText, OIDVarchar, OIDBpchar, oidName:
+	case OIDText, OIDVarchar, OIDBpchar, OIDName:
 		return familyText
 	case OIDInt2, OIDInt4, OIDInt8:
 		return familyInt
@@ -53,38 +56,8 @@ func familyOf(oid uint32) family {
 
 func (f family) isNumber() bool { return f == familyInt || f == familyFloat || f == familyNumeric }
 
-// nameCodec reads parameters of type name, of which no column can be sealed.
-var nameCodec = codec{
-	name: "name", size: 64, textual: true,
-	in: func(dst, text []byte, _ *Settings) ([]byte, error) {
-		if len(text) > maxName {
-			// The server cuts at the end of a character.
-			end := maxName
-			for end > 0 && text[end]&0xc0 == 0x80 {
-				end--
-			}
-			text = text[:end]
-		}
-		return append(dst, text...), nil
-	},
-	recv: func(dst, data []byte) ([]byte, error) {
-		if len(data) > maxName {
-			return dst, &Error{Code: codeNameTooLong, Message: "identifier too long", Detail: "Identifier must be less than 64 characters."}
-		}
-		return append(dst, data...), nil
-	},
-	out:   textOut,
-	check: textCodec.check,
-}
-
-// maxName is the longest name in bytes.
-const maxName = 63
-
 // parameterCodec reads values of a declared type; nil if it is not known here.
 func parameterCodec(oid uint32) *codec {
-	if oid == oidName {
-		return &nameCodec
-	}
 	return lookup(oid)
 }
 
@@ -111,6 +84,12 @@ func castBetween(from, to uint32) (level castLevel, exact bool) {
 	switch {
 	case f == familyText && t == familyText:
 		return castImplicit, true
+	case f == familyInt && to == OIDOid:
+		return castImplicit, true
+	case from == OIDOid && (to == OIDInt4 || to == OIDInt8):
+		return castAssignment, true
+	case isMacaddr(from) && isMacaddr(to):
+		return castImplicit, false
 	case t == familyText:
 		return castAssignment, f != familyNetwork // which is written with its bits then
 	case f == familyText:
@@ -146,6 +125,8 @@ func castBetween(from, to uint32) (level castLevel, exact bool) {
 	}
 	return castNever, false
 }
+
+func isMacaddr(oid uint32) bool { return oid == OIDMacaddr || oid == OIDMacaddr8 }
 
 // hasBits says whether there are casts between an integer type and bit.
 func hasBits(oid uint32) bool { return oid == OIDInt4 || oid == OIDInt8 }
@@ -191,6 +172,10 @@ const (
 func comparisonBetween(column, parameter uint32) comparison {
 	c, p := familyOf(column), familyOf(parameter)
 	switch {
+	case c == familyInt && parameter == OIDOid:
+		return inexactComparison // the column's values would be cast, and may not fit
+	case column == OIDOid && p == familyInt:
+		return exactComparison
 	case c == familyText && p == familyText:
 		if column == OIDVarchar && parameter == OIDBpchar {
 			return inexactComparison
@@ -225,11 +210,16 @@ func (t Type) CheckColumnOID(column string, oid uint32, use Use) error {
 		return unsupportedType(t.OID)
 	case use == Compare && c.incomparable:
 		return noOperator(c.name, typeName(oid))
+	case use == Compare && c.ownEquality:
+		return c.unequatable()
 	case oid == 0 || oid == oidUnknown:
 		return nil
 	case use == Compare:
 		return c.checkComparison(t.OID, oid)
 	case oid == t.OID:
+		return nil
+	}
+	if t.Def != nil && t.Def.fromText && use != Compare && (oid == OIDText || oid == OIDVarchar) {
 		return nil
 	}
 	if parameterCodec(oid) == nil || use == Cast && t.Def != nil && t.IsArray() {
@@ -258,6 +248,9 @@ func (c *codec) checkComparison(column, oid uint32) error {
 	case parameterCodec(oid) == nil:
 		return c.unknownParameter(oid)
 	}
+	if isMacaddr(column) && isMacaddr(oid) {
+		return &Error{Code: codeAmbiguous, Message: "operator is not unique: " + c.name + " = " + typeName(oid), Hint: hintAmbiguous}
+	}
 	switch comparisonBetween(column, oid) {
 	case noComparison:
 		return noOperator(c.name, typeName(oid))
@@ -266,6 +259,11 @@ func (c *codec) checkComparison(column, oid uint32) error {
 			"Cast the parameter to "+c.name+".")
 	}
 	return nil
+}
+
+// unequatable refuses what depends on which values the server finds equal.
+func (c *codec) unequatable() error {
+	return refuse("pgseal cannot tell which values of type "+c.name+" are equal: that is by the rules of the database's locale", "")
 }
 
 func (c *codec) unknownParameter(oid uint32) error {
@@ -346,11 +344,25 @@ func (c *conversion) cast() ([]byte, error) {
 	case ElementOID(c.from) != 0 && ElementOID(c.to) != 0:
 		return c.castArray()
 	case from == familyText && to == familyText:
+		out := c.out
 		if c.from == OIDBpchar {
-			return c.trimmed(), nil
+			out = c.trimmed()
 		}
+		if c.to == OIDName {
+			out = out[:c.start+nameEnd(out[c.start:])]
+		}
+		return out, nil
+	case from == familyInt && c.to == OIDOid:
+		n := canonicalInt(c.value())
+		if c.from == OIDInt8 && n != int64(uint32(n)) {
+			return nil, newError(codeNumericOutOfRange, "OID out of range")
+		}
+		return binary.BigEndian.AppendUint32(c.out[:c.start], uint32(n)), nil
+	case c.from == OIDOid && c.to == OIDInt4:
 		return c.out, nil
-	case from == familyBool && to == familyText:
+	case c.from == OIDOid && c.to == OIDInt8:
+		return appendInt(c.out[:c.start], int64(uint32(canonicalInt(c.value()))), OIDInt8)
+	case from == familyBool && to == familyText && c.to != OIDName:
 		if c.value()[0] == 0 {
 			return append(c.out[:c.start], "false"...), nil
 		}
@@ -447,6 +459,9 @@ func (c *conversion) castArray() ([]byte, error) {
 // compare gives the value of the column's type that the server finds equal to
 // the parameter's.
 func (c *conversion) compare() ([]byte, error) {
+	if c.to == OIDOid {
+		return c.cast()
+	}
 	switch familyOf(c.to) {
 	case familyText:
 		switch {

@@ -16,6 +16,7 @@ var allTypes = []uint32{
 	OIDBool, OIDBytea, OIDInt8, OIDInt2, OIDInt4, OIDText, OIDJSON, OIDFloat4, OIDFloat8, OIDBpchar, OIDVarchar,
 	OIDDate, OIDTime, OIDTimestamp, OIDTimestamptz, OIDNumeric, OIDUUID, OIDJSONB,
 	OIDInterval, OIDTimetz, OIDInet, OIDCidr, OIDMacaddr, OIDBit, OIDVarbit,
+	OIDName, OIDOid, OIDMacaddr8, OIDLSN, OIDPoint, OIDInt4Range, OIDNumRange, OIDTstzRange,
 	oidInt4Array, oidTextArray, oidVarcharArray, oidNumericArray, oidTimestamptzArray,
 }
 
@@ -61,7 +62,14 @@ var samples = map[uint32][]string{
 	oidTextArray:        {"{}", "{a}", `{"a b","",NULL,"NULL","c\"d","e\\f"}`, "{{a,b},{é,NULL}}", "{abcdefgh}", "{1}", "[-1:0]={x,\"y \"}"},
 	oidNumericArray:     {"{}", "{1.0,1.00}", "{1.00,1}", "{1,1}", "{1}", "{NaN,Infinity}", "{2.5}"},
 	oidTimestamptzArray: {"{}", `{"2001-02-03 00:00+00",infinity}`, `{"2001-02-03 01:00+01",infinity}`},
-	oidName:             {"a", "a ", "abc", strings.Repeat("x", 70), strings.Repeat("é", 40), ""},
+	OIDOid:              {"0", "1", "4294967295"},
+	OIDMacaddr8:         {"08:00:2b:01:02:03", "08:00:2b:ff:fe:01:02:03"},
+	OIDLSN:              {"0/0", "1/FF"},
+	OIDPoint:            {"(1,2)", "(-0,NaN)"},
+	OIDInt4Range:        {"empty", "[1,5)", "(,3]"},
+	OIDNumRange:         {"empty", "[1.0,2.00)", "[1.00,2.0)", "(,)"},
+	OIDTstzRange:        {"empty", "[2024-01-01 00:00+00,)"},
+	OIDName:             {"a", "a ", "abc", strings.Repeat("x", 70), strings.Repeat("é", 40), ""},
 }
 
 func init() {
@@ -84,6 +92,7 @@ func sqlName(oid uint32) string {
 // do and that equality terms cannot.
 var refusedPairs = map[[2]uint32]bool{
 	{OIDTime, OIDTimetz}: true, {OIDTimetz, OIDTime}: true,
+	{OIDInt2, OIDOid}: true, {OIDInt4, OIDOid}: true, {OIDInt8, OIDOid}: true,
 	{OIDVarchar, OIDBpchar}: true, {OIDNumeric, OIDFloat4}: true, {OIDNumeric, OIDFloat8}: true,
 }
 
@@ -98,7 +107,7 @@ func TestDeclaredTypesAreAcceptedWhereTheServerAcceptsThem(t *testing.T) {
 	}
 	for _, column := range allTypes {
 		run("DROP TABLE IF EXISTS declared; CREATE TABLE declared (col " + sqlName(column) + ")")
-		for _, parameter := range append([]uint32{oidUnknown, oidName}, allTypes...) {
+		for _, parameter := range append([]uint32{oidUnknown}, allTypes...) {
 			for use, sql := range map[Use]string{
 				Assign:  "INSERT INTO declared VALUES ($1)",
 				Compare: "SELECT 1 FROM declared WHERE col = $1",
@@ -116,6 +125,7 @@ func TestDeclaredTypesAreAcceptedWhereTheServerAcceptsThem(t *testing.T) {
 					allowed := use == Compare && refusedPairs[[2]uint32{column, parameter}] ||
 						use == Cast && (parameter == OIDJSONB || parameter == OIDBit || column == OIDBit) ||
 						use != Compare && (familyOf(parameter) == familyNetwork || column == OIDTimetz) ||
+						use != Compare && isMacaddr(parameter) ||
 						use != Compare && ElementOID(parameter) != 0 && familyOf(column) == familyText
 					if want != nil || !allowed {
 						t.Errorf("%s: refused (%s); server says %v", name, got.message, want)

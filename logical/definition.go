@@ -18,7 +18,9 @@ type Definition struct {
 	labels  []string // of an enum, in order
 	base    Type     // of a domain; OID 0 for others
 	notNull bool     // of a domain
-	checks  []Check
+	// fromText: what is assigned to it is cast as if to text.
+	fromText bool
+	checks   []Check
 	// nullCheck is the CHECK that refuses NULL where NOT NULL does not.
 	nullCheck string
 	version   uint64

@@ -208,7 +208,7 @@ func parseFloat(text []byte, bits int) (float64, error) {
 		return 0, invalidSyntax(floatName(bits), text)
 	}
 	number, rest := s[:f.length], s[f.length:]
-	if overflowed := math.IsInf(f.value, 0) && isNumeral(number); overflowed || f.value == 0 && f.digits {
+	if f.overflows(number) {
 		if bits == 32 {
 			number = text
 		}
@@ -218,6 +218,20 @@ func parseFloat(text []byte, bits int) (float64, error) {
 		return 0, invalidSyntax(floatName(bits), text)
 	}
 	return f.value, nil
+}
+
+// overflows reports a number, read from these bytes, that is too large or too
+// close to zero.
+func (f *floatText) overflows(number []byte) bool {
+	return math.IsInf(f.value, 0) && isNumeral(number) || f.value == 0 && f.digits
+}
+
+// inRange is the server's error for a float8 that overflows.
+func (f *floatText) inRange(number []byte) error {
+	if !f.overflows(number) {
+		return nil
+	}
+	return newError(codeNumericOutOfRange, `"`+string(number)+`" is out of range for type double precision`)
 }
 
 // isNumeral tells digits from the word infinity.

@@ -43,13 +43,23 @@ const (
 	OIDNumeric     uint32 = 1700
 	OIDUUID        uint32 = 2950
 	OIDJSONB       uint32 = 3802
+	OIDName        uint32 = 19
+	OIDOid         uint32 = 26
+	OIDPoint       uint32 = 600
+	OIDMacaddr8    uint32 = 774
+	OIDLSN         uint32 = 3220
+	OIDInt4Range   uint32 = 3904
+	OIDNumRange    uint32 = 3906
+	OIDTsRange     uint32 = 3908
+	OIDTstzRange   uint32 = 3910
+	OIDDateRange   uint32 = 3912
+	OIDInt8Range   uint32 = 3926
 )
 
 // Object identifiers that a parameter may declare although no column of the
 // type can be sealed.
 const (
 	oidChar    uint32 = 18 // "char", one byte
-	oidName    uint32 = 19
 	oidUnknown uint32 = 705
 )
 
@@ -127,6 +137,8 @@ type codec struct {
 	textual bool
 	// incomparable: the type has no = operator.
 	incomparable bool
+	// ownEquality: it has one, but which values are equal only the server knows.
+	ownEquality bool
 }
 
 // lookup finds the codec of a built-in type that a column can have.
@@ -190,6 +202,19 @@ func scalar(oid uint32) *codec {
 		return &float4Codec
 	case OIDBytea:
 		return &byteaCodec
+	case OIDName:
+		return &nameCodec
+	case OIDOid:
+		return &oidCodec
+	case OIDMacaddr8:
+		return &macaddr8Codec
+	case OIDLSN:
+		return &lsnCodec
+	case OIDPoint:
+		return &pointCodec
+	}
+	if r := rangeCodecs[oid]; r != nil {
+		return r
 	}
 	return nil
 }
@@ -276,10 +301,19 @@ func (t Type) Valid(canonical []byte) bool {
 	return c != nil && c.check(canonical)
 }
 
-// HasEquality says whether the type has an = operator: false for json.
+// HasEquality says whether there can be equality terms for the type: false for
+// json, which has no = operator, and where OwnEquality is true.
 func (t Type) HasEquality() bool {
 	c := t.codec()
-	return c != nil && !c.incomparable
+	return c != nil && !c.incomparable && !c.ownEquality
+}
+
+// OwnEquality says that the type has an = operator, but only the server knows
+// which values are equal: those of citext are compared by the rules of the
+// database's locale.
+func (t Type) OwnEquality() bool {
+	c := t.codec()
+	return c != nil && c.ownEquality
 }
 
 // charTypmodName names a character type with its length.

@@ -65,6 +65,11 @@ func refuseOperator(c *catalog.SealedColumn, position int32, operator string) *R
 
 // refuseNoTerm is for a comparison with a column that has no equality term.
 func refuseNoTerm(c *catalog.SealedColumn, position int32) *Refusal {
+	if c.Type.OwnEquality() {
+		r := sealedRefusal("own-equality", c, position, "cannot be compared: which values of its type are equal only the server knows")
+		r.Detail = "Values of type " + c.Type.Name() + " are equal by the rules of the database's locale."
+		return r
+	}
 	if !c.Type.HasEquality() {
 		name := c.Type.Name()
 		return &Refusal{

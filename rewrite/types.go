@@ -14,6 +14,9 @@ var typeOIDs = map[string]uint32{
 	"time": logical.OIDTime, "timestamp": logical.OIDTimestamp, "timestamptz": logical.OIDTimestamptz,
 	"interval": logical.OIDInterval, "timetz": logical.OIDTimetz, "inet": logical.OIDInet, "cidr": logical.OIDCidr,
 	"macaddr": logical.OIDMacaddr, "bit": logical.OIDBit, "varbit": logical.OIDVarbit,
+	"name": logical.OIDName, "oid": logical.OIDOid, "point": logical.OIDPoint, "macaddr8": logical.OIDMacaddr8, "pg_lsn": logical.OIDLSN,
+	"int4range": logical.OIDInt4Range, "int8range": logical.OIDInt8Range, "numrange": logical.OIDNumRange,
+	"tsrange": logical.OIDTsRange, "tstzrange": logical.OIDTstzRange, "daterange": logical.OIDDateRange,
 	"numeric": logical.OIDNumeric, "uuid": logical.OIDUUID, "jsonb": logical.OIDJSONB,
 }
 

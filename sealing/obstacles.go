@@ -35,8 +35,10 @@ func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o S
 	case unknown != nil && unknown.Hint != "":
 		return refuse(name, unknown.Hint, "%s", unknown.Reason)
 	case unknown != nil:
-		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timetz, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr, macaddr, bit, varbit, enums, and domains over and arrays of all these",
+		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timetz, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr, macaddr, macaddr8, bit, varbit, oid, name, pg_lsn, point, int4range, int8range, numrange, tsrange, tstzrange, daterange, citext, hstore, enums, and domains over and arrays of all these",
 			"its type %s cannot be sealed", c.typeName)
+	case o.Equality && c.typ.OwnEquality():
+		return refuse(name, "seal it without --equality", "which values of type %s are equal depends on the database's locale, and a term cannot tell that", c.typeName)
 	case o.Equality && !c.typ.HasEquality():
 		return refuse(name, "seal it without --equality", "type %s has no = operator", c.typeName)
 	case o.Equality && c.nondet:

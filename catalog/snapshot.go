@@ -226,6 +226,18 @@ func (s *Snapshot) Setters() *Setters { return &s.setters }
 // in and have this name.
 func (s *Snapshot) Types(name string) []logical.Type { return s.types[name] }
 
+// TypeName is the name of a type as messages print it, "" if it is not known here.
+func (s *Snapshot) TypeName(oid uint32) string {
+	for _, types := range s.types {
+		for _, t := range types {
+			if t.OID == oid {
+				return t.Name()
+			}
+		}
+	}
+	return logical.TypeName(oid)
+}
+
 // ArrayOf finds the type of the arrays of such a type. It has OID 0 if no sealed
 // column is of it.
 func (s *Snapshot) ArrayOf(element uint32) logical.Type { return s.arrays[element] }

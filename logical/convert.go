@@ -219,7 +219,10 @@ func (t Type) CheckColumnOID(column string, oid uint32, use Use) error {
 	case oid == t.OID:
 		return nil
 	}
-	if t.Def != nil && t.Def.fromText && use != Compare && (oid == OIDText || oid == OIDVarchar) {
+	if t.Def != nil && t.Def.fromText && use != Compare && parameterCodec(oid) != nil {
+		if _, exact := castBetween(oid, OIDText); !exact {
+			return c.unknownParameter(oid)
+		}
 		return nil
 	}
 	if parameterCodec(oid) == nil || use == Cast && t.Def != nil && t.IsArray() {
@@ -319,6 +322,9 @@ func (t Type) convert(dst []byte, v Value, use Use, s *Settings) ([]byte, error)
 		return dst, err
 	}
 	c := conversion{out: out, start: start, from: v.OID, to: t.OID, target: t.codec(), settings: s}
+	if t.Def != nil && t.Def.fromText {
+		c.to, c.target = OIDText, &textCodec
+	}
 	if use == Compare {
 		return c.compare()
 	}

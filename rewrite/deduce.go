@@ -83,7 +83,7 @@ func (a *analysis) conflicts(params []Param, client int) (list []Conflict) {
 		refusal := a.untestable(i + 1)
 		a.eachUse(i+1, func(u *use, late bool) {
 			if d.typed && late && d.oid != 0 && u.deduces != 0 && d.oid != u.deduces && refusal == nil {
-				refusal = refuseTwoTypes(i+1, d.oid, u.deduces, u.start)
+				refusal = a.refuseTwoTypes(i+1, d.oid, u.deduces, u.start)
 			}
 			d.by(u)
 		})
@@ -182,12 +182,12 @@ func refuseUntyped(parameter, position int) *Refusal {
 	}
 }
 
-func refuseTwoTypes(parameter int, first, second uint32, position int) *Refusal {
+func (a *analysis) refuseTwoTypes(parameter int, first, second uint32, position int) *Refusal {
 	r := &Refusal{
 		Anchor: "type", Code: codeAmbiguousParameter, Position: position,
 		Message: "inconsistent types deduced for parameter $" + strconv.Itoa(parameter),
 	}
-	if one, two := logical.TypeName(first), logical.TypeName(second); one != "" && two != "" {
+	if one, two := a.snap.TypeName(first), a.snap.TypeName(second); one != "" && two != "" {
 		r.Detail = one + " versus " + two
 	}
 	return r

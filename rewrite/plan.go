@@ -6,6 +6,7 @@ package rewrite
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"pgseal/catalog"
 	"pgseal/logical"
@@ -115,6 +116,9 @@ type Statement struct {
 	// Spreads: DDL that names something sealed, so that there may be more of that
 	// once it is committed.
 	Spreads bool
+	// Width is how many columns the rows of a SELECT have whose text names each of
+	// them (no star, no set operation); 0 for every other statement.
+	Width int
 	// Guarded: the server fails the statement if a name in it has come to stand
 	// for something else than it was planned for. See guard.go.
 	Guarded bool
@@ -123,6 +127,7 @@ type Statement struct {
 // Plan is what to do with one text. It is immutable, safe for concurrent use,
 // and independent of the values of the literals in the text.
 type Plan struct {
+	large      atomic.Bool // see Large
 	statements []Statement
 	pieces     []piece
 	actions    []Action
@@ -211,3 +216,14 @@ var (
 	// asks again with Path.
 	ErrNeedSearchPath = errors.New("rewrite: the text needs the session's search path")
 )
+
+// Large reports that the last answer to the text was a large one, and SetLarge
+// says so: a guess at the next one. It is all of a plan that changes.
+func (p *Plan) Large() bool { return p.large.Load() }
+
+// SetLarge is for Large.
+func (p *Plan) SetLarge(large bool) {
+	if p.large.Load() != large {
+		p.large.Store(large)
+	}
+}

@@ -19,6 +19,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	if outputs != nil {
 		a.describe(&s, outputs)
 	}
+	s.Width = namedColumns(raw.Stmt.GetSelectStmt())
 	a.settlePostponed()
 	if params, client := a.parameters(0); s.Effect != Prepares {
 		s.Params, s.ClientParams = params, client
@@ -257,4 +258,23 @@ func (a *analysis) tokenName(t token) (string, bool) {
 		return strings.ReplaceAll(string(raw[1:len(raw)-1]), `""`, `"`), true
 	}
 	return "", false
+}
+
+// namedColumns is how many columns a SELECT has that names each of them, 0 if it
+// does not.
+func namedColumns(s *pg.SelectStmt) int {
+	if s == nil || s.Op != pg.SetOperation_SETOP_NONE || s.IntoClause != nil || len(s.ValuesLists) > 0 {
+		return 0
+	}
+	for _, n := range s.TargetList {
+		v := n.GetResTarget().GetVal()
+		fields := v.GetColumnRef().GetFields()
+		if x := v.GetAIndirection(); x != nil {
+			fields = x.Indirection
+		}
+		if len(fields) > 0 && fields[len(fields)-1].GetAStar() != nil {
+			return 0
+		}
+	}
+	return len(s.TargetList)
 }

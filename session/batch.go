@@ -121,6 +121,7 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 		return 0, Need{}, s.explained(err)
 	}
 	out.client.put(dst)
+	s.result.size += n
 	return n, Need{}, nil
 }
 

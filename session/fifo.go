@@ -31,6 +31,9 @@ type request struct {
 	failing bool
 	// ready: hidden, but its ReadyForQuery is the client's.
 	ready bool
+	// simple: it is a part of what a Query has become (see upgrade.go). What ends
+	// it is not shown, but for that of its rows; its errors are.
+	simple bool
 	// guard: its rows are opened, so the client's next segment waits for it.
 	guard bool
 	// effects: it changes which prepared statements there are without naming
@@ -45,7 +48,7 @@ type request struct {
 	// next is the index of the statement being answered (query).
 	next int
 
-	plan      *rewrite.Plan      // query: nil if it was relayed
+	plan      *rewrite.Plan      // query, or execute for one: nil if it was relayed
 	planning  *planning          // query, parse: what was planned, for positions in errors
 	statement *statement         // parse: what the name will hold; describeStatement
 	portal    portal             // bind: what the name will hold; describePortal, execute

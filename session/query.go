@@ -100,7 +100,12 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return s.refuseQuery(errSettingsMoved, out)
 	}
 	v.planning.bound.Converts = s.converts(plan)
+	upgrades := refusal == nil && h == readsOnly && upgradable(plan) && !s.walsender
 	dst, start := wire.Begin(out.server.scratch, wire.TypeQuery)
+	if upgrades {
+		dst, start = wire.Begin(out.server.scratch, wire.TypeParse)
+		dst = append(dst, 0) // unnamed
+	}
 	dst, need, failed := s.sealText(dst, v.planning)
 	if failed != nil || need.Kind != NeedNothing {
 		at := v.planning.failedAt
@@ -110,7 +115,13 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		}
 		return wait, need, nil
 	}
-	out.server.put(wire.End(append(dst, 0), start))
+	dst = append(dst, 0)
+	if upgrades {
+		dst = wire.End(wire.AppendCount(dst, 0), start)
+		out.server.put(s.upgrade(dst, &r, snap))
+		return drop, Need{}, nil
+	}
+	out.server.put(wire.End(dst, start))
 	s.push(&r)
 	return drop, Need{}, nil
 }

@@ -49,7 +49,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		// The next statement is planned from the catalog as it is now.
 		s.catalog.stale = true
 		e := errReplan
-		if r.kind == query {
+		if r.kind == query || r.simple {
 			e = refused(rewrite.RefuseMoved(), nil)
 		}
 		out.client.put(e.Append(out.client.scratch))

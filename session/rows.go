@@ -37,6 +37,7 @@ type result struct {
 	cells   []cell
 	// defaults: a cell can be the text of a default.
 	defaults bool
+	size     int // of the rows that have been opened, as the server sent them
 }
 
 // add appends how one column is opened.
@@ -48,7 +49,7 @@ func (r *result) add(c cell) {
 // clear forgets the cells of the rows before.
 func (r *result) clear() { r.cells, r.defaults = r.cells[:0], false }
 
-func (r *result) end() { r.opening = undecided }
+func (r *result) end() { r.opening, r.size = undecided, 0 }
 
 // begin decides how the rows of an Execute are treated. Those of a Query are
 // decided by their RowDescription.

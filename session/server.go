@@ -160,7 +160,7 @@ func (s *Session) confirmed(typ byte) (action, Need, error) {
 		return wait, Need{}, errUnasked
 	}
 	act := s.unlessSilent(relay)
-	if r.hidden {
+	if r.hidden || r.simple {
 		act = drop
 	}
 	s.finish()
@@ -230,6 +230,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	}
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out = nil
+	if r.plan != nil {
+		r.plan.SetLarge(s.isLarge(r))
+	}
 	s.result.end()
 	if typ == wire.TypeCommandComplete {
 		if r.resets {

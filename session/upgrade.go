@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"pgseal/catalog"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -30,13 +32,13 @@ func (s *Session) isLarge(r *request) bool {
 
 // upgradable reports that a text can go in the extended protocol, and is worth
 // it: it is one SELECT that names its columns, so that formats can be asked for
-// each.
+// each. What shows the texts of defaults stays as it is.
 func upgradable(p *rewrite.Plan) bool {
 	if !p.Large() || len(p.Statements()) != 1 {
 		return false
 	}
 	st := &p.Statements()[0]
-	return st.Width > 0 && len(st.Results) > 0 && len(st.Results) <= st.Width && st.Effect == rewrite.NoEffect && st.ClientParams == 0 && st.Born == ""
+	return !slices.Contains(st.Results, catalog.DefaultText) && st.Width > 0 && len(st.Results) > 0 && len(st.Results) <= st.Width && st.Effect == rewrite.NoEffect && st.ClientParams == 0 && st.Born == ""
 }
 
 // upgrade appends what goes with the Parse that stands in dst instead of a Query,

@@ -68,7 +68,7 @@ func printSealed(out io.Writer, r *sealing.Report) {
 	fmt.Fprintf(out, "%s is sealed: %d values\n", r.Column, r.Rows)
 	printCarried(out, r)
 	if len(r.Triggers) > 0 {
-		fmt.Fprintf(out, "look at the functions of these triggers, they see envelopes now: %s\n", strings.Join(r.Triggers, ", "))
+		fmt.Fprintf(out, "look at the functions of these triggers, they see envelopes now, and pgseal refuses writes that fire one which could use the column: %s\n", strings.Join(r.Triggers, ", "))
 	}
 	if len(r.Remains) > 0 {
 		fmt.Fprintln(out, "plaintext from before may still stand in:")

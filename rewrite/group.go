@@ -2,6 +2,8 @@ package rewrite
 
 import pg "github.com/pganalyze/pg_query_go/v6"
 
+// See docs/decisions/0013-groups-by-terms.md.
+//
 // A sealed column that a query groups by is grouped by its equality term. What
 // stands for the group in the outputs is one of its envelopes, the greatest in
 // bytes: they all open to the same value.
@@ -159,4 +161,54 @@ func (a *analysis) window(w *pg.WindowDef, sc *scope) {
 		a.plain(w.StartOffset, sc)
 		a.plain(w.EndOffset, sc)
 	})
+}
+
+// groupItem is an item of GROUP BY: a column of FROM before the name of an
+// output, the position of an output, or an expression.
+func (a *analysis) groupItem(n *pg.Node, list []*pg.Node, sc *scope, outputs []column) {
+	if set := n.GetGroupingSet(); set != nil {
+		for _, c := range set.Content {
+			a.groupItem(c, nil, sc, outputs) // they leave out what is grouped by
+		}
+		return
+	}
+	if row := n.GetRowExpr(); row != nil && row.RowFormat == pg.CoercionForm_COERCE_IMPLICIT_CAST {
+		for _, c := range row.Args {
+			a.groupItem(c, list, sc, outputs)
+		}
+		return
+	}
+	if list != nil && a.groupTerm(n, list, sc) {
+		return
+	}
+	if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetString_() != nil {
+		name := ref.Fields[0].GetString_().Sval
+		if has, maybe := offers(sc.items, name); !has && a.groupByOutput(name, ref.Location, maybe, outputs) {
+			return
+		}
+	}
+	if a.position(n, outputs, nil) {
+		return
+	}
+	a.plain(n, sc)
+}
+
+// groupByOutput is GROUP BY the name of an output, unless maybe has a column of
+// that name.
+func (a *analysis) groupByOutput(name string, at int32, maybe *item, outputs []column) (found bool) {
+	for _, c := range outputs {
+		if c.name != name || c.rest {
+			continue
+		}
+		found = true
+		a.asPlain(c.constants)
+		if c.sealed == nil {
+			continue
+		}
+		if maybe != nil {
+			a.doubtful(maybe, name, at, c.sealed)
+		}
+		a.fail(refuseUse(c.sealed, at, a.within))
+	}
+	return found
 }

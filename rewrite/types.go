@@ -233,13 +233,3 @@ func (a *analysis) typeEnd(location int32) int {
 	}
 	return int(a.tokens[i-1].end)
 }
-
-// lossless says whether a cast of a column changes nothing about what its
-// values are equal to.
-func lossless(from, to logical.Type) bool {
-	textual := func(oid uint32) bool { return oid == logical.OIDText || oid == logical.OIDVarchar }
-	if textual(from.OID) && textual(to.OID) && to.Typmod < 0 {
-		return true
-	}
-	return from.OID == to.OID && (from.Typmod == to.Typmod || to.Typmod < 0)
-}

@@ -1,0 +1,233 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// outputs analyses a SELECT or RETURNING list.
+func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (outputs []column) {
+	for _, n := range list {
+		t := n.GetResTarget()
+		if t == nil || a.err != nil {
+			continue
+		}
+		if ref := t.Val.GetColumnRef(); ref != nil {
+			if star, qualifier := isStar(ref); star {
+				from := len(outputs)
+				outputs = append(outputs, a.star(ref, qualifier, sc)...)
+				a.storeStar(outputs, from, targets, ref.Location)
+				continue
+			}
+		}
+		if x := t.Val.GetAIndirection(); x != nil && x.Indirection[len(x.Indirection)-1].GetAStar() != nil {
+			a.in("a row expansion", func() { a.plain(x.Arg, sc) })
+			outputs = append(outputs, column{rest: true})
+			continue
+		}
+		var c column
+		if i := len(outputs); i < len(targets) && targets[i].sealed != nil && !behindRest(outputs) {
+			// Its value gets its type when the whole query has been read.
+			before := len(a.uses)
+			a.store(t.Val, targets[i], sc)
+			if t.Val.GetParamRef() != nil && len(a.uses) == before+1 {
+				a.uses[before].bare = true
+			}
+		} else {
+			c = a.output(t.Val, sc)
+			if targets != nil {
+				a.asPlain(c.constants)
+			}
+			if c.sealed != nil && targets != nil {
+				a.misplaced(c.sealed, i, outputs, targets, location(t.Val))
+			}
+		}
+		if c.name = t.Name; c.name == "" {
+			c.name = a.outputName(t.Val)
+			a.keepName(t, &c)
+		}
+		outputs = append(outputs, c)
+	}
+	return outputs
+}
+
+// castOutput takes the casts around an output away that change no value, and
+// shows it as the type that they give it.
+func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
+	from := e.typ()
+	for _, cast := range e.casts { // the innermost first
+		named, ok := a.typeNamed(cast.TypeName)
+		to := named.whole()
+		switch {
+		case !ok || !from.Widens(to):
+			a.fail(refuseCast(e.column, e.at))
+			return
+		case from == to:
+			a.dropCast(cast, e)
+			continue
+		}
+		end := a.typeEnd(cast.TypeName.Location)
+		a.replaceType(cast.TypeName, serverType, e.column, e.at)
+		if a.is(a.tokenAt(cast.Location), "cast") { // CAST(… AS type)
+			if k := a.closing(a.tokenAt(cast.Location) + 1); k >= 0 {
+				end = int(a.tokens[k].end)
+			}
+		}
+		from = to
+		c.shown, c.bare, c.origin = a.as(e.column, to), true, origin{}
+		c.renamed = term{int(location(n)), end}
+	}
+}
+
+// keepName gives an output the name that it would have had, where what the
+// server gets for it has another.
+func (a *analysis) keepName(t *pg.ResTarget, c *column) {
+	if c.renamed.end == 0 {
+		return
+	}
+	end := c.renamed.end
+	for i := a.tokenAt(t.Location); a.is(i, "(") && int(a.tokens[i].start) < c.renamed.start; i++ {
+		if k := a.closing(i); k >= 0 {
+			end = max(end, int(a.tokens[k].end))
+		}
+	}
+	a.insert(end, " AS "+quoteName(c.name))
+}
+
+func behindRest(outputs []column) bool {
+	for _, c := range outputs {
+		if c.rest {
+			return true
+		}
+	}
+	return false
+}
+
+// misplaced refuses to store a sealed output into a column that is not sealed,
+// or is not known.
+func (a *analysis) misplaced(s *catalog.SealedColumn, i int, outputs []column, targets []target, at int32) {
+	switch {
+	case behindRest(outputs):
+		a.fail(refuseStar(s, at))
+	case i >= len(targets):
+		a.fail(refuseStorePlain(s, at, "this table"))
+	default:
+		a.fail(refuseStorePlain(s, at, "column \""+targets[i].name+"\""))
+	}
+}
+
+// storeStar checks the outputs of a star, which begin at from, against what
+// they are stored into.
+func (a *analysis) storeStar(outputs []column, from int, targets []target, at int32) {
+	if targets == nil {
+		return
+	}
+	rest := behindRest(outputs[:from])
+	for i := from; i < len(outputs); i++ {
+		c := outputs[i]
+		rest = rest || c.rest
+		into := (*catalog.SealedColumn)(nil)
+		if i < len(targets) {
+			into = targets[i].sealed
+		}
+		switch {
+		case c.constants != nil && into != nil && !rest:
+			a.giveAll(c.constants, Operand{Column: into, Role: Store, Site: Site{target: targets[i].name}}, term{})
+		case c.constants != nil:
+			a.asPlain(c.constants)
+		case c.sealed != nil && (rest || into == nil):
+			a.misplaced(c.sealed, i, outputs[:i], targets, at)
+		case c.sealed != into && c.sealed != nil:
+			a.fail(refuseStoreOther(into, c.sealed, at))
+		case c.shown != nil:
+			a.fail(refuseStore(into, at))
+		case into != nil && c.sealed == nil && !rest:
+			a.fail(refuseStore(into, at))
+		}
+	}
+	if rest {
+		for i := len(outputs) - 1; i < len(targets); i++ {
+			if s := targets[i].sealed; s != nil {
+				a.fail(refuseStar(s, at))
+			}
+		}
+	}
+}
+
+// star gives the columns that a star stands for.
+func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (columns []column) {
+	items := a.starItems(qualifier, sc)
+	spelled := a.spellStar(ref, items)
+	for _, it := range items {
+		if !spelled {
+			a.dropSchema(ref, it)
+			a.shownStar(it, ref.Location)
+		}
+		for i, c := range it.columns {
+			if c.sealed != nil {
+				if c.sealed.Broken != "" {
+					a.fail(refuseBroken(c.sealed, ref.Location))
+				}
+				c.wraps = nil
+				if sc.groups(&it.columns[i]) {
+					a.fail(refuseUse(c.sealed, ref.Location, "* of a query with GROUP BY"))
+				}
+			}
+			if c.same = nil; it.byName && it.name != "" {
+				c.reads = quoteName(it.name) + "." + quoteName(c.name)
+			}
+			columns = append(columns, c)
+		}
+		if it.open && !behindRest(it.columns) {
+			columns = append(columns, column{rest: true})
+		}
+	}
+	return columns
+}
+
+// output analyses an expression whose value goes to the client, or to the query
+// around this one: it may be a sealed column, but nothing computed from one.
+func (a *analysis) output(n *pg.Node, sc *scope) column {
+	met := a.definitions
+	e := a.peek(n, sc)
+	if e == nil {
+		array := unnested(n)
+		if elements := array != nil && isArrayOfConstants(array); elements || isConstant(n) {
+			k := a.postpone([]*pg.Node{n}, sc)
+			k.elements = elements
+			return column{constants: k}
+		}
+		if k := a.constantsOf(n, sc); k != nil {
+			return column{constants: k}
+		}
+		a.plain(n, sc)
+		c := column{text: a.definitions > met}
+		if ref := n.GetColumnRef(); ref != nil {
+			if r := a.resolve(ref, sc).column; r != nil {
+				c.origin = r.origin
+			}
+		}
+		return c
+	}
+	a.settle(e, a.shownAs(e))
+	c := column{sealed: e.column, shown: e.shown, bare: e.made != nil}
+	if e.renamed {
+		c.renamed = e.terms[0]
+	}
+	if e.ref != nil {
+		c.bare = e.ref.bare
+	}
+	a.castOutput(e, n, &c)
+	if len(e.casts) == 0 {
+		c.wraps = e.terms
+		if e.ref != nil && len(e.terms) == 1 {
+			c.origin, c.reads = e.ref.origin, string(a.text[e.terms[0].start:e.terms[0].end])
+		}
+	}
+	if e.grouped {
+		a.anyOfGroup(e)
+		c.wraps, c.reads, c.grouped, c.bare, c.renamed = nil, "", true, true, e.terms[0]
+	}
+	return c
+}

@@ -159,6 +159,7 @@ func (p *runningProxy) serve(ctx context.Context, listeners ...net.Listener) err
 	if err := p.databases.Hold(ctx); err != nil && ctx.Err() == nil {
 		p.log.Warn("PostgreSQL cannot be reached yet", slog.Any("error", err))
 	}
+	proxy.TrimProcess()
 	return p.server.Serve(ctx, listeners...)
 }
 

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package proxy
+
+// TrimProcess has nothing to ask of the system here.
+func TrimProcess() {}

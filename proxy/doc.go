@@ -56,7 +56,8 @@
 // An engine moves the bytes between the sockets and the session's pure state. It
 // knows of a session no more than the interface Protocol. Sessions over TCP or
 // Unix sockets, in clear or under TLS, run on a few event loops (looped_linux.go,
-// loop_linux.go, tls_linux.go). On a system without epoll each has a goroutine per
+// loop_linux.go, tls_linux.go), and what takes long beside them (beside_linux.go).
+// On a system without epoll each has a goroutine per
 // direction (pumps.go, pump.go). What both share is in relay.go, input.go, join.go
 // and ending.go.
 package proxy

@@ -110,7 +110,7 @@ func (s *socket) put(b []byte) error {
 // write writes what the peer takes of b now.
 func (s *socket) write(b []byte) (int, error) {
 	if s.tls != nil {
-		return s.writeTLS(b)
+		return s.writeTLS(b[:min(len(b), turnWrites*writeSize)]) // encrypting it takes time
 	}
 	n, err := transmit(s.fd, b)
 	if err == errWouldBlock {

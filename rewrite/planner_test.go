@@ -526,3 +526,21 @@ func TestInsertedLiteralsAreBare(t *testing.T) {
 		}
 	}
 }
+
+// Rails turns the triggers of all tables off in one text.
+func TestAlteringATableLeavesTheNamesOfOthers(t *testing.T) {
+	p, s := NewPlanner(8), &Scratch{}
+	r := simple("ALTER TABLE plain DISABLE TRIGGER ALL;ALTER TABLE accounts DISABLE TRIGGER ALL;ALTER TABLE things DISABLE TRIGGER ALL")
+	r.Fresh = true
+	for _, path := range []string{"app", "public"} {
+		r.Path = []string{"pg_catalog", path}
+		if out, _ := served(t, p, s, r); out != string(r.Text) {
+			t.Errorf("%s: %s", path, out)
+		}
+	}
+	r.Text = []byte("ALTER TABLE plain RENAME TO other;ALTER TABLE accounts DISABLE TRIGGER ALL")
+	var refusal *Refusal
+	if _, err := p.Plan(s, r); !errors.As(err, &refusal) {
+		t.Errorf("behind a renaming: %v", err)
+	}
+}

@@ -18,6 +18,7 @@ import (
 type remade struct {
 	created []*catalog.Relation
 	dropped []*catalog.Relation
+	altered []string // names of relations that have other columns, perhaps
 	// opaque: DDL has been carried out that is not followed.
 	opaque bool
 }
@@ -25,7 +26,7 @@ type remade struct {
 // follows says whether it is known what the DDL before has made of a name.
 func (a *analysis) follows(name string) bool {
 	sealed, changed := a.changed[name]
-	return changed && !sealed && !a.remade.opaque && !a.pathSet
+	return changed && !sealed && !a.remade.opaque && !a.pathSet && !slices.Contains(a.remade.altered, name)
 }
 
 // now are the relations of a name, as the text has left them.
@@ -112,6 +113,8 @@ func (a *analysis) remake(sealed bool) {
 		a.make(n.ViewStmt.View, nil, n.ViewStmt.Replace, sealed)
 	case *pg.Node_DropStmt:
 		a.drop(n.DropStmt)
+	case *pg.Node_AlterTableStmt:
+		a.remade.altered = append(a.remade.altered, n.AlterTableStmt.Relation.GetRelname())
 	case *pg.Node_IndexStmt:
 	default:
 		a.remade.opaque = true
@@ -137,7 +140,7 @@ func (a *analysis) endTransaction(commit bool) bool {
 }
 
 func (r *remade) copied() remade {
-	return remade{slices.Clone(r.created), slices.Clone(r.dropped), r.opaque}
+	return remade{slices.Clone(r.created), slices.Clone(r.dropped), slices.Clone(r.altered), r.opaque}
 }
 
 // make notes a relation that the text makes. unlessThere: one of its name and

@@ -190,14 +190,15 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		}
 	}
 	a.pathMoved = a.pathMoved || set
-	a.pathSet = a.pathSet || set || !makesRelations(a.stmt.Stmt) && s.Effect == ChangesCatalog
+	_, alters := a.stmt.Stmt.GetNode().(*pg.Node_AlterTableStmt) // neither renames nor moves
+	a.pathSet = a.pathSet || set || !alters && !makesRelations(a.stmt.Stmt) && s.Effect == ChangesCatalog
 	if _, grants := a.stmt.Stmt.GetNode().(*pg.Node_GrantStmt); grants {
 		a.pathSet = true // a right lets a schema into the path
 	}
 	if s.Effect != ChangesCatalog {
 		return
 	}
-	a.pathMoved = true
+	a.pathMoved = a.pathMoved || !alters
 	if sealed && a.assumed && a.path == nil {
 		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
 	}

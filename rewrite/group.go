@@ -2,7 +2,7 @@ package rewrite
 
 import pg "github.com/pganalyze/pg_query_go/v6"
 
-// See docs/decisions/0013-groups-by-terms.md.
+// See docs/decisions/0014-groups-by-terms.md.
 //
 // A sealed column that a query groups by is grouped by its equality term. What
 // stands for the group in the outputs is one of its envelopes, the greatest in

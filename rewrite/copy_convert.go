@@ -84,7 +84,7 @@ const SameTypeFunction = "pg_catalog.array_eq"
 // sameType fails when the statement is analysed if the column has another type by
 // now, whose binary form could be taken for this one's.
 func (n *named) sameType(column, name string) string {
-	return SameTypeFunction + "(ARRAY[(NULL::" + n.quoted() + ")." + quoteName(column) + "], NULL::pg_catalog." + name + "[])"
+	return SameTypeFunction + "(" + lookBefore + lookAt + n.quoted() + ")." + quoteName(column) + "], NULL::pg_catalog." + name + "[])"
 }
 
 // copySource finds STDIN in the text: what follows it, up to the end of the

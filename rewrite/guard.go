@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,10 +159,25 @@ func (a *analysis) guardCondition(actions int) string {
 	return condition
 }
 
+const (
+	lookBefore = "ARRAY[("
+	lookAt     = "NULL::"
+)
+
+// LooksAt reports that a position in an error of the server, as ClientPosition
+// takes it, is where a guard looks at a column.
+func (b *Bound) LooksAt(server []byte, position int) bool {
+	at := characterOffset(server, position)
+	if !bytes.HasSuffix(server[:at], []byte(lookBefore)) || !bytes.HasPrefix(server[at:], []byte(lookAt)) {
+		return false
+	}
+	return slices.ContainsFunc(b.scratch.marks, func(m mark) bool { return m.start <= at && at < m.end })
+}
+
 // compareType fails when the statement is analysed if the column of that name is
 // not of the domain: arrays of two types cannot be compared.
 func (n *named) compareType(c *catalog.Column) string {
-	return "ARRAY[(NULL::" + n.quoted() + ")." + quoteName(c.Name) + "] OPERATOR(pg_catalog.=) ARRAY[NULL::" +
+	return lookBefore + lookAt + n.quoted() + ")." + quoteName(c.Name) + "] OPERATOR(pg_catalog.=) ARRAY[NULL::" +
 		domainSchema + "." + quoteName(c.Sealed.DomainName) + "]"
 }
 

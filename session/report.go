@@ -45,7 +45,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.refusal != nil && refusedInstead(fields):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
-	case r.guarded() && moved(fields):
+	case r.guarded() && (moved(fields) || r.lacks(fields)):
 		// The next statement is planned from the catalog as it is now.
 		s.catalog.stale = true
 		e := errReplan
@@ -89,6 +89,22 @@ func moved(f wire.ErrorFields) bool {
 		return bytes.Contains(message, []byte(rewrite.GuardMarker))
 	}
 	return false
+}
+
+// lacks reports the error of a guard that has found a relation without the column
+// that it looks at, or of a prepared statement that misses one.
+func (r *request) lacks(f wire.ErrorFields) bool {
+	if string(f.Get(wire.FieldCode)) != codeUndefinedColumn {
+		return false
+	}
+	if r.kind == bind {
+		return true // the statement has been analysed again: it is to be prepared again
+	}
+	if r.planning == nil {
+		return false
+	}
+	position, err := strconv.Atoi(string(f.Get(wire.FieldPosition)))
+	return err == nil && r.planning.bound.LooksAt(r.planning.server, position)
 }
 
 // refusedInstead reports the error of a statement that stands in the place of a

@@ -192,6 +192,9 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 		if len(column.Defaults) == 0 {
 			column.Defaults = nil
 		}
+		if len(column.Labels) == 0 {
+			column.Labels = nil
+		}
 		column.ID, column.TableID, column.IndexKeyID = uint32(id), uint32(table), uint32(index)
 		column.Terms = envelope.TermFlags(terms)
 		switch {

@@ -3,6 +3,7 @@ package integration
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ var declarations = [][]uint32{nil, {705}, {25}, {1043}, {1042}, {19}, {21}, {23}
 // plain database says: with all types declared, some, and none.
 func TestDescribe(t *testing.T) {
 	pair, _, searchable, others := kinds(t)
-	d := &describer{t: t, twin: raw(t, pair.TwinURL()), sealed: raw(t, pair.URL())}
+	d := newDescriber(t, pair)
 	d.same(`SELECT * FROM "values"`)
 	for _, s := range append(others, searchable...) {
 		d.same(`SELECT %[1]s, id, k.%[1]s AS other FROM "values" AS k`, s)
@@ -71,7 +72,7 @@ func TestDescribe(t *testing.T) {
 // or its error where the roles do not agree.
 func TestDescribeRoles(t *testing.T) {
 	pair, plain, searchable, _ := kinds(t)
-	d := &describer{t: t, twin: raw(t, pair.TwinURL()), sealed: raw(t, pair.URL())}
+	d := newDescriber(t, pair)
 	for _, s := range searchable {
 		for _, p := range append(plain, searchable...) {
 			d.same(`INSERT INTO "values" (id, %[1]s, %[2]s) VALUES (1, $1, $1)`, p, s)
@@ -97,8 +98,37 @@ const refusedType = "ERROR 0A000: pgseal cannot "
 type describer struct {
 	t            *testing.T
 	twin, sealed *pgconn.PgConn
-	n            int
-	differences  []string
+	// names are those of the types of extensions, whose OIDs differ.
+	names       map[*pgconn.PgConn]map[uint32]string
+	n           int
+	differences []string
+}
+
+func newDescriber(t *testing.T, pair *harness.Pair) *describer {
+	d := &describer{t: t, twin: raw(t, pair.TwinURL()), sealed: raw(t, pair.URL()), names: map[*pgconn.PgConn]map[uint32]string{}}
+	for _, conn := range []*pgconn.PgConn{d.twin, d.sealed} {
+		results, err := conn.Exec(t.Context(), "SELECT oid, format_type(oid, NULL) FROM pg_type WHERE oid >= 16384").ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.names[conn] = map[uint32]string{}
+		for _, row := range results[0].Rows {
+			oid, err := strconv.ParseUint(string(row[0]), 10, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.names[conn][uint32(oid)] = string(row[1])
+		}
+	}
+	return d
+}
+
+// name is an OID, or the name of a type of an extension.
+func (d *describer) name(conn *pgconn.PgConn, oid uint32) string {
+	if name, ok := d.names[conn][oid]; ok {
+		return name
+	}
+	return strconv.FormatUint(uint64(oid), 10)
 }
 
 func (d *describer) same(sql string, names ...any) { d.declared(nil, sql, names...) }
@@ -125,9 +155,12 @@ func (d *describer) describe(conn *pgconn.PgConn, sql string, types []uint32) st
 		return allFields(pgErr)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "parameters %v", description.ParamOIDs)
+	b.WriteString("parameters")
+	for _, oid := range description.ParamOIDs {
+		b.WriteString(" " + d.name(conn, oid))
+	}
 	for _, f := range description.Fields {
-		fmt.Fprintf(&b, ", %q %d %d %d %d %v %d", f.Name, f.DataTypeOID, f.DataTypeSize, f.TypeModifier, f.TableAttributeNumber, f.TableOID != 0, f.Format)
+		fmt.Fprintf(&b, ", %q %s %d %d %d %v %d", f.Name, d.name(conn, f.DataTypeOID), f.DataTypeSize, f.TypeModifier, f.TableAttributeNumber, f.TableOID != 0, f.Format)
 	}
 	return b.String()
 }

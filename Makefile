@@ -16,7 +16,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit integration fuzz test-versions test-regress test-drivers lint vuln bench
+.PHONY: build demo test unit others plain integration integration-a-n integration-o-z integration-rest fuzz test-versions test-regress test-drivers lint vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -24,21 +24,36 @@ build:
 demo: build
 	./bin/pgseal demo $(ARGS)
 
-# The integration tests mostly wait, for servers and KMS, and leave time to fuzz.
+# The integration tests mostly wait, for servers and KMS, and leave time for others.
 test: unit
-	$(MAKE) -j2 integration fuzz
+	$(MAKE) -j3 integration others
 
-# With the race detector, and without it the searches of memory for erased keys
-# and the counts of allocations, which it disturbs.
+others: plain fuzz
+
 unit:
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
+
+# Without the race detector the searches of memory for erased keys and the counts
+# of allocations, which it disturbs.
+plain:
 	$(GO) test ./envelope ./keycache ./keystore ./logical ./rewrite ./session
 	$(GO) test -run "TestLargeValues|TestManyRows" ./sealing
 	$(GO) test -run "TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|TestRelayingAllocates" ./proxy
 
-# Against a pgseal with the race detector.
-integration:
-	PGSEAL_TEST_RACE=1 $(GO) test -count=1 -timeout 20m ./integration/...
+# Against a pgseal with the race detector. In parts, each with servers of its own,
+# that can run beside each other.
+INTEGRATION = PGSEAL_TEST_RACE=1 $(GO) test -count=1 -timeout 20m
+
+integration: integration-a-n integration-o-z integration-rest
+
+integration-a-n:
+	$(INTEGRATION) -run '^Test[A-N]' ./integration
+
+integration-o-z:
+	$(INTEGRATION) -run '^Test[O-Z]' ./integration
+
+integration-rest:
+	$(INTEGRATION) $$($(GO) list ./integration/... | grep -v /integration$$)
 
 # One target at a time is all that go test -fuzz takes.
 fuzz:

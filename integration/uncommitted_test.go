@@ -39,7 +39,6 @@ func TestARelationMadeInTheSameTransaction(t *testing.T) {
 // what is in its bytea columns passes, unless it is a sealed value.
 func TestBytesOfATableMadeInTheSameTransaction(t *testing.T) {
 	pair := harness.New(t, people)
-	pair.Both("CREATE FUNCTION duplicate() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE TABLE dup AS SELECT id, ssn FROM ' || 'people'; END $$")
 	for _, mode := range harness.Modes {
 		t.Run(string(mode), func(t *testing.T) {
 			pair.Empty()
@@ -53,7 +52,7 @@ func TestBytesOfATableMadeInTheSameTransaction(t *testing.T) {
 			c.Step(S("SELECT * FROM blobs ORDER BY id"))
 			c.Step(S("SELECT b FROM blobs WHERE b = $1", `\xe501ff`))
 			c.Step(S("SAVEPOINT s"))
-			c.Step(S("SELECT duplicate()"))
+			c.Step(S("CREATE TABLE dup AS SELECT id, ssn FROM people"))
 			c.Generated(S("SELECT ssn FROM dup ORDER BY id")) // answered exactly, or refused
 			c.Step(S("ROLLBACK TO s"))
 			c.Step(S("SELECT b FROM blobs ORDER BY id"))

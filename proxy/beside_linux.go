@@ -43,7 +43,9 @@ func (s *looped) beside(d *direction) {
 			if err := s.called(d, n, need, err); err != nil {
 				s.end(d, err)
 			}
-			d.input.settle()
+			if !s.working { // again
+				d.input.settle()
+			}
 			postponed := s.postponed
 			s.postponed = nil
 			for _, f := range postponed {

@@ -306,6 +306,7 @@ func (s *looped) called(d *direction, n int, need session.Need, err error) error
 	case session.NeedServer:
 		d.waits = forServer
 	case session.NeedTime:
+		d.input.settle() // now: the goroutine uses the same memory
 		d.hold()
 		s.beside(d)
 	case session.NeedKey, session.NeedCatalog:

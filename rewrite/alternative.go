@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -34,6 +36,14 @@ func resultsOf(n *pg.Node) []*pg.Node {
 	return nil
 }
 
+// isNull reports the constant NULL, with or without casts.
+func isNull(n *pg.Node) bool {
+	for n.GetTypeCast() != nil {
+		n = n.GetTypeCast().Arg
+	}
+	return n.GetAConst().GetIsnull()
+}
+
 // peekAlternatives is peek for COALESCE and CASE: all that is not the same
 // sealed column is a constant.
 func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
@@ -52,7 +62,9 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 		e.column = inner.column
 		kept = kept && inner.shown == nil
 	}
-	if e.column == nil {
+	if e.column == nil || n.GetCoalesceExpr() != nil && e.column.Type.Typmod != -1 && slices.ContainsFunc(results, isNull) {
+		// PostgreSQL's planner leaves NULL out, and with it changes the modifier
+		// that a result is described with, in some protocols and not in others.
 		return nil
 	}
 	if !kept {

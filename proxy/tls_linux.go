@@ -56,6 +56,7 @@ func (u *underTLS) Write(b []byte) (int, error) {
 
 // receiveTLS is receive under TLS, where a short read says nothing.
 func (s *socket) receiveTLS(b []byte) (int, error) {
+	s.forgetRecords()
 	n, err := s.tls.Read(b)
 	// It may have had to answer: a peer that changes its key asks for ours.
 	if werr := s.sendRecords(); werr != nil && n == 0 {
@@ -79,6 +80,7 @@ func (s *socket) writeTLS(b []byte) (taken int, err error) {
 		if err := s.flushRecords(); err != nil || len(s.records) > 0 || len(b) == taken {
 			return taken, err
 		}
+		s.forgetRecords()
 		n, err := s.tls.Write(b[taken:min(len(b), taken+writeSize)])
 		if err != nil {
 			return taken, err
@@ -92,6 +94,7 @@ func (s *socket) writeTLS(b []byte) (taken int, err error) {
 
 // closeTLS tells the peer, once, that nothing more will be sent.
 func (s *socket) closeTLS() error {
+	s.forgetRecords()
 	if err := s.tls.CloseWrite(); err != nil {
 		return err
 	}
@@ -100,6 +103,10 @@ func (s *socket) closeTLS() error {
 
 // keptRecords is how many bytes of records a loop keeps memory for.
 const keptRecords = 2 * writeSize
+
+// forgetRecords drops what a call that failed has left, which may be another
+// session's.
+func (s *socket) forgetRecords() { s.session.loop.records = s.session.loop.records[:0] }
 
 // sendRecords sends what TLS has written, and keeps what the peer does not take.
 func (s *socket) sendRecords() error {

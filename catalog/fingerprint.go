@@ -17,7 +17,7 @@ type fingerprint struct {
 	types, metadata int64
 	objects         int64
 	active          int64 // which keys are active for sealing
-	keys            int64 // the states of all data keys
+	keys            int64 // all data keys, wrapped, and their states
 	jobs            int64 // which jobs are queued; 0 means none
 	changes         int64 // which changes are announced; 0 means none
 	change          int32 // the newest change, announced or over
@@ -87,7 +87,7 @@ const (
 		SELECT coalesce((SELECT bit_xor(hashtidextended(ctid, xmin::text::int8)) FROM pgseal.sealed_column), 0),
 		       coalesce((SELECT bit_xor(hashint8extended(key_id, table_id)) FROM pgseal.data_key
 		                  WHERE purpose = 'seal' AND state = 'active'), 0),
-		       coalesce((SELECT bit_xor(hashtextextended(state, key_id)) FROM pgseal.data_key), 0),
+		       coalesce((SELECT bit_xor(hashtextextended(state || encode(ciphertext_blob, 'hex'), key_id)) FROM pgseal.data_key), 0),
 		       coalesce((SELECT bit_xor(hashint8extended(job_id, 1)) FROM pgseal.job WHERE state = 'queued'), 0),
 		       coalesce((SELECT bit_xor(hashint8extended(c.change_id, 2)) FROM ` + liveChanges + `), 0),
 		       coalesce((SELECT max(change_id) FROM pgseal.change), 0)`

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -24,6 +25,8 @@ const (
 	maxBackoff = 5 * time.Second
 
 	closeTimeout = time.Second
+
+	noDatabase = "3D000" // invalid_catalog_name
 )
 
 // ErrUnavailable says that there is no snapshot that may be trusted: none has
@@ -39,9 +42,11 @@ type WatchOptions struct {
 	// reached. 30 seconds by default, and at least two poll intervals.
 	StaleAfter time.Duration
 	// OnJobs is called when jobs are waiting in pgseal.job that were not there
-	// before, OnKeys when the state of any data key has changed. They are called
-	// by the watcher itself and must return soon.
-	OnJobs, OnKeys func()
+	// before. OnKeys is called with a digest of the data keys, wrapped as they are,
+	// and their states: before the first snapshot, and when that has changed. Both
+	// are called by the watcher itself and must return soon.
+	OnJobs func()
+	OnKeys func(digest int64)
 	// Logger is told when the database goes out of reach and when it is back.
 	Logger *slog.Logger
 }
@@ -58,7 +63,7 @@ func (o WatchOptions) withDefaults() WatchOptions {
 		o.OnJobs = func() {}
 	}
 	if o.OnKeys == nil {
-		o.OnKeys = func() {}
+		o.OnKeys = func(int64) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -83,6 +88,7 @@ type Watcher struct {
 	// The rest belongs to the watcher's goroutine.
 	conn      *pgx.Conn
 	listening bool
+	database  uint32 // the OID of the one that conn was connected to last
 	last      fingerprint
 	watched   watched // what the snapshot was loaded from
 
@@ -212,12 +218,15 @@ func (w *Watcher) round(ctx context.Context) knowledge {
 	seen, snapshot, err := w.look(ctx, k.snapshot)
 	if err != nil {
 		k.err = err
+		if pgErr := new(pgconn.PgError); errors.As(err, &pgErr) && pgErr.Code == noDatabase {
+			k.snapshot = nil // one that gets the name will be another
+		}
 		return k
 	}
 	before, first := w.last, k.snapshot == nil
 	w.last = seen
-	if !first && before.keys != seen.keys {
-		w.o.OnKeys()
+	if first || before.keys != seen.keys {
+		w.o.OnKeys(seen.keys)
 	}
 	if seen.jobs != 0 && (first || before.jobs != seen.jobs) {
 		w.o.OnJobs()
@@ -226,8 +235,12 @@ func (w *Watcher) round(ctx context.Context) knowledge {
 }
 
 func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s *Snapshot, err error) {
-	if err = w.prepare(ctx); err != nil {
+	another, err := w.prepare(ctx)
+	if err != nil {
 		return seen, nil, err
+	}
+	if another {
+		have = nil
 	}
 	names, oids, more := w.wanted.take()
 	s = have
@@ -260,31 +273,37 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 }
 
 // prepare connects and listens, before the round reads anything, so that no
-// change falls between.
-func (w *Watcher) prepare(ctx context.Context) error {
+// change falls between. another says that the name stands for another database
+// than before: it was dropped and made anew.
+func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 	if w.conn == nil {
 		conn, err := w.connect(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
 		w.conn, w.acknowledged = conn, 0
-		if _, err := conn.Exec(ctx, `SELECT pg_catalog.set_config('application_name', $1, false)`, watcherName); err != nil {
-			return err
+		var database uint32
+		const enter = `SELECT oid FROM pg_catalog.pg_database, pg_catalog.set_config('application_name', $1, false)
+			WHERE datname = pg_catalog.current_database()`
+		if err := conn.QueryRow(ctx, enter, watcherName).Scan(&database); err != nil {
+			return false, err
 		}
+		another = database != w.database && w.database != 0
+		w.database = database
 	}
 	if w.listening {
-		return nil
+		return another, nil
 	}
 	// A standby cannot listen; once it is promoted, it can.
 	var standby bool
 	if err := w.conn.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery()`).Scan(&standby); err != nil || standby {
-		return err
+		return another, err
 	}
 	if _, err := w.conn.Exec(ctx, `LISTEN `+channel); err != nil {
-		return err
+		return another, err
 	}
 	w.listening = true
-	return nil
+	return another, nil
 }
 
 // pause waits for the given time, a notification, a call of Refresh or a lost

@@ -162,8 +162,9 @@ func TestKeysAndJobsAreAnnounced(t *testing.T) {
 	database, conn := sealedDatabase(t)
 	keys, jobs := make(chan struct{}, 10), make(chan struct{}, 10)
 	w, _ := watch(t, cluster, database, catalog.WatchOptions{PollInterval: never,
-		OnKeys: func() { keys <- struct{}{} }, OnJobs: func() { jobs <- struct{}{} }})
+		OnKeys: func(int64) { keys <- struct{}{} }, OnJobs: func() { jobs <- struct{}{} }})
 	before := refresh(t, w)
+	<-keys // as they are at first
 	arrives := func(what string, c chan struct{}) {
 		t.Helper()
 		select {

@@ -51,6 +51,9 @@ const (
 	poolIdleTime = 30 * time.Second
 	poolCheck    = 10 * time.Second
 
+	// maxDigests bounds what is kept of databases that are not open any more.
+	maxDigests = 10_000
+
 	applicationName = "pgseal"
 )
 
@@ -64,11 +67,12 @@ type Databases struct {
 	planner *rewrite.Planner
 	keys    *keycache.Cache
 
-	mu     sync.Mutex
-	open   map[string]*database
-	home   *database // held by Hold
-	closed bool
-	ending sync.WaitGroup
+	mu      sync.Mutex
+	open    map[string]*database
+	digests map[string]int64 // of the data keys of databases that are or were open
+	home    *database        // held by Hold
+	closed  bool
+	ending  sync.WaitGroup
 }
 
 // NewDatabases checks the configuration. It connects to nothing yet.
@@ -105,6 +109,7 @@ func NewDatabases(c DatabasesConfig) (*Databases, error) {
 		base:    base,
 		planner: rewrite.NewPlanner(c.Plans),
 		open:    map[string]*database{},
+		digests: map[string]int64{},
 	}
 	if d.keys, err = keycache.New(d, c.Cache); err != nil {
 		return nil, err
@@ -176,13 +181,29 @@ func (d *Databases) connect(name string) (*database, error) {
 	db.linger = time.AfterFunc(d.config.Linger, db.unused)
 	options := d.config.Watch
 	options.OnJobs = db.wakeJobs
-	// A key that was retired or destroyed must not serve on from the cache.
-	options.OnKeys = func() { d.keys.DropDatabase(name) }
+	options.OnKeys = func(digest int64) { d.keysAre(name, digest) }
 	db.watcher = catalog.Watch(ctx, func(ctx context.Context) (*pgx.Conn, error) {
 		return pgx.ConnectConfig(ctx, config.ConnConfig.Copy())
 	}, options)
 	db.done.Go(func() { db.runJobs(ctx) })
 	return db, nil
+}
+
+// keysAre drops a database's keys from the cache where they are no longer those
+// of its key table: one was retired or destroyed, or the database was restored,
+// or dropped and made anew.
+func (d *Databases) keysAre(name string, digest int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before, known := d.digests[name]
+	switch {
+	case known && before != digest:
+		d.keys.DropDatabase(name)
+	case !known && len(d.digests) >= maxDigests:
+		d.keys.Purge()
+		clear(d.digests)
+	}
+	d.digests[name] = digest
 }
 
 // Open returns a database for one session, when its catalog is known.

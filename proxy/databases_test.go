@@ -223,6 +223,85 @@ func TestKeysAreUnwrappedOnceAndShared(t *testing.T) {
 	}
 }
 
+// remake drops the database and makes another of the same name.
+func (w *world) remake(drop string) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	w.conn.Close(ctx)
+	if err := cluster.Exec(ctx, "postgres", drop); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := cluster.CreateDatabase(ctx, w.name); err != nil {
+		w.t.Fatal(err)
+	}
+	var err error
+	if w.conn, err = pgx.Connect(ctx, cluster.DSN(w.name, "postgres")); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := extension.Install(ctx, w.conn); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.store, err = keystore.New(w.conn, w.config.KMS, w.config.Keystore); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestADatabaseMadeAnewHasItsOwnKeys(t *testing.T) {
+	for _, test := range []struct {
+		name, options string
+		stays         bool // the session that was there before
+	}{
+		{name: "after its last session"},
+		{name: "under a session", options: " WITH (FORCE)", stays: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, DatabasesConfig{Linger: time.Millisecond})
+			id := w.provision("users")
+			db, err := w.Open(t.Context(), w.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened := func(db Database) (check [16]byte) {
+				t.Helper()
+				// The provision may be noticed, and all keys dropped, between the two.
+				eventually(t, "the key is open", func() bool {
+					release, err := db.OpenKey(t.Context(), id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer release()
+					lease, ok := db.(*database).tryKey(id)
+					if ok {
+						check = lease.Key().Check()
+						lease.Release()
+					}
+					return ok
+				})
+				return check
+			}
+			before := opened(db)
+			if test.stays {
+				defer db.Close()
+			} else {
+				db.Close()
+				eventually(t, "the connections are gone", func() bool { return w.Stats().Open == 0 })
+			}
+			w.remake("DROP DATABASE " + w.name + test.options)
+			if again := w.provision("users"); again != id {
+				t.Fatalf("data key %d, want %d", again, id)
+			}
+			second, err := w.Open(t.Context(), w.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer second.Close()
+			if opened(second) == before {
+				t.Error("the key of the database that was dropped is still in use")
+			}
+		})
+	}
+}
+
 func TestRotationsThatAreAskedForInSQLAreCarriedOut(t *testing.T) {
 	w := newWorld(t, DatabasesConfig{})
 	id := w.provision("users")

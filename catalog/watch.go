@@ -80,6 +80,7 @@ type Watcher struct {
 	done    chan struct{}
 
 	known atomic.Pointer[knowledge]
+	moves atomic.Uint64 // how often Moved was called
 
 	mu        sync.Mutex
 	waiters   []chan<- knowledge // for the next round
@@ -101,6 +102,7 @@ type Watcher struct {
 type knowledge struct {
 	snapshot *Snapshot // nil before the first success
 	asOf     time.Time // when the database was last seen to agree with it
+	moves    uint64    // that the snapshot knows of
 	err      error     // why the last round failed, or nil
 }
 
@@ -162,6 +164,22 @@ func (w *Watcher) Refresh(ctx context.Context) (*Snapshot, error) {
 	}
 }
 
+// Moved says that DDL has been committed through which names may stand for
+// something else: until the next look, Behind is true. Other watchers of the
+// database are told.
+func (w *Watcher) Moved() {
+	w.moves.Add(1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.interrupt != nil {
+		w.interrupt()
+	}
+}
+
+// Behind reports that what Current returns does not know of all that Moved was
+// called for.
+func (w *Watcher) Behind() bool { return w.known.Load().moves != w.moves.Load() }
+
 func (w *Watcher) run(ctx context.Context) {
 	defer close(w.done)
 	defer w.disconnect()
@@ -173,6 +191,7 @@ func (w *Watcher) run(ctx context.Context) {
 		w.waiters = nil
 		w.mu.Unlock()
 
+		moves := w.known.Load().moves
 		k := w.round(ctx)
 		if ctx.Err() != nil {
 			return
@@ -183,6 +202,9 @@ func (w *Watcher) run(ctx context.Context) {
 		}
 		for _, answer := range waiters {
 			answer <- k
+		}
+		if k.err == nil && k.moves != moves && w.listening {
+			_, k.err = w.conn.Exec(ctx, `NOTIFY `+channel)
 		}
 		if k.err != nil {
 			w.disconnect()
@@ -214,7 +236,7 @@ func (w *Watcher) round(ctx context.Context) knowledge {
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
 	k := *w.known.Load()
-	start := time.Now()
+	start, moves := time.Now(), w.moves.Load()
 	seen, snapshot, err := w.look(ctx, k.snapshot)
 	if err != nil {
 		k.err = err
@@ -231,7 +253,7 @@ func (w *Watcher) round(ctx context.Context) knowledge {
 	if seen.jobs != 0 && (first || before.jobs != seen.jobs) {
 		w.o.OnJobs()
 	}
-	return knowledge{snapshot: snapshot, asOf: start}
+	return knowledge{snapshot: snapshot, asOf: start, moves: moves}
 }
 
 func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s *Snapshot, err error) {
@@ -312,7 +334,7 @@ func (w *Watcher) pause(ctx context.Context, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	w.mu.Lock()
-	if len(w.waiters) > 0 {
+	if len(w.waiters) > 0 || w.Behind() {
 		w.mu.Unlock()
 		return
 	}

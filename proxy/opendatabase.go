@@ -38,6 +38,8 @@ func (db *database) Session() Protocol {
 	return session.New(session.Config{
 		Planner: db.owner.planner,
 		Catalog: db.snapshot,
+		Behind:  db.watcher.Behind,
+		Moved:   db.watcher.Moved,
 		Keys:    db.tryKey,
 		Logger:  db.log,
 	})

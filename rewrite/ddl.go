@@ -17,6 +17,9 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		*pg.Node_RefreshMatViewStmt, *pg.Node_NotifyStmt,
 		*pg.Node_ListenStmt, *pg.Node_UnlistenStmt, *pg.Node_ConstraintsSetStmt, *pg.Node_CheckPointStmt, *pg.Node_LoadStmt:
 		// They move no value between the client and a sealed column.
+		if x, ok := x.(*pg.Node_TransactionStmt); ok && x.TransactionStmt.Kind == pg.TransactionStmtKind_TRANS_STMT_COMMIT_PREPARED {
+			s.Effect = ChangesCatalog // whatever the transaction has done
+		}
 		return
 	case *pg.Node_CallStmt:
 		a.generic(n.ProtoReflect(), nil)

@@ -116,6 +116,9 @@ type Statement struct {
 	// Spreads: DDL that names something sealed, so that there may be more of that
 	// once it is committed.
 	Spreads bool
+	// Moves: DDL through which a name may come to stand for something sealed, or no
+	// longer, for other sessions, too.
+	Moves bool
 	// Width is how many columns the rows of a SELECT have whose text names each of
 	// them (no star, no set operation); 0 for every other statement.
 	Width int

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -202,9 +203,11 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	if sealed && a.assumed && a.path == nil {
 		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
 	}
+	sealed = sealed || a.renamesSealed()
 	if s.Spreads = sealed; sealed {
 		s.Born = newName(a.stmt.Stmt)
 	}
+	s.Moves = !temporary(a.stmt.Stmt) && (sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt))
 	if a.changed == nil {
 		a.changed = map[string]bool{}
 	}
@@ -216,6 +219,56 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	if !a.last {
 		a.remake(sealed)
 	}
+}
+
+// renamesSealed says whether a relation that may have sealed columns gets another
+// name.
+func (a *analysis) renamesSealed() bool {
+	r := a.stmt.Stmt.GetRenameStmt()
+	return r != nil && newName(a.stmt.Stmt) != "" && a.mayBeSealed(r.GetRelation().GetRelname())
+}
+
+// namesSealed says whether the statement has the name of a relation with sealed
+// columns in it.
+func (a *analysis) namesSealed() bool {
+	from, end := a.statementTokens()
+	return slices.ContainsFunc(a.tokens[from:end], func(t token) bool {
+		name, ok := a.tokenName(t)
+		return ok && a.mayBeSealed(name)
+	})
+}
+
+func (a *analysis) mayBeSealed(name string) bool {
+	return slices.ContainsFunc(a.snap.Named(name), func(r *catalog.Relation) bool { return r.Sealed })
+}
+
+// temporary says whether DDL makes a relation that no other session sees.
+func temporary(n *pg.Node) bool {
+	var rv *pg.RangeVar
+	switch n := n.GetNode().(type) {
+	case *pg.Node_CreateStmt:
+		rv = n.CreateStmt.GetRelation()
+	case *pg.Node_CreateTableAsStmt:
+		rv = n.CreateTableAsStmt.GetInto().GetRel()
+	case *pg.Node_SelectStmt:
+		rv = intoOf(n.SelectStmt).GetRel()
+	case *pg.Node_ViewStmt:
+		rv = n.ViewStmt.GetView()
+	}
+	return rv.GetRelpersistence() == "t"
+}
+
+// movesSchemas says whether DDL can make or drop relations that it does not name.
+func movesSchemas(n *pg.Node) bool {
+	switch n := n.GetNode().(type) {
+	case *pg.Node_DropStmt:
+		return n.DropStmt.RemoveType == pg.ObjectType_OBJECT_SCHEMA || n.DropStmt.Behavior == pg.DropBehavior_DROP_CASCADE
+	case *pg.Node_RenameStmt:
+		return n.RenameStmt.RenameType == pg.ObjectType_OBJECT_SCHEMA
+	case *pg.Node_DropOwnedStmt, *pg.Node_TransactionStmt:
+		return true
+	}
+	return false
 }
 
 // makesRelations says whether DDL makes or drops relations and nothing else.

@@ -212,7 +212,7 @@ func effectWord(folded []byte, count counting) bool {
 	switch string(folded) {
 	case "execute", "prepare", "deallocate", "discard":
 		return count >= textsCount
-	case "create", "alter", "drop":
+	case "create", "alter", "drop", "prepared":
 		return count >= effectsCount
 	case "declare", "fetch", "close":
 		return count >= cursorsCount

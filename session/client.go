@@ -303,6 +303,8 @@ type catalogState struct {
 	// later: it did so inside a transaction that has not ended, so that others
 	// cannot see it yet. spreads: something sealed was concerned.
 	later, spreads bool
+	// moves: what others know is out of date when the transaction has ended.
+	moves bool
 	// under: one that may do so has been planned since the last transaction.
 	under bool
 	// born are names that relations with sealed columns have got in a
@@ -318,9 +320,11 @@ type catalogState struct {
 	version uint64
 }
 
-// changed notes a statement that has changed the catalog, and whether it named
-// something sealed. Only the end of its transaction shows it to others.
-func (c *catalogState) changed(sealed bool) { c.later, c.spreads = true, c.spreads || sealed }
+// changed notes a statement that has changed the catalog. Only the end of its
+// transaction shows it to others.
+func (c *catalogState) changed(st *rewrite.Statement) {
+	c.later, c.spreads, c.moves = true, c.spreads || st.Spreads, c.moves || st.Moves
+}
 
 // outdated reports that the catalog has to be read again before a text is
 // planned: what the text names may have changed since.
@@ -339,25 +343,37 @@ func (c *catalogState) bear(name string) {
 
 // ended: the transaction is over, and others see what it has done.
 // alone: nothing else is under way, so what bore names is among it.
-func (c *catalogState) ended(alone bool) {
+func (c *catalogState) ended(alone bool) (moved bool) {
 	if c.born != nil && alone {
 		c.born, c.names, c.stale, c.spread = nil, nil, true, true
 	}
 	c.under = c.under && !alone
-	c.committed()
+	return c.committed()
 }
 
 // committed: what the transaction has changed is there for others to see, though
 // another may have begun (COMMIT AND CHAIN).
-func (c *catalogState) committed() {
+func (c *catalogState) committed() (moved bool) {
 	c.stale, c.spread = c.stale || c.later, c.spread || c.spreads
 	c.later, c.spreads = false, false
+	moved = c.moves
+	c.moves = false
+	return moved
+}
+
+// tell has the other sessions look at the catalog before they send anything else,
+// if DDL of this one has moved something: before the client learns that it is
+// committed.
+func (s *Session) tell(moved bool) {
+	if moved {
+		s.cfg.Moved()
+	}
 }
 
 // ask reports that a fresh snapshot might know a relation, once.
 func (c *catalogState) ask(oid uint32, version uint64) bool {
 	if c.version != version {
-		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, under: c.under, spreads: c.spreads, born: c.born, names: c.names, version: version}
+		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, moves: c.moves, under: c.under, spreads: c.spreads, born: c.born, names: c.names, version: version}
 	}
 	for _, a := range c.asked {
 		if a == oid {
@@ -374,6 +390,9 @@ func (s *Session) snapshot() (*catalog.Snapshot, error) {
 	if !s.seen {
 		s.snap, s.snapErr = s.cfg.Catalog()
 		s.seen = true
+		if s.cfg.Behind() {
+			s.catalog.stale, s.catalog.spread = true, true
+		}
 	}
 	return s.snap, s.snapErr
 }

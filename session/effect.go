@@ -53,7 +53,7 @@ func (s *Session) effect(r *request) {
 		s.cursors.clear()
 		s.settings.floats = false
 	case rewrite.ChangesCatalog:
-		s.catalog.changed(st.Spreads)
+		s.catalog.changed(st)
 		s.catalog.bear(st.Born) // again: a plan may be long from its execution
 	}
 }

@@ -30,7 +30,8 @@ var update = flag.Bool("update", false, "write what the scripts give as what the
 //
 // Other lines: "new", "keys" (open the usual data keys), "set name value",
 // "key n" (what an engine does for need key n), "catalog n" (what it does for
-// need catalog: the snapshot gets version n), "nothing" (is sealed any more),
+// need catalog: the snapshot gets version n), "behind" (another session has moved
+// something), "nothing" (is sealed any more),
 // "unsealed n" (ssn is plain in version n), "lost" (no snapshot can be had), "other schema" (archive.users, where ssn is plain), "again client|server",
 // "idle", "# …".
 func TestScripts(t *testing.T) {
@@ -94,6 +95,7 @@ func runScript(t *testing.T, text string) string {
 		}
 		if line == "new" {
 			r.world = newWorld(t)
+			r.moved = func() { r.log.WriteString("  moved\n") }
 			r.client, r.server = nil, nil
 			continue
 		}
@@ -116,7 +118,9 @@ func (r *scripted) line(line string) {
 		r.openKey(uint32(n))
 	case "catalog":
 		n, _ := strconv.Atoi(rest)
-		r.snapshot = testSnapshot(uint64(n))
+		r.snapshot, r.behind = testSnapshot(uint64(n)), false
+	case "behind":
+		r.behind = true
 	case "nothing":
 		r.snapshot = emptySnapshot()
 	case "unsealed":

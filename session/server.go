@@ -243,7 +243,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 			tag := bytes.TrimSuffix(b[wire.HeaderLen:], []byte{0})
 			s.cursors.completed(tag)
 			if string(tag) == "COMMIT" {
-				s.catalog.committed()
+				s.tell(s.catalog.committed())
 			}
 		}
 	}
@@ -366,7 +366,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 		s.cursors.ended()
 		s.settings.changed = false
 		s.sent.forget()
-		s.catalog.ended(s.fifo.len() == 0)
+		s.tell(s.catalog.ended(s.fifo.len() == 0))
 	}
 	if hidden && !ours {
 		return drop, Need{}, nil

@@ -17,6 +17,10 @@ type Config struct {
 	// error beside it the snapshot may be out of date: what may touch a sealed
 	// column is refused.
 	Catalog func() (*catalog.Snapshot, error)
+	// Behind reports that another session has committed DDL which the snapshot does
+	// not know of yet, and Moved tells that this one has.
+	Behind func() bool
+	Moved  func()
 	// Keys gives an open data key if it is there at once. It does no I/O; what
 	// is not there becomes a NeedKey.
 	Keys func(id uint32) (keycache.Lease, bool)
@@ -157,6 +161,9 @@ func New(c Config) *Session {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Behind == nil {
+		c.Behind, c.Moved = func() bool { return false }, func() {}
 	}
 	s := &Session{cfg: c, status: 'I'}
 	s.settings.conforming, s.settings.known = true, true

@@ -101,6 +101,8 @@ type world struct {
 	cache    *keycache.Cache
 	snapshot *catalog.Snapshot
 	stale    error
+	behind   bool   // another session has moved something
+	moved    func() // this one has
 	session  *Session
 	clear    map[uint32]*envelope.Key
 }
@@ -113,13 +115,15 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(cache.Close)
-	w := &world{t: t, cache: cache, snapshot: testSnapshot(1), clear: map[uint32]*envelope.Key{}}
+	w := &world{t: t, cache: cache, snapshot: testSnapshot(1), clear: map[uint32]*envelope.Key{}, moved: func() {}}
 	for _, id := range []uint32{keyActive, keyIndex, 3} {
 		w.clear[id] = testKey(id)
 	}
 	w.session = New(Config{
 		Planner: planner(),
 		Catalog: func() (*catalog.Snapshot, error) { return w.snapshot, w.stale },
+		Behind:  func() bool { return w.behind },
+		Moved:   func() { w.moved() },
 		Keys:    func(id uint32) (keycache.Lease, bool) { return cache.Try(keycache.ID{Key: id}) },
 	})
 	return w

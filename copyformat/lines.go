@@ -305,8 +305,8 @@ func (l *Lines) filler() string {
 func (l *Lines) Fault() (message, hint string) {
 	at := strings.IndexByte(l.Trigger, '.')
 	switch {
-	case at == 2:
-		return "end-of-copy marker is not alone on its line", ""
+	case at == 2, at > 0 && l.Trigger[len(l.Trigger)-1] == 'x' && !l.markers:
+		return "end-of-copy marker is not alone on its line", "" // corrupt ones, too, from version 18 on
 	case at > 0 && l.Trigger[len(l.Trigger)-1] == 'x':
 		return "end-of-copy marker corrupt", ""
 	case at > 0:

@@ -34,7 +34,10 @@ type request struct {
 	// simple: it is a part of what a Query has become (see upgrade.go). What ends
 	// it is not shown, but for that of its rows; its errors are.
 	simple bool
-	// guard: its rows are opened, so the client's next segment waits for it.
+	// inline: a question of ours has begun the transaction in which it runs.
+	inline bool
+	// guard: its rows are opened, or a COMMIT of ours may have to follow it, so the
+	// client's next segment waits for it.
 	guard bool
 	// effects: it changes which prepared statements there are without naming
 	// them in the protocol (PREPARE, DEALLOCATE, DISCARD).

@@ -53,7 +53,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 				return wait, need, nil
 			}
 		}
-		s.push(&request{kind: query, guard: h&fetches != 0, resets: s.resetting(h), refusal: refusal})
+		s.push(&request{kind: query, inline: s.frame.inline, guard: h&fetches != 0 || s.frame.inline, resets: s.resetting(h), refusal: refusal})
 		return s.sendQuery(text, refusal, out)
 	case v.refusal != nil:
 		return s.refuseStatement(snap, stale, text, v.at, v.refusal, out)
@@ -62,11 +62,12 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return s.refuseQuery(staleCatalog(stale), out)
 	}
 	plan := v.planning.bound.Plan
-	r := request{kind: query, plan: plan, planning: v.planning, writes: h&readsOnly == 0, resets: s.resetting(h), guard: h&fetches != 0, refusal: refusal}
+	r := request{kind: query, plan: plan, planning: v.planning, writes: h&readsOnly == 0, resets: s.resetting(h), guard: h&fetches != 0, refusal: refusal, inline: s.frame.inline}
 	if all := plan.Statements(); len(all) == 1 && all[0].Copy != nil && !all[0].Copy.In {
 		r.writes = all[0].Copy.Writes
 	}
 	floats := r.guard
+	r.guard = r.guard || r.inline
 	for i := range plan.Statements() {
 		st := &plan.Statements()[i]
 		r.guard = r.guard || st.Results != nil || st.Effect == rewrite.Executes

@@ -163,7 +163,11 @@ func (s *Session) notice(size int, b []byte, out *Output) (action, Need, error) 
 	if err != nil {
 		return wait, Need{}, violation("malformed NoticeResponse from the server")
 	}
-	return s.show(wire.TypeNoticeResponse, s.front(), fields, out), Need{}, nil
+	r := s.front()
+	if r != nil && r.hidden && r.ready {
+		return drop, Need{}, nil // that there is no transaction
+	}
+	return s.show(wire.TypeNoticeResponse, r, fields, out), Need{}, nil
 }
 
 // show puts an error or a notice of the server as the plaintext database would

@@ -353,7 +353,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	default:
 		return wait, Need{}, errUnasked
 	}
-	hidden, ours := r.hidden, r.ready
+	hidden, ours, inline := r.hidden, r.ready, r.inline
 	s.finish()
 	s.buf.clamp()
 	s.batch.clamp()
@@ -371,7 +371,15 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	if hidden && !ours {
 		return drop, Need{}, nil
 	}
+	open := inline && status == 'T' && !s.failure.told
 	if s.abort(out) {
+		return drop, Need{}, nil
+	}
+	if open {
+		// Newer servers leave the transaction open that a question has begun, and
+		// lose it at a Sync. COMMIT ends it, with a warning.
+		out.server.put(wire.AppendQuery(out.server.scratch, "COMMIT"))
+		s.push(&request{kind: query, hidden: true, ready: true, guard: true})
 		return drop, Need{}, nil
 	}
 	return relay, Need{}, nil

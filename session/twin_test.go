@@ -410,6 +410,7 @@ func runTwin(t *testing.T, text string, plain, sealed peer) {
 			}
 			want := answers(t, plain, n, typ)
 			got := answers(t, sealed, n, typ)
+			got = strings.ReplaceAll(got, ` "H:`+hintNewerSyntax+`"`, "") // on servers of which the parser is older
 			if got != want {
 				t.Fatalf("after\n%s\nplain:\n%s\nsealed:\n%s", strings.Join(batch, "\n"), want, got)
 			}

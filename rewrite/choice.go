@@ -87,7 +87,7 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 	if len(choice.casts) > 0 {
 		for _, cast := range choice.casts {
 			named, ok := a.typeNamed(cast.TypeName)
-			if !ok || kind == castConstant && named.whole() != own {
+			if !ok || kind == castConstant && named.whole() != own && !assignedAlike(own, named.whole(), c.Type) {
 				return false
 			}
 		}
@@ -122,6 +122,21 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 		store(r)
 	}
 	return true
+}
+
+// assignedAlike says whether a value of one type that is cast to another, and
+// then stored into a column of that type, becomes what it becomes when it is
+// stored right away. So does a timestamp in a column with time zone.
+func assignedAlike(from, to, column logical.Type) bool {
+	column = column.Shown()
+	if to.OID != column.OID || to.Typmod != -1 && to.Typmod != column.Typmod {
+		return false
+	}
+	return isMoment(from.OID) && isMoment(to.OID) && from.Typmod == -1
+}
+
+func isMoment(oid uint32) bool {
+	return oid == logical.OIDDate || oid == logical.OIDTimestamp || oid == logical.OIDTimestamptz
 }
 
 // storeNullIf stores NULLIF of two constants: NULL where their terms are equal.

@@ -130,7 +130,7 @@ func (a *analysis) compare(l, r *pg.Node, op string, sc *scope) {
 func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 	switch {
 	case right == nil:
-		if !a.comparable(left.column, left.at) {
+		if !a.comparableExpr(left) {
 			return
 		}
 		a.toTerm(left)
@@ -196,7 +196,7 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, sc *scope) {
 		a.valueInList(n, items, sc)
 		return
 	}
-	if !a.comparable(left.column, left.at) {
+	if !a.comparableExpr(left) {
 		return
 	}
 	a.toTerm(left)
@@ -306,7 +306,7 @@ func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
 		})
 		return
 	}
-	if !a.comparable(left.column, left.at) {
+	if !a.comparableExpr(left) {
 		return
 	}
 	if left.column.Type.IsArray() {
@@ -405,7 +405,7 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		case !exact:
 			a.fail(refuseOperator(right, s.Location, last(names(s.OperName))))
 		case right == nil && i < len(outputs) && outputs[i].constants != nil:
-			if a.comparable(left.column, left.at) {
+			if a.comparableExpr(left) {
 				a.toTerm(left)
 				a.giveAll(outputs[i].constants, Operand{Column: left.column, Role: Equality, Site: a.site}, term{})
 			}

@@ -106,7 +106,7 @@ func (a *analysis) caseTests(x *pg.CaseExpr, sc *scope, result func(*pg.Node)) {
 	if x.Arg != nil {
 		if left = a.peek(x.Arg, sc); left == nil {
 			a.in("CASE", func() { a.plain(x.Arg, sc) })
-		} else if !a.comparable(left.column, left.at) {
+		} else if !a.comparableExpr(left) {
 			return
 		} else {
 			a.toTerm(left)

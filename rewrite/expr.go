@@ -124,7 +124,7 @@ func (a *analysis) sublink(s *pg.SubLink, sc *scope) []column {
 // toTerm replaces a sealed expression by its equality term.
 func (a *analysis) toTerm(e *sealedExpr) {
 	switch {
-	case !a.comparable(e.column, e.at):
+	case !a.comparableExpr(e):
 		return
 	case e.terms == nil:
 		a.fail(refuseUse(e.column, e.at, ""))
@@ -137,6 +137,18 @@ func (a *analysis) toTerm(e *sealedExpr) {
 		a.insert(t.end, ")")
 	}
 	a.note("compare", e.column, "by equality term", e.at)
+}
+
+// comparableExpr is comparable for an expression. A cast that changes its values
+// is refused as such: what it gives may well be comparable.
+func (a *analysis) comparableExpr(e *sealedExpr) bool {
+	for _, c := range e.casts {
+		if to, ok := a.typeNamed(c.TypeName); !ok || !e.typ().Widens(to.whole()) {
+			a.fail(refuseCast(e.column, e.at))
+			return false
+		}
+	}
+	return a.comparable(e.column, e.at)
 }
 
 func (a *analysis) comparable(c *catalog.SealedColumn, at int32) bool {

@@ -2,6 +2,7 @@ package extension
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -54,40 +55,67 @@ func sealByHand(t *testing.T, conn *pgx.Conn) {
 
 func TestEnvelopeFunctionsAgreeWithGo(t *testing.T) {
 	_, conn := installedDatabase(t)
-	const columnID, keyID = 1<<31 - 1, 1<<32 - 1
-	for _, terms := range []envelope.TermFlags{0, envelope.TermEquality} {
-		env := newEnvelope(t, columnID, keyID, terms, "")
-		if got := one[int64](t, conn, `SELECT pgseal.column_id($1)`, env); got != columnID {
-			t.Errorf("column_id is %d", got)
-		}
-		if got := one[int64](t, conn, `SELECT pgseal.key_id($1)`, env); got != keyID {
-			t.Errorf("key_id is %d", got)
-		}
-		if terms != 0 {
-			if got := one[[]byte](t, conn, `SELECT pgseal.eq($1)`, env); string(got) != string(envelope.Equality(env)) {
-				t.Errorf("eq is %x", got)
-			}
-		}
-		for n := range len(env) + 1 {
-			if got := one[bool](t, conn, `SELECT pgseal.is_envelope($1, $2, $3)`, env[:n], columnID, int(terms)); got != (n == len(env)) {
-				t.Errorf("terms %d, %d of %d bytes: is_envelope says %t", terms, n, len(env), got)
-			}
-			one[any](t, conn, `SELECT ROW(pgseal.eq($1), pgseal.is_envelope($1, 1))::text`, env[:n]) // no error for any length
-		}
-		for i := range envelope.HeaderSize {
-			flipped := append([]byte(nil), env...)
-			flipped[i] ^= 1
-			want := i >= 6 && i < 10 // the key id is not the column's business
-			if got := one[bool](t, conn, `SELECT pgseal.is_envelope($1, $2, $3)`, flipped, columnID, int(terms)); got != want {
-				t.Errorf("byte %d flipped: is_envelope says %t", i, got)
-			}
-		}
-		if !one[bool](t, conn, `SELECT pgseal.is_envelope($1, $2)`, env, columnID) {
-			t.Error("the form without terms refuses an envelope")
+	// The last two have the bytes that mean something in a pattern of LIKE.
+	for _, columnID := range []uint32{1<<31 - 1, 0x255f5c25, 0x5c255f5c} {
+		for _, terms := range []envelope.TermFlags{0, envelope.TermEquality} {
+			checkEnvelopeFunctions(t, conn, columnID, terms)
 		}
 	}
 	if !one[bool](t, conn, `SELECT pgseal.is_envelope(NULL, 1, 1) IS NULL`) {
 		t.Error("NULL does not pass")
+	}
+}
+
+func checkEnvelopeFunctions(t *testing.T, conn *pgx.Conn, columnID uint32, terms envelope.TermFlags) {
+	t.Helper()
+	const keyID = 1<<32 - 1
+	env := newEnvelope(t, columnID, keyID, terms, "")
+	if got := one[int64](t, conn, `SELECT pgseal.column_id($1)`, env); got != int64(columnID) {
+		t.Errorf("column_id is %d", got)
+	}
+	if got := one[int64](t, conn, `SELECT pgseal.key_id($1)`, env); got != keyID {
+		t.Errorf("key_id is %d", got)
+	}
+	if terms != 0 {
+		if got := one[[]byte](t, conn, `SELECT pgseal.eq($1)`, env); string(got) != string(envelope.Equality(env)) {
+			t.Errorf("eq is %x", got)
+		}
+	}
+	for n := range len(env) + 1 {
+		if got := one[bool](t, conn, `SELECT pgseal.is_envelope($1, $2, $3)`, env[:n], columnID, int(terms)); got != (n == len(env)) {
+			t.Errorf("terms %d, %d of %d bytes: is_envelope says %t", terms, n, len(env), got)
+		}
+		one[any](t, conn, `SELECT ROW(pgseal.eq($1), pgseal.is_envelope($1, 1))::text`, env[:n]) // no error for any length
+	}
+	for i := range envelope.HeaderSize {
+		flipped := append([]byte(nil), env...)
+		flipped[i] ^= 1
+		want := i >= 6 && i < 10 // the key id is not the column's business
+		if got := one[bool](t, conn, `SELECT pgseal.is_envelope($1, $2, $3)`, flipped, columnID, int(terms)); got != want {
+			t.Errorf("byte %d flipped: is_envelope says %t", i, got)
+		}
+	}
+	if !one[bool](t, conn, `SELECT pgseal.is_envelope($1, $2)`, env, columnID) {
+		t.Error("the form without terms refuses an envelope")
+	}
+}
+
+// TestACheckComparesOnce: a CHECK of several functions costs the preparation of
+// each in every statement that stores something.
+func TestACheckComparesOnce(t *testing.T) {
+	_, conn := installedDatabase(t)
+	for _, call := range []string{"pgseal.is_envelope(v, 7, 1)", "pgseal.is_envelope(v, 7)"} {
+		rows, err := conn.Query(t.Context(), "EXPLAIN (VERBOSE, COSTS OFF) SELECT "+call+" FROM (VALUES ('a'::bytea), ('b')) t (v)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(plan, " "); !regexp.MustCompile(`Output: \(\S+ ~~ '\\x[0-9a-f]+'::bytea\)`).MatchString(text) {
+			t.Errorf("%s becomes %s", call, text)
+		}
 	}
 }
 

@@ -31,25 +31,35 @@ CREATE FUNCTION pgseal.version() RETURNS text
     RETURN '0.1'::text;
 COMMENT ON FUNCTION pgseal.version() IS 'Version of the installed pgseal schema';
 
--- Not STRICT: AND is not strict, and a strict function with such a body is not
--- inlined. A NULL value gives NULL, which a CHECK lets pass.
+-- The header and the least length are one pattern of LIKE: any byte stands for
+-- itself behind a backslash, an underscore for any byte. In a CHECK all of it but
+-- the comparison is done once, so that a stored value costs one call, and a
+-- statement the preparation of one. Not STRICT: a NULL value gives NULL anyway,
+-- which a CHECK lets pass, and a strict function with such a body is not inlined.
 CREATE FUNCTION pgseal.is_envelope(value bytea, column_id integer) RETURNS boolean
     IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN pg_catalog.substring(value, 1, 6)
-               OPERATOR(pg_catalog.=) ('\xe501'::bytea OPERATOR(pg_catalog.||) pg_catalog.int4send(column_id))
-       AND pg_catalog.length(value) OPERATOR(pg_catalog.>=) 39;
+    RETURN value OPERATOR(pg_catalog.~~) ('\xe501'::bytea
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 1, 1)
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 2, 1)
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 3, 1)
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 4, 1)
+        -- key id, term flags, nonce, tag
+        OPERATOR(pg_catalog.||) '_________________________________%'::bytea);
 COMMENT ON FUNCTION pgseal.is_envelope(bytea, integer) IS
     'Whether a value is an envelope of this sealed column, by its header and length';
 
 CREATE FUNCTION pgseal.is_envelope(value bytea, column_id integer, terms integer) RETURNS boolean
     IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN pg_catalog.substring(value, 1, 6)
-               OPERATOR(pg_catalog.=) ('\xe501'::bytea OPERATOR(pg_catalog.||) pg_catalog.int4send(column_id))
-       AND pg_catalog.substring(value, 11, 1)
-               OPERATOR(pg_catalog.=) pg_catalog.substring(pg_catalog.int4send(terms), 4, 1)
-       AND pg_catalog.length(value)
-               OPERATOR(pg_catalog.>=) (39 OPERATOR(pg_catalog.+)
-                   (16 OPERATOR(pg_catalog.*) (terms OPERATOR(pg_catalog.&) 1)));
+    RETURN value OPERATOR(pg_catalog.~~) ('\xe501'::bytea
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 1, 1)
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 2, 1)
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 3, 1)
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 4, 1)
+        OPERATOR(pg_catalog.||) '____'::bytea -- key id
+        OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(terms), 4, 1)
+        -- equality term if there is one, nonce, tag
+        OPERATOR(pg_catalog.||) pg_catalog.substring('________________'::bytea, 1, 16 OPERATOR(pg_catalog.*) (terms OPERATOR(pg_catalog.&) 1))
+        OPERATOR(pg_catalog.||) '____________________________%'::bytea);
 COMMENT ON FUNCTION pgseal.is_envelope(bytea, integer, integer) IS
     'Whether a value is an envelope of this sealed column with exactly these terms (1 = equality)';
 

@@ -164,6 +164,7 @@ func TestPublicMayUseTheTypesAndNothingElse(t *testing.T) {
 		"function pgseal.is_envelope(bytea,integer) EXECUTE",
 		"function pgseal.is_envelope(bytea,integer,integer) EXECUTE",
 		"function pgseal.key_id(bytea) EXECUTE",
+		"function pgseal.same_type(anyelement,anyelement) EXECUTE",
 		"function pgseal.version() EXECUTE",
 		"schema pgseal USAGE",
 		"schema pgseal_column USAGE",

@@ -63,6 +63,16 @@ CREATE FUNCTION pgseal.is_envelope(value bytea, column_id integer, terms integer
 COMMENT ON FUNCTION pgseal.is_envelope(bytea, integer, integer) IS
     'Whether a value is an envelope of this sealed column with exactly these terms (1 = equality)';
 
+-- A statement that pgseal has rewritten says what it was planned for: it calls this
+-- with a column and the domain that the column must have. With two types the call
+-- fails when the statement is analysed; with one the planner drops it. A quoted
+-- body, because another may not have arguments of any type.
+CREATE FUNCTION pgseal.same_type(anyelement, anyelement) RETURNS bytea
+    IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql
+    AS 'SELECT NULL::pg_catalog.bytea';
+COMMENT ON FUNCTION pgseal.same_type(anyelement, anyelement) IS
+    'NULL; a statement that gives it two types fails';
+
 CREATE FUNCTION pgseal.eq(value bytea) RETURNS bytea
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql
     RETURN pg_catalog.substring(value, 12, 16);
@@ -357,7 +367,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA pgseal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     pgseal.version(),
     pgseal.is_envelope(bytea, integer), pgseal.is_envelope(bytea, integer, integer),
-    pgseal.eq(bytea), pgseal.key_id(bytea), pgseal.column_id(bytea) TO PUBLIC;
+    pgseal.same_type(anyelement, anyelement), pgseal.eq(bytea), pgseal.key_id(bytea), pgseal.column_id(bytea) TO PUBLIC;
 REVOKE ALL ON FUNCTION pgseal.rotate_key(regclass), pgseal.grant_proxy(name), pgseal.announce() FROM PUBLIC;
 
 -- As an extension, pg_dump leaves out what the script made: the rows and the

@@ -58,7 +58,7 @@ func (a *analysis) guardPlain(types []string, guarded bool) {
 	}
 	text := "true OR " + strings.Join(types, " OR ")
 	if guarded {
-		text = "AND (" + text + ")"
+		text = " AND (" + text + ")"
 	} else {
 		text = "WHERE " + text
 	}
@@ -77,14 +77,10 @@ var convertible = map[uint32]string{
 	logical.OIDText: "text", logical.OIDVarchar: "varchar", logical.OIDBpchar: "bpchar", logical.OIDUUID: "uuid",
 }
 
-// SameTypeFunction is in the server's error if a plain column has another type
-// than the data is converted to.
-const SameTypeFunction = "pg_catalog.array_eq"
-
 // sameType fails when the statement is analysed if the column has another type by
 // now, whose binary form could be taken for this one's.
 func (n *named) sameType(column, name string) string {
-	return SameTypeFunction + "(" + lookBefore + lookAt + n.quoted() + ")." + quoteName(column) + "], NULL::pg_catalog." + name + "[])"
+	return lookBefore + lookAt + n.quoted() + ")." + quoteName(column) + ", NULL::pg_catalog." + name + ") IS NULL"
 }
 
 // copySource finds STDIN in the text: what follows it, up to the end of the

@@ -33,8 +33,9 @@ const (
 
 	// GuardMarker stands in the error of a guard that compares relations.
 	GuardMarker = "pgseal_moved"
-	// GuardOperator stands in the error of a guard that compares types.
-	GuardOperator = "= " + domainSchema + "."
+	// GuardFunction stands in the error of a guard that compares types. It is
+	// never called.
+	GuardFunction = "pgseal.same_type"
 
 	domainSchema = "pgseal_column"
 )
@@ -51,13 +52,13 @@ func (a *analysis) guardFrom(edits, actions int) (guarded bool) {
 	if a.err != nil || a.persistent || len(a.named) == 0 {
 		return false
 	}
-	condition := a.guardCondition(actions)
-	if condition == "" {
+	c := a.comparisons(actions)
+	if c.none() {
 		return false
 	}
 	for _, values := range []bool{true, false} {
 		for i := edits; i < len(a.edits); i++ {
-			if !a.guard(i, condition, values) {
+			if !a.guard(i, &c, values) {
 				continue
 			}
 			if guarded = true; !a.repeats() {
@@ -71,32 +72,51 @@ func (a *analysis) guardFrom(edits, actions int) (guarded bool) {
 	return false
 }
 
-// guard adds the condition to an edit: to one of a value, or, where there are
+// guard adds the comparisons to an edit: to one of a value, or, where there are
 // none, of a sealed expression.
-func (a *analysis) guard(i int, condition string, values bool) bool {
+func (a *analysis) guard(i int, c *comparisons, values bool) bool {
 	e := &a.edits[i]
 	switch {
-	case values && (e.operand || e.value != nil && !e.value.converts && e.value.operand.Site.argument == 0):
-		e.text = guardOpen + condition + guardThen + e.text
+	case values && len(c.relations) == 0 && e.isBytea():
+		// The server reads, and drops, less than it would of a condition.
+		e.text = "(COALESCE(" + e.text
+		e.after += ", " + strings.Join(c.types, ", ") + "))"
+		return true
+	case values && e.isValue():
+		e.text = guardOpen + c.condition() + guardThen + e.text
 		if e.value != nil {
 			e.value.bare = false
 		}
 		e.after += guardClose
 		return true
 	case !values && e.term:
-		e.text += guardOpen + condition + guardThen
+		e.text += guardOpen + c.condition() + guardThen
 		a.edits[i+1].text = guardClose + a.edits[i+1].text
 		return true
 	}
 	return false
 }
 
+// isValue reports an edit that puts a value.
+func (e *edit) isValue() bool {
+	return e.operand || e.value != nil && !e.value.converts && e.value.operand.Site.argument == 0
+}
+
+// isBytea reports an edit that puts one bytea, not an array of them.
+func (e *edit) isBytea() bool {
+	if e.operand {
+		return strings.HasSuffix(e.text, "::pg_catalog.bytea")
+	}
+	return e.isValue() && !e.value.operand.Array
+}
+
 // guardCopy makes a COPY FROM say what it was planned for, in its WHERE.
 func (a *analysis) guardCopy(where *pg.Node, actions int) (guarded bool) {
-	condition := a.guardCondition(actions)
-	if a.err != nil || condition == "" {
+	c := a.comparisons(actions)
+	if a.err != nil || c.none() {
 		return false
 	}
+	condition := c.condition()
 	from, end := a.statementTokens()
 	last := int(a.tokens[end-1].end)
 	if where == nil {
@@ -116,15 +136,20 @@ func (a *analysis) guardCopy(where *pg.Node, actions int) (guarded bool) {
 	return true
 }
 
-// guardCondition is what the server must find true, "" if there is nothing.
-func (a *analysis) guardCondition(actions int) string {
+// comparisons are what the server is to compare, as SQL.
+type comparisons struct{ types, relations []string }
+
+func (c *comparisons) none() bool { return len(c.types) == 0 && len(c.relations) == 0 }
+
+// comparisons makes those of the sealed columns that the statement seals or
+// searches.
+func (a *analysis) comparisons(actions int) (made comparisons) {
 	var used []*catalog.SealedColumn
 	for i := actions; i < len(a.acted); i++ {
 		if c := a.acted[i]; c.DomainName != "" && a.actions[i].Do != "open" && a.actions[i].Do != "index" && !slices.Contains(used, c) {
 			used = append(used, c)
 		}
 	}
-	var types, relations []string
 	for _, n := range a.named {
 		for i := range n.relation.Columns {
 			c := &n.relation.Columns[i]
@@ -132,35 +157,38 @@ func (a *analysis) guardCondition(actions int) string {
 				continue
 			}
 			if n.relation.Homonym || !a.mentions(c.Name) {
-				if one := n.compareRelation(); !slices.Contains(relations, one) {
-					relations = append(relations, one)
+				if one := n.compareRelation(); !slices.Contains(made.relations, one) {
+					made.relations = append(made.relations, one)
 				}
 				continue
 			}
-			types = append(types, n.compareType(c))
+			made.types = append(made.types, n.compareType(c))
 			if a.mode == Simple {
 				break // analysed each time: one column tells the relation
 			}
 		}
 	}
-	if len(types) == 0 && len(relations) == 0 {
-		return ""
+	return made
+}
+
+// condition is what the server must find true.
+func (c *comparisons) condition() string {
+	types := "true"
+	for _, t := range c.types {
+		types += " OR " + t + " IS NULL"
 	}
-	condition := "true"
-	if len(types) > 0 {
-		condition += " OR " + strings.Join(types, " OR ")
+	relations := strings.Join(c.relations, " AND ")
+	switch {
+	case relations == "":
+		return types
+	case len(c.types) == 0:
+		return relations
 	}
-	if len(relations) > 0 {
-		condition = strings.Join(relations, " AND ")
-		if len(types) > 0 {
-			condition = "(true OR " + strings.Join(types, " OR ") + ") AND " + condition
-		}
-	}
-	return condition
+	return "(" + types + ") AND " + relations
 }
 
 const (
-	lookBefore = "ARRAY[("
+	lookBefore = GuardFunction + "(("
 	lookAt     = "NULL::"
 )
 
@@ -175,10 +203,10 @@ func (b *Bound) LooksAt(server []byte, position int) bool {
 }
 
 // compareType fails when the statement is analysed if the column of that name is
-// not of the domain: arrays of two types cannot be compared.
+// not of the domain: the function takes two of one type. It gives a NULL of bytea.
 func (n *named) compareType(c *catalog.Column) string {
-	return lookBefore + lookAt + n.quoted() + ")." + quoteName(c.Name) + "] OPERATOR(pg_catalog.=) ARRAY[NULL::" +
-		domainSchema + "." + quoteName(c.Sealed.DomainName) + "]"
+	return lookBefore + lookAt + n.quoted() + ")." + quoteName(c.Name) + ", NULL::" +
+		domainSchema + "." + quoteName(c.Sealed.DomainName) + ")"
 }
 
 // compareRelation fails when the statement is planned by the server if the name

@@ -84,7 +84,7 @@ func moved(f wire.ErrorFields) bool {
 	message := f.Get(wire.FieldMessage)
 	switch string(f.Get(wire.FieldCode)) {
 	case codeUndefinedFunction:
-		return bytes.Contains(message, []byte(rewrite.GuardOperator)) || bytes.Contains(message, []byte(rewrite.SameTypeFunction))
+		return bytes.Contains(message, []byte(rewrite.GuardFunction))
 	case codeInvalidText:
 		return bytes.Contains(message, []byte(rewrite.GuardMarker))
 	}

@@ -71,6 +71,16 @@ func Parse(b []byte) (Header, error) {
 	return h, nil
 }
 
+// structure is what opening an envelope needs to know of it: its terms, and that
+// it is long enough for them.
+func structure(b []byte) (terms TermFlags, ok bool) {
+	if len(b) < HeaderSize {
+		return 0, false
+	}
+	terms = TermFlags(b[flagsOffset])
+	return terms, terms&^knownTerms == 0 && len(b) >= Overhead(terms)
+}
+
 // Equality returns the equality term inside an envelope that Parse accepted:
 // EqualitySize bytes of b itself, or nil if the envelope carries none.
 func Equality(b []byte) []byte {

@@ -38,14 +38,8 @@ func (o *Opener) Of(k *Key, columnID uint32) bool {
 	return o.key == k && o.column == columnID && k != nil
 }
 
-// check says, in the words of Open, why o does not open an envelope of this
-// structure; nil if it may.
-func (o *Opener) check(env []byte) error {
-	if o.Names(env) {
-		if terms := TermFlags(env[flagsOffset]); terms&^knownTerms == 0 && len(env) >= Overhead(terms) {
-			return nil
-		}
-	}
+// why says, in the words of Open, why o has not opened an envelope.
+func (o *Opener) why(env []byte) error {
 	h, err := Parse(env)
 	switch {
 	case err != nil:
@@ -55,7 +49,7 @@ func (o *Opener) check(env []byte) error {
 	case h.KeyID != o.key.id:
 		return ErrKeyID
 	}
-	return nil
+	return ErrAuthentication
 }
 
 // Sealed is one envelope for OpenAll, and what it was sealed from.
@@ -105,17 +99,20 @@ func openSection(dst []byte, cells []Sealed) (_ []byte, n int, err error) {
 	beginSecret()
 	for ; n < len(cells) && size < sectionSize && cells[n].Opener.key == key; n++ {
 		c := &cells[n]
-		if err = c.Opener.check(c.Envelope); err != nil {
-			break
-		}
-		at := len(dst)
+		o, at := c.Opener, len(dst)
 		if overlap(dst[at:at+len(c.Envelope)], c.Envelope) {
 			err = ErrOverlap
 			break
 		}
+		// What names another column or key does not authenticate: the header is
+		// sealed with the value. Which it was is found out afterwards.
 		var opened []byte
-		if opened, err = c.Opener.subkey.open(dst, c.Envelope, TermFlags(c.Envelope[flagsOffset])); err != nil {
-			err = ErrAuthentication
+		terms, ok := structure(c.Envelope)
+		if ok {
+			opened, err = o.subkey.open(dst, c.Envelope, terms)
+		}
+		if !ok || err != nil {
+			err = o.why(c.Envelope)
 			break
 		}
 		dst = opened

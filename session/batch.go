@@ -146,7 +146,7 @@ func (s *Session) gatherCells(body []byte) (Need, error) {
 		return Need{}, errDataRow
 	}
 	values, at := int(binary.BigEndian.Uint16(body)), 2
-	cells := s.result.cells
+	cells, call := s.result.cells, s.leases.call
 	if values < len(cells) {
 		return Need{}, errContradiction
 	}
@@ -169,6 +169,11 @@ func (s *Session) gatherCells(body []byte) (Need, error) {
 			continue
 		}
 		c := &cells[i]
+		if c.opener != nil && c.call == call && c.server == wire.Binary && t.way != keysOnly && c.opener.Names(value) {
+			t.cells = append(t.cells, envelope.Sealed{Opener: c.opener, Envelope: value})
+			t.spots = append(t.spots, spot{start, at, c})
+			continue
+		}
 		switch c.sealed {
 		case nil, catalog.DefaultText:
 			continue
@@ -289,7 +294,9 @@ func (s *Session) appendRow(dst, body []byte, from, to int) ([]byte, error) {
 	kept, utf8 := 0, s.settings.values.UTF8()
 	for i := from; i < to; i++ {
 		p := &t.spots[i]
-		dst = append(dst, body[kept:p.start]...)
+		if kept < p.start {
+			dst = append(dst, body[kept:p.start]...)
+		}
 		kept = p.end
 		plain := t.cells[i].Plain
 		if utf8 && p.cell.text && logical.IsASCII(plain) {

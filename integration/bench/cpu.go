@@ -3,28 +3,31 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// tick is the unit of /proc/PID/stat: USER_HZ, 100 a second on every Linux.
-const tick = 10 * time.Millisecond
-
-// cpuTime is the CPU time a process has used, its threads together. ok is false
-// where there is no /proc.
+// cpuTime is the CPU time that the threads of a process have used, to the
+// nanosecond: the ticks of /proc/PID/stat, a hundred a second, are too coarse for
+// rounds of a second. ok is false where there is no such file.
 func cpuTime(pid int) (used time.Duration, ok bool) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil {
 		return 0, false
 	}
-	// The name, in parentheses, may hold spaces. utime and stime are fields 14
-	// and 15, the first after the name is field 3.
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	if len(fields) < 13 {
-		return 0, false
+	for _, file := range threads {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		running, _, _ := strings.Cut(string(data), " ")
+		n, err := strconv.ParseInt(running, 10, 64)
+		if err != nil {
+			return 0, false
+		}
+		used += time.Duration(n)
 	}
-	user, userErr := strconv.ParseInt(fields[11], 10, 64)
-	system, systemErr := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * tick, userErr == nil && systemErr == nil
+	return used, len(threads) > 0
 }

@@ -80,8 +80,8 @@ var (
 // loginTime and closingTime are the parts of a round, at its ends, in which the
 // proxy's CPU time is not counted.
 const (
-	loginTime   = 500 * time.Millisecond
-	closingTime = 200 * time.Millisecond
+	loginTime   = 250 * time.Millisecond
+	closingTime = 100 * time.Millisecond
 )
 
 func (l load) round(ctx context.Context, b *bench, s scenario, at target, script string) (result, error) {

@@ -2,8 +2,9 @@
 // in one run on loopback: make bench.
 //
 // Rates on one machine on one day say little; ratios taken in alternating
-// rounds say more. Each round drives every target of a scenario for a few
-// seconds with pgbench; the table shows medians.
+// rounds say more. Each round drives every target of a scenario for a second or
+// more with pgbench; the table shows medians. Many short rounds say more than few
+// long ones: what else the machine does comes and goes within seconds.
 package main
 
 import (
@@ -21,8 +22,8 @@ func main() {
 		fail(splice(os.Args[2], os.Args[3]))
 		return
 	}
-	rounds := flag.Int("rounds", 5, "how often each target is driven in each scenario")
-	duration := flag.Duration("duration", 2*time.Second, "how long each time, whole seconds")
+	rounds := flag.Int("rounds", 11, "how often each target is driven in each scenario")
+	duration := flag.Duration("duration", time.Second, "how long each time, whole seconds")
 	clients := flag.Int("clients", 4, "connections of pgbench")
 	only := flag.String("only", "", "a regular expression: the scenarios to run, all if empty")
 	flag.Parse()

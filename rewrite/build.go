@@ -214,6 +214,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	plan.actions = a.actions
 	plan.executes = a.executes && prepared == nil
 	plan.cacheable = a.cacheable
+	plan.presumed = a.presumed
 	if a.stale && (a.touched || a.sealedNamed) && !r.Fresh {
 		return built{}, ErrStaleCatalog
 	}
@@ -291,6 +292,7 @@ type analysis struct {
 	local        map[string]*Statement         // what the text itself prepared before
 	changed      map[string]bool               // names in the DDL before, and whether that touched sealed columns
 	assumed      bool                          // a name was taken for the only relation of it that is known
+	presumed     []string                      // schemas in which those are, if the path is not known
 	remade       remade                        // by the DDL before
 	committed    remade                        // what was remade when the last transaction ended
 	idle         bool                          // the text begins outside of a transaction

@@ -199,6 +199,13 @@ func (b *Bound) LooksAt(server []byte, position int) bool {
 	if !bytes.HasSuffix(server[:at], []byte(lookBefore)) || !bytes.HasPrefix(server[at:], []byte(lookAt)) {
 		return false
 	}
+	return b.Wrote(server, position)
+}
+
+// Wrote reports that a position in an error of the server, as ClientPosition takes
+// it, is in something that the plan has put in the place of the client's text.
+func (b *Bound) Wrote(server []byte, position int) bool {
+	at := characterOffset(server, position)
 	return slices.ContainsFunc(b.scratch.marks, func(m mark) bool { return m.start <= at && at < m.end })
 }
 

@@ -71,6 +71,7 @@ func (a *analysis) relation(schema, name string) found {
 			a.sealedNamed = true
 			// Another of the name may have been made since, before it in the path.
 			a.assumed = a.assumed || schema == "" && named[0].Schema != "public"
+			a.reaches(schema, named[0])
 		}
 		return found{relation: named[0]}
 	case a.path != nil:
@@ -87,6 +88,18 @@ func (a *analysis) relation(schema, name string) found {
 		return found{relation: named[0]}
 	}
 	return found{candidates: named}
+}
+
+// reaches notes that an unqualified name was taken for the only relation of it
+// that is known, in a schema that the path need not have.
+func (a *analysis) reaches(schema string, r *catalog.Relation) {
+	switch {
+	case schema != "" || r.Schema == "public":
+	case a.path != nil:
+		a.pathIsUsed = true
+	case !slices.Contains(a.presumed, r.Schema):
+		a.presumed = append(a.presumed, r.Schema)
+	}
 }
 
 // onPath puts the relations that the path reaches in its order.

@@ -138,7 +138,12 @@ type Plan struct {
 	traits     Traits
 	executes   bool
 	cacheable  bool
+	presumed   []string
 }
+
+// Presumed are the schemas that the search path was taken to have, because it was
+// not known: a session whose path lacks one asks for it and plans again.
+func (p *Plan) Presumed() []string { return p.presumed }
 
 // Relay reports that the text passes byte for byte and nothing needs to be
 // done with its parameters and results. Its statements can have effects.

@@ -156,7 +156,7 @@ func (e *cacheEntry) find(path []string, text []byte, literals []span, find Prep
 next:
 	for i := range e.variants {
 		v := &e.variants[i]
-		if v.pathIsUsed && !slices.Equal(v.path, path) {
+		if v.pathIsUsed && !slices.Equal(v.path, path) || path != nil && len(v.plan.presumed) > 0 {
 			continue
 		}
 		for k := range v.prepared {

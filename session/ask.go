@@ -76,7 +76,7 @@ func (s *Session) answerRow(body []byte) error {
 		value, _ := it.Next()
 		s.settings.set(name, string(value))
 	}
-	s.frame.path = path
+	s.frame.path, s.settings.path = path, path
 	s.frame.answer = true
 	s.settings.known = true
 	return nil

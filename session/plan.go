@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"pgseal/catalog"
 	"pgseal/rewrite"
@@ -154,6 +155,9 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh, Idle: s.status == 'I' && s.fifo.len() == 0 && !s.catalog.later,
 		Uncommitted: s.catalog.later || s.catalog.under}
 	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
+	if err == nil && s.frame.path == nil && !s.reaches(bound.Plan.Presumed()) {
+		err = rewrite.ErrNeedSearchPath
+	}
 	if err == nil && bound.Plan.NeedsPrepared() {
 		if s.effects > 0 || s.statementsUnderWay() {
 			act, need, _ := s.waitServer(out)
@@ -193,6 +197,17 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	}
 	p.bound = bound
 	return verdict{act: drop, planning: p}
+}
+
+// reaches reports that the search path had these schemas when it was last seen.
+// That decides only how a statement is planned: the text says for which relation.
+func (s *Session) reaches(schemas []string) bool {
+	for _, name := range schemas {
+		if !slices.Contains(s.settings.path, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // namesASCII reports that the names of prepared statements and cursors in a text

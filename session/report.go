@@ -92,9 +92,11 @@ func moved(f wire.ErrorFields) bool {
 }
 
 // lacks reports the error of a guard that has found a relation without the column
-// that it looks at, or of a prepared statement that misses one.
+// that it looks at, or of a prepared statement that misses one; or of a sealed value
+// for a column of another type, which the server finds before it looks at the guard.
 func (r *request) lacks(f wire.ErrorFields) bool {
-	if string(f.Get(wire.FieldCode)) != codeUndefinedColumn {
+	code := string(f.Get(wire.FieldCode))
+	if code != codeUndefinedColumn && code != codeDatatypeMismatch {
 		return false
 	}
 	if r.kind == bind {
@@ -104,7 +106,13 @@ func (r *request) lacks(f wire.ErrorFields) bool {
 		return false
 	}
 	position, err := strconv.Atoi(string(f.Get(wire.FieldPosition)))
-	return err == nil && r.planning.bound.LooksAt(r.planning.server, position)
+	switch {
+	case err != nil:
+		return false
+	case code == codeDatatypeMismatch:
+		return r.planning.bound.Wrote(r.planning.server, position)
+	}
+	return r.planning.bound.LooksAt(r.planning.server, position)
 }
 
 // refusedInstead reports the error of a statement that stands in the place of a

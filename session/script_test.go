@@ -32,7 +32,8 @@ var update = flag.Bool("update", false, "write what the scripts give as what the
 // "key n" (what an engine does for need key n), "catalog n" (what it does for
 // need catalog: the snapshot gets version n), "behind" (another session has moved
 // something), "nothing" (is sealed any more),
-// "unsealed n" (ssn is plain in version n), "lost" (no snapshot can be had), "other schema" (archive.users, where ssn is plain), "again client|server",
+// "unsealed n" (ssn is plain in version n), "lost" (no snapshot can be had), "other schema" (archive.users, where ssn is plain),
+// "elsewhere" (users is in schema archive only), "again client|server",
 // "idle", "# …".
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -128,6 +129,11 @@ func (r *scripted) line(line string) {
 		r.snapshot = unsealedSnapshot(uint64(n))
 	case "lost":
 		r.snapshot, r.stale = nil, errors.New("the database is out of reach")
+	case "elsewhere":
+		r.snapshot = testSnapshot(60)
+		for _, relation := range r.snapshot.Named("users") {
+			relation.Schema = "archive"
+		}
 	case "other":
 		r.snapshot = testSnapshot(50, archive())
 	case "set":

@@ -18,6 +18,8 @@ type settings struct {
 
 	// conforming is standard_conforming_strings.
 	conforming bool
+	// path is the search path when it was last asked for.
+	path []string
 	// encoding is client_encoding.
 	encoding string
 	// tricky: client_encoding has multibyte characters with ASCII bytes in them.

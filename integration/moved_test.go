@@ -120,3 +120,68 @@ func TestNamesThatMoveUnderAStatement(t *testing.T) {
 	}
 	t.Logf("%d statements were refused", caught)
 }
+
+// What another session of the same proxy has done to names is known at once: the
+// next statement is planned for what they stand for now, and none is refused.
+func TestNamesThatAnotherSessionMoves(t *testing.T) {
+	pair := harness.New(t, people)
+	mover := pair.Connect(t, pair.URL())
+	server := pair.Connect(t, pair.ServerURL())
+	must := func(c *pgx.Conn, statements ...string) {
+		t.Helper()
+		for _, sql := range statements {
+			if _, err := c.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+				t.Fatalf("%s: %v", sql, err)
+			}
+		}
+	}
+	moves := []struct{ do, undo []string }{
+		{do: []string{"CREATE SCHEMA early", "CREATE TABLE early.people (id int, name text, ssn text)"}, undo: []string{"DROP SCHEMA early CASCADE"}},
+		{do: []string{"ALTER TABLE people RENAME TO kept", "CREATE TABLE people (id int, name text, ssn text)"},
+			undo: []string{"DROP TABLE people", "ALTER TABLE kept RENAME TO people"}},
+		{do: []string{"BEGIN", "ALTER TABLE people RENAME ssn TO kept", "ALTER TABLE people ADD ssn text", "COMMIT"},
+			undo: []string{"ALTER TABLE people DROP ssn", "ALTER TABLE people RENAME kept TO ssn"}},
+	}
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeDescribeExec} {
+		conn := pair.Connect(t, pair.URL())
+		must(conn, "SET search_path = early, public")
+		step := 0
+		ssn := func() (value string) {
+			step++
+			t.Helper()
+			if _, err := conn.Exec(t.Context(), "INSERT INTO people (id, name, ssn) VALUES ($1, 'x', $2)", mode, step, "078-05-1120"); err != nil {
+				t.Fatalf("%v: %d: INSERT: %v", mode, step, err)
+			}
+			if err := conn.QueryRow(t.Context(), "SELECT ssn FROM people WHERE ssn = $1", mode, "078-05-1120").Scan(&value); err != nil {
+				t.Fatalf("SELECT: %v", err)
+			}
+			return value
+		}
+		const stored = "SELECT count(*) FROM public.people WHERE ssn::text LIKE '\\\\xe501%'"
+		for _, move := range moves {
+			must(server, "DELETE FROM public.people")
+			if got := ssn(); got != "078-05-1120" {
+				t.Errorf("%v: %q before %q", mode, got, move.do)
+			}
+			must(mover, move.do...)
+			if got := ssn(); got != "078-05-1120" {
+				t.Errorf("%v: %q behind %q", mode, got, move.do)
+			}
+			must(mover, move.undo...)
+			must(server, "DELETE FROM public.people")
+			ssn()
+			var sealed int
+			if err := server.QueryRow(t.Context(), stored).Scan(&sealed); err != nil || sealed != 1 {
+				t.Errorf("%v: %d sealed values behind %q, %v", mode, sealed, move.undo, err)
+			}
+		}
+		conn.Close(t.Context())
+	}
+	// In one transaction nobody else knows of it yet.
+	must(mover, "ALTER TABLE people RENAME TO kept", "BEGIN", "ALTER TABLE kept RENAME TO people")
+	_, err := mover.Exec(t.Context(), "INSERT INTO people (id, name, ssn) VALUES (1, 'x', '078-05-1120')", pgx.QueryExecModeSimpleProtocol)
+	if pg := new(pgconn.PgError); !errors.As(err, &pg) || pg.Code != "0A000" {
+		t.Errorf("INSERT behind a renaming that is not committed: %v", err)
+	}
+	must(mover, "ROLLBACK", "ALTER TABLE kept RENAME TO people")
+}

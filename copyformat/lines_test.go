@@ -109,6 +109,9 @@ func FuzzValuesGoRound(f *testing.F) {
 			t.Fatalf("%q is written as %q and read as %q", value, field, got)
 		}
 		row := append(append(append([]byte(nil), field...), x.Delimiter), 'z')
+		if end := x.FieldEnd(row, 0); end != len(field) {
+			t.Fatalf("%q: the first field ends at %d", row, end)
+		}
 		row = append(row, '\n')
 		l := NewLines(x, 180000)
 		if n, e := l.Next(row); n != len(row) || e != Line || l.Fields() != 2 {

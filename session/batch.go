@@ -47,8 +47,8 @@ type spot struct {
 const (
 	// A batch ends with the row that makes it this large, in cells or bytes: by
 	// then what is done once for all costs nothing a cell.
-	batchCells = 48
-	batchBytes = 16 << 10
+	batchCells = 96
+	batchBytes = 32 << 10
 )
 
 // reset lets go of the last batch and what it held of values.

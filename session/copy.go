@@ -195,7 +195,7 @@ func (s *Session) beginCopy(c *rewrite.Copy, body []byte, converts bool) (refusa
 	if c.In {
 		s.beginCopyIn(c, converts)
 	} else {
-		s.copying.out = &copyOut{plan: c, settings: s.copySettings(c), alone: columns == 1, header: c.Format.Header != copyformat.NoHeader}
+		s.beginCopyOut(c, columns)
 	}
 	return nil, nil
 }

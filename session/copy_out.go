@@ -16,8 +16,31 @@ type copyOut struct {
 	settings copySettings
 	alone    bool // the data has one column
 	header   bool // the next line is the header
-	begun    bool // binary: the header is over
+	begun    bool // a row has been opened; binary: the header is over
 	value    []byte
+	cells    []cell // those of plan.Sealed
+}
+
+func (s *Session) beginCopyOut(c *rewrite.Copy, columns int) {
+	out := &copyOut{
+		plan: c, settings: s.copySettings(c), alone: columns == 1, header: c.Format.Header != copyformat.NoHeader,
+		cells: make([]cell, len(c.Sealed)),
+	}
+	for i, n := range c.Sealed {
+		column := &c.Columns[n]
+		out.cells[i] = cell{sealed: column.Operand.Column, server: wire.Binary, column: column}
+	}
+	s.copying.out = out
+}
+
+// copied opens rows of a COPY TO: the CopyData of a size at the head of b, and what
+// can be opened with it.
+func (s *Session) copied(size int, b []byte, out *Output) (action, Need, error) {
+	if n := s.copiedRows(b, out); n > 0 {
+		s.beyond = n - size
+		return drop, Need{}, nil
+	}
+	return s.copiedRow(size, b[:min(size, len(b))], out)
 }
 
 // copiedRow opens one row of a COPY TO, which is one CopyData.

@@ -6,6 +6,7 @@ import (
 	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
+	"pgseal/rewrite"
 )
 
 const oidBytea = logical.OIDBytea
@@ -29,6 +30,8 @@ type cell struct {
 	opener *envelope.Opener
 	call   uint64
 	text   bool // text is its type's form
+
+	column *rewrite.CopyColumn // of a COPY TO; else nil
 }
 
 // result is the state of the rows that the server is sending.

@@ -35,9 +35,12 @@ func (s *Session) FromServer(b []byte, out *Output) (n int, need Need, err error
 			return n, Need{}, violation("invalid message type " + quoteType(typ) + " from the server")
 		}
 		var act action
-		if typ == wire.TypeDataRow && !s.raw {
+		switch {
+		case typ == wire.TypeDataRow && !s.raw:
 			act, need, err = s.dataRow(size, b[n:], out)
-		} else {
+		case typ == wire.TypeCopyData && !s.raw:
+			act, need, err = s.copied(size, b[n:], out)
+		default:
 			act, need, err = s.serverFrame(typ, size, b[n:min(n+size, len(b))], out)
 		}
 		if err != nil || act == wait {
@@ -103,8 +106,6 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 		return s.copyInResponse(size, b, out)
 	case wire.TypeCopyOutResponse:
 		return s.copyOutResponse(size, b)
-	case wire.TypeCopyData:
-		return s.copiedRow(size, b, out)
 	case wire.TypeCopyDone, wire.TypeFunctionCallResponse:
 		return s.unlessSilent(relay), Need{}, nil
 	}

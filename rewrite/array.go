@@ -6,8 +6,9 @@ import (
 	"pgseal/logical"
 )
 
-// arrayPart is one part of an array's text form: braces, commas and NULL as they
-// are, or a literal among the elements.
+// arrayPart is one part of the text form of an array, or of what else is made of
+// literals (see made.go): braces, commas and NULL as they are, or a literal among
+// the elements.
 type arrayPart struct {
 	text     string
 	literal  int32 // index of the literal, -1 if there is only text
@@ -46,16 +47,15 @@ func (a *analysis) arrayConstructor(x *pg.A_ArrayExpr, op *Operand, cast bool) (
 
 // arrayParts collects the parts of one level.
 func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool {
-	text := func(s string) { v.array = append(v.array, arrayPart{text: s, literal: -1}) }
 	became := func(k arrayKind) bool {
 		same := *kind == onlyNulls || *kind == k
 		*kind = k
 		return same
 	}
-	text("{")
+	v.text("{")
 	for i, n := range x.Elements {
 		if i > 0 {
-			text(",")
+			v.text(",")
 		}
 		if inner := n.GetAArrayExpr(); inner != nil {
 			if !a.arrayParts(inner, v, kind) {
@@ -75,15 +75,15 @@ func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool
 		case token < 0:
 			return false
 		case c.Isnull:
-			text("NULL")
+			v.text("NULL")
 		case c.GetBoolval() != nil && a.tokens[token].kind == tokenIdentifier:
 			if !became(truthValues) {
 				return false
 			}
 			if c.GetBoolval().Boolval {
-				text("t")
+				v.text("t")
 			} else {
-				text("f")
+				v.text("f")
 			}
 		case c.GetSval() != nil && a.tokens[token].kind.isString():
 			if !became(stringsOnly) {
@@ -100,7 +100,7 @@ func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool
 			return false
 		}
 	}
-	text("}")
+	v.text("}")
 	return true
 }
 

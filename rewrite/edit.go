@@ -39,8 +39,8 @@ type value struct {
 	keyword  string // true or false, or the bits of B'…' and X'…'
 	bits     bool
 	negative bool // a minus sign stands before the number
-	// array is ARRAY[…], nil for other literals; untyped says that its strings get
-	// their type from a cast around it.
+	// array is ARRAY[…], or what a function makes of literals, nil for a literal;
+	// untyped says that it gets its type from where it stands.
 	array   []arrayPart
 	untyped bool
 	// bare: it stands where the server gives it the column's type by itself.

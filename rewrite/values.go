@@ -39,6 +39,9 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 	if array := n.GetAArrayExpr(); array != nil && op.Column.Type.IsArray() && !op.Array {
 		return a.bindArray(array, casts, &op)
 	}
+	if f := n.GetFuncCall(); f != nil && len(casts) == 0 {
+		return a.bindMade(f, &op)
+	}
 	if constant == nil && param == nil {
 		return false
 	}

@@ -1,0 +1,131 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// bindMade gives a sealed role to a value that a function makes of literals, as
+// psycopg2 writes hstores and ranges: hstore(ARRAY['k'], ARRAY['v']),
+// daterange('2024-01-01'::date, NULL, '[)'). What is sealed is the text form of
+// what it would make. It is false, and has done nothing, for any other call.
+func (a *analysis) bindMade(f *pg.FuncCall, op *Operand) bool {
+	if op.Array || f.AggOrder != nil || f.AggFilter != nil || f.AggWithinGroup || f.AggStar || f.AggDistinct || f.FuncVariadic || f.Over != nil {
+		return false
+	}
+	v := &value{operand: op, literal: -1, untyped: true}
+	if !a.madeHstore(f, op.Column, v) && !a.madeRange(f, op.Column, v) {
+		return false
+	}
+	open := a.tokenAt(f.Location)
+	for open >= 0 && open < len(a.tokens) && !a.is(open, "(") {
+		open++
+	}
+	end := a.closing(open)
+	switch {
+	case end < 0:
+		return false
+	case a.persistent:
+		a.fail(refusePersistent(op.Column, f.Location))
+		return true
+	}
+	a.edit(int(f.Location), int(a.tokens[end].end), "", v)
+	a.operands = append(a.operands, op)
+	a.note(op.verb(), op.Column, last(names(f.Funcname))+"(…)", f.Location)
+	return true
+}
+
+// madeHstore collects the parts of hstore(ARRAY[keys], ARRAY[values]).
+func (a *analysis) madeHstore(f *pg.FuncCall, c *catalog.SealedColumn, v *value) bool {
+	parts := names(f.Funcname)
+	if last(parts) != "hstore" || len(parts) > 2 || len(f.Args) != 2 {
+		return false
+	}
+	if t, ok := a.definedType(parts); !ok || t.OID != c.Type.OID {
+		return false
+	}
+	keys, values := f.Args[0].GetAArrayExpr(), f.Args[1].GetAArrayExpr()
+	if keys == nil || values == nil || len(keys.Elements) != len(values.Elements) {
+		return false
+	}
+	for i, key := range keys.Elements {
+		if i > 0 {
+			v.text(",")
+		}
+		if !a.madeOf(key, v) {
+			return false
+		}
+		v.text("=>")
+		if isNullConstant(values.Elements[i]) {
+			v.text("NULL")
+		} else if !a.madeOf(values.Elements[i], v) {
+			return false
+		}
+	}
+	return len(keys.Elements) > 0
+}
+
+// rangeBounds are the types of the bounds of ranges, by the ranges' names.
+var rangeBounds = map[string]struct{ whole, bound uint32 }{
+	"daterange": {logical.OIDDateRange, logical.OIDDate},
+	"tsrange":   {logical.OIDTsRange, logical.OIDTimestamp},
+	"tstzrange": {logical.OIDTstzRange, logical.OIDTimestamptz},
+}
+
+// madeRange collects the parts of a range's constructor. Its bounds' flags steer
+// the plan.
+func (a *analysis) madeRange(f *pg.FuncCall, c *catalog.SealedColumn, v *value) bool {
+	parts := names(f.Funcname)
+	r, ok := rangeBounds[last(parts)]
+	if !ok || len(parts) > 1 && parts[0] != "pg_catalog" || c.Type.OID != r.whole || c.Type.Def != nil || len(f.Args) < 2 || len(f.Args) > 3 {
+		return false
+	}
+	flags := []byte("[)")
+	if len(f.Args) == 3 {
+		i := a.tokenAt(f.Args[2].GetAConst().GetLocation())
+		if f.Args[2].GetAConst().GetSval() == nil || i < 0 || !a.tokens[i].kind.isString() {
+			return false
+		}
+		if flags, ok = appendString(nil, a.text, a.tokens[i]); !ok || len(flags) != 2 {
+			return false
+		}
+		a.steer(f.Args[2].GetAConst().Location)
+	}
+	if flags[0] != '[' && flags[0] != '(' || flags[1] != ']' && flags[1] != ')' {
+		return false
+	}
+	v.text(string(flags[:1]))
+	for i, n := range f.Args[:2] {
+		if i > 0 {
+			v.text(",")
+		}
+		if cast := n.GetTypeCast(); cast != nil {
+			if to, ok := a.typeNamed(cast.TypeName); !ok || to.whole() != (logical.Type{OID: r.bound, Typmod: -1}) {
+				return false
+			}
+			n = cast.Arg
+		}
+		if !isNullConstant(n) && !a.madeOf(n, v) {
+			return false
+		}
+	}
+	v.text(string(flags[1:]))
+	return true
+}
+
+// madeOf adds a string to what a value is made of.
+func (a *analysis) madeOf(n *pg.Node, v *value) bool {
+	c := n.GetAConst()
+	i := a.tokenAt(c.GetLocation())
+	if c.GetSval() == nil || i < 0 || !a.tokens[i].kind.isString() {
+		return false
+	}
+	v.array = append(v.array, arrayPart{literal: int32(a.literalAt(a.tokens[i].start))})
+	return true
+}
+
+func (v *value) text(s string) { v.array = append(v.array, arrayPart{text: s, literal: -1}) }
+
+func isNullConstant(n *pg.Node) bool { return n.GetAConst().GetIsnull() }

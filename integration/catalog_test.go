@@ -30,6 +30,7 @@ var shop = harness.Schema{
 			raw bytea,
 			note text,
 			plain int DEFAULT 7 CHECK (plain > 0),
+			motto text NOT NULL DEFAULT '',
 			UNIQUE (ssn, plain));
 		CREATE INDEX customers_by_pin ON customers (pin DESC NULLS LAST, id);
 		CREATE INDEX "ByName" ON customers ("FullName" varchar_pattern_ops) WHERE plain > 3;
@@ -56,7 +57,7 @@ var shop = harness.Schema{
 	Seal: []string{
 		"public.customers.email --equality", "public.customers.ssn --equality", `public.customers."FullName" --equality`,
 		"public.customers.pin --equality", "public.customers.balance", "public.customers.born --equality", "public.customers.seen",
-		"public.customers.extra", "public.customers.raw", "app.orders.card", "public.visits.who --equality", "public.visits.email --equality",
+		"public.customers.extra", "public.customers.raw", "public.customers.motto", "app.orders.card", "public.visits.who --equality", "public.visits.email --equality",
 	},
 }
 
@@ -96,6 +97,9 @@ func TestPsqlDescribesTheLogicalSchema(t *testing.T) {
 // section begins the answer to each command.
 const section = "=== "
 
+const defaultsQuery = `SELECT a.attname, pg_get_expr(d.adbin, d.adrelid), (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid, true)) AS again
+		FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid::regclass::text !~ '^pg'`
+
 // What standard queries of the catalogs say, row by row.
 var catalogQueries = []string{
 	`SELECT a.attrelid::regclass, a.attname, a.atttypid::regtype, a.atttypmod, a.attlen, a.attbyval, a.attalign, a.attstorage, a.attcompression,
@@ -129,8 +133,7 @@ var catalogQueries = []string{
 	`SELECT tableoid::regclass, * FROM pg_extension`,
 	`SELECT n.*, n.ctid IS NULL FROM pg_namespace n WHERE nspname !~ '^pg_(temp|toast)'`,
 	`SELECT *, a.xmin IS NULL FROM pg_attribute a JOIN app.orders o ON o.id = a.attnum WHERE attrelid = 'customers'::regclass`,
-	`SELECT a.attname, pg_get_expr(d.adbin, d.adrelid), (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid, true)) AS again
-		FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid::regclass::text !~ '^pg'`,
+	defaultsQuery,
 	`SELECT table_name, column_default FROM information_schema.columns WHERE table_schema IN ('public', 'app')`,
 }
 
@@ -184,8 +187,14 @@ func TestCatalogsShowTheLogicalSchema(t *testing.T) {
 			t.Errorf("%s\n%s", sql, difference(got, want))
 		}
 	}
+	// Again, from what is remembered of it, behind rows of the extended protocol.
+	want, motto := rows(shown, defaultsQuery), "none"
+	err = shown.QueryRow(t.Context(), "INSERT INTO customers (email) VALUES ($1) RETURNING motto", pair.Env.Canaries.Text()).Scan(&motto)
+	if got := rows(shown, defaultsQuery); err != nil || motto != "" || got != want {
+		t.Errorf("%v, motto %q\n%s", err, motto, difference(got, want))
+	}
 	// Past the proxy stands the truth.
-	readsBack(t, pair.Connect(t, pair.ServerURL()), "SELECT count(*)::text FROM pg_attribute WHERE atttypid::regtype::text ~ '^pgseal_column' AND attrelid = 'customers'::regclass", "9")
+	readsBack(t, pair.Connect(t, pair.ServerURL()), "SELECT count(*)::text FROM pg_attribute WHERE atttypid::regtype::text ~ '^pgseal_column' AND attrelid = 'customers'::regclass", "10")
 }
 
 // userOIDs are OIDs of objects made by users, which differ from server to server.

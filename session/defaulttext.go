@@ -122,7 +122,7 @@ func (s *Session) openDefault(env []byte) (*catalog.SealedColumn, []byte, Need, 
 	if k == nil {
 		return nil, nil, need, err
 	}
-	plain, opened := k.Open(nil, c.ID, env)
+	plain, opened := k.Open([]byte{}, c.ID, env) // not nil, which would mean NULL
 	if opened != nil {
 		return nil, nil, Need{}, nil
 	}

@@ -83,7 +83,10 @@ func (s *Session) recall(r *request, frame []byte, snap *catalog.Snapshot, out *
 	}
 	if r.kind == query {
 		s.result.opening = opened
-		s.result.cells = append(s.result.cells[:0], d.cells...)
+		s.result.clear()
+		for _, c := range d.cells {
+			s.result.add(c)
+		}
 	}
 	if !r.hidden {
 		out.client.put(append(out.client.scratch, d.client...))

@@ -42,12 +42,19 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 // queryText is query for a text. With a refusal, the text is not the client's:
 // its last statement stands in the place of the one refused.
 func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, refusal *wire.Error, out *Output) (action, Need, error) {
-	h := s.look(text)
-	v := s.plan(snap, text, rewrite.Simple, out)
+	h, known := s.relayedLike(snap, text)
+	v := verdict{act: relay}
+	if !known {
+		h = s.look(text)
+		v = s.plan(snap, text, rewrite.Simple, out)
+	}
 	switch {
 	case v.act == wait:
 		return wait, v.need, nil
 	case v.act == relay:
+		if !known {
+			s.like.relayed(snap, text, h)
+		}
 		if h&fetches != 0 {
 			if need, unsettled := s.unsettled(rewrite.Simple, true, out); unsettled {
 				return wait, need, nil

@@ -124,6 +124,7 @@ type Session struct {
 	batch  batch
 	recent description // of a Query's rows
 	passed description // of rows with nothing sealed, of a text that was relayed
+	like   relayedText // the last one of a Query
 	// beyond is how many bytes of further frames serverFrame has dealt with.
 	beyond int
 	// deferring: errors of literals that PostgreSQL would find only at Bind go to
@@ -182,7 +183,7 @@ func (s *Session) Idle() bool {
 func (s *Session) ReleaseBuffers() {
 	s.fifo.release()
 	s.buf, s.batch = buffers{}, batch{}
-	s.leases.openers, s.recent, s.passed = nil, description{}, description{}
+	s.leases.openers, s.recent, s.passed, s.like = nil, description{}, description{}, relayedText{}
 	s.snap, s.seen, s.unnamedIn = nil, false, nil
 	s.spare = nil
 	s.sent = sentValues{}

@@ -185,3 +185,36 @@ func TestNamesThatAnotherSessionMoves(t *testing.T) {
 	}
 	must(mover, "ROLLBACK", "ALTER TABLE kept RENAME TO people")
 }
+
+// Values that only move on the server, and columns that are filled by their places.
+func TestColumnsThatMoveUnderAStatement(t *testing.T) {
+	pair := harness.New(t, people)
+	conn := pair.Connect(t, pair.URL())
+	server := pair.Connect(t, pair.ServerURL())
+	must := func(c *pgx.Conn, sql string, args ...any) {
+		t.Helper()
+		if _, err := c.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	must(conn, "INSERT INTO people (id, name, ssn) VALUES (1, 'x', $1)", pair.Env.Canaries.Word())
+	for _, c := range []struct{ move, sql string }{
+		{"ALTER TABLE copied RENAME ssn TO kept; ALTER TABLE copied ADD ssn bytea", "INSERT INTO copied (id, ssn) SELECT id, ssn FROM people"},
+		{"ALTER TABLE copied RENAME ssn TO kept; ALTER TABLE copied ADD ssn bytea", "UPDATE copied SET ssn = people.ssn FROM people"},
+		{"ALTER TABLE copied DROP name; ALTER TABLE copied ADD name text", "INSERT INTO copied VALUES (2, 'y', 'z')"},
+		{"ALTER TABLE copied DROP name", "INSERT INTO copied VALUES (2, 'y', 'z')"},
+		{"ALTER TABLE copied DROP name; ALTER TABLE copied ADD name bytea", "INSERT INTO copied SELECT 1, NULL, ssn FROM people"},
+	} {
+		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+			must(conn, "CREATE TABLE copied AS SELECT id, name, ssn FROM people")
+			must(conn, c.sql, mode)
+			must(server, c.move, pgx.QueryExecModeSimpleProtocol)
+			_, err := conn.Exec(t.Context(), c.sql, mode)
+			var pg *pgconn.PgError
+			if !errors.As(err, &pg) || pg.Code != "0A000" {
+				t.Errorf("%s; %s: %v", c.move, c.sql, err)
+			}
+			must(conn, "DROP TABLE copied")
+		}
+	}
+}

@@ -279,11 +279,14 @@ type analysis struct {
 	touched     bool // something of the text is sealed
 	persistent  bool // inside a view, an index, …: no value may be sealed into it
 
-	postponed    []*constants // whose use is not decided yet
-	uses         []use        // of the parameters of the statement being planned
-	named        []named      // relations with sealed columns, in that statement
-	operands     []*Operand   // of what was given a sealed role, in turn
-	groups       int          // of uses, so far
+	postponed    []*constants            // whose use is not decided yet
+	uses         []use                   // of the parameters of the statement being planned
+	carried      []*catalog.SealedColumn // that are stored as the server has them, in that statement
+	placed       []placed                // into which it writes by the places of columns
+	writes       []write                 // of that statement
+	named        []named                 // relations with sealed columns, in that statement
+	operands     []*Operand              // of what was given a sealed role, in turn
+	groups       int                     // of uses, so far
 	sublinks     map[*pg.SubLink][]column
 	settled      map[*pg.Node]bool             // alternatives that are decided about
 	others       map[any]*catalog.SealedColumn // see as

@@ -150,11 +150,15 @@ func (a *analysis) comparisons(actions int) (made comparisons) {
 			used = append(used, c)
 		}
 	}
+	used = append(used, a.carried...)
 	for _, n := range a.named {
 		for i := range n.relation.Columns {
 			c := &n.relation.Columns[i]
 			if c.Sealed == nil || !slices.Contains(used, c.Sealed) {
 				continue
+			}
+			if a.isPlaced(n.relation) {
+				break // see guardWrite
 			}
 			if n.relation.Homonym || !a.mentions(c.Name) {
 				if one := n.compareRelation(); !slices.Contains(made.relations, one) {
@@ -185,6 +189,139 @@ func (c *comparisons) condition() string {
 		return relations
 	}
 	return "(" + types + ") AND " + relations
+}
+
+// carry notes a sealed value that goes from one place to another on the server.
+func (a *analysis) carry(c *catalog.SealedColumn) {
+	if c.DomainName != "" {
+		a.carried = append(a.carried, c)
+	}
+}
+
+// write is where a statement that writes begins, and where its WITH clause does,
+// -1 if it has none.
+type write struct{ begins, with int32 }
+
+// placed is a relation into which a statement writes without naming columns: the
+// first so many of them.
+type placed struct {
+	relation named
+	columns  int
+}
+
+// guardWrite makes a statement say what it was planned for in a WITH query that
+// nothing reads: the server analyses it and leaves it at that. It serves where
+// sealed values only move on the server, if they are not guarded otherwise, and
+// where columns are filled by their places, which must be those of before.
+func (a *analysis) guardWrite(carried bool) bool {
+	if a.err != nil || len(a.writes) == 0 {
+		return false
+	}
+	var conditions []string
+	for _, n := range a.named {
+		for i := range n.relation.Columns {
+			c := &n.relation.Columns[i]
+			if carried && c.Sealed != nil && slices.Contains(a.carried, c.Sealed) && !n.relation.Homonym && !a.isPlaced(n.relation) {
+				conditions = append(conditions, n.compareType(c))
+			}
+		}
+	}
+	for _, p := range a.placed {
+		conditions = append(conditions, p.comparePlaces())
+	}
+	if len(conditions) == 0 {
+		return false
+	}
+	w := a.writes[0]
+	query := guardQuery + strings.Join(conditions, ", ") + ")"
+	if w.with < 0 {
+		a.insert(int(w.begins), "WITH "+query+" ")
+		return true
+	}
+	i := a.tokenAt(w.with)
+	if a.is(i+1, "recursive") {
+		i++
+	}
+	if i < 0 {
+		a.fail(refuseDefect())
+		return false
+	}
+	a.insert(int(a.tokens[i].end), " "+query+",")
+	return true
+}
+
+// places notes that a statement fills the first n columns of a relation without
+// naming them.
+func (a *analysis) places(into *item, n int) {
+	if !a.runs() || into.relation == nil || n > len(into.relation.Columns) {
+		return
+	}
+	for _, name := range a.named {
+		if name.relation == into.relation && !a.isPlaced(into.relation) && (placed{name, n}).last() > 0 {
+			a.placed = append(a.placed, placed{name, n})
+			return
+		}
+	}
+}
+
+func (a *analysis) isPlaced(r *catalog.Relation) bool {
+	return slices.ContainsFunc(a.placed, func(p placed) bool { return p.relation.relation == r })
+}
+
+// last is the number of the last column that is sealed among those that are filled,
+// 0 if none is.
+func (p placed) last() int {
+	for i := p.columns; i > 0; i-- {
+		if c := p.relation.relation.Columns[i-1].Sealed; c != nil && c.DomainName != "" {
+			return i
+		}
+	}
+	return 0
+}
+
+// comparePlaces fails when the statement is analysed if sealed columns are not
+// where they were: an alias names columns by their places.
+func (p placed) comparePlaces() string {
+	var types, names []string
+	for i := range p.last() {
+		name := "c" + strconv.Itoa(i+1)
+		names = append(names, name)
+		if c := p.relation.relation.Columns[i].Sealed; c != nil && c.DomainName != "" {
+			types = append(types, GuardFunction+"("+name+", NULL::"+domainSchema+"."+quoteName(c.DomainName)+")")
+		}
+	}
+	return "(SELECT COALESCE(" + strings.Join(types, ", ") + ") FROM " + p.relation.quoted() + " AS " + GuardMarker + " (" + strings.Join(names, ", ") + "))"
+}
+
+const guardQuery = GuardMarker + " AS (SELECT "
+
+// runs says whether the statement being planned is carried out when the server has
+// read it, and not kept in an object.
+func (a *analysis) runs() bool {
+	switch a.stmt.Stmt.GetNode().(type) {
+	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt, *pg.Node_SelectStmt,
+		*pg.Node_ExplainStmt, *pg.Node_PrepareStmt, *pg.Node_CopyStmt:
+		return !a.persistent
+	}
+	return false
+}
+
+// begin notes a statement that writes.
+func (a *analysis) begin(keyword string, rv *pg.RangeVar, w *pg.WithClause) {
+	if !a.runs() {
+		return
+	}
+	if w != nil {
+		a.writes = append(a.writes, write{with: w.Location})
+		return
+	}
+	i := a.tokenAt(rv.GetLocation())
+	for i > 0 && !a.is(i, keyword) {
+		i--
+	}
+	if i >= 0 {
+		a.writes = append(a.writes, write{a.tokens[i].start, -1})
+	}
 }
 
 const (

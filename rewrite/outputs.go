@@ -144,6 +144,8 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 			a.fail(refuseStore(into, at))
 		case into != nil && c.sealed == nil && !rest:
 			a.fail(refuseStore(into, at))
+		case into != nil:
+			a.carry(into)
 		}
 	}
 	if rest {

@@ -389,6 +389,7 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		if len(e.casts) > 0 {
 			op.Via = &c.Type
 		}
+		a.carry(c)
 		a.settle(e, op)
 		a.dropOwnCasts(e)
 		if e.grouped {

@@ -99,9 +99,13 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool {
 		return t.Insert || t.Update && len(s.OnConflictClause.GetTargetList()) > 0
 	})
+	a.begin("insert", s.Relation, s.WithClause)
 	targets := a.insertTargets(s.Cols, into)
 	if q := s.SelectStmt.GetSelectStmt(); q != nil {
-		a.insertSource(q, sc, targets, into, s.Relation.Location)
+		outputs := a.insertSource(q, sc, targets, into, s.Relation.Location)
+		if len(s.Cols) == 0 && !behindRest(outputs) {
+			a.places(into, len(outputs))
+		}
 	}
 	sc.items = []*item{into}
 	a.onConflict(s.OnConflictClause, sc, into)
@@ -109,22 +113,24 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 }
 
 // insertSource is what an INSERT inserts.
-func (a *analysis) insertSource(q *pg.SelectStmt, sc *scope, targets []target, into *item, at int32) {
+func (a *analysis) insertSource(q *pg.SelectStmt, sc *scope, targets []target, into *item, at int32) (outputs []column) {
 	if !into.open {
 		group, before := a.newGroup(), len(a.uses)
-		a.selectStmt(q, sc, targets)
+		outputs = a.selectStmt(q, sc, targets)
 		for i := before; i < len(a.uses); i++ {
 			if a.uses[i].group == 0 {
 				a.uses[i].group = group
 			}
 		}
-		return
+		return outputs
 	}
-	for _, c := range a.selectStmt(q, sc, nil) {
+	outputs = a.selectStmt(q, sc, nil)
+	for _, c := range outputs {
 		if c.sealed != nil {
 			a.fail(refuseStoreUnknown(c.sealed, at, into.name))
 		}
 	}
+	return outputs
 }
 
 // onConflict is the ON CONFLICT clause: it infers a unique index by its
@@ -321,6 +327,9 @@ func (a *analysis) assignOutput(sub *pg.SubLink, multi *pg.MultiAssignRef, to ta
 	}
 	switch {
 	case from == to.sealed:
+		if from != nil {
+			a.carry(from)
+		}
 	case to.sealed == nil:
 		a.fail(refuseStorePlain(from, sub.Location, "column \""+to.name+"\""))
 	case from == nil:
@@ -335,6 +344,7 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	a.within = ""
 	defer func() { a.within = saved }()
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	a.begin("update", s.Relation, s.WithClause)
 	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return t.Update })
 	sc.items = []*item{into}
 	a.from(s.FromClause, sc)
@@ -362,6 +372,7 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 	a.within = ""
 	defer func() { a.within = saved }()
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
+	a.begin("merge", s.Relation, s.WithClause)
 	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return true })
 	sc.items = []*item{into}
 	a.from([]*pg.Node{s.SourceRelation}, sc)
@@ -385,6 +396,9 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 
 func (a *analysis) mergeInsert(w *pg.MergeWhenClause, into *item, sc *scope) {
 	targets := a.insertTargets(w.TargetList, into)
+	if len(w.TargetList) == 0 {
+		a.places(into, len(w.Values))
+	}
 	group := a.newGroup()
 	for i, n := range w.Values {
 		to := target{}

@@ -503,5 +503,6 @@ func TestCopyInOfLaterVersions(t *testing.T) {
 				t.Fatalf("with %q", x.data)
 			}
 		}
+		c.same("ALTER TABLE people ALTER note DROP DEFAULT, ALTER email DROP DEFAULT")
 	}
 }

@@ -20,6 +20,7 @@ const (
 	codeDatatypeMismatch    = "42804"
 	codeUndefinedFunction   = "42883" // also for operators
 	codeInvalidText         = "22P02"
+	codeInvalidReference    = "42P10"
 	codeSyntaxError         = "42601"
 	codeInvalidParameter    = "22023"
 	codeNotNullViolation    = "23502"

@@ -85,7 +85,7 @@ func moved(f wire.ErrorFields) bool {
 	switch string(f.Get(wire.FieldCode)) {
 	case codeUndefinedFunction:
 		return bytes.Contains(message, []byte(rewrite.GuardFunction))
-	case codeInvalidText:
+	case codeInvalidText, codeInvalidReference:
 		return bytes.Contains(message, []byte(rewrite.GuardMarker))
 	}
 	return false

@@ -10,14 +10,7 @@ import (
 // checked at the end of a transaction only, and one of a table with children by
 // inheritance, to whose rows it does not apply, say nothing of what is read.
 func loadKeys(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
-	sealed := map[uint32]*Relation{}
-	var oids []uint32
-	for _, r := range relations {
-		if r.Sealed {
-			sealed[r.OID] = r
-			oids = append(oids, r.OID)
-		}
-	}
+	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
 		SELECT i.indrelid, array_agg(a.attname::text ORDER BY a.attnum)
 		  FROM pg_index i
@@ -44,4 +37,16 @@ func loadKeys(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 		return nil
 	})
 	return err
+}
+
+// withSealedColumns are the relations that have sealed columns, by their OIDs.
+func withSealedColumns(relations []*Relation) (byOID map[uint32]*Relation, oids []uint32) {
+	byOID = map[uint32]*Relation{}
+	for _, r := range relations {
+		if r.Sealed {
+			byOID[r.OID] = r
+			oids = append(oids, r.OID)
+		}
+	}
+	return byOID, oids
 }

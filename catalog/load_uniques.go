@@ -10,14 +10,7 @@ import (
 // An index with another expression among its elements, or over a sealed column
 // itself, stands for no constraint of the plaintext table and is left out.
 func loadUniques(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
-	sealed := map[uint32]*Relation{}
-	var oids []uint32
-	for _, r := range relations {
-		if r.Sealed {
-			sealed[r.OID] = r
-			oids = append(oids, r.OID)
-		}
-	}
+	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
 		SELECT i.indrelid, ic.relname::text, i.indpred IS NOT NULL,
 		       array_agg(coalesce(plain.attname, term.attname)::text ORDER BY e.n),

@@ -3,12 +3,16 @@ import java.io.StringWriter;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.sql.*;
+import java.time.Instant;
 import java.time.LocalDate;
+import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.util.*;
 import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyManager;
 import org.postgresql.jdbc.PreferQueryMode;
+import org.postgresql.largeobject.LargeObject;
+import org.postgresql.largeobject.LargeObjectManager;
 import org.postgresql.util.PGobject;
 import org.postgresql.util.PSQLException;
 
@@ -115,8 +119,13 @@ public class Jdbc {
             transactions(db);
             if (!options.contains("simple")) portions(db);
             batches(db);
+            updatable(db);
+            typed(db);
+            results(db);
+            if (!options.contains("simple")) calls(db);
             copy(db);
             metadata(db);
+            more(db.getMetaData());
             try (Statement s = db.createStatement()) {
                 s.execute("TRUNCATE customers, orders RESTART IDENTITY");
             }
@@ -264,6 +273,177 @@ public class Jdbc {
         }
         db.rollback();
         db.setAutoCommit(true);
+    }
+
+    /** Rows changed, added and deleted through a result set. */
+    static void updatable(Connection db) throws Exception {
+        try (Statement s = db.createStatement(ResultSet.TYPE_SCROLL_SENSITIVE, ResultSet.CONCUR_UPDATABLE);
+                ResultSet rs = s.executeQuery("SELECT id, name, email, born, visits, income, vip, seen, note FROM customers ORDER BY id")) {
+            rs.moveToInsertRow();
+            rs.updateLong("id", 900);
+            rs.updateString("name", "Inserted");
+            rs.updateString("email", word + "900");
+            rs.updateDate("born", java.sql.Date.valueOf("1999-12-31"));
+            rs.updateInt("visits", 41);
+            rs.updateBigDecimal("income", new BigDecimal("99.90"));
+            rs.updateBoolean("vip", false);
+            rs.updateTimestamp("seen", Timestamp.from(Instant.parse("2024-01-02T03:04:05.678Z")));
+            rs.insertRow();
+            rs.moveToCurrentRow();
+            rs.last();
+            print(rs.getLong(1), rs.getString(3), rs.getInt(5), rs.getString(9), rs.wasNull());
+            rs.updateInt("visits", 42);
+            rs.updateNull("vip");
+            rs.updateString("note", word + " changed");
+            rs.cancelRowUpdates();
+            print(rs.getInt(5));
+            rs.updateInt("visits", 43);
+            rs.updateNull("vip");
+            rs.updateRow();
+            update(db, "UPDATE customers SET note = ? WHERE id = 900", word + " beside");
+            rs.refreshRow();
+            print(rs.getInt(5), rs.getString(7), rs.getString(9), rs.rowUpdated());
+            rs.deleteRow();
+            print(rs.rowDeleted(), query(db, "SELECT count(*) FROM customers WHERE id = 900"));
+        }
+        try (PreparedStatement s = db.prepareStatement("INSERT INTO orders (customer_id, amount, placed, card, comment) VALUES (1, ?, '2024-01-01', ?, ?)", new String[] {"card", "comment", "amount"})) {
+            for (int i = 0; i < 5; i++) {
+                s.setInt(1, i);
+                s.setString(2, word + "k" + i);
+                s.setString(3, i == 3 ? null : word);
+                s.addBatch();
+            }
+            print(s.executeLargeBatch().length, rows(s.getGeneratedKeys()));
+        }
+    }
+
+    /** Values of one type given and asked for as another. */
+    static void typed(Connection db) throws Exception {
+        Calendar tokyo = Calendar.getInstance(TimeZone.getTimeZone("Asia/Tokyo"));
+        boolean simple = db.unwrap(PGConnection.class).getPreferQueryMode() == PreferQueryMode.SIMPLE;
+        try (PreparedStatement s = db.prepareStatement("UPDATE customers SET visits = ?, income = ?, score = ?, seen = ?, born = ?, vip = ?, token = ?, note = ?, ssn = ? WHERE name = 'Null'")) {
+            Object[] times = {
+                Timestamp.valueOf("2024-03-10 02:30:00.000001"), OffsetDateTime.parse("1999-12-31T23:59:59.999999+05:30"),
+                LocalDateTime.parse("2024-07-01T12:00:00"), OffsetDateTime.MAX, OffsetDateTime.parse("-0043-03-15T12:00:00Z"),
+            };
+            for (int i = 0; i < times.length; i++) {
+                s.setObject(1, "12", Types.INTEGER);
+                s.setObject(2, 1.005, Types.NUMERIC, 2);
+                s.setObject(3, i % 2 == 0 ? Double.NEGATIVE_INFINITY : 1e-300);
+                s.setObject(4, times[i]);
+                s.setDate(5, java.sql.Date.valueOf("2024-02-29"), tokyo);
+                s.setObject(6, i % 2, Types.BOOLEAN);
+                s.setObject(7, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1" + i, Types.OTHER);
+                if (simple) s.setString(8, word);
+                else s.setCharacterStream(8, new StringReader(word + "\u1234"), word.length() + 1);
+                s.setObject(9, null, i % 2 == 0 ? Types.VARCHAR : Types.NULL);
+                print(s.executeUpdate());
+                try (Statement q = db.createStatement(); ResultSet rs = q.executeQuery("SELECT visits, income, score, seen, born, vip, token, note FROM customers WHERE name = 'Null'")) {
+                    rs.next();
+                    print(rs.getLong(1), rs.getString(1), rs.getShort(1), rs.getDouble(2), rs.getObject(2), rs.getFloat(3), rs.getString(4), rs.getTimestamp(4, tokyo).getTime(),
+                        rs.getDate(5, tokyo).getTime(), rs.getString(5), rs.getTimestamp(5), rs.getBoolean(6), rs.getString(6), rs.getObject(7), rs.getCharacterStream(8).read());
+                    if (i != 3) print(rs.getObject(4, OffsetDateTime.class), rs.getTime(4, tokyo));
+                }
+            }
+        }
+        print(query(db, "SELECT name FROM customers WHERE visits = ANY (?) ORDER BY id", db.createArrayOf("int4", new Object[] {12, null, 8})),
+            query(db, "SELECT name FROM customers WHERE token = ANY (?)", db.createArrayOf("uuid", new UUID[] {UUID.fromString("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a14")})));
+        failure(db, "UPDATE customers SET visits = ? WHERE name = 'Null'", "twelve");
+        failure(db, "SELECT id FROM customers WHERE born = ?", "no date");
+    }
+
+    /** Several results of one text, result sets read back and forth, limits. */
+    static void results(Connection db) throws Exception {
+        try (Statement s = db.createStatement()) {
+            boolean rows = s.execute("UPDATE customers SET visits = 77 WHERE name = 'Null'; SELECT email FROM customers WHERE visits = 77; DELETE FROM customers WHERE visits = 78; SELECT note, name FROM customers WHERE name = 'Null'");
+            for (int n = s.getUpdateCount(); rows || n >= 0; rows = s.getMoreResults(), n = s.getUpdateCount()) {
+                if (rows) print(rows(s.getResultSet()));
+                else print(n);
+            }
+        }
+        db.setAutoCommit(false);
+        try (PreparedStatement s = db.prepareStatement("SELECT id, card, comment FROM orders WHERE customer_id = ? ORDER BY id", ResultSet.TYPE_SCROLL_INSENSITIVE, ResultSet.CONCUR_READ_ONLY)) {
+            s.setInt(1, 1);
+            s.setFetchSize(4);
+            s.setMaxRows(9);
+            try (ResultSet rs = s.executeQuery()) {
+                print(rs.absolute(-1), rs.getString(2), rs.relative(-3), rs.getString(2), rs.first(), rs.getString(3), rs.absolute(9), rs.next(), rs.isAfterLast());
+            }
+        }
+        try (Statement s = db.createStatement()) { // two portals read by turns
+            s.setFetchSize(2);
+            try (ResultSet rs = s.executeQuery("SELECT card FROM orders ORDER BY id LIMIT 5"); Statement s2 = db.createStatement()) {
+                s2.setFetchSize(3);
+                try (ResultSet rs2 = s2.executeQuery("SELECT comment, card FROM orders ORDER BY id DESC LIMIT 5")) {
+                    while (rs.next() && rs2.next()) print(rs.getString(1), rs2.getString(1), rs2.getString(2));
+                }
+            }
+        }
+        db.rollback();
+        db.setAutoCommit(true);
+    }
+
+    /** Calls of functions and procedures, and large objects, which are calls of functions by OID. */
+    static void calls(Connection db) throws Exception {
+        try (Statement s = db.createStatement()) {
+            s.execute("CREATE OR REPLACE PROCEDURE place(IN customer bigint, INOUT amount numeric) LANGUAGE plpgsql AS $$ BEGIN INSERT INTO orders (customer_id, amount, placed) VALUES (customer, amount, '2024-01-01'); amount := amount * 2; END $$");
+        }
+        try (CallableStatement c = db.prepareCall("{? = call lower(?)}")) {
+            c.registerOutParameter(1, Types.VARCHAR);
+            c.setString(2, "ABC");
+            c.execute();
+            print(c.getString(1));
+        }
+        try (CallableStatement c = db.prepareCall("CALL place(?, ?)")) {
+            c.registerOutParameter(2, Types.NUMERIC);
+            c.setLong(1, 1);
+            c.setBigDecimal(2, new BigDecimal("21.00"));
+            c.execute();
+            print(c.getBigDecimal(2), query(db, "SELECT amount, card FROM orders WHERE amount = 21 AND card IS NULL"));
+        }
+        db.setAutoCommit(false);
+        LargeObjectManager large = db.unwrap(PGConnection.class).getLargeObjectAPI();
+        long oid = large.createLO();
+        try (LargeObject o = large.open(oid)) {
+            o.write("beside sealed columns".getBytes(StandardCharsets.UTF_8));
+            o.seek(7);
+            print(new String(o.read(6), StandardCharsets.UTF_8), o.tell(), o.size(), query(db, "SELECT note FROM customers WHERE email = ?", word + "2@example.com"));
+            o.truncate(6);
+            print(o.size());
+        }
+        large.delete(oid);
+        db.commit();
+        db.setAutoCommit(true);
+        try (Statement s = db.createStatement()) {
+            s.execute("DROP PROCEDURE place");
+        }
+    }
+
+    /** What tools ask about tables that have sealed columns. */
+    static void more(DatabaseMetaData m) throws Exception {
+        try (ResultSet rs = m.getColumns(null, null, "contacts", null)) {
+            while (rs.next()) print(rs.getString("COLUMN_NAME"), rs.getString("TYPE_NAME"), rs.getInt("COLUMN_SIZE"), rs.getInt("CHAR_OCTET_LENGTH"), rs.getString("IS_GENERATEDCOLUMN"));
+        }
+        try (ResultSet rs = m.getBestRowIdentifier(null, "public", "customers", DatabaseMetaData.bestRowSession, false)) {
+            while (rs.next()) print(rs.getString("COLUMN_NAME"), rs.getString("TYPE_NAME"), rs.getInt("PSEUDO_COLUMN"));
+        }
+        try (ResultSet rs = m.getColumnPrivileges(null, "public", "customers", "%s%")) {
+            while (rs.next()) print(rs.getString("COLUMN_NAME"), rs.getString("PRIVILEGE"), rs.getString("IS_GRANTABLE"));
+        }
+        try (ResultSet rs = m.getExportedKeys(null, "public", "customers")) {
+            while (rs.next()) print(rs.getString("PKCOLUMN_NAME"), rs.getString("FKTABLE_NAME"), rs.getInt("DELETE_RULE"));
+        }
+        try (ResultSet rs = m.getIndexInfo(null, "public", "orders", true, true)) {
+            while (rs.next()) print(rs.getString("INDEX_NAME"), rs.getString("COLUMN_NAME"), rs.getString("ASC_OR_DESC"), rs.getString("FILTER_CONDITION"));
+        }
+        try (ResultSet rs = m.getSchemas()) {
+            while (rs.next()) print(rs.getString(1));
+        }
+        int types = 0;
+        try (ResultSet rs = m.getTypeInfo()) {
+            while (rs.next()) types++;
+        }
+        print(types, rows(m.getUDTs(null, "public", "%", null)), m.getSQLKeywords().isEmpty());
     }
 
     static void copy(Connection db) throws Exception {

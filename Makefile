@@ -2,7 +2,7 @@
 # make test    every test: unit, integration against a real PostgreSQL, short fuzz
 # make lint    formatting, vet, staticcheck, the rules of the source tree
 # make bench   ratios to a direct connection, and Go benchmarks
-# make test-versions  all tests that need a server on PostgreSQL 14 to 18, which
+# make test-versions  what depends on the server's version on PostgreSQL 14 to 18, which
 #              npm fetches (ONLY=14,18 for some)
 # make test-regress   PostgreSQL's own regression and isolation suites, direct and
 #              through pgseal: the outputs are the same (ARGS="-suite isolation")

@@ -109,7 +109,7 @@ func TestDumpIsEncryptedAndRestores(t *testing.T) {
 // A dump through the proxy is what the plain database's would be, and restores
 // into a PostgreSQL that has never heard of pgseal.
 func TestDumpThroughTheProxyIsPlain(t *testing.T) {
-	dump, psql := program(t, "pg_dump"), program(t, "psql")
+	dump, psql := programFor(t, "pg_dump"), program(t, "psql")
 	pair := harness.New(t, shop)
 	word := pair.Env.Canaries.Text()
 	fill := fmt.Sprintf(`INSERT INTO customers (email, ssn, "FullName", pin, balance, born, seen, extra, raw, note) VALUES
@@ -163,7 +163,7 @@ var restricted = regexp.MustCompile(`(?m)^\\(un)?restrict .*$`)
 // must then describe itself and hold rows as the twin does.
 func restoresInClear(t *testing.T, pair *harness.Pair, restore func(url string)) {
 	t.Helper()
-	psql, dump := program(t, "psql"), program(t, "pg_dump")
+	psql, dump := program(t, "psql"), programFor(t, "pg_dump")
 	url := pair.TwinCopy()
 	restore(url)
 	show := func(url string) string {

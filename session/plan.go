@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 
 	"pgseal/catalog"
 	"pgseal/rewrite"
@@ -247,7 +248,7 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		return verdict{act: act, need: need}
 	case errors.As(err, &refusal):
 		e := refused(refusal, text)
-		if s.newer && e.Code == codeSyntaxError && e.Hint == "" {
+		if s.newer && e.Code == codeSyntaxError && e.Hint == "" && strings.HasPrefix(e.Message, "syntax error") {
 			e.Hint = hintNewerSyntax
 		}
 		return verdict{act: drop, refusal: e, at: refusal.Position}

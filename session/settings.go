@@ -157,6 +157,7 @@ func (s *Session) SetParameter(name, value string) {
 	case "server_version":
 		s.newer = majorVersion(value) > grammarVersion
 		s.settings.version = majorVersion(value) * 10000
+		s.settings.set(name, value)
 	default:
 		s.settings.set(name, value)
 	}

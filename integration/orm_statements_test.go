@@ -114,6 +114,7 @@ func django(w string) []harness.Step {
 
 func activeRecord(w string) []harness.Step {
 	return []harness.Step{
+		S(`SELECT COUNT(*) AS "count_all", "orders"."status" AS "orders_status" FROM "orders" GROUP BY "orders"."status" ORDER BY orders.count, 2`),
 		S(`INSERT INTO "customers" ("name", "email", "ssn", "age", "vip", "version") VALUES ($1, $2, $3, $4, $5, $6) RETURNING "id"`, "R", w+"@r", w+"9", "20", "t", "0"),
 		S(`INSERT INTO "customers" ("name","email","city") VALUES ($1, $2, $3), ($4, $5, $6) ON CONFLICT  DO NOTHING RETURNING "id"`, "r1", w+"@r1", "Bern", "r2", w+"@r2", nil),
 		S(`INSERT INTO "customers" ("name","email","city") VALUES ($1, $2, $3), ($4, $5, $6) ON CONFLICT ("email") DO UPDATE SET "name"=excluded."name","city"=excluded."city" RETURNING "id"`, "r1", w+"@r1", "Bern", "r2", w+"@r2", "Graz"),
@@ -418,6 +419,7 @@ func refusedOfORMs(_ string) []harness.Step {
 		S(`SELECT COALESCE("customers"."city", "customers"."name") FROM "customers"`).Refused("city"),
 		S(`SELECT COALESCE("customers"."city", "customers"."note") FROM "customers"`).Refused(""),
 		S(`SELECT row_to_json("customers") FROM "customers"`).Refused("customers"),
+		S(`SELECT "customers".to_json FROM "customers"`).Refused("customers"),
 		S(`SELECT rank() OVER (ORDER BY "customers"."age") FROM "customers"`).Refused("age"),
 	}
 }

@@ -271,9 +271,25 @@ func (a *analysis) member(it *item, name string, position int32) reference {
 		a.stale = true
 		return reference{}
 	}
-	// Not a column: name(row) would be called, if there is such a function.
-	a.fail(refuseNoColumn(it.name, name, position))
+	// Not a column: name(row) is called, if there is such a function.
+	switch {
+	case a.snap.RowFunction(name):
+		a.fail(refuseRowFunction(name, position))
+	case name == "count": // counts the rows, whatever is in them
+	case slices.Contains(ofRows, name):
+		a.fail(refuseRow(it.sealed(), position, it.name))
+	default:
+		a.fail(refuseNoColumn(it.name, name, position))
+	}
 	return reference{}
+}
+
+// ofRows are the functions of pg_catalog and the casts that take any row as their
+// only argument.
+var ofRows = []string{
+	"array_agg", "any_value", "bpchar", "concat", "hash_record", "json_agg", "json_build_array", "jsonb_agg", "jsonb_build_array", "name",
+	"num_nonnulls", "num_nulls", "pg_column_size", "pg_typeof", "quote_literal", "quote_nullable", "record_out", "record_send",
+	"row_to_json", "text", "to_json", "to_jsonb", "varchar",
 }
 
 // qualifiedItem finds the item that a qualifier names: alias, or schema and

@@ -51,7 +51,11 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 			literals = literals[:1] // the others are options
 		}
 		for _, text := range literals {
-			if relation := a.sealedNameIn(text); relation != "" {
+			reached := a.sealedNameIn
+			if runsText(name) {
+				reached = a.sealedReachedBy
+			}
+			if relation := reached(text); relation != "" {
 				a.fail(refuseReach(name, relation, f.Location))
 			}
 		}
@@ -117,6 +121,61 @@ func (a *analysis) sealedNameIn(text string) (name string) {
 		if name == "" && a.snap.Strict().Word(word) {
 			name = word
 		}
+	})
+	return name
+}
+
+// sealedReachedBy is sealedNameIn for a text that is a query. Where it can be read,
+// names that only stand for columns and aliases in it do not count.
+func (a *analysis) sealedReachedBy(query string) (name string) {
+	word := a.sealedNameIn(query)
+	if word == "" {
+		return ""
+	}
+	src, tree, refusal := parse([]byte(query))
+	if refusal != nil || len(tree.Stmts) != 1 || tree.Stmts[0].Stmt.GetSelectStmt() == nil {
+		return word
+	}
+	for _, t := range src.tokens {
+		if t.kind.isString() { // perhaps a text in turn
+			text, _ := appendString(nil, src.text, t)
+			if name = a.sealedNameIn(string(text)); name != "" {
+				return name
+			}
+		}
+	}
+	return a.sealedInTree(tree.ProtoReflect())
+}
+
+// sealedInTree finds a relation, function or type in a tree that is sealed or may
+// reach what is.
+func (a *analysis) sealedInTree(m protoreflect.Message) (name string) {
+	look := func(names ...string) {
+		for _, n := range names {
+			if name == "" && a.snap.Strict().Word(n) {
+				name = n
+			}
+		}
+	}
+	switch n := m.Interface().(type) {
+	case *pg.RangeVar:
+		look(n.Relname)
+	case *pg.FuncCall:
+		look(names(n.Funcname)...)
+	case *pg.TypeName:
+		look(names(n.Names)...)
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case name != "" || fd.Kind() != protoreflect.MessageKind:
+		case fd.IsList():
+			for i := 0; name == "" && i < v.List().Len(); i++ {
+				name = a.sealedInTree(v.List().Get(i).Message())
+			}
+		default:
+			name = a.sealedInTree(v.Message())
+		}
+		return name == ""
 	})
 	return name
 }

@@ -164,6 +164,10 @@ func (w *Watcher) Refresh(ctx context.Context) (*Snapshot, error) {
 	}
 }
 
+// tellOthers notifies the other watchers of the database, if there are some.
+const tellOthers = `SELECT pg_catalog.pg_notify($1, '') FROM pg_catalog.pg_stat_activity
+	WHERE datname = current_database() AND left(application_name, length($2)) = $2 AND pid <> pg_backend_pid() LIMIT 1`
+
 // Moved says that DDL has been committed through which names may stand for
 // something else: until the next look, Behind is true. Other watchers of the
 // database are told.
@@ -204,7 +208,7 @@ func (w *Watcher) run(ctx context.Context) {
 			answer <- k
 		}
 		if k.err == nil && k.moves != moves && w.listening {
-			_, k.err = w.conn.Exec(ctx, `NOTIFY `+channel)
+			_, k.err = w.conn.Exec(ctx, tellOthers, channel, watcherName)
 		}
 		if k.err != nil {
 			w.disconnect()

@@ -138,6 +138,21 @@ func TestDDLIsSeenByPolling(t *testing.T) {
 	wait(t, "an index gone", func() bool { s, err := w.Current(); return err == nil && len(named(s, "public", "users").Uniques) == 0 })
 }
 
+// What has moved one proxy tells the others, and until it has looked itself it is
+// behind.
+func TestWhatHasMovedIsToldToOtherWatchers(t *testing.T) {
+	database, conn := sealedDatabase(t)
+	one, _ := watch(t, cluster, database, catalog.WatchOptions{PollInterval: never})
+	other, _ := watch(t, cluster, database, catalog.WatchOptions{PollInterval: never})
+	mustExec(t, conn, `ALTER TABLE users RENAME ssn TO number`)
+	if one.Moved(); !one.Behind() && !has(one, "users", "id number=1 note=2")() {
+		t.Error("not behind, and yet not up to date")
+	}
+	wait(t, "the watcher itself", func() bool { return !one.Behind() })
+	wait(t, "its snapshot", has(one, "users", "id number=1 note=2"))
+	wait(t, "the other watcher", has(other, "users", "id number=1 note=2"))
+}
+
 func TestSealingIsAnnounced(t *testing.T) {
 	database, conn := newDatabase(t, cluster)
 	if _, err := extension.Install(t.Context(), conn); err != nil {

@@ -239,6 +239,10 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		// Outside a transaction block a pooler behind us may have the statement
 		// run by another server than a question before it, with another path.
 		if !s.frame.asking {
+			if mode == rewrite.Simple && s.fifo.len() > 0 { // a BEGIN before it, perhaps
+				act, need, _ := s.waitServer(out)
+				return verdict{act: act, need: need}
+			}
 			s.frame.inline = mode == rewrite.Simple && s.status == 'I' && joins(text)
 		}
 		if s.frame.inline {

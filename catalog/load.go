@@ -78,14 +78,22 @@ type presence struct {
 }
 
 func lookForPgseal(ctx context.Context, tx pgx.Tx) (p presence, err error) {
+	var current bool
 	err = tx.QueryRow(ctx, `SELECT
 		to_regclass('pgseal.sealed_column') IS NOT NULL
 			AND to_regclass('pgseal.data_key') IS NOT NULL
 			AND to_regclass('pgseal.job') IS NOT NULL
 			AND to_regclass('pgseal.change') IS NOT NULL,
-		to_regnamespace('pgseal_column') IS NOT NULL`).Scan(&p.tables, &p.domains)
+		to_regnamespace('pgseal_column') IS NOT NULL,
+		to_regprocedure('pgseal.same_type(anyelement, anyelement)') IS NOT NULL`).Scan(&p.tables, &p.domains, &current)
+	if err == nil && p.tables && !current {
+		err = errOldSchema
+	}
 	return p, err
 }
+
+// errOldSchema: statements are rewritten to call a function that was not there.
+var errOldSchema = errors.New("the pgseal schema of the database is older than this program: pgseal init upgrades it")
 
 // load builds the snapshot inside the transaction of reading, and says what it
 // was built from.

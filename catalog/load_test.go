@@ -336,6 +336,14 @@ func TestARoleThatMayNotReadIsToldWhatToDo(t *testing.T) {
 	}
 }
 
+func TestAnOlderSchemaSaysWhatToDo(t *testing.T) {
+	_, conn := sealedDatabase(t)
+	mustExec(t, conn, `DROP FUNCTION pgseal.same_type`) // which version 0.1 did not have
+	if _, err := catalog.Load(t.Context(), conn); err == nil || !strings.Contains(err.Error(), "pgseal init") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLoadSeesOneState(t *testing.T) {
 	database, conn := sealedDatabase(t)
 	other := connect(t, cluster, database, owner)

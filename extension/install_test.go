@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"pgseal/envelope"
 	"pgseal/integration/pgtest"
 )
 
@@ -98,17 +100,48 @@ func TestInstallLeavesAForeignSchemaAlone(t *testing.T) {
 
 func TestInstallUpgrades(t *testing.T) {
 	_, conn := installedDatabase(t)
-	scripts := fstest.MapFS{
-		"pgseal--0.1--0.2.sql":  {Data: []byte(`CREATE TABLE pgseal.later (); CREATE OR REPLACE FUNCTION pgseal.version() RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql RETURN '0.2'::text`)},
-		"pgseal--0.2--0.10.sql": {Data: []byte(`ALTER TABLE pgseal.later ADD c int; CREATE OR REPLACE FUNCTION pgseal.version() RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql RETURN '0.10'::text`)},
+	later := func(version string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(`CREATE OR REPLACE FUNCTION pgseal.version() RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql RETURN '` + version + `'::text;`)}
 	}
-	r, err := install(t.Context(), conn, scripts, "0.10")
-	if err != nil || r != (Result{Version: "0.10", Previous: "0.1"}) {
+	first, second := later("9.2"), later("9.10")
+	first.Data = append(first.Data, `CREATE TABLE pgseal.later ()`...)
+	second.Data = append(second.Data, `ALTER TABLE pgseal.later ADD c int`...)
+	scripts := fstest.MapFS{"pgseal--" + Version + "--9.2.sql": first, "pgseal--9.2--9.10.sql": second}
+	r, err := install(t.Context(), conn, scripts, "9.10")
+	if err != nil || r != (Result{Version: "9.10", Previous: Version}) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	mustExec(t, conn, `INSERT INTO pgseal.later (c) VALUES (1)`)
 	if _, err := Install(t.Context(), conn); err == nil || !strings.Contains(hint(t, err), "or later") {
 		t.Errorf("an older program on a newer schema: %v", err)
+	}
+}
+
+// What was installed by the first version becomes what this one installs: the same
+// objects, texts and privileges.
+func TestTheFirstVersionBecomesThisOne(t *testing.T) {
+	_, fresh := installedDatabase(t)
+	old := connect(t, cluster, newDatabase(t), owner)
+	if _, err := install(t.Context(), old, os.DirFS("testdata"), "0.1"); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, old, `CREATE TABLE public.users (ssn bytea)`)
+	mustExec(t, old, `CREATE DOMAIN pgseal_column.of_old AS bytea CHECK (pgseal.is_envelope(VALUE, 1, 1))`)
+	r, err := Install(t.Context(), old)
+	if err != nil || r.Previous != "0.1" || r.Version != Version {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	const functions = `SELECT coalesce(string_agg(pg_catalog.pg_get_functiondef(p.oid) || coalesce(p.proacl::text, '') ||
+		coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), ''), E'\n' ORDER BY p.oid::regprocedure::text), '')
+		FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'pgseal'::regnamespace`
+	if got, want := one[string](t, old, functions), one[string](t, fresh, functions); got != want {
+		t.Errorf("after the upgrade:\n%s\nfresh:\n%s", got, want)
+	}
+	if !one[bool](t, old, `SELECT $1::bytea::pgseal_column.of_old IS NOT NULL`, newEnvelope(t, 1, 7, envelope.TermEquality, "x")) {
+		t.Error("the domain of before does not take an envelope")
+	}
+	if _, err := old.Exec(t.Context(), `SELECT 'plain'::bytea::pgseal_column.of_old`); err == nil {
+		t.Error("the domain of before takes a plaintext")
 	}
 }
 

@@ -1,4 +1,4 @@
--- pgseal 0.1: what the server needs to know of sealed columns.
+-- pgseal 0.2: what the server needs to know of sealed columns.
 --
 -- The same text serves CREATE EXTENSION pgseal, pg_tle and `pgseal init`, which
 -- runs it from its own copy where no extension may be created. It needs CREATE
@@ -28,7 +28,7 @@ COMMENT ON SCHEMA pgseal_column IS 'One domain for each sealed column; it is the
 
 CREATE FUNCTION pgseal.version() RETURNS text
     IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN '0.1'::text;
+    RETURN '0.2'::text;
 COMMENT ON FUNCTION pgseal.version() IS 'Version of the installed pgseal schema';
 
 -- The header and the least length are one pattern of LIKE: any byte stands for

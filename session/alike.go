@@ -33,7 +33,7 @@ func (s *Session) relayedLike(snap *catalog.Snapshot, text []byte) (h hints, ok 
 // told apart from the rest only where nothing is quoted.
 func (r *relayedText) relayed(snap *catalog.Snapshot, text []byte, h hints) {
 	r.snapshot = nil
-	if len(text) <= longestAlike && h&^(readsOnly|controls) == 0 && rewrite.IsASCII(text) && bytes.IndexAny(text, `'"$\`) < 0 {
+	if len(text) <= longestAlike && h&^(readsOnly|controls) == 0 && rewrite.IsASCII(text) && !bytes.ContainsAny(text, `'"$\`) {
 		r.snapshot, r.text, r.hints = snap, append(r.text[:0], text...), h
 	}
 }

@@ -10,6 +10,10 @@ import (
 	"pgseal/wire"
 )
 
+const copyTable = "COPY users (id, ssn, score, born, note) "
+
+var copyKinds = map[string]copyformat.Kind{"text": copyformat.Text, "csv": copyformat.CSV, "binary": copyformat.Binary}
+
 // copiedRow makes one CopyData of COPY users (id, ssn, score, born, note) TO STDOUT;
 // nil is NULL.
 func copiedRow(f *copyformat.Format, ssn, score, born []byte, note string) []byte {

@@ -13,10 +13,7 @@ import (
 	"pgseal/wire"
 )
 
-const (
-	copyRows  = 100
-	copyTable = "COPY users (id, ssn, score, born, note) "
-)
+const copyRows = 100
 
 // copyInData is one CopyData of rows for copyTable FROM STDIN.
 func copyInData(format copyformat.Kind) []byte {
@@ -54,8 +51,6 @@ func copyOutData(d *driver, format copyformat.Kind) (frames []byte) {
 	}
 	return frames
 }
-
-var copyKinds = map[string]copyformat.Kind{"text": copyformat.Text, "csv": copyformat.CSV, "binary": copyformat.Binary}
 
 // copyIn gives the session data, in reads of the size.
 func (d *driver) copyIn(t testing.TB, data []byte, size int) {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 
@@ -40,6 +41,16 @@ const (
 // says can be trusted to be what it seems.
 func violation(message string) error {
 	return &wire.Error{Severity: wire.SeverityFatal, Code: codeProtocolViolation, Message: message}
+}
+
+// malformedQuery is what PostgreSQL says of a Query that is not one string: one
+// without an end, or with a zero byte in it.
+func malformedQuery(body []byte) *wire.Error {
+	message := "invalid message format"
+	if bytes.IndexByte(body, 0) < 0 {
+		message = "invalid string in message"
+	}
+	return &wire.Error{Code: codeProtocolViolation, Message: message}
 }
 
 // statementError turns what made a statement fail into what the client reads.

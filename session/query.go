@@ -23,7 +23,7 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	text, err := wire.ParseQuery(b[wire.HeaderLen:])
 	if err != nil {
-		return wait, Need{}, violation("invalid string in message")
+		return s.refuseQuery(malformedQuery(b[wire.HeaderLen:]), out)
 	}
 	if s.walsender && replicationCommand(text) {
 		s.push(&request{kind: query})

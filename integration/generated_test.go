@@ -191,9 +191,11 @@ func (g *generator) returning() string {
 func (g *generator) update() string {
 	var sets []string
 	for _, c := range g.columns() {
-		value := g.value(c)
+		var value string
 		if g.chance(10) {
 			value = g.one(c.name, "DEFAULT", "t", "p", c.name+" || 'x'")
+		} else {
+			value = g.value(c) // and no argument that nothing uses
 		}
 		sets = append(sets, c.name+" = "+value)
 	}

@@ -157,7 +157,7 @@ func (p *runningProxy) serve(ctx context.Context, listeners ...net.Listener) err
 	// The database of the URL is watched from the start; that it cannot be
 	// reached yet is no reason not to listen.
 	if err := p.databases.Hold(ctx); err != nil && ctx.Err() == nil {
-		p.log.Warn("PostgreSQL cannot be reached yet", slog.Any("error", err))
+		p.log.Warn("the database is not ready yet", slog.Any("error", err))
 	}
 	proxy.TrimProcess()
 	return p.server.Serve(ctx, listeners...)

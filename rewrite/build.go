@@ -191,7 +191,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		source: src, prepared: prepared, cacheable: true,
+		source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1,
 	}
 	plan := &Plan{traits: src.traits}
 	for i, raw := range tree.Stmts {
@@ -286,6 +286,8 @@ type analysis struct {
 	writes       []write                 // of that statement
 	named        []named                 // relations with sealed columns, in that statement
 	operands     []*Operand              // of what was given a sealed role, in turn
+	asked        []asked                 // of the server, in that statement
+	evaluated    evaluation              // of what is being analysed
 	groups       int                     // of uses, so far
 	sublinks     map[*pg.SubLink][]column
 	settled      map[*pg.Node]bool             // alternatives that are decided about
@@ -299,6 +301,7 @@ type analysis struct {
 	remade       remade                        // by the DDL before
 	committed    remade                        // what was remade when the last transaction ended
 	idle         bool                          // the text begins outside of a transaction
+	several      bool                          // the text has several statements
 	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation

@@ -134,8 +134,9 @@ func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 			return
 		}
 		a.toTerm(left)
-		if !a.give(n, Operand{Column: left.column, Role: Equality, Site: a.site}, sc) {
-			a.computed(left, n, sc)
+		op := Operand{Column: left.column, Role: Equality, Site: a.site}
+		if !a.give(n, op, sc) && !a.computed(n, op, sc) {
+			a.refuseComputed(left, n, sc)
 		}
 	case left.column == right.column:
 		a.toTerm(left)
@@ -145,9 +146,9 @@ func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 	}
 }
 
-// computed refuses a comparison with an expression: for what stands inside it
-// if that is worse.
-func (a *analysis) computed(left *sealedExpr, n *pg.Node, sc *scope) {
+// refuseComputed refuses a comparison with an expression: for what stands inside
+// it if that is worse.
+func (a *analysis) refuseComputed(left *sealedExpr, n *pg.Node, sc *scope) {
 	a.plain(n, sc)
 	a.fail(refuseComputed(left.column, left.at))
 }
@@ -231,7 +232,7 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, sc *
 	case right != nil:
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
 	case !a.give(item, Operand{Column: left.column, Role: Equality, Listed: listed, Site: a.site}, sc):
-		a.computed(left, item, sc)
+		a.refuseComputed(left, item, sc)
 	}
 }
 
@@ -257,7 +258,7 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 	for _, item := range items {
 		e := a.peek(item, sc)
 		if e == nil {
-			a.computed(first, item, sc)
+			a.refuseComputed(first, item, sc)
 			return
 		}
 		if e.column != first.column {
@@ -268,7 +269,7 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 	}
 	a.site.flipped = true
 	if !a.bind(n, Operand{Column: first.column, Role: Equality, Site: a.site}, false) {
-		a.computed(first, n, sc)
+		a.refuseComputed(first, n, sc)
 	}
 }
 
@@ -318,7 +319,7 @@ func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
 		return
 	}
 	if !a.bind(x.Rexpr, Operand{Column: left.column, Role: Equality, Array: true, Site: a.site}, false) {
-		a.computed(left, x.Rexpr, sc)
+		a.refuseComputed(left, x.Rexpr, sc)
 	}
 }
 
@@ -361,7 +362,7 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		case via != nil && e.GetTypeCast() != nil:
 			a.fail(refuseValueCast(left.column, left.at))
 		case !a.bind(e, Operand{Column: left.column, Role: Equality, Via: via, Site: a.site}, true):
-			a.computed(left, e, sc)
+			a.refuseComputed(left, e, sc)
 		}
 	}
 	return true

@@ -73,7 +73,9 @@ func (a *analysis) deduce(client int) (infer, deduced uint32) {
 func (a *analysis) conflicts(params []Param, client int) (list []Conflict) {
 	roles := make([]bool, client) // a sealed one
 	for _, p := range params {
-		roles[p.Client] = roles[p.Client] || p.Operand != nil
+		if p.Client >= 0 {
+			roles[p.Client] = roles[p.Client] || p.Operand != nil
+		}
 	}
 	for i := range client {
 		if !roles[i] {

@@ -43,6 +43,8 @@ type value struct {
 	// untyped says that it gets its type from where it stands.
 	array   []arrayPart
 	untyped bool
+	// answer numbers, from 1, the answer that it is; 0 for a literal.
+	answer int
 	// bare: it stands where the server gives it the column's type by itself.
 	bare bool
 	// converts: there is none, and the piece's text stands only if the data of a
@@ -153,6 +155,9 @@ type Literal struct {
 	// Operand.Via is what it was then cast to.
 	OID      uint32
 	Position int // byte offset in the client's text
+	// Answer numbers, from 1, the value of the Question that stands here; 0 for a
+	// literal.
+	Answer int
 	// Bare: AppendBareBytea will do, because the server takes a literal without a
 	// type for one of the column that it is stored into.
 	Bare bool
@@ -168,7 +173,10 @@ func (l *Literal) Checked() bool {
 
 // Check says whether a literal of its type can stand where it stands, as
 // Bound.Check does. A bare string can stand anywhere.
-func (l *Literal) Check() *Refusal { return l.Operand.check(l.OID, l.literals) }
+func (l *Literal) Check() *Refusal { return l.CheckType(l.OID) }
+
+// CheckType is Check for an answer, of which the server has said the type.
+func (l *Literal) CheckType(oid uint32) *Refusal { return l.Operand.check(oid, l.literals) }
 
 // AppendSQL appends the text for the server. For each literal in a sealed role
 // seal appends what replaces it, with AppendBytea or AppendByteaArray. Errors
@@ -214,7 +222,9 @@ func (b *Bound) evaluate(p *piece) error {
 	l := &s.literal
 	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals), Bare: p.value.bare, literals: s.literals}
 	s.value = s.value[:0]
-	if p.value.array != nil {
+	if p.value.answer > 0 {
+		l.Answer, l.OID = p.value.answer, 0
+	} else if p.value.array != nil {
 		if err := b.evaluateArray(p.value); err != nil {
 			return err
 		}

@@ -208,9 +208,14 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 	if s.Effect != NoEffect {
 		fmt.Fprintf(out, "%s  effect: %s %s\n", indent, effects[s.Effect], s.Name)
 	}
+	if s.Question != nil {
+		fmt.Fprintf(out, "%s  asks: %s\n", indent, s.Question.Text)
+	}
 	for i, p := range s.Params {
 		fmt.Fprintf(out, "%s  $%d = ", indent, i+1)
 		switch {
+		case p.Answer > 0:
+			fmt.Fprintf(out, "%s\n", showOperand(p.Operand, fmt.Sprintf("answer %d", p.Answer)))
 		case p.Operand != nil:
 			fmt.Fprintf(out, "%s\n", showOperand(p.Operand, fmt.Sprintf("client's $%d", p.Client+1)))
 		default:
@@ -299,5 +304,8 @@ func showOperand(o *Operand, what string) string {
 }
 
 func showLiteral(dst []byte, l *Literal) ([]byte, error) {
+	if l.Answer > 0 {
+		return fmt.Appendf(dst, "‹%s›", showOperand(l.Operand, fmt.Sprintf("answer %d", l.Answer))), nil
+	}
 	return fmt.Appendf(dst, "‹%s›", showOperand(l.Operand, fmt.Sprintf("%q:%d", l.Value, l.OID))), nil
 }

@@ -48,7 +48,10 @@ type Operand struct {
 
 // Param is one parameter of the text that the server sees.
 type Param struct {
-	Client  int      // index, from 0, of the client's parameter that feeds it
+	// Client is the index, from 0, of the client's parameter that feeds it, -1 for
+	// none: Answer numbers the value, from 1, that the Question asks for.
+	Client  int
+	Answer  int
 	Operand *Operand // nil: passes as the client sent it
 	// Infer is the type to declare to the server where the client declares
 	// none, 0 for none: the value has a plain role here and a sealed role that
@@ -122,6 +125,9 @@ type Statement struct {
 	// Width is how many columns the rows of a SELECT have whose text names each of
 	// them (no star, no set operation); 0 for every other statement.
 	Width int
+	// Question is what the server has to be asked first, in the same transaction;
+	// nil for nothing.
+	Question *Question
 	// Guarded: the server fails the statement if a name in it has come to stand
 	// for something else than it was planned for. See guard.go.
 	Guarded bool

@@ -112,6 +112,10 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		}
 		return
 	}
+	if inner.Question != nil {
+		a.fail(refuseQuestionExecuted(inner))
+		return
+	}
 	if len(x.Params) != inner.ClientParams {
 		a.fail(refuseArguments(x.Name, inner.ClientParams, len(x.Params)))
 		return

@@ -112,6 +112,44 @@ func refuseStore(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// refuseComputedRows is for a value that the server would compute for each row.
+func refuseComputedRows(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("store-expression", c, position, "cannot be set to a value that is another one in each row")
+	r.Detail = "pgseal asks the server for it once."
+	r.Hint = "Write the rows as VALUES, or find the row to change by its primary key."
+	return r
+}
+
+// refuseComputedBeside is for a value that is computed a moment before another one
+// in the same statement.
+func refuseComputedBeside(c *catalog.SealedColumn, position int32, name string) *Refusal {
+	r := sealedRefusal("store-expression", c, position, "cannot be set to this in a statement that uses "+name+", too")
+	r.Detail = "pgseal asks the server for it in front of the statement."
+	r.Hint = "Use now() for both, or compute the value first."
+	return r
+}
+
+// refuseComputedAmong is for a value that the server computes in one of several
+// statements.
+func refuseComputedAmong(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("store-expression", c, position, "cannot be set to what the server computes in a text of several statements")
+	r.Detail = "pgseal asks the server for it in front of the text."
+	r.Hint = hintSeparate
+	return r
+}
+
+// refuseQuestionExecuted is for SQL's EXECUTE of a statement that has a Question.
+func refuseQuestionExecuted(st *Statement) *Refusal {
+	for _, p := range st.Params {
+		if p.Answer > 0 {
+			r := sealedRefusal("computed-argument", p.Operand.Column, -1, "takes a value that the server computes, which EXECUTE cannot hand over")
+			r.Hint = "Send the statement itself."
+			return r
+		}
+	}
+	return refuseDefect()
+}
+
 func refuseStoreOther(c, other *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("store-other-column", c, position, "cannot take a value of "+other.String()+" on the server")
 	r.Detail = "An envelope opens only as a value of the column it was sealed for."

@@ -42,9 +42,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	if s == nil || a.err != nil {
 		return nil
 	}
-	saved, truth := a.within, a.truth
-	a.within, a.truth = "", a.truth || len(s.LockingClause) > 0
-	defer func() { a.within, a.truth = saved, truth }()
+	saved, truth, often := a.within, a.truth, a.evaluated
+	a.within, a.truth, a.evaluated = "", a.truth || len(s.LockingClause) > 0, oftenEvaluated
+	defer func() { a.within, a.truth, a.evaluated = saved, truth, often }()
 	sc := &scope{outer: outer}
 	if outer != nil {
 		sc.ctes = outer.ctes
@@ -70,7 +70,11 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 		a.groupBy(s, sc)
 	}
 	// In the server's order, in which parameters get their types.
+	if targets != nil && a.computedOnce(s) {
+		a.evaluated = onceEvaluated
+	}
 	outputs := a.outputs(s.TargetList, sc, targets)
+	a.evaluated = oftenEvaluated
 	a.condition(s.WhereClause, sc)
 	a.in("GROUP BY", func() {
 		for _, g := range s.GroupClause {
@@ -172,6 +176,9 @@ func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (output
 	var columns [][]*pg.Node
 	// A sorted or limited list is a query of its own, which types its values.
 	direct := len(s.SortClause) == 0 && s.LimitCount == nil && s.LimitOffset == nil && s.WithClause == nil && len(s.LockingClause) == 0
+	if direct && targets != nil {
+		a.evaluated = onceEvaluated // selectStmt takes it back
+	}
 	for _, row := range s.ValuesLists {
 		group := a.newGroup()
 		for i, n := range listOf(row) {

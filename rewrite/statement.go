@@ -13,7 +13,7 @@ import (
 // statement plans one statement of the text.
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, false, false, "", raw
-	a.carried, a.writes, a.placed = nil, nil, nil
+	a.carried, a.writes, a.placed, a.asked, a.evaluated = nil, nil, nil, nil, oftenEvaluated
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed = false, false, ""
 	edits, actions := len(a.edits), len(a.acted)
@@ -27,6 +27,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 		s.Params, s.ClientParams = params, client
 		s.Conflicts = a.conflicts(params, client)
 	}
+	s.Question = a.question()
 	guarded := a.guardFrom(edits, actions)
 	s.Guarded = a.guardWrite(!guarded) || guarded || s.Guarded
 	if s.Effect == Prepares {

@@ -311,7 +311,8 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		client = max(client, u.client)
 		sealed = sealed || u.operand != nil
 	}
-	if !sealed {
+	asks := a.mode == Extended && len(a.asked) > 0
+	if !sealed && !asks {
 		return nil, client
 	}
 	params = make([]Param, client)
@@ -339,6 +340,13 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 	for _, u := range a.uses {
 		if own := params[u.client-1].Operand; u.neutral && own != nil {
 			a.edit(u.start, u.end, "$"+strconv.Itoa(u.client)+"::"+own.serverType(), nil)
+		}
+	}
+	if asks {
+		for i := range a.asked {
+			x := &a.asked[i]
+			params = append(params, Param{Client: -1, Answer: i + 1, Operand: x.operand})
+			a.edits = append(a.edits, edit{start: x.start, end: x.end, text: "$" + strconv.Itoa(len(params)) + "::" + serverType, operand: true})
 		}
 	}
 	if len(params) > maxParams {
@@ -397,7 +405,8 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		}
 		return
 	}
-	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) || a.storeNullIf(n, to) {
+	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) || a.storeNullIf(n, to) ||
+		a.computed(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) {
 		return
 	}
 	a.plain(n, sc)

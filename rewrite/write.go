@@ -351,7 +351,12 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	// In the server's order, in which parameters get their types.
 	a.condition(s.WhereClause, sc)
 	outputs := a.returning(s.ReturningList, sc, into)
+	often := a.evaluated
+	if len(s.FromClause) == 0 && a.findsOne(s.WhereClause, into, sc) {
+		a.evaluated = onceEvaluated
+	}
 	a.set(s.TargetList, into, sc)
+	a.evaluated = often
 	return outputs
 }
 

@@ -75,6 +75,11 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			return s.refuse(refusal, out)
 		}
 	}
+	if st.plan != nil && st.plan.Question != nil {
+		if act, need, ok := s.compute(st.plan.Question, []byte(st.text), rewrite.Extended, out); !ok {
+			return act, need, nil
+		}
+	}
 	dst := out.server.scratch
 	if size >= largeValue {
 		dst = out.room(dst, size+largeSlack)
@@ -167,7 +172,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 	dst = wire.AppendCount(dst, len(params))
 	for _, p := range params {
 		f := wire.Binary
-		if p.Operand == nil {
+		if p.Operand == nil { // and so the client's
 			f, _ = m.ParamFormats.Format(p.Client)
 		}
 		dst = wire.AppendInt16(dst, f)
@@ -176,6 +181,14 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 	it, at := m.Params.Iter(), 0
 	var value []byte
 	for j, p := range params {
+		if p.Answer > 0 {
+			var need Need
+			var err error
+			if dst, need, err = s.appendAnswer(dst, &params[j]); err != nil || need.Kind != NeedNothing {
+				return dst, need, err
+			}
+			continue
+		}
 		if j == 0 || p.Client < at-1 {
 			it, at = m.Params.Iter(), 0 // a further role of an earlier value
 		}

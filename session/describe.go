@@ -70,6 +70,14 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 	if r.hidden && r.kind == query {
 		return drop, Need{}, nil // of our own question
 	}
+	if r.computes {
+		if len(b) < size {
+			return s.incomplete(size)
+		}
+		err := s.computedTypes(b[wire.HeaderLen:])
+		s.finish()
+		return drop, Need{}, err
+	}
 	if s.failure.silent() {
 		if r.kind != query {
 			s.finish()

@@ -27,6 +27,8 @@ type request struct {
 	kind kind
 	// hidden: the session asked it for itself; no answer reaches the client.
 	hidden bool
+	// computes: hidden, and a part of a question for what the server computes.
+	computes bool
 	// failing: hidden, and meant to fail, to tell the server of a failure.
 	failing bool
 	// ready: hidden, but its ReadyForQuery is the client's.

@@ -29,7 +29,7 @@ func (s *Session) typeParameters(st *statement, p *planning, text []byte) ([]uin
 	s.types = s.types[:0]
 	for _, p := range st.plan.Params {
 		oid := p.Infer
-		if p.Client < len(st.declared) && st.declared[p.Client] != 0 {
+		if p.Client >= 0 && p.Client < len(st.declared) && st.declared[p.Client] != 0 {
 			oid = st.declared[p.Client]
 		}
 		if p.Operand != nil {
@@ -115,7 +115,7 @@ func (p *statement) inferred(i int, oids wire.OIDs) (oid uint32, sealed bool) {
 // nil when it is too late for a position in it.
 func (p *statement) checkTypes(bound *rewrite.Bound) *rewrite.Refusal {
 	for _, param := range p.plan.Params {
-		if param.Operand == nil {
+		if param.Operand == nil || param.Answer > 0 {
 			continue
 		}
 		var refusal *rewrite.Refusal

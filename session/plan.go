@@ -75,6 +75,8 @@ type frameState struct {
 	asking bool // the server has been asked for the search path and more
 	answer bool // and has answered
 	path   []string
+	// computed is what the server has been asked to compute.
+	computed computed
 }
 
 // verdict is what planning a text came to.
@@ -243,7 +245,7 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 				act, need, _ := s.waitServer(out)
 				return verdict{act: act, need: need}
 			}
-			s.frame.inline = mode == rewrite.Simple && s.status == 'I' && joins(text)
+			s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I' && joins(text)
 		}
 		if s.frame.inline {
 			mode = rewrite.Extended

@@ -107,6 +107,17 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		s.recycle(v.planning)
 		return s.refuseQuery(errSettingsMoved, out)
 	}
+	if q := questionOf(plan); q != nil {
+		planned := text
+		if v.planning.foreign {
+			planned = v.planning.client
+		}
+		if act, need, ok := s.compute(q, planned, rewrite.Simple, out); !ok {
+			s.recycle(v.planning)
+			return act, need, nil
+		}
+		r.inline, r.guard = s.frame.inline, r.guard || s.frame.inline
+	}
 	v.planning.bound.Converts = s.converts(plan)
 	upgrades := refusal == nil && h == readsOnly && upgradable(plan) && !s.walsender
 	dst, start := wire.Begin(out.server.scratch, wire.TypeQuery)

@@ -130,6 +130,9 @@ func appendMark(b []byte, l *rewrite.Literal) ([]byte, error) {
 
 func appendStatement(b []byte, st *rewrite.Statement) []byte {
 	b = append(b, 0, byte(st.Effect))
+	if st.Question != nil {
+		b = append(b, st.Question.Text...)
+	}
 	for _, p := range st.Params {
 		b = binary.BigEndian.AppendUint32(b, uint32(p.Client))
 		b = binary.BigEndian.AppendUint32(b, p.Infer)

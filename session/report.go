@@ -29,6 +29,9 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	switch {
 	case r.failing, failure.told:
 		act = drop
+	case r.computes:
+		s.uncomputed(fields, out)
+		act = drop
 	case r.hidden: // a question of ours: the client's frame fails as it would have
 		s.unanswered(out)
 		if r.kind == query {

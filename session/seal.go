@@ -286,6 +286,9 @@ func (s *Session) activeKey(c *catalog.SealedColumn) uint32 {
 
 // sealLiteral puts a sealed value in the place of a literal.
 func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
+	if l.Answer > 0 {
+		return s.sealAnswer(dst, l)
+	}
 	if l.Checked() {
 		if r := l.Check(); r != nil {
 			return dst, r

@@ -179,6 +179,9 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 		if len(b) < size {
 			return s.incomplete(size)
 		}
+		if r.computes {
+			return drop, Need{}, s.computedRow(b[wire.HeaderLen:size])
+		}
 		return drop, Need{}, s.answerRow(b[wire.HeaderLen:size])
 	}
 	if s.failure.silent() {

@@ -1,0 +1,209 @@
+package session
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+
+	"pgseal/logical"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// What a statement seals of what the server computes (rewrite.Question), the server
+// is asked in front of it, in the transaction in which it will run. Outside of a
+// transaction block that is the one which the question begins; see
+// frameState.inline.
+
+// computed is what has been asked for the frame at hand.
+type computed struct {
+	question *rewrite.Question // nil for nothing
+	text     []byte            // the client's, in which the question's expressions stand
+	known    bool              // the server has answered
+	synced   bool              // the question ends with a Sync of its own
+	types    []uint32
+	values   [][]byte // in binary; nil for NULL
+}
+
+// compute asks the server for what a statement of the client's text needs. ok
+// reports that it has answered.
+func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, out *Output) (act action, need Need, ok bool) {
+	c := &s.frame.computed
+	switch {
+	case c.question != nil && c.question.Text == q.Text && c.known:
+		return relay, Need{}, true
+	case c.question != nil && c.question.Text == q.Text:
+		return wait, Need{Kind: NeedServer}, false
+	case mode == rewrite.Simple && s.fifo.len() > 0: // a BEGIN before it, perhaps
+		act, need, _ = s.waitServer(out)
+		return act, need, false
+	}
+	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
+	*c = computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
+	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
+	dst = wire.AppendParse(dst, questionName, q.Text, nil)
+	dst = appendBinaryBind(dst, questionName, questionName)
+	dst = wire.AppendTarget(dst, wire.TypeDescribe, 'P', questionName)
+	dst = wire.AppendExecute(dst, questionName, 0)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'P', questionName)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	for _, k := range [...]kind{closeTarget, parse, bind, describePortal, execute, closeTarget, closeTarget} {
+		s.push(&request{kind: k, hidden: true, computes: true})
+	}
+	if c.synced {
+		dst = wire.AppendEmpty(dst, wire.TypeSync)
+		s.push(&request{kind: syncPoint, hidden: true, computes: true})
+	} else {
+		dst = wire.AppendEmpty(dst, wire.TypeFlush)
+		s.flushed = true
+	}
+	out.server.put(dst)
+	return wait, Need{Kind: NeedServer}, false
+}
+
+// appendBinaryBind appends a Bind without parameters, all results in binary.
+func appendBinaryBind(dst []byte, portal, statement string) []byte {
+	dst, start := wire.Begin(dst, wire.TypeBind)
+	dst = wire.AppendCString(dst, portal)
+	dst = wire.AppendCString(dst, statement)
+	dst = wire.AppendCount(wire.AppendCount(dst, 0), 0)
+	dst = wire.AppendInt16(wire.AppendCount(dst, 1), wire.Binary)
+	return wire.End(dst, start)
+}
+
+// computedTypes reads the description of an answer.
+func (s *Session) computedTypes(body []byte) error {
+	fields, err := wire.ParseRowDescription(body)
+	if err != nil {
+		return errUnasked
+	}
+	c := &s.frame.computed
+	c.types = c.types[:0]
+	var f wire.Field
+	for it := fields.Iter(); it.Next(&f); {
+		c.types = append(c.types, f.Type)
+	}
+	return nil
+}
+
+// computedRow reads an answer.
+func (s *Session) computedRow(body []byte) error {
+	c := &s.frame.computed
+	values, err := wire.ParseDataRow(body)
+	if err != nil || c.question == nil || c.known || values.Len() != len(c.types) {
+		return errUnasked
+	}
+	it := values.Iter()
+	for range c.types {
+		v, _ := it.Next()
+		if v != nil {
+			v = append([]byte{}, v...)
+		}
+		c.values = append(c.values, v)
+	}
+	c.known = true
+	return nil
+}
+
+// answer is the value that the n-th expression of the question has; null without
+// one.
+func (s *Session) answer(n int) (v logical.Value, null bool, err error) {
+	c := &s.frame.computed
+	if !c.known || n > len(c.values) {
+		return v, false, errUnasked
+	}
+	return logical.Value{Data: c.values[n-1], Binary: true, OID: c.types[n-1]}, c.values[n-1] == nil, nil
+}
+
+// uncomputed shows the client the server's error about a question, at the place in
+// the client's own text. The frame that waits for the answer goes nowhere.
+func (s *Session) uncomputed(f wire.ErrorFields, out *Output) {
+	c := &s.frame.computed
+	s.frame.answered = true
+	switch {
+	case c.synced: // its ReadyForQuery is the client's
+		for i := range s.fifo.len() {
+			if r := s.fifo.at(i); r.kind == syncPoint && r.computes {
+				r.hidden = false
+				break
+			}
+		}
+	case s.frame.inline: // the server waits for a Sync, which the client has no reason to send
+		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
+		s.push(&request{kind: syncPoint})
+	}
+	dst, start := wire.Begin(out.client.scratch, wire.TypeErrorResponse)
+	for it := f.Iter(); ; {
+		code, value := it.Next()
+		if code == 0 {
+			break
+		}
+		if code == wire.FieldPosition {
+			position, err := strconv.Atoi(string(value))
+			at := -1
+			if err == nil {
+				at = c.question.ClientOffset(position - 1)
+			}
+			if at < 0 {
+				continue
+			}
+			value = strconv.AppendInt(nil, int64(rewrite.CharacterPosition(c.text, at)), 10)
+		}
+		dst = wire.AppendErrorField(dst, code, value)
+	}
+	out.client.put(wire.End(append(dst, 0), start))
+}
+
+// appendAnswer appends a Bind's value for the server: what it has computed itself,
+// sealed.
+func (s *Session) appendAnswer(dst []byte, p *rewrite.Param) ([]byte, Need, error) {
+	v, null, err := s.answer(p.Answer)
+	if err != nil || null {
+		return wire.AppendInt32(dst, wire.Null), Need{}, err
+	}
+	if r := p.Operand.Check(v.OID); r != nil {
+		return dst, Need{}, refused(r, nil)
+	}
+	dst, from := wire.BeginValue(dst)
+	dst, need, err := s.appendOperand(dst, p.Operand, v)
+	if s.behind(err) {
+		return dst, Need{Kind: NeedCatalog}, nil
+	}
+	return wire.EndValue(dst, from), need, err
+}
+
+// sealAnswer puts what the server has computed in the place of the expression.
+func (s *Session) sealAnswer(dst []byte, l *rewrite.Literal) ([]byte, error) {
+	v, null, err := s.answer(l.Answer)
+	switch {
+	case err != nil:
+		return dst, err
+	case null:
+		return append(dst, "NULL::pg_catalog.bytea"...), nil
+	}
+	if r := l.CheckType(v.OID); r != nil {
+		return dst, r
+	}
+	out, need, err := s.appendOperand(s.buf.out[:0], l.Operand, v)
+	switch {
+	case err == nil && need.Kind != NeedNothing:
+		s.need = need
+		return dst, errNeed
+	case err != nil:
+		if statementError(err) == nil {
+			return dst, err
+		}
+		return dst, &literalError{err, l.Position, false}
+	}
+	s.buf.out = out
+	return rewrite.AppendBytea(dst, out), nil
+}
+
+// questionOf is what has to be asked for a text in the simple protocol.
+func questionOf(p *rewrite.Plan) *rewrite.Question {
+	all := p.Statements()
+	if i := slices.IndexFunc(all, func(st rewrite.Statement) bool { return st.Question != nil }); i >= 0 {
+		return all[i].Question
+	}
+	return nil
+}

@@ -43,6 +43,9 @@ func TestComputedValues(t *testing.T) {
 		S("WITH x AS (UPDATE visits SET day = CURRENT_DATE WHERE at = now() RETURNING id, day = CURRENT_DATE AS d) SELECT * FROM x ORDER BY id"),
 		S("MERGE INTO visits v USING (VALUES (7), (9)) AS n (id) ON v.id = n.id WHEN MATCHED THEN UPDATE SET until = LOCALTIMESTAMP WHEN NOT MATCHED THEN INSERT (id, until) VALUES (n.id, LOCALTIMESTAMP)").Simple(),
 		S("SELECT id FROM visits WHERE until = LOCALTIMESTAMP ORDER BY id"),
+		S("UPDATE visits SET at = COALESCE(at, now()), day = CASE WHEN id = 8 THEN CURRENT_DATE ELSE day END, code = CASE WHEN id > $1 THEN current_user END RETURNING id, at = now(), day = CURRENT_DATE, code", "7").Unordered(),
+		S("UPDATE visits SET at = COALESCE(NULLIF(at, now()), CURRENT_DATE), until = CASE WHEN until IS NULL THEN LOCALTIMESTAMP ELSE until END WHERE id = 9 RETURNING at = CURRENT_DATE, until = LOCALTIMESTAMP"),
+		S("SELECT id, COALESCE(person, current_user::text), COALESCE(day, CURRENT_DATE) = CURRENT_DATE FROM visits ORDER BY id"),
 		S("COMMIT"),
 		// Errors are the server's own, and so is their place; the session goes on.
 		S("INSERT INTO visits (id, code) VALUES (10, now()::text || now()::text)").Fails("22001"),

@@ -45,13 +45,13 @@ func isNull(n *pg.Node) bool {
 }
 
 // peekAlternatives is peek for COALESCE and CASE: all that is not the same
-// sealed column is a constant.
+// sealed column is a constant, or computed by the server from nothing.
 func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 	results := resultsOf(n)
 	e := &sealedExpr{made: &alternatives{n, results, sc}, at: location(n)}
 	kept := n.GetCaseExpr() == nil || n.GetCaseExpr().Defresult != nil
 	for _, r := range results {
-		if isConstant(r) {
+		if isConstant(r) || a.steady(r) {
 			kept = false
 			continue
 		}
@@ -180,7 +180,8 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 
 // settleResult is one of the alternatives.
 func (a *analysis) settleResult(n *pg.Node, e *sealedExpr, op Operand, sc *scope) {
-	if !isConstant(n) {
+	computed := !isConstant(n) && a.steady(n)
+	if !computed && !isConstant(n) {
 		inner := a.peek(n, sc)
 		a.settle(inner, op)
 		a.dropOwnCasts(inner)
@@ -192,11 +193,14 @@ func (a *analysis) settleResult(n *pg.Node, e *sealedExpr, op Operand, sc *scope
 		if r == n {
 			op.Beside = besideBefore
 		}
-		if r == n || !isConstant(r) {
+		if r == n || !isConstant(r) && !a.steady(r) {
 			break
 		}
 	}
-	if !a.bind(n, op, true) {
+	if computed && a.computed(n, op, sc) {
+		return
+	}
+	if computed || !a.bind(n, op, true) {
 		a.fail(refuseStore(e.column, location(n)))
 	}
 }

@@ -22,12 +22,13 @@ const (
 	stringConstant              // parameters, too
 	numberConstant
 	boolConstant
-	castConstant // to a type of its own
+	castConstant     // to a type of its own
+	computedConstant // by the server, from nothing
 )
 
 // chosen reads an expression as a choice among constants of one kind. What
 // PostgreSQL would make of different kinds would have to be worked out first:
-// that is not a choice.
+// that is not a choice. Of what the server computes there is one at most.
 func (a *analysis) chosen(n *pg.Node) (c choice, kind constantKind, own logical.Type, ok bool) {
 	for n.GetTypeCast() != nil {
 		c.casts = append(c.casts, n.GetTypeCast())
@@ -36,6 +37,9 @@ func (a *analysis) chosen(n *pg.Node) (c choice, kind constantKind, own logical.
 	c.expr, c.results = n, resultsOf(n)
 	for _, r := range c.results {
 		k, named := a.constantKind(r)
+		if k < 0 && kind == nullConstant && a.steady(r) {
+			k = computedConstant
+		}
 		switch {
 		case k < 0, kind != nullConstant && k != nullConstant && (k != kind || named != own):
 			return c, 0, own, false
@@ -84,6 +88,9 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 	if kind == stringConstant {
 		op.Base = logical.OIDText // as which PostgreSQL takes values without a type
 	}
+	if kind == computedConstant && len(choice.casts) > 0 {
+		return false
+	}
 	if len(choice.casts) > 0 {
 		for _, cast := range choice.casts {
 			named, ok := a.typeNamed(cast.TypeName)
@@ -109,6 +116,12 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 		own := op
 		if r.GetTypeCast() != nil && r.GetTypeCast().Location >= 0 {
 			own.Base = 0
+		}
+		if kind == computedConstant && !isNull(r) {
+			if !a.computed(r, own, sc) {
+				a.fail(refuseStore(c, location(r)))
+			}
+			return
 		}
 		if !a.bind(r, own, true) {
 			a.fail(refuseStore(c, location(r)))

@@ -231,8 +231,11 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, sc *
 		a.toTerm(right)
 	case right != nil:
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
-	case !a.give(item, Operand{Column: left.column, Role: Equality, Listed: listed, Site: a.site}, sc):
-		a.refuseComputed(left, item, sc)
+	default:
+		op := Operand{Column: left.column, Role: Equality, Listed: listed, Site: a.site}
+		if !a.give(item, op, sc) && (listed || !a.computed(item, op, sc)) {
+			a.refuseComputed(left, item, sc)
+		}
 	}
 }
 

@@ -154,14 +154,11 @@ func (a *analysis) computed(n *pg.Node, op Operand, sc *scope) bool {
 	return true
 }
 
-// ofOneTransaction says whether an expression is a computed one that is the same
-// wherever it stands in a transaction.
-func (a *analysis) ofOneTransaction(n *pg.Node) bool {
-	if !a.runs() || n.GetFuncCall() == nil && n.GetSqlvalueFunction() == nil && n.GetAExpr() == nil && n.GetTypeCast() == nil {
-		return false
-	}
+// steady says whether an expression is a computed one that is the same however
+// often it is evaluated in the statement.
+func (a *analysis) steady(n *pg.Node) bool {
 	c, ok := a.computation(n)
-	return ok && c.volatility == ofTransaction
+	return ok && c.volatility != ofRow
 }
 
 // computation reads a computed expression; ok is false for any other.

@@ -31,3 +31,32 @@ func TestValuesThatFunctionsMakeOfLiterals(t *testing.T) {
 		S(`UPDATE made SET d = daterange('2024-01-01'::timestamp::date, NULL)`).Refused("public.made.d"),
 		S("DELETE FROM made"))
 }
+
+// psycopg2 writes lists as ARRAY[…] whose elements are cast, and Django updates many
+// rows with a CASE of them.
+func TestArraysOfCastLiterals(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE listed (id int PRIMARY KEY, ips inet[], ids uuid[], moments timestamptz[], days date[], data jsonb[], words varchar(8)[], sizes int[], raw bytea[])`,
+		Seal: []string{"public.listed.ips --equality", "public.listed.ids --equality", "public.listed.moments --equality", "public.listed.days",
+			"public.listed.data", "public.listed.words", "public.listed.sizes", "public.listed.raw"},
+	})
+	w := pair.Env.Canaries.Word()
+	const all = "SELECT * FROM listed ORDER BY id"
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedBinary},
+		S("SET TimeZone = 'Europe/Berlin'"),
+		S(`INSERT INTO listed (id, ips, ids) VALUES (1, ARRAY['::1'::inet, '10.0.0.0/8'::inet]::inet[], ARRAY['53cd2483-3676-41a7-8737-e293c9d26fa3'::uuid, NULL])`),
+		S(`INSERT INTO listed (id, moments, days) VALUES (2, ARRAY['2024-07-01T10:00:00'::timestamp, timestamp '2024-01-01 10:00']::timestamp with time zone[], ARRAY[['2024-02-29'::date], [CAST('2023-01-01' AS date)]])`),
+		S(`INSERT INTO listed (id, data, words, raw) VALUES (3, ARRAY['{"`+w+`": "\""}'::jsonb, 'null'::jsonb]::jsonb[], ARRAY['`+w+`'::text, E'b"\\c'::text]::varchar[], ARRAY['\x00ff22'::bytea, E'\\x5c'::bytea]::bytea[])`),
+		S(`INSERT INTO listed (id, days) VALUES (4, ARRAY['2024-02-29 10:00'::timestamp]::timestamp[]::date[])`).Refused("public.listed.days"),
+		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['far too long'::text])`).Fails("22001"),
+		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['far too long'::varchar(3)])`).Refused("public.listed.words"),
+		S(`INSERT INTO listed (id, ips) VALUES (5, ARRAY['10.0.0.300'::inet])`).Fails("22P02"),
+		S(`INSERT INTO listed (id, sizes) VALUES (5, ARRAY['::1'::inet])`).Fails("42804"),
+		S(`INSERT INTO listed (id, ips) VALUES (5, ARRAY['::1'::inet, '10'::text])`).Refused("public.listed.ips"),
+		S(`UPDATE listed SET sizes = CAST(CASE WHEN id = 1 THEN ARRAY[1, 2]::integer[] WHEN id = 2 THEN '{}'::integer[] ELSE NULL END AS integer[])`),
+		S(`UPDATE listed SET ips = CAST(CASE WHEN id = 2 THEN ARRAY['::2'::inet]::inet[] ELSE ARRAY['::3'::inet]::inet[] END AS inet[]) WHERE id > 1`),
+		S(all),
+		S(`SELECT id FROM listed WHERE ips = ARRAY['::1'::inet, '10.0.0.0/8'::inet]::inet[]`),
+		S(`SELECT id FROM listed WHERE moments = ARRAY['2024-07-01T10:00:00'::timestamp, '2024-01-01T10:00:00'::timestamp]::timestamptz[]`),
+		S("DELETE FROM listed"))
+}

@@ -23,6 +23,7 @@ const (
 	stringsOnly
 	numbersOnly
 	truthValues
+	castStrings // to one type: ARRAY['::1'::inet], as psycopg2 writes values that are no numbers
 )
 
 // arrayConstructor seals ARRAY[…] of literals. ok is false, and nothing is done,
@@ -47,9 +48,9 @@ func (a *analysis) arrayConstructor(x *pg.A_ArrayExpr, op *Operand, cast bool) (
 
 // arrayParts collects the parts of one level.
 func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool {
-	became := func(k arrayKind) bool {
-		same := *kind == onlyNulls || *kind == k
-		*kind = k
+	became := func(k arrayKind, element uint32) bool {
+		same := *kind == onlyNulls || *kind == k && v.element == element
+		*kind, v.element = k, element
 		return same
 	}
 	v.text("{")
@@ -66,6 +67,14 @@ func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool
 		if t := n.GetTypeCast(); t != nil && t.Location < 0 && t.Arg.GetAConst().GetBoolval() != nil {
 			n = t.Arg // how the grammar spells TRUE
 		}
+		if oid, arg := a.castString(n); arg != nil {
+			i := a.tokenAt(arg.Location)
+			if i < 0 || !a.tokens[i].kind.isString() || !became(castStrings, oid) {
+				return false
+			}
+			v.array = append(v.array, arrayPart{literal: int32(a.literalAt(a.tokens[i].start))})
+			continue
+		}
 		c := n.GetAConst()
 		if c == nil {
 			return false
@@ -77,7 +86,7 @@ func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool
 		case c.Isnull:
 			v.text("NULL")
 		case c.GetBoolval() != nil && a.tokens[token].kind == tokenIdentifier:
-			if !became(truthValues) {
+			if !became(truthValues, 0) {
 				return false
 			}
 			if c.GetBoolval().Boolval {
@@ -86,13 +95,13 @@ func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool
 				v.text("f")
 			}
 		case c.GetSval() != nil && a.tokens[token].kind.isString():
-			if !became(stringsOnly) {
+			if !became(stringsOnly, 0) {
 				return false
 			}
 			v.array = append(v.array, arrayPart{literal: int32(a.literalAt(a.tokens[token].start))})
 		case c.GetIval() != nil || c.GetFval() != nil:
 			number, _, negative := a.signedNumber(token)
-			if number < 0 || !became(numbersOnly) {
+			if number < 0 || !became(numbersOnly, 0) {
 				return false
 			}
 			v.array = append(v.array, arrayPart{literal: int32(a.literalAt(a.tokens[number].start)), negative: negative})
@@ -102,6 +111,21 @@ func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool
 	}
 	v.text("}")
 	return true
+}
+
+// castString reads 'x'::type, of a built-in type without modifiers. arg is nil for
+// any other expression.
+func (a *analysis) castString(n *pg.Node) (element uint32, arg *pg.A_Const) {
+	cast := n.GetTypeCast()
+	c := cast.GetArg().GetAConst()
+	if c.GetSval() == nil {
+		return 0, nil
+	}
+	t, ok := a.typeNamed(cast.TypeName)
+	if !ok || t.array || t.Def != nil || t.Typmod >= 0 || t.ArrayOID() == 0 {
+		return 0, nil
+	}
+	return t.OID, c
 }
 
 // evaluateArray fills the scratch's Literal with an array in its text form and
@@ -138,6 +162,9 @@ func (b *Bound) evaluateArray(v *value) error {
 		}
 		s.value = append(s.value, b.text[n.start:n.end]...)
 		element = widerNumber(element, numberType(s.value[at:]))
+	}
+	if v.element != 0 {
+		element = v.element
 	}
 	if l.OID = (logical.Type{OID: element}).ArrayOID(); v.untyped {
 		l.OID = oidUnknown

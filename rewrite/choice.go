@@ -57,7 +57,7 @@ func (a *analysis) constantKind(n *pg.Node) (kind constantKind, own logical.Type
 	switch c := n.GetAConst(); {
 	case cast.GetArg().GetAConst().GetBoolval() != nil && cast.Location < 0:
 		return boolConstant, own // how the grammar spells TRUE
-	case cast != nil && (cast.Arg.GetAConst() != nil || cast.Arg.GetParamRef() != nil):
+	case cast != nil && (cast.Arg.GetAConst() != nil || cast.Arg.GetParamRef() != nil || cast.Arg.GetAArrayExpr() != nil):
 		if named, ok := a.typeNamed(cast.TypeName); ok && !cast.Arg.GetAConst().GetIsnull() {
 			return castConstant, named.whole()
 		}

@@ -40,9 +40,11 @@ type value struct {
 	bits     bool
 	negative bool // a minus sign stands before the number
 	// array is ARRAY[…], or what a function makes of literals, nil for a literal;
-	// untyped says that it gets its type from where it stands.
+	// untyped says that it gets its type from where it stands, element, if not 0,
+	// to which type its elements are cast.
 	array   []arrayPart
 	untyped bool
+	element uint32
 	// answer numbers, from 1, the answer that it is; 0 for a literal.
 	answer int
 	// bare: it stands where the server gives it the column's type by itself.

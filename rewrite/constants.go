@@ -149,7 +149,7 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 		own := op
 		switch {
 		case n.GetTypeCast() != nil && op.Via != nil:
-			own.Via = nil // which is the same
+			own.Via = nil // which is the same, or becomes the same
 		case n.GetParamRef() != nil && op.Via != nil, n.GetParamRef() != nil && op.Role == Store:
 			own.Base = common.OID
 		case n.GetAConst().GetSval() != nil && op.Via == nil:
@@ -233,8 +233,19 @@ func (a *analysis) commonType(k *constants, op *Operand) (common *logical.Type, 
 		return nil, false
 	}
 	if op.Via != nil { // cast explicitly
-		return common, isText(*common) && !numbers || common.OID == op.Via.OID
+		if numbers { // of whatever type, by way of a wider one perhaps
+			return common, isNumber(op.Via.OID) && !strings && !params
+		}
+		return common, isText(*common) || common.OID == op.Via.OID || op.Role == Store && assignedAlike(*common, *op.Via, op.Column.Type)
 	}
 	textual := sameFamily(common.OID, logical.OIDText) && sameFamily(op.Column.Type.OID, logical.OIDText)
 	return common, !(numbers && strings) && !(params && (numbers || !textual))
+}
+
+func isNumber(oid uint32) bool {
+	switch oid {
+	case logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric, logical.OIDFloat4, logical.OIDFloat8:
+		return true
+	}
+	return false
 }

@@ -58,7 +58,7 @@ func (a *analysis) constantKind(n *pg.Node) (kind constantKind, own logical.Type
 	case cast.GetArg().GetAConst().GetBoolval() != nil && cast.Location < 0:
 		return boolConstant, own // how the grammar spells TRUE
 	case cast != nil && (cast.Arg.GetAConst() != nil || cast.Arg.GetParamRef() != nil || cast.Arg.GetAArrayExpr() != nil):
-		if named, ok := a.typeNamed(cast.TypeName); ok && !cast.Arg.GetAConst().GetIsnull() {
+		if named, ok := a.typeNamed(cast.TypeName); ok {
 			return castConstant, named.whole()
 		}
 	case n.GetParamRef() != nil:

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"strings"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -47,7 +49,8 @@ func (a *analysis) madeHstore(f *pg.FuncCall, c *catalog.SealedColumn, v *value)
 		return false
 	}
 	keys, values := f.Args[0].GetAArrayExpr(), f.Args[1].GetAArrayExpr()
-	if keys == nil || values == nil || len(keys.Elements) != len(values.Elements) {
+	nulls := keys != nil && a.isNulls(f.Args[1], len(keys.Elements))
+	if keys == nil || !nulls && (values == nil || len(keys.Elements) != len(values.Elements)) {
 		return false
 	}
 	for i, key := range keys.Elements {
@@ -58,13 +61,29 @@ func (a *analysis) madeHstore(f *pg.FuncCall, c *catalog.SealedColumn, v *value)
 			return false
 		}
 		v.text("=>")
-		if isNullConstant(values.Elements[i]) {
+		if nulls || isNullConstant(values.Elements[i]) {
 			v.text("NULL")
 		} else if !a.madeOf(values.Elements[i], v) {
 			return false
 		}
 	}
 	return len(keys.Elements) > 0
+}
+
+// isNulls says whether an array is written as '{NULL,NULL}', with n of them, as
+// psycopg2 writes a list of nothing else. It steers the plan.
+func (a *analysis) isNulls(array *pg.Node, n int) bool {
+	c := array.GetAConst()
+	i := a.tokenAt(c.GetLocation())
+	if c.GetSval() == nil || n == 0 || i < 0 || !a.tokens[i].kind.isString() {
+		return false
+	}
+	text, ok := appendString(nil, a.text, a.tokens[i])
+	if !ok || string(text) != "{"+strings.Repeat("NULL,", n-1)+"NULL}" {
+		return false
+	}
+	a.steer(c.Location)
+	return true
 }
 
 // rangeBounds are the types of the bounds of ranges, by the ranges' names.

@@ -36,6 +36,10 @@ type SealedColumn struct {
 	// Type of a broken column are zero, so that nothing opens or seals by
 	// mistake; a statement that touches one is refused with this reason.
 	Broken string
+
+	// Document is not nil for what is no column but an output of a query: JSON, of
+	// the type, made of sealed values. The names are those of the first of them.
+	Document *Document
 }
 
 // String is the column's name as commands and hints spell it: public.users.ssn.

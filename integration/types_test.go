@@ -164,6 +164,11 @@ func TestEveryTypeKeepsItsValues(t *testing.T) {
 			steps = append(steps,
 				S(fmt.Sprintf(`UPDATE "values" SET %s = $2 WHERE id = $1 RETURNING id, %[1]s`, typ.column), "0", typ.accepts[1]),
 				S(fmt.Sprintf(`SELECT %s FROM "values" ORDER BY id`, typ.column)))
+			json := S(fmt.Sprintf(`SELECT id, to_json(%s), jsonb_build_array(%[1]s, id) FROM "values" ORDER BY id`, typ.column))
+			if typ.typ == "hstore" {
+				json = json.Refused(typ.column)
+			}
+			steps = append(steps, json)
 			pair.Same(t, steps...)
 		})
 	}
@@ -187,6 +192,7 @@ func TestSessionSettingsShapeValues(t *testing.T) {
 			`{"\\x00ff41",NULL}`, "{0.1234567890123456789,-0,NaN}")
 	}
 	read := S("SELECT * FROM shaped ORDER BY id")
+	json := S("SELECT json_build_array(d, ts, tz, f4, f8, b, t, i, ds, bs, fs), to_jsonb(shaped) FROM shaped ORDER BY id")
 	for name, set := range map[string]string{
 		"ISO, DMY":         "SET DateStyle = 'ISO, DMY'",
 		"German":           "SET DateStyle = German",
@@ -212,7 +218,7 @@ func TestSessionSettingsShapeValues(t *testing.T) {
 				fill("2", "2024-03-04", "2024-01-15 23:59:59"),
 				fill("3", "05/06/2024", "07/08/2024 01:02"),
 				fill("4", "infinity", "0044-03-15 12:00 BC"),
-				read,
+				read, json,
 				S("SELECT id FROM shaped WHERE d = $1 ORDER BY id", "05/06/2024"),
 				S("SELECT id FROM shaped WHERE tz = $1 ORDER BY id", "2024-07-01 12:34:56.789+00"),
 				S("BEGIN"), S("SET LOCAL DateStyle = 'SQL, DMY'"), read, S("ROLLBACK"), read,

@@ -170,6 +170,10 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 	case *pg.Node_AExpr:
 		a.settleNullIf(e, x.AExpr, sc)
 	case *pg.Node_FuncCall:
+		if a.documents[e.made.node] != nil {
+			a.settleDocument(x.FuncCall, sc)
+			return
+		}
 		for _, n := range x.FuncCall.Args[1:] {
 			a.plain(n, sc)
 		}
@@ -185,6 +189,10 @@ func (a *analysis) settleResult(n *pg.Node, e *sealedExpr, op Operand, sc *scope
 		inner := a.peek(n, sc)
 		a.settle(inner, op)
 		a.dropOwnCasts(inner)
+		return
+	}
+	if e.column.Document != nil {
+		a.plain(n, sc)
 		return
 	}
 	op.Site = a.storing(n, op.Site.target)

@@ -191,7 +191,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1,
+		source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, mark: r.mark,
 	}
 	plan := &Plan{traits: src.traits}
 	for i, raw := range tree.Stmts {
@@ -291,6 +291,9 @@ type analysis struct {
 	groups       int                     // of uses, so far
 	sublinks     map[*pg.SubLink][]column
 	settled      map[*pg.Node]bool             // alternatives that are decided about
+	documents    map[*pg.Node]*sealedExpr      // see document
+	made         *catalog.Document             // what those of the statement being planned are made of
+	mark         string                        // of sealed values in them
 	others       map[any]*catalog.SealedColumn // see as
 	sources      map[int32]*pg.SubLink         // of multiple assignments, by position
 	stmt         *pg.RawStmt                   // being planned

@@ -92,7 +92,9 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 	_, reads := x.Query.GetNode().(*pg.Node_SelectStmt)
 	c.Writes = !reads
 	outputs := a.query(x.Query, nil)
-	for i, sealed := range a.results(outputs) {
+	results := a.results(outputs)
+	a.noDocuments(results, "COPY")
+	for i, sealed := range results {
 		column := CopyColumn{Name: outputs[i].name}
 		if sealed != nil && sealed != catalog.DefaultText { // the text of a default is copied as it stands
 			column.Operand = &Operand{Column: sealed, Role: Store}

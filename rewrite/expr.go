@@ -66,6 +66,9 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 			return a.nullIf(n, sc)
 		}
 	case *pg.Node_FuncCall:
+		if e := a.document(n, sc); e != nil {
+			return e
+		}
 		return a.ofAnotherRow(n, sc)
 	case *pg.Node_SubLink:
 		if x.SubLink.SubLinkType != pg.SubLinkType_EXPR_SUBLINK {
@@ -155,6 +158,8 @@ func (a *analysis) comparable(c *catalog.SealedColumn, at int32) bool {
 	switch {
 	case c.Broken != "":
 		a.fail(refuseBroken(c, at))
+	case c.Document != nil:
+		a.fail(refuseUse(c, at, a.within))
 	case !hasEquality(c):
 		a.fail(refuseNoTerm(c, at))
 	default:
@@ -470,6 +475,16 @@ func (a *analysis) countable(parts []string, f *pg.FuncCall, arg *pg.Node, sc *s
 		return false
 	}
 	e := a.peek(arg, sc)
+	if row := arg.GetRowExpr(); row != nil && f.AggDistinct {
+		for _, n := range row.Args {
+			if e := a.peek(n, sc); e != nil {
+				a.toTerm(e)
+			} else {
+				a.plain(n, sc)
+			}
+		}
+		return true
+	}
 	if e == nil {
 		return false
 	}

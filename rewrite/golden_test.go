@@ -150,6 +150,7 @@ func (c *goldenCase) plan(p *Planner, s *Scratch) (Bound, error) {
 func describe(t testing.TB, c goldenCase) string {
 	var out strings.Builder
 	planner, scratch := NewPlanner(8), &Scratch{}
+	planner.mark = "mark:"
 	b, err := c.plan(planner, scratch)
 	var refusal *Refusal
 	switch {
@@ -233,6 +234,12 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 				fmt.Fprint(out, " -")
 			} else {
 				fmt.Fprintf(out, " %s.%s", r.Table, r.Name)
+			}
+			if r != nil && r.Document != nil {
+				for i, p := range r.Document.Parts {
+					fmt.Fprintf(out, "%s%s.%s %s", map[bool]string{true: "(", false: ", "}[i == 0], p.Column.Table, p.Column.Name, p.Column.Type.Name())
+				}
+				fmt.Fprintf(out, " in %s)", r.Type.Name())
 			}
 		}
 		fmt.Fprintln(out)

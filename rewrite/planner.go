@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"crypto/rand"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,8 @@ type Request struct {
 	// Uncommitted says that the session has changed the catalog in a transaction
 	// that has not ended: a name can stand for a relation that no snapshot has.
 	Uncommitted bool
+
+	mark string // see Planner
 }
 
 const (
@@ -58,6 +61,9 @@ const (
 // a plan is made from.
 type Planner struct {
 	plans *lru.Cache[cacheKey, *cacheEntry]
+	// mark is at the head of sealed values in JSON. Nobody can know it before, so
+	// that no value has it that was stored.
+	mark string
 
 	adding sync.Mutex // one at a time, so that bytes follows the cache
 	bytes  int        // of all entries, roughly
@@ -107,7 +113,7 @@ func (p *prepared) still(find Prepared) bool {
 
 // NewPlanner makes a planner that keeps the plans of size texts and shapes.
 func NewPlanner(size int) *Planner {
-	p := &Planner{}
+	p := &Planner{mark: "pgseal:" + rand.Text() + ":"}
 	// Only add evicts, so that the callback runs under its lock.
 	plans, err := lru.NewWithEvict(max(size, 1), func(_ cacheKey, e *cacheEntry) { p.bytes -= e.size })
 	if err != nil {
@@ -176,6 +182,7 @@ func (p *Planner) miss(s *Scratch, r Request, key cacheKey) (Bound, error) {
 	if !MayTouch(r.Snapshot, r.Text) {
 		return Bound{Plan: relayed, text: r.Text, scratch: s}, nil
 	}
+	r.mark = p.mark
 	built, err := build(r, nil)
 	if err != nil {
 		return Bound{}, err
@@ -235,6 +242,7 @@ func (p *Planner) Execute(s *Scratch, r Request, find Prepared) (Bound, error) {
 		}
 	}
 	var from []prepared
+	r.mark = p.mark
 	built, err := build(r, func(name string) (*Statement, []uint32) {
 		statement, types := find(name)
 		from = append(from, prepared{name, statement, slices.Clone(types)})

@@ -399,7 +399,7 @@ func outcome(p *Planner, snap *catalog.Snapshot, c *goldenCase, text string) str
 	for _, st := range b.Plan.Statements() {
 		describeStatement(&out, "", &st)
 	}
-	return out.String()
+	return strings.ReplaceAll(out.String(), p.mark, "mark:")
 }
 
 func TestAPlanFromTheCacheIsThePlanMadeAnew(t *testing.T) {

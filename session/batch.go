@@ -17,6 +17,7 @@ type batch struct {
 	spots []spot
 	cells []envelope.Sealed // one for each spot
 	text  []byte            // envelopes that came as text
+	made  []byte            // rows whose documents have been opened
 	plain []byte
 	way   gathering
 }
@@ -55,12 +56,12 @@ const (
 func (t *batch) reset() {
 	clear(t.rows)
 	clear(t.cells)
-	t.rows, t.spots, t.cells, t.text = t.rows[:0], t.spots[:0], t.cells[:0], t.text[:0]
+	t.rows, t.spots, t.cells, t.text, t.made = t.rows[:0], t.spots[:0], t.cells[:0], t.text[:0], t.made[:0]
 }
 
 // clamp gives back what large values made the batch take.
 func (t *batch) clamp() {
-	for _, p := range []*[]byte{&t.text, &t.plain} {
+	for _, p := range []*[]byte{&t.text, &t.plain, &t.made} {
 		if cap(*p) > maxBuffer {
 			*p = nil
 		}
@@ -84,12 +85,21 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 				break
 			}
 		}
+		if s.result.documents {
+			if body, need, err = s.openDocuments(body); err != nil || need.Kind != NeedNothing {
+				break
+			}
+		}
 		if need, err = s.gather(size, body); err != nil || need.Kind != NeedNothing {
 			break
 		}
 		n += size
 	}
-	if n == 0 {
+	switch {
+	case n > 0:
+	case s.unknownYet(err):
+		return 0, Need{Kind: NeedCatalog}, nil
+	default:
 		return 0, need, s.explained(err)
 	}
 	opened := 0
@@ -165,7 +175,7 @@ func (s *Session) gatherCells(body []byte) (Need, error) {
 		}
 		value := body[at : at+n : at+n]
 		at += n
-		if i >= len(cells) {
+		if i >= len(cells) || cells[i].sealed != nil && cells[i].sealed.Document != nil {
 			continue
 		}
 		c := &cells[i]

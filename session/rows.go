@@ -40,17 +40,20 @@ type result struct {
 	cells   []cell
 	// defaults: a cell can be the text of a default.
 	defaults bool
-	size     int // of the rows that have been opened, as the server sent them
+	// documents: a cell is JSON with sealed values in it.
+	documents bool
+	size      int // of the rows that have been opened, as the server sent them
 }
 
 // add appends how one column is opened.
 func (r *result) add(c cell) {
 	r.cells = append(r.cells, c)
 	r.defaults = r.defaults || c.sealed == catalog.DefaultText
+	r.documents = r.documents || c.sealed != nil && c.sealed.Document != nil
 }
 
 // clear forgets the cells of the rows before.
-func (r *result) clear() { r.cells, r.defaults = r.cells[:0], false }
+func (r *result) clear() { r.cells, r.defaults, r.documents = r.cells[:0], false, false }
 
 func (r *result) end() { r.opening, r.size = undecided, 0 }
 

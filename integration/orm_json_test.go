@@ -1,0 +1,38 @@
+package integration
+
+import "pgseal/integration/harness"
+
+// jsonOfORMs are queries that have the server put related rows into JSON, as
+// Drizzle, Prisma, Kysely and PostgREST write them.
+func jsonOfORMs(w string) []harness.Step {
+	return []harness.Step{
+		// Drizzle
+		S(`SELECT "customers"."id", "customers"."email", "customers_orders"."data" AS "orders" FROM "customers" "customers" LEFT JOIN LATERAL (SELECT coalesce(json_agg(json_build_array("customers_orders"."id", "customers_orders"."card", "customers_orders"."comment", "customers_orders"."total")), '[]'::json) AS "data" FROM (SELECT * FROM "orders" "customers_orders" WHERE "customers_orders"."customer_id" = "customers"."id" ORDER BY "customers_orders"."id" LIMIT 5) "customers_orders") "customers_orders" ON TRUE WHERE "customers"."email" <> $1 ORDER BY "customers"."id"`, "nobody"),
+		S(`SELECT "orders"."id", "orders_customer"."data" AS "customer" FROM "orders" "orders" LEFT JOIN LATERAL (SELECT json_build_array("orders_customer"."id", "orders_customer"."email", "orders_customer"."born", "orders_customer"."vip", "orders_customer"."profile") AS "data" FROM (SELECT * FROM "customers" "orders_customer" WHERE "orders_customer"."id" = "orders"."customer_id" LIMIT $1) "orders_customer") "orders_customer" ON TRUE ORDER BY "orders"."id"`, "1"),
+		// Prisma
+		S(`SELECT "t0"."id", "t0"."email", "C_orders"."__prisma_data__" AS "orders" FROM "public"."customers" AS "t0" LEFT JOIN LATERAL (SELECT COALESCE(JSONB_AGG("__prisma_data__"), '[]') AS "__prisma_data__" FROM (SELECT "t3"."__prisma_data__" FROM (SELECT JSONB_BUILD_OBJECT('id', "t2"."id", 'card', "t2"."card", 'total', "t2"."total") AS "__prisma_data__", "t2"."id" FROM (SELECT "t1".* FROM "public"."orders" AS "t1" WHERE "t0"."id" = "t1"."customer_id") AS "t2") AS "t3" ORDER BY "t3"."id") AS "t4") AS "C_orders" ON TRUE ORDER BY "t0"."id"`),
+		// Kysely
+		S(`SELECT "c"."id", "c"."email", (SELECT coalesce(json_agg(agg), '[]') FROM (SELECT "o"."id", "o"."card", "o"."status" FROM "orders" AS "o" WHERE "o"."customer_id" = "c"."id" ORDER BY "o"."id") AS agg) AS "orders" FROM "customers" AS "c" WHERE "c"."email" = $1`, w+"@a"),
+		S(`SELECT "o"."id", (SELECT to_json(obj) FROM (SELECT "c"."email", "c"."age", "c"."income", "c"."seen", "c"."token" FROM "customers" AS "c" WHERE "c"."id" = "o"."customer_id") AS obj) AS "customer" FROM "orders" AS "o" ORDER BY "o"."id"`),
+		S(`SELECT json_build_object('first', "c"."name", 'mail', "c"."email", 'lang', "c"."lang") AS "who" FROM "customers" AS "c" ORDER BY "c"."id"`),
+		// PostgREST
+		S(`WITH pgrst_source AS (SELECT "customers"."id", "customers"."email", row_to_json("o1".*) AS "order" FROM "customers" LEFT JOIN LATERAL (SELECT "orders"."id", "orders"."card" FROM "orders" WHERE "orders"."customer_id" = "customers"."id" ORDER BY "orders"."id" LIMIT 1) AS "o1" ON TRUE ORDER BY "customers"."id") SELECT coalesce(json_agg(_postgrest_t), '[]') AS body FROM (SELECT * FROM pgrst_source) _postgrest_t`),
+		// TypeORM and Knex count rows of columns.
+		S(`SELECT COUNT(DISTINCT("customers"."id", "customers"."email")) AS "cnt" FROM "customers" LEFT JOIN "orders" ON "orders"."customer_id" = "customers"."id"`),
+		S(`SELECT count(distinct("city", "vip")), count(DISTINCT ("lang", 1)) FROM "customers"`),
+		// whole rows, those of outer joins, and those that are all NULL
+		S(`SELECT row_to_json("customers") FROM "customers" ORDER BY "id"`),
+		S(`SELECT jsonb_agg(o ORDER BY c.id, o.id) FROM "customers" c LEFT JOIN "orders" o ON o.customer_id = c.id`),
+		S(`SELECT to_json(x) FROM (SELECT NULL::text AS n, "ssn" FROM "customers" WHERE "ssn" IS NULL) x`),
+		S(`SELECT json_agg(json_build_object('l', "lang", 'p', "profile")) FILTER (WHERE "email" = $1) FROM "customers"`, w+"@a"),
+		S(`SELECT jsonb_object_agg("id", "note") FROM "customers"`),
+		S(`SELECT jsonb_build_object('n', coalesce("note", 'none'), 'c', "city"::text) FROM "customers" ORDER BY "id"`),
+		S(`SELECT x.j, count(x.j) OVER () FROM (SELECT "id", json_build_array("note") AS j FROM "customers") x WHERE x.j IS NOT NULL ORDER BY x."id"`),
+		S(`UPDATE "customers" SET "note" = $1 WHERE "email" = $2 RETURNING json_build_object('note', "note", 'by', $3::text)`, "quoted \" and \\ and \n "+w, w+"@a", "me"),
+		S(`SELECT json_build_object('note', "note", 'plain', 'pgseal:x:00e501') FROM "customers" WHERE "email" = $1`, w+"@a"),
+		S(`SELECT json_build_object('note', "note")->>'note' FROM "customers"`).Refused("note"),
+		S(`SELECT json_build_object("note", 1) FROM "customers"`).Refused("note"),
+		S(`SELECT json_agg(DISTINCT "note") FROM "customers"`).Refused("note"),
+		S(`SELECT jsonb_build_array(json_build_array("note")) FROM "customers"`).Refused("note"),
+	}
+}

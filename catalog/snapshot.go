@@ -14,11 +14,14 @@ import (
 // attributes can carry its domain (partitions, views, children, copies made by
 // CREATE TABLE AS): they all point to the same SealedColumn.
 type SealedColumn struct {
-	ID         uint32             // column id, as it stands in every envelope
-	TableID    uint32             // owner of the data keys
-	Domain     uint32             // OID of the column's domain in pgseal_column
-	DomainName string             // its name there
-	Type       logical.Type       // what the application sees
+	ID         uint32       // column id, as it stands in every envelope
+	TableID    uint32       // owner of the data keys
+	Domain     uint32       // OID of the column's domain in pgseal_column
+	DomainName string       // its name there
+	Type       logical.Type // what the application sees
+	// Casts, nil for none, are the types that a value goes through before it is
+	// shown as Type, that of the stored values first. It is a plan that sets them.
+	Casts      []logical.Type
 	Terms      envelope.TermFlags // what the server can search by
 	IndexKeyID uint32             // data key (purpose index) of the terms; 0 without terms
 	Schema     string             // names at sealing, for messages only
@@ -44,6 +47,17 @@ type SealedColumn struct {
 
 // String is the column's name as commands and hints spell it: public.users.ssn.
 func (c *SealedColumn) String() string { return c.Schema + "." + c.Table + "." + c.Name }
+
+// Stored is the type of the stored values.
+func (c *SealedColumn) Stored() logical.Type {
+	if c.Casts != nil {
+		return c.Casts[0]
+	}
+	return c.Type
+}
+
+// IsCast says whether the values are shown cast to another type; c may be nil.
+func (c *SealedColumn) IsCast() bool { return c != nil && c.Casts != nil }
 
 // Column is one attribute of a relation.
 type Column struct {

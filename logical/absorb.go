@@ -47,3 +47,63 @@ func (t Type) Widens(to Type) bool {
 	}
 	return t.OID == to.OID && (t.Typmod == to.Typmod || to.Typmod < 0)
 }
+
+// Converts reports that AppendCast can cast every value of type t to another type,
+// as the server does where a cast is written, and that no such cast fails.
+func (t Type) Converts(to Type) bool {
+	if to.Def != nil {
+		return false
+	}
+	switch to.OID {
+	case OIDText, OIDVarchar, OIDBpchar:
+		return t.printed()
+	}
+	if t.Def != nil || to.Typmod >= 0 {
+		return false
+	}
+	switch to.OID {
+	case OIDBool:
+		return t.OID == OIDInt4
+	case OIDInt4:
+		return t.OID == OIDInt2 || t.OID == OIDBool
+	case OIDInt8, OIDFloat8:
+		return t.OID == OIDInt2 || t.OID == OIDInt4
+	case OIDNumeric:
+		return t.OID == OIDInt2 || t.OID == OIDInt4 || t.OID == OIDInt8
+	case OIDDate:
+		return t.OID == OIDTimestamp || t.OID == OIDTimestamptz
+	}
+	return false
+}
+
+// printed says whether a cast of the type to text gives what its output function
+// does, or true and false.
+func (t Type) printed() bool {
+	if t.Def != nil {
+		return t.Def.isEnum
+	}
+	switch t.OID {
+	case OIDText, OIDVarchar, OIDBpchar, OIDBool, OIDInt2, OIDInt4, OIDInt8, OIDNumeric, OIDUUID, OIDOid,
+		OIDDate, OIDTime, OIDTimetz, OIDTimestamp, OIDTimestamptz, OIDInterval,
+		OIDJSON, OIDJSONB, OIDMacaddr, OIDMacaddr8, OIDBit, OIDVarbit, OIDLSN:
+		return true
+	}
+	return false
+}
+
+// AppendCast appends the canonical form of a canonical value of another type, from
+// which Converts is true. Texts are in UTF-8, so the settings have to be.
+func (t Type) AppendCast(dst, canonical []byte, from Type, s *Settings) ([]byte, error) {
+	if !isString(t.OID) || isString(from.OID) || from.OID == OIDBool {
+		return t.AppendCanonical(dst, Value{Data: canonical, Binary: true, OID: from.OID}, Cast, s)
+	}
+	start := len(dst)
+	out, err := from.AppendText(dst, canonical, s)
+	if c := t.codec(); err == nil && c.fit != nil && t.Typmod >= 0 {
+		out, err = c.fit(out, start, t.Typmod, Cast)
+	}
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}

@@ -56,7 +56,7 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 			continue
 		}
 		inner := a.peek(r, sc)
-		if inner == nil || inner.grouped || e.column != nil && inner.column != e.column {
+		if inner == nil || inner.grouped || inner.converted() || e.column != nil && inner.column != e.column {
 			return nil
 		}
 		e.column = inner.column
@@ -89,17 +89,26 @@ func (a *analysis) as(c *catalog.SealedColumn, t logical.Type) *catalog.SealedCo
 	if t == c.Type {
 		return c
 	}
+	return a.other(c, nil, t)
+}
+
+// other is a sealed column whose values are shown as another type, behind casts.
+func (a *analysis) other(c *catalog.SealedColumn, casts []logical.Type, t logical.Type) *catalog.SealedColumn {
 	type shown struct {
 		column *catalog.SealedColumn
+		casts  string
 		typ    logical.Type
 	}
 	if a.others == nil {
 		a.others = map[any]*catalog.SealedColumn{}
 	}
-	key := shown{c, t}
+	key := shown{column: c, typ: t}
+	for _, from := range casts {
+		key.casts += from.Name() + ", "
+	}
 	if a.others[key] == nil {
 		other := *c
-		other.Type = t
+		other.Type, other.Casts = t, casts
 		a.others[key] = &other
 	}
 	return a.others[key]
@@ -233,7 +242,7 @@ func (a *analysis) shownAs(e *sealedExpr) Operand {
 func (a *analysis) nullIf(n *pg.Node, sc *scope) *sealedExpr {
 	x := n.GetAExpr()
 	left := a.peek(x.Lexpr, sc)
-	if left == nil || left.ref == nil || left.grouped || left.terms == nil || left.column.Type.Def != nil || !hasEquality(left.column) {
+	if left == nil || left.ref == nil || left.grouped || left.converted() || left.terms == nil || left.column.Type.Def != nil || !hasEquality(left.column) {
 		return nil
 	}
 	start, end, ok := a.alternativesSpan(n)
@@ -298,7 +307,7 @@ func (a *analysis) ofAnotherRow(n *pg.Node, sc *scope) *sealedExpr {
 		return nil
 	}
 	inner := a.peek(f.Args[0], sc)
-	if inner == nil || inner.made != nil || inner.grouped || len(inner.casts) > 0 {
+	if inner == nil || inner.made != nil || inner.grouped || inner.converted() || len(inner.casts) > 0 {
 		return nil
 	}
 	return &sealedExpr{column: inner.column, at: f.Location, made: &alternatives{node: n, scope: sc}, shown: a.as(inner.column, loose(inner.column.Type))}

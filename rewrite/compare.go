@@ -418,6 +418,8 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		case left != nil && left.column != right:
 			a.fail(refuseOtherColumn(left.column, right, s.Location))
 		case !a.comparable(right, s.Location):
+		case outputs[i].shown.IsCast():
+			a.fail(refuseCast(right, s.Location))
 		case outputs[i].wraps == nil:
 			a.fail(refuseSubquery(right, s.Location))
 		default:

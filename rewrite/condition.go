@@ -21,7 +21,7 @@ func (a *analysis) condition(n *pg.Node, sc *scope) {
 // isTrue compares a sealed boolean with true. It is false, and has done nothing,
 // where that cannot be.
 func (a *analysis) isTrue(e *sealedExpr) bool {
-	if !isBool(e.column) || !hasEquality(e.column) || e.terms == nil || a.persistent {
+	if e.converted() || !isBool(e.column) || !hasEquality(e.column) || e.terms == nil || a.persistent {
 		return false
 	}
 	for _, t := range e.terms {

@@ -98,6 +98,9 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 		column := CopyColumn{Name: outputs[i].name}
 		if sealed != nil && sealed != catalog.DefaultText { // the text of a default is copied as it stands
 			column.Operand = &Operand{Column: sealed, Role: Store}
+			if sealed.IsCast() {
+				a.fail(refuseCast(outputs[i].sealed, -1))
+			}
 		}
 		c.Columns = append(c.Columns, column)
 	}

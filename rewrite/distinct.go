@@ -100,7 +100,7 @@ func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targe
 // distinctTerm is what DISTINCT compares instead of a sealed output.
 func (a *analysis) distinctTerm(c *column, at int32) string {
 	switch {
-	case c.reads == "" || !identical(c.sealed):
+	case c.reads == "" || !identical(c.sealed) || c.shown.IsCast():
 		a.fail(refuseUse(c.sealed, at, a.within))
 		return ""
 	case !a.comparable(c.sealed, at):

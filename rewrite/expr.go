@@ -36,6 +36,10 @@ func (e *sealedExpr) typ() logical.Type {
 	return e.column.Type
 }
 
+// converted says whether the expression has other values than the column, behind a
+// cast further in. What the server has of it is good for nothing but to be shown.
+func (e *sealedExpr) converted() bool { return e.shown.IsCast() }
+
 // peek says whether an expression's value is a sealed column's, without using
 // it for anything.
 func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
@@ -145,6 +149,10 @@ func (a *analysis) toTerm(e *sealedExpr) {
 // comparableExpr is comparable for an expression. A cast that changes its values
 // is refused as such: what it gives may well be comparable.
 func (a *analysis) comparableExpr(e *sealedExpr) bool {
+	if e.converted() {
+		a.fail(refuseCast(e.column, e.at))
+		return false
+	}
 	for _, c := range e.casts {
 		if to, ok := a.typeNamed(c.TypeName); !ok || !e.typ().Widens(to.whole()) {
 			a.fail(refuseCast(e.column, e.at))

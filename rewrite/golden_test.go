@@ -234,6 +234,13 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 				fmt.Fprint(out, " -")
 			} else {
 				fmt.Fprintf(out, " %s.%s", r.Table, r.Name)
+				for i := range r.Casts {
+					to := r.Type
+					if i+1 < len(r.Casts) {
+						to = r.Casts[i+1]
+					}
+					fmt.Fprintf(out, "::%s", to.Name())
+				}
 			}
 			if r != nil && r.Document != nil {
 				for i, p := range r.Document.Parts {

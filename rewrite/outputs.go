@@ -4,6 +4,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 )
 
 // outputs analyses a SELECT or RETURNING list.
@@ -52,20 +53,27 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 	return outputs
 }
 
-// castOutput takes the casts around an output away that change no value, and
-// shows it as the type that they give it.
+// castOutput takes the casts around an output away and shows it as the type that
+// they give it. Those that change values are made when the values are opened.
 func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
 	from := e.typ()
+	var casts []logical.Type
 	for _, cast := range e.casts { // the innermost first
 		named, ok := a.typeNamed(cast.TypeName)
 		to := named.whole()
 		switch {
-		case !ok || !from.Widens(to):
-			a.fail(refuseCast(e.column, e.at))
-			return
-		case from == to:
+		case ok && from == to:
 			a.dropCast(cast, e)
 			continue
+		case !ok || e.converted():
+			a.fail(refuseCast(e.column, e.at))
+			return
+		case casts == nil && from.Widens(to):
+		case from.Converts(to) || from.Widens(to):
+			casts = append(casts[:len(casts):len(casts)], from)
+		default:
+			a.fail(refuseCast(e.column, e.at))
+			return
 		}
 		end := a.typeEnd(cast.TypeName.Location)
 		a.replaceType(cast.TypeName, serverType, e.column, e.at)
@@ -76,6 +84,9 @@ func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
 		}
 		from = to
 		c.shown, c.bare, c.origin = a.as(e.column, to), true, origin{}
+		if casts != nil {
+			c.shown = a.other(e.column, casts, to)
+		}
 		c.renamed = term{int(location(n)), end}
 	}
 }
@@ -229,7 +240,9 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 	}
 	if e.grouped {
 		a.anyOfGroup(e)
-		c.wraps, c.reads, c.grouped, c.bare, c.renamed = nil, "", true, true, e.terms[0]
+		if c.wraps, c.reads, c.grouped, c.bare = nil, "", true, true; c.renamed.end == 0 {
+			c.renamed = e.terms[0]
+		}
 	}
 	return c
 }

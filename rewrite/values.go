@@ -389,7 +389,7 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 			a.fail(refuseStoreOther(c, e.column, e.at))
 			return
 		}
-		if e.ref != nil && e.ref.shown != nil || e.made != nil && e.made.node.GetFuncCall() != nil {
+		if e.converted() || e.ref != nil && e.ref.shown != nil || e.made != nil && e.made.node.GetFuncCall() != nil {
 			a.fail(refuseStore(c, e.at))
 			return
 		}

@@ -285,7 +285,7 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 	if err != nil {
 		return Need{}, &unopened{c.sealed, h.KeyID, err}
 	}
-	c.opener, c.call, c.text = o, s.leases.call, c.sealed.Type.IsText()
+	c.opener, c.call, c.text = o, s.leases.call, c.sealed.Type.IsText() && c.sealed.Casts == nil
 	t.cells = append(t.cells, envelope.Sealed{Opener: o, Envelope: value})
 	return Need{}, nil
 }
@@ -326,6 +326,11 @@ func (s *Session) appendRow(dst, body []byte, from, to int) ([]byte, error) {
 
 // appendOpened appends an opened value in the format that the client wants.
 func (s *Session) appendOpened(dst []byte, c *cell, plain []byte) (_ []byte, err error) {
+	if c.sealed.Casts != nil {
+		if plain, err = s.castOpened(c.sealed, plain); err != nil {
+			return dst, valueError(err, c.sealed)
+		}
+	}
 	t := s.typeNow(c.sealed, c.sealed.Type)
 	if c.client == wire.Binary {
 		dst, err = t.AppendBinary(dst, plain, &s.settings.values)
@@ -336,6 +341,24 @@ func (s *Session) appendOpened(dst []byte, c *cell, plain []byte) (_ []byte, err
 		return dst, valueError(err, c.sealed)
 	}
 	return dst, nil
+}
+
+// castOpened casts an opened value to the type that it is shown as, into buffers of
+// the session.
+func (s *Session) castOpened(c *catalog.SealedColumn, plain []byte) (_ []byte, err error) {
+	from := s.typeNow(c, c.Casts[0])
+	cast := func(to logical.Type) {
+		if err == nil {
+			s.buf.via, err = to.AppendCast(s.buf.via[:0], plain, from, &s.settings.utf8)
+			s.buf.via, s.buf.equal = s.buf.equal, s.buf.via // the next cast reads what this one has written
+			plain, from = s.buf.equal, to
+		}
+	}
+	for _, to := range c.Casts[1:] {
+		cast(to)
+	}
+	cast(c.Type)
+	return plain, err
 }
 
 // unknownYet reports that a row has failed and is worth another try when the

@@ -111,7 +111,7 @@ func (s *Session) openWhere(env []byte, c *catalog.SealedColumn) ([]byte, error)
 // verbatim reports that a large value is shown by the very bytes that it is.
 func (s *Session) verbatim(c *cell, plain []byte) bool {
 	t := &c.sealed.Type
-	return len(plain) >= largeValue && t.Verbatim(c.client == wire.Binary, &s.settings.values) && t.Valid(plain)
+	return len(plain) >= largeValue && c.sealed.Casts == nil && t.Verbatim(c.client == wire.Binary, &s.settings.values) && t.Valid(plain)
 }
 
 // putLargeRow writes a row whose cells have been opened; what is large and stays

@@ -196,13 +196,21 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 // settings.
 func showsSettings(results []*catalog.SealedColumn, format *formats) bool {
 	for i, c := range results {
-		if c == nil || format.of(i) == wire.Binary {
+		if c == nil || format.of(i) == wire.Binary && !c.IsCast() {
 			continue
 		}
-		switch c.Type.Scalar() {
-		case logical.OIDFloat4, logical.OIDFloat8, logical.OIDDate, logical.OIDTimestamp, logical.OIDTimestamptz, logical.OIDInterval:
+		if bySettings(c.Type) || bySettings(c.Stored()) {
 			return true
 		}
+	}
+	return false
+}
+
+// bySettings reports that the text of a type's values depends on settings.
+func bySettings(t logical.Type) bool {
+	switch t.Scalar() {
+	case logical.OIDFloat4, logical.OIDFloat8, logical.OIDDate, logical.OIDTimestamp, logical.OIDTimestamptz, logical.OIDInterval:
+		return true
 	}
 	return false
 }

@@ -174,6 +174,9 @@ func appendColumn(b []byte, c *catalog.SealedColumn) []byte {
 		return append(b, 0)
 	}
 	b = binary.BigEndian.AppendUint32(append(b, 1), c.ID)
+	for _, t := range c.Casts {
+		b = appendType(b, t)
+	}
 	return appendType(b, c.Type)
 }
 

@@ -290,6 +290,7 @@ func (s *Session) copyInResponse(size int, b []byte, out *Output) (action, Need,
 		switch s.fifo.at(1).kind {
 		case syncPoint:
 			s.swallowedSyncs++
+			s.done(s.fifo.at(1))
 			s.fifo.remove(1)
 			continue
 		case copyEnd:

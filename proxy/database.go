@@ -30,6 +30,7 @@ type Database interface {
 // left in it.
 type Protocol interface {
 	SetParameter(name, value string)
+	SetProcess(number uint32)
 	FromClient(b []byte, out *session.Output) (n int, need session.Need, err error)
 	FromServer(b []byte, out *session.Output) (n int, need session.Need, err error)
 	KeyFailed(id uint32, err error)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -320,6 +321,9 @@ func (s *Server) prepare(ctx, startupCtx context.Context, e *established) (*rela
 	}
 	for _, p := range e.login.parameters {
 		protocol.SetParameter(p[0], p[1])
+	}
+	if key := e.login.cancelKey; len(key) >= 4 {
+		protocol.SetProcess(binary.BigEndian.Uint32(key))
 	}
 	return newRelay(ctx, e.client.conn.Conn, e.server.Conn, db, protocol, s.config.KMSTimeout), nil
 }

@@ -30,8 +30,12 @@ const (
 	guardOpen  = "(CASE WHEN "
 	guardThen  = " THEN "
 	guardClose = " END)"
+	// guardNever fails when it is evaluated, and not before: the function is not
+	// immutable.
+	guardNever = " ELSE pg_catalog.current_setting('" + GuardMarker + "')::pg_catalog.bytea"
 
-	// GuardMarker stands in the error of a guard that compares relations.
+	// GuardMarker stands in the error of a guard that compares relations, or that
+	// finds another when the statement runs.
 	GuardMarker = "pgseal_moved"
 	// GuardFunction stands in the error of a guard that compares types. It is
 	// never called.
@@ -77,10 +81,18 @@ func (a *analysis) guardFrom(edits, actions int) (guarded bool) {
 func (a *analysis) guard(i int, c *comparisons, values bool) bool {
 	e := &a.edits[i]
 	switch {
+	case a.mode == Kept:
+		if !values || !e.isBytea() {
+			return false
+		}
+		if len(c.types) > 0 {
+			e.besideTypes(c)
+		}
+		e.text = guardOpen + a.named[0].findsRelation() + guardThen + e.text
+		e.after += guardNever + guardClose
+		return true
 	case values && len(c.relations) == 0 && e.isBytea():
-		// The server reads, and drops, less than it would of a condition.
-		e.text = "(COALESCE(" + e.text
-		e.after += ", " + strings.Join(c.types, ", ") + "))"
+		e.besideTypes(c)
 		return true
 	case values && e.isValue():
 		e.text = guardOpen + c.condition() + guardThen + e.text
@@ -95,6 +107,13 @@ func (a *analysis) guard(i int, c *comparisons, values bool) bool {
 		return true
 	}
 	return false
+}
+
+// besideTypes puts comparisons of types beside a value. The server reads, and
+// drops, less than it would of a condition.
+func (e *edit) besideTypes(c *comparisons) {
+	e.text = "(COALESCE(" + e.text
+	e.after += ", " + strings.Join(c.types, ", ") + "))"
 }
 
 // isValue reports an edit that puts a value.
@@ -360,6 +379,12 @@ func (n *named) compareType(c *catalog.Column) string {
 func (n *named) compareRelation() string {
 	return "(" + quoteText(n.quoted()) + "::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '" + strconv.FormatUint(uint64(n.relation.OID), 10) +
 		"'::pg_catalog.oid OR '" + GuardMarker + "'::pg_catalog.text::pg_catalog.bool)"
+}
+
+// findsRelation is false whenever the name does not stand for the relation. It is
+// for the one that an INSERT of literals names.
+func (n *named) findsRelation() string {
+	return "pg_catalog.to_regclass(" + quoteText(n.quoted()) + ")::pg_catalog.oid OPERATOR(pg_catalog.=) '" + strconv.FormatUint(uint64(n.relation.OID), 10) + "'::pg_catalog.oid"
 }
 
 func (n *named) quoted() string {

@@ -19,6 +19,10 @@ const (
 	Simple Mode = iota
 	// Extended is Parse: one statement, values mostly in parameters.
 	Extended
+	// Kept is Extended for a statement that stands for texts: the server keeps it,
+	// but the names in it must stand for what they do each time that it runs. An
+	// INSERT that is Guarded does, and fails with GuardMarker.
+	Kept
 )
 
 // Request asks for the plan of one text.
@@ -138,7 +142,7 @@ func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 		return p.miss(s, r, cacheKey{})
 	}
 	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode}
-	if r.Mode == Extended {
+	if r.Mode != Simple {
 		key.text = view(r.Text)
 	} else if s.shape(r.Text) {
 		key.text = view(s.key)
@@ -146,7 +150,7 @@ func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 		return p.miss(s, r, cacheKey{})
 	}
 	if e, ok := p.plans.Get(key); ok {
-		if r.Mode == Extended {
+		if r.Mode != Simple {
 			s.literals = append(s.literals[:0], e.literals...)
 		}
 		if plan := e.find(r.Path, r.Text, s.literals, nil); plan != nil {
@@ -201,7 +205,7 @@ func (p *Planner) add(key cacheKey, r Request, built built, from []prepared) {
 		v.path = slices.Clone(r.Path)
 	}
 	e := &cacheEntry{variants: []variant{v}}
-	if r.Mode == Extended {
+	if r.Mode != Simple {
 		e.literals = built.literals
 	}
 	key.text = strings.Clone(key.text) // it was a view of the caller's memory
@@ -228,13 +232,13 @@ func (p *Planner) Execute(s *Scratch, r Request, find Prepared) (Bound, error) {
 	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode, executes: true}
 	switch {
 	case len(r.Text) > maxCachedText || r.Uncommitted:
-	case r.Mode == Extended:
+	case r.Mode != Simple:
 		key.text = view(r.Text)
 	case s.shape(r.Text):
 		key.text = view(s.key)
 	}
 	if e, ok := p.plans.Get(key); ok && key.text != "" {
-		if r.Mode == Extended {
+		if r.Mode != Simple {
 			s.literals = append(s.literals[:0], e.literals...)
 		}
 		if plan := e.find(r.Path, r.Text, s.literals, find); plan != nil {

@@ -23,6 +23,10 @@ func viewKey(schema, name string) string {
 	return schema + "." + name
 }
 
+// OwnStatements begins the names of the statements that a session prepares for
+// itself. pg_prepared_statements does not show them.
+const OwnStatements = "pgseal_insert_"
+
 // privilegeViews read what not everybody may read, so that they cannot be
 // spelled out: what they say of pgseal's schemas is left out by this column.
 var privilegeViews = map[string]string{
@@ -38,7 +42,7 @@ func shownText(snap *catalog.Snapshot, r *catalog.Relation, system []string) str
 		switch {
 		case r.Schema == informationSchema && privilegeViews[r.Name] != "":
 			return fmt.Sprintf("(SELECT * FROM information_schema.%s WHERE %s::text <> ALL (E'{pgseal,pgseal_column}'::text[]))", r.Name, privilegeViews[r.Name])
-		case r.Kind == 'v' && r.Name != "pg_stats":
+		case r.Kind == 'v' && !slices.Contains(catalog.ShownRelations, r.Name):
 			return derivedView(snap, snap.Shown().Views[key])
 		}
 		return shownCatalog(snap, r, system)
@@ -174,6 +178,8 @@ func shownFilter(snap *catalog.Snapshot, name string) string {
 		return "(dbid <> (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) OR " + objects("classid", "objid") + ")"
 	case "pg_stats":
 		return statisticsFilter(snap)
+	case "pg_prepared_statements":
+		return "name NOT LIKE E'" + strings.ReplaceAll(OwnStatements, "_", `\\_`) + "%'"
 	}
 	return ""
 }

@@ -1,6 +1,10 @@
 package session
 
-import "pgseal/rewrite"
+import (
+	"slices"
+
+	"pgseal/rewrite"
+)
 
 // effect follows what a statement that has ended did to the session.
 func (s *Session) effect(r *request) {
@@ -21,10 +25,11 @@ func (s *Session) effect(r *request) {
 		p := &statement{plan: st.Inner, declared: st.Types, name: st.Name}
 		if r.kind == execute {
 			p.text, p.mode, p.print = r.portal.statement.text, rewrite.Extended, r.portal.statement.print
+			p.constants = r.portal.statement.constants
 			p.foreign = r.portal.statement.foreign
 		} else {
 			p.text, p.mode, p.print = string(r.planning.client), rewrite.Simple, s.fingerprint(r.planning)
-			p.foreign = r.planning.foreign
+			p.foreign, p.constants = r.planning.foreign, slices.Clone(r.planning.constants)
 		}
 		if st.Inner != nil {
 			p.results = st.Inner.Results
@@ -39,6 +44,7 @@ func (s *Session) effect(r *request) {
 	case rewrite.Deallocates:
 		if st.Name == "" {
 			s.statements.clear()
+			s.inserts.forget()
 		} else if e := s.statements.find([]byte(st.Name)); e != nil {
 			e.set(nil)
 			s.statements.tidy(e)
@@ -49,6 +55,7 @@ func (s *Session) effect(r *request) {
 		s.closed(st)
 	case rewrite.Discards:
 		s.statements.clear()
+		s.inserts.forget()
 		s.portals.clear()
 		s.cursors.clear()
 		s.settings.floats = false

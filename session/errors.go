@@ -18,6 +18,7 @@ const (
 	codeSystemError         = "58000" // a data key cannot be had: outside PostgreSQL
 	codeDataCorrupted       = "XX001"
 	codeUndefinedColumn     = "42703"
+	codeUndefinedObject     = "42704"
 	codeDatatypeMismatch    = "42804"
 	codeUndefinedFunction   = "42883" // also for operators
 	codeInvalidText         = "22P02"

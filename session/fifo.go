@@ -33,9 +33,13 @@ type request struct {
 	failing bool
 	// ready: hidden, but its ReadyForQuery is the client's.
 	ready bool
-	// simple: it is a part of what a Query has become (see upgrade.go). What ends
-	// it is not shown, but for that of its rows; its errors are.
+	// simple: it is a part of what a Query has become (see upgrade.go, insert.go).
+	// What ends it is not shown, but for that of its rows; its errors are.
 	simple bool
+	// trial: should it fail, the Query goes to the server after all (insert.go).
+	trial bool
+	// process: hidden, processQuestion.
+	process bool
 	// inline: a question of ours has begun the transaction in which it runs.
 	inline bool
 	// guard: its rows are opened, or a COMMIT of ours may have to follow it, so the

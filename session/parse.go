@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"slices"
 
 	"pgseal/catalog"
 	"pgseal/logical"
@@ -144,12 +145,9 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 		s.prepare(m.Name, st).planning = p
 		return relay, Need{}, nil
 	}
-	dst, start := wire.Begin(out.server.scratch, wire.TypeParse)
-	dst = wire.AppendCString(dst, m.Name)
-	p.bound.Converts = s.converts(p.bound.Plan)
 	s.deferring, s.deferred = true, nil
-	dst, need, refusal := s.sealText(dst, p)
-	st.deferred, s.deferring = s.deferred, false
+	dst, need, refusal := s.appendParse(out.server.scratch, m.Name, p, types)
+	st.deferred, s.deferring, st.constants = s.deferred, false, slices.Clone(p.constants)
 	if refusal != nil || need.Kind != NeedNothing {
 		s.recycle(p)
 		if refusal != nil {
@@ -157,14 +155,26 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 		}
 		return wait, need, nil
 	}
+	out.server.put(dst)
+	s.prepare(m.Name, st).planning = p
+	return drop, Need{}, nil
+}
+
+// appendParse appends the Parse of a planned text.
+func (s *Session) appendParse(dst, name []byte, p *planning, types []uint32) ([]byte, Need, *wire.Error) {
+	dst, start := wire.Begin(dst, wire.TypeParse)
+	dst = wire.AppendCString(dst, name)
+	p.bound.Converts = s.converts(p.bound.Plan)
+	dst, need, refusal := s.sealText(dst, p)
+	if refusal != nil || need.Kind != NeedNothing {
+		return dst, need, refusal
+	}
 	dst = append(dst, 0)
 	dst = wire.AppendCount(dst, len(types))
 	for _, t := range types {
 		dst = wire.AppendOID(dst, t)
 	}
-	out.server.put(wire.End(dst, start))
-	s.prepare(m.Name, st).planning = p
-	return drop, Need{}, nil
+	return wire.End(dst, start), Need{}, nil
 }
 
 // planned is the statement of a planned Parse.

@@ -21,6 +21,8 @@ type planning struct {
 	server  []byte // empty if the text was too long to keep
 	// failedAt is the byte offset of what could not be sealed.
 	failedAt int
+	// constants are the keys under which its literals have been sealed.
+	constants []sealedUnder
 	// foreign: client is in UTF-8, and what the client sent in another encoding.
 	// Characters are the same in both, and so are positions.
 	foreign bool
@@ -53,7 +55,7 @@ func (s *Session) recycle(p *planning) {
 	if cap(p.client) > keptText {
 		p.client = nil
 	}
-	p.client, p.server, p.bound, p.foreign = p.client[:0], p.server[:0], rewrite.Bound{}, false
+	p.client, p.server, p.bound, p.foreign, p.constants = p.client[:0], p.server[:0], rewrite.Bound{}, false, p.constants[:0]
 	if len(s.spare) < maxSpare {
 		s.spare = append(s.spare, p)
 	}
@@ -68,6 +70,8 @@ type frameState struct {
 	settled bool
 	// answered: the client has got an answer to the frame; it goes nowhere.
 	answered bool
+
+	insert attempt
 
 	// inline: the question began the transaction in which the Query will run.
 	inline bool
@@ -273,7 +277,7 @@ func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 	if st.deferred != nil {
 		s.doomed = st.deferred
 	}
-	if snap, _ := s.current(); snap != nil && snap.Version != st.version {
+	if snap, _ := s.current(); snap != nil && (snap.Version != st.version || st.rotated(snap)) {
 		s.outdated = st
 	}
 	if st.plan == nil {
@@ -316,9 +320,9 @@ func refused(r *rewrite.Refusal, text []byte) *wire.Error {
 func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) {
 	from := len(dst)
 	p.failedAt = 0
-	s.foreign = p.foreign
+	s.foreign, s.constants = p.foreign, p.constants[:0]
 	text, err := p.bound.AppendSQL(dst, s.sealFunc)
-	s.foreign = false
+	s.foreign, p.constants, s.constants = false, s.constants, nil
 	if err == nil {
 		if len(p.client) > 0 {
 			p.server = append(p.server[:0], text[from:]...)

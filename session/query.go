@@ -36,6 +36,11 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		s.push(&request{kind: query})
 		return relay, Need{}, nil
 	}
+	if stale == nil {
+		if need, done := s.insertAgain(snap, text, out); done {
+			return wait, need, nil
+		}
+	}
 	return s.queryText(snap, stale, text, nil, out)
 }
 

@@ -27,6 +27,9 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 			return drop, Need{}, errReplan
 		}
 	}
+	if st.rotated(snap) {
+		return drop, Need{}, errReplan
+	}
 	if st.version == snap.Version {
 		return relay, Need{}, nil
 	}

@@ -32,6 +32,11 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.computes:
 		s.uncomputed(fields, out)
 		act = drop
+	case r.process:
+		s.peer = anyPeer
+		act = drop
+	case s.insertFails(r, fields):
+		act = drop
 	case r.hidden: // a question of ours: the client's frame fails as it would have
 		s.unanswered(out)
 		if r.kind == query {
@@ -88,7 +93,7 @@ func moved(f wire.ErrorFields) bool {
 	switch string(f.Get(wire.FieldCode)) {
 	case codeUndefinedFunction:
 		return bytes.Contains(message, []byte(rewrite.GuardFunction))
-	case codeInvalidText, codeInvalidReference:
+	case codeInvalidText, codeInvalidReference, codeUndefinedObject:
 		return bytes.Contains(message, []byte(rewrite.GuardMarker))
 	}
 	return false

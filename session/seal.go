@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"pgseal/catalog"
 	"pgseal/envelope"
@@ -318,6 +319,11 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		return dst, &literalError{err, l.Position, false}
 	}
 	s.buf.out = out
+	if l.Operand.Role == rewrite.Store {
+		if u := (sealedUnder{l.Operand.Column.TableID, s.activeKey(l.Operand.Column)}); !slices.Contains(s.constants, u) {
+			s.constants = append(s.constants, u)
+		}
+	}
 	switch {
 	case l.Bare:
 		return rewrite.AppendBareBytea(dst, out), nil

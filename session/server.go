@@ -87,7 +87,7 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 	case wire.TypeParameterDescription:
 		return s.parameterDescription(size, b, out)
 	case wire.TypeRowDescription:
-		return s.rowDescription(size, b, out)
+		return s.rowsDescribed(size, b, out)
 	case wire.TypeNoData:
 		return s.noData()
 	case wire.TypeErrorResponse:
@@ -179,14 +179,18 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 		if len(b) < size {
 			return s.incomplete(size)
 		}
-		if r.computes {
+		switch {
+		case r.computes:
 			return drop, Need{}, s.computedRow(b[wire.HeaderLen:size])
+		case r.process:
+			return drop, Need{}, s.answerProcess(b[wire.HeaderLen:size])
 		}
 		return drop, Need{}, s.answerRow(b[wire.HeaderLen:size])
 	}
 	if s.failure.silent() {
 		return drop, Need{}, nil
 	}
+	s.inserts.showRows(out)
 	if s.result.opening == undecided {
 		if r.kind == query {
 			return wait, Need{}, violation("the server sent rows without describing them")
@@ -234,6 +238,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	}
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out = nil
+	s.inserts.showRows(out)
 	if r.plan != nil {
 		r.plan.SetLarge(s.isLarge(r))
 	}
@@ -358,7 +363,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	default:
 		return wait, Need{}, errUnasked
 	}
-	hidden, ours, inline := r.hidden, r.ready, r.inline
+	hidden, ours, inline, trial := r.hidden, r.ready, r.inline, r.trial
 	s.finish()
 	s.buf.clamp()
 	s.batch.clamp()
@@ -375,6 +380,9 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	}
 	if hidden && !ours {
 		return drop, Need{}, nil
+	}
+	if trial {
+		return s.insertEnds(), Need{}, nil
 	}
 	open := inline && status == 'T' && !s.failure.told
 	if s.abort(out) {

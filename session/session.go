@@ -125,8 +125,14 @@ type Session struct {
 	recent description // of a Query's rows
 	passed description // of rows with nothing sealed, of a text that was relayed
 	like   relayedText // the last one of a Query
+
+	inserts *inserts // nil until one comes
+	process uint32   // of the server, as it was told to the client; 0 for none
+	peer    answerer
 	// beyond is how many bytes of further frames serverFrame has dealt with.
 	beyond int
+	// constants are the keys under which literals of the text at hand are sealed.
+	constants []sealedUnder
 	// deferring: errors of literals that PostgreSQL would find only at Bind go to
 	// deferred.
 	deferring bool
@@ -186,6 +192,7 @@ func (s *Session) ReleaseBuffers() {
 	s.leases.openers, s.recent, s.passed, s.like = nil, description{}, description{}, relayedText{}
 	s.snap, s.seen, s.unnamedIn = nil, false, nil
 	s.spare = nil
+	s.inserts.release()
 	s.sent = sentValues{}
 	if s.copying.phase == copyNone {
 		s.copying.in = copyIn{}

@@ -159,6 +159,83 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	}
 }
 
+// An INSERT of literals like others before it.
+const (
+	insertFirst = `
+client Query "INSERT INTO users (id, ssn, score, note) VALUES (7, '123-45-6789', 42, 'some text')"
+server CommandComplete "INSERT 0 1"
+server ReadyForQuery I`
+
+	insertAsks = `
+client Query "INSERT INTO users (id, ssn, score, note) VALUES (8, '223-45-6789', 43, 'text')"
+server RowDescription pg_backend_pid:0:0:23:4:-1:0
+server DataRow "4711"
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+
+	insertPrepares = `
+server ParseComplete
+server BindComplete
+server CommandComplete "INSERT 0 1"
+server ReadyForQuery I`
+
+	insertBinds = `
+client Query "INSERT INTO users (id, ssn, score, note) VALUES (9, '323-45-6789', 44, 'other text')"
+server BindComplete
+server CommandComplete "INSERT 0 1"
+server ReadyForQuery I`
+)
+
+// bindsInserts has a session bind such an INSERT; again does it once more.
+func bindsInserts(t testing.TB) (again func()) {
+	d := driver{world: newWorld(t)}
+	d.openKeys()
+	d.session.SetProcess(4711)
+	for _, c := range testColumns() {
+		d.snapshot.Column(c.ID).DomainName = "users_" + c.Name // by which the INSERT is guarded
+	}
+	// waits: the frame stays until the server has answered.
+	waits := func(e exchange, server []byte) {
+		if n, need, err := d.session.FromClient(e.client, &d.out); n != 0 || need.Kind != NeedServer || err != nil {
+			t.Fatalf("client: %d bytes, need %v, %v", n, need, err)
+		}
+		if n, need, err := d.session.FromServer(server, &d.out); n != len(server) || need.Kind != NeedNothing || err != nil {
+			t.Fatalf("server: %d of %d bytes, need %v, %v", n, len(server), need, err)
+		}
+	}
+	answered := func(e exchange) {
+		if n, need, err := d.session.FromClient(e.client, &d.out); n != len(e.client) || need.Kind != NeedNothing || err != nil {
+			t.Fatalf("client: %d of %d bytes, need %v, %v", n, len(e.client), need, err)
+		}
+	}
+	d.round(t, script(t, insertFirst))
+	e := script(t, insertAsks)
+	waits(e, e.server)
+	waits(e, script(t, insertPrepares).server)
+	answered(e)
+	binds := script(t, insertBinds)
+	return func() {
+		waits(binds, binds.server)
+		answered(binds)
+	}
+}
+
+func TestBindingInsertsAgainAllocatesNothing(t *testing.T) {
+	again := bindsInserts(t)
+	again()
+	if n := testing.AllocsPerRun(100, again); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+func BenchmarkSealedInsertAgain(b *testing.B) {
+	again := bindsInserts(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		again()
+	}
+}
+
 func benchmark(b *testing.B, prepare, round string, messages int) {
 	d := driver{world: newWorld(b)}
 	d.openKeys()

@@ -36,6 +36,9 @@ type statement struct {
 	// planning is what a COPY was planned from: the server looks into it only when
 	// it runs.
 	planning *planning
+	// constants are the keys under which literals in it have been sealed, nil for
+	// none.
+	constants []sealedUnder
 	// deferred is why every Bind fails, though Parse does not.
 	deferred *wire.Error
 	// version is the snapshot's for which the plan has been found to hold.
@@ -53,6 +56,20 @@ type statement struct {
 	recent description
 	// codes are the formats of a cursor's columns, as described.
 	codes []int16
+}
+
+// sealedUnder is the data key under which a value of a table has been sealed.
+type sealedUnder struct{ table, key uint32 }
+
+// rotated reports that one of the keys is not the active one any more: what the
+// statement goes on to store would be lost with it, should it be destroyed.
+func (p *statement) rotated(snap *catalog.Snapshot) bool {
+	for _, u := range p.constants {
+		if snap.ActiveKey(u.table) != u.key {
+			return true
+		}
+	}
+	return false
 }
 
 // parameters is how many parameters the client has to bind.

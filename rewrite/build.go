@@ -286,6 +286,7 @@ type analysis struct {
 	writes       []write                 // of that statement
 	named        []named                 // relations with sealed columns, in that statement
 	operands     []*Operand              // of what was given a sealed role, in turn
+	united       map[*pg.SelectStmt]bool // UNIONs that are the left side of another one
 	asked        []asked                 // of the server, in that statement
 	evaluated    evaluation              // of what is being analysed
 	groups       int                     // of uses, so far

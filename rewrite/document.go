@@ -149,6 +149,10 @@ func (a *analysis) documentValue(n *pg.Node, made documentFunction, sc *scope) {
 		}
 		return
 	}
+	if e.converted() {
+		a.fail(refuseCast(e.column, e.at))
+		return
+	}
 	as := e.typ()
 	for _, cast := range e.casts { // the innermost first
 		to, ok := a.typeNamed(cast.TypeName)
@@ -217,7 +221,7 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made documentFuncti
 	var met []string
 	for i := range row.columns {
 		c := &row.columns[i]
-		if c.rest || c.name == madeRow || slices.Contains(met, c.name) || sc.groups(c) {
+		if c.rest || c.shown.IsCast() || c.name == madeRow || slices.Contains(met, c.name) || sc.groups(c) {
 			a.fail(refuseRow(row.sealed(), ref.Location, row.name))
 			return
 		}

@@ -29,6 +29,8 @@ type column struct {
 	// renamed is where the expression stands that the server would name otherwise
 	// than the client's; zero for others.
 	renamed term
+	// united: an output of a set operation that compares its term.
+	united bool
 	// rest: stands for any number of plain columns with any names.
 	rest bool
 }
@@ -71,7 +73,7 @@ func queryItem(name string, outputs []column) *item {
 			it.open = true
 		}
 		// Only the query that has the reference can turn it into a term.
-		c.wraps, c.reads, c.same, c.grouped, c.renamed = nil, "", nil, false, term{}
+		c.wraps, c.reads, c.same, c.grouped, c.united, c.renamed = nil, "", nil, false, false, term{}
 		if from := c.origin.item; from != nil {
 			if rows[from] == nil {
 				rows[from] = &item{relation: from.relation}

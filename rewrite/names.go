@@ -218,6 +218,8 @@ type cte struct {
 	state   cteState
 	columns []column
 	scope   *scope // where its query is analysed
+	// recursive: its query asks for it.
+	recursive bool
 }
 
 func (c *ctes) find(name string) *cte {

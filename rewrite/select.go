@@ -53,7 +53,7 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	var outputs []column
 	switch {
 	case s.Op != pg.SetOperation_SETOP_NONE:
-		outputs = a.setOperation(s, sc, targets, nil)
+		outputs = a.setOperation(s, sc, targets, nil, nil)
 	case len(s.ValuesLists) > 0:
 		outputs = a.values(s, sc, targets)
 	default:
@@ -240,67 +240,4 @@ func (a *analysis) valuesColumn(nodes []*pg.Node, sc *scope) *constants {
 		}
 	}
 	return a.postpone(nodes, sc)
-}
-
-// setOperation is UNION, INTERSECT or EXCEPT. between, if not nil, is called
-// with the outputs of the left side before the right one is analysed.
-func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, between func([]column)) []column {
-	for _, t := range targets {
-		if t.sealed != nil {
-			a.fail(refuseStoreQuery(t.sealed, firstLocation(s.ProtoReflect()), "UNION, INTERSECT or EXCEPT"))
-			return nil
-		}
-	}
-	left := a.selectStmt(s.Larg, sc, nil)
-	if between != nil {
-		between(left)
-	}
-	right := a.selectStmt(s.Rarg, sc, nil)
-	a.allPlain(left)
-	a.allPlain(right)
-	at := firstLocation(s.Rarg.ProtoReflect())
-	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
-	rest := behindRest(left) || behindRest(right)
-	outputs := make([]column, len(left))
-	united := unitedItems{}
-	for i := range max(len(left), len(right)) {
-		var l, r column
-		if i < len(left) {
-			l = left[i]
-			outputs[i] = l
-		}
-		if i < len(right) {
-			r = right[i]
-			if i < len(outputs) {
-				outputs[i].origin, outputs[i].reads = united.origin(l.origin, r.origin), ""
-				outputs[i].bare = l.bare || r.bare
-				outputs[i].text = l.text || r.text
-			}
-		}
-		sealed := l.sealed
-		if sealed == nil {
-			sealed = r.sealed
-		}
-		if sealed == nil {
-			continue
-		}
-		same := l.sealed == r.sealed && i < len(left) && i < len(right)
-		if rest || !same || l.shown != r.shown || !all && !sameRows(left, right, i) {
-			a.fail(refuseUnion(sealed, at))
-			return nil
-		}
-		if l.wraps == nil || r.wraps == nil {
-			outputs[i].wraps = nil
-		} else {
-			outputs[i].wraps = append(l.wraps[:len(l.wraps):len(l.wraps)], r.wraps...)
-		}
-	}
-	if targets != nil {
-		for i, c := range outputs {
-			if c.sealed != nil {
-				a.misplaced(c.sealed, i, outputs[:i], targets, at)
-			}
-		}
-	}
-	return outputs
 }

@@ -39,6 +39,7 @@ func (a *analysis) with(w *pg.WithClause, sc *scope) {
 // asked for. A CTE that asks for itself gets those of its non-recursive term.
 func (a *analysis) cteColumns(c *cte) []column {
 	if c.state != ctePending {
+		c.recursive = c.recursive || c.state == cteRunning
 		return c.columns
 	}
 	c.state = cteRunning
@@ -59,7 +60,7 @@ func (a *analysis) cteColumns(c *cte) []column {
 		a.within = ""
 		inner := &scope{outer: c.scope, ctes: c.scope.ctes}
 		a.with(s.WithClause, inner)
-		outputs := a.setOperation(s, inner, nil, settle)
+		outputs := a.setOperation(s, inner, nil, c, settle)
 		a.tail(s, inner, outputs, nil)
 		a.within = saved
 		settle(outputs)

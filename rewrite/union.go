@@ -1,0 +1,269 @@
+package rewrite
+
+import (
+	"strconv"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// setOperation is UNION, INTERSECT or EXCEPT. of, if not nil, is the CTE whose
+// query it is; settle is called with the outputs of the left side before the
+// right one is analysed.
+func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, of *cte, settle func([]column)) []column {
+	for _, t := range targets {
+		if t.sealed != nil {
+			a.fail(refuseStoreQuery(t.sealed, firstLocation(s.ProtoReflect()), "UNION, INTERSECT or EXCEPT"))
+			return nil
+		}
+	}
+	if s.Op == pg.SetOperation_SETOP_UNION && !s.All && unites(s.Larg) {
+		if a.united == nil {
+			a.united = map[*pg.SelectStmt]bool{}
+		}
+		a.united[s.Larg] = true
+	}
+	left := a.selectStmt(s.Larg, sc, nil)
+	if settle != nil {
+		settle(left)
+	}
+	right := a.selectStmt(s.Rarg, sc, nil)
+	a.allPlain(left)
+	a.allPlain(right)
+	at := firstLocation(s.Rarg.ProtoReflect())
+	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
+	rest := behindRest(left) || behindRest(right)
+	outputs := make([]column, len(left))
+	united, terms := unitedItems{}, false
+	for i := range max(len(left), len(right)) {
+		var l, r column
+		if i < len(left) {
+			l = left[i]
+			outputs[i] = l
+		}
+		if i < len(right) {
+			r = right[i]
+			if i < len(outputs) {
+				outputs[i].origin, outputs[i].reads = united.origin(l.origin, r.origin), ""
+				outputs[i].bare = l.bare || r.bare
+				outputs[i].text = l.text || r.text
+			}
+		}
+		sealed := l.sealed
+		if sealed == nil {
+			sealed = r.sealed
+		}
+		if sealed == nil {
+			continue
+		}
+		same := l.sealed == r.sealed && i < len(left) && i < len(right)
+		if rest || !same || l.shown != r.shown {
+			a.fail(refuseUnion(sealed, at))
+			return nil
+		}
+		if !all && (l.united || !sameRows(left, right, i)) {
+			outputs[i].united, terms = true, true
+			continue
+		}
+		if l.wraps == nil || r.wraps == nil {
+			outputs[i].wraps = nil
+		} else {
+			outputs[i].wraps = append(l.wraps[:len(l.wraps):len(l.wraps)], r.wraps...)
+		}
+	}
+	if terms && !a.uniteByTerms(s, outputs, of != nil && of.recursive, targets != nil) {
+		a.fail(refuseUnion(sealedOf(outputs), at))
+		return nil
+	}
+	if targets != nil {
+		for i, c := range outputs {
+			if c.sealed != nil {
+				a.misplaced(c.sealed, i, outputs[:i], targets, at)
+			}
+		}
+	}
+	return outputs
+}
+
+// unites says whether a query is a UNION that removes duplicates, with nothing
+// behind it.
+func unites(s *pg.SelectStmt) bool {
+	return s.GetOp() == pg.SetOperation_SETOP_UNION && !s.All && s.WithClause == nil && len(s.SortClause) == 0 &&
+		s.LimitCount == nil && s.LimitOffset == nil && len(s.LockingClause) == 0
+}
+
+// Names in what uniteByTerms writes.
+const (
+	unitedRows = "pgseal_rows"
+	unitedSide = "pgseal_side"
+)
+
+// uniteByTerms makes a set operation over sealed outputs a GROUP BY of the rows of
+// both sides, by the plain outputs and the terms. It is false, and has done
+// nothing, where that cannot be.
+func (a *analysis) uniteByTerms(s *pg.SelectStmt, outputs []column, recursive, stored bool) bool {
+	if recursive || stored || s.WithClause != nil || s.All || a.persistent || !a.sortsByOutputs(s) {
+		return false
+	}
+	union := s.Op == pg.SetOperation_SETOP_UNION
+	first := s.Larg
+	for union && unites(first) {
+		first = first.Larg
+	}
+	if first.Op != pg.SetOperation_SETOP_NONE || s.Rarg.Op != pg.SetOperation_SETOP_NONE || !union && !(marked(first) && marked(s.Rarg)) {
+		return false
+	}
+	left, right := a.queryWord(first), a.queryWord(s.Rarg)
+	if left < 0 || right < 0 {
+		return false
+	}
+	start, operator, from, end, ok := a.unitedSpan(left, right)
+	if !ok {
+		return false
+	}
+	var columns, list, groups []string
+	for i := range outputs {
+		c := &outputs[i]
+		name := "pgseal_" + strconv.Itoa(i+1)
+		columns = append(columns, name)
+		value, group := name, name
+		if c.united {
+			if !identical(c.sealed) || c.shown.IsCast() || c.sealed.Document != nil || !a.comparable(c.sealed, firstLocation(s.Rarg.ProtoReflect())) {
+				return false
+			}
+			value, group = anyEnvelopeStart+name+anyEnvelopeEnd, "pgseal.eq("+name+")"
+		}
+		list = append(list, value+" AS "+quoteName(c.name))
+		groups = append(groups, group)
+		if c.united {
+			c.bare, c.wraps, c.origin, c.reads = true, nil, origin{}, ""
+		}
+	}
+	a.edit(int(a.tokens[operator].start), int(a.tokens[from-1].end), "UNION ALL", nil)
+	if a.united[s] { // a longer chain makes one GROUP BY of all
+		return true
+	}
+	having := ""
+	if !union {
+		columns = append([]string{unitedSide}, columns...)
+		a.insert(int(a.tokens[left].end), " 1 AS "+unitedSide+",")
+		a.insert(int(a.tokens[right].end), " 2,")
+		having = " HAVING pg_catalog.bool_and(" + unitedSide + " OPERATOR(pg_catalog.=) 1)"
+		if s.Op == pg.SetOperation_SETOP_INTERSECT {
+			having = " HAVING pg_catalog.min(" + unitedSide + ") OPERATOR(pg_catalog.<>) pg_catalog.max(" + unitedSide + ")"
+		}
+	}
+	for i := range outputs {
+		if outputs[i].united {
+			a.note("compare", outputs[i].sealed, "by equality term in a set operation", firstLocation(s.Rarg.ProtoReflect()))
+		}
+	}
+	a.insert(int(a.tokens[start].start), "SELECT "+strings.Join(list, ", ")+" FROM (")
+	a.insert(int(a.tokens[end-1].end), ") AS "+unitedRows+" ("+strings.Join(columns, ", ")+") GROUP BY "+strings.Join(groups, ", ")+having)
+	return true
+}
+
+// sortsByOutputs says whether ORDER BY behind a set operation is by the names or
+// the places of outputs, as it must be.
+func (a *analysis) sortsByOutputs(s *pg.SelectStmt) bool {
+	for _, n := range s.SortClause {
+		n = n.GetSortBy().GetNode()
+		if ref := n.GetColumnRef(); n.GetAConst().GetIval() == nil && (ref == nil || len(ref.Fields) != 1) {
+			return false
+		}
+	}
+	return true
+}
+
+// marked says whether an output can be put before those of a query.
+func marked(s *pg.SelectStmt) bool {
+	return len(s.ValuesLists) == 0 && len(s.DistinctClause) == 0 && len(s.GroupClause) == 0 && len(s.SortClause) == 0 &&
+		s.WithClause == nil && s.LimitCount == nil && s.LimitOffset == nil && len(s.LockingClause) == 0
+}
+
+// queryWord finds the SELECT of a query that is no set operation, or the ALL behind
+// it; -1 if it has none.
+func (a *analysis) queryWord(s *pg.SelectStmt) int {
+	if s.WithClause != nil || len(s.TargetList) == 0 {
+		return -1
+	}
+	depth := 0
+	for i := a.tokenAt(s.TargetList[0].GetResTarget().GetLocation()) - 1; i >= 0 && depth >= 0; i-- {
+		switch {
+		case a.is(i, ")"):
+			depth++
+		case a.is(i, "("):
+			depth--
+		case depth == 0 && a.is(i, "select"):
+			if a.is(i+1, "all") {
+				i++
+			}
+			return i
+		}
+	}
+	return -1
+}
+
+// unitedSpan finds the tokens of a set operation: where it begins, its operator,
+// where its right side begins, and where that ends. left and right are the words of
+// its first and its last query. ok is false if they are not found.
+func (a *analysis) unitedSpan(left, right int) (start, operator, from, end int, ok bool) {
+	from = right
+	for from >= 0 && !a.is(from, "select") {
+		from--
+	}
+	for a.is(from-1, "(") {
+		from--
+	}
+	operator = from - 1
+	if a.is(operator, "distinct") {
+		operator--
+	}
+	if !a.is(operator, "union") && !a.is(operator, "intersect") && !a.is(operator, "except") {
+		return 0, 0, 0, 0, false
+	}
+	start = left
+	for start >= 0 && !a.is(start, "select") {
+		start--
+	}
+	depth := 0
+	for i := start; i < operator; i++ {
+		if a.is(i, "(") {
+			depth++
+		} else if a.is(i, ")") {
+			depth--
+		}
+	}
+	for ; depth < 0; depth++ {
+		if start--; !a.is(start, "(") {
+			return 0, 0, 0, 0, false
+		}
+	}
+	return start, operator, from, a.queryEnd(from), depth == 0
+}
+
+// queryEnd finds the token behind a query that begins at token i as the last one
+// of a set operation, to which ORDER BY and the like belong that follow.
+func (a *analysis) queryEnd(i int) int {
+	_, last := a.statementTokens()
+	depth := 0
+	for ; i < last; i++ {
+		switch {
+		case a.is(i, "("):
+			depth++
+		case a.is(i, ")"):
+			if depth--; depth < 0 {
+				return i
+			}
+		case depth == 0 && a.is(i, ";"):
+			return i
+		case depth == 0 && !a.is(i-1, "as") && !a.is(i-1, "."):
+			for _, word := range [...]string{"union", "intersect", "except", "order", "limit", "offset", "fetch", "for"} {
+				if a.is(i, word) {
+					return i
+				}
+			}
+		}
+	}
+	return last
+}

@@ -163,7 +163,7 @@ func (a *analysis) documentValue(n *pg.Node, made documentFunction, sc *scope) {
 		as = to.whole()
 		a.dropCast(cast, e)
 	}
-	if e.grouped || len(e.terms) != 1 || made.spaced && as.IsArray() {
+	if e.grouped || e.converted() || len(e.terms) != 1 || made.spaced && as.IsArray() {
 		a.fail(refuseUse(e.column, e.at, a.within))
 		return
 	}
@@ -240,6 +240,10 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made documentFuncti
 		default:
 			if shown == nil {
 				shown = c.sealed
+			}
+			if shown.IsCast() {
+				a.fail(refuseCast(c.sealed, ref.Location))
+				return
 			}
 			opens, closes := a.marked(shown, made, ref.Location)
 			reads = opens + reads + closes

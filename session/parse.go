@@ -116,7 +116,7 @@ func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 			return s.relayed(snap, h)
 		}
 	}
-	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, declared: declared(m), opaque: h&fetches != 0 || s.catalog.later, hints: h, version: snap.Version}
+	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, declared: declared(m), opaque: h&fetches != 0 || s.catalog.later && h&controls == 0, hints: h, version: snap.Version}
 }
 
 func declared(m *wire.Parse) []uint32 {

@@ -149,28 +149,47 @@ func (a *analysis) documentValue(n *pg.Node, made documentFunction, sc *scope) {
 		}
 		return
 	}
-	if e.converted() {
-		a.fail(refuseCast(e.column, e.at))
-		return
-	}
-	as := e.typ()
-	for _, cast := range e.casts { // the innermost first
-		to, ok := a.typeNamed(cast.TypeName)
-		if !ok || !as.Widens(to.whole()) {
-			a.fail(refuseCast(e.column, e.at))
-			return
-		}
-		as = to.whole()
-		a.dropCast(cast, e)
-	}
-	if e.grouped || e.converted() || len(e.terms) != 1 || made.spaced && as.IsArray() {
+	shown := a.castWithin(e)
+	if shown == nil || e.grouped || len(e.terms) != 1 || made.spaced && shown.Type.IsArray() {
 		a.fail(refuseUse(e.column, e.at, a.within))
 		return
 	}
 	a.settle(e, a.shownAs(e))
-	opens, closes := a.marked(a.as(e.column, as), made, e.at)
+	opens, closes := a.marked(shown, made, e.at)
 	a.edits = append(a.edits, edit{start: e.terms[0].start, end: e.terms[0].start, text: opens, term: true})
 	a.insert(e.terms[0].end, closes)
+}
+
+// castWithin takes the casts around a value away and gives the column as the type
+// that they give it. Those that change values are made when the values are opened.
+func (a *analysis) castWithin(e *sealedExpr) *catalog.SealedColumn {
+	from := e.typ()
+	var casts []logical.Type
+	for _, cast := range e.casts { // the innermost first
+		named, ok := a.typeNamed(cast.TypeName)
+		to := named.whole()
+		switch {
+		case ok && from == to:
+		case !ok || e.converted():
+			a.fail(refuseCast(e.column, e.at))
+		case casts == nil && from.Widens(to):
+		case from.Converts(to) || from.Widens(to):
+			casts = append(casts[:len(casts):len(casts)], from)
+		default:
+			a.fail(refuseCast(e.column, e.at))
+		}
+		from = to
+		a.dropCast(cast, e)
+	}
+	switch {
+	case a.err != nil:
+		return nil
+	case e.converted():
+		return e.shown
+	case casts != nil:
+		return a.other(e.column, casts, from)
+	}
+	return a.as(e.column, from)
 }
 
 // joins says whether a document can become a part of another: a json that becomes
@@ -221,7 +240,7 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made documentFuncti
 	var met []string
 	for i := range row.columns {
 		c := &row.columns[i]
-		if c.rest || c.shown.IsCast() || c.name == madeRow || slices.Contains(met, c.name) || sc.groups(c) {
+		if c.rest || c.name == madeRow || slices.Contains(met, c.name) || sc.groups(c) {
 			a.fail(refuseRow(row.sealed(), ref.Location, row.name))
 			return
 		}
@@ -240,10 +259,6 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made documentFuncti
 		default:
 			if shown == nil {
 				shown = c.sealed
-			}
-			if shown.IsCast() {
-				a.fail(refuseCast(c.sealed, ref.Location))
-				return
 			}
 			opens, closes := a.marked(shown, made, ref.Location)
 			reads = opens + reads + closes

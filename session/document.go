@@ -88,7 +88,13 @@ func (s *Session) openPart(p *catalog.Part, digits []byte) (need Need, err error
 	if s.buf.plain, err = appendOpen(k, s.buf.plain, p.Column.ID, s.buf.out); err != nil {
 		return Need{}, &unopened{p.Column, h.KeyID, err}
 	}
-	t.made, err = s.typeNow(p.Column, p.Column.Type).AppendJSON(t.made, s.buf.plain, p.Binary, &s.settings.values)
+	plain := s.buf.plain
+	if p.Column.IsCast() {
+		if plain, err = s.castOpened(p.Column, plain); err != nil {
+			return Need{}, valueError(err, p.Column)
+		}
+	}
+	t.made, err = s.typeNow(p.Column, p.Column.Type).AppendJSON(t.made, plain, p.Binary, &s.settings.values)
 	if err != nil {
 		return Need{}, valueError(err, p.Column)
 	}

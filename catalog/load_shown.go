@@ -134,7 +134,8 @@ func loadShownIndexes(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownI
 		       ) END, 0),
 		       coalesce(CASE WHEN term.attname IS NULL THEN i.indcollation[e.n - 1]
 		            ELSE coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation) END, 0),
-		       coalesce(i.indoption[e.n - 1], 0::int2)
+		       coalesce(i.indoption[e.n - 1], 0::int2),
+		       i.indisunique AND i.indpred IS NULL AND term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1
 		  FROM pg_index i
 		  JOIN pg_class ic ON ic.oid = i.indexrelid
 		  JOIN pg_namespace ns ON ns.oid = ic.relnamespace
@@ -162,16 +163,20 @@ func loadShownIndexes(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownI
 		x              ShownIndex
 		e              ShownElement
 		schema, method string
+		made           bool
 		schemas        = map[uint32]string{}
 		methods        = map[uint32]string{}
 	)
 	_, err = pgx.ForEachRow(rows, []any{&x.OID, &x.Relation, &x.Schema, &schema, &x.Name, &method, &x.KeyColumns, &x.Parent, &x.NullsEqual,
-		&e.AttNum, &e.Column, &e.Name, &e.Term, &e.Domain, &e.OpClass, &e.Collation, &e.Option}, func() error {
+		&e.AttNum, &e.Column, &e.Name, &e.Term, &e.Domain, &e.OpClass, &e.Collation, &e.Option, &made}, func() error {
 		if n := len(all); n == 0 || all[n-1].OID != x.OID {
 			all = append(all, x)
 			schemas[x.OID], methods[x.OID] = schema, method
 		}
 		last := &all[len(all)-1]
+		if made {
+			last.Made, last.Constraint, e.Option = true, true, 0
+		}
 		last.Elements = append(last.Elements, e)
 		return nil
 	})

@@ -89,7 +89,8 @@ type ShownIndex struct {
 	Schema     uint32
 	Name       string
 	Parent     uint32 // index of the partitioned table that it is attached to, 0 if none
-	Constraint bool   // it stood for a UNIQUE constraint
+	Constraint bool   // it stands for a UNIQUE constraint
+	Made       bool   // which was made through pgseal: its terms are in descending order
 	Comment    string // of the constraint
 	Elements   []ShownElement
 	// KeyColumns is how many of Elements are no INCLUDE columns.

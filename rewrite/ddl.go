@@ -45,7 +45,7 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 	case *pg.Node_CreateForeignTableStmt:
 		a.createTable(x.CreateForeignTableStmt.BaseStmt)
 	case *pg.Node_AlterTableStmt:
-		a.alterTable(x.AlterTableStmt)
+		a.alterTable(x.AlterTableStmt, s)
 	case *pg.Node_IndexStmt:
 		a.index(x.IndexStmt)
 	case *pg.Node_CreateTrigStmt:
@@ -319,9 +319,13 @@ func (a *analysis) key(name string, it *item, what string, at int32) {
 }
 
 // alterTable is ALTER TABLE and its kin.
-func (a *analysis) alterTable(x *pg.AlterTableStmt) {
+func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 	it := a.baseItem(x.Relation)
 	it.name, it.schema = x.Relation.Relname, x.Relation.Schemaname
+	if a.err == nil && (a.uniqueConstraint(x, it) || a.dropsConstraint(x, it)) {
+		s.Tag = "ALTER TABLE"
+		return
+	}
 	sc := &scope{items: []*item{it}}
 	for _, n := range x.Cmds {
 		cmd := n.GetAlterTableCmd()

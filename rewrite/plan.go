@@ -128,6 +128,9 @@ type Statement struct {
 	// Question is what the server has to be asked first, in the same transaction;
 	// nil for nothing.
 	Question *Question
+	// Tag is the command tag that the client expects, where the server gives
+	// another one; "" for the server's own.
+	Tag string
 	// Guarded: the server fails the statement if a name in it has come to stand
 	// for something else than it was planned for. See guard.go.
 	Guarded bool

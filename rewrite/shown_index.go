@@ -215,7 +215,11 @@ func indexDefinitionCall(shown *catalog.Shown, args int) *call {
 			if !e.Term {
 				continue
 			}
-			for _, form := range []string{"pgseal.eq((" + e.Column + ")::bytea)", "pgseal.eq(" + e.Column + "::bytea)"} {
+			forms := []string{"pgseal.eq((" + e.Column + ")::bytea)", "pgseal.eq(" + e.Column + "::bytea)"}
+			if x.Made {
+				forms = append([]string{forms[0] + madeOrder, forms[1] + madeOrder}, forms...)
+			}
+			for _, form := range forms {
 				whole = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", whole, quoteText(form), quoteText(e.Column+e.Suffix))
 				element = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", element, quoteText(form), quoteText(e.Column))
 			}

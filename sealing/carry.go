@@ -88,7 +88,6 @@ func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, 
 			// Of a partition that was made since: it is what its parent is.
 			note = carried{Constraint: above.Constraint, Suffix: above.Suffix}
 		}
-		found[x.oid] = note
 		term, err := termOver(ctx, tx, c.name)
 		if err != nil {
 			return nil, nil, err
@@ -99,6 +98,8 @@ func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, 
 			e := &x.elements[k]
 			switch {
 			case e.attnum == 0 && slices.Contains(term, e.sql):
+				// See rewrite.madeOrder.
+				note.Constraint = note.Constraint || x.unique && e.suffix == " DESC"
 				terms++
 				plain[k] = quote(c.name)
 				elements[k] = plain[k] + note.Suffix
@@ -113,6 +114,7 @@ func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, 
 		if err := x.checkRestore(c, terms); err != nil {
 			return nil, nil, err
 		}
+		found[x.oid] = note
 		switch {
 		case note.Constraint && others == 0 && x.predicate == "":
 			creates = append(creates, x.constraintSQL(plain))

@@ -6,6 +6,19 @@ import (
 	"pgseal/rewrite"
 )
 
+// tag is the command tag that the client expects instead of the server's, "" for the
+// server's own.
+func (r *request) tag() string {
+	if r.kind == execute {
+		if st := r.portal.statement; st != nil && st.plan != nil {
+			return st.plan.Tag
+		}
+	} else if r.plan != nil && r.next < len(r.plan.Statements()) {
+		return r.plan.Statements()[r.next].Tag
+	}
+	return ""
+}
+
 // effect follows what a statement that has ended did to the session.
 func (s *Session) effect(r *request) {
 	var st *rewrite.Statement

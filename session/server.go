@@ -257,6 +257,11 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		}
 	}
 	act := relay
+	if tag := r.tag(); typ == wire.TypeCommandComplete && tag != "" && !s.failure.silent() {
+		dst, start := wire.Begin(out.client.scratch, wire.TypeCommandComplete)
+		out.client.put(wire.End(wire.AppendCString(dst, tag), start))
+		act = drop
+	}
 	switch {
 	case r.hidden:
 		act = drop

@@ -1,0 +1,63 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// A UNIQUE constraint that is added to sealed columns holds, is shown as one, takes
+// conflicts, and can be dropped again; so can one from before sealing.
+func TestUniqueConstraintsOverSealedColumns(t *testing.T) {
+	schema := harness.Schema{
+		DDL:  `CREATE TABLE owners (id int PRIMARY KEY, email varchar(40), city text, name text, old text UNIQUE)`,
+		Seal: []string{"public.owners.email --equality", "public.owners.city --equality", "public.owners.old --equality"},
+	}
+	const shown = `SELECT conname::text, contype::text, pg_get_constraintdef(c.oid), pg_get_indexdef(conindid), conkey::text, i.indoption::text, i.indisunique::text
+		FROM pg_constraint c JOIN pg_index i ON i.indexrelid = conindid WHERE conrelid = 'owners'::regclass ORDER BY conname`
+	for _, mode := range []harness.Mode{harness.Simple, harness.PreparedText} {
+		t.Run(string(mode), func(t *testing.T) {
+			pair := harness.New(t, schema)
+			w := pair.Env.Canaries.Word()
+			c := pair.Compare(t, mode)
+			for _, step := range []harness.Step{
+				S("INSERT INTO owners (id, email, city, name) VALUES (1, '"+w+"', 'Oslo', 'a'), (2, NULL, 'Oslo', 'a'), (3, 'b', 'Rome', 'a')"),
+				S("ALTER TABLE owners ADD CONSTRAINT owners_city UNIQUE (city)").Fails("23505"),
+				S("ALTER TABLE owners ADD CONSTRAINT owners_mail UNIQUE (email)"),
+				S("ALTER TABLE IF EXISTS ONLY public.owners ADD UNIQUE (name, city, email) INCLUDE (id)"),
+				S("ALTER TABLE owners ADD CONSTRAINT owners_mail UNIQUE (email, name)").Fails("42P07"),
+				S(shown),
+				S("INSERT INTO owners (id, email) VALUES (4, '"+w+"')").Fails("23505"),
+				S("INSERT INTO owners (id, email) VALUES (4, '"+w+"') ON CONFLICT (email) DO NOTHING"),
+				S("INSERT INTO owners (id, email) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT owners_mail DO UPDATE SET name = 'changed' RETURNING id, email, name", "4", w),
+				S("INSERT INTO owners (id, email) VALUES (5, NULL), (6, NULL)"),
+				S("ALTER TABLE owners DROP CONSTRAINT owners_mail"),
+				S("ALTER TABLE owners DROP CONSTRAINT IF EXISTS owners_old_key CASCADE"),
+				S("ALTER TABLE owners DROP CONSTRAINT IF EXISTS owners_old_key"),
+				S("ALTER TABLE owners DROP CONSTRAINT owners_mail").Fails("42704"),
+				S(shown),
+				S("INSERT INTO owners (id, email, old) VALUES (7, '"+w+"', 'x'), (8, '"+w+"', 'x')"),
+				S("ALTER TABLE owners ADD CONSTRAINT c UNIQUE (email) DEFERRABLE").Refused("public.owners.email"),
+				S("ALTER TABLE owners ADD CONSTRAINT c UNIQUE (email), ADD COLUMN more int").Refused("public.owners.email"),
+			} {
+				if !c.Step(step) {
+					t.FailNow()
+				}
+			}
+		})
+	}
+	// Unsealed, it is a constraint again.
+	pair := harness.New(t, schema)
+	conn := pair.Connect(t, pair.URL())
+	if _, err := conn.Exec(t.Context(), "ALTER TABLE owners ADD CONSTRAINT both_of UNIQUE (email, city)"); err != nil {
+		t.Fatal(err)
+	}
+	pair.Pgseal("unseal", "public.owners.email")
+	pair.Pgseal("unseal", "public.owners.city")
+	var definition string
+	direct := pair.Connect(t, pair.ServerURL())
+	if err := direct.QueryRow(t.Context(), "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'both_of'").Scan(&definition); err != nil || !strings.Contains(definition, "UNIQUE (email, city)") {
+		t.Errorf("unsealed: %q, %v", definition, err)
+	}
+}

@@ -1,0 +1,124 @@
+package rewrite
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// A UNIQUE constraint over a sealed column is a unique index over its term, which
+// the server cannot call a constraint. One that is made through pgseal has its terms
+// in descending order, which nothing else has: so the catalog knows it again (see
+// catalog.ShownIndex.Made), and a dump keeps it.
+const madeOrder = " DESC"
+
+// uniqueConstraint is ALTER TABLE … ADD CONSTRAINT … UNIQUE over a sealed column. It
+// is false, and has done nothing, for anything else, and where there is no index
+// that would do the same.
+func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
+	cmd, relation := onlyCommand(x), it.relation
+	c := cmd.GetDef().GetConstraint()
+	if relation == nil || cmd.GetSubtype() != pg.AlterTableType_AT_AddConstraint || c.GetContype() != pg.ConstrType_CONSTR_UNIQUE ||
+		c.Deferrable || c.Initdeferred || c.NullsNotDistinct || c.Indexspace != "" || len(c.Keys) == 0 {
+		return false
+	}
+	sealed := false
+	for _, name := range names(c.Keys) {
+		if k := it.column(name); k != nil && k.sealed != nil {
+			if k.sealed.Broken != "" || !hasEquality(k.sealed) {
+				return false
+			}
+			sealed = true
+		}
+	}
+	for _, name := range names(c.Including) {
+		if k := it.column(name); k != nil && k.sealed != nil {
+			return false
+		}
+	}
+	name, named := c.Conname, c.Conname != ""
+	if !named {
+		name = relation.Name + "_" + strings.Join(append(names(c.Keys), names(c.Including)...), "_") + "_key"
+	}
+	const nameLength = 63
+	unique := a.tokenAt(c.Location)
+	if named {
+		unique += 2 // CONSTRAINT name UNIQUE
+	}
+	table, behind := a.alteredTable(x)
+	if !sealed || len(name) > nameLength || table < 0 || !a.is(unique, "unique") || !a.is(behind, "add") {
+		return false
+	}
+	elements := a.elements(unique, len(c.Keys))
+	if elements == nil || !a.is(unique+1, "(") {
+		return false
+	}
+	a.edit(int(a.tokens[table-1].start), int(a.tokens[table].end), "CREATE UNIQUE INDEX "+quoteName(name)+" ON", nil)
+	a.leaveOutIfExists(table)
+	a.edit(int(a.tokens[behind].start), int(a.tokens[unique].end), "", nil)
+	for i, key := range names(c.Keys) {
+		if k := it.column(key); k != nil && k.sealed != nil {
+			t := a.tokens[elements[i]]
+			a.insert(int(t.start), "pgseal.eq(")
+			a.insert(int(t.end), ")"+madeOrder)
+			a.note("index", k.sealed, "by equality term", t.start)
+		}
+	}
+	return true
+}
+
+// dropsConstraint is ALTER TABLE … DROP CONSTRAINT of one that is an index over
+// terms. It is false, and has done nothing, for anything else.
+func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
+	cmd := onlyCommand(x)
+	if it.relation == nil || cmd.GetSubtype() != pg.AlterTableType_AT_DropConstraint || a.snap.Shown() == nil {
+		return false
+	}
+	var found *catalog.ShownIndex
+	for i := range a.snap.Shown().Indexes {
+		if shown := &a.snap.Shown().Indexes[i]; shown.Relation == it.relation.OID && shown.Name == cmd.Name && shown.IsConstraint() {
+			found = shown
+		}
+	}
+	table, i := a.alteredTable(x)
+	if found == nil || table < 0 || !a.is(i, "drop") || !a.is(i+1, "constraint") {
+		return false
+	}
+	if i += 2; a.is(i, "if") && a.is(i+1, "exists") {
+		i += 2
+	}
+	if name, ok := a.tokenName(a.tokens[i]); !ok || name != cmd.Name {
+		return false
+	}
+	a.edit(int(a.tokens[table-1].start), int(a.tokens[i].end), "DROP INDEX "+quoteName(it.relation.Schema)+"."+quoteName(cmd.Name), nil)
+	a.touched = true
+	return true
+}
+
+// onlyCommand is the command of an ALTER TABLE that has one, else nil.
+func onlyCommand(x *pg.AlterTableStmt) *pg.AlterTableCmd {
+	if len(x.Cmds) != 1 || x.Objtype != pg.ObjectType_OBJECT_TABLE {
+		return nil
+	}
+	return x.Cmds[0].GetAlterTableCmd()
+}
+
+// alteredTable finds the tokens TABLE of ALTER TABLE and the one behind the name;
+// -1 if they are not there.
+func (a *analysis) alteredTable(x *pg.AlterTableStmt) (table, behind int) {
+	from, _ := a.statementTokens()
+	behind = a.behindRelation(x.Relation)
+	if !a.is(from, "alter") || !a.is(from+1, "table") || behind < 0 || a.is(behind, "*") {
+		return -1, -1
+	}
+	return from + 1, behind
+}
+
+// leaveOutIfExists takes IF EXISTS behind TABLE out: the table is known.
+func (a *analysis) leaveOutIfExists(table int) {
+	if a.is(table+1, "if") && a.is(table+2, "exists") {
+		a.edit(int(a.tokens[table+1].start), int(a.tokens[table+2].end), "", nil)
+	}
+}

@@ -22,14 +22,14 @@ func TestUniqueConstraintsOverSealedColumns(t *testing.T) {
 			w := pair.Env.Canaries.Word()
 			c := pair.Compare(t, mode)
 			for _, step := range []harness.Step{
-				S("INSERT INTO owners (id, email, city, name) VALUES (1, '"+w+"', 'Oslo', 'a'), (2, NULL, 'Oslo', 'a'), (3, 'b', 'Rome', 'a')"),
+				S("INSERT INTO owners (id, email, city, name) VALUES (1, '" + w + "', 'Oslo', 'a'), (2, NULL, 'Oslo', 'a'), (3, 'b', 'Rome', 'a')"),
 				S("ALTER TABLE owners ADD CONSTRAINT owners_city UNIQUE (city)").Fails("23505"),
 				S("ALTER TABLE owners ADD CONSTRAINT owners_mail UNIQUE (email)"),
 				S("ALTER TABLE IF EXISTS ONLY public.owners ADD UNIQUE (name, city, email) INCLUDE (id)"),
 				S("ALTER TABLE owners ADD CONSTRAINT owners_mail UNIQUE (email, name)").Fails("42P07"),
 				S(shown),
-				S("INSERT INTO owners (id, email) VALUES (4, '"+w+"')").Fails("23505"),
-				S("INSERT INTO owners (id, email) VALUES (4, '"+w+"') ON CONFLICT (email) DO NOTHING"),
+				S("INSERT INTO owners (id, email) VALUES (4, '" + w + "')").Fails("23505"),
+				S("INSERT INTO owners (id, email) VALUES (4, '" + w + "') ON CONFLICT (email) DO NOTHING"),
 				S("INSERT INTO owners (id, email) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT owners_mail DO UPDATE SET name = 'changed' RETURNING id, email, name", "4", w),
 				S("INSERT INTO owners (id, email) VALUES (5, NULL), (6, NULL)"),
 				S("ALTER TABLE owners DROP CONSTRAINT owners_mail"),
@@ -37,7 +37,7 @@ func TestUniqueConstraintsOverSealedColumns(t *testing.T) {
 				S("ALTER TABLE owners DROP CONSTRAINT IF EXISTS owners_old_key"),
 				S("ALTER TABLE owners DROP CONSTRAINT owners_mail").Fails("42704"),
 				S(shown),
-				S("INSERT INTO owners (id, email, old) VALUES (7, '"+w+"', 'x'), (8, '"+w+"', 'x')"),
+				S("INSERT INTO owners (id, email, old) VALUES (7, '" + w + "', 'x'), (8, '" + w + "', 'x')"),
 				S("ALTER TABLE owners ADD CONSTRAINT c UNIQUE (email) DEFERRABLE").Refused("public.owners.email"),
 				S("ALTER TABLE owners ADD CONSTRAINT c UNIQUE (email), ADD COLUMN more int").Refused("public.owners.email"),
 			} {

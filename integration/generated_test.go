@@ -106,6 +106,8 @@ func (g *generator) statement() harness.Step {
 	g.args = nil
 	var sql string
 	switch n := g.IntN(100); {
+	case n < 15:
+		sql = g.insertAgain()
 	case n < 35:
 		sql = g.insert()
 	case n < 50:
@@ -181,6 +183,52 @@ func (g *generator) insert() string {
 	return sql + g.returning()
 }
 
+// insertAgain writes an INSERT that differs from others in its literals only, if
+// the values have the same forms.
+func (g *generator) insertAgain() string {
+	list := generatorColumns[:4]
+	if g.chance(30) {
+		list = generatorColumns[4:]
+	}
+	g.next++
+	cells := []string{strconv.Itoa(g.next)}
+	for _, c := range list {
+		text := c.values[g.IntN(len(c.values))]
+		if c.typ == "int4" && g.chance(50) {
+			cells = append(cells, text)
+		} else {
+			cells = append(cells, "'"+strings.ReplaceAll(text, "'", "''")+"'")
+		}
+	}
+	return fmt.Sprintf("INSERT INTO g (id, %s) VALUES (%s)%s", names(list, ""), strings.Join(cells, ", "), g.one("", "", " RETURNING id, p"))
+}
+
+// output writes an expression over one column, as an application would show it.
+func (g *generator) output(prefix string) string {
+	c := g.column()
+	name := prefix + c.name
+	switch g.IntN(9) {
+	case 0:
+		return name + "::text"
+	case 1:
+		return fmt.Sprintf("CAST(%s AS varchar(3))", name)
+	case 2:
+		return name + g.one("::int8", "::numeric", "::timestamp", "::varchar", "::char(2)", "::float8", "::int", "::time", "::date", "::jsonb")
+	case 3:
+		return g.one("to_json", "to_jsonb", "json_build_array", "jsonb_build_array") + "(" + name + ")"
+	case 4:
+		return g.one("json_build_object", "jsonb_build_object") + "('k', " + name + ", 'id', " + prefix + "id)"
+	case 5:
+		return fmt.Sprintf("coalesce(%s, %s)", name, g.value(c))
+	case 6:
+		return fmt.Sprintf("CASE WHEN %sid > 2 THEN %s END", prefix, name)
+	case 7:
+		return fmt.Sprintf("(SELECT %s FROM h WHERE h.id = %sid)", g.one("h."+c.name, "to_json(h)", "json_agg(h."+c.name+")", "jsonb_agg(h.*)", "count(h."+c.name+")"), prefix)
+	default:
+		return name
+	}
+}
+
 func (g *generator) returning() string {
 	if g.chance(60) {
 		return ""
@@ -209,7 +257,14 @@ func (g *generator) delete() string {
 }
 
 func (g *generator) query() string {
-	switch g.IntN(8) {
+	switch g.IntN(12) {
+	case 8, 9:
+		return fmt.Sprintf("SELECT id, %s, %s FROM g WHERE %s ORDER BY id", g.output(""), g.output("g."), g.condition("", 1))
+	case 10:
+		c := g.column()
+		return fmt.Sprintf("SELECT %s, count(*), min(id) FROM %s WHERE %s GROUP BY %s ORDER BY min(id)", c.name, g.one("g", "h"), g.condition("", 1), g.one(c.name, "1"))
+	case 11:
+		return fmt.Sprintf("SELECT %s FROM (SELECT id, %s AS o FROM g) q WHERE %s ORDER BY id", g.one("*", "o, id", "id, to_json(q)", "id, q.o"), g.output("g."), g.one("true", "o IS NOT NULL", "id > 1"))
 	case 0:
 		list := names(g.columns(), "x.")
 		return fmt.Sprintf("SELECT x.id, %s, y.id FROM g x %s JOIN h y ON x.id = y.id WHERE %s ORDER BY x.id, y.id",

@@ -107,17 +107,21 @@ func (c *Comparison) Generated(step Step) (refused, same bool) {
 	return false, c.compare(step, v, sealed)
 }
 
-// bothReject reports whether both sides fail for the data: a statement with two
-// values that do not fit fails for the one that is looked at first, and nothing
-// says which that is.
-func bothReject(a, b []outcome) bool {
-	x, y := a[len(a)-1], b[len(b)-1]
-	return x.err != nil && y.err != nil && x.status == y.status &&
-		strings.HasPrefix(x.err.Code, dataException) && strings.HasPrefix(y.err.Code, dataException)
+// bothReject reports whether both sides fail and the sealed one for the data: a
+// statement with two things wrong fails for the one that is looked at first, and
+// nothing says which that is.
+func bothReject(twin, sealed []outcome) bool {
+	x, y := twin[len(twin)-1], sealed[len(sealed)-1]
+	return x.err != nil && y.err != nil && x.status == y.status && strings.HasPrefix(y.err.Code, dataException) &&
+		(strings.HasPrefix(x.err.Code, dataException) || strings.HasPrefix(x.err.Code, wrongStatement))
 }
 
-// dataException is the class of SQLSTATEs for values that do not fit.
-const dataException = "22"
+// The classes of SQLSTATEs for values that do not fit, and for statements that are
+// wrong whatever the values are.
+const (
+	dataException  = "22"
+	wrongStatement = "42"
+)
 
 func (c *Comparison) one(s *session, side string, step Step, v values) []outcome {
 	c.t.Helper()

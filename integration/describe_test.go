@@ -57,6 +57,11 @@ func TestDescribe(t *testing.T) {
 			d.declared(types, `SELECT id FROM "values" WHERE %[1]s IS DISTINCT FROM $1`, s)
 			d.declared(append(types[:len(types):len(types)], types...), `SELECT id FROM "values" WHERE %[1]s IN ($1, $2)`, s)
 		}
+		for _, number := range []string{"5", "-5000000000", "1.5", "5::int2", "5::float8"} {
+			d.same(`SELECT id FROM "values" WHERE %[1]s IN ($1, %[2]s)`, s, number)
+		}
+		d.same(`SELECT id FROM "values" WHERE (%[1]s, id) IN (($1, 1), ($2, 2))`, s)
+		d.same(`SELECT id FROM "values" WHERE %[1]s NOT IN ($1, $2, NULL)`, s)
 		for _, array := range []uint32{1009, 1015, 1005, 1007, 1016, 1231, 1182, 1185, 2951, 1001} {
 			d.declared([]uint32{array}, `SELECT id FROM "values" WHERE %[1]s <> ALL($1)`, s)
 		}

@@ -270,7 +270,7 @@ func (a *analysis) settleNullIf(e *sealedExpr, x *pg.A_Expr, sc *scope) {
 	}
 	a.insert(e.terms[0].end-1, " THEN NULL ELSE "+string(a.text[reference.start:reference.end])+" END")
 	a.toTerm(left)
-	a.listMember(left, x.Rexpr, false, sc)
+	a.listMember(left, x.Rexpr, false, 0, sc)
 }
 
 // nullIfEdits puts CASE WHEN in the place of NULLIF, and = in that of the comma.

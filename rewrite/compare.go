@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -160,7 +162,7 @@ func (a *analysis) inList(x *pg.A_Expr, sc *scope) {
 		a.inRows(row, items, sc)
 		return
 	}
-	a.inItems(x.Lexpr, items, sc)
+	a.inItems(x.Lexpr, items, false, sc)
 }
 
 // inRows is (a, b) IN ((1, 2), (3, 4)), which compares element by element.
@@ -183,12 +185,13 @@ func (a *analysis) inRows(row *pg.RowExpr, items []*pg.Node, sc *scope) {
 		for _, item := range items {
 			column = append(column, item.GetRowExpr().Args[i])
 		}
-		a.inItems(n, column, sc)
+		a.inItems(n, column, true, sc)
 	}
 }
 
-// inItems compares one expression with each of a list.
-func (a *analysis) inItems(n *pg.Node, items []*pg.Node, sc *scope) {
+// inItems compares one expression with each of a list. ofRows: they are of rows, of
+// which PostgreSQL compares each for itself.
+func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope) {
 	if a.err != nil {
 		return
 	}
@@ -202,9 +205,13 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, sc *scope) {
 	}
 	a.toTerm(left)
 	a.uniform(left, items)
-	listed := a.typedByList(left, items, sc)
+	listed := !ofRows && a.typedByList(left, items, sc)
+	base := uint32(0)
+	if listed {
+		base = a.listNumber(left, items)
+	}
 	for _, item := range items {
-		a.listMember(left, item, listed, sc)
+		a.listMember(left, item, listed, base, sc)
 	}
 }
 
@@ -225,7 +232,37 @@ func (a *analysis) typedByList(left *sealedExpr, items []*pg.Node, sc *scope) bo
 	return values > 1
 }
 
-func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, sc *scope) {
+// numbers are the numeric types of which each is converted to the next without
+// being asked.
+var numbers = [...]uint32{logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric, logical.OIDFloat4, logical.OIDFloat8}
+
+// listNumber is the type that a parameter among the numbers of such a list gets, 0
+// for that of the column.
+func (a *analysis) listNumber(left *sealedExpr, items []*pg.Node) uint32 {
+	column := slices.Index(numbers[:], left.column.Type.Shown().OID)
+	common := column
+	for _, item := range items {
+		switch x := item.GetNode().(type) {
+		case *pg.Node_AConst:
+			switch v := x.AConst.GetVal().(type) {
+			case *pg.A_Const_Ival:
+				common = max(common, slices.Index(numbers[:], logical.OIDInt4))
+			case *pg.A_Const_Fval:
+				common = max(common, slices.Index(numbers[:], numberType([]byte(v.Fval.Fval))))
+			}
+		case *pg.Node_TypeCast:
+			if to, ok := a.typeNamed(x.TypeCast.TypeName); ok {
+				common = max(common, slices.Index(numbers[:], to.whole().OID))
+			}
+		}
+	}
+	if column < 0 || common == column {
+		return 0
+	}
+	return numbers[common]
+}
+
+func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, base uint32, sc *scope) {
 	switch right := a.peek(item, sc); {
 	case right != nil && right.column == left.column:
 		a.toTerm(right)
@@ -233,6 +270,9 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, sc *
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
 	default:
 		op := Operand{Column: left.column, Role: Equality, Listed: listed, Site: a.site}
+		if item.GetParamRef() != nil {
+			op.Base = base
+		}
 		if !a.give(item, op, sc) && (listed || !a.computed(item, op, sc)) {
 			a.refuseComputed(left, item, sc)
 		}

@@ -30,6 +30,7 @@ func jsonOfORMs(w string) []harness.Step {
 		S(`SELECT jsonb_object_agg("id", "note") FROM "customers"`),
 		S(`SELECT jsonb_build_object('n', coalesce("note", 'none'), 'c', "city"::text) FROM "customers" ORDER BY "id"`),
 		S(`SELECT x.j, count(x.j) OVER () FROM (SELECT "id", json_build_array("note") AS j FROM "customers") x WHERE x.j IS NOT NULL ORDER BY x."id"`),
+		S(`PREPARE j AS SELECT json_build_array("note", "id") FROM "customers" ORDER BY "id"; EXECUTE j; DEALLOCATE j`).Simple(),
 		S(`UPDATE "customers" SET "note" = $1 WHERE "email" = $2 RETURNING json_build_object('note', "note", 'by', $3::text)`, "quoted \" and \\ and \n "+w, w+"@a", "me"),
 		S(`SELECT json_build_object('note', "note", 'plain', 'pgseal:x:00e501') FROM "customers" WHERE "email" = $1`, w+"@a"),
 		S(`SELECT json_build_object('note', "note")->>'note' FROM "customers"`).Refused("note"),

@@ -222,6 +222,11 @@ func sqlAlchemy(w string) []harness.Step {
 		S("SELECT lat.card, customers.email FROM customers, LATERAL (SELECT orders.card AS card FROM orders WHERE orders.customer_id = customers.id ORDER BY orders.id LIMIT 1) AS lat ORDER BY customers.id"),
 		S("SELECT lat.n FROM customers JOIN LATERAL (SELECT count(*) AS n FROM customers c WHERE c.city = customers.city) AS lat ON true ORDER BY customers.id"),
 		S("SELECT c1.email, c2.email FROM customers AS c1 JOIN customers AS c2 ON c1.city = c2.city AND c1.id < c2.id ORDER BY c1.id, c2.id"),
+		// Columns that one of several tables lacks, as polymorphic_union selects them.
+		S("SELECT u.id, u.name, u.ssn, u.income, u.kind FROM (SELECT customers.id AS id, customers.name AS name, CAST(NULL AS VARCHAR(11)) AS ssn, CAST(NULL AS NUMERIC(12, 2)) AS income, 'a' AS kind FROM customers WHERE customers.id = 101 UNION ALL SELECT customers.id, customers.name, customers.ssn, customers.income, 'b' FROM customers WHERE customers.id IN (101, 102) UNION ALL SELECT customers.id, customers.name, CAST(NULL AS VARCHAR(11)), CAST(NULL AS NUMERIC(12, 2)), 'c' FROM customers WHERE customers.id = 102) AS u ORDER BY u.id, u.kind"),
+		S("SELECT u.ssn, u.kind FROM (SELECT CAST(NULL AS VARCHAR) AS ssn, 'a' AS kind UNION ALL SELECT customers.ssn, 'b' FROM customers) AS u WHERE u.ssn = $1 OR u.ssn IS NULL AND u.kind = 'a' ORDER BY u.kind", w+"1"),
+		S("SELECT email, lang, age FROM customers WHERE id = 101 UNION ALL SELECT NULL, NULL, NULL").Unordered(),
+		S("SELECT NULL AS email, NULL AS income UNION ALL SELECT email, income FROM customers WHERE id = 101").Unordered(),
 		S("SELECT customers.city AS city, 'x' AS kind FROM customers WHERE id = 101 UNION ALL SELECT customers.city, 'y' FROM customers WHERE id = 102").Unordered(),
 		S("SELECT u.city FROM (SELECT city FROM customers WHERE id = 101 UNION SELECT city FROM customers WHERE id = 102) AS u").Unordered(),
 		S("SELECT first_value(customers.email) OVER (PARTITION BY customers.version ORDER BY customers.id) FROM customers").Unordered(),

@@ -1,6 +1,10 @@
 package rewrite
 
-import "pgseal/catalog"
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
 
 // column is one column that a FROM item offers, or one output of a query.
 type column struct {
@@ -13,6 +17,9 @@ type column struct {
 	// text: it can be the definition of a sealed column's default.
 	text      bool
 	constants *constants // nil unless literals and parameters make this output
+	// nulls are the NULLs, with a cast perhaps, of which this consists; nil if there
+	// is more, or where it is not the query that has them whose output this is.
+	nulls []*pg.Node
 	// origin is the column of a relation that this is, unchanged; reads is how the
 	// query whose output it is refers to it, "" where that is not by a name.
 	origin origin

@@ -187,7 +187,7 @@ func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (colum
 					a.fail(refuseUse(c.sealed, ref.Location, "* of a query with GROUP BY"))
 				}
 			}
-			if c.same = nil; it.byName && it.name != "" {
+			if c.same, c.nulls = nil, nil; it.byName && it.name != "" {
 				c.reads = quoteName(it.name) + "." + quoteName(c.name)
 			}
 			columns = append(columns, c)
@@ -209,7 +209,11 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 		if elements := array != nil && isArrayOfConstants(array); elements || isConstant(n) {
 			k := a.postpone([]*pg.Node{n}, sc)
 			k.elements = elements
-			return column{constants: k}
+			c := column{constants: k}
+			if isNullConstant(n) || isNullConstant(n.GetTypeCast().GetArg()) {
+				c.nulls = []*pg.Node{n}
+			}
+			return c
 		}
 		if k := a.constantsOf(n, sc); k != nil {
 			return column{constants: k}

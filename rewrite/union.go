@@ -54,6 +54,12 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			sealed = r.sealed
 		}
 		if sealed == nil {
+			if i < len(outputs) {
+				outputs[i].nulls = bothNulls(l.nulls, r.nulls)
+			}
+			continue
+		}
+		if all && !rest && i < len(outputs) && a.besideNulls(&outputs[i], l, r) {
 			continue
 		}
 		same := l.sealed == r.sealed && i < len(left) && i < len(right)
@@ -83,6 +89,66 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 		}
 	}
 	return outputs
+}
+
+// bothNulls are the NULLs of both sides of a set operation, nil if one has more.
+func bothNulls(left, right []*pg.Node) []*pg.Node {
+	if left == nil || right == nil {
+		return nil
+	}
+	return append(left[:len(left):len(left)], right...)
+}
+
+// besideNulls makes an output of UNION ALL of a sealed column on one side and NULLs
+// on the other. It is false, and has done nothing, for others, and where they would
+// give it another type than the column's.
+func (a *analysis) besideNulls(out *column, l, r column) bool {
+	of, nulls := l, r.nulls
+	if l.sealed == nil {
+		of, nulls = r, l.nulls
+	}
+	if nulls == nil || of.shown.IsCast() || of.sealed.Document != nil || of.sealed.Broken != "" {
+		return false
+	}
+	typ := of.sealed.Type
+	if of.shown != nil {
+		typ = of.shown.Type
+	}
+	to := typ
+	for _, n := range nulls {
+		cast := n.GetTypeCast()
+		if cast == nil { // has no type yet, and then one without a length
+			if len(nulls) > 1 || typ.Def != nil {
+				return false
+			}
+			to.Typmod = -1
+			continue
+		}
+		named, ok := a.typeNamed(cast.TypeName)
+		whole := named.whole()
+		if !ok || whole.OID != typ.OID || whole.Def != typ.Def {
+			return false
+		}
+		if whole.Typmod != typ.Typmod {
+			to.Typmod = -1
+		}
+		if l.sealed == nil && l.name == last(names(cast.TypeName.Names)) {
+			return false // the output could have its name of the type
+		}
+	}
+	if !typ.Widens(to) {
+		return false
+	}
+	for _, n := range nulls {
+		if cast := n.GetTypeCast(); cast != nil {
+			a.replaceType(cast.TypeName, serverType, of.sealed, location(n))
+		}
+	}
+	*out = column{name: l.name, sealed: of.sealed, shown: of.shown, bare: true, text: l.text || r.text}
+	if to != typ {
+		out.shown = a.as(of.sealed, to)
+	}
+	return true
 }
 
 // unites says whether a query is a UNION that removes duplicates, with nothing

@@ -97,8 +97,11 @@ func (s *Session) unanswered(out *Output) {
 
 // joins reports that a Query can run in a transaction that a question has begun:
 // it neither begins one itself, which must not have seen anything yet, nor is one
-// of the commands that run outside of any.
+// of the commands that run outside of any, nor of those that fail there.
 func joins(text []byte) bool {
+	if needsBlock(text) {
+		return false
+	}
 	for i := 0; i < len(text); i++ {
 		if !nameByte(text[i]) {
 			continue
@@ -114,6 +117,13 @@ func joins(text []byte) bool {
 		}
 	}
 	return true
+}
+
+// needsBlock reports a command that fails outside of a transaction block. Newer
+// servers take for one what a question has begun.
+func needsBlock(text []byte) bool {
+	text = afterComments(text)
+	return foldedPrefix(text, "declare") || foldedPrefix(text, "lock")
 }
 
 // readNames reads the text of a name[].

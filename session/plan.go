@@ -251,8 +251,11 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 			}
 			s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I' && joins(text)
 		}
-		if s.frame.inline {
+		switch {
+		case s.frame.inline:
 			mode = rewrite.Extended
+		case s.status == 'I' && !s.begun && needsBlock(text):
+			mode = rewrite.Simple
 		}
 		act, need, _ := s.ask(mode, out)
 		return verdict{act: act, need: need}

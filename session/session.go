@@ -72,6 +72,8 @@ type Session struct {
 	// writes are what the segment at hand has of them and of others.
 	opening       int
 	opens, writes bool
+	// begun: it has had a frame already.
+	begun bool
 	// effects counts the requests under way that change which prepared
 	// statements there are without naming them in the protocol.
 	effects int
@@ -239,7 +241,9 @@ func (s *Session) push(r *request) {
 	if r.kind == query || r.kind == call || r.kind == syncPoint {
 		s.flushed = true // the server answers these unasked
 		s.segment++
-		s.opens, s.writes = false, false
+		s.opens, s.writes, s.begun = false, false, false
+	} else {
+		s.begun = true
 	}
 }
 

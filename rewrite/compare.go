@@ -236,14 +236,18 @@ func (a *analysis) typedByList(left *sealedExpr, items []*pg.Node, sc *scope) bo
 // being asked.
 var numbers = [...]uint32{logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric, logical.OIDFloat4, logical.OIDFloat8}
 
-// listNumber is the type that a parameter among the numbers of such a list gets, 0
-// for that of the column.
+// listNumber is the type that a parameter or a string among the numbers of such a
+// list gets, 0 for that of the column. Beside strings the numbers steer the plan.
 func (a *analysis) listNumber(left *sealedExpr, items []*pg.Node) uint32 {
+	strings := slices.ContainsFunc(items, func(n *pg.Node) bool { return n.GetAConst().GetSval() != nil })
 	column := slices.Index(numbers[:], left.column.Type.Shown().OID)
 	common := column
 	for _, item := range items {
 		switch x := item.GetNode().(type) {
 		case *pg.Node_AConst:
+			if strings && (x.AConst.GetIval() != nil || x.AConst.GetFval() != nil) {
+				a.steer(x.AConst.Location)
+			}
 			switch v := x.AConst.GetVal().(type) {
 			case *pg.A_Const_Ival:
 				common = max(common, slices.Index(numbers[:], logical.OIDInt4))
@@ -270,8 +274,12 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, base
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
 	default:
 		op := Operand{Column: left.column, Role: Equality, Listed: listed, Site: a.site}
-		if item.GetParamRef() != nil {
+		switch {
+		case base == 0:
+		case item.GetParamRef() != nil:
 			op.Base = base
+		case item.GetAConst().GetSval() != nil:
+			op.Listed, op.Via = false, &logical.Type{OID: base, Typmod: -1}
 		}
 		if !a.give(item, op, sc) && (listed || !a.computed(item, op, sc)) {
 			a.refuseComputed(left, item, sc)

@@ -213,31 +213,6 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// listenAll opens every listener or none.
-func listenAll(addresses []string) ([]net.Listener, error) {
-	var all []net.Listener
-	for _, address := range addresses {
-		network := "tcp"
-		if strings.ContainsRune(address, '/') {
-			network = "unix"
-		}
-		ln, err := net.Listen(network, address)
-		if err != nil {
-			return nil, errors.Join(hint(fmt.Errorf("listen: %w", err), "another process may hold the address: give --listen another one"), closeAll(all))
-		}
-		all = append(all, ln)
-	}
-	return all, nil
-}
-
-func closeAll(listeners []net.Listener) error {
-	var err error
-	for _, l := range listeners {
-		err = errors.Join(err, l.Close())
-	}
-	return err
-}
-
 func clientTLS(certificate, key, clientCA string) (*tls.Config, error) {
 	if certificate == "" && key == "" && clientCA == "" {
 		return nil, nil

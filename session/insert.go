@@ -74,7 +74,7 @@ const (
 	notTried attempt = iota
 	tried            // under way
 	failing          // before it ran; the end of that is to come
-	failed           // the text has to be sent
+	asText           // the text has to be sent
 )
 
 // answerer says which server process answers.
@@ -92,12 +92,20 @@ const (
 func (s *Session) SetProcess(number uint32) { s.process = number }
 
 // insertAgain sends a Query that is an INSERT like others before it. done is false
-// for every other.
+// for every other, and that is decided once: a question that such a text needs may
+// already stand in its transaction when it comes here again.
 func (s *Session) insertAgain(snap *catalog.Snapshot, text []byte, out *Output) (need Need, done bool) {
+	if need, done = s.tryInsert(snap, text, out); !done {
+		s.frame.insert = asText
+	}
+	return need, done
+}
+
+func (s *Session) tryInsert(snap *catalog.Snapshot, text []byte, out *Output) (need Need, done bool) {
 	switch {
 	case s.frame.insert == tried, s.frame.insert == failing, s.peer == askedPeer:
 		return Need{Kind: NeedServer}, true
-	case s.frame.insert == failed, s.peer == anyPeer, s.process == 0:
+	case s.frame.insert == asText, s.peer == anyPeer, s.process == 0:
 		return Need{}, false
 	case s.status != 'I', s.fifo.len() > 0, len(text) > longestInsert, s.statements.unnamed.latest != nil:
 		return Need{}, false
@@ -373,7 +381,7 @@ func (t *inserts) showRows(out *Output) {
 func (s *Session) insertEnds() action {
 	s.inserts.rows = s.inserts.rows[:0]
 	if s.frame.insert == failing {
-		s.frame.insert = failed
+		s.frame.insert = asText
 		return drop
 	}
 	s.frame.answered = true

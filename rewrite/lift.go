@@ -98,7 +98,7 @@ func (l *Lifted) Lift(text []byte) bool {
 	if x.err != lexOK || len(l.Types) == 0 {
 		return false
 	}
-	l.Text = append(l.Text, text[from:end]...)
+	l.Text = append(l.Text, bytes.TrimRight(text[from:end], " \t\n\r")...)
 	return true
 }
 

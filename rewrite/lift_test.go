@@ -17,7 +17,7 @@ func TestLiteralsOfAnInsertAreLifted(t *testing.T) {
 		types        []uint32
 	}{
 		{"INSERT INTO t (c) VALUES (1)", "INSERT INTO t (c) VALUES ($1)", []string{"1"}, []uint32{oidInt4}},
-		{"insert into s.\"T x\" (a, \"B\")\n values ('it''s', -2.5) ;", "insert into s.\"T x\" (a, \"B\")\n values ($1, $2) ", []string{"it's", "-2.5"}, []uint32{0, oidNumeric}},
+		{"insert into s.\"T x\" (a, \"B\")\n values ('it''s', -2.5) ;", "insert into s.\"T x\" (a, \"B\")\n values ($1, $2)", []string{"it's", "-2.5"}, []uint32{0, oidNumeric}},
 		{`INSERT INTO t (a) VALUES (E'a\tb\'c'), ($$d$$), (NULL), (DEFAULT), (true) RETURNING t.*, "Id" AS x`, `INSERT INTO t (a) VALUES ($1), ($2), (NULL), (DEFAULT), (true) RETURNING t.*, "Id" AS x`,
 			[]string{"a\tb'c", "d"}, []uint32{0, 0}},
 		{"INSERT INTO t (c) VALUES (2147483647, 2147483648, -2147483648, 9223372036854775808, 007, 1e3, - 1)", "INSERT INTO t (c) VALUES ($1, $2, $3, $4, $5, $6, $7)",

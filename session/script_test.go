@@ -136,6 +136,13 @@ func (r *scripted) line(line string) {
 		}
 	case "other":
 		r.snapshot = testSnapshot(50, archive())
+	case "process": // of the server; statements are guarded by the names of domains
+		n, _ := strconv.Atoi(rest)
+		r.session.SetProcess(uint32(n))
+		r.snapshot.Version += 1000
+		for _, c := range testColumns() {
+			r.snapshot.Column(c.ID).DomainName = "users_" + c.Name
+		}
 	case "set":
 		r.session.SetParameter(string(fields[0].bytes), string(fields[1].bytes))
 	case "client":

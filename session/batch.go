@@ -22,6 +22,15 @@ type batch struct {
 	way   gathering
 }
 
+// theBatch is made for the first rows that are opened: most sessions of a crowd
+// have none.
+func (s *Session) theBatch() *batch {
+	if s.batch == nil {
+		s.batch = new(batch)
+	}
+	return s.batch
+}
+
 // gathering is what becomes of the cells of a row.
 type gathering uint8
 
@@ -72,7 +81,7 @@ func (t *batch) clamp() {
 // and as many behind it as can be opened with it. n is how many bytes they have.
 // Only if that is none does need or err say why.
 func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
-	t := &s.batch
+	t := s.theBatch()
 	defer t.reset()
 	for n < len(b) && n < batchBytes && len(t.cells) < batchCells {
 		typ, size, lengthErr := wire.Peek(b[n:])
@@ -138,7 +147,7 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 // gather finds the sealed cells of a row and adds it to the batch, or leaves the
 // batch as it was.
 func (s *Session) gather(size int, body []byte) (Need, error) {
-	t := &s.batch
+	t := s.theBatch()
 	mark := len(t.spots)
 	need, err := s.gatherCells(body)
 	if err != nil || need.Kind != NeedNothing {
@@ -151,7 +160,7 @@ func (s *Session) gather(size int, body []byte) (Need, error) {
 }
 
 func (s *Session) gatherCells(body []byte) (Need, error) {
-	t := &s.batch
+	t := s.theBatch()
 	if len(body) < 2 {
 		return Need{}, errDataRow
 	}
@@ -231,7 +240,7 @@ func (s *Session) explained(err error) error {
 
 // gatherCell adds a sealed cell to the batch.
 func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
-	t := &s.batch
+	t := s.theBatch()
 	hexadecimal := c.server == wire.Text && isHexText(value)
 	switch {
 	case hexadecimal && t.way == keysOnly:
@@ -299,7 +308,7 @@ func (s *Session) mustLease(id uint32) (Need, error) {
 // appendRow appends a row of the batch with the plaintexts of its cells, which
 // are those of the spots from one to another.
 func (s *Session) appendRow(dst, body []byte, from, to int) ([]byte, error) {
-	t := &s.batch
+	t := s.theBatch()
 	dst, start := wire.Begin(dst, wire.TypeDataRow)
 	kept, utf8 := 0, s.settings.values.UTF8()
 	for i := from; i < to; i++ {

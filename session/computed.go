@@ -17,10 +17,10 @@ import (
 
 // computed is what has been asked for the frame at hand.
 type computed struct {
-	question *rewrite.Question // nil for nothing
-	text     []byte            // the client's, in which the question's expressions stand
-	known    bool              // the server has answered
-	synced   bool              // the question ends with a Sync of its own
+	question *rewrite.Question
+	text     []byte // the client's, in which the question's expressions stand
+	known    bool   // the server has answered
+	synced   bool   // the question ends with a Sync of its own
 	types    []uint32
 	values   [][]byte // in binary; nil for NULL
 }
@@ -28,18 +28,19 @@ type computed struct {
 // compute asks the server for what a statement of the client's text needs. ok
 // reports that it has answered.
 func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, out *Output) (act action, need Need, ok bool) {
-	c := &s.frame.computed
+	c := s.frame.computed
 	switch {
-	case c.question != nil && c.question.Text == q.Text && c.known:
+	case c != nil && c.question.Text == q.Text && c.known:
 		return relay, Need{}, true
-	case c.question != nil && c.question.Text == q.Text:
+	case c != nil && c.question.Text == q.Text:
 		return wait, Need{Kind: NeedServer}, false
 	case mode == rewrite.Simple && s.fifo.len() > 0: // a BEGIN before it, perhaps
 		act, need, _ = s.waitServer(out)
 		return act, need, false
 	}
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
-	*c = computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
+	c = &computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
+	s.frame.computed = c
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, q.Text, nil)
 	dst = appendBinaryBind(dst, questionName, questionName)
@@ -74,10 +75,10 @@ func appendBinaryBind(dst []byte, portal, statement string) []byte {
 // computedTypes reads the description of an answer.
 func (s *Session) computedTypes(body []byte) error {
 	fields, err := wire.ParseRowDescription(body)
-	if err != nil {
+	c := s.frame.computed
+	if err != nil || c == nil {
 		return errUnasked
 	}
-	c := &s.frame.computed
 	c.types = c.types[:0]
 	var f wire.Field
 	for it := fields.Iter(); it.Next(&f); {
@@ -88,9 +89,9 @@ func (s *Session) computedTypes(body []byte) error {
 
 // computedRow reads an answer.
 func (s *Session) computedRow(body []byte) error {
-	c := &s.frame.computed
+	c := s.frame.computed
 	values, err := wire.ParseDataRow(body)
-	if err != nil || c.question == nil || c.known || values.Len() != len(c.types) {
+	if err != nil || c == nil || c.known || values.Len() != len(c.types) {
 		return errUnasked
 	}
 	it := values.Iter()
@@ -108,8 +109,8 @@ func (s *Session) computedRow(body []byte) error {
 // answer is the value that the n-th expression of the question has; null without
 // one.
 func (s *Session) answer(n int) (v logical.Value, null bool, err error) {
-	c := &s.frame.computed
-	if !c.known || n > len(c.values) {
+	c := s.frame.computed
+	if c == nil || !c.known || n > len(c.values) {
 		return v, false, errUnasked
 	}
 	return logical.Value{Data: c.values[n-1], Binary: true, OID: c.types[n-1]}, c.values[n-1] == nil, nil
@@ -118,8 +119,11 @@ func (s *Session) answer(n int) (v logical.Value, null bool, err error) {
 // uncomputed shows the client the server's error about a question, at the place in
 // the client's own text. The frame that waits for the answer goes nowhere.
 func (s *Session) uncomputed(f wire.ErrorFields, out *Output) {
-	c := &s.frame.computed
+	c := s.frame.computed
 	s.frame.answered = true
+	if c == nil {
+		return
+	}
 	switch {
 	case c.synced: // its ReadyForQuery is the client's
 		for i := range s.fifo.len() {

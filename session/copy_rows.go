@@ -28,7 +28,7 @@ func (c *copyOut) batchable() bool {
 // behind it as can be opened with it. n is how many bytes they have, 0 if the first
 // has to be looked at by itself.
 func (s *Session) copiedRows(b []byte, out *Output) (n int) {
-	c, t := s.copying.out, &s.batch
+	c, t := s.copying.out, s.theBatch()
 	if c == nil || s.failure.silent() || s.settings.escape || !c.batchable() {
 		return 0
 	}
@@ -81,7 +81,7 @@ func (s *Session) gatherCopied(row []byte) (ok bool) {
 }
 
 func (s *Session) gatherLine(row []byte) (ok bool) {
-	c, t := s.copying.out, &s.batch
+	c, t := s.copying.out, s.theBatch()
 	f := &c.plan.Format
 	if len(row) == 0 || row[len(row)-1] != '\n' {
 		return false
@@ -120,7 +120,7 @@ func (s *Session) gatherLine(row []byte) (ok bool) {
 }
 
 func (s *Session) gatherTuple(row []byte) (ok bool) {
-	c, t := s.copying.out, &s.batch
+	c, t := s.copying.out, s.theBatch()
 	if len(row) < 2 {
 		return false
 	}
@@ -160,7 +160,7 @@ func (s *Session) gatherEnvelope(c *cell, value []byte) (ok bool) {
 // appendCopied appends a row of the batch with the values of its sealed fields,
 // which are those of the spots from one to another.
 func (s *Session) appendCopied(dst, body []byte, from, to int) (_ []byte, err error) {
-	c, t := s.copying.out, &s.batch
+	c, t := s.copying.out, s.theBatch()
 	dst, start := wire.Begin(dst, wire.TypeCopyData)
 	kept := 0
 	for i := from; i < to; i++ {

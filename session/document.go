@@ -20,7 +20,7 @@ func (s *Session) openDocuments(body []byte) ([]byte, Need, error) {
 	if err != nil {
 		return body, Need{}, errDataRow
 	}
-	t := &s.batch
+	t := s.theBatch()
 	start := len(t.made)
 	t.made = wire.AppendCount(t.made, values.Len())
 	it := values.Iter()
@@ -47,7 +47,7 @@ func (s *Session) openDocuments(body []byte) ([]byte, Need, error) {
 
 // openDocument appends a document with its values to the rows made so far.
 func (s *Session) openDocument(d *catalog.Document, text []byte) (Need, error) {
-	t := &s.batch
+	t := s.theBatch()
 	for {
 		at := bytes.Index(text, d.Begins)
 		if at < 0 {
@@ -73,7 +73,7 @@ func (s *Session) openDocument(d *catalog.Document, text []byte) (Need, error) {
 
 // openPart appends one value to the rows made so far.
 func (s *Session) openPart(p *catalog.Part, digits []byte) (need Need, err error) {
-	t := &s.batch
+	t := s.theBatch()
 	if s.buf.out, err = logical.DecodeHex(s.buf.out[:0], digits); err != nil {
 		return Need{}, &unopened{p.Column, 0, errDocument}
 	}

@@ -15,7 +15,7 @@ func TestDocumentsDoNotAllocate(t *testing.T) {
 	w.session.result.add(cell{sealed: &catalog.SealedColumn{Document: w.documentOf()}})
 	body := wire.AppendValue(wire.AppendCount(nil, 1), []byte("["+w.marked("00", "ssn", keyActive, "1-2")+","+w.marked("02", "born", keyActive, "2024-02-03")+"]"))
 	open := func() {
-		w.session.batch.reset()
+		w.session.theBatch().reset()
 		if _, need, err := w.session.openDocuments(body); err != nil || need.Kind != NeedNothing {
 			t.Fatal(need, err)
 		}

@@ -34,7 +34,7 @@ func TestValuesOfADocument(t *testing.T) {
 		{`{"a":"pgseal:OTHER:00e501"}`, `{"a":"pgseal:OTHER:00e501"}`},
 		{`[]`, `[]`},
 	} {
-		w.session.batch.reset()
+		w.session.theBatch().reset()
 		need, err := w.session.openDocument(w.documentOf(), []byte(c.text))
 		if got := string(w.session.batch.made); err != nil || need.Kind != NeedNothing || got != c.want {
 			t.Errorf("%s became %s, %v, %v; want %s", c.text, got, need, err, c.want)
@@ -52,7 +52,7 @@ func TestDocumentsThatDoNotOpen(t *testing.T) {
 		strings.Replace(ssn, testMark+"00", testMark+"01", 1), // of another column
 		ssn[:len(ssn)-1], ssn[:len(ssn)-3] + `"`, ssn[:len(ssn)-2] + `x"`, ssn[:len(ssn)-2] + `"`,
 	} {
-		w.session.batch.reset()
+		w.session.theBatch().reset()
 		need, err := w.session.openDocument(w.documentOf(), []byte(text))
 		if e := statementError(w.session.explained(err)); e == nil || e.Code != "XX001" || need.Kind != NeedNothing {
 			t.Errorf("%s: %v, %v, not an error of its data", text, need, err)

@@ -101,7 +101,9 @@ func (l *leases) opener(k *envelope.Key, column uint32) (*envelope.Opener, error
 // used ends the use of secrets at the end of a call for the client.
 func (s *Session) used() {
 	s.leases.release()
-	s.nonces.Wipe()
+	if s.nonces != nil {
+		s.nonces.Wipe()
+	}
 }
 
 // release ends the use of the keys at the end of a call.

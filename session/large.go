@@ -68,7 +68,7 @@ func (s *Session) opensInPlace(size int) bool {
 
 // largeRow opens a row where it stands.
 func (s *Session) largeRow(size int, body []byte, out *Output) (Need, error) {
-	t := &s.batch
+	t := s.theBatch()
 	defer t.reset()
 	for _, t.way = range [...]gathering{keysOnly, inPlace} {
 		t.reset()
@@ -117,7 +117,7 @@ func (s *Session) verbatim(c *cell, plain []byte) bool {
 // putLargeRow writes a row whose cells have been opened; what is large and stays
 // as it is, from where it stands.
 func (s *Session) putLargeRow(body []byte, room int, out *Output) error {
-	t := &s.batch
+	t := s.theBatch()
 	dst := out.client.scratch
 	if room >= largeValue {
 		dst = out.room(dst, room)

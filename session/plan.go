@@ -79,8 +79,8 @@ type frameState struct {
 	asking bool // the server has been asked for the search path and more
 	answer bool // and has answered
 	path   []string
-	// computed is what the server has been asked to compute.
-	computed computed
+	// computed is what the server has been asked to compute, nil for nothing.
+	computed *computed
 }
 
 // verdict is what planning a text came to.
@@ -323,9 +323,9 @@ func refused(r *rewrite.Refusal, text []byte) *wire.Error {
 func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) {
 	from := len(dst)
 	p.failedAt = 0
-	s.foreign, s.constants = p.foreign, p.constants[:0]
+	s.foreign, s.sealing, p.constants = p.foreign, p, p.constants[:0]
 	text, err := p.bound.AppendSQL(dst, s.sealFunc)
-	s.foreign, p.constants, s.constants = false, s.constants, nil
+	s.foreign, s.sealing = false, nil
 	if err == nil {
 		if len(p.client) > 0 {
 			p.server = append(p.server[:0], text[from:]...)

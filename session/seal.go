@@ -3,7 +3,6 @@ package session
 import (
 	"encoding/binary"
 	"errors"
-	"slices"
 
 	"pgseal/catalog"
 	"pgseal/envelope"
@@ -184,7 +183,10 @@ func (s *Session) appendEnvelope(dst []byte, c *catalog.SealedColumn) ([]byte, N
 	if k == nil {
 		return dst, need, err
 	}
-	out, err := k.SealWith(&s.nonces, dst, c.ID, c.Terms, term, s.buf.plain)
+	if s.nonces == nil {
+		s.nonces = new(envelope.Nonces)
+	}
+	out, err := k.SealWith(s.nonces, dst, c.ID, c.Terms, term, s.buf.plain)
 	if err != nil {
 		return dst, Need{}, sealError(c, err)
 	}
@@ -320,9 +322,7 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 	}
 	s.buf.out = out
 	if l.Operand.Role == rewrite.Store {
-		if u := (sealedUnder{l.Operand.Column.TableID, s.activeKey(l.Operand.Column)}); !slices.Contains(s.constants, u) {
-			s.constants = append(s.constants, u)
-		}
+		s.sealing.noteKey(l.Operand.Column.TableID, s.activeKey(l.Operand.Column))
 	}
 	switch {
 	case l.Bare:

@@ -371,7 +371,9 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	hidden, ours, inline, trial := r.hidden, r.ready, r.inline, r.trial
 	s.finish()
 	s.buf.clamp()
-	s.batch.clamp()
+	if s.batch != nil {
+		s.batch.clamp()
+	}
 	s.settings.known = true // what has changed has been reported
 	s.leases.failed = nil
 	s.status = status

@@ -100,6 +100,10 @@ type Session struct {
 	newer bool
 	// walsender: logical replication, whose commands are no SQL.
 	walsender bool
+	// unplannedNames: a Query passed while nothing was sealed, and may have
+	// prepared statements of which nothing is known.
+	unplannedNames bool
+	process        uint32 // of the server, as it was told to the client; 0 for none
 
 	// unnamed is the text of the last unnamed Parse that was relayed; empty if it
 	// was too long to keep, or may not be what the server holds.
@@ -107,10 +111,8 @@ type Session struct {
 	// unnamedHints are its hints; unnamedIn is the snapshot that knows nothing
 	// sealed in it, nil if that depends on more.
 	unnamedHints hints
+	peer         answerer // is it that process
 	unnamedIn    *catalog.Snapshot
-	// unplannedNames: a Query passed while nothing was sealed, and may have
-	// prepared statements of which nothing is known.
-	unplannedNames bool
 	// unknown is a name that the planner has asked for and of which nothing is
 	// known.
 	unknown string
@@ -121,26 +123,24 @@ type Session struct {
 	doomed *wire.Error
 
 	leases leases
-	nonces envelope.Nonces // for the seals of one call
+	nonces *envelope.Nonces // for the seals of one call; nil before the first
 	buf    buffers
-	batch  batch
+	batch  *batch      // nil before rows are opened
 	recent description // of a Query's rows
 	passed description // of rows with nothing sealed, of a text that was relayed
 	like   relayedText // the last one of a Query
 
 	inserts *inserts // nil until one comes
-	process uint32   // of the server, as it was told to the client; 0 for none
-	peer    answerer
 	// beyond is how many bytes of further frames serverFrame has dealt with.
 	beyond int
-	// constants are the keys under which literals of the text at hand are sealed.
-	constants []sealedUnder
+	// sealing is the text whose literals are being sealed.
+	sealing *planning
 	// deferring: errors of literals that PostgreSQL would find only at Bind go to
 	// deferred.
 	deferring bool
-	deferred  *wire.Error
 	// foreign: the literals at hand are in UTF-8 whatever the client's encoding.
-	foreign bool
+	foreign  bool
+	deferred *wire.Error
 	// sealFunc is sealLiteral, made once because a method value allocates.
 	sealFunc func([]byte, *rewrite.Literal) ([]byte, error)
 	// findPrepared is prepared, likewise.
@@ -190,7 +190,7 @@ func (s *Session) Idle() bool {
 // values that its buffers still hold.
 func (s *Session) ReleaseBuffers() {
 	s.fifo.release()
-	s.buf, s.batch = buffers{}, batch{}
+	s.buf, s.batch = buffers{}, nil
 	s.leases.openers, s.recent, s.passed, s.like = nil, description{}, description{}, relayedText{}
 	s.snap, s.seen, s.unnamedIn = nil, false, nil
 	s.spare = nil

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"pgseal/catalog"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -60,6 +62,13 @@ type statement struct {
 
 // sealedUnder is the data key under which a value of a table has been sealed.
 type sealedUnder struct{ table, key uint32 }
+
+// noteKey notes the key of a literal that has been sealed.
+func (p *planning) noteKey(table, key uint32) {
+	if u := (sealedUnder{table, key}); !slices.Contains(p.constants, u) {
+		p.constants = append(p.constants, u)
+	}
+}
 
 // rotated reports that one of the keys is not the active one any more: what the
 // statement goes on to store would be lost with it, should it be destroyed.

@@ -161,7 +161,7 @@ func TestCatalogsShowTheLogicalSchema(t *testing.T) {
 				b.Write(v)
 				b.WriteByte('|')
 			}
-			return userOIDs.ReplaceAllString(b.String(), "OID"), nil
+			return withoutOIDs(b.String()), nil
 		})
 		if err != nil {
 			t.Fatalf("%s: %v", sql, err)
@@ -197,8 +197,18 @@ func TestCatalogsShowTheLogicalSchema(t *testing.T) {
 	readsBack(t, pair.Connect(t, pair.ServerURL()), "SELECT count(*)::text FROM pg_attribute WHERE atttypid::regtype::text ~ '^pgseal_column' AND attrelid = 'customers'::regclass", "10")
 }
 
-// userOIDs are OIDs of objects made by users, which differ from server to server.
-var userOIDs = regexp.MustCompile(`\b[1-9][0-9]{4}\b`)
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// withoutOIDs leaves out OIDs of objects made by users, which differ from server to
+// server, and stand in names, too (2200_16422_1_not_null).
+func withoutOIDs(text string) string {
+	return digits.ReplaceAllStringFunc(text, func(n string) string {
+		if len(n) == 5 && n[0] != '0' {
+			return "OID"
+		}
+		return n
+	})
+}
 
 // difference shows the lines in which two texts differ.
 func difference(got, want string) string {

@@ -25,11 +25,13 @@ CREATE TABLE people (
   id serial PRIMARY KEY, name varchar(8) NOT NULL, born date DEFAULT '2000-01-01', mood mood, size small, share numeric(6,2), big bigint, tags text[], doc jsonb, ok boolean,
   ssn varchar(11) UNIQUE, age int, pay numeric(8,2), day date, feels mood, note text);
 CREATE TABLE log (n int, what text);
+CREATE TABLE parents (id int PRIMARY KEY);
+CREATE TABLE children (id serial PRIMARY KEY, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED, word text);
 CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (NEW.id, NEW.name); RAISE NOTICE 'noted %', NEW.name; RETURN NEW; END $$;
 CREATE TRIGGER noted AFTER INSERT ON people FOR EACH ROW EXECUTE FUNCTION noted();
 CREATE SCHEMA early;
 CREATE FUNCTION lose() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$`,
-		Seal: []string{"public.people.ssn --equality", "public.people.age --equality", "public.people.pay", "public.people.day", "public.people.feels", "public.people.note"},
+		Seal: []string{"public.people.ssn --equality", "public.people.age --equality", "public.people.pay", "public.people.day", "public.people.feels", "public.people.note", "public.children.word"},
 	})
 	w := pair.Env.Canaries.Text()
 	var steps []harness.Step
@@ -72,6 +74,11 @@ CREATE FUNCTION lose() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLO
 	again("INSERT INTO people (name, ssn) VALUES ('r', %s) RETURNING ssn, age, *", [][]any{v("ssn"), v("ssn"), v("ssn")})
 	again("INSERT INTO people (name, nosuch, ssn) VALUES ('n', 1, %s)", [][]any{v("ssn"), v("ssn"), v("ssn")})
 	again("INSERT INTO people (name, ssn) VALUES ('n', %s, 1)", [][]any{v("ssn"), v("ssn"), v("ssn")})
+	for _, returning := range []string{"", " RETURNING id"} {
+		again("INSERT INTO children (parent, word) VALUES (%s, 'word')"+returning, [][]any{v("NULL"), v("NULL"), v("NULL")})
+		again("INSERT INTO children (parent, word) VALUES (%s, 'word')"+returning, [][]any{v("99"), v("98"), v("97")})
+	}
+	steps = append(steps, S("SELECT id, parent, word FROM children ORDER BY id").Simple())
 	plain := "INSERT INTO people (name, ssn) VALUES ('p', %s)"
 	three := [][]any{v("ssn"), v("ssn"), v("ssn")}
 	for _, around := range [][2]string{

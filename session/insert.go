@@ -51,6 +51,9 @@ type inserts struct {
 	// rows is the description of the rows that RETURNING gives. In answer to a Query
 	// it comes when the INSERT has been carried out.
 	rows []byte
+	// ended is the end of one that has been carried out and not been committed: a
+	// deferred constraint can fail yet, and in answer to a Query that is all.
+	ended []byte
 }
 
 // insert is what several have had in common.
@@ -334,15 +337,21 @@ func (s *Session) insertFails(r *request, fields wire.ErrorFields) bool {
 	if !r.trial || len(code) < 2 || r.kind == execute && !moved(fields) {
 		return false
 	}
+	if r.kind == syncPoint {
+		s.inserts.ended = s.inserts.ended[:0]
+		return false
+	}
+	e := &s.inserts.all[s.inserts.at]
+	if r.kind == parse {
+		e.name, e.planned = "", false
+	}
 	switch code[:2] {
 	case "08", "40", "53", "55", "57", "58": // connection, deadlock, resources, locks, cancelled, system
 		return false
 	}
-	e := &s.inserts.all[s.inserts.at]
-	e.planned = false
-	switch {
+	switch e.planned = false; {
 	case r.kind == parse:
-		e.name, e.planned, e.statement = "", true, nil
+		e.planned, e.statement = true, nil
 	case code == codeUndefinedStatement:
 		s.peer = anyPeer
 	}
@@ -378,8 +387,12 @@ func (t *inserts) showRows(out *Output) {
 
 // insertEnds is the ReadyForQuery behind an attempt. It is the client's unless the
 // attempt has failed.
-func (s *Session) insertEnds() action {
+func (s *Session) insertEnds(out *Output) action {
 	s.inserts.rows = s.inserts.rows[:0]
+	if len(s.inserts.ended) > 0 {
+		out.client.put(append(out.client.scratch, s.inserts.ended...))
+		s.inserts.ended = s.inserts.ended[:0]
+	}
 	if s.frame.insert == failing {
 		s.frame.insert = asText
 		return drop

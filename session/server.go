@@ -275,6 +275,10 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		r.next++
 		return act, Need{}, nil
 	}
+	if r.trial && act == relay {
+		s.inserts.ended = append(s.inserts.ended[:0], b...)
+		act = drop
+	}
 	s.finish()
 	return act, Need{}, nil
 }
@@ -389,7 +393,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 		return drop, Need{}, nil
 	}
 	if trial {
-		return s.insertEnds(), Need{}, nil
+		return s.insertEnds(out), Need{}, nil
 	}
 	open := inline && status == 'T' && !s.failure.told
 	if s.abort(out) {

@@ -48,12 +48,6 @@ type inserts struct {
 	at     int // index in all of the one at hand
 	turn   uint64
 	made   int // names
-	// rows is the description of the rows that RETURNING gives. In answer to a Query
-	// it comes when the INSERT has been carried out.
-	rows []byte
-	// ended is the end of one that has been carried out and not been committed: a
-	// deferred constraint can fail yet, and in answer to a Query that is all.
-	ended []byte
 }
 
 // insert is what several have had in common.
@@ -334,11 +328,7 @@ func sealsConstant(dst []byte, _ *rewrite.Literal) ([]byte, error) { return dst,
 // inserted. It is false for one that the text would get as well, at any time.
 func (s *Session) insertFails(r *request, fields wire.ErrorFields) bool {
 	code := string(fields.Get(wire.FieldCode))
-	if !r.trial || len(code) < 2 || r.kind == execute && !moved(fields) {
-		return false
-	}
-	if r.kind == syncPoint {
-		s.inserts.ended = s.inserts.ended[:0]
+	if !r.trial || len(code) < 2 || r.kind == syncPoint || r.kind == execute && !moved(fields) {
 		return false
 	}
 	e := &s.inserts.all[s.inserts.at]
@@ -371,28 +361,16 @@ func (s *Session) rowsDescribed(size int, b []byte, out *Output) (action, Need, 
 	}
 	act, need, err := s.rowDescription(size, b, out)
 	if err == nil && act == relay {
-		s.inserts.rows = append(s.inserts.rows[:0], b...)
+		d := s.delay()
+		d.rows = append(d.rows[:0], b...)
 		act = drop
 	}
 	return act, need, err
 }
 
-// showRows shows it.
-func (t *inserts) showRows(out *Output) {
-	if t != nil && len(t.rows) > 0 {
-		out.client.put(append(out.client.scratch, t.rows...))
-		t.rows = t.rows[:0]
-	}
-}
-
 // insertEnds is the ReadyForQuery behind an attempt. It is the client's unless the
 // attempt has failed.
-func (s *Session) insertEnds(out *Output) action {
-	s.inserts.rows = s.inserts.rows[:0]
-	if len(s.inserts.ended) > 0 {
-		out.client.put(append(out.client.scratch, s.inserts.ended...))
-		s.inserts.ended = s.inserts.ended[:0]
-	}
+func (s *Session) insertEnds() action {
 	if s.frame.insert == failing {
 		s.frame.insert = asText
 		return drop

@@ -65,6 +65,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	default:
 		act = s.show(wire.TypeErrorResponse, r, fields, out)
 	}
+	s.delayed.failed()
 	s.failed()
 	return act, Need{}, nil
 }

@@ -101,11 +101,14 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 		if len(b) < size {
 			return s.incomplete(size)
 		}
+		s.delayed.showEnd(out)
 		return s.parameterStatus(b)
 	case wire.TypeCopyInResponse:
 		return s.copyInResponse(size, b, out)
 	case wire.TypeCopyOutResponse:
 		return s.copyOutResponse(size, b)
+	case wire.TypeNotificationResponse:
+		s.delayed.showEnd(out)
 	case wire.TypeCopyDone, wire.TypeFunctionCallResponse:
 		return s.unlessSilent(relay), Need{}, nil
 	}
@@ -190,7 +193,7 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	if s.failure.silent() {
 		return drop, Need{}, nil
 	}
-	s.inserts.showRows(out)
+	s.delayed.showRows(out)
 	if s.result.opening == undecided {
 		if r.kind == query {
 			return wait, Need{}, violation("the server sent rows without describing them")
@@ -238,7 +241,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	}
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out = nil
-	s.inserts.showRows(out)
+	s.delayed.showRows(out)
 	if r.plan != nil {
 		r.plan.SetLarge(s.isLarge(r))
 	}
@@ -275,8 +278,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		r.next++
 		return act, Need{}, nil
 	}
-	if r.trial && act == relay {
-		s.inserts.ended = append(s.inserts.ended[:0], b...)
+	if r.simple && act == relay {
+		d := s.delay()
+		d.end = append(d.end[:0], b...)
 		act = drop
 	}
 	s.finish()
@@ -374,6 +378,8 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	}
 	hidden, ours, inline, trial := r.hidden, r.ready, r.inline, r.trial
 	s.finish()
+	s.delayed.showEnd(out)
+	s.delayed.failed()
 	s.buf.clamp()
 	if s.batch != nil {
 		s.batch.clamp()
@@ -393,7 +399,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 		return drop, Need{}, nil
 	}
 	if trial {
-		return s.insertEnds(out), Need{}, nil
+		return s.insertEnds(), Need{}, nil
 	}
 	open := inline && status == 'T' && !s.failure.told
 	if s.abort(out) {

@@ -131,6 +131,7 @@ type Session struct {
 	like   relayedText // the last one of a Query
 
 	inserts *inserts // nil until one comes
+	delayed *delayed // nil until there is something
 	// beyond is how many bytes of further frames serverFrame has dealt with.
 	beyond int
 	// sealing is the text whose literals are being sealed.
@@ -200,7 +201,7 @@ func (s *Session) ReleaseBuffers() {
 		s.copying.in = copyIn{}
 	}
 	if s.fifo.len() == 0 {
-		s.result = result{}
+		s.result, s.delayed = result{}, nil
 	}
 }
 

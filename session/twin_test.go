@@ -96,6 +96,12 @@ CREATE TABLE orders (id int4 PRIMARY KEY, total int4, raw bytea);
 INSERT INTO orders VALUES (1, 100, '\x00ff'), (2, 200, NULL);
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
 CREATE TABLE refusing (id int4);
+CREATE TABLE late (n int4 UNIQUE DEFERRABLE INITIALLY DEFERRED);
+CREATE FUNCTION late(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+	INSERT INTO late VALUES (nullif($1, 0));
+	IF $1 > 1000 THEN PERFORM pg_notify('late', $1::text); PERFORM set_config('application_name', 'late ' || $1, false); END IF;
+	RETURN $1;
+END $$;
 CREATE FUNCTION notice(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'row %%', $1; RETURN $1; END $$;
 CREATE SCHEMA archive;
 CREATE TABLE pets (id int4, name %[1]s);

@@ -68,6 +68,32 @@ func TestLargeAnswersComeInBinary(t *testing.T) {
 	}
 }
 
+// What the server finds at the commit comes instead of the end, and what it says
+// then comes behind it.
+func TestLargeAnswersEndWhenTheyAreCommitted(t *testing.T) {
+	c := newCopyTwin(t, 32<<10)
+	var data strings.Builder
+	for i := range 1200 {
+		fmt.Fprintf(&data, "%d\tcanary %d\t%d\t2001-02-03\t\\N\n", i, i, i%97)
+	}
+	c.copyIn(copied, data.String(), 1<<20)
+	c.same("LISTEN late")
+	const writes = "SELECT name, age, born, late(%d) FROM people WHERE id > %d"
+	c.same(fmt.Sprintf(writes, 0, 0))
+	for _, n := range []int{1, 1001, 2, 1002} {
+		for _, from := range []int{0, 1198} { // all rows store n, or one
+			c.sealed.sent = c.sealed.sent[:0]
+			c.same(fmt.Sprintf(writes, n, from))
+			if bytes.HasPrefix(c.sealed.sent, []byte("Q")) {
+				t.Errorf("the server got %.100q", c.sealed.sent)
+			}
+			c.same("SELECT id FROM people WHERE id = 3")
+			c.same(fmt.Sprintf(writes, 0, 0))
+		}
+	}
+	c.same("UNLISTEN late; TRUNCATE late; RESET application_name")
+}
+
 // A row that does not open fails the statement, and the transaction.
 func TestLargeAnswersThatDoNotOpen(t *testing.T) {
 	const text = "SELECT ssn, score FROM users WHERE id > 0"

@@ -161,6 +161,12 @@ func (p *Plan) Relay() bool { return len(p.pieces) == 0 && !p.executes && !p.ope
 // Edited reports that the server gets another text than the client's.
 func (p *Plan) Edited() bool { return len(p.pieces) > 0 || p.executes }
 
+// Alike reports that every text of the same shape passes byte for byte under this
+// plan, whatever its literals are.
+func (p *Plan) Alike() bool {
+	return p.cacheable && !p.Edited() && len(p.fixed) == 0 && p.traits == 0
+}
+
 // Statements are the statements of the text in order, empty ones left out; nil
 // for a text that needed no planning.
 func (p *Plan) Statements() []Statement { return p.statements }

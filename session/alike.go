@@ -2,19 +2,21 @@ package session
 
 import (
 	"bytes"
+	"slices"
 
 	"pgseal/catalog"
 	"pgseal/rewrite"
 )
 
 // In the simple protocol a text comes again and again with other numbers in it.
-// What was found out of one that touches nothing sealed holds for the others.
+// What was found out of one that goes to the server as it is holds for the others.
 
 // relayedText is a text that was relayed, and what its words say.
 type relayedText struct {
 	snapshot *catalog.Snapshot
 	text     []byte
 	hints    hints
+	plan     *rewrite.Plan // of what it shows sealed; nil if it touches nothing sealed
 }
 
 // longestAlike is the longest text that is kept, in bytes: every session has one.
@@ -22,20 +24,33 @@ const longestAlike = 512
 
 // relayedLike is what is known of a text that is like the last one which was
 // relayed.
-func (s *Session) relayedLike(snap *catalog.Snapshot, text []byte) (h hints, ok bool) {
+func (s *Session) relayedLike(snap *catalog.Snapshot, text []byte) (h hints, plan *rewrite.Plan, ok bool) {
 	if s.like.snapshot != snap || s.catalog.born != nil || s.catalog.spread || !alike(s.like.text, text) {
-		return 0, false
+		return 0, nil, false
 	}
-	return s.like.hints, true
+	if plan = s.like.plan; plan != nil && (plan.Large() || s.catalog.moving() || snap.InFlux() != nil || !s.reaches(plan.Presumed())) {
+		return 0, nil, false
+	}
+	return s.like.hints, plan, true
 }
 
 // relayed keeps a text that is relayed, if others can be like it: its numbers are
 // told apart from the rest only where nothing is quoted.
-func (r *relayedText) relayed(snap *catalog.Snapshot, text []byte, h hints) {
+func (r *relayedText) relayed(snap *catalog.Snapshot, text []byte, h hints, plan *rewrite.Plan) {
 	r.snapshot = nil
 	if len(text) <= longestAlike && h&^(readsOnly|controls) == 0 && rewrite.IsASCII(text) && !bytes.ContainsAny(text, `'"$\`) {
-		r.snapshot, r.text, r.hints = snap, append(r.text[:0], text...), h
+		r.snapshot, r.text, r.hints, r.plan = snap, append(r.text[:0], text...), h, plan
 	}
+}
+
+// showsAlike reports that a plan opens the rows of a SELECT, and that every text
+// which differs in its literals goes to the server as it is.
+func showsAlike(p *rewrite.Plan) bool {
+	if !p.Alike() || len(p.Statements()) != 1 {
+		return false
+	}
+	st := &p.Statements()[0]
+	return st.Results != nil && st.Params == nil && st.Effect == rewrite.NoEffect && st.Copy == nil && st.Question == nil && st.Tag == "" && st.Born == "" && !slices.Contains(st.Results, catalog.DefaultText)
 }
 
 // alike reports that two texts differ in nothing but the digits of numbers. The

@@ -332,6 +332,9 @@ func (c *catalogState) outdated(snap *catalog.Snapshot, text []byte) bool {
 	return c.stale && (c.spread || rewrite.MayName(snap, text))
 }
 
+// moving reports that names may have come to stand for something else.
+func (c *catalogState) moving() bool { return c.stale || c.later || c.under }
+
 // bear notes a name that a statement under way gives to a relation, if it does.
 func (c *catalogState) bear(name string) {
 	if name == "" || slices.Contains(c.names, name) {

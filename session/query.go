@@ -47,9 +47,13 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 // queryText is query for a text. With a refusal, the text is not the client's:
 // its last statement stands in the place of the one refused.
 func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, refusal *wire.Error, out *Output) (action, Need, error) {
-	h, known := s.relayedLike(snap, text)
+	h, shows, known := s.relayedLike(snap, text)
 	v := verdict{act: relay}
-	if !known {
+	if known && shows != nil && stale == nil && refusal == nil {
+		return s.queryShows(shows, out)
+	}
+	if !known || shows != nil {
+		known = false
 		h = s.look(text)
 		v = s.plan(snap, text, rewrite.Simple, out)
 	}
@@ -58,7 +62,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return wait, v.need, nil
 	case v.act == relay:
 		if !known {
-			s.like.relayed(snap, text, h)
+			s.like.relayed(snap, text, h, nil)
 		}
 		if h&fetches != 0 {
 			if need, unsettled := s.unsettled(rewrite.Simple, true, out); unsettled {
@@ -123,6 +127,11 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		}
 		r.inline, r.guard = s.frame.inline, r.guard || s.frame.inline
 	}
+	if h == readsOnly && refusal == nil && s.frame.path == nil && !plan.Large() && showsAlike(plan) {
+		s.like.relayed(snap, text, h, plan)
+		s.recycle(v.planning)
+		return s.queryShows(plan, out)
+	}
 	v.planning.bound.Converts = s.converts(plan)
 	upgrades := refusal == nil && h == readsOnly && upgradable(plan) && !s.walsender
 	dst, start := wire.Begin(out.server.scratch, wire.TypeQuery)
@@ -148,6 +157,15 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	out.server.put(wire.End(dst, start))
 	s.push(&r)
 	return drop, Need{}, nil
+}
+
+// queryShows relays a text that is planned so that its rows are opened.
+func (s *Session) queryShows(plan *rewrite.Plan, out *Output) (action, Need, error) {
+	if need, unsettled := s.unsettled(rewrite.Simple, showsFloats(plan.Statements()[0].Results), out); unsettled {
+		return wait, need, nil
+	}
+	s.push(&request{kind: query, plan: plan, guard: true, inline: s.frame.inline})
+	return relay, Need{}, nil
 }
 
 // sendQuery relays the client's own text, or sends the one in its place.

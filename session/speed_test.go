@@ -71,6 +71,14 @@ server DataRow hex(env(ssn, 123-45-6789)) hex(env(score, 42)) hex(env(born, 2001
 server CommandComplete "SELECT 1"
 server ReadyForQuery I`
 
+	// Nothing of the text is changed.
+	sealedPointSimple = `
+client Query "SELECT ssn, score, born FROM users WHERE id = 7"
+server RowDescription ssn:20000:2:17:-1:-1:0 score:20000:4:17:-1:-1:0 born:20000:3:17:-1:-1:0
+server DataRow hex(env(ssn, 123-45-6789)) hex(env(score, 42)) hex(env(born, 2001-02-03))
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+
 	sealedInsertSimple = `
 client Query "INSERT INTO users (id, ssn, score, note) VALUES (7, '123-45-6789', 42, 'some text')"
 server CommandComplete "INSERT 0 1"
@@ -142,6 +150,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		"search and open rows": {prepareSelect, sealedSelect},
 		"sealed, simple":       {"", sealedSimple},
 		"point select":         {preparePoint, sealedPoint},
+		"point select, simple": {"", sealedPointSimple},
 		"EXECUTE":              {prepareExecute, sealedExecute},
 		"FETCH":                {"", fetchRows},
 	} {
@@ -248,13 +257,14 @@ func benchmark(b *testing.B, prepare, round string, messages int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*messages), "ns/message")
 }
 
-func BenchmarkRelaySimple(b *testing.B)   { benchmark(b, "", relaySimple, 5) }
-func BenchmarkRelayExtended(b *testing.B) { benchmark(b, "", relayExtended, 11) }
-func BenchmarkRelayPoint(b *testing.B)    { benchmark(b, preparePlain, relayPoint, 9) }
-func BenchmarkSealedPoint(b *testing.B)   { benchmark(b, preparePoint, sealedPoint, 9) }
-func BenchmarkSealedBind(b *testing.B)    { benchmark(b, prepareInsert, sealedInsert, 6) }
-func BenchmarkSealedSimple(b *testing.B)  { benchmark(b, "", sealedSimple, 5) }
-func BenchmarkSealedInsert(b *testing.B)  { benchmark(b, "", sealedInsertSimple, 3) }
+func BenchmarkRelaySimple(b *testing.B)       { benchmark(b, "", relaySimple, 5) }
+func BenchmarkRelayExtended(b *testing.B)     { benchmark(b, "", relayExtended, 11) }
+func BenchmarkRelayPoint(b *testing.B)        { benchmark(b, preparePlain, relayPoint, 9) }
+func BenchmarkSealedPoint(b *testing.B)       { benchmark(b, preparePoint, sealedPoint, 9) }
+func BenchmarkSealedBind(b *testing.B)        { benchmark(b, prepareInsert, sealedInsert, 6) }
+func BenchmarkSealedSimple(b *testing.B)      { benchmark(b, "", sealedSimple, 5) }
+func BenchmarkSealedPointSimple(b *testing.B) { benchmark(b, "", sealedPointSimple, 5) }
+func BenchmarkSealedInsert(b *testing.B)      { benchmark(b, "", sealedInsertSimple, 3) }
 
 func BenchmarkExecute(b *testing.B) { benchmark(b, prepareExecute, sealedExecute, 5) }
 

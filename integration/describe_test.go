@@ -56,6 +56,7 @@ func TestDescribe(t *testing.T) {
 			d.declared(types, `SELECT id FROM "values" WHERE %[1]s = ANY($1)`, s)
 			d.declared(types, `SELECT id FROM "values" WHERE %[1]s IS DISTINCT FROM $1`, s)
 			d.declared(append(types[:len(types):len(types)], types...), `SELECT id FROM "values" WHERE %[1]s IN ($1, $2)`, s)
+			d.declared(types, `SELECT id FROM "values" WHERE %[1]s NOT IN ($2, $1, $3, $2)`, s)
 		}
 		for _, number := range []string{"5", "3000000000", "1.5", "5::int2", "5::float8"} {
 			d.same(`SELECT id FROM "values" WHERE %[1]s IN ($1, %[2]s)`, s, number)

@@ -210,8 +210,16 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 	if listed {
 		base = a.listNumber(left, items)
 	}
+	before := len(a.uses)
 	for _, item := range items {
 		a.listMember(left, item, listed, base, sc)
+	}
+	if listed && len(a.uses) > before+1 {
+		var list []int
+		for _, u := range a.uses[before:] {
+			list = append(list, u.client-1)
+		}
+		a.lists = append(a.lists, list)
 	}
 }
 

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -175,6 +176,29 @@ func comparedType(oid uint32) uint32 {
 		}
 	}
 	return 0
+}
+
+// ladders are types of which each is converted to those behind it without being
+// asked, and back by assignment only.
+var ladders = [...][]uint32{
+	numbers[:],
+	{logical.OIDDate, logical.OIDTimestamp, logical.OIDTimestamptz},
+	{logical.OIDTime, logical.OIDTimetz},
+	{logical.OIDCidr, logical.OIDInet},
+	{logical.OIDVarchar, logical.OIDName},
+	{logical.OIDBpchar, logical.OIDName},
+}
+
+// CommonType is the type that PostgreSQL gives to values of two types in one list,
+// the first of which is that of what they are compared with. Where they have none
+// in common it is the first.
+func CommonType(first, other uint32) uint32 {
+	for _, l := range ladders {
+		if i := slices.Index(l, first); i >= 0 && slices.Index(l, other) > i {
+			return other
+		}
+	}
+	return first
 }
 
 func refuseUntyped(parameter, position int) *Refusal {

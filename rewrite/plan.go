@@ -100,6 +100,10 @@ type Statement struct {
 	// Where a client's parameter has a plain role and a sealed one, the type
 	// that the server infers for the plain one is the type of the value.
 	Params []Param
+	// Lists are the client's parameters, from 0, that stand in one IN list each and
+	// get the common type of what is in it: that of the column, if none of them has
+	// been declared as another.
+	Lists [][]int
 	// Conflicts are found in Params.
 	Conflicts []Conflict
 	// ClientParams is how many parameters the client's text uses ($n at most n).

@@ -26,6 +26,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		inner.Types[i] = types[i].whole().OID
 	}
 	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
+	inner.Lists = a.lists
 	for _, c := range a.conflicts(inner.Params, inner.ClientParams) {
 		if c.Client >= len(x.Argtypes) || last(names(x.Argtypes[c.Client].GetTypeName().GetNames())) == "unknown" {
 			a.fail(c.Refusal)

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"pgseal/rewrite"
 	"pgseal/wire"
 )
@@ -108,7 +110,27 @@ func (p *statement) inferred(i int, oids wire.OIDs) (oid uint32, sealed bool) {
 	case operand == nil:
 		return oidUnknown, false // used nowhere
 	}
-	return operandType(operand), true
+	return p.common(i, operand), true
+}
+
+// common is the type of a parameter by its role: in an IN list the common one.
+func (p *statement) common(i int, op *rewrite.Operand) uint32 {
+	oid := operandType(op)
+	if !op.Listed {
+		return oid
+	}
+	for _, list := range p.plan.Lists {
+		if !slices.Contains(list, i) {
+			continue
+		}
+		for _, k := range list {
+			if p.declares(k) {
+				oid = rewrite.CommonType(oid, p.declared[k])
+			}
+		}
+		break
+	}
+	return oid
 }
 
 // checkTypes refuses types that a sealed role cannot take. The text is bound, or

@@ -274,8 +274,11 @@ func Names(names ...string) *Snapshot {
 func (s *Snapshot) NamesOnly() bool { return s.namesOnly }
 
 // Empty reports that the database has no sealed column at all, and is not about
-// to have one.
-func (s *Snapshot) Empty() bool { return len(s.origins) == 0 && s.inFlux == nil && !s.namesOnly }
+// to have one; nor has it a domain left of a table that was dropped, which the
+// catalogs must not show.
+func (s *Snapshot) Empty() bool {
+	return len(s.origins) == 0 && s.inFlux == nil && s.shown == nil && !s.namesOnly
+}
 
 // InFlux knows the names of the relations of which columns are being sealed or
 // unsealed at this moment, and nothing else; it is nil when there are none.

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"unicode/utf8"
 
@@ -204,6 +205,10 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		case a.assumed && r.Uncommitted && r.Path == nil:
 			return built{}, ErrNeedSearchPath // so may this
 		default:
+			var refusal *Refusal
+			if errors.As(a.err, &refusal) && refusal.Code == codeNotSupported {
+				refusal.probe = a.probe(tree)
+			}
 			return built{}, a.err
 		}
 	}

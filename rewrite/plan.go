@@ -227,6 +227,8 @@ type Refusal struct {
 	Hint     string // the command or the change that would allow it
 	Column   *catalog.SealedColumn
 	Position int
+
+	probe *probe // nil for none
 }
 
 func (r *Refusal) Error() string { return r.Message }

@@ -36,6 +36,8 @@ type request struct {
 	// simple: it is a part of what a Query has become (see upgrade.go, insert.go).
 	// What ends it is not shown, but for that of its rows; its errors are.
 	simple bool
+	// probe: it looks for a mistake in what is refused (refuse.go).
+	probe bool
 	// trial: should it fail, the Query goes to the server after all (insert.go).
 	trial bool
 	// process: hidden, processQuestion.

@@ -50,7 +50,7 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 		s.prepare(m.Name, s.unplanned(&m, snap))
 		return relay, Need{}, nil
 	case v.refusal != nil:
-		return s.refuseParse(m.Name, v.refusal, out)
+		return s.probeParse(m.Name, v.probe, declared(&m), v.refusal, out)
 	case stale != nil:
 		s.recycle(v.planning)
 		return s.refuseParse(m.Name, staleCatalog(stale), out)

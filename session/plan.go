@@ -91,6 +91,8 @@ type verdict struct {
 	refusal  *wire.Error
 	at       int // byte offset of what is refused, if that is known
 	planning *planning
+	// probe, with a refusal: the server can find another mistake in the text.
+	probe *planning
 }
 
 // plan plans a text of the client. A planning that is given out goes into a
@@ -152,7 +154,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 		text = p.client
 	}
 	v := s.planWith(p, snap, text, mode, out)
-	if v.planning == nil {
+	if v.planning == nil && v.probe == nil {
 		s.recycle(p)
 	}
 	return v
@@ -186,7 +188,14 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 		}
 	}
 	if err != nil {
-		return s.notPlanned(err, text, mode, out)
+		v := s.notPlanned(err, text, mode, out)
+		var refusal *rewrite.Refusal
+		if errors.As(err, &refusal) && v.refusal != nil && len(p.client) > 0 && s.settings.conforming {
+			if bound, ok := refusal.BindProbe(&p.scratch, text); ok {
+				p.bound, v.probe = bound, p
+			}
+		}
+		return v
 	}
 	traits := bound.Plan.Traits()
 	switch {

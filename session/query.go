@@ -71,6 +71,8 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		}
 		s.push(&request{kind: query, inline: s.frame.inline, guard: h&fetches != 0 || s.frame.inline, resets: s.resetting(h), refusal: refusal})
 		return s.sendQuery(text, refusal, out)
+	case v.refusal != nil && v.probe != nil && refusal == nil && !s.walsender:
+		return s.probeQuery(v.probe, v.refusal, out)
 	case v.refusal != nil:
 		return s.refuseStatement(snap, stale, text, v.at, v.refusal, out)
 	case stale != nil:

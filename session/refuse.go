@@ -1,6 +1,7 @@
 package session
 
 import (
+	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -21,6 +22,58 @@ func appendFailingParse[S ~string | ~[]byte](dst []byte, name S) []byte {
 	return wire.AppendParse(dst, name, failingText, nil)
 }
 
+// A SELECT can have a mistake besides that PostgreSQL would report. So the server
+// looks at it first, in a form in which nothing of the client's but names is left
+// (rewrite.Refusal.BindProbe). It prepares that, and goes on to what fails anyway.
+
+// appendProbe appends what has the server look, and notes it.
+func (s *Session) appendProbe(dst []byte, p *planning, e *wire.Error, types []uint32) []byte {
+	if p == nil {
+		return dst
+	}
+	text, err := p.bound.AppendSQL(p.server[:0], s.sealFunc)
+	if err != nil {
+		s.recycle(p)
+		return dst
+	}
+	p.server = text
+	dst = wire.AppendParse(dst, failingName, string(text), types)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', failingName)
+	s.push(&request{kind: parse, simple: true, probe: true, refusal: e, planning: p})
+	s.push(&request{kind: closeTarget, simple: true})
+	return dst
+}
+
+// probeQuery is refuseQuery with such a look: the Query becomes messages of the
+// extended protocol, before which its unnamed statement goes.
+func (s *Session) probeQuery(p *planning, e *wire.Error, out *Output) (action, Need, error) {
+	if p == nil {
+		return s.refuseQuery(e, out)
+	}
+	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', "")
+	s.push(&request{kind: closeTarget, simple: true})
+	dst = s.appendProbe(dst, p, e, nil)
+	dst = appendFailingParse(dst, failingName)
+	s.push(&request{kind: parse, refusal: e})
+	out.server.put(wire.AppendEmpty(dst, wire.TypeSync))
+	s.push(&request{kind: syncPoint})
+	return drop, Need{}, nil
+}
+
+// probes reports that an error is the answer to a probe, and no mistake of the
+// text's that the probe finds for sure.
+func (r *request) probes(f wire.ErrorFields) bool {
+	code := string(f.Get(wire.FieldCode))
+	if !r.probe || len(code) < 2 || rewrite.Probed(code) {
+		return false
+	}
+	switch code[:2] {
+	case "0A", "22", "42":
+		return true
+	}
+	return false // the transaction is aborted, or the like
+}
+
 // refuseQuery puts a failing Query in the place of the client's.
 func (s *Session) refuseQuery(e *wire.Error, out *Output) (action, Need, error) {
 	out.server.put(wire.AppendQuery(out.server.scratch, failingText))
@@ -38,10 +91,18 @@ func (s *Session) refuse(e *wire.Error, out *Output) (action, Need, error) {
 // refuseParse is refuse for a Parse. PostgreSQL forgets the unnamed statement
 // when a new one fails, so the failing one is unnamed too.
 func (s *Session) refuseParse(name []byte, e *wire.Error, out *Output) (action, Need, error) {
+	return s.probeParse(name, nil, nil, e, out)
+}
+
+// probeParse is refuseParse with such a look, if there is a probe.
+func (s *Session) probeParse(name []byte, p *planning, types []uint32, e *wire.Error, out *Output) (action, Need, error) {
+	dst := s.appendProbe(out.server.scratch, p, e, types)
 	if len(name) > 0 {
-		return s.refuse(e, out)
+		out.server.put(appendFailingParse(dst, failingName))
+		s.push(&request{kind: parse, refusal: e})
+		return drop, Need{}, nil
 	}
-	out.server.put(appendFailingParse(out.server.scratch, name))
+	out.server.put(appendFailingParse(dst, name))
 	names := s.statements.find(name)
 	names.send(nil, s.segment)
 	s.push(&request{kind: parse, refusal: e, names: names})

@@ -50,7 +50,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.copyFailure != nil && r.copyFailure.explains(fields):
 		s.showCopyFailure(r.copyFailure, fields, out)
 		act = drop
-	case r.refusal != nil && refusedInstead(fields):
+	case r.refusal != nil && (refusedInstead(fields) || r.probes(fields)):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
 	case r.guarded() && (moved(fields) || r.lacks(fields)):

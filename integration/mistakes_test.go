@@ -1,0 +1,85 @@
+package integration
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgseal/integration/harness"
+)
+
+// A SELECT that pgseal refuses and that has a mistake of its own besides gets the
+// error of that, as in PostgreSQL; a right one is refused.
+func TestMistakesInRefusedStatements(t *testing.T) {
+	pair := harness.New(t, people)
+	w := pair.Env.Canaries.Text()
+	pair.Both("CREATE VIEW adults AS SELECT id, ssn, name, age FROM people")
+	e := &errorTwins{t: t, twin: raw(t, pair.TwinURL()), sealed: raw(t, pair.URL())}
+	for _, sql := range []string{
+		"SELECT ssn FROM people UNION SELECT id, ssn FROM people",
+		"SELECT ssn, id FROM people EXCEPT (SELECT ssn FROM people ORDER BY 1)",
+		"SELECT upper(ssn), nosuch FROM people",
+		"SELECT id FROM people WHERE ssn LIKE '" + w + "%' AND nosuch = 5",
+		"SELECT ssn || '" + w + "', id FROM people JOIN nosuch USING (id)",
+		"SELECT id FROM nosuch.people n, people WHERE ssn > '" + w + "'",
+		"SELECT length(ssn), nosuch(age, 1, 1.5, 'x') FROM ONLY people WHERE active",
+		"SELECT age + 'x'::nosuch FROM people AS p",
+		"SELECT age + ssn FROM people ORDER BY ssn",
+		"SELECT lower(ssn) FROM adults a JOIN people p ON a.id = p.id WHERE name = 'x'",
+		"SELECT CASE WHEN ssn ~ '" + w + "' THEN 1 WHEN id = 1 THEN nosuch END FROM people",
+		"WITH q AS (SELECT upper(ssn) AS u FROM people) SELECT nosuch FROM q",
+		"SELECT max(p.ssn::varchar(5)) FROM other.people, people p LIMIT nosuch",
+		`SELECT "The SSN" || 'x', "nosuch" FROM "Odd Names" WHERE "select" = true`,
+	} {
+		e.simple(sql)
+		e.extended(sql, nil)
+	}
+	e.extended("SELECT (SELECT max(ssn) FROM people), $1 FROM nosuch", nil)
+	e.extended("SELECT p.ssn || $1 FROM public.people p WHERE q.id = $2 FOR UPDATE", nil)
+	for _, sql := range []string{
+		"SELECT upper(ssn) FROM people WHERE name = '" + w + "'",
+		"SELECT ssn FROM people ORDER BY ssn LIMIT 5",
+		"SELECT upper(public.people.ssn) FROM public.people, other.people",
+		"SELECT upper(email) FROM people, other.people",
+		"SELECT upper(ssn) FROM people WHERE ssn > DATE '2001-01-01'::text AND age BETWEEN 5 AND -7 AND id IN (1.5, 3)",
+		"SELECT count(*), age + 1 FROM people GROUP BY 2",
+		"SELECT p.*, p::text FROM people p",
+		"SELECT to_json(people), upper(people.ssn) FROM people",
+		"SELECT upper(public.people.ssn), tableoid FROM people",
+		"SELECT 'x' UNION ALL SELECT upper(ssn) FROM people",
+	} {
+		for _, around := range [][2]string{{"SELECT 1", "SELECT 2"}, {"BEGIN", "ROLLBACK"}} {
+			for _, exec := range []func() error{
+				func() error { _, err := e.sealed.Exec(t.Context(), sql).ReadAll(); return err },
+				func() error { _, err := e.sealed.Prepare(t.Context(), "", sql, nil); return err },
+				func() error { _, err := e.sealed.Prepare(t.Context(), "named", sql, nil); return err },
+			} {
+				if _, err := e.sealed.Exec(t.Context(), around[0]).ReadAll(); err != nil {
+					t.Fatal(err)
+				}
+				err := exec()
+				var pgErr *pgconn.PgError
+				if !errors.As(err, &pgErr) || pgErr.Code != "0A000" || !strings.HasPrefix(pgErr.Message, "sealed column public.people.") && !strings.HasPrefix(pgErr.Message, "a row of public.people") {
+					t.Errorf("%s: %v", sql, err)
+				}
+				if want := map[string]byte{"BEGIN": 'E'}[around[0]]; want != 0 && e.sealed.TxStatus() != want {
+					t.Errorf("%s: the transaction is in %c", sql, e.sealed.TxStatus())
+				}
+				if _, err := e.sealed.Exec(t.Context(), around[1]).ReadAll(); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := e.sealed.Exec(t.Context(), "SELECT id FROM people WHERE ssn = '1'").ReadAll(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	// In an aborted transaction that is the error.
+	e.simple("BEGIN")
+	e.simple("SELECT nosuch")
+	e.simple("SELECT upper(ssn), nosuch FROM people")
+	e.extended("SELECT upper(ssn), nosuch FROM people", nil)
+	e.simple("ROLLBACK")
+}

@@ -135,6 +135,14 @@ var catalogQueries = []string{
 	`SELECT *, a.xmin IS NULL FROM pg_attribute a JOIN app.orders o ON o.id = a.attnum WHERE attrelid = 'customers'::regclass`,
 	defaultsQuery,
 	`SELECT table_name, column_default FROM information_schema.columns WHERE table_schema IN ('public', 'app')`,
+	// Tools gather columns in one document, an array or a list.
+	`WITH c AS (SELECT attrelid::regclass::text, attnum, attname, pg_get_expr(adbin, adrelid) AS def FROM pg_attrdef d JOIN pg_attribute a
+		ON attrelid = adrelid AND attnum = adnum WHERE adrelid::regclass::text !~ '^pg')
+		SELECT (SELECT array_to_json(array_agg(row_to_json(c) ORDER BY attrelid, attnum)) FROM c), (SELECT jsonb_agg(to_jsonb(c.*) ORDER BY attrelid, attnum) FROM c),
+		(SELECT array_agg(def ORDER BY attrelid, attnum) FROM c), (SELECT string_agg(def, ', ' ORDER BY attrelid, attnum) FROM c)`,
+	`SELECT x FROM (SELECT attname, pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum WHERE adrelid::regclass::text !~ '^pg') x`,
+	`SELECT json_object_agg(table_name || column_name, json_build_array(column_default) ORDER BY table_name, column_name) FROM information_schema.columns
+		WHERE table_schema IN ('public', 'app')`,
 }
 
 // informationViews are the views of information_schema that tell of objects in

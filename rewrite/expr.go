@@ -359,6 +359,7 @@ func (a *analysis) plainReference(ref *pg.ColumnRef, sc *scope) {
 			a.dropSchema(ref, it)
 			a.shownStar(it, ref.Location)
 			a.allPlain(it.columns)
+			a.meetRow(it)
 			if s := it.sealed(); s != nil {
 				a.fail(refuseRow(s, ref.Location, it.name))
 			}

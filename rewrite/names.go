@@ -349,6 +349,7 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 		for _, it := range level.items {
 			if it.byName && it.name == name {
 				a.allPlain(it.columns)
+				a.meetRow(it)
 				a.shownStar(it, position)
 				if it.sealed() == nil {
 					return reference{}

@@ -128,6 +128,13 @@ func (a *analysis) meet(c *column) {
 	}
 }
 
+// meetRow is meet for a whole row.
+func (a *analysis) meetRow(it *item) {
+	for i := range it.columns {
+		a.meet(&it.columns[i])
+	}
+}
+
 // spellStar writes out what * stands for, where one of its items offers system
 // columns, too.
 func (a *analysis) spellStar(ref *pg.ColumnRef, items []*item) bool {

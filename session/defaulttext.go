@@ -3,6 +3,8 @@ package session
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
+	"math/bits"
 	"strings"
 
 	"pgseal/catalog"
@@ -12,15 +14,14 @@ import (
 )
 
 // The server prints the default of a sealed column as an envelope. Where the
-// plan says that a text can be such a definition, the client gets the original
-// expression: the one whose note has the same value, or else the value as a
-// literal. What does not open as a value of the column that it names is no
-// default of pgseal's, and stays.
+// plan says that a text can be such a definition, or have some in it (JSON, an
+// array, a row), the client gets the original expression: the one whose note has
+// the same value, or else the value as a literal. What does not open as a value of
+// the column that it names is no default of pgseal's, and stays.
 
 var (
 	envelopeBegins = []byte(`\xe501`)
 	envelopeEnds   = []byte(`'::bytea`)
-	nullBytea      = []byte("NULL::bytea")
 	nullOfDomain   = []byte("::pgseal_column.")
 )
 
@@ -38,72 +39,212 @@ func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
 	it := values.Iter()
 	for i := range values.Len() {
 		value, _ := it.Next()
-		if i >= len(s.result.cells) || s.result.cells[i].sealed != catalog.DefaultText || value == nil {
-			dst = wire.AppendValue(dst, value)
-			continue
+		if i < len(s.result.cells) && s.result.cells[i].sealed == catalog.DefaultText && value != nil {
+			var need Need
+			if value, need, err = s.defaultTexts(value); err != nil || need.Kind != NeedNothing {
+				return body, need, err
+			}
 		}
-		var need Need
-		if dst, need, err = s.appendDefaultText(dst, value); err != nil || need.Kind != NeedNothing {
-			return body, need, err
-		}
+		dst = wire.AppendValue(dst, value)
 	}
 	return dst, Need{}, nil
 }
 
-// appendDefaultText appends a text to a row, with a sealed default in it as it
-// was written.
-func (s *Session) appendDefaultText(dst, value []byte) ([]byte, Need, error) {
-	start, end := defaultSpan(value)
-	if start < 0 {
-		return s.appendNullDefault(dst, value)
+// defaultTexts gives a text with the sealed defaults in it as they were written.
+func (s *Session) defaultTexts(text []byte) (shown []byte, need Need, err error) {
+	kept := 0
+	for at := 0; ; {
+		d, found := nextDefault(text, at)
+		if !found {
+			return append(shown, text[kept:]...), Need{}, nil
+		}
+		at = d.end
+		var sql []byte
+		if sql, need, err = s.defaultAt(text, d); err != nil || need.Kind != NeedNothing {
+			return nil, need, err
+		}
+		if sql == nil {
+			continue
+		}
+		if quoted := d.quoted(text); quoted || d.depth > 0 {
+			within := stringsIn(text)
+			if quoted && within.quotes != "" && !bytes.ContainsAny(sql, within.quotes) {
+				d.start, d.end, d.depth, at = d.start-1, d.end+1, 0, at+1
+			}
+			for range d.depth {
+				sql = []byte(within.escapes.Replace(string(sql)))
+			}
+		}
+		shown = append(append(shown, text[kept:d.start]...), sql...)
+		kept = d.end
 	}
-	digits := envelopeDigits(value[start:end])
+}
+
+// printedDefault is where a default stands in a text.
+type printedDefault struct {
+	start, end int
+	// depth is how many times over backslashes and quotes are escaped there: once in
+	// a string of JSON, an array or a row.
+	depth int
+	null  bool
+}
+
+// quoted reports that it is a string by itself.
+func (d *printedDefault) quoted(text []byte) bool {
+	return (d.depth == 1 || d.null && d.depth == 0) && d.start > 0 && text[d.start-1] == '"' && d.end < len(text) && text[d.end] == '"'
+}
+
+// nextDefault finds the first default in a text from an offset on: an envelope, or
+// a NULL of the type that seals.
+func nextDefault(text []byte, from int) (d printedDefault, found bool) {
+	for at := from; at < len(text); {
+		next := bytes.Index(text[at:], envelopeBegins)
+		if null := bytes.Index(text[at:], nullOfDomain); null >= 0 && (next < 0 || null < next) {
+			if d, found = nullDefault(text, from, at+null); found {
+				return d, true
+			}
+			at += null + len(nullOfDomain)
+			continue
+		}
+		if next < 0 {
+			break
+		}
+		if d, found = envelopeDefault(text, from, at+next); found {
+			return d, true
+		}
+		at += next + len(envelopeBegins)
+	}
+	return printedDefault{}, false
+}
+
+// envelopeDefault is the literal of an envelope whose last backslash is at an
+// offset: '\x…'::bytea, with E and two backslashes where standard_conforming_strings
+// is off.
+func envelopeDefault(text []byte, from, at int) (d printedDefault, ok bool) {
+	stop := bytes.IndexByte(text[at:], '\'')
+	if stop < 0 || !bytes.HasPrefix(text[at+stop:], envelopeEnds) {
+		return d, false
+	}
+	slashes := 1
+	for d.start = at; d.start > from && text[d.start-1] == '\\'; d.start-- {
+		slashes++
+	}
+	if d.start == from || text[d.start-1] != '\'' {
+		return d, false
+	}
+	if d.start--; d.start > from && text[d.start-1] == 'E' {
+		d.start--
+		if slashes%2 != 0 {
+			return d, false
+		}
+		slashes /= 2
+	}
+	d.depth, d.end = bits.Len(uint(slashes))-1, at+stop+len(envelopeEnds)
+	return d, slashes == 1<<d.depth
+}
+
+// nullDefault is a NULL whose type's name begins at an offset, with brackets or
+// without: (NULL::bytea)::pgseal_column.x.
+func nullDefault(text []byte, from, at int) (d printedDefault, ok bool) {
+	d.null = true
+	for _, before := range []string{"NULL::bytea", "(NULL::bytea)"} {
+		if bytes.HasSuffix(text[from:at], []byte(before)) {
+			d.start, ok = at-len(before), true
+		}
+	}
+	if d.end = at + len(nullOfDomain); d.end == len(text) || !ok {
+		return d, false
+	}
+	if i := bytes.IndexByte(text[d.end:], '"'); i >= 0 && len(bytes.Trim(text[d.end:d.end+i], `\`)) == 0 {
+		d.depth = bits.Len(uint(i))
+		quote := text[d.end : d.end+i+1]
+		for d.end += len(quote); ; d.end += 2 * len(quote) {
+			end := bytes.Index(text[d.end:], quote)
+			if end < 0 {
+				return d, false
+			}
+			if d.end += end; !bytes.HasPrefix(text[d.end+len(quote):], quote) {
+				d.end += len(quote)
+				return d, true
+			}
+		}
+	}
+	for d.end < len(text) && nameByte(text[d.end]) {
+		d.end++
+	}
+	return d, true
+}
+
+// defaultAt is the expression of what has been found in a text; nil if it is no
+// default of pgseal's.
+func (s *Session) defaultAt(text []byte, d printedDefault) (sql []byte, need Need, err error) {
+	literal := text[d.start:d.end]
+	if d.null {
+		name := string(literal[bytes.Index(literal, nullOfDomain)+len(nullOfDomain):])
+		name = unescaped(name, d.depth)
+		if quoted := strings.TrimPrefix(name, `"`); quoted != name {
+			name = strings.ReplaceAll(strings.TrimSuffix(quoted, `"`), `""`, `"`)
+		}
+		snap, err := s.snapshot()
+		if snap == nil {
+			return nil, Need{}, err
+		}
+		c := snap.Domain(name)
+		if c == nil {
+			return nil, Need{}, nil
+		}
+		return s.defaultSQL(c, nil)
+	}
+	digits := literal[bytes.Index(literal, envelopeBegins)+len(`\x`) : len(literal)-len(envelopeEnds)]
 	env := make([]byte, hex.DecodedLen(len(digits)))
 	if _, err := hex.Decode(env, digits); err != nil {
-		return wire.AppendValue(dst, value), Need{}, nil
+		return nil, Need{}, nil
 	}
 	c, plain, need, err := s.openDefault(env)
-	if need.Kind != NeedNothing || err != nil {
-		return dst, need, err
+	if c == nil || need.Kind != NeedNothing || err != nil {
+		return nil, need, err
 	}
-	if c == nil {
-		return wire.AppendValue(dst, value), Need{}, nil
-	}
-	sql, need, err := s.defaultSQL(c, plain)
-	if need.Kind != NeedNothing || err != nil {
-		return dst, need, err
-	}
-	text := make([]byte, 0, len(value)+len(sql))
-	text = append(append(append(text, value[:start]...), sql...), value[end:]...)
-	return wire.AppendValue(dst, text), Need{}, nil
+	return s.defaultSQL(c, plain)
 }
 
-// defaultSpan finds the first literal of an envelope in a text: '\x…'::bytea,
-// with two backslashes where standard_conforming_strings is off.
-func defaultSpan(text []byte) (start, end int) {
-	at := bytes.Index(text, envelopeBegins)
-	if at < 0 {
-		return -1, -1
-	}
-	stop := bytes.Index(text[at:], envelopeEnds)
-	if stop < 0 {
-		return -1, -1
-	}
-	for start = at; start > 0 && text[start-1] == '\\'; start-- {
-	}
-	if start == 0 || text[start-1] != '\'' {
-		return -1, -1
-	}
-	if start--; start > 0 && text[start-1] == 'E' {
-		start--
-	}
-	return start, at + stop + len(envelopeEnds)
+// stringForm is how strings stand in the text of a value that has several.
+type stringForm struct {
+	escapes *strings.Replacer
+	quotes  string // the characters for which a string gets quotes; "": all have them
 }
 
-// envelopeDigits are the hexadecimal digits of such a literal.
-func envelopeDigits(literal []byte) []byte {
-	at := bytes.Index(literal, envelopeBegins) + len(`\x`)
-	return literal[at : len(literal)-len(envelopeEnds)]
+const spaces = " \t\n\r\v\f"
+
+var (
+	inJSON  = stringForm{escapes: strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\b", `\b`, "\f", `\f`)}
+	inArray = stringForm{strings.NewReplacer(`\`, `\\`, `"`, `\"`), `"\{},` + spaces}
+	inText  = stringForm{escapes: inArray.escapes}
+	inRow   = stringForm{strings.NewReplacer(`\`, `\\`, `"`, `""`), `"\(),` + spaces}
+
+	unescapes = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `""`, `"`)
+)
+
+// stringsIn tells the form from the text.
+func stringsIn(text []byte) *stringForm {
+	switch {
+	case json.Valid(bytes.TrimPrefix(text, []byte{jsonbVersion})):
+		return &inJSON
+	case len(text) > 0 && text[0] == '(':
+		return &inRow
+	case len(text) > 0 && text[0] == '{':
+		return &inArray
+	}
+	return &inText
+}
+
+// jsonbVersion begins a jsonb in binary.
+const jsonbVersion = 1
+
+func unescaped(s string, depth int) string {
+	for range depth {
+		s = unescapes.Replace(s)
+	}
+	return s
 }
 
 // openDefault opens an envelope as a value of the column that it names; no
@@ -173,27 +314,4 @@ func quoteLiteral(text []byte) []byte {
 		b = append(b, c)
 	}
 	return append(b, '\'')
-}
-
-// appendNullDefault is for a default of NULL, which the server prints with the
-// type that seals: NULL::bytea::pgseal_column.x, with brackets or without.
-func (s *Session) appendNullDefault(dst, value []byte) ([]byte, Need, error) {
-	snap, err := s.snapshot()
-	before, domain, found := bytes.Cut(value, nullOfDomain)
-	if snap == nil || !found || !bytes.Equal(bytes.Trim(before, "()"), nullBytea) {
-		return wire.AppendValue(dst, value), Need{}, err
-	}
-	name := string(domain)
-	if quoted := strings.TrimPrefix(name, `"`); quoted != name {
-		name = strings.ReplaceAll(strings.TrimSuffix(quoted, `"`), `""`, `"`)
-	}
-	c := snap.Domain(name)
-	if c == nil {
-		return wire.AppendValue(dst, value), Need{}, nil
-	}
-	sql, need, err := s.defaultSQL(c, nil)
-	if need.Kind != NeedNothing || err != nil {
-		return dst, need, err
-	}
-	return wire.AppendValue(dst, sql), Need{}, nil
 }

@@ -36,12 +36,13 @@ type source struct {
 	tokens   []token
 	literals []span
 	traits   Traits
+	escapes  bool // as in Request
 }
 
-// read takes a text apart. It refuses what the parser must not see.
-func read(text []byte) (*source, *Refusal) {
-	src := &source{text: text}
-	l := lexer{text: text}
+// read takes a text apart; escapes as in Request. It refuses what the parser must not see.
+func read(text []byte, escapes bool) (*source, *Refusal) {
+	src := &source{text: text, escapes: escapes}
+	l := lexer{text: text, escapes: escapes}
 	var n nesting
 	for {
 		t, ok := l.next()
@@ -52,8 +53,11 @@ func read(text []byte) (*source, *Refusal) {
 		if t.kind.isLiteral() {
 			src.literals = append(src.literals, span{t.start, t.end, t.kind})
 		}
-		if t.kind == tokenBackslashString {
+		switch {
+		case t.kind == tokenBackslashString, t.kind == tokenOldString:
 			src.traits |= TraitBackslash
+		case t.kind == tokenUnicodeString && escapes:
+			return nil, refuseUnicodeString(int(t.start))
 		}
 		if n.add(text, t) > maxNesting {
 			return nil, refuseNesting(int(t.start))
@@ -162,8 +166,8 @@ func fold(dst, name []byte) []byte {
 }
 
 // parse takes a text apart and parses it.
-func parse(text []byte) (*source, *pg.ParseResult, *Refusal) {
-	src, refusal := read(text)
+func parse(text []byte, escapes bool) (*source, *pg.ParseResult, *Refusal) {
+	src, refusal := read(text, escapes)
 	if refusal != nil {
 		return nil, nil, refusal
 	}
@@ -180,7 +184,7 @@ func parse(text []byte) (*source, *pg.ParseResult, *Refusal) {
 
 // build plans one text.
 func build(r Request, prepared func(string) (*Statement, []uint32)) (built, error) {
-	src, tree, refusal := parse(r.Text)
+	src, tree, refusal := parse(r.Text, r.Escapes)
 	if refusal != nil {
 		if !mayTouch(r.Snapshot.Strict(), r.Text, effectsCount) {
 			return built{plan: &Plan{}}, nil // the error is for the server to give

@@ -99,9 +99,9 @@ func (s *Scratch) Release() {
 // shape fills s.key with the text without its literals, and s.literals with
 // those. Two texts of the same shape differ in the values of literals only. ok
 // is false for a text that the scanner refuses.
-func (s *Scratch) shape(text []byte) (ok bool) {
+func (s *Scratch) shape(text []byte, escapes bool) (ok bool) {
 	s.key, s.literals = s.key[:0], s.literals[:0]
-	l := lexer{text: text}
+	l := lexer{text: text, escapes: escapes}
 	kept := 0
 	for {
 		t, ok := l.next()

@@ -13,6 +13,7 @@ const (
 	tokenParameter                        // $1
 	tokenString                           // '…' without a backslash
 	tokenBackslashString                  // '…' with a backslash: read otherwise when standard_conforming_strings is off
+	tokenOldString                        // that one, when it is off
 	tokenEscapeString                     // E'…'
 	tokenUnicodeString                    // U&'…', with its UESCAPE
 	tokenDollarString                     // $tag$…$tag$
@@ -93,6 +94,8 @@ type lexer struct {
 	text []byte
 	pos  int
 	err  lexError
+	// escapes: standard_conforming_strings is off.
+	escapes bool
 }
 
 // next gives the next token; ok is false at the end and on an error.
@@ -289,12 +292,17 @@ func (l *lexer) continued() {
 }
 
 func (l *lexer) plainString() tokenKind {
-	start := l.pos
+	start, kind := l.pos, tokenBackslashString
 	l.pos++
-	l.quoted('\'')
-	l.continued()
-	if bytes.IndexByte(l.text[start:l.pos], '\\') >= 0 {
-		return tokenBackslashString
+	if l.escapes {
+		kind = tokenOldString
+		l.escapeString()
+	} else {
+		l.quoted('\'')
+		l.continued()
+	}
+	if bytes.IndexByte(l.text[start:min(l.pos, len(l.text))], '\\') >= 0 {
+		return kind
 	}
 	return tokenString
 }
@@ -327,7 +335,7 @@ func (l *lexer) uescape() {
 	if l.err != lexOK {
 		return
 	}
-	ahead := lexer{text: l.text, pos: l.pos}
+	ahead := lexer{text: l.text, pos: l.pos, escapes: l.escapes}
 	word, ok := ahead.next()
 	if !ok || word.kind != tokenIdentifier || !foldEqual(l.text[word.start:word.end], "uescape") {
 		return

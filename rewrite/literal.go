@@ -13,7 +13,7 @@ func segments(text []byte, t token, yield func(start, end int)) {
 	case tokenDollarString:
 		tag := bytes.IndexByte(text[t.start+1:t.end], '$') + 2
 		yield(int(t.start)+tag, int(t.end)-tag)
-	case tokenString, tokenBackslashString, tokenEscapeString, tokenUnicodeString:
+	case tokenString, tokenBackslashString, tokenOldString, tokenEscapeString, tokenUnicodeString:
 		l := lexer{text: text[:t.end], pos: int(t.start) + 1}
 		switch t.kind {
 		case tokenEscapeString:
@@ -24,7 +24,7 @@ func segments(text []byte, t token, yield func(start, end int)) {
 		for {
 			start := l.pos
 			for l.text[l.pos] != '\'' || l.at(l.pos+1) == '\'' {
-				if l.text[l.pos] == '\'' || l.text[l.pos] == '\\' && t.kind == tokenEscapeString {
+				if l.text[l.pos] == '\'' || l.text[l.pos] == '\\' && (t.kind == tokenEscapeString || t.kind == tokenOldString) {
 					l.pos++
 				}
 				l.pos++
@@ -86,7 +86,7 @@ func appendString(dst, text []byte, t token) (value []byte, ok bool) {
 		switch t.kind {
 		case tokenDollarString:
 			dst = append(dst, raw...)
-		case tokenEscapeString:
+		case tokenEscapeString, tokenOldString:
 			var good bool
 			dst, good = appendEscaped(dst, raw)
 			ok = ok && good

@@ -187,8 +187,8 @@ func (p *Plan) Actions() []Action { return p.actions }
 type Traits uint8
 
 const (
-	// TraitBackslash: a plain '…' literal holds a backslash. Refuse it with
-	// RefuseBackslash when standard_conforming_strings is off.
+	// TraitBackslash: a plain '…' literal holds a backslash, so the text means
+	// something else under another Request.Escapes.
 	TraitBackslash Traits = 1 << iota
 	// TraitNonASCII: the text holds bytes above 0x7f. Refuse it with
 	// RefuseEncoding when client_encoding is one whose multibyte characters can

@@ -42,6 +42,8 @@ type Request struct {
 	// Uncommitted says that the session has changed the catalog in a transaction
 	// that has not ended: a name can stand for a relation that no snapshot has.
 	Uncommitted bool
+	// Escapes says that standard_conforming_strings is off: '…' is read as E'…'.
+	Escapes bool
 
 	mark string // see Planner
 }
@@ -80,6 +82,7 @@ type cacheKey struct {
 	text    string
 	// executes: the plans are those of Execute.
 	executes bool
+	escapes  bool // as in Request
 }
 
 // cacheEntry is immutable: adding a variant replaces it.
@@ -143,8 +146,8 @@ func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 	}
 	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode}
 	if r.Mode != Simple {
-		key.text = view(r.Text)
-	} else if s.shape(r.Text) {
+		key.text, key.escapes = view(r.Text), r.Escapes
+	} else if s.shape(r.Text, r.Escapes) {
 		key.text = view(s.key)
 	} else {
 		return p.miss(s, r, cacheKey{})
@@ -233,8 +236,8 @@ func (p *Planner) Execute(s *Scratch, r Request, find Prepared) (Bound, error) {
 	switch {
 	case len(r.Text) > maxCachedText || r.Uncommitted:
 	case r.Mode != Simple:
-		key.text = view(r.Text)
-	case s.shape(r.Text):
+		key.text, key.escapes = view(r.Text), r.Escapes
+	case s.shape(r.Text, r.Escapes):
 		key.text = view(s.key)
 	}
 	if e, ok := p.plans.Get(key); ok && key.text != "" {

@@ -2,9 +2,9 @@ package rewrite
 
 // StatementAt gives the byte offset at which the statement begins that stands
 // at another offset of a text: 0 for the first one, and where that cannot be
-// told.
-func StatementAt(text []byte, offset int) int {
-	l := lexer{text: text}
+// told. escapes as in Request.
+func StatementAt(text []byte, offset int, escapes bool) int {
+	l := lexer{text: text, escapes: escapes}
 	start, depth := 0, 0
 	for {
 		t, ok := l.next()

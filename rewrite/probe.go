@@ -87,7 +87,7 @@ func (a *analysis) probe(tree *pg.ParseResult) *probe {
 	if err != nil {
 		return nil
 	}
-	if _, _, refusal := parse(text); refusal != nil {
+	if _, _, refusal := parse(text, false); refusal != nil {
 		return nil // a literal stood where nothing else can
 	}
 	return found

@@ -132,7 +132,7 @@ func (a *analysis) sealedReachedBy(query string) (name string) {
 	if word == "" {
 		return ""
 	}
-	src, tree, refusal := parse([]byte(query))
+	src, tree, refusal := parse([]byte(query), a.escapes)
 	if refusal != nil || len(tree.Stmts) != 1 || tree.Stmts[0].Stmt.GetSelectStmt() == nil {
 		return word
 	}

@@ -445,12 +445,13 @@ func refuseDefect() *Refusal {
 	}
 }
 
-// RefuseBackslash is the refusal for TraitBackslash.
-func RefuseBackslash() *Refusal {
+// refuseUnicodeString is PostgreSQL's refusal of U&'…' while
+// standard_conforming_strings is off.
+func refuseUnicodeString(position int) *Refusal {
 	return &Refusal{
-		Anchor: "backslash", Code: codeNotSupported, Position: -1,
-		Message: "a string literal holds a backslash while standard_conforming_strings is off",
-		Hint:    "SET standard_conforming_strings = on, or use parameters.",
+		Anchor: "syntax", Code: codeNotSupported, Position: position,
+		Message: "unsafe use of string constant with Unicode escapes",
+		Detail:  "String constants with Unicode escapes cannot be used when standard_conforming_strings is off.",
 	}
 }
 

@@ -53,7 +53,7 @@ func shownText(snap *catalog.Snapshot, r *catalog.Relation, system []string) str
 // derivedView spells a view of the system out, over catalogs as they are shown.
 func derivedView(snap *catalog.Snapshot, definition string) string {
 	text := []byte(definition)
-	src, tree, refusal := parse(text)
+	src, tree, refusal := parse(text, false)
 	if refusal != nil || len(tree.Stmts) != 1 {
 		return ""
 	}

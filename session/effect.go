@@ -39,10 +39,10 @@ func (s *Session) effect(r *request) {
 		if r.kind == execute {
 			p.text, p.mode, p.print = r.portal.statement.text, rewrite.Extended, r.portal.statement.print
 			p.constants = r.portal.statement.constants
-			p.foreign = r.portal.statement.foreign
+			p.foreign, p.escapes = r.portal.statement.foreign, r.portal.statement.escapes
 		} else {
 			p.text, p.mode, p.print = string(r.planning.client), rewrite.Simple, s.fingerprint(r.planning)
-			p.foreign, p.constants = r.planning.foreign, slices.Clone(r.planning.constants)
+			p.foreign, p.escapes, p.constants = r.planning.foreign, r.planning.escapes, slices.Clone(r.planning.constants)
 		}
 		if st.Inner != nil {
 			p.results = st.Inner.Results

@@ -116,7 +116,7 @@ func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 			return s.relayed(snap, h)
 		}
 	}
-	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, declared: declared(m), opaque: h&fetches != 0 || s.catalog.later && h&controls == 0, hints: h, version: snap.Version}
+	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, escapes: !s.settings.conforming, declared: declared(m), opaque: h&fetches != 0 || s.catalog.later && h&controls == 0, hints: h, version: snap.Version}
 }
 
 func declared(m *wire.Parse) []uint32 {
@@ -181,7 +181,7 @@ func (s *Session) appendParse(dst, name []byte, p *planning, types []uint32) ([]
 func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *statement {
 	st := &statement{
 		text: string(m.Query), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared(m),
-		hints: s.look(m.Query), version: snap.Version,
+		hints: s.look(m.Query), version: snap.Version, escapes: p.escapes,
 	}
 	if p.foreign {
 		st.text, st.foreign = string(p.client), true

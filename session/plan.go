@@ -26,6 +26,8 @@ type planning struct {
 	// foreign: client is in UTF-8, and what the client sent in another encoding.
 	// Characters are the same in both, and so are positions.
 	foreign bool
+	// escapes: standard_conforming_strings is off.
+	escapes bool
 	// kept: a statement keeps it, for errors that the server finds when it runs.
 	kept bool
 }
@@ -161,8 +163,9 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 }
 
 func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
+	p.escapes = !s.settings.conforming
 	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh, Idle: s.status == 'I' && s.fifo.len() == 0 && !s.catalog.later,
-		Uncommitted: s.catalog.later || s.catalog.under}
+		Uncommitted: s.catalog.later || s.catalog.under, Escapes: p.escapes}
 	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
 	if err == nil && s.frame.path == nil && !s.reaches(bound.Plan.Presumed()) {
 		err = rewrite.ErrNeedSearchPath
@@ -199,8 +202,6 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	}
 	traits := bound.Plan.Traits()
 	switch {
-	case traits&rewrite.TraitBackslash != 0 && !s.settings.conforming:
-		return verdict{act: drop, refusal: refused(rewrite.RefuseBackslash(), text)}
 	case traits&rewrite.TraitNonASCII != 0 && s.settings.tricky && !p.foreign:
 		return verdict{act: drop, refusal: refused(rewrite.RefuseEncoding(s.settings.encoding), text)}
 	case p.foreign && !namesASCII(bound.Plan):

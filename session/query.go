@@ -186,7 +186,7 @@ func (s *Session) sendQuery(text []byte, refusal *wire.Error, out *Output) (acti
 func (s *Session) refuseStatement(snap *catalog.Snapshot, stale error, text []byte, at int, e *wire.Error, out *Output) (action, Need, error) {
 	start := 0
 	if e.Code != codeSyntaxError {
-		start = rewrite.StatementAt(text, at)
+		start = rewrite.StatementAt(text, at, !s.settings.conforming)
 	}
 	// What has been cut is refused as a whole unless it gets shorter by another
 	// cut, so that the cutting ends.

@@ -56,6 +56,10 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	}
 	print := uint64(0)
 	if v.planning != nil {
+		if v.planning.bound.Plan.Traits()&rewrite.TraitBackslash != 0 && st.escapes != v.planning.escapes {
+			s.recycle(v.planning)
+			return drop, Need{}, errReplan // today the text means something else
+		}
 		if print = s.fingerprint(v.planning); print == st.print {
 			st.adopt(v.planning.bound.Plan)
 		}

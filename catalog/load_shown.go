@@ -41,14 +41,15 @@ func loadShownTypes(ctx context.Context, tx pgx.Tx) ([]ShownType, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT s.domain::oid, format_type(s.domain, NULL), t.oid, s.typmod, format_type(t.oid, s.typmod),
 		       t.typlen, t.typbyval, t.typalign::text, t.typstorage::text,
-		       coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation)
+		       coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation),
+		       t.typtype = 'b' AND t.typcategory = 'A'
 		  FROM pgseal.sealed_column s JOIN pg_type t ON t.oid = s.logical_type
 		 ORDER BY 1`)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (t ShownType, err error) {
-		err = r.Scan(&t.Domain, &t.DomainName, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation)
+		err = r.Scan(&t.Domain, &t.DomainName, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation, &t.Array)
 		return t, err
 	})
 }

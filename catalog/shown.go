@@ -72,6 +72,7 @@ type ShownType struct {
 	Align      string
 	Storage    string
 	Collation  uint32
+	Array      bool
 }
 
 // ShownStorage is how one relation stored a sealed column in clear.

@@ -209,6 +209,10 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 		byDomain[shown.Types[i].Domain] = &shown.Types[i]
 	}
 	columns := map[string]string{}
+	dimensions := "int4" // the type of attndims
+	if shown.ServerVersion >= 160000 {
+		dimensions = "int2"
+	}
 	for _, c := range []struct {
 		name, typ string
 		value     func(t *catalog.ShownType, collation uint32) string
@@ -219,6 +223,12 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 		{"attbyval", "bool", func(t *catalog.ShownType, _ uint32) string { return fmt.Sprint(t.ByVal) }},
 		{"attalign", `"char"`, func(t *catalog.ShownType, _ uint32) string { return t.Align }},
 		{"attstorage", `"char"`, func(t *catalog.ShownType, _ uint32) string { return t.Storage }},
+		{"attndims", dimensions, func(t *catalog.ShownType, _ uint32) string {
+			if t.Array {
+				return "1" // the server counts the brackets of the declaration
+			}
+			return "0"
+		}},
 		{"attcollation", "oid", func(_ *catalog.ShownType, collation uint32) string { return fmt.Sprint(collation) }},
 	} {
 		domains, inIndexes := table{typ: c.typ}, table{typ: c.typ}

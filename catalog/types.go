@@ -48,6 +48,8 @@ func Types(ctx context.Context, tx pgx.Tx, oids []uint32) (map[uint32]logical.Ty
 	if len(unknown) == 0 {
 		return types, reasons, nil
 	}
+	// Only definitions of parts may be read, whatever the plan: that of a domain of
+	// somebody's may name a type that is gone, which the server cannot print.
 	rows, err := tx.Query(ctx, `
 		WITH RECURSIVE parts(oid) AS (
 			SELECT unnest($1::oid[])
@@ -68,7 +70,7 @@ func Types(ctx context.Context, tx pgx.Tx, oids []uint32) (map[uint32]logical.Ty
 		       SELECT coalesce(array_agg(c.conname::text ORDER BY c.conname), '{}'),
 		              coalesce(array_agg(pg_get_constraintdef(c.oid) ORDER BY c.conname), '{}'),
 		              coalesce(bool_and(c.convalidated), true)
-		         FROM pg_constraint c WHERE c.contypid = t.oid AND c.contype = 'c') c(names, texts, valid)`, unknown)
+		         FROM pg_constraint c WHERE c.contypid = parts.oid AND c.contype = 'c') c(names, texts, valid)`, unknown)
 	if err != nil {
 		return nil, nil, err
 	}

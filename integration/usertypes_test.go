@@ -161,3 +161,31 @@ func TestTypesThatChangeAreFollowed(t *testing.T) {
 		return err == nil
 	})
 }
+
+// A type is kept while a sealed column has it, and can go when the table is gone.
+func TestTypesOfSealedColumnsAreDroppedAfterThem(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TYPE size AS ENUM ('s', 'm'); CREATE TYPE color AS ENUM ('red', 'blue'); CREATE TYPE taste AS ENUM ('sweet', 'sour');
+			CREATE TABLE sized (id int PRIMARY KEY, s size);
+			CREATE TABLE colored (id int PRIMARY KEY, c color);
+			CREATE TABLE tasted (id int PRIMARY KEY, t taste)`,
+		Seal: []string{"public.sized.s --equality", "public.colored.c", "public.tasted.t"},
+	})
+	c := pair.Compare(t, harness.Simple)
+	c.Step(S("INSERT INTO sized VALUES (1, 'm')"))
+	c.Step(S("DROP TYPE size").Fails("2BP01"))
+	c.Step(S("DROP TYPE IF EXISTS public.size").Fails("2BP01"))
+	c.Step(S("DROP TYPE size CASCADE").Refused("CASCADE"))
+	c.Step(S("SELECT * FROM sized"))
+	c.Step(S("BEGIN"))
+	c.Step(S("DROP TABLE sized"))
+	c.Step(S("DROP TYPE size"))
+	c.Step(S("COMMIT"))
+	c.Step(S("DROP TABLE colored"))
+	c.Step(S("DROP TYPE color"))
+	// Nor does a domain that cannot be read any more keep others from being read.
+	pair.Both("CREATE TYPE gone AS ENUM ('x'); CREATE DOMAIN unread AS text CHECK (ARRAY[]::gone[] IS NOT NULL); DROP TYPE gone; CREATE TABLE more (id int)")
+	c.Step(S("CREATE TABLE another (id int)"))
+	c.Step(S("INSERT INTO tasted VALUES (1, 'sour')"))
+	c.Step(S("SELECT * FROM tasted"))
+}

@@ -196,7 +196,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, mark: r.mark,
+		source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, uncommitted: r.Uncommitted, mark: r.mark,
 	}
 	plan := &Plan{traits: src.traits}
 	for i, raw := range tree.Stmts {
@@ -316,6 +316,7 @@ type analysis struct {
 	committed    remade                        // what was remade when the last transaction ended
 	idle         bool                          // the text begins outside of a transaction
 	several      bool                          // the text has several statements
+	uncommitted  bool                          // see Request
 	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation

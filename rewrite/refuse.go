@@ -22,6 +22,7 @@ const (
 	codeWrongObjectType    = "42809"
 	codeDatatypeMismatch   = "42804"
 	codeAmbiguousParameter = "42P08"
+	codeDependents         = "2BP01" // dependent_objects_still_exist
 )
 
 // The hints that several refusals share.
@@ -283,6 +284,16 @@ func refuseTypeChange(name string, position int32, what, hint string) *Refusal {
 	return &Refusal{
 		Anchor: "type-change", Code: codeNotSupported, Position: int(position),
 		Message: what + " is not possible through pgseal on type \"" + name + "\": sealed columns are of it", Hint: hint,
+	}
+}
+
+// refuseDropType is what the server would have said of DROP TYPE if the sealed
+// columns had the type.
+func refuseDropType(name, dependents string) *Refusal {
+	return &Refusal{
+		Anchor: "type-change", Code: codeDependents, Position: -1,
+		Message: "cannot drop type " + name + " because other objects depend on it", Detail: dependents,
+		Hint: "Use DROP ... CASCADE to drop the dependent objects too.",
 	}
 }
 

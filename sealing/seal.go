@@ -249,21 +249,12 @@ func createDomain(ctx context.Context, tx pgx.Tx, c *column, s *sealer) (string,
 }
 
 // rulesOf are further rules of the domain of a column whose type is not built
-// in. A domain that refuses NULL has its like refuse it. A rule that always holds
-// makes the server keep the type: without it nothing could be read any more.
+// in: a domain that refuses NULL has its like refuse it.
 func rulesOf(c *column) string {
-	if c.typ.Def == nil {
-		return ""
+	if c.typ.Def != nil && c.typ.Def.NotNull() {
+		return " NOT NULL"
 	}
-	kept := c.typ.Def
-	if element := kept.Element(); element != nil {
-		kept = element
-	}
-	rules := fmt.Sprintf(" CONSTRAINT logical_type CHECK (ARRAY[]::%s[] IS NOT NULL)", quote(kept.Schema, kept.Name))
-	if c.typ.Def.NotNull() {
-		rules += " NOT NULL"
-	}
-	return rules
+	return ""
 }
 
 // truncate cuts at a character boundary, to at most n bytes.

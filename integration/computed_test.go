@@ -82,6 +82,26 @@ func TestComputedValues(t *testing.T) {
 		S("SELECT id FROM visits WHERE at < now()").Refused("public.visits.at"))
 }
 
+// What the server finds wrong in such an expression it finds at Parse, at its place.
+func TestMistakesInComputedValues(t *testing.T) {
+	pair := harness.New(t, computedSchema)
+	pair.Both(`DROP EXTENSION "uuid-ossp"`)
+	e := &errorTwins{t: t, twin: raw(t, pair.TwinURL()), sealed: raw(t, pair.URL())}
+	for _, around := range [][2]string{{"SELECT 1", "SELECT 2"}, {"BEGIN", "ROLLBACK"}} {
+		for _, sql := range []string{
+			"INSERT INTO visits (id, token) VALUES ($1, uuid_generate_v4())",
+			"INSERT INTO visits (id, person, day) VALUES ($1, 'ä', CURRENT_DATE + current_user)",
+			"SELECT id FROM visits WHERE person = $1 AND at = date_trunc('day', now(), 1, 2)",
+		} {
+			e.simple(around[0])
+			e.extended(sql, nil)
+			e.extended("INSERT INTO visits (id, day) VALUES ($1, CURRENT_DATE) RETURNING id", []string{"1"})
+			e.simple(around[1])
+			e.simple("DELETE FROM visits")
+		}
+	}
+}
+
 // What only one side can show: values that differ from run to run. Outside of a
 // transaction block the value is that of the statement's own transaction.
 func TestComputedValuesAreThoseOfTheStatement(t *testing.T) {

@@ -44,7 +44,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	if params && st.untyped {
 		return s.askTypes(name, st, out)
 	}
-	if !params && !st.opens() && st.deferred == nil {
+	if !params && !st.opens() && st.failsAtBind() == nil {
 		s.bound(portalName, portal{statement: st})
 		return relay, Need{}, nil
 	}
@@ -66,11 +66,11 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
 	p.asked = !st.opaque && p.formats.differ(st)
-	if !params && !p.asked && st.deferred == nil {
+	if !params && !p.asked && st.failsAtBind() == nil {
 		s.bound(portalName, p)
 		return relay, Need{}, nil
 	}
-	if params || st.deferred != nil {
+	if params || st.failsAtBind() != nil {
 		if refusal := st.check(&m); refusal != nil {
 			return s.refuse(refusal, out)
 		}
@@ -112,8 +112,8 @@ func (p *statement) check(m *wire.Bind) *wire.Error {
 	if refusal := p.checkCounts(m); refusal != nil {
 		return refusal
 	}
-	if p.deferred != nil {
-		return p.deferred
+	if e := p.failsAtBind(); e != nil {
+		return e
 	}
 	if p.plan != nil && p.plan.Params != nil {
 		if refusal := p.checkTypes(nil); refusal != nil {

@@ -62,6 +62,28 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, o
 	return wait, Need{Kind: NeedServer}, false
 }
 
+// appendTried appends what has the server read a question in front of a Parse, so
+// that what it does not know in there (a function, say) fails the Parse. It is asked
+// at Bind. name is the statement's: an unnamed one goes when another Parse fails.
+func appendTried(dst []byte, q *rewrite.Question, name []byte) []byte {
+	if len(name) == 0 {
+		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', "")
+	}
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	dst = wire.AppendParse(dst, questionName, q.Text, nil)
+	return wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+}
+
+// tried notes that. st has the client's text.
+func (s *Session) tried(q *rewrite.Question, st *statement, name []byte) {
+	if len(name) == 0 {
+		s.push(&request{kind: closeTarget, simple: true})
+	}
+	s.push(&request{kind: closeTarget, simple: true})
+	s.push(&request{kind: parse, simple: true, question: q, statement: st})
+	s.push(&request{kind: closeTarget, simple: true})
+}
+
 // appendBinaryBind appends a Bind without parameters, all results in binary.
 func appendBinaryBind(dst []byte, portal, statement string) []byte {
 	dst, start := wire.Begin(dst, wire.TypeBind)
@@ -136,6 +158,11 @@ func (s *Session) uncomputed(f wire.ErrorFields, out *Output) {
 		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
 		s.push(&request{kind: syncPoint})
 	}
+	showAsked(f, c.question, c.text, out)
+}
+
+// showAsked shows the client an error about a question that stands in its text.
+func showAsked(f wire.ErrorFields, q *rewrite.Question, text []byte, out *Output) {
 	dst, start := wire.Begin(out.client.scratch, wire.TypeErrorResponse)
 	for it := f.Iter(); ; {
 		code, value := it.Next()
@@ -146,12 +173,12 @@ func (s *Session) uncomputed(f wire.ErrorFields, out *Output) {
 			position, err := strconv.Atoi(string(value))
 			at := -1
 			if err == nil {
-				at = c.question.ClientOffset(position - 1)
+				at = q.ClientOffset(position - 1)
 			}
 			if at < 0 {
 				continue
 			}
-			value = strconv.AppendInt(nil, int64(rewrite.CharacterPosition(c.text, at)), 10)
+			value = strconv.AppendInt(nil, int64(rewrite.CharacterPosition(text, at)), 10)
 		}
 		dst = wire.AppendErrorField(dst, code, value)
 	}

@@ -39,10 +39,11 @@ func (s *Session) effect(r *request) {
 		if r.kind == execute {
 			p.text, p.mode, p.print = r.portal.statement.text, rewrite.Extended, r.portal.statement.print
 			p.constants = r.portal.statement.constants
-			p.foreign, p.escapes = r.portal.statement.foreign, r.portal.statement.escapes
+			p.foreign, p.escapes, p.deferred = r.portal.statement.foreign, r.portal.statement.escapes, r.portal.statement.deferred
 		} else {
 			p.text, p.mode, p.print = string(r.planning.client), rewrite.Simple, s.fingerprint(r.planning)
 			p.foreign, p.escapes, p.constants = r.planning.foreign, r.planning.escapes, slices.Clone(r.planning.constants)
+			p.deferred = r.planning.deferred
 		}
 		if st.Inner != nil {
 			p.results = st.Inner.Results

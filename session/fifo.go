@@ -38,6 +38,8 @@ type request struct {
 	simple bool
 	// probe: it looks for a mistake in what is refused (refuse.go).
 	probe bool
+	// question, of a Parse: the server reads it in front of a statement's.
+	question *rewrite.Question
 	// trial: should it fail, the Query goes to the server after all (insert.go).
 	trial bool
 	// process: hidden, processQuestion.

@@ -145,8 +145,13 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 		s.prepare(m.Name, st).planning = p
 		return relay, Need{}, nil
 	}
+	q := questionOf(p.bound.Plan)
+	dst := out.server.scratch
+	if q != nil {
+		dst = appendTried(dst, q, m.Name)
+	}
 	s.deferring, s.deferred = true, nil
-	dst, need, refusal := s.appendParse(out.server.scratch, m.Name, p, types)
+	dst, need, refusal := s.appendParse(dst, m.Name, p, types)
 	st.deferred, s.deferring, st.constants = s.deferred, false, slices.Clone(p.constants)
 	if refusal != nil || need.Kind != NeedNothing {
 		s.recycle(p)
@@ -156,6 +161,9 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 		return wait, need, nil
 	}
 	out.server.put(dst)
+	if q != nil {
+		s.tried(q, st, m.Name)
+	}
 	s.prepare(m.Name, st).planning = p
 	return drop, Need{}, nil
 }

@@ -28,6 +28,8 @@ type planning struct {
 	foreign bool
 	// escapes: standard_conforming_strings is off.
 	escapes bool
+	// deferred is why what it prepares cannot be executed.
+	deferred *wire.Error
 	// kept: a statement keeps it, for errors that the server finds when it runs.
 	kept bool
 }
@@ -57,7 +59,7 @@ func (s *Session) recycle(p *planning) {
 	if cap(p.client) > keptText {
 		p.client = nil
 	}
-	p.client, p.server, p.bound, p.foreign, p.constants = p.client[:0], p.server[:0], rewrite.Bound{}, false, p.constants[:0]
+	p.client, p.server, p.bound, p.foreign, p.constants, p.deferred = p.client[:0], p.server[:0], rewrite.Bound{}, false, p.constants[:0], nil
 	if len(s.spare) < maxSpare {
 		s.spare = append(s.spare, p)
 	}

@@ -141,7 +141,9 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		dst, start = wire.Begin(out.server.scratch, wire.TypeParse)
 		dst = append(dst, 0) // unnamed
 	}
+	s.deferring, s.deferred = preparesAlone(plan), nil
 	dst, need, failed := s.sealText(dst, v.planning)
+	v.planning.deferred, s.deferring = s.deferred, false
 	if failed != nil || need.Kind != NeedNothing {
 		at := v.planning.failedAt
 		s.recycle(v.planning)
@@ -168,6 +170,12 @@ func (s *Session) queryShows(plan *rewrite.Plan, out *Output) (action, Need, err
 	}
 	s.push(&request{kind: query, plan: plan, guard: true, inline: s.frame.inline})
 	return relay, Need{}, nil
+}
+
+// preparesAlone reports that a text is one PREPARE.
+func preparesAlone(p *rewrite.Plan) bool {
+	all := p.Statements()
+	return len(all) == 1 && all[0].Effect == rewrite.Prepares
 }
 
 // sendQuery relays the client's own text, or sends the one in its place.

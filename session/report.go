@@ -32,6 +32,9 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.computes:
 		s.uncomputed(fields, out)
 		act = drop
+	case r.question != nil:
+		showAsked(fields, r.question, []byte(r.statement.text), out)
+		act = drop
 	case r.process:
 		s.peer = anyPeer
 		act = drop

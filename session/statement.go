@@ -42,7 +42,8 @@ type statement struct {
 	// constants are the keys under which literals in it have been sealed, nil for
 	// none.
 	constants []sealedUnder
-	// deferred is why every Bind fails, though Parse does not.
+	// deferred is why every Bind fails, though Parse does not; of a PREPARE why every
+	// EXECUTE fails of what it prepares.
 	deferred *wire.Error
 	// version is the snapshot's for which the plan has been found to hold.
 	version uint64
@@ -80,6 +81,14 @@ func (p *statement) rotated(snap *catalog.Snapshot) bool {
 		}
 	}
 	return false
+}
+
+// failsAtBind is why every Bind fails.
+func (p *statement) failsAtBind() *wire.Error {
+	if p.plan != nil && p.plan.Effect == rewrite.Prepares {
+		return nil
+	}
+	return p.deferred
 }
 
 // parameters is how many parameters the client has to bind.

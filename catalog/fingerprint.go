@@ -81,6 +81,8 @@ const (
 			SELECT hashtidextended(ctid, 12 + xmin::text::int8 * 16) FROM pg_enum
 			UNION ALL
 			SELECT hashtidextended(ctid, 13 + xmin::text::int8 * 16) FROM pg_constraint WHERE contypid > 0
+			UNION ALL
+			SELECT hashtidextended(ctid, 14 + xmin::text::int8 * 16) FROM pg_attrdef WHERE adrelid = ANY($3)
 		) rows(h)`
 
 	tablesHash = `

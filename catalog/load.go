@@ -85,7 +85,7 @@ func lookForPgseal(ctx context.Context, tx pgx.Tx) (p presence, err error) {
 			AND to_regclass('pgseal.job') IS NOT NULL
 			AND to_regclass('pgseal.change') IS NOT NULL,
 		to_regnamespace('pgseal_column') IS NOT NULL,
-		to_regprocedure('pgseal.same_type(anyelement, anyelement)') IS NOT NULL`).Scan(&p.tables, &p.domains, &current)
+		to_regprocedure('pgseal.computed_default(anyelement)') IS NOT NULL`).Scan(&p.tables, &p.domains, &current)
 	if err == nil && p.tables && !current {
 		err = errOldSchema
 	}
@@ -152,6 +152,9 @@ func loadContents(ctx context.Context, tx pgx.Tx, c *Contents, types sealedTypes
 		return w, err
 	}
 	if err = loadKeys(ctx, tx, c.Relations); err != nil {
+		return w, err
+	}
+	if err = loadDefaults(ctx, tx, c.Relations); err != nil {
 		return w, err
 	}
 	if c.RowFunctions, err = loadRowFunctions(ctx, tx, types); err != nil {

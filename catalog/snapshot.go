@@ -69,6 +69,8 @@ type Column struct {
 	// Generated: computed by the server (GENERATED ALWAYS AS), so that COPY
 	// leaves it out.
 	Generated bool
+	// Default of a sealed column that is another value each time, nil for any other.
+	Default *ComputedDefault
 }
 
 // Unique is a unique index of a relation that has at least one sealed column
@@ -144,6 +146,7 @@ type Snapshot struct {
 	shownWord words     // through which a statement could meet what is shown
 	strict    *Snapshot // the same without those; nil when there are none
 	wanted    *wanted   // where what is missing is noted; nil when all is there
+	computed  bool      // a column has a ComputedDefault
 }
 
 // Contents is what a Snapshot is built from.
@@ -184,6 +187,7 @@ func New(version uint64, c Contents) *Snapshot {
 			if sc := r.Columns[i].Sealed; sc != nil {
 				r.Sealed = true
 				s.origins[Attribute{r.OID, r.Columns[i].AttNum}] = sc
+				s.computed = s.computed || r.Columns[i].Default != nil
 				if sc.ID != 0 {
 					s.columns[sc.ID] = sc
 					s.define(sc.Type)
@@ -329,8 +333,12 @@ func (s *Snapshot) Strict() *Snapshot {
 	return s
 }
 
-// SealedDefaults reports whether a sealed column had a default.
+// SealedDefaults reports whether a sealed column has a computed default, or had a
+// default before.
 func (s *Snapshot) SealedDefaults() bool {
+	if s.computed {
+		return true
+	}
 	for _, c := range s.columns {
 		if len(c.Defaults) > 0 {
 			return true

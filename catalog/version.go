@@ -37,6 +37,9 @@ func version(c Contents) uint64 {
 			number(uint64(column.TypeOID))
 			number(uint64(uint32(column.Typmod)))
 			flag(column.Generated)
+			if d := column.Default; d != nil {
+				b = fmt.Append(b, *d)
+			}
 			flag(column.Sealed != nil)
 			if s := column.Sealed; s != nil {
 				number(uint64(s.ID))

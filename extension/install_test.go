@@ -193,6 +193,7 @@ func TestPublicMayUseTheTypesAndNothingElse(t *testing.T) {
 	}
 	want := []string{
 		"function pgseal.column_id(bytea) EXECUTE",
+		"function pgseal.computed_default(anyelement) EXECUTE",
 		"function pgseal.eq(bytea) EXECUTE",
 		"function pgseal.is_envelope(bytea,integer) EXECUTE",
 		"function pgseal.is_envelope(bytea,integer,integer) EXECUTE",

@@ -57,7 +57,7 @@ var shop = harness.Schema{
 	Seal: []string{
 		"public.customers.email --equality", "public.customers.ssn --equality", `public.customers."FullName" --equality`,
 		"public.customers.pin --equality", "public.customers.balance", "public.customers.born --equality", "public.customers.seen",
-		"public.customers.extra", "public.customers.raw", "public.customers.motto", "app.orders.card", "app.orders.lines", "public.visits.who --equality", "public.visits.email --equality",
+		"public.customers.extra", "public.customers.raw", "public.customers.motto", "app.orders.card", "app.orders.placed", "app.orders.lines", "public.visits.who --equality", "public.visits.email --equality",
 	},
 }
 

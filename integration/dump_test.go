@@ -57,9 +57,9 @@ func TestDumpIsEncryptedAndRestores(t *testing.T) {
 	dump, psql := programFor(t, "pg_dump"), program(t, "psql")
 	pair := harness.New(t, harness.Schema{
 		DDL: `CREATE TABLE patients (id int PRIMARY KEY, name text, ssn varchar(11) UNIQUE, born date DEFAULT '2000-01-01', note text);
-			CREATE TABLE visits (id int PRIMARY KEY, patient int REFERENCES patients, about text);
+			CREATE TABLE visits (id int PRIMARY KEY, patient int REFERENCES patients, about text, at timestamptz DEFAULT now());
 			CREATE VIEW named AS SELECT id, name, ssn FROM patients;`,
-		Seal: []string{"public.patients.ssn --equality", "public.patients.born --equality", "public.patients.note", "public.visits.about"},
+		Seal: []string{"public.patients.ssn --equality", "public.patients.born --equality", "public.patients.note", "public.visits.about", "public.visits.at"},
 	})
 	canaries := pair.Env.Canaries
 	conn := pair.Connect(t, pair.URL())
@@ -98,6 +98,7 @@ func TestDumpIsEncryptedAndRestores(t *testing.T) {
 		t.Error(err)
 	}
 	readsBack(t, again, "SELECT ssn FROM named WHERE id = 100", canaries.Text()+"new")
+	readsBack(t, again, "INSERT INTO visits (id) VALUES (100) RETURNING (at IS NOT NULL)::text", "true")
 	restored.Pgseal("init")
 	restored.Pgseal("verify")
 	restored.Pgseal("key", "rotate", "public.patients")

@@ -42,7 +42,13 @@ var generatorColumns = []column{
 	{"j", "jsonb", "", []string{`{"b":1,"a":[ ]}`, "null", "{"}},
 	{"p", "text", "-", []string{"", "a", "p"}},
 	{"k", "int4", "-", []string{"0", "1", "7"}},
+	{"w", "varchar(20)", "--equality", []string{"", "owner", "w"}},
+	{"r", "bool", "--equality", []string{"t", "f"}},
 }
+
+// generatorDefaults are the defaults of some of them in h, computed in each statement
+// and in each row.
+var generatorDefaults = map[string]string{"w": "current_user", "r": "(random() < 0)"}
 
 // TestGeneratedStatements lets chance write statements. Each is answered as the
 // plain database answers it, or refused.
@@ -54,18 +60,22 @@ func TestGeneratedStatements(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var ddl []string
+	var g, h []string
 	schema := harness.Schema{}
 	for _, c := range generatorColumns {
-		ddl = append(ddl, c.name+" "+c.typ)
+		definition := c.name + " " + c.typ
+		g = append(g, definition)
+		if d := generatorDefaults[c.name]; d != "" {
+			definition += " DEFAULT " + d
+		}
+		h = append(h, definition)
 		for _, table := range []string{"g", "h"} {
 			if c.sealed != "-" {
 				schema.Seal = append(schema.Seal, fmt.Sprintf("public.%s.%s %s", table, c.name, c.sealed))
 			}
 		}
 	}
-	columns := strings.Join(ddl, ", ")
-	schema.DDL = fmt.Sprintf("CREATE TABLE g (id int PRIMARY KEY, %s, UNIQUE (u)); CREATE TABLE h (id int PRIMARY KEY, %[1]s)", columns)
+	schema.DDL = fmt.Sprintf("CREATE TABLE g (id int PRIMARY KEY, %s, UNIQUE (u)); CREATE TABLE h (id int PRIMARY KEY, %s)", strings.Join(g, ", "), strings.Join(h, ", "))
 	pair := harness.New(t, schema)
 	for _, mode := range harness.Modes {
 		t.Run(string(mode), func(t *testing.T) {

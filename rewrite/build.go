@@ -298,6 +298,7 @@ type analysis struct {
 	operands     []*Operand              // of what was given a sealed role, in turn
 	united       map[*pg.SelectStmt]bool // UNIONs that are the left side of another one
 	asked        []asked                 // of the server, in that statement
+	answers      int                     // how many it will give
 	evaluated    evaluation              // of what is being analysed
 	groups       int                     // of uses, so far
 	sublinks     map[*pg.SubLink][]column

@@ -7,6 +7,8 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/catalog"
 )
 
 // A value that the server computes from nothing of the client's (now(),
@@ -30,8 +32,9 @@ const (
 type evaluation uint8
 
 const (
-	oftenEvaluated evaluation = iota // or not at all
-	onceEvaluated                    // at most
+	oftenEvaluated  evaluation = iota // or not at all
+	onceEvaluated                     // at most
+	surelyEvaluated                   // once
 )
 
 // computing is what can stand in a computed expression: the functions, and which
@@ -119,6 +122,11 @@ type asked struct {
 	computation
 	start, end int // bytes
 	operand    *Operand
+	answer     int // number of the answer, from 1
+	// def is the default that it is, nil for an expression of the client's; edit is
+	// where that stands in edits, at (start, end).
+	def  *catalog.ComputedDefault
+	edit int
 }
 
 // computed gives a sealed role to an expression that the server can be asked for.
@@ -144,10 +152,11 @@ func (a *analysis) computed(n *pg.Node, op Operand, sc *scope) bool {
 	for _, l := range c.literals {
 		a.steer(l)
 	}
-	x := asked{c, int(a.tokens[c.first].start), int(a.tokens[c.last].end), &op}
+	a.answers++
+	x := asked{computation: c, start: int(a.tokens[c.first].start), end: int(a.tokens[c.last].end), operand: &op, answer: a.answers}
 	a.asked = append(a.asked, x)
 	if a.mode == Simple {
-		a.edit(x.start, x.end, "", &value{operand: x.operand, literal: -1, answer: len(a.asked)})
+		a.edit(x.start, x.end, "", &value{operand: x.operand, literal: -1, answer: x.answer})
 	}
 	a.operands = append(a.operands, x.operand)
 	a.note(op.verb(), op.Column, "what the server computes", at)

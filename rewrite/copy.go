@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -124,6 +125,9 @@ func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) *catalog.Relation {
 			t := a.assigned(&pg.ResTarget{Name: name, Location: -1}, it)
 			a.copyColumn(c, t.name, t.sealed, x.Relation.Location)
 		}
+		if c.In {
+			a.copyDefaults(c, it.relation, x.Relation.Location)
+		}
 		return it.relation
 	}
 	var list []string
@@ -145,6 +149,19 @@ func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) *catalog.Relation {
 	}
 	a.insert(int(a.tokens[i].end), " ("+strings.Join(list, ", ")+")")
 	return it.relation
+}
+
+// copyDefaults refuses data without a column that has a computed default: there is
+// nobody to ask while the data comes.
+func (a *analysis) copyDefaults(c *Copy, r *catalog.Relation, at int32) {
+	for i := range r.Columns {
+		column := &r.Columns[i]
+		given := slices.ContainsFunc(c.Columns, func(given CopyColumn) bool { return given.Name == column.Name })
+		if column.Default != nil && !given {
+			a.fail(refuseDefault(column.Sealed, at, "for the rows of COPY", "Put the column into the data, or insert the rows."))
+			return
+		}
+	}
 }
 
 func (a *analysis) copyColumn(c *Copy, name string, sealed *catalog.SealedColumn, position int32) {

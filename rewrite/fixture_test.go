@@ -41,6 +41,18 @@ var fixture = []fixtureRelation{
 	{schema: "pg_catalog", name: "pg_views", kind: 'v', columns: []fixtureColumn{{name: "viewname"}, {name: "definition"}}},
 	{schema: "information_schema", name: "tables", kind: 'v', columns: []fixtureColumn{{name: "table_name"}}},
 	{schema: "information_schema", name: "schemata", kind: 'v', columns: []fixtureColumn{{name: "schema_name"}}},
+	{schema: "public", name: "logs", columns: []fixtureColumn{
+		{name: "id"}, {name: "at", oid: logical.OIDTimestamptz, typmod: -1, def: &catalog.ComputedDefault{SQL: "now()"}}, {name: "note"},
+		{name: "token", oid: logical.OIDUUID, typmod: -1, equality: true, def: &catalog.ComputedDefault{SQL: "gen_random_uuid()", PerRow: true}}, {name: "last"},
+	}, key: []string{"id"}},
+	{schema: "public", name: "invoices", columns: []fixtureColumn{
+		{name: "id"}, {name: "number", oid: logical.OIDText, typmod: -1, def: &catalog.ComputedDefault{SQL: "('N'::text || nextval('public.numbers'::regclass))", PerRow: true, Counts: true,
+			Calls: []string{"currval", "lastval", "nextval", "setval"}}}, {name: "note"},
+	}, key: []string{"id"}},
+	{schema: "public", name: "doubles", columns: []fixtureColumn{
+		{name: "id"}, {name: "a", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "nextval('s'::regclass)", PerRow: true, Counts: true, Beside: "id"}},
+		{name: "b", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "app.next_b()", PerRow: true, Counts: true, Alone: true, Calls: []string{"next_b"}, Functions: []string{"next_b"}}},
+	}},
 }
 
 type fixtureRelation struct {
@@ -58,6 +70,7 @@ type fixtureColumn struct {
 	equality bool
 	like     string // carries the domain of another column
 	broken   string
+	def      *catalog.ComputedDefault
 }
 
 // testSnapshot builds the catalog of the fixture.
@@ -71,7 +84,7 @@ func testSnapshot() *catalog.Snapshot {
 			r.Kind = f.kind
 		}
 		for k, fc := range f.columns {
-			col := catalog.Column{AttNum: int16(k + 1), Name: fc.name, TypeOID: logical.OIDText}
+			col := catalog.Column{AttNum: int16(k + 1), Name: fc.name, TypeOID: logical.OIDText, Default: fc.def}
 			switch {
 			case fc.like != "":
 				col.Sealed = sealed[fc.like]

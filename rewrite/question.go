@@ -5,8 +5,11 @@ const questionStart = "SELECT "
 // Question is what the server has to be asked in front of a statement.
 type Question struct {
 	// Text is a SELECT of one row, with a column for each value.
-	Text  string
-	spans []questionSpan
+	Text string
+	// Counts: that it has been asked can be noticed. It must not be asked for a
+	// statement of which it is known that it fails.
+	Counts bool
+	spans  []questionSpan
 }
 
 // questionSpan says where a piece of the client's text stands in the question.
@@ -35,18 +38,33 @@ func (a *analysis) question() *Question {
 	}
 	q := &Question{}
 	b := []byte(questionStart)
+	answers := 0
 	for i := range a.asked {
 		x := &a.asked[i]
-		if i > 0 {
+		if x.answer <= answers {
+			continue // asked for already
+		}
+		if answers = x.answer; i > 0 {
 			b = append(b, ", "...)
 		}
-		q.spans = append(q.spans, questionSpan{len(b), x.start, x.end - x.start})
-		b = append(b, a.text[x.start:x.end]...)
+		if x.def != nil {
+			b = append(b, x.def.SQL...)
+			q.Counts = q.Counts || x.def.Counts
+		} else {
+			q.spans = append(q.spans, questionSpan{len(b), x.start, x.end - x.start})
+			b = append(b, a.text[x.start:x.end]...)
+		}
 		a.alone(x)
 	}
 	q.Text = string(b)
+	if x := &a.asked[len(a.asked)-1]; a.answers > maxAnswers {
+		a.fail(refuseComputedMany(x.operand.Column, int32(x.start)))
+	}
 	return q
 }
+
+// maxAnswers is how many columns PostgreSQL lets a SELECT have.
+const maxAnswers = 1664
 
 // alone refuses a value that is computed anew each time where something else in
 // the statement could be compared with it: the server is asked a moment before.
@@ -54,13 +72,17 @@ func (a *analysis) alone(x *asked) {
 	from, end := a.statementTokens()
 	for i := from; i < end; i++ {
 		name, ok := a.tokenName(a.tokens[i])
-		if !ok || a.isAsked(i) {
+		if !ok || x.def == nil && a.isAsked(i) {
 			continue
 		}
 		call := a.is(i+1, "(")
 		if call && (name == "set_config" || name == "setseed") ||
 			x.clock && (call && contains(clockFunctions, name) || contains(clockWords, name)) ||
 			call && contains(x.ordered, name) {
+			if x.def != nil {
+				a.fail(refuseDefault(x.operand.Column, int32(x.start), "in a statement that calls "+name+", too", "Give the column a value."))
+				return
+			}
 			a.fail(refuseComputedBeside(x.operand.Column, int32(x.start), name))
 			return
 		}

@@ -139,6 +139,14 @@ func refuseComputedAmong(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// refuseComputedMany is for more computed values than the server can be asked for.
+func refuseComputedMany(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("store-expression", c, position, "cannot be set to what the server computes for so many rows at once")
+	r.Detail = "pgseal asks the server for all values in front of the statement, in one SELECT."
+	r.Hint = "Insert fewer rows at a time: a thousand, with one such column."
+	return r
+}
+
 // refuseQuestionExecuted is for SQL's EXECUTE of a statement that has a Question.
 func refuseQuestionExecuted(st *Statement) *Refusal {
 	for _, p := range st.Params {

@@ -34,6 +34,7 @@ type target struct {
 	name   string
 	sealed *catalog.SealedColumn
 	typ    uint32 // of a plain one, 0 if it is not known
+	def    *catalog.ComputedDefault
 }
 
 // selectStmt analyses a SELECT, VALUES or set operation. targets, if not nil,
@@ -177,7 +178,7 @@ func (a *analysis) values(s *pg.SelectStmt, sc *scope, targets []target) (output
 	// A sorted or limited list is a query of its own, which types its values.
 	direct := len(s.SortClause) == 0 && s.LimitCount == nil && s.LimitOffset == nil && s.WithClause == nil && len(s.LockingClause) == 0
 	if direct && targets != nil {
-		a.evaluated = onceEvaluated // selectStmt takes it back
+		a.evaluated = surelyEvaluated // selectStmt takes it back
 	}
 	for _, row := range s.ValuesLists {
 		group := a.newGroup()

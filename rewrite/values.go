@@ -345,7 +345,12 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 	if asks {
 		for i := range a.asked {
 			x := &a.asked[i]
-			params = append(params, Param{Client: -1, Answer: i + 1, Operand: x.operand})
+			params = append(params, Param{Client: -1, Answer: x.answer, Operand: x.operand})
+			if x.def != nil {
+				e := &a.edits[x.edit]
+				e.text, e.operand = "$"+strconv.Itoa(len(params))+"::"+serverType, true
+				continue
+			}
 			a.edits = append(a.edits, edit{start: x.start, end: x.end, text: "$" + strconv.Itoa(len(params)) + "::" + serverType, operand: true})
 		}
 	}
@@ -377,7 +382,8 @@ func serverParameter(params *[]Param, taken []bool, u use, client int) int {
 // store analyses an expression that becomes the value of a sealed column.
 func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 	c := to.sealed
-	if a.err != nil || n.GetSetToDefault() != nil {
+	if d := n.GetSetToDefault(); a.err != nil || d != nil {
+		a.defaultWord(d, to)
 		return
 	}
 	if c.Broken != "" {

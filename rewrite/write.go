@@ -62,7 +62,7 @@ func (a *analysis) insertTargets(cols []*pg.Node, into *item) []target {
 	targets := []target{}
 	if len(cols) == 0 {
 		for _, c := range into.columns {
-			targets = append(targets, target{c.name, c.sealed, c.typ})
+			targets = append(targets, into.target(&c))
 		}
 		return targets
 	}
@@ -88,7 +88,18 @@ func (a *analysis) assigned(t *pg.ResTarget, into *item) target {
 	if c.sealed != nil && len(t.Indirection) > 0 {
 		a.fail(refuseUse(c.sealed, t.Location, "a subscript or field selection"))
 	}
-	return target{c.name, c.sealed, c.typ}
+	return into.target(c)
+}
+
+// target is a column of an item that is written into.
+func (it *item) target(c *column) target {
+	t := target{name: c.name, sealed: c.sealed, typ: c.typ}
+	if it.relation != nil {
+		if own := it.relation.Column(c.name); own != nil {
+			t.def = own.Default
+		}
+	}
+	return t
 }
 
 func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
@@ -103,9 +114,12 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 	targets := a.insertTargets(s.Cols, into)
 	if q := s.SelectStmt.GetSelectStmt(); q != nil {
 		outputs := a.insertSource(q, sc, targets, into, s.Relation.Location)
+		n := a.omitted(s, q, into, targets, outputs)
 		if len(s.Cols) == 0 && !behindRest(outputs) {
-			a.places(into, len(outputs))
+			a.places(into, n)
 		}
+	} else {
+		a.omitted(s, nil, into, nil, nil)
 	}
 	sc.items = []*item{into}
 	a.onConflict(s.OnConflictClause, sc, into)
@@ -389,7 +403,7 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 		}
 		a.condition(w.Condition, sc)
 		if w.CommandType == pg.CmdType_CMD_INSERT {
-			a.mergeInsert(w, into, sc)
+			a.mergeInsert(w, into, sc, s.Relation.GetLocation())
 		} else {
 			a.set(w.TargetList, into, sc)
 		}
@@ -399,7 +413,7 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 	return a.returning(s.ReturningList, sc, into)
 }
 
-func (a *analysis) mergeInsert(w *pg.MergeWhenClause, into *item, sc *scope) {
+func (a *analysis) mergeInsert(w *pg.MergeWhenClause, into *item, sc *scope, at int32) {
 	targets := a.insertTargets(w.TargetList, into)
 	if len(w.TargetList) == 0 {
 		a.places(into, len(w.Values))
@@ -412,4 +426,5 @@ func (a *analysis) mergeInsert(w *pg.MergeWhenClause, into *item, sc *scope) {
 		}
 		a.together(group, n, func() { a.assign(n, to, sc) })
 	}
+	a.mergeDefaults(w, into, targets, at)
 }

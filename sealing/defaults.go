@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 )
 
 // noteColumn and defaultNote: see catalog/default.go.
@@ -30,8 +31,8 @@ func (d *defaultOf) statement(c *column) string {
 }
 
 // sealDefaults seals the defaults of a column in all its relations, and notes
-// their expressions. What the server would compute at each INSERT it cannot
-// compute sealed.
+// their expressions. What the server would compute at each INSERT stays in the
+// catalog; see catalog.ComputedDefault.
 func sealDefaults(ctx context.Context, tx pgx.Tx, c *column, tree []member, domain string, s *sealer) (out []defaultOf, notes [][]byte, err error) {
 	made := map[string]string{}
 	for i := range tree {
@@ -46,8 +47,12 @@ func sealDefaults(ctx context.Context, tx pgx.Tx, c *column, tree []member, doma
 				return nil, nil, err
 			}
 			if !constant {
-				return nil, nil, refuse(c.String(), "drop the default and let the application give the value",
-					"its default in %s is computed on the server at each INSERT", m)
+				if err := checkComputed(ctx, tx, c, m); err != nil {
+					return nil, nil, err
+				}
+				made[m.def] = catalog.WrapDefault(m.def)
+				out = append(out, defaultOf{m, made[m.def]})
+				continue
 			}
 			var note []byte
 			if sql, note, err = sealDefault(ctx, tx, c, m, domain, s); err != nil {
@@ -58,6 +63,20 @@ func sealDefaults(ctx context.Context, tx pgx.Tx, c *column, tree []member, doma
 		out = append(out, defaultOf{m, sql})
 	}
 	return out, notes, nil
+}
+
+// checkComputed refuses a default whose values pgseal cannot take for those of the
+// column. It is not computed for that: a sequence would count.
+func checkComputed(ctx context.Context, tx pgx.Tx, c *column, m *member) error {
+	d, err := tx.Conn().PgConn().Prepare(ctx, "", "SELECT "+m.def, nil)
+	if err != nil {
+		return err
+	}
+	if len(d.Fields) == 1 && c.typ.CheckOID(d.Fields[0].DataTypeOID, logical.Assign) == nil {
+		return nil
+	}
+	return refuse(c.String(), "give the default the type of the column: ALTER TABLE … ALTER … SET DEFAULT (…)::"+c.typeName,
+		"its default in %s is of a type that pgseal does not convert into %s", m, c.typeName)
 }
 
 func sealDefault(ctx context.Context, tx pgx.Tx, c *column, m *member, domain string, s *sealer) (sql string, note []byte, err error) {
@@ -157,6 +176,10 @@ func openDefaults(ctx context.Context, tx pgx.Tx, c *column, s sealed, tree []me
 	for i := range tree {
 		m := &tree[i]
 		if m.def == "" {
+			continue
+		}
+		if sql, ok := catalog.UnwrapDefault(m.def); ok {
+			out = append(out, defaultOf{m, sql})
 			continue
 		}
 		if constant, err := isConstant(ctx, tx, m.defNode); err != nil || !constant {

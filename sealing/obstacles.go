@@ -144,9 +144,7 @@ func (d *dependent) check(c *column) error {
 	case "pg_class":
 		switch d.relkind {
 		case "i", "I": // carried by carryIndexes, or refused there
-		case "S":
-			return refuse(name, "a sequence on the server would give plain values; drop the default and ALTER SEQUENCE … OWNED BY NONE first",
-				"%s is owned by it", d.object)
+		case "S": // it stays owned: the default that counts it is a computed one
 		default:
 			return refuse(name, "drop it first", "%s depends on it", d.object)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"pgseal/catalog"
 	"pgseal/envelope"
 )
 
@@ -104,6 +105,10 @@ func addTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOp
 	var restore []string
 	for i := range tree {
 		if tree[i].def == "" {
+			continue
+		}
+		if _, ok := catalog.UnwrapDefault(tree[i].def); ok {
+			restore = append(restore, (&defaultOf{&tree[i], tree[i].def}).statement(c))
 			continue
 		}
 		if err := to.unwrap(ctx); err != nil {

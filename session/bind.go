@@ -76,6 +76,14 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		}
 	}
 	if st.plan != nil && st.plan.Question != nil {
+		if st.plan.Question.Counts && s.frame.computed == nil {
+			s.rehearsing = true
+			_, need, err := s.appendBind(out.server.scratch, &m, &p)
+			s.rehearsing = false
+			if err != nil || need.Kind != NeedNothing {
+				return s.unbound(need, err, out)
+			}
+		}
 		if act, need, ok := s.compute(st.plan.Question, []byte(st.text), rewrite.Extended, out); !ok {
 			return act, need, nil
 		}
@@ -85,19 +93,24 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		dst = out.room(dst, size+largeSlack)
 	}
 	dst, need, err := s.appendBind(dst, &m, &p)
-	if err != nil {
-		e := statementError(err)
-		if e == nil {
-			return wait, Need{}, err
-		}
-		return s.refuse(e, out)
-	}
-	if need.Kind != NeedNothing {
-		return wait, need, nil
+	if err != nil || need.Kind != NeedNothing {
+		return s.unbound(need, err, out)
 	}
 	out.server.put(dst)
 	s.bound(portalName, p)
 	return drop, Need{}, nil
+}
+
+// unbound is for a Bind of which something could not be sealed, or not yet.
+func (s *Session) unbound(need Need, err error, out *Output) (action, Need, error) {
+	e := statementError(err)
+	switch {
+	case err == nil:
+		return wait, need, nil
+	case e == nil:
+		return wait, Need{}, err
+	}
+	return s.refuse(e, out)
 }
 
 // bound notes a Bind that is being sent.

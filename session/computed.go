@@ -38,11 +38,24 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, o
 		act, need, _ = s.waitServer(out)
 		return act, need, false
 	}
+	sent := q.Text
+	if s.settings.values.Transcodes() && !rewrite.IsASCII([]byte(sent)) { // a default
+		converted, err := s.settings.values.FromUTF8([]byte(sent), 0)
+		if err != nil {
+			refuse := s.refuse
+			if mode == rewrite.Simple {
+				refuse = s.refuseQuery
+			}
+			act, need, _ = refuse(statementError(err), out)
+			return act, need, false
+		}
+		sent = string(converted)
+	}
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
 	c = &computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
 	s.frame.computed = c
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
-	dst = wire.AppendParse(dst, questionName, q.Text, nil)
+	dst = wire.AppendParse(dst, questionName, sent, nil)
 	dst = appendBinaryBind(dst, questionName, questionName)
 	dst = wire.AppendTarget(dst, wire.TypeDescribe, 'P', questionName)
 	dst = wire.AppendExecute(dst, questionName, 0)
@@ -132,6 +145,9 @@ func (s *Session) computedRow(body []byte) error {
 // one.
 func (s *Session) answer(n int) (v logical.Value, null bool, err error) {
 	c := s.frame.computed
+	if s.rehearsing {
+		return v, true, nil
+	}
 	if c == nil || !c.known || n > len(c.values) {
 		return v, false, errUnasked
 	}

@@ -17,9 +17,11 @@ import (
 // plan says that a text can be such a definition, or have some in it (JSON, an
 // array, a row), the client gets the original expression: the one whose note has
 // the same value, or else the value as a literal. What does not open as a value of
-// the column that it names is no default of pgseal's, and stays.
+// the column that it names is no default of pgseal's, and stays. Of a computed default
+// the client gets the expression alone; see defaultwrap.go.
 
 var (
+	computedBegins = []byte("computed_default(")
 	envelopeBegins = []byte(`\xe501`)
 	envelopeEnds   = []byte(`'::bytea`)
 	nullOfDomain   = []byte("::pgseal_column.")
@@ -28,7 +30,7 @@ var (
 // showDefaults gives the body of a DataRow with the texts of defaults as they
 // were written: the same body if there are none.
 func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
-	if !bytes.Contains(body, envelopeBegins) && !bytes.Contains(body, nullOfDomain) {
+	if !bytes.Contains(body, envelopeBegins) && !bytes.Contains(body, nullOfDomain) && !bytes.Contains(body, computedBegins) {
 		return body, Need{}, nil
 	}
 	values, err := wire.ParseDataRow(body)
@@ -41,7 +43,7 @@ func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
 		value, _ := it.Next()
 		if i < len(s.result.cells) && s.result.cells[i].sealed == catalog.DefaultText && value != nil {
 			var need Need
-			if value, need, err = s.defaultTexts(value); err != nil || need.Kind != NeedNothing {
+			if value, need, err = s.defaultTexts(unwrapDefaults(value)); err != nil || need.Kind != NeedNothing {
 				return body, need, err
 			}
 		}

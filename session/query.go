@@ -118,7 +118,16 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		s.recycle(v.planning)
 		return s.refuseQuery(errSettingsMoved, out)
 	}
-	if q := questionOf(plan); q != nil {
+	q := questionOf(plan)
+	if q != nil && q.Counts && s.frame.computed == nil {
+		s.rehearsing = true
+		_, need, failed := s.sealText(out.server.scratch, v.planning)
+		s.rehearsing = false
+		if failed != nil || need.Kind != NeedNothing {
+			return s.unsealed(v.planning, need, failed, snap, stale, text, out)
+		}
+	}
+	if q != nil {
 		planned := text
 		if v.planning.foreign {
 			planned = v.planning.client
@@ -145,12 +154,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	dst, need, failed := s.sealText(dst, v.planning)
 	v.planning.deferred, s.deferring = s.deferred, false
 	if failed != nil || need.Kind != NeedNothing {
-		at := v.planning.failedAt
-		s.recycle(v.planning)
-		if failed != nil {
-			return s.refuseStatement(snap, stale, text, at, failed, out)
-		}
-		return wait, need, nil
+		return s.unsealed(v.planning, need, failed, snap, stale, text, out)
 	}
 	dst = append(dst, 0)
 	if upgrades {
@@ -176,6 +180,16 @@ func (s *Session) queryShows(plan *rewrite.Plan, out *Output) (action, Need, err
 func preparesAlone(p *rewrite.Plan) bool {
 	all := p.Statements()
 	return len(all) == 1 && all[0].Effect == rewrite.Prepares
+}
+
+// unsealed is for a text of which something could not be sealed, or not yet.
+func (s *Session) unsealed(p *planning, need Need, failed *wire.Error, snap *catalog.Snapshot, stale error, text []byte, out *Output) (action, Need, error) {
+	at := p.failedAt
+	s.recycle(p)
+	if failed != nil {
+		return s.refuseStatement(snap, stale, text, at, failed, out)
+	}
+	return wait, need, nil
 }
 
 // sendQuery relays the client's own text, or sends the one in its place.

@@ -136,6 +136,9 @@ type Session struct {
 	beyond int
 	// sealing is the text whose literals are being sealed.
 	sealing *planning
+	// rehearsing: it is only to be found whether the client's values can be sealed;
+	// what the server computes has not been asked for yet.
+	rehearsing bool
 	// deferring: errors of literals that PostgreSQL would find only at Bind go to
 	// deferred.
 	deferring bool

@@ -1,4 +1,4 @@
--- pgseal 0.2: what the server needs to know of sealed columns.
+-- pgseal 0.3: what the server needs to know of sealed columns.
 --
 -- The same text serves CREATE EXTENSION pgseal, pg_tle and `pgseal init`, which
 -- runs it from its own copy where no extension may be created. It needs CREATE
@@ -28,7 +28,7 @@ COMMENT ON SCHEMA pgseal_column IS 'One domain for each sealed column; it is the
 
 CREATE FUNCTION pgseal.version() RETURNS text
     IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN '0.2'::text;
+    RETURN '0.3'::text;
 COMMENT ON FUNCTION pgseal.version() IS 'Version of the installed pgseal schema';
 
 -- The header and the least length are one pattern of LIKE: any byte stands for
@@ -78,6 +78,21 @@ CREATE FUNCTION pgseal.eq(value bytea) RETURNS bytea
     RETURN pg_catalog.substring(value, 12, 16);
 COMMENT ON FUNCTION pgseal.eq(bytea) IS
     'Equality term of an envelope that has one: equal values of a column have equal terms';
+
+-- The default of a sealed column that is another value each time. It keeps the
+-- expression in the catalog, where dumps, copies of the table and renamed functions
+-- find it. pgseal computes it and seals the value in front of each row; the server
+-- must not: a row that does not come through pgseal is refused, rather than stored
+-- without a value or with a plain one.
+CREATE FUNCTION pgseal.computed_default(anyelement) RETURNS bytea
+    VOLATILE LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE feature_not_supported USING
+        MESSAGE = 'the default of a sealed column has to be computed by pgseal, which did not see that this statement needs it',
+        HINT = 'Insert through pgseal and into the table itself, or give the column a value.';
+END $$;
+COMMENT ON FUNCTION pgseal.computed_default(anyelement) IS
+    'Stands around the default of a sealed column that is computed for each row; fails when the server calls it';
 
 CREATE FUNCTION pgseal.column_id(value bytea) RETURNS bigint
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql
@@ -367,7 +382,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA pgseal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     pgseal.version(),
     pgseal.is_envelope(bytea, integer), pgseal.is_envelope(bytea, integer, integer),
-    pgseal.same_type(anyelement, anyelement), pgseal.eq(bytea), pgseal.key_id(bytea), pgseal.column_id(bytea) TO PUBLIC;
+    pgseal.same_type(anyelement, anyelement), pgseal.computed_default(anyelement), pgseal.eq(bytea), pgseal.key_id(bytea), pgseal.column_id(bytea) TO PUBLIC;
 REVOKE ALL ON FUNCTION pgseal.rotate_key(regclass), pgseal.grant_proxy(name), pgseal.announce() FROM PUBLIC;
 
 -- As an extension, pg_dump leaves out what the script made: the rows and the

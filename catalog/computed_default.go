@@ -1,0 +1,222 @@
+package catalog
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ComputedDefault is a default that is another value each time. The server has it
+// inside a call of pgseal.computed_default, which fails: the value is asked for in
+// front of the statement and sealed. See docs/decisions/0020-computed-defaults.md.
+type ComputedDefault struct {
+	// SQL is the expression, with the schemas of all but the system's own names.
+	SQL string
+	// PerRow: it is another value in each row.
+	PerRow bool
+	// Counts: computing it once more, or once less, than the server would have can be
+	// noticed. A sequence counts, and so may any function that is volatile.
+	Counts bool
+	// Alone: it may read what the statement has written so far.
+	Alone bool
+	// Calls are the functions that must not be called in the same statement, because
+	// they would be called in another order than the server's.
+	Calls []string
+	// Functions are those that it calls and that are not the system's own.
+	Functions []string
+	// Beside is another column of the relation whose default calls one of Calls, or
+	// counts the same sequence; "" for none.
+	Beside string
+}
+
+// ComputedDefaultFunction stands around such an expression.
+const ComputedDefaultFunction = "pgseal.computed_default"
+
+// WrapDefault makes an expression a ComputedDefault for the server.
+func WrapDefault(sql string) string { return ComputedDefaultFunction + "(" + sql + ")" }
+
+// UnwrapDefault gives the expression back, as the server prints it: with the schema
+// of the function, or without where the search path has it. ok is false for any
+// other default.
+func UnwrapDefault(printed string) (sql string, ok bool) {
+	_, bare, _ := strings.Cut(ComputedDefaultFunction, ".")
+	rest, ok := strings.CutPrefix(printed, ComputedDefaultFunction+"(")
+	if !ok {
+		rest, ok = strings.CutPrefix(printed, bare+"(")
+	}
+	return strings.TrimSuffix(rest, ")"), ok && strings.HasSuffix(rest, ")")
+}
+
+var (
+	// independent are the volatile functions whose values have nothing to do with
+	// each other, and nobody can tell how many there were.
+	independent = []string{"gen_random_uuid", "uuidv4", "uuidv7", "gen_random_bytes", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4"}
+	clocks      = []string{"clock_timestamp", "statement_timestamp", "timeofday"}
+	counters    = []string{"nextval", "setval", "currval", "lastval"}
+)
+
+// calledByDefault is a function that a default calls and that is no mere function of
+// its arguments.
+type calledByDefault struct {
+	Name     string
+	Volatile bool
+	System   bool
+	Compiled bool
+}
+
+// loadDefaults adds the computed defaults to relations with sealed columns.
+func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
+	sealed, oids := withSealedColumns(relations)
+	rows, err := tx.Query(ctx, `
+		SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, d.adrelid),
+		       ARRAY(SELECT s.refobjid FROM pg_depend s JOIN pg_class c ON c.oid = s.refobjid AND c.relkind = 'S'
+		              WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_class'::regclass),
+		       called.names, called.volatile, called.system, called.compiled
+		  FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated = '',
+		       LATERAL (SELECT array_agg(p.proname::text ORDER BY p.oid), array_agg(p.provolatile = 'v' ORDER BY p.oid),
+		                       array_agg(p.pronamespace = 'pg_catalog'::regnamespace ORDER BY p.oid),
+		                       array_agg(l.lanname IN ('internal', 'c') ORDER BY p.oid)
+		                  FROM (SELECT DISTINCT m[1]::oid AS oid FROM regexp_matches(d.adbin::text, ':(?:funcid|opfuncid) (\d+)', 'g') m) f
+		                  JOIN pg_proc p ON p.oid = f.oid JOIN pg_language l ON l.oid = p.prolang
+		                 WHERE p.oid IS DISTINCT FROM to_regprocedure('pgseal.computed_default(anyelement)')::oid
+		               ) called (names, volatile, system, compiled)
+		 WHERE d.adrelid = ANY($1)
+		 ORDER BY d.adrelid, d.adnum`, oids)
+	if err != nil {
+		return err
+	}
+	var (
+		oid                        uint32
+		number                     int16
+		printed                    string
+		sequences                  []uint32
+		names                      []string
+		volatile, system, compiled []bool
+		sources                    = map[*Column][]string{}
+	)
+	_, err = pgx.ForEachRow(rows, []any{&oid, &number, &printed, &sequences, &names, &volatile, &system, &compiled}, func() error {
+		r := sealed[oid]
+		i := slices.IndexFunc(r.Columns, func(c Column) bool { return c.AttNum == number })
+		if i < 0 {
+			return nil
+		}
+		var called []calledByDefault
+		for k, name := range names {
+			called = append(called, calledByDefault{name, volatile[k], system[k], compiled[k]})
+		}
+		c := &r.Columns[i]
+		if sql, ok := UnwrapDefault(printed); ok && c.Sealed != nil {
+			c.Default = &ComputedDefault{SQL: sql}
+			c.Default.classify(called)
+		}
+		sources[c] = sourcesOf(called, sequences)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := identitySequences(ctx, tx, sealed, oids, sources); err != nil {
+		return err
+	}
+	for _, r := range sealed {
+		for i := range r.Columns {
+			if c := &r.Columns[i]; c.Default != nil {
+				c.Default.Beside = besides(r, c, sources)
+			}
+		}
+	}
+	return nil
+}
+
+// identitySequences adds the sequences of identity columns, which have no default.
+func identitySequences(ctx context.Context, tx pgx.Tx, relations map[uint32]*Relation, oids []uint32, sources map[*Column][]string) error {
+	rows, err := tx.Query(ctx, `
+		SELECT d.refobjid, d.refobjsubid::int2, d.objid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+		 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY($1) AND d.deptype = 'i'`, oids)
+	if err != nil {
+		return err
+	}
+	var (
+		relation, sequence uint32
+		number             int16
+	)
+	_, err = pgx.ForEachRow(rows, []any{&relation, &number, &sequence}, func() error {
+		r := relations[relation]
+		if i := slices.IndexFunc(r.Columns, func(c Column) bool { return c.AttNum == number }); i >= 0 {
+			c := &r.Columns[i]
+			sources[c] = append(sources[c], sequencePrefix+strconv.FormatUint(uint64(sequence), 10))
+		}
+		return nil
+	})
+	return err
+}
+
+// classify fills in what follows from the functions that a default calls.
+func (d *ComputedDefault) classify(called []calledByDefault) {
+	for _, f := range called {
+		if !f.System {
+			d.Functions = append(d.Functions, f.Name)
+		}
+		switch {
+		case f.System && slices.Contains(counters, f.Name):
+			d.PerRow, d.Counts, d.Calls = true, true, append(d.Calls, counters...)
+		case f.System && slices.Contains(clocks, f.Name):
+			d.PerRow = d.PerRow || f.Volatile
+			d.Calls = append(d.Calls, clocks...)
+		case f.Volatile && f.Compiled && slices.Contains(independent, f.Name):
+			d.PerRow = true
+		case f.Volatile:
+			d.PerRow, d.Calls = true, append(d.Calls, f.Name)
+			d.Counts = d.Counts || !f.System
+			d.Alone = d.Alone || !f.Compiled
+		}
+	}
+	slices.Sort(d.Calls)
+	d.Calls = slices.Compact(d.Calls)
+}
+
+// sourcesOf names what a default draws from in an order that matters.
+func sourcesOf(called []calledByDefault, sequences []uint32) (sources []string) {
+	for _, f := range called {
+		switch {
+		case f.System && slices.Contains(counters, f.Name):
+			if len(sequences) == 0 {
+				sources = append(sources, anySequence)
+			}
+			for _, oid := range sequences {
+				sources = append(sources, sequencePrefix+strconv.FormatUint(uint64(oid), 10))
+			}
+		case f.System && slices.Contains(clocks, f.Name):
+			sources = append(sources, "clock")
+		case f.Volatile && !(f.Compiled && slices.Contains(independent, f.Name)):
+			sources = append(sources, "function "+f.Name)
+		}
+	}
+	return sources
+}
+
+const (
+	sequencePrefix = "sequence "
+	anySequence    = sequencePrefix + "of a name that is known when it runs"
+)
+
+// besides finds another column whose default draws from the same source.
+func besides(r *Relation, of *Column, sources map[*Column][]string) string {
+	for i := range r.Columns {
+		c := &r.Columns[i]
+		if c == of {
+			continue
+		}
+		for _, a := range sources[of] {
+			for _, b := range sources[c] {
+				if a == b || a == anySequence && strings.HasPrefix(b, sequencePrefix) || b == anySequence && strings.HasPrefix(a, sequencePrefix) {
+					return c.Name
+				}
+			}
+		}
+	}
+	return ""
+}

@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -72,7 +71,7 @@ func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
 		SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, d.adrelid),
-		       ARRAY(SELECT s.refobjid FROM pg_depend s JOIN pg_class c ON c.oid = s.refobjid AND c.relkind = 'S'
+		       ARRAY(SELECT c.relname::text || ' ' || c.oid FROM pg_depend s JOIN pg_class c ON c.oid = s.refobjid AND c.relkind = 'S'
 		              WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_class'::regclass),
 		       called.names, called.volatile, called.system, called.compiled
 		  FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated = '',
@@ -92,7 +91,7 @@ func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 		oid                        uint32
 		number                     int16
 		printed                    string
-		sequences                  []uint32
+		sequences                  []string // name and number
 		names                      []string
 		volatile, system, compiled []bool
 		sources                    = map[*Column][]string{}
@@ -123,9 +122,11 @@ func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 	}
 	for _, r := range sealed {
 		for i := range r.Columns {
-			if c := &r.Columns[i]; c.Default != nil {
+			c := &r.Columns[i]
+			if c.Default != nil {
 				c.Default.Beside = besides(r, c, sources)
 			}
+			c.Draws = draws(sources[c])
 		}
 	}
 	return nil
@@ -134,20 +135,21 @@ func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 // identitySequences adds the sequences of identity columns, which have no default.
 func identitySequences(ctx context.Context, tx pgx.Tx, relations map[uint32]*Relation, oids []uint32, sources map[*Column][]string) error {
 	rows, err := tx.Query(ctx, `
-		SELECT d.refobjid, d.refobjsubid::int2, d.objid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+		SELECT d.refobjid, d.refobjsubid::int2, c.relname::text || ' ' || c.oid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
 		 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY($1) AND d.deptype = 'i'`, oids)
 	if err != nil {
 		return err
 	}
 	var (
-		relation, sequence uint32
-		number             int16
+		relation uint32
+		sequence string
+		number   int16
 	)
 	_, err = pgx.ForEachRow(rows, []any{&relation, &number, &sequence}, func() error {
 		r := relations[relation]
 		if i := slices.IndexFunc(r.Columns, func(c Column) bool { return c.AttNum == number }); i >= 0 {
 			c := &r.Columns[i]
-			sources[c] = append(sources[c], sequencePrefix+strconv.FormatUint(uint64(sequence), 10))
+			sources[c] = append(sources[c], sequencePrefix+sequence)
 		}
 		return nil
 	})
@@ -179,29 +181,44 @@ func (d *ComputedDefault) classify(called []calledByDefault) {
 }
 
 // sourcesOf names what a default draws from in an order that matters.
-func sourcesOf(called []calledByDefault, sequences []uint32) (sources []string) {
+func sourcesOf(called []calledByDefault, sequences []string) (sources []string) {
 	for _, f := range called {
 		switch {
 		case f.System && slices.Contains(counters, f.Name):
 			if len(sequences) == 0 {
 				sources = append(sources, anySequence)
 			}
-			for _, oid := range sequences {
-				sources = append(sources, sequencePrefix+strconv.FormatUint(uint64(oid), 10))
+			for _, s := range sequences {
+				sources = append(sources, sequencePrefix+s)
 			}
 		case f.System && slices.Contains(clocks, f.Name):
 			sources = append(sources, "clock")
 		case f.Volatile && !(f.Compiled && slices.Contains(independent, f.Name)):
-			sources = append(sources, "function "+f.Name)
+			sources = append(sources, functionPrefix+f.Name)
 		}
 	}
 	return sources
 }
 
 const (
+	functionPrefix = "function "
 	sequencePrefix = "sequence "
 	anySequence    = sequencePrefix + "of a name that is known when it runs"
 )
+
+// draws are the names of the sequences among the sources.
+func draws(sources []string) (names []string) {
+	for _, s := range sources {
+		sequence, ok := strings.CutPrefix(s, sequencePrefix)
+		switch {
+		case s == anySequence || strings.HasPrefix(s, functionPrefix):
+			names = append(names, "")
+		case ok:
+			names = append(names, sequence[:strings.LastIndexByte(sequence, ' ')])
+		}
+	}
+	return names
+}
 
 // besides finds another column whose default draws from the same source.
 func besides(r *Relation, of *Column, sources map[*Column][]string) string {

@@ -69,6 +69,9 @@ type Column struct {
 	// Generated: computed by the server (GENERATED ALWAYS AS), so that COPY
 	// leaves it out.
 	Generated bool
+	// Draws are the sequences that its default counts, or that it has as an identity,
+	// by their names; "" where a function does that may be anything.
+	Draws []string
 	// Default of a sealed column that is another value each time, nil for any other.
 	Default *ComputedDefault
 }

@@ -37,6 +37,9 @@ func version(c Contents) uint64 {
 			number(uint64(column.TypeOID))
 			number(uint64(uint32(column.Typmod)))
 			flag(column.Generated)
+			for _, name := range column.Draws {
+				text(name)
+			}
 			if d := column.Default; d != nil {
 				b = fmt.Append(b, *d)
 			}

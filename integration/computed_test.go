@@ -11,9 +11,9 @@ import (
 
 var computedSchema = harness.Schema{
 	DDL: `CREATE EXTENSION "uuid-ossp"; CREATE TABLE visits (id int PRIMARY KEY, at timestamptz, until timestamp, day date, token uuid, code varchar(36), person text,
-		number bigint, plain timestamptz, other uuid DEFAULT gen_random_uuid())`,
+		number bigint, plain timestamptz, other uuid DEFAULT gen_random_uuid()); CREATE SEQUENCE visited; CREATE TABLE turns (id serial PRIMARY KEY, code int)`,
 	Seal: []string{"public.visits.at --equality", "public.visits.until --equality", "public.visits.day --equality", "public.visits.token --equality",
-		"public.visits.code", "public.visits.person --equality", "public.visits.number --equality"},
+		"public.visits.code", "public.visits.person --equality", "public.visits.number --equality", "public.turns.code"},
 }
 
 // computedModes are those in which a value that the server computes can be stored.
@@ -57,7 +57,16 @@ func TestComputedValues(t *testing.T) {
 		S("INSERT INTO visits (id, person) VALUES (10, current_setting('no.such'))").Fails("42704"),
 		S("INSERT INTO visits (id, person) VALUES (10, current_user)").Fails("25P02"),
 		S("ROLLBACK"),
-		S("DELETE FROM visits"))
+		S("DELETE FROM visits"),
+		S("ALTER SEQUENCE visited RESTART"),
+		S("INSERT INTO visits (id, number, code) VALUES (1, nextval('visited'), 'a'), ($1, nextval('visited'), nextval('visited'::regclass))", "2"),
+		S("INSERT INTO turns (code) VALUES (nextval('public.visited')), (NULL), (nextval('visited')) RETURNING code"),
+		S("SELECT currval('visited'), currval('turns_id_seq')"),
+		S("INSERT INTO visits (id, number, code) VALUES (3, nextval('visited'), 'much longer than the column can be, which is found first')").Fails("22001"),
+		S("INSERT INTO visits (id, number) VALUES (3, nextval('visited')) RETURNING number"),
+		S("SELECT id, number, code FROM visits ORDER BY id"),
+		S("DELETE FROM visits"),
+		S("DELETE FROM turns"))
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary}, // PostgreSQL 14 knows no MERGE
 		S("BEGIN"),
 		S("MERGE INTO visits v USING (VALUES (7), (9)) AS n (id) ON v.id = n.id WHEN MATCHED THEN UPDATE SET until = LOCALTIMESTAMP WHEN NOT MATCHED THEN INSERT (id, until) VALUES (n.id, LOCALTIMESTAMP)"),
@@ -78,7 +87,9 @@ func TestComputedValues(t *testing.T) {
 		S("INSERT INTO visits (id, token) SELECT g, gen_random_uuid() FROM generate_series(1, 2) g").Refused("public.visits.token"),
 		S("INSERT INTO visits (id, plain, at) VALUES (1, now(), clock_timestamp())").Refused("public.visits.at"),
 		S("INSERT INTO visits (id, person) VALUES (1, '"+pair.Env.Canaries.Word()+"' || random())").Refused("public.visits.person"),
-		S("INSERT INTO visits (id, number) VALUES (1, nextval('s'))").Refused("public.visits.number"),
+		S("UPDATE visits SET number = nextval('visited') WHERE id = 1").Refused("public.visits.number"),
+		S("INSERT INTO visits (id, number) SELECT 1, nextval('visited')").Refused("public.visits.number"),
+		S("INSERT INTO turns (code) VALUES (nextval('turns_id_seq'))").Refused("public.turns.code"),
 		S("SELECT id FROM visits WHERE at < now()").Refused("public.visits.at"))
 }
 

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -45,6 +46,7 @@ type computing struct {
 	source     bool // it computes from nothing, and so makes an expression worth asking for
 	anywhere   bool // it belongs to an extension, in whatever schema
 	strings    uint8
+	counts     bool // that it has been called can be noticed
 	// content says which strings; nil for any.
 	content func(s []byte) bool
 }
@@ -65,6 +67,7 @@ var computingFunctions = map[string]computing{
 	"uuid_generate_v4":      {source: true, volatility: ofRow, anywhere: true},
 	"gen_random_bytes":      {source: true, volatility: ofRow, anywhere: true},
 	"random":                {source: true, volatility: ofRow},
+	"nextval":               {source: true, volatility: ofRow, strings: 1 << 0, counts: true},
 	"timezone":              {strings: 1 << 0},
 	"date_trunc":            {strings: 1<<0 | 1<<2},
 	"date_part":             {strings: 1 << 0},
@@ -107,12 +110,16 @@ var (
 // orderedFunctions give values of which each follows from the one before.
 var orderedFunctions = []string{"random", "uuidv7", "uuid_generate_v1", "uuid_generate_v1mc"}
 
+// countingFunctions are those that nextval goes before.
+var countingFunctions = []string{"nextval", "setval", "currval", "lastval"}
+
 // computation is a computed expression that has been found to be one.
 type computation struct {
 	volatility  volatility
 	source      bool
 	clock       bool     // it tells the time of the statement, or of the moment
-	ordered     []string // the functions in it that are among orderedFunctions
+	ordered     []string // the functions that follow each other, and one of which is in it
+	counts      []string // the sequences in it, without schemas
 	first, last int      // tokens
 	literals    []int32  // places
 }
@@ -143,6 +150,9 @@ func (a *analysis) computed(n *pg.Node, op Operand, sc *scope) bool {
 	a.in("a computed value", func() { a.plain(n, sc) }) // what its functions may reach
 	switch {
 	case c.volatility == ofRow && a.evaluated == oftenEvaluated && op.Role == Store:
+		a.fail(refuseComputedRows(op.Column, at))
+		return true
+	case c.counts != nil && a.evaluated != surelyEvaluated && op.Role == Store:
 		a.fail(refuseComputedRows(op.Column, at))
 		return true
 	case c.volatility == ofRow && op.Role == Equality:
@@ -232,6 +242,13 @@ func (a *analysis) computesCall(f *pg.FuncCall, c *computation) bool {
 	if contains(orderedFunctions, last(parts)) {
 		c.ordered = append(c.ordered, last(parts))
 	}
+	if known.counts {
+		if len(f.Args) != 1 {
+			return false
+		}
+		c.ordered = append(c.ordered, countingFunctions...)
+		c.counts = append(c.counts, a.sequenceNamed(f.Args[0]))
+	}
 	for i, arg := range f.Args {
 		if named := arg.GetNamedArgExpr(); named != nil {
 			arg = named.Arg
@@ -257,6 +274,38 @@ func (a *analysis) computesCall(f *pg.FuncCall, c *computation) bool {
 		return false
 	}
 	return c.covers(i, a.closing(open))
+}
+
+// sequenceNamed is the name of a sequence without its schema, "" if the argument of
+// nextval is no string, or has quotes in it.
+func (a *analysis) sequenceNamed(arg *pg.Node) string {
+	if cast := arg.GetTypeCast(); cast != nil {
+		arg = cast.Arg
+	}
+	i := a.tokenAt(arg.GetAConst().GetLocation())
+	if arg.GetAConst().GetSval() == nil || i < 0 || a.tokens[i].kind != tokenString {
+		return ""
+	}
+	s, _ := appendString(nil, a.text, a.tokens[i])
+	if bytes.IndexByte(s, '"') >= 0 {
+		return ""
+	}
+	return string(fold(nil, s[bytes.LastIndexByte(s, '.')+1:]))
+}
+
+// countsBeside refuses a sequence in what an INSERT stores if the default of another
+// column counts it, too: the server would take turns.
+func (a *analysis) countsBeside(into *item, since int) {
+	for _, x := range a.asked[min(since, len(a.asked)):] {
+		for _, name := range x.counts {
+			for i := range into.relation.Columns {
+				c := &into.relation.Columns[i]
+				if c.Sealed != x.operand.Column && (slices.Contains(c.Draws, name) || slices.Contains(c.Draws, "") || name == "" && len(c.Draws) > 0) {
+					a.fail(refuseComputedBeside(x.operand.Column, int32(x.start), "the default of column "+c.Name))
+				}
+			}
+		}
+	}
 }
 
 // computesString is an argument that says what a function does.

@@ -49,6 +49,7 @@ var fixture = []fixtureRelation{
 		{name: "id"}, {name: "number", oid: logical.OIDText, typmod: -1, def: &catalog.ComputedDefault{SQL: "('N'::text || nextval('public.numbers'::regclass))", PerRow: true, Counts: true,
 			Calls: []string{"currval", "lastval", "nextval", "setval"}}}, {name: "note"},
 	}, key: []string{"id"}},
+	{schema: "public", name: "counted", columns: []fixtureColumn{{name: "id", draws: []string{"counted_id_seq"}}, {name: "name"}, {name: "code", oid: logical.OIDInt8, typmod: -1}}},
 	{schema: "public", name: "doubles", columns: []fixtureColumn{
 		{name: "id"}, {name: "a", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "nextval('s'::regclass)", PerRow: true, Counts: true, Beside: "id"}},
 		{name: "b", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "app.next_b()", PerRow: true, Counts: true, Alone: true, Calls: []string{"next_b"}, Functions: []string{"next_b"}}},
@@ -71,6 +72,7 @@ type fixtureColumn struct {
 	like     string // carries the domain of another column
 	broken   string
 	def      *catalog.ComputedDefault
+	draws    []string
 }
 
 // testSnapshot builds the catalog of the fixture.
@@ -84,7 +86,7 @@ func testSnapshot() *catalog.Snapshot {
 			r.Kind = f.kind
 		}
 		for k, fc := range f.columns {
-			col := catalog.Column{AttNum: int16(k + 1), Name: fc.name, TypeOID: logical.OIDText, Default: fc.def}
+			col := catalog.Column{AttNum: int16(k + 1), Name: fc.name, TypeOID: logical.OIDText, Default: fc.def, Draws: fc.draws}
 			switch {
 			case fc.like != "":
 				col.Sealed = sealed[fc.like]

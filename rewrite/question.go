@@ -53,6 +53,7 @@ func (a *analysis) question() *Question {
 		} else {
 			q.spans = append(q.spans, questionSpan{len(b), x.start, x.end - x.start})
 			b = append(b, a.text[x.start:x.end]...)
+			q.Counts = q.Counts || x.counts != nil
 		}
 		a.alone(x)
 	}

@@ -111,7 +111,7 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 		return t.Insert || t.Update && len(s.OnConflictClause.GetTargetList()) > 0
 	})
 	a.begin("insert", s.Relation, s.WithClause)
-	targets := a.insertTargets(s.Cols, into)
+	targets, asked := a.insertTargets(s.Cols, into), len(a.asked)
 	if q := s.SelectStmt.GetSelectStmt(); q != nil {
 		outputs := a.insertSource(q, sc, targets, into, s.Relation.Location)
 		n := a.omitted(s, q, into, targets, outputs)
@@ -120,6 +120,9 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 		}
 	} else {
 		a.omitted(s, nil, into, nil, nil)
+	}
+	if into.relation != nil {
+		a.countsBeside(into, asked)
 	}
 	sc.items = []*item{into}
 	a.onConflict(s.OnConflictClause, sc, into)

@@ -153,7 +153,7 @@ func TestNamesThatAnotherSessionMoves(t *testing.T) {
 				t.Fatalf("%v: %d: INSERT: %v", mode, step, err)
 			}
 			if err := conn.QueryRow(t.Context(), "SELECT ssn FROM people WHERE ssn = $1", mode, "078-05-1120").Scan(&value); err != nil {
-				t.Fatalf("SELECT: %v", err)
+				t.Fatalf("%v: %d: SELECT: %v", mode, step, err)
 			}
 			return value
 		}
@@ -216,5 +216,40 @@ func TestColumnsThatMoveUnderAStatement(t *testing.T) {
 			}
 			must(conn, "DROP TABLE copied")
 		}
+	}
+}
+
+// DDL on a direct connection is known within two seconds. Until then a text that
+// names a sealed relation by its new name passes as it is: what shows that its rows
+// come from there is refused, instead of a comparison that finds nothing.
+func TestSearchesUnderNamesOfDirectConnections(t *testing.T) {
+	pair := harness.New(t, people)
+	conn := pair.Connect(t, pair.URL())
+	server := pair.Connect(t, pair.ServerURL())
+	if _, err := conn.Exec(t.Context(), "INSERT INTO people (id, name, ssn) VALUES (1, 'x', $1)", "x-1234567"); err != nil {
+		t.Fatal(err)
+	}
+	caught, name := 0, "people"
+	for i, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec} {
+		next := fmt.Sprintf("people%d", i)
+		if _, err := server.Exec(t.Context(), "ALTER TABLE "+name+" RENAME TO "+next); err != nil {
+			t.Fatal(err)
+		}
+		name = next
+		found := func() error {
+			var id int
+			return conn.QueryRow(t.Context(), "SELECT id FROM "+name+" WHERE ssn = $1", mode, "x-1234567").Scan(&id)
+		}
+		err := found()
+		if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "0A000" {
+			caught++
+			err = found()
+		}
+		if err != nil {
+			t.Errorf("%v: %v", mode, err)
+		}
+	}
+	if caught == 0 {
+		t.Error("no statement met the moment: the test tests nothing")
 	}
 }

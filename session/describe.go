@@ -227,6 +227,10 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		if i < len(e.results) {
 			c = e.results[i]
 		}
+		if f.Table != 0 && s.unread(r) && renamed(snap, f.Table) {
+			s.catalog.stale, s.catalog.spread = true, true
+			return Need{}, refused(rewrite.RefuseMoved(), nil)
+		}
 		made := false // in a transaction that has not ended
 		plain := false
 		if f.Table != 0 {
@@ -266,6 +270,26 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		s.columns = append(s.columns, c)
 	}
 	return Need{}, nil
+}
+
+// unread reports that the text of a request was relayed for the names in it.
+func (s *Session) unread(r *request) bool {
+	switch r.kind {
+	case describeStatement:
+		st := r.statement
+		return !r.hidden && st != nil && st.plan == nil && !st.opaque && !st.read
+	case describePortal:
+		return s.relaysRows(r) && !r.portal.statement.read
+	}
+	return s.relaysRows(r) && !r.guard
+}
+
+// renamed reports that rows of a text that was relayed come from a relation with
+// sealed columns: it has got a name of which the snapshot does not know yet, and the
+// text may have compared its columns with what is not sealed.
+func renamed(snap *catalog.Snapshot, relation uint32) bool {
+	r := snap.Relation(relation)
+	return r != nil && r.Sealed && r.Kind != 'v'
 }
 
 // looks reports that what is found in the description at hand will be applied to

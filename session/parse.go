@@ -189,7 +189,7 @@ func (s *Session) appendParse(dst, name []byte, p *planning, types []uint32) ([]
 func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *statement {
 	st := &statement{
 		text: string(m.Query), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared(m),
-		hints: s.look(m.Query), version: snap.Version, escapes: p.escapes,
+		hints: s.look(m.Query), version: snap.Version, escapes: p.escapes, read: true,
 	}
 	if p.foreign {
 		st.text, st.foreign = string(p.client), true

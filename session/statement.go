@@ -18,6 +18,7 @@ type statement struct {
 	foreign  bool         // text is in UTF-8, though the client's encoding was another
 	mode     rewrite.Mode // in which text was sent
 	escapes  bool         // standard_conforming_strings was off then
+	read     bool         // text has been planned, not only been looked through for names
 	name     string       // of SQL's PREPARE in the text that made it, "" for Parse
 	print    uint64       // fingerprint of its plan
 	declared []uint32     // parameter types as the client declared them

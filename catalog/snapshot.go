@@ -316,6 +316,9 @@ func (s *Snapshot) Domain(name string) *SealedColumn {
 	return nil
 }
 
+// HasUses reports whether the code of any function may use a sealed column.
+func (s *Snapshot) HasUses() bool { return len(s.uses) > 0 || len(s.functions) > 0 }
+
 // RowFunction reports whether a function of that name may return or take sealed
 // values.
 func (s *Snapshot) RowFunction(name string) bool { return s.functions[name] }

@@ -37,6 +37,20 @@ func TestCursors(t *testing.T) {
 	)...)
 }
 
+// Cursors shown as XML: plain ones are, while none can have sealed values.
+func TestCursorsAsXML(t *testing.T) {
+	pair := harness.New(t, people)
+	const shown, schema = "SELECT cursor_to_xml('c', 10, true, false, '')::text", "SELECT cursor_to_xmlschema('c', true, false, '')::text"
+	pair.SameIn(t, []harness.Mode{harness.Simple}, filled(pair.Env.Canaries,
+		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id, v FROM plain ORDER BY id"), S(shown), S(schema),
+		S("DECLARE d CURSOR FOR SELECT ssn FROM people"), S("SAVEPOINT a"), S(shown).Refused("cursor_to_xml"), S("ROLLBACK TO a"), S(schema).Refused("cursor_to_xmlschema"), S("ROLLBACK TO a"),
+		S("CLOSE c"), S("CLOSE d"), S("DECLARE c CURSOR FOR SELECT ssn FROM people"), S("SAVEPOINT a"),
+		S(shown).Refused("cursor_to_xml"), S("ROLLBACK TO a"), S(schema).Refused("cursor_to_xmlschema"), S("ROLLBACK"),
+		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id, name FROM people ORDER BY id"), S(schema), S("MOVE ABSOLUTE 0 FROM c"), S(shown), S("COMMIT"),
+		S("SELECT table_to_xmlschema('people', true, false, '')::text").Refused("people"), S("SELECT query_to_xmlschema('SELECT v FROM plain', true, false, '')::text"),
+	)...)
+}
+
 // Cursors and the ends of transactions and subtransactions.
 func TestCursorsEnd(t *testing.T) {
 	pair := harness.New(t, people)

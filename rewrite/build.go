@@ -196,7 +196,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, uncommitted: r.Uncommitted, mark: r.mark,
+		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, uncommitted: r.Uncommitted, mark: r.mark,
 	}
 	plan := &Plan{traits: src.traits}
 	for i, raw := range tree.Stmts {
@@ -273,6 +273,7 @@ type analysis struct {
 	path     []string
 	fresh    bool
 	mode     Mode
+	cursors  bool // as in Request
 	prepared func(string) (*Statement, []uint32)
 
 	err         error

@@ -42,6 +42,8 @@ type Request struct {
 	// Uncommitted says that the session has changed the catalog in a transaction
 	// that has not ended: a name can stand for a relation that no snapshot has.
 	Uncommitted bool
+	// Cursors says that a cursor of the session may have sealed values.
+	Cursors bool
 	// Escapes says that standard_conforming_strings is off: '…' is read as E'…'.
 	Escapes bool
 

@@ -33,8 +33,8 @@ func runsText(name string) bool {
 // reach refuses a call of a function that would read a relation with sealed
 // columns unseen.
 func (a *analysis) reach(name string, f *pg.FuncCall) {
-	if strings.HasSuffix(name, "_to_xmlschema") || !reachesRelations(name) && !runsText(name) {
-		return // a schema alone holds no values
+	if !reachesRelations(name) && !runsText(name) {
+		return
 	}
 	literals, certain := a.argumentTexts(f)
 	switch {
@@ -45,7 +45,11 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 			a.fail(refuseReach(name, "", f.Location))
 		}
 	case strings.HasPrefix(name, "cursor_to_xml"):
-		a.fail(refuseReach(name, "", f.Location)) // what the cursor reads is not known here
+		a.cacheable = false
+		if a.cursors || a.mode != Simple || a.several || a.persistent || a.stmt.Stmt.GetSelectStmt() == nil || a.snap.HasUses() {
+			a.fail(refuseReach(name, "", f.Location)) // what the cursor reads is not known here
+		}
+		return
 	default:
 		if reachesRelations(name) && certain {
 			literals = literals[:1] // the others are options

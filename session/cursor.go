@@ -106,6 +106,20 @@ func (c *cursors) ended() {
 	c.undone = false
 }
 
+// hasSealedCursors reports that a cursor or a named portal may have sealed values.
+func (s *Session) hasSealedCursors() bool {
+	const many = 64 // more are not looked through
+	if s.cursors.sealed > 0 || s.closings > 0 || len(s.portals.named) > many {
+		return true
+	}
+	for _, e := range s.portals.named {
+		if e.latest.statement.opens() || e.confirmed.statement.opens() {
+			return true
+		}
+	}
+	return false
+}
+
 // closesCursors reports that a statement changes which cursors there are.
 func closesCursors(st *rewrite.Statement) bool {
 	return st.Effect == rewrite.Declares || st.Effect == rewrite.Closes || st.Effect == rewrite.Discards

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ import (
 type ComputedDefault struct {
 	// SQL is the expression, with the schemas of all but the system's own names.
 	SQL string
+	// Check is a condition that is true as long as the column has this default.
+	Check string
 	// PerRow: it is another value in each row.
 	PerRow bool
 	// Counts: computing it once more, or once less, than the server would have can be
@@ -70,7 +73,7 @@ type calledByDefault struct {
 func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
-		SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, d.adrelid),
+		SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, d.adrelid), md5(d.adbin::text),
 		       ARRAY(SELECT c.relname::text || ' ' || c.oid FROM pg_depend s JOIN pg_class c ON c.oid = s.refobjid AND c.relkind = 'S'
 		              WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_class'::regclass),
 		       called.names, called.volatile, called.system, called.compiled
@@ -90,13 +93,13 @@ func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 	var (
 		oid                        uint32
 		number                     int16
-		printed                    string
+		printed, hash              string
 		sequences                  []string // name and number
 		names                      []string
 		volatile, system, compiled []bool
 		sources                    = map[*Column][]string{}
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &number, &printed, &sequences, &names, &volatile, &system, &compiled}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &number, &printed, &hash, &sequences, &names, &volatile, &system, &compiled}, func() error {
 		r := sealed[oid]
 		i := slices.IndexFunc(r.Columns, func(c Column) bool { return c.AttNum == number })
 		if i < 0 {
@@ -108,7 +111,8 @@ func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 		}
 		c := &r.Columns[i]
 		if sql, ok := UnwrapDefault(printed); ok && c.Sealed != nil {
-			c.Default = &ComputedDefault{SQL: sql}
+			c.Default = &ComputedDefault{SQL: sql, Check: fmt.Sprintf("(SELECT pg_catalog.md5(adbin::pg_catalog.text) FROM pg_catalog.pg_attrdef"+
+				" WHERE adrelid OPERATOR(pg_catalog.=) %d::pg_catalog.oid AND adnum OPERATOR(pg_catalog.=) %d) OPERATOR(pg_catalog.=) '%s'", oid, number, hash)}
 			c.Default.classify(called)
 		}
 		sources[c] = sourcesOf(called, sequences)

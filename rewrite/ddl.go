@@ -423,6 +423,9 @@ func (a *analysis) alterColumn(cmd *pg.AlterTableCmd, sealed *catalog.SealedColu
 		pg.AlterTableType_AT_SetOptions, pg.AlterTableType_AT_ResetOptions:
 		return
 	}
+	if sealed != nil && cmd.Subtype == pg.AlterTableType_AT_ColumnDefault && a.setDefault(cmd.Def, sealed) {
+		return
+	}
 	if sealed != nil && !cmd.Def.GetAConst().GetIsnull() {
 		a.fail(refuseDefinition(sealed, at, "a default or another property that the server computes"))
 		return

@@ -353,6 +353,34 @@ func (a *analysis) mergeDefaults(w *pg.MergeWhenClause, into *item, targets []ta
 	a.rowDefaults(int(a.tokens[rows[0]].start), true, into, missing, 0)
 }
 
+// setDefault is ALTER COLUMN … SET DEFAULT of a constant, which is sealed, or of an
+// expression in which nothing of the client's is a part of the value. It is false, and
+// has done nothing, for any other.
+func (a *analysis) setDefault(n *pg.Node, c *catalog.SealedColumn) bool {
+	if n == nil || n.GetAConst().GetIsnull() || c.Broken != "" {
+		return false
+	}
+	if isConstant(n) && n.GetParamRef() == nil {
+		return a.bind(n, Operand{Column: c, Role: Store, Site: a.storing(n, c.Name)}, true)
+	}
+	first, end := -1, -1
+	if x, ok := a.computation(n); ok {
+		first, end = x.first, x.last
+	} else if f := n.GetFuncCall(); f != nil && len(f.Args) == 0 && f.Over == nil {
+		first = a.tokenAt(f.Location)
+		if open := a.behindName(f.Location, len(f.Funcname)); open >= 0 {
+			end = a.closing(open)
+		}
+	}
+	if first < 0 || end < 0 {
+		return false
+	}
+	a.insert(int(a.tokens[first].start), catalog.ComputedDefaultFunction+"(")
+	a.insert(int(a.tokens[end].end), ")")
+	a.note("keep", c, "its default", location(n))
+	return true
+}
+
 func refuseDefault(c *catalog.SealedColumn, position int32, why, hint string) *Refusal {
 	r := sealedRefusal("computed-default", c, position, "cannot get its default "+why)
 	r.Detail = "The default is computed by the server, which pgseal asks for it in front of the statement."

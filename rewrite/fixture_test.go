@@ -46,7 +46,7 @@ var fixture = []fixtureRelation{
 		{name: "token", oid: logical.OIDUUID, typmod: -1, equality: true, def: &catalog.ComputedDefault{SQL: "gen_random_uuid()", PerRow: true}}, {name: "last"},
 	}, key: []string{"id"}},
 	{schema: "public", name: "invoices", columns: []fixtureColumn{
-		{name: "id"}, {name: "number", oid: logical.OIDText, typmod: -1, def: &catalog.ComputedDefault{SQL: "('N'::text || nextval('public.numbers'::regclass))", PerRow: true, Counts: true,
+		{name: "id"}, {name: "number", oid: logical.OIDText, typmod: -1, def: &catalog.ComputedDefault{SQL: "('N'::text || nextval('public.numbers'::regclass))", Check: "true", PerRow: true, Counts: true,
 			Calls: []string{"currval", "lastval", "nextval", "setval"}}}, {name: "note"},
 	}, key: []string{"id"}},
 	{schema: "public", name: "counted", columns: []fixtureColumn{{name: "id", draws: []string{"counted_id_seq"}}, {name: "name"}, {name: "code", oid: logical.OIDInt8, typmod: -1}}},

@@ -53,7 +53,7 @@ type named struct {
 // guardFrom makes the edits behind the first ones say what the statement was
 // planned for, if they seal or search anything.
 func (a *analysis) guardFrom(edits, actions int) (guarded bool) {
-	if a.err != nil || a.persistent || len(a.named) == 0 {
+	if a.err != nil || a.persistent || len(a.named) == 0 || a.stmt.Stmt.GetAlterTableStmt() != nil { // what stands in it stays
 		return false
 	}
 	c := a.comparisons(actions)

@@ -1,10 +1,16 @@
 package rewrite
 
+import (
+	"slices"
+	"strings"
+)
+
 const questionStart = "SELECT "
 
 // Question is what the server has to be asked in front of a statement.
 type Question struct {
-	// Text is a SELECT of one row, with a column for each value.
+	// Text is a SELECT of one row, with a column for each value, or of none where a
+	// default has been changed since.
 	Text string
 	// Counts: that it has been asked can be noticed. It must not be asked for a
 	// statement of which it is known that it fails.
@@ -39,6 +45,7 @@ func (a *analysis) question() *Question {
 	q := &Question{}
 	b := []byte(questionStart)
 	answers := 0
+	var checks []string
 	for i := range a.asked {
 		x := &a.asked[i]
 		if x.answer <= answers {
@@ -50,12 +57,18 @@ func (a *analysis) question() *Question {
 		if x.def != nil {
 			b = append(b, x.def.SQL...)
 			q.Counts = q.Counts || x.def.Counts
+			if c := x.def.Check; c != "" && !slices.Contains(checks, c) {
+				checks = append(checks, c)
+			}
 		} else {
 			q.spans = append(q.spans, questionSpan{len(b), x.start, x.end - x.start})
 			b = append(b, a.text[x.start:x.end]...)
 			q.Counts = q.Counts || x.counts != nil
 		}
 		a.alone(x)
+	}
+	if checks != nil {
+		b = append(append(b, " WHERE "...), strings.Join(checks, " AND ")...)
 	}
 	q.Text = string(b)
 	if x := &a.asked[len(a.asked)-1]; a.answers > maxAnswers {

@@ -32,8 +32,10 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, o
 	switch {
 	case c != nil && c.question.Text == q.Text && c.known:
 		return relay, Need{}, true
-	case c != nil && c.question.Text == q.Text:
+	case c != nil && c.question.Text == q.Text && s.computing():
 		return wait, Need{Kind: NeedServer}, false
+	case c != nil && c.question.Text == q.Text:
+		return s.refuseComputed(errDefaultMoved, mode, out)
 	case mode == rewrite.Simple && s.fifo.len() > 0: // a BEGIN before it, perhaps
 		act, need, _ = s.waitServer(out)
 		return act, need, false
@@ -42,12 +44,7 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, o
 	if s.settings.values.Transcodes() && !rewrite.IsASCII([]byte(sent)) { // a default
 		converted, err := s.settings.values.FromUTF8([]byte(sent), 0)
 		if err != nil {
-			refuse := s.refuse
-			if mode == rewrite.Simple {
-				refuse = s.refuseQuery
-			}
-			act, need, _ = refuse(statementError(err), out)
-			return act, need, false
+			return s.refuseComputed(statementError(err), mode, out)
 		}
 		sent = string(converted)
 	}
@@ -95,6 +92,26 @@ func (s *Session) tried(q *rewrite.Question, st *statement, name []byte) {
 	s.push(&request{kind: closeTarget, simple: true})
 	s.push(&request{kind: parse, simple: true, question: q, statement: st})
 	s.push(&request{kind: closeTarget, simple: true})
+}
+
+// computing reports that the server has not answered all of a question.
+func (s *Session) computing() bool {
+	for i := range s.fifo.len() {
+		if s.fifo.at(i).computes {
+			return true
+		}
+	}
+	return false
+}
+
+// refuseComputed refuses the frame that a question is asked for.
+func (s *Session) refuseComputed(e *wire.Error, mode rewrite.Mode, out *Output) (act action, need Need, ok bool) {
+	if mode == rewrite.Simple {
+		act, need, _ = s.refuseQuery(e, out)
+	} else {
+		act, need, _ = s.refuse(e, out)
+	}
+	return act, need, false
 }
 
 // appendBinaryBind appends a Bind without parameters, all results in binary.

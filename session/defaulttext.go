@@ -299,6 +299,17 @@ func (s *Session) defaultSQL(c *catalog.SealedColumn, canonical []byte) ([]byte,
 	if err != nil {
 		return nil, Need{}, valueError(err, c)
 	}
+	switch c.Type.OID {
+	case logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric:
+		if len(bytes.Trim(text, "0123456789.")) == 0 { // as it was written, most likely
+			return text, Need{}, nil
+		}
+	case logical.OIDBool:
+		if string(text) == "t" {
+			return []byte("true"), Need{}, nil
+		}
+		return []byte("false"), Need{}, nil
+	}
 	return append(quoteLiteral(text), "::"+logical.Type{OID: c.Type.OID, Typmod: -1}.Name()...), Need{}, nil
 }
 

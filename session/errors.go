@@ -151,6 +151,14 @@ var errChanging = &wire.Error{
 	Hint:    "Repeat the statement when that is over.",
 }
 
+// errDefaultMoved: a default that the statement needs is no longer what it was planned
+// with.
+var errDefaultMoved = &wire.Error{
+	Code:    codeFeatureNotSupported,
+	Message: "the default of a sealed column in this statement has just been changed",
+	Hint:    "Commit the change first, or repeat the statement.",
+}
+
 // sealError is a value that could be converted but not sealed.
 func sealError(c *catalog.SealedColumn, why error) *wire.Error {
 	e := &wire.Error{

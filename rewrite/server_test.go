@@ -22,6 +22,8 @@ func fixtureDDL() string {
 	var b strings.Builder
 	b.WriteString(`CREATE SCHEMA app; CREATE SCHEMA pgseal;
 		CREATE FUNCTION pgseal.eq(value bytea) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql RETURN pg_catalog.substring(value, 12, 16);
+		CREATE FUNCTION pgseal.computed_default(anyelement) RETURNS bytea LANGUAGE plpgsql AS 'BEGIN RAISE feature_not_supported; END';
+		CREATE FUNCTION app.f() RETURNS text LANGUAGE sql RETURN 1; CREATE SEQUENCE s;
 		CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 		CREATE FUNCTION some_function(text) RETURNS text LANGUAGE sql RETURN $1;
 		CREATE FUNCTION unknown_function(int) RETURNS int LANGUAGE sql RETURN 1;

@@ -60,5 +60,35 @@ func loadUniques(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return loadTaken(ctx, tx, sealed, oids)
+}
+
+// loadTaken adds to relations with sealed columns which of the names that
+// PostgreSQL would choose for their UNIQUE constraints there are already. '`' is the
+// character behind '_'.
+func loadTaken(ctx context.Context, tx pgx.Tx, sealed map[uint32]*Relation, oids []uint32) error {
+	rows, err := tx.Query(ctx, `
+		SELECT r.oid, c.relname::text
+		  FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace
+		   AND c.relname >= (r.relname || '_')::name AND c.relname < (r.relname || '`+"`"+`')::name AND c.relname::text ~ '_key[0-9]*$'
+		 WHERE r.oid = ANY($1)
+		 UNION
+		SELECT r.oid, c.conname::text
+		  FROM pg_class r JOIN pg_constraint c ON c.connamespace = r.relnamespace
+		   AND c.conname >= (r.relname || '_')::name AND c.conname < (r.relname || '`+"`"+`')::name AND c.conname::text ~ '_key[0-9]*$'
+		 WHERE r.oid = ANY($1)
+		 ORDER BY 1, 2`, oids)
+	if err != nil {
+		return err
+	}
+	var oid uint32
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name}, func() error {
+		sealed[oid].Taken = append(sealed[oid].Taken, name)
+		return nil
+	})
 	return err
 }

@@ -73,6 +73,10 @@ func version(c Contents) uint64 {
 				text(name)
 			}
 		}
+		number(uint64(len(r.Taken)))
+		for _, name := range r.Taken {
+			text(name)
+		}
 		for _, t := range r.Triggers {
 			text(t.Name)
 			text(t.Column)

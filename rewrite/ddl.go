@@ -31,7 +31,9 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		a.body("this DO block")
 	case *pg.Node_DropStmt:
 		a.dropTypes(x.DropStmt)
-	case *pg.Node_RenameStmt, *pg.Node_AlterObjectSchemaStmt, *pg.Node_AlterOwnerStmt,
+	case *pg.Node_RenameStmt:
+		a.renamesConstraint(x.RenameStmt, s)
+	case *pg.Node_AlterObjectSchemaStmt, *pg.Node_AlterOwnerStmt,
 		*pg.Node_AlterObjectDependsStmt, *pg.Node_AlterTableMoveAllStmt, *pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt,
 		*pg.Node_AlterStatsStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_CreateExtensionStmt:
 	case *pg.Node_CreateSchemaStmt:

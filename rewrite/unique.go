@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -40,14 +42,14 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 	}
 	name, named := c.Conname, c.Conname != ""
 	if !named {
-		name = relation.Name + "_" + strings.Join(append(names(c.Keys), names(c.Including)...), "_") + "_key"
+		name = freeName(relation, append(names(c.Keys), names(c.Including)...))
 	}
 	const nameLength = 63
 	unique := a.tokenAt(c.Location)
 	if named {
 		unique += 2 // CONSTRAINT name UNIQUE
 	}
-	table, behind := a.alteredTable(x)
+	table, behind := a.alteredTable(x.Relation)
 	if !sealed || len(name) > nameLength || table < 0 || !a.is(unique, "unique") || !a.is(behind, "add") {
 		return false
 	}
@@ -69,21 +71,25 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 	return true
 }
 
+// freeName is the name that PostgreSQL chooses for a UNIQUE constraint.
+func freeName(r *catalog.Relation, columns []string) string {
+	first := r.Name + "_" + strings.Join(columns, "_") + "_key"
+	name := first
+	for i := 1; slices.Contains(r.Taken, name); i++ {
+		name = first + strconv.Itoa(i)
+	}
+	return name
+}
+
 // dropsConstraint is ALTER TABLE … DROP CONSTRAINT of one that is an index over
 // terms. It is false, and has done nothing, for anything else.
 func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
 	cmd := onlyCommand(x)
-	if it.relation == nil || cmd.GetSubtype() != pg.AlterTableType_AT_DropConstraint || a.snap.Shown() == nil {
+	if it.relation == nil || cmd.GetSubtype() != pg.AlterTableType_AT_DropConstraint || !a.isIndex(it.relation, cmd.Name) {
 		return false
 	}
-	var found *catalog.ShownIndex
-	for i := range a.snap.Shown().Indexes {
-		if shown := &a.snap.Shown().Indexes[i]; shown.Relation == it.relation.OID && shown.Name == cmd.Name && shown.IsConstraint() {
-			found = shown
-		}
-	}
-	table, i := a.alteredTable(x)
-	if found == nil || table < 0 || !a.is(i, "drop") || !a.is(i+1, "constraint") {
+	table, i := a.alteredTable(x.Relation)
+	if table < 0 || !a.is(i, "drop") || !a.is(i+1, "constraint") {
 		return false
 	}
 	if i += 2; a.is(i, "if") && a.is(i+1, "exists") {
@@ -97,6 +103,29 @@ func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
 	return true
 }
 
+// isIndex says whether a constraint is an index over terms.
+func (a *analysis) isIndex(r *catalog.Relation, constraint string) bool {
+	return a.snap.Shown() != nil && slices.ContainsFunc(a.snap.Shown().Indexes, func(x catalog.ShownIndex) bool {
+		return x.Relation == r.OID && x.Name == constraint && x.IsConstraint()
+	})
+}
+
+// renamesConstraint is ALTER TABLE … RENAME CONSTRAINT of one that is an index over
+// terms. It has done nothing for anything else.
+func (a *analysis) renamesConstraint(x *pg.RenameStmt, s *Statement) {
+	if x.RenameType != pg.ObjectType_OBJECT_TABCONSTRAINT || x.Relation == nil {
+		return
+	}
+	it := a.baseItem(x.Relation)
+	table, i := a.alteredTable(x.Relation)
+	if it.relation == nil || !a.isIndex(it.relation, x.Subname) || table < 0 || !a.is(i, "rename") || !a.is(i+1, "constraint") || !a.is(i+3, "to") {
+		return
+	}
+	a.edit(int(a.tokens[table-1].start), int(a.tokens[i+2].end), "ALTER INDEX "+quoteName(it.relation.Schema)+"."+quoteName(x.Subname)+" RENAME", nil)
+	a.touched = true
+	s.Tag = "ALTER TABLE"
+}
+
 // onlyCommand is the command of an ALTER TABLE that has one, else nil.
 func onlyCommand(x *pg.AlterTableStmt) *pg.AlterTableCmd {
 	if len(x.Cmds) != 1 || x.Objtype != pg.ObjectType_OBJECT_TABLE {
@@ -107,9 +136,9 @@ func onlyCommand(x *pg.AlterTableStmt) *pg.AlterTableCmd {
 
 // alteredTable finds the tokens TABLE of ALTER TABLE and the one behind the name;
 // -1 if they are not there.
-func (a *analysis) alteredTable(x *pg.AlterTableStmt) (table, behind int) {
+func (a *analysis) alteredTable(rv *pg.RangeVar) (table, behind int) {
 	from, _ := a.statementTokens()
-	behind = a.behindRelation(x.Relation)
+	behind = a.behindRelation(rv)
 	if !a.is(from, "alter") || !a.is(from+1, "table") || behind < 0 || a.is(behind, "*") {
 		return -1, -1
 	}

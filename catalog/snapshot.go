@@ -355,6 +355,17 @@ func (s *Snapshot) SealedDefaults() bool {
 	return false
 }
 
+// TypedDefaults reports whether a sealed column of a type that is not built in had
+// a default.
+func (s *Snapshot) TypedDefaults() bool {
+	for _, c := range s.columns {
+		if len(c.Defaults) > 0 && c.Type.Def != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Shown is what the system catalogs must show, nil for what they hold.
 func (s *Snapshot) Shown() *Shown { return s.shown }
 

@@ -43,6 +43,13 @@ func newDefinition(id Identity, content ...string) *Definition {
 	return &Definition{Identity: id, version: h.Sum64()}
 }
 
+// Qualifier is the schema with its dot, and Qualified the type with that, as
+// format_type() prints them where the search path does not reach the type.
+func (d *Definition) Qualifier() string { return quoteName(d.Schema) + "." }
+
+// Qualified is described with Qualifier.
+func (d *Definition) Qualified() string { return d.Qualifier() + quoteName(d.Name) }
+
 // Version changes with whatever values and their forms depend on.
 func (d *Definition) Version() uint64 { return d.version }
 

@@ -124,8 +124,21 @@ func (a *analysis) systemColumns() (found []string) {
 // meet notes a reference to the definition of a default.
 func (a *analysis) meet(c *column) {
 	if c.text {
-		a.definitions++
+		a.definition()
 	}
+}
+
+// definition notes an expression that gives the text of a default. Where that can
+// name a type that is not built in, it depends on what the search path reaches.
+func (a *analysis) definition() {
+	a.definitions++
+	if a.deriving || !a.snap.TypedDefaults() {
+		return
+	}
+	if a.path == nil {
+		a.fail(ErrNeedSearchPath)
+	}
+	a.pathIsUsed = true
 }
 
 // meetRow is meet for a whole row.
@@ -205,7 +218,7 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 		return
 	}
 	if name == "pg_get_expr" && a.snap.SealedDefaults() {
-		a.definitions++
+		a.definition()
 	}
 	w := shownCall(a.snap, name, len(f.Args))
 	if w == nil || len(w.casts) > 0 && len(w.casts) != len(f.Args) || !a.once(f.Location) {

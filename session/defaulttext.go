@@ -272,6 +272,18 @@ func (s *Session) openDefault(env []byte) (*catalog.SealedColumn, []byte, Need, 
 	return c, plain, Need{}, nil
 }
 
+// asReached leaves out the schema of a type at the end of an expression where the
+// search path reaches it, as the server does.
+func (s *Session) asReached(sql string, d *logical.Definition) []byte {
+	if d == nil || d.Ambiguous || !s.reaches([]string{d.Schema}) {
+		return []byte(sql)
+	}
+	if before, ok := strings.CutSuffix(sql, "::"+d.Qualified()); ok {
+		sql = before + "::" + strings.TrimPrefix(d.Qualified(), d.Qualifier())
+	}
+	return []byte(sql)
+}
+
 // defaultSQL is the expression of a default with this value, nil meaning NULL.
 func (s *Session) defaultSQL(c *catalog.SealedColumn, canonical []byte) ([]byte, Need, error) {
 	for _, note := range c.Defaults {
@@ -289,7 +301,7 @@ func (s *Session) defaultSQL(c *catalog.SealedColumn, canonical []byte) ([]byte,
 		}
 		n, err := catalog.ParseDefaultNote(plain, c.ID)
 		if err == nil && n.Null == (canonical == nil) && bytes.Equal(n.Canonical, canonical) {
-			return []byte(n.SQL), Need{}, nil
+			return s.asReached(n.SQL, c.Type.Def), Need{}, nil
 		}
 	}
 	if canonical == nil {

@@ -107,6 +107,17 @@ func TestComputedDefaults(t *testing.T) {
 		S("INSERT INTO made (id) VALUES (4) RETURNING label"),
 		S("DELETE FROM made"))
 	pair.SameIn(t, []harness.Mode{harness.Simple},
+		S("INSERT INTO logs (id, number, code) VALUES (50, NULL, NULL); UPDATE logs SET at = now(), who = 'x'; INSERT INTO logs (id, number, code, day) VALUES (51, NULL, NULL, NULL)"),
+		S("SELECT count(*), count(DISTINCT at), count(token), count(day) FROM logs"),
+		S("INSERT INTO logs (id, number, code) VALUES (52, NULL, NULL); INSERT INTO logs (id, number, code) VALUES (50, NULL, NULL)").Fails("23505"),
+		S("SELECT id, who, more FROM logs ORDER BY id"),
+		S("BEGIN"),
+		S("DELETE FROM logs WHERE id = 50; INSERT INTO logs (id, number, code) VALUES (52, NULL, NULL)"),
+		S(sameLogs),
+		S("INSERT INTO logs (id, number, code) VALUES (53, NULL, NULL); INSERT INTO logs (id, at) VALUES (54, NULL)").Refused("public.logs.number"),
+		S("ROLLBACK"),
+		S("DELETE FROM logs"))
+	pair.SameIn(t, []harness.Mode{harness.Simple},
 		S("PREPARE p AS INSERT INTO logs (id) VALUES (1)").Refused("public.logs.at"),
 		S("COPY logs (id) FROM STDIN").Refused("public.logs.at"))
 }

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -196,7 +197,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, uncommitted: r.Uncommitted, mark: r.mark,
+		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), uncommitted: r.Uncommitted, mark: r.mark,
 	}
 	plan := &Plan{traits: src.traits}
 	for i, raw := range tree.Stmts {
@@ -241,6 +242,16 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		plan.statements = nil
 	}
 	return built{plan: plan, literals: src.literals, pathIsUsed: a.pathIsUsed}, nil
+}
+
+// writesOnly says whether statements do nothing but write rows, or fail: as the last
+// one does that a session puts in the place of one that is refused.
+func writesOnly(statements []*pg.RawStmt) bool {
+	return !slices.ContainsFunc(statements, func(s *pg.RawStmt) bool {
+		q := s.Stmt.GetSelectStmt()
+		fails := len(q.GetTargetList()) == 1 && q.TargetList[0].GetResTarget().GetVal().GetColumnRef() != nil && len(q.FromClause) == 0
+		return !fails && s.Stmt.GetInsertStmt() == nil && s.Stmt.GetUpdateStmt() == nil && s.Stmt.GetDeleteStmt() == nil
+	})
 }
 
 // unreadDDL is the plan of a text that cannot be parsed, names nothing sealed
@@ -299,7 +310,8 @@ type analysis struct {
 	operands     []*Operand              // of what was given a sealed role, in turn
 	united       map[*pg.SelectStmt]bool // UNIONs that are the left side of another one
 	asked        []asked                 // of the server, in that statement
-	answers      int                     // how many it will give
+	answers      int                     // how many it will give, for the whole text
+	asking       asking                  // the question for that
 	evaluated    evaluation              // of what is being analysed
 	groups       int                     // of uses, so far
 	sublinks     map[*pg.SubLink][]column
@@ -319,6 +331,7 @@ type analysis struct {
 	idle         bool                          // the text begins outside of a transaction
 	several      bool                          // the text has several statements
 	uncommitted  bool                          // see Request
+	writesOnly   bool                          // all of them are INSERT, UPDATE or DELETE
 	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation

@@ -32,49 +32,65 @@ func (q *Question) ClientOffset(offset int) int {
 	return -1
 }
 
-// question puts together what has to be asked for the statement just analysed,
-// nil for nothing.
+// asking is a question in the making. It is one for all statements of a text, which
+// is sent when all has been answered.
+type asking struct {
+	text    []byte
+	spans   []questionSpan
+	checks  []string
+	answers int
+	counts  bool
+}
+
+// question puts together what has to be asked for the statement just analysed, and
+// for those before it, nil for nothing.
 func (a *analysis) question() *Question {
 	if len(a.asked) == 0 || a.err != nil {
 		return nil
 	}
-	if x := &a.asked[0]; a.several {
-		a.fail(refuseComputedAmong(x.operand.Column, int32(x.start)))
-		return nil
-	}
-	q := &Question{}
-	b := []byte(questionStart)
-	answers := 0
-	var checks []string
+	q := &a.asking
 	for i := range a.asked {
 		x := &a.asked[i]
-		if x.answer <= answers {
+		if a.several && !a.askedTogether(x) {
+			a.fail(refuseComputedAmong(x.operand.Column, int32(x.start)))
+			return nil
+		}
+		if x.answer <= q.answers {
 			continue // asked for already
 		}
-		if answers = x.answer; i > 0 {
-			b = append(b, ", "...)
+		if q.answers = x.answer; q.text == nil {
+			q.text = []byte(questionStart)
+		} else {
+			q.text = append(q.text, ", "...)
 		}
 		if x.def != nil {
-			b = append(b, x.def.SQL...)
-			q.Counts = q.Counts || x.def.Counts
-			if c := x.def.Check; c != "" && !slices.Contains(checks, c) {
-				checks = append(checks, c)
+			q.text = append(q.text, x.def.SQL...)
+			q.counts = q.counts || x.def.Counts
+			if c := x.def.Check; c != "" && !slices.Contains(q.checks, c) {
+				q.checks = append(q.checks, c)
 			}
 		} else {
-			q.spans = append(q.spans, questionSpan{len(b), x.start, x.end - x.start})
-			b = append(b, a.text[x.start:x.end]...)
-			q.Counts = q.Counts || x.counts != nil
+			q.spans = append(q.spans, questionSpan{len(q.text), x.start, x.end - x.start})
+			q.text = append(q.text, a.text[x.start:x.end]...)
+			q.counts = q.counts || x.counts != nil
 		}
 		a.alone(x)
 	}
-	if checks != nil {
-		b = append(append(b, " WHERE "...), strings.Join(checks, " AND ")...)
-	}
-	q.Text = string(b)
 	if x := &a.asked[len(a.asked)-1]; a.answers > maxAnswers {
 		a.fail(refuseComputedMany(x.operand.Column, int32(x.start)))
 	}
-	return q
+	text := string(q.text)
+	if q.checks != nil {
+		text += " WHERE " + strings.Join(q.checks, " AND ")
+	}
+	return &Question{Text: text, Counts: q.counts, spans: slices.Clone(q.spans)}
+}
+
+// askedTogether says whether the server can be asked for a value in front of several
+// statements: they do nothing but write rows, and what they do before it does not
+// matter to the value.
+func (a *analysis) askedTogether(x *asked) bool {
+	return a.writesOnly && !x.clock && len(x.ordered) == 0 && (x.def == nil || len(x.def.Functions) == 0)
 }
 
 // maxAnswers is how many columns PostgreSQL lets a SELECT have.
@@ -84,6 +100,9 @@ const maxAnswers = 1664
 // the statement could be compared with it: the server is asked a moment before.
 func (a *analysis) alone(x *asked) {
 	from, end := a.statementTokens()
+	if a.several {
+		from, end = 0, len(a.tokens)
+	}
 	for i := from; i < end; i++ {
 		name, ok := a.tokenName(a.tokens[i])
 		if !ok || x.def == nil && a.isAsked(i) {

@@ -13,7 +13,7 @@ import (
 // statement plans one statement of the text.
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.lists, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, false, false, "", raw
-	a.carried, a.writes, a.placed, a.asked, a.answers, a.evaluated, a.made = nil, nil, nil, nil, 0, oftenEvaluated, nil
+	a.carried, a.writes, a.placed, a.asked, a.evaluated, a.made = nil, nil, nil, nil, oftenEvaluated, nil
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed = false, false, ""
 	edits, actions := len(a.edits), len(a.acted)

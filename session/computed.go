@@ -263,11 +263,14 @@ func (s *Session) sealAnswer(dst []byte, l *rewrite.Literal) ([]byte, error) {
 	return rewrite.AppendBytea(dst, out), nil
 }
 
-// questionOf is what has to be asked for a text in the simple protocol.
+// questionOf is what has to be asked for a text in the simple protocol: the last
+// question, which has those of the statements before it in it.
 func questionOf(p *rewrite.Plan) *rewrite.Question {
 	all := p.Statements()
-	if i := slices.IndexFunc(all, func(st rewrite.Statement) bool { return st.Question != nil }); i >= 0 {
-		return all[i].Question
+	for i := range slices.Backward(all) {
+		if all[i].Question != nil {
+			return all[i].Question
+		}
 	}
 	return nil
 }

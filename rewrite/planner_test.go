@@ -434,15 +434,21 @@ func FuzzPlan(f *testing.F) {
 		f.Add(text, true)
 		f.Add(text, false)
 	}
-	snap := testSnapshot()
+	snap := probedSnapshot()
 	f.Fuzz(func(t *testing.T, text string, fresh bool) {
 		if strings.IndexByte(text, 0) >= 0 || len(text) > 10000 {
 			return
 		}
 		p, s := NewPlanner(4), &Scratch{}
 		r := Request{Snapshot: snap, Path: []string{"public"}, Text: []byte(text), Fresh: fresh}
+		escaped := r
+		escaped.Escapes = true
+		if b, err := p.Plan(&Scratch{}, escaped); err == nil {
+			_, _ = b.AppendSQL(nil, showLiteral) // it may be wrong, and must not panic
+		}
 		b, err := p.Plan(s, r)
 		if err != nil {
+			checkProbe(t, err, text)
 			return
 		}
 		out, err := b.AppendSQL(nil, showLiteral)

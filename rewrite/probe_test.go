@@ -9,15 +9,43 @@ import (
 	"pgseal/catalog"
 )
 
-// A probe has none of the literals of the text that it stands for, and is that text
-// else.
-func TestProbes(t *testing.T) {
+// probedSnapshot is that of the fixture with the names of its logical types.
+func probedSnapshot() *catalog.Snapshot {
 	snap := testSnapshot()
 	for id := uint32(1); snap.Column(id) != nil; id++ {
 		c := snap.Column(id)
 		c.Domain = 18000 + id
 		snap.Shown().Types = append(snap.Shown().Types, catalog.ShownType{Domain: c.Domain, Name: "t" + c.Name})
 	}
+	return snap
+}
+
+// checkProbe fails for a probe with a string in it.
+func checkProbe(t *testing.T, err error, text string) {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return
+	}
+	b, ok := refusal.BindProbe(&Scratch{}, []byte(text))
+	if !ok {
+		return
+	}
+	out, err := b.AppendSQL(nil, nil)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	l := lexer{text: out}
+	for k, ok := l.next(); ok; k, ok = l.next() {
+		if k.kind.isString() {
+			t.Fatalf("%q: the probe has a string: %q", text, out)
+		}
+	}
+}
+
+// A probe has none of the literals of the text that it stands for, and is that text
+// else.
+func TestProbes(t *testing.T) {
+	snap := probedSnapshot()
 	const users = `(SELECT "id", "name", NULL::tssn AS "ssn", NULL::temail AS "email", NULL::tbio AS "bio", NULL::tage AS "age", NULL::tactive AS "active" FROM`
 	for sql, want := range map[string]string{
 		"SELECT upper(ssn), nosuch(age, 1, 1.5, 3000000000, 'x') FROM ONLY users WHERE active = true AND (name = 'x') IS NOT TRUE":               `SELECT upper(ssn), nosuch(age, NULL::pg_catalog.int4, NULL::pg_catalog.numeric, NULL::pg_catalog.int8, NULL) FROM ` + users + ` ONLY users) AS "users" WHERE active = NULL::pg_catalog.bool AND (name = NULL) IS NOT TRUE`,

@@ -73,7 +73,7 @@ type calledByDefault struct {
 func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
-		SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, d.adrelid), md5(d.adbin::text),
+		SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, 0), md5(d.adbin::text),
 		       ARRAY(SELECT c.relname::text || ' ' || c.oid FROM pg_depend s JOIN pg_class c ON c.oid = s.refobjid AND c.relkind = 'S'
 		              WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_class'::regclass),
 		       called.names, called.volatile, called.system, called.compiled

@@ -53,7 +53,7 @@ func LoadIn(ctx context.Context, tx pgx.Tx) (*Snapshot, error) {
 // reading runs f in a transaction that sees one state of the database.
 func reading(ctx context.Context, conn *pgx.Conn, f func(pgx.Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		// pg_get_indexdef leaves out schemas that the search path names.
+		// What prints types and expressions leaves out schemas that the search path names.
 		if _, err := tx.Exec(ctx, `SET LOCAL search_path = pg_catalog`); err != nil {
 			return err
 		}

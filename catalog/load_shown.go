@@ -144,14 +144,8 @@ func loadShownIndexes(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownI
 		 CROSS JOIN LATERAL generate_series(1, i.indnatts::integer) AS e(n)
 		  LEFT JOIN pg_attribute plain
 		         ON plain.attrelid = i.indrelid AND plain.attnum = i.indkey[e.n - 1] AND plain.attnum > 0
-		  LEFT JOIN LATERAL (
-		         SELECT a.attname, a.attnum, a.atttypid FROM pg_attribute a
-		          WHERE i.indkey[e.n - 1] = 0
-		            AND a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
-		            AND pg_get_indexdef(i.indexrelid, e.n, false) IN (
-		                'pgseal.eq((' || quote_ident(a.attname) || ')::bytea)',
-		                'pgseal.eq(' || quote_ident(a.attname) || ')')
-		       ) term ON true
+		 CROSS JOIN `+indexTerms+`
+		  `+indexTerm+`
 		  LEFT JOIN pgseal.sealed_column s ON s.domain = term.atttypid
 		  LEFT JOIN pg_type t ON t.oid = s.logical_type
 		 WHERE i.indexprs IS NOT NULL AND i.indrelid = ANY($1)

@@ -200,6 +200,23 @@ users: users_ssn_key ["ssn"] false
 	}
 }
 
+// A relation that somebody alters, this session's own client perhaps, can be locked
+// for long. Nobody else could plan anything if the catalog waited for it.
+func TestLoadingWaitsForNoLock(t *testing.T) {
+	database, conn := sealedDatabase(t)
+	mustExec(t, conn, `
+		ALTER TABLE users ALTER ssn SET DEFAULT pgseal.computed_default(now()::text), ADD CHECK (id > 0);
+		CREATE UNIQUE INDEX mixed ON users (pgseal.eq(ssn), abs(id));
+		CREATE VIEW seen AS SELECT id, ssn FROM users`)
+	free := load(t, conn)
+	other := connect(t, cluster, database, owner)
+	mustExec(t, other, `BEGIN; LOCK TABLE users, seen IN ACCESS EXCLUSIVE MODE`)
+	mustExec(t, conn, `SET lock_timeout = '100ms'`)
+	if locked := load(t, conn); locked.Version != free.Version || len(named(locked, "public", "users").Uniques) == 0 || len(locked.Shown().Indexes) != 2 {
+		t.Errorf("while users is locked: %+v", named(locked, "public", "users"))
+	}
+}
+
 func TestFunctionsThatReturnSealedRows(t *testing.T) {
 	_, conn := sealedDatabase(t)
 	mustExec(t, conn, `

@@ -20,14 +20,8 @@ func loadUniques(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 		 CROSS JOIN LATERAL generate_series(1, i.indnkeyatts::integer) AS e(n)
 		  LEFT JOIN pg_attribute plain
 		         ON plain.attrelid = i.indrelid AND plain.attnum = i.indkey[e.n - 1] AND plain.attnum > 0
-		  LEFT JOIN LATERAL (
-		         SELECT a.attname FROM pg_attribute a
-		          WHERE i.indkey[e.n - 1] = 0
-		            AND a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
-		            AND pg_get_indexdef(i.indexrelid, e.n, false) IN (
-		                'pgseal.eq((' || quote_ident(a.attname) || ')::bytea)',
-		                'pgseal.eq(' || quote_ident(a.attname) || ')')
-		       ) term ON true
+		 CROSS JOIN `+indexTerms+`
+		  `+indexTerm+`
 		 WHERE i.indisunique AND i.indisvalid AND i.indexprs IS NOT NULL AND i.indrelid = ANY($1)
 		 GROUP BY i.indrelid, ic.relname, i.indpred IS NOT NULL
 		 ORDER BY i.indrelid, ic.relname`, oids)

@@ -391,7 +391,7 @@ func legacy(w string) []harness.Step {
 		S("SELECT array_agg(id ORDER BY id) FROM customers WHERE city = 'London'"),
 		S("VALUES (1, 'a'), (2, 'b')"),
 		S("SELECT now() - now(), email FROM customers WHERE id = 101"),
-		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id, ssn FROM customers WHERE city = 'London' ORDER BY id").Simple(), S("FETCH 1 FROM c").Simple(),
+		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id, ssn FROM customers WHERE id = 101 FOR UPDATE").Simple(), S("FETCH 1 FROM c").Simple(),
 		S("UPDATE customers SET ssn = ssn, city = 'London' WHERE CURRENT OF c").Simple(), S("CLOSE c").Simple(), S("COMMIT"),
 		S("BEGIN"), S("DECLARE d CURSOR FOR SELECT coalesce(ssn, 'none') AS s, city::varchar, CASE WHEN id = 101 THEN age END FROM customers ORDER BY id").Simple(), S("FETCH 2 FROM d").Simple(),
 		S("DECLARE e CURSOR FOR SELECT city, count(*) FROM customers WHERE city = 'London' GROUP BY city").Simple(), S("FETCH ALL FROM e").Simple(), S("ROLLBACK"),

@@ -81,3 +81,58 @@ func TestATableOfTheNameOfASealedOneElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// Migrations give a table a column and fill it in the same transaction, or text.
+func TestColumnsAddedInTheSameTransaction(t *testing.T) {
+	pair := harness.New(t, people)
+	for _, mode := range []harness.Mode{harness.Simple, harness.PreparedText} { // the others ask a session that would wait
+		t.Run(string(mode), func(t *testing.T) {
+			pair.Empty()
+			c := pair.Compare(t, mode)
+			for _, step := range filled(pair.Env.Canaries) {
+				c.Step(step)
+			}
+			word := pair.Env.Canaries.Word()
+			c.Step(S("BEGIN"))
+			c.Step(S("ALTER TABLE people ADD COLUMN extra int, ADD more text DEFAULT 'd'"))
+			c.Step(S("UPDATE people SET extra = id * 2"))
+			c.Step(S("UPDATE people SET extra = $1, ssn = $2 WHERE id = 2", "7", word))
+			c.Step(S("INSERT INTO people (id, name, ssn, extra) VALUES ($1, 'n', $2, 5) RETURNING id, ssn, extra, more", "100", word+"2"))
+			c.Step(S("SELECT id, ssn, people.extra, more FROM people WHERE extra > 3 ORDER BY id"))
+			c.Step(S("SELECT * FROM people WHERE ssn = $1 ORDER BY id", word))
+			c.Step(S("CREATE INDEX ON people (extra, ssn)"))
+			c.Step(S("ALTER TABLE people RENAME COLUMN more TO evermore"))
+			c.Step(S("UPDATE people SET evermore = 'x' WHERE extra = 5"))
+			c.Step(S("SELECT evermore, ssn FROM people ORDER BY id"))
+			c.Step(S("SAVEPOINT s"))
+			c.Step(S("SELECT more FROM people"))
+			c.Step(S("ROLLBACK TO s"))
+			c.Step(S("UPDATE people SET nothing = 1"))
+			c.Step(S("ROLLBACK"))
+			c.Step(S("SELECT extra FROM people"))
+			// What gets the name of a column that has been given another one is sealed.
+			c.Step(S("BEGIN"))
+			c.Step(S("ALTER TABLE people ADD COLUMN swap text"))
+			c.Step(S("ALTER TABLE people DROP COLUMN swap"))
+			c.Step(S("ALTER TABLE people RENAME COLUMN ssn TO swap"))
+			c.Generated(S("UPDATE people SET swap = $1 WHERE id = 2", word)) // answered exactly, or refused
+			c.Step(S("ROLLBACK"))
+			c.Step(S("BEGIN"))
+			c.Step(S("ALTER TABLE people RENAME COLUMN name TO old"))
+			c.Step(S("ALTER TABLE people RENAME COLUMN ssn TO name"))
+			c.Generated(S("UPDATE people SET name = $1 WHERE id = 2", word))
+			c.Step(S("ROLLBACK"))
+			c.Step(S("BEGIN"))
+			c.Step(S("ALTER TABLE people ADD COLUMN extra int"))
+			c.Step(S("UPDATE people SET extra = id"))
+			c.Step(S("COMMIT"))
+			c.Step(S("SELECT id, ssn, extra FROM people ORDER BY id"))
+			c.Step(S("ALTER TABLE people DROP COLUMN extra"))
+			if mode == harness.Simple {
+				c.Step(S("ALTER TABLE people ADD COLUMN a int; ALTER TABLE people ADD b text; CREATE INDEX people_a ON people (a); UPDATE people SET a = id, ssn = '" + word + "' WHERE id = 2; SELECT a, b, ssn FROM people ORDER BY id"))
+				c.Step(S("SELECT * FROM people ORDER BY id"))
+				c.Step(S("ALTER TABLE people DROP COLUMN a, DROP COLUMN b"))
+			}
+		})
+	}
+}

@@ -197,12 +197,16 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), uncommitted: r.Uncommitted, mark: r.mark,
+		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), uncommitted: r.Uncommitted, mark: r.mark, added: r.Added[:len(r.Added):len(r.Added)],
 	}
 	plan := &Plan{traits: src.traits}
 	for i, raw := range tree.Stmts {
 		a.last = i == len(tree.Stmts)-1
-		plan.statements = append(plan.statements, a.statement(raw))
+		s := a.statement(raw)
+		plan.statements = append(plan.statements, s)
+		if len(s.Adds) > 0 {
+			a.added, a.grown = append(a.added, s.Adds...), nil
+		}
 		switch {
 		case a.err == nil:
 		case (a.stale || a.assumed) && !r.Fresh:
@@ -329,6 +333,8 @@ type analysis struct {
 	remade       remade                        // by the DDL before
 	committed    remade                        // what was remade when the last transaction ended
 	idle         bool                          // the text begins outside of a transaction
+	added        []Added                       // by DDL before
+	grown        map[uint32]*catalog.Relation  // those that have got some of them, by OID
 	several      bool                          // the text has several statements
 	uncommitted  bool                          // see Request
 	writesOnly   bool                          // all of them are INSERT, UPDATE or DELETE

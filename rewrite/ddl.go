@@ -33,6 +33,7 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		a.dropTypes(x.DropStmt)
 	case *pg.Node_RenameStmt:
 		a.renamesConstraint(x.RenameStmt, s)
+		a.renamesColumn(s, x.RenameStmt)
 	case *pg.Node_AlterObjectSchemaStmt, *pg.Node_AlterOwnerStmt,
 		*pg.Node_AlterObjectDependsStmt, *pg.Node_AlterTableMoveAllStmt, *pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt,
 		*pg.Node_AlterStatsStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_CreateExtensionStmt:
@@ -403,6 +404,7 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 			a.alterColumn(cmd, sealed, sc, x.Relation.Location)
 		}
 	}
+	a.adds(s, x, it.relation)
 }
 
 // columnDefinition is ADD COLUMN, or ALTER COLUMN … TYPE.

@@ -22,6 +22,13 @@ type found struct {
 
 // relation resolves a name as the session would, CTEs apart.
 func (a *analysis) relation(schema, name string) found {
+	f := a.known(schema, name)
+	f.relation = a.withAdded(f.relation)
+	return f
+}
+
+// known is relation without the columns that have been added.
+func (a *analysis) known(schema, name string) found {
 	named := a.snap.Named(name)
 	if len(named) == 0 {
 		a.snap.MissName(name)

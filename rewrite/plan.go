@@ -120,6 +120,8 @@ type Statement struct {
 	// "" if none does. Until the transaction has ended no snapshot knows it, so
 	// that the session must refuse a text that names it, with RefuseBorn.
 	Born string
+	// Adds are names of columns that relations with sealed ones get here.
+	Adds []Added
 	// Spreads: DDL that names something sealed, so that there may be more of that
 	// once it is committed.
 	Spreads bool

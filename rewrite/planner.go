@@ -44,6 +44,8 @@ type Request struct {
 	Uncommitted bool
 	// Cursors says that a cursor of the session may have sealed values.
 	Cursors bool
+	// Added are columns that it has added there.
+	Added []Added
 	// Escapes says that standard_conforming_strings is off: '…' is read as E'…'.
 	Escapes bool
 

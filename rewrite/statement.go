@@ -211,6 +211,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		s.Born = newName(a.stmt.Stmt)
 	}
 	s.Moves = !temporary(a.stmt.Stmt) && (sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt))
+	if sealed && a.keepsNames() {
+		return
+	}
 	if a.changed == nil {
 		a.changed = map[string]bool{}
 	}

@@ -309,8 +309,8 @@ type catalogState struct {
 	under bool
 	// born are names that relations with sealed columns have got in a
 	// transaction that has not ended; nil if there are none.
-	born  *catalog.Snapshot
-	names []string
+	born *catalog.Snapshot
+	made *made // nil for nothing
 	// spread: stale, and what is new may have sealed columns.
 	spread bool
 	// asked are the relations that were unknown even after a refresh, in a
@@ -318,6 +318,31 @@ type catalogState struct {
 	asked   [8]uint32
 	next    int
 	version uint64
+}
+
+// made is what statements of a transaction have made that has not ended.
+type made struct {
+	names []string        // see born
+	added []rewrite.Added // to relations with sealed columns
+}
+
+// add notes the columns that a statement under way adds.
+func (c *catalogState) add(columns []rewrite.Added) {
+	if len(columns) == 0 {
+		return
+	}
+	if c.made == nil {
+		c.made = new(made)
+	}
+	c.made.added = append(c.made.added, columns...)
+}
+
+// added are the columns that have been added.
+func (c *catalogState) added() []rewrite.Added {
+	if c.made == nil {
+		return nil
+	}
+	return c.made.added
 }
 
 // changed notes a statement that has changed the catalog. Only the end of its
@@ -337,20 +362,25 @@ func (c *catalogState) moving() bool { return c.stale || c.later || c.under }
 
 // bear notes a name that a statement under way gives to a relation, if it does.
 func (c *catalogState) bear(name string) {
-	if name == "" || slices.Contains(c.names, name) {
+	if name == "" || c.made != nil && slices.Contains(c.made.names, name) {
 		return
 	}
-	c.names = append(c.names, name)
-	c.born = catalog.Names(c.names...)
+	if c.made == nil {
+		c.made = new(made)
+	}
+	c.made.names = append(c.made.names, name)
+	c.born = catalog.Names(c.made.names...)
 }
 
 // ended: the transaction is over, and others see what it has done.
 // alone: nothing else is under way, so what bore names is among it.
 func (c *catalogState) ended(alone bool) (moved bool) {
 	if c.born != nil && alone {
-		c.born, c.names, c.stale, c.spread = nil, nil, true, true
+		c.born, c.stale, c.spread = nil, true, true
 	}
-	c.under = c.under && !alone
+	if alone {
+		c.under, c.made = false, nil
+	}
 	return c.committed()
 }
 
@@ -376,7 +406,7 @@ func (s *Session) tell(moved bool) {
 // ask reports that a fresh snapshot might know a relation, once.
 func (c *catalogState) ask(oid uint32, version uint64) bool {
 	if c.version != version {
-		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, moves: c.moves, under: c.under, spreads: c.spreads, born: c.born, names: c.names, version: version}
+		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, moves: c.moves, under: c.under, spreads: c.spreads, born: c.born, made: c.made, version: version}
 	}
 	for _, a := range c.asked {
 		if a == oid {

@@ -167,7 +167,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
 	p.escapes = !s.settings.conforming
 	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh, Idle: s.status == 'I' && s.fifo.len() == 0 && !s.catalog.later,
-		Uncommitted: s.catalog.later || s.catalog.under, Escapes: p.escapes, Cursors: s.hasSealedCursors()}
+		Uncommitted: s.catalog.later || s.catalog.under, Escapes: p.escapes, Added: s.catalog.added(), Cursors: s.hasSealedCursors()}
 	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
 	if err == nil && s.frame.path == nil && !s.reaches(bound.Plan.Presumed()) {
 		err = rewrite.ErrNeedSearchPath
@@ -212,6 +212,7 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	for i := range bound.Plan.Statements() {
 		// Now, for what comes behind it in the same pipeline.
 		s.catalog.bear(bound.Plan.Statements()[i].Born)
+		s.catalog.add(bound.Plan.Statements()[i].Adds)
 		s.catalog.under = s.catalog.under || bound.Plan.Statements()[i].Effect == rewrite.ChangesCatalog
 	}
 	p.bound = bound

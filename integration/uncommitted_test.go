@@ -118,6 +118,16 @@ func TestColumnsAddedInTheSameTransaction(t *testing.T) {
 			c.Generated(S("UPDATE people SET swap = $1 WHERE id = 2", word)) // answered exactly, or refused
 			c.Step(S("ROLLBACK"))
 			c.Step(S("BEGIN"))
+			c.Step(S("ALTER TABLE people DROP COLUMN name"))
+			c.Generated(S("INSERT INTO people VALUES (300, $1, 'a', 'b', 'c', 4)", word+"3")) // answered exactly, or refused
+			c.Step(S("ROLLBACK"))
+			c.Step(S("BEGIN"))
+			c.Step(S("ALTER TABLE people DROP COLUMN name"))
+			c.Step(S("INSERT INTO people (id, ssn) VALUES (301, $1)", word+"4"))
+			c.Step(S("SELECT id, ssn, note FROM people ORDER BY id"))
+			c.Generated(S("SELECT * FROM people ORDER BY id"))
+			c.Step(S("ROLLBACK"))
+			c.Step(S("BEGIN"))
 			c.Step(S("ALTER TABLE people RENAME COLUMN name TO old"))
 			c.Step(S("ALTER TABLE people RENAME COLUMN ssn TO name"))
 			c.Generated(S("UPDATE people SET name = $1 WHERE id = 2", word))

@@ -12,13 +12,16 @@ import (
 // text, before any catalog that others can read has it. What such a column is the DDL
 // itself says: it is not sealed.
 
-// Added is a name of a column that DDL has given to a relation with sealed columns.
+// Added is a name of a column that DDL has given to a relation with sealed columns, or
+// taken away.
 type Added struct {
 	Relation uint32 // OID
 	Column   string
 	// Sealed: it is another name of a sealed column, or may be. What had the name
 	// before must not be taken for what has it now.
 	Sealed bool
+	// Dropped: the columns behind it have other places now.
+	Dropped bool
 }
 
 // withAdded is a relation as the DDL of the transaction, and of the text so far, has
@@ -36,7 +39,7 @@ func (a *analysis) withAdded(r *catalog.Relation) *catalog.Relation {
 	for _, c := range a.added {
 		there := grown.Column(c.Column)
 		switch {
-		case c.Relation != r.OID:
+		case c.Relation != r.OID || c.Dropped:
 		case there == nil && !c.Sealed:
 			last := grown.Columns[len(grown.Columns)-1]
 			grown.Columns = append(grown.Columns, catalog.Column{AttNum: last.AttNum + 1, Name: c.Column})
@@ -51,6 +54,14 @@ func (a *analysis) withAdded(r *catalog.Relation) *catalog.Relation {
 	return &grown
 }
 
+// byPlace refuses an INSERT that fills columns by their places, where those may have
+// changed: a plain value could be meant for a sealed column.
+func (a *analysis) byPlace(r *catalog.Relation, at int32) {
+	if r != nil && r.Sealed && slices.ContainsFunc(a.added, func(c Added) bool { return c.Relation == r.OID && c.Dropped }) {
+		a.fail(refuseByPlace(r.Name, at))
+	}
+}
+
 // adds notes the columns that an ALTER TABLE gives to a relation with sealed columns.
 func (a *analysis) adds(s *Statement, x *pg.AlterTableStmt, r *catalog.Relation) {
 	if r == nil || !r.Sealed {
@@ -58,6 +69,9 @@ func (a *analysis) adds(s *Statement, x *pg.AlterTableStmt, r *catalog.Relation)
 	}
 	for _, n := range x.Cmds {
 		cmd := n.GetAlterTableCmd()
+		if cmd.GetSubtype() == pg.AlterTableType_AT_DropColumn {
+			s.Adds = append(s.Adds, Added{Relation: r.OID, Column: cmd.Name, Dropped: true})
+		}
 		def := cmd.GetDef().GetColumnDef()
 		if cmd.GetSubtype() != pg.AlterTableType_AT_AddColumn || def == nil {
 			continue

@@ -398,6 +398,14 @@ func refuseMixedText(relation string, position int32) *Refusal {
 	}
 }
 
+func refuseByPlace(relation string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "uncommitted-relation", Code: codeNotSupported, Position: int(position),
+		Message: "a column of relation \"" + relation + "\" has been dropped in this transaction, and the statement does not name its columns",
+		Hint:    "Name the columns, or commit first.",
+	}
+}
+
 // RefuseBorn is the refusal for a text that names a Statement.Born.
 func RefuseBorn() *Refusal {
 	return &Refusal{

@@ -113,6 +113,9 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 	a.begin("insert", s.Relation, s.WithClause)
 	targets, asked := a.insertTargets(s.Cols, into), len(a.asked)
 	if q := s.SelectStmt.GetSelectStmt(); q != nil {
+		if len(s.Cols) == 0 {
+			a.byPlace(into.relation, s.Relation.Location)
+		}
 		outputs := a.insertSource(q, sc, targets, into, s.Relation.Location)
 		n := a.omitted(s, q, into, targets, outputs)
 		if len(s.Cols) == 0 && !behindRest(outputs) {

@@ -50,9 +50,10 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 	results := resultsOf(n)
 	e := &sealedExpr{made: &alternatives{n, results, sc}, at: location(n)}
 	kept := n.GetCaseExpr() == nil || n.GetCaseExpr().Defresult != nil
+	var others []*pg.Node
 	for _, r := range results {
 		if isConstant(r) || a.steady(r) {
-			kept = false
+			others = append(others, r)
 			continue
 		}
 		inner := a.peek(r, sc)
@@ -67,6 +68,9 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 		// that a result is described with, in some protocols and not in others.
 		return nil
 	}
+	for _, r := range others {
+		kept = kept && a.castAlike(r, e.column.Type)
+	}
 	if !kept {
 		e.shown = a.as(e.column, loose(e.column.Type))
 	}
@@ -74,6 +78,16 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 		e.terms = []term{{start, end}}
 	}
 	return e
+}
+
+// castAlike says whether a value is cast to a type, with its length or precision.
+func (a *analysis) castAlike(n *pg.Node, t logical.Type) bool {
+	cast := n.GetTypeCast()
+	if cast == nil || t.Def != nil {
+		return false
+	}
+	named, ok := a.typeNamed(cast.TypeName)
+	return ok && named.whole() == t.Shown()
 }
 
 // loose is the type that PostgreSQL gives to a choice between a column and

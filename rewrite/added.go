@@ -73,14 +73,21 @@ func (a *analysis) adds(s *Statement, x *pg.AlterTableStmt, r *catalog.Relation)
 			s.Adds = append(s.Adds, Added{Relation: r.OID, Column: cmd.Name, Dropped: true})
 		}
 		def := cmd.GetDef().GetColumnDef()
-		if cmd.GetSubtype() != pg.AlterTableType_AT_AddColumn || def == nil {
-			continue
+		seals := a.seals(def.GetTypeName())
+		if cmd.GetSubtype() == pg.AlterTableType_AT_AlterColumnType && seals {
+			s.Adds = append(s.Adds, Added{Relation: r.OID, Column: cmd.Name, Sealed: true})
 		}
-		if parts := names(def.TypeName.GetNames()); len(parts) > 1 && parts[0] == domainSchema {
-			continue // it is of a type that seals
+		if cmd.GetSubtype() != pg.AlterTableType_AT_AddColumn || def == nil || seals {
+			continue
 		}
 		s.Adds = append(s.Adds, Added{Relation: r.OID, Column: def.Colname})
 	}
+}
+
+// seals says whether a type could be one that seals, under any search path.
+func (a *analysis) seals(t *pg.TypeName) bool {
+	parts := names(t.GetNames())
+	return len(parts) > 1 && parts[0] == domainSchema || a.snap.Domain(last(parts)) != nil
 }
 
 // renamesColumn notes the new name of a column of a relation with sealed columns.

@@ -24,14 +24,28 @@ type Trigger struct {
 	Insert, Update, Delete bool
 }
 
+// Code is what a function does, as text.
+type Code struct {
+	Text string
+	// SQL says that the language is SQL or PL/pgSQL, so that dots around a name, and
+	// AS before it, mean what they mean there.
+	SQL bool
+	// OwnPath says that the function has a search path of its own, Path, wherever it
+	// is called.
+	OwnPath bool
+	Path    []string
+}
+
 // code is a text taken apart into names and single characters.
 type code struct {
+	text   string
 	tokens []string // names folded
+	starts []int    // where the tokens stand in the text
 	words  map[string]bool
 }
 
 func readCode(text string) *code {
-	c := &code{words: map[string]bool{}}
+	c := &code{text: text, words: map[string]bool{}}
 	for i := 0; i < len(text); {
 		b := text[i]
 		switch {
@@ -43,7 +57,7 @@ func readCode(text string) *code {
 			c.words[text[i:end]] = true
 			folded := strings.ToLower(text[i:end])
 			c.words[folded] = true
-			c.tokens = append(c.tokens, folded)
+			c.tokens, c.starts = append(c.tokens, folded), append(c.starts, i)
 			i = end
 		case b == '"':
 			if end := strings.IndexByte(text[i+1:], '"'); end > 0 && end <= 63 {
@@ -53,7 +67,7 @@ func readCode(text string) *code {
 		case b <= ' ':
 			i++
 		default:
-			c.tokens = append(c.tokens, text[i:i+1])
+			c.tokens, c.starts = append(c.tokens, text[i:i+1]), append(c.starts, i)
 			i++
 		}
 	}
@@ -113,21 +127,121 @@ func (c *code) wholeRow() bool {
 
 // Uses finds the sealed columns that a function's code may read or write; named
 // gives the relations of a name.
-func Uses(text string, named func(string) []*Relation) (uses []Use) {
-	c := readCode(text)
+func Uses(text Code, named func(string) []*Relation) (uses []Use) {
+	c := readCode(text.Text)
 	whole := c.wholeRow()
-	anywhere := c.words["search_path"]
 	for w := range c.words {
 		for _, r := range named(w) {
 			for i := range r.Columns {
 				if col := &r.Columns[i]; col.Sealed != nil && (whole || c.words[col.Name]) {
-					uses = append(uses, Use{r, col.Name, anywhere || c.words[r.Schema]})
+					if use, ok := c.use(&text, r); ok {
+						use.Column = col.Name
+						uses = append(uses, use)
+					}
 					break
 				}
 			}
 		}
 	}
 	return uses
+}
+
+// use says whether a relation can be meant by its name in the code, and when.
+func (c *code) use(text *Code, r *Relation) (use Use, ok bool) {
+	unqualified, qualified := c.occurs(text.SQL, r)
+	use = Use{Relation: r, Anywhere: qualified || unqualified && c.words[r.Schema]}
+	if use.Anywhere {
+		return use, true
+	}
+	return text.byPath(c, use, unqualified)
+}
+
+// byPath decides about a use that depends on the search path.
+func (t *Code) byPath(c *code, use Use, ok bool) (Use, bool) {
+	switch {
+	case c.words["search_path"]:
+		use.Anywhere = true // it changes it, perhaps
+	case t.OwnPath && !use.Anywhere:
+		for _, schema := range t.Path {
+			use.Anywhere = use.Anywhere || schema == use.Relation.Schema || schema == "$user"
+		}
+		use.Anywhere = use.Anywhere || strings.HasPrefix(use.Relation.Schema, "pg_temp_") // stands before every path
+		ok = ok && use.Anywhere
+	}
+	return use, ok
+}
+
+// Through gives the uses of functions that this one calls, as they are under its
+// search path.
+func (t *Code) Through(uses []Use) (through []Use) {
+	if !t.OwnPath && !strings.Contains(t.Text, "search_path") {
+		return uses
+	}
+	c := readCode(t.Text)
+	for _, use := range uses {
+		if use, ok := t.byPath(c, use, true); ok {
+			through = append(through, use)
+		}
+	}
+	return through
+}
+
+// occurs looks for the name of a relation in the code: without a schema, with its
+// own or one that is not known. Where another schema stands before the name, or it
+// is that of a schema, an alias or what columns are taken from, the relation is not
+// meant.
+func (c *code) occurs(sql bool, r *Relation) (unqualified, qualified bool) {
+	made := c.words["execute"] && (c.words["replace"] || c.words["regexp_replace"] || c.words["translate"] || c.words["overlay"])
+	if !sql || made || !simpleName(r.Name) || !simpleName(r.Schema) {
+		return true, false
+	}
+	name := strings.ToLower(r.Name)
+	for i, t := range c.tokens {
+		if t != name {
+			continue
+		}
+		switch {
+		case c.at(i-1) == ".":
+			schema, ok := c.qualifier(i)
+			qualified = qualified || !ok || schema == strings.ToLower(r.Schema)
+		case c.at(i+1) == "." && c.gap(i) == "" && !(c.at(i+3) == "%" && c.at(i+4) == "type"):
+		case c.at(i-1) == "as" && c.at(i+1) != ")" && c.at(i+1) != "[" && blank(c.gap(i-1)):
+		default:
+			unqualified = true
+		}
+	}
+	return unqualified, qualified
+}
+
+// qualifier is the schema before the name at token i, if it is certain.
+func (c *code) qualifier(i int) (schema string, ok bool) {
+	schema = c.at(i - 2)
+	if !simpleName(schema) || c.gap(i-1) != "" || c.gap(i-2) != "" {
+		return "", false
+	}
+	before := strings.TrimSuffix(c.text[:c.starts[i-2]], `"`)
+	return schema, before == "" || strings.IndexByte(" \t\r\n(,;", before[len(before)-1]) >= 0
+}
+
+// gap is what stands between the tokens i and i+1, without the quotes of names.
+func (c *code) gap(i int) string {
+	if i < 0 || i+1 >= len(c.tokens) {
+		return ""
+	}
+	return strings.Trim(c.text[c.starts[i]+len(c.tokens[i]):c.starts[i+1]], `"`)
+}
+
+// blank says whether there is nothing but spaces in a text of one line.
+func blank(s string) bool { return strings.Trim(s, " \t") == "" }
+
+// simpleName says whether a name is one token of a code.
+func simpleName(name string) bool {
+	for i := range len(name) {
+		if !nameByte(name[i]) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // triggerUses finds a sealed column that the code of a trigger of r may use, ""

@@ -41,7 +41,8 @@ func loadBodies(ctx context.Context, tx pgx.Tx, c *Contents, byName map[string][
 			patterns[i] = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(name)) + "%"
 		}
 		rows, err := tx.Query(ctx, `
-			SELECT p.proname::text, p.prosrc || coalesce(array_to_string(p.proconfig, ' '), '')
+			SELECT p.proname::text, p.prosrc, l.lanname::text,
+			       (SELECT substr(s, length('search_path=') + 1) FROM unnest(p.proconfig) s WHERE s LIKE 'search\_path=%')
 			  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 			 WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c') AND p.prorettype <> 'trigger'::regtype
 			   AND p.pronamespace IS DISTINCT FROM to_regnamespace('pgseal') AND lower(p.prosrc) LIKE ANY($1)`, patterns)
@@ -49,12 +50,17 @@ func loadBodies(ctx context.Context, tx pgx.Tx, c *Contents, byName map[string][
 			return err
 		}
 		found := map[string]bool{}
-		var name, text string
-		_, err = pgx.ForEachRow(rows, []any{&name, &text}, func() error {
-			uses := Uses(text, named)
+		var name, text, language string
+		var path *string
+		_, err = pgx.ForEachRow(rows, []any{&name, &text, &language, &path}, func() error {
+			code := Code{Text: text, SQL: plainSQL(language)}
+			if path != nil {
+				code.OwnPath, code.Path = true, splitPath(*path)
+			}
+			uses := Uses(code, named)
 			for w := range readCode(text).words {
 				if w != name {
-					uses = append(uses, c.Uses[w]...)
+					uses = append(uses, code.Through(c.Uses[w])...)
 				}
 			}
 			if len(uses) > 0 && c.Uses[name] == nil {
@@ -69,6 +75,31 @@ func loadBodies(ctx context.Context, tx pgx.Tx, c *Contents, byName map[string][
 		search = slices.Sorted(maps.Keys(found))
 	}
 	return nil
+}
+
+// plainSQL names the languages whose texts are SQL.
+func plainSQL(language string) bool { return language == "sql" || language == "plpgsql" }
+
+// splitPath gives the schemas of a search path as the server keeps it.
+func splitPath(path string) (schemas []string) {
+	name, quoted := []byte(nil), false
+	for i := 0; i <= len(path); i++ {
+		switch {
+		case i == len(path) || path[i] == ',' && !quoted:
+			schemas = append(schemas, string(name))
+			name = name[:0]
+		case path[i] == '"':
+			if quoted && i+1 < len(path) && path[i+1] == '"' {
+				name = append(name, '"')
+				i++
+			} else {
+				quoted = !quoted
+			}
+		case path[i] != ' ' || quoted:
+			name = append(name, path[i])
+		}
+	}
+	return schemas
 }
 
 const (
@@ -103,7 +134,7 @@ func loadTriggers(ctx context.Context, tx pgx.Tx, byOID map[uint32]*Relation, se
 			column = firstSealed(r)
 		}
 		if column == "" {
-			for _, use := range Uses(text, named) {
+			for _, use := range Uses(Code{Text: text, SQL: plainSQL(language)}, named) {
 				if use.Relation != r || kind&1 == 0 { // it reads the table by itself
 					column = use.Column
 				}

@@ -180,3 +180,41 @@ CREATE VIEW animals AS SELECT id, ssn AS number, tag FROM pets;`)
 		c.Step(S("DELETE FROM people"))
 	}
 }
+
+// Code, blocks and DDL that name another table than the sealed one of the name.
+func TestCodeBesideSealedTables(t *testing.T) {
+	pair := harness.New(t, family)
+	pair.Both(`CREATE SCHEMA other; CREATE SCHEMA worker;
+CREATE FUNCTION other.calls() RETURNS text LANGUAGE plpgsql SET search_path = public AS 'BEGIN RETURN other.reads(); END';
+CREATE FUNCTION other.reads() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT ssn FROM people WHERE id = 1); END';`)
+	c := pair.Compare(t, harness.Simple)
+	w := pair.Env.Canaries.Text()
+	c.Step(S("INSERT INTO people (id, ssn) VALUES (1, $1)", w+"01"))
+	// Installs its tables and functions in a schema of its own, all in one text.
+	c.Step(S(`CREATE TABLE worker.people (id int, ssn text, note text); CREATE TYPE worker.spec AS (a int);
+CREATE FUNCTION worker.adds(a text) RETURNS worker.people LANGUAGE plpgsql AS $$
+DECLARE r worker.people;
+BEGIN
+  -- Anybody is welcome.
+  INSERT INTO worker.people AS people (id, ssn) VALUES (1, a) RETURNING * INTO r;
+  UPDATE worker.people SET note = people.ssn;
+  RETURN r;
+END $$;
+CREATE FUNCTION worker.first() RETURNS text LANGUAGE sql SET search_path TO worker AS 'SELECT ssn FROM people'`).Simple())
+	c.Step(S("SELECT * FROM worker.adds('plain')").Simple())
+	c.Step(S("SELECT worker.first(), ssn FROM worker.people").Simple())
+	c.Step(S("SELECT other.calls()").Simple().Refused("function calls"))
+	c.Step(S("SET search_path = other"))
+	c.Step(S("CREATE TABLE people (id int, ssn text DEFAULT 'no', note text NOT NULL)"))
+	c.Step(S("INSERT INTO people VALUES (1, 'b', 'a')"))
+	c.Step(S("SELECT reads()").Simple())
+	// As Sequelize changes a column to an enum.
+	c.Step(S(`ALTER TABLE "people" ALTER COLUMN "note" DROP NOT NULL;ALTER TABLE "people" ALTER COLUMN "note" DROP DEFAULT;DO 'BEGIN CREATE TYPE "other"."enum_people_note" AS ENUM(''a''); EXCEPTION WHEN duplicate_object THEN null; END';ALTER TABLE "people" ALTER COLUMN "note" TYPE "other"."enum_people_note" USING ("note"::"other"."enum_people_note");`).Simple())
+	c.Step(S("SELECT note::text, pg_typeof(note)::text FROM people").Simple())
+	c.Step(S("SET search_path = public"))
+	c.Step(S("SELECT other.reads()").Simple().Refused("function reads"))
+	c.Step(S("SELECT ssn FROM people"))
+	c.Step(S("RESET search_path"))
+	c.Step(S("DELETE FROM people"))
+	pair.Both("DROP SCHEMA other CASCADE; DROP SCHEMA worker CASCADE")
+}

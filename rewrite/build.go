@@ -341,6 +341,7 @@ type analysis struct {
 	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation
+	pathUnsure   bool                          // which schemas it reaches, that is
 	changedNamed string                        // a name of changed that the statement uses
 	site         Site                          // of the values compared by the operator being analysed
 	within       string                        // the construct around what is being analysed, for refusals

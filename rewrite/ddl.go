@@ -28,7 +28,7 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		a.generic(n.ProtoReflect(), nil)
 		return
 	case *pg.Node_DoStmt:
-		a.body("this DO block")
+		a.body("this DO block", x.DoStmt.Args)
 	case *pg.Node_DropStmt:
 		a.dropTypes(x.DropStmt)
 	case *pg.Node_RenameStmt:
@@ -219,7 +219,7 @@ func (a *analysis) createFunction(x *pg.CreateFunctionStmt) {
 	if x.SqlBody != nil {
 		a.functionStatements(x.SqlBody)
 	}
-	a.body("this function")
+	a.body("this function", x.Options)
 }
 
 // functionStatements is a body in SQL, parsed with the definition.
@@ -246,30 +246,68 @@ func (a *analysis) functionStatements(n *pg.Node) {
 	a.uses = nil // its $n are its own
 }
 
-// body refuses code in a string that names a relation with sealed columns and
-// one of those. A relation that the search path does not reach must be named
-// with its schema, unless the code has a path of its own.
-func (a *analysis) body(what string) {
+// body refuses code in a string that may use a sealed column of a relation with
+// its name: one that the search path reaches, or whose schema the code has, unless
+// the code or its options give it a path of its own. options are those of its
+// statement.
+func (a *analysis) body(what string, options []*pg.Node) {
 	a.cacheable = false
+	code := a.codeOptions(options)
 	from, end := a.statementTokens()
-	ownPath := a.pathMoved
-	for i := from; i < end; i++ {
-		ownPath = ownPath || a.is(i, "search_path")
-	}
 	for _, t := range a.tokens[from:end] {
 		if !t.kind.isString() {
 			continue
 		}
-		code, _ := appendString(nil, a.text, t)
-		uses := catalog.Uses(string(code), a.snap.Named)
-		eachWord(string(code), func(w string) { uses = append(uses, a.snap.Uses(w)...) })
+		text, _ := appendString(nil, a.text, t)
+		code.Text = string(text)
+		uses := catalog.Uses(code, a.snap.Named)
+		eachWord(code.Text, func(w string) { uses = append(uses, code.Through(a.snap.Uses(w))...) })
 		for _, use := range uses {
-			if ownPath || use.Anywhere || len(a.reached([]*catalog.Relation{use.Relation})) > 0 {
+			if use.Anywhere || a.pathUnsure || a.pathReaches(use.Relation) {
 				a.fail(refuseBody(use.Relation.Name, use.Column, what))
 				return
 			}
 		}
 	}
+}
+
+// codeOptions reads the language and the search path among the options of CREATE
+// FUNCTION or DO.
+func (a *analysis) codeOptions(options []*pg.Node) catalog.Code {
+	code := catalog.Code{SQL: a.stmt.Stmt.GetDoStmt() != nil}
+	for _, n := range options {
+		switch d := n.GetDefElem(); d.GetDefname() {
+		case "language":
+			language := a.written(a.tokenAt(d.Location)+1, "")
+			code.SQL = language == "sql" || language == "plpgsql"
+		case "set":
+			set := d.GetArg().GetVariableSetStmt()
+			if set.GetName() != "search_path" || set.GetKind() != pg.VariableSetKind_VAR_SET_VALUE {
+				continue // FROM CURRENT: that of the session
+			}
+			code.OwnPath, code.Path = true, nil
+			for _, arg := range set.Args {
+				c := arg.GetAConst()
+				code.Path = append(code.Path, a.written(a.tokenAt(c.GetLocation()), c.GetSval().GetSval()))
+			}
+		}
+	}
+	return code
+}
+
+// written is the name or the string at token i; in trees strings are masked.
+func (a *analysis) written(i int, otherwise string) string {
+	if i < 0 || i >= len(a.tokens) {
+		return otherwise
+	}
+	if a.tokens[i].kind.isString() {
+		text, _ := appendString(nil, a.text, a.tokens[i])
+		return string(text)
+	}
+	if name, ok := a.tokenName(a.tokens[i]); ok {
+		return name
+	}
+	return otherwise
 }
 
 // createTable is CREATE TABLE.

@@ -444,7 +444,7 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 		return
 	}
 	for _, use := range a.snap.Uses(name) {
-		if use.Anywhere || a.pathMoved || len(a.reached([]*catalog.Relation{use.Relation})) > 0 {
+		if use.Anywhere || a.pathMoved || a.pathReaches(use.Relation) {
 			a.fail(refuseFunctionCode(name, use.Relation.Column(use.Column).Sealed, f.Location))
 			return
 		}

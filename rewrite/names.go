@@ -143,6 +143,16 @@ func (a *analysis) reached(named []*catalog.Relation) []*catalog.Relation {
 	return onPath(named, a.path)
 }
 
+// pathReaches says whether the search path reaches a relation, which refuses what is
+// planned: a path that is not known is asked for first.
+func (a *analysis) pathReaches(r *catalog.Relation) bool {
+	if a.path == nil {
+		a.fail(ErrNeedSearchPath)
+		return false
+	}
+	return len(a.reached([]*catalog.Relation{r})) > 0
+}
+
 // sealedRelation says whether the name of a type or function could be that of a
 // relation with sealed columns.
 func (a *analysis) sealedRelation(parts []string) bool {

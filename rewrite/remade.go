@@ -115,7 +115,8 @@ func (a *analysis) remake(sealed bool) {
 		a.drop(n.DropStmt)
 	case *pg.Node_AlterTableStmt:
 		a.remade.altered = append(a.remade.altered, n.AlterTableStmt.Relation.GetRelname())
-	case *pg.Node_IndexStmt:
+	case *pg.Node_IndexStmt, *pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreateTrigStmt,
+		*pg.Node_CreateEnumStmt, *pg.Node_AlterEnumStmt, *pg.Node_CommentStmt:
 	default:
 		a.remade.opaque = true
 	}

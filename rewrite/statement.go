@@ -174,6 +174,8 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		a.fail(refuseMixedText(name, -1))
 	}
 	from, end := a.statementTokens()
+	do := a.stmt.Stmt.GetDoStmt()
+	calm := do != nil && a.calm(do)
 	set := false
 	switch n := a.stmt.Stmt.GetNode().(type) {
 	case *pg.Node_TransactionStmt:
@@ -186,7 +188,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		default:
 			set = true
 		}
-	case *pg.Node_VariableSetStmt, *pg.Node_DoStmt, *pg.Node_CallStmt, *pg.Node_DiscardStmt:
+	case *pg.Node_DoStmt:
+		set = !calm
+	case *pg.Node_VariableSetStmt, *pg.Node_CallStmt, *pg.Node_DiscardStmt:
 		set = true
 	default:
 		for i := from; i < end; i++ {
@@ -195,10 +199,13 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	}
 	a.pathMoved = a.pathMoved || set
 	_, alters := a.stmt.Stmt.GetNode().(*pg.Node_AlterTableStmt) // neither renames nor moves
-	a.pathSet = a.pathSet || set || !alters && !makesRelations(a.stmt.Stmt) && s.Effect == ChangesCatalog
+	moves := set || !alters && !calm && !keepsPath(a.stmt.Stmt) && s.Effect == ChangesCatalog
 	if _, grants := a.stmt.Stmt.GetNode().(*pg.Node_GrantStmt); grants {
-		a.pathSet = true // a right lets a schema into the path
+		moves = true // a right lets a schema into the path
 	}
+	a.pathSet = a.pathSet || moves
+	rename := a.stmt.Stmt.GetRenameStmt()
+	a.pathUnsure = a.pathUnsure || moves && (rename == nil || rename.RenameType == pg.ObjectType_OBJECT_SCHEMA)
 	if s.Effect != ChangesCatalog {
 		return
 	}
@@ -222,7 +229,7 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 			a.changed[name] = a.changed[name] || sealed
 		}
 	}
-	if !a.last {
+	if !a.last && !calm {
 		a.remake(sealed)
 	}
 }
@@ -231,7 +238,10 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 // name.
 func (a *analysis) renamesSealed() bool {
 	r := a.stmt.Stmt.GetRenameStmt()
-	return r != nil && newName(a.stmt.Stmt) != "" && a.mayBeSealed(r.GetRelation().GetRelname())
+	rv := r.GetRelation()
+	return r != nil && newName(a.stmt.Stmt) != "" && slices.ContainsFunc(a.snap.Named(rv.GetRelname()), func(r *catalog.Relation) bool {
+		return r.Sealed && (rv.Schemaname == "" || rv.Schemaname == r.Schema || rv.Schemaname == tempAlias)
+	})
 }
 
 // namesSealed says whether the statement has the name of a relation with sealed
@@ -277,10 +287,13 @@ func movesSchemas(n *pg.Node) bool {
 	return false
 }
 
-// makesRelations says whether DDL makes or drops relations and nothing else.
-func makesRelations(n *pg.Node) bool {
+// keepsPath says whether DDL makes or drops relations, functions and the like and
+// does nothing to schemas and rights.
+func keepsPath(n *pg.Node) bool {
 	switch n.GetNode().(type) {
-	case *pg.Node_CreateStmt, *pg.Node_CreateTableAsStmt, *pg.Node_DropStmt, *pg.Node_ViewStmt, *pg.Node_IndexStmt:
+	case *pg.Node_CreateStmt, *pg.Node_CreateTableAsStmt, *pg.Node_DropStmt, *pg.Node_ViewStmt, *pg.Node_IndexStmt,
+		*pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreateTrigStmt, *pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt,
+		*pg.Node_CreateEnumStmt, *pg.Node_AlterEnumStmt, *pg.Node_CompositeTypeStmt, *pg.Node_CreateDomainStmt, *pg.Node_CommentStmt:
 		return true
 	}
 	return false

@@ -70,7 +70,7 @@ type calledByDefault struct {
 }
 
 // loadDefaults adds the computed defaults to relations with sealed columns.
-func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
+func loadDefaults(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
 		SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, 0), md5(d.adbin::text),
@@ -137,7 +137,7 @@ func loadDefaults(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 }
 
 // identitySequences adds the sequences of identity columns, which have no default.
-func identitySequences(ctx context.Context, tx pgx.Tx, relations map[uint32]*Relation, oids []uint32, sources map[*Column][]string) error {
+func identitySequences(ctx context.Context, tx reader, relations map[uint32]*Relation, oids []uint32, sources map[*Column][]string) error {
 	rows, err := tx.Query(ctx, `
 		SELECT d.refobjid, d.refobjsubid::int2, c.relname::text || ' ' || c.oid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
 		 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY($1) AND d.deptype = 'i'`, oids)

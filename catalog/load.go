@@ -122,19 +122,29 @@ func load(ctx context.Context, tx pgx.Tx, there presence, l loading) (*Snapshot,
 			return nil, w, err
 		}
 	}
+	c.Metadata = metadata
 	// Without a sealed type nothing can touch one: planning needs no names.
 	if len(types.oids) > 0 || len(changing) > 0 {
-		if w, err = loadContents(ctx, tx, &c, types, changing, there, l); err != nil {
+		if w, err = loadContents(ctx, tx, &c, types, changing, l.reach); err != nil {
 			return nil, w, err
+		}
+		if there.tables && l.shown {
+			var have *Shown
+			if l.have != nil {
+				have = l.have.shown
+			}
+			if c.Shown, err = loadShown(ctx, tx, have, w.sealed); err != nil {
+				return nil, w, err
+			}
 		}
 	}
 	return New(version(c), c), w, nil
 }
 
 // loadContents fills in the relations and what is around them.
-func loadContents(ctx context.Context, tx pgx.Tx, c *Contents, types sealedTypes, changing []uint32, there presence, l loading) (w watched, err error) {
-	w.types = types.oids
-	if c.Relations, w.names, err = loadRelations(ctx, tx, types, changing, l.reach); err != nil {
+func loadContents(ctx context.Context, tx reader, c *Contents, types sealedTypes, changing []uint32, reach reach) (w watched, err error) {
+	w.types, c.Sealing = types.oids, types.names
+	if c.Relations, w.names, err = loadRelations(ctx, tx, types, changing, reach); err != nil {
 		return w, err
 	}
 	for _, r := range c.Relations {
@@ -145,35 +155,23 @@ func loadContents(ctx context.Context, tx pgx.Tx, c *Contents, types sealedTypes
 			w.sealed = append(w.sealed, r.OID)
 		}
 	}
-	if err = loadUniques(ctx, tx, c.Relations); err != nil {
-		return w, err
-	}
-	if err = loadHomonyms(ctx, tx, c.Relations); err != nil {
-		return w, err
-	}
-	if err = loadKeys(ctx, tx, c.Relations); err != nil {
-		return w, err
-	}
-	if err = loadDefaults(ctx, tx, c.Relations); err != nil {
-		return w, err
-	}
-	if c.RowFunctions, err = loadRowFunctions(ctx, tx, types); err != nil {
-		return w, err
-	}
-	if c.Setters, err = loadSetters(ctx, tx); err != nil {
-		return w, err
-	}
-	if err = loadCode(ctx, tx, c, w.sealed); err != nil {
-		return w, err
-	}
-	if there.tables && l.shown {
-		var have *Shown
-		if l.have != nil {
-			have = l.have.shown
+	var unanswered error
+	for _, load := range [...]func() error{
+		func() error { return loadUniques(ctx, tx, c.Relations) },
+		func() error { return loadHomonyms(ctx, tx, c.Relations) },
+		func() error { return loadKeys(ctx, tx, c.Relations) },
+		func() error { return loadDefaults(ctx, tx, c.Relations) },
+		func() (err error) { c.RowFunctions, err = loadRowFunctions(ctx, tx, types); return err },
+		func() (err error) { c.Setters, err = loadSetters(ctx, tx); return err },
+		func() error { return loadCode(ctx, tx, c, w.sealed) },
+	} {
+		if err := load(); errors.Is(err, errUnanswered) {
+			unanswered = err // the others have their questions, too
+		} else if err != nil {
+			return w, err
 		}
-		c.Shown, err = loadShown(ctx, tx, have, w.sealed)
 	}
-	return w, err
+	return w, unanswered
 }
 
 // loadMetadata gives the rows of pgseal.sealed_column by the OID of their domain.

@@ -11,7 +11,7 @@ import (
 
 // loadCode finds the functions and triggers of users that may use a sealed
 // column. Those in C are not read, but for the arguments of triggers.
-func loadCode(ctx context.Context, tx pgx.Tx, c *Contents, sealed []uint32) error {
+func loadCode(ctx context.Context, tx reader, c *Contents, sealed []uint32) error {
 	byName := map[string][]*Relation{}
 	byOID := map[uint32]*Relation{}
 	for _, r := range c.Relations {
@@ -32,7 +32,7 @@ func loadCode(ctx context.Context, tx pgx.Tx, c *Contents, sealed []uint32) erro
 
 // loadBodies reads the bodies that name a relation with sealed columns, then
 // those that name a function that uses one, and so on.
-func loadBodies(ctx context.Context, tx pgx.Tx, c *Contents, byName map[string][]*Relation, named func(string) []*Relation) error {
+func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][]*Relation, named func(string) []*Relation) error {
 	c.Uses = map[string][]Use{}
 	search := slices.Sorted(maps.Keys(byName))
 	for len(search) > 0 {
@@ -111,7 +111,7 @@ const (
 // loadTriggers adds to relations with sealed columns the triggers that may use
 // one: their own, and those of the relations below them, through which their rows
 // pass: partitions, children, and what their views read.
-func loadTriggers(ctx context.Context, tx pgx.Tx, byOID map[uint32]*Relation, sealed []uint32, named func(string) []*Relation) error {
+func loadTriggers(ctx context.Context, tx reader, byOID map[uint32]*Relation, sealed []uint32, named func(string) []*Relation) error {
 	rows, err := tx.Query(ctx, `
 		SELECT t.tgrelid, t.tgname::text, t.tgtype::int, l.lanname::text, p.prosrc, encode(t.tgargs, 'escape'),
 		       coalesce(t.tgnewtable, t.tgoldtable) IS NOT NULL
@@ -161,7 +161,7 @@ func firstSealed(r *Relation) string {
 }
 
 // spreadTriggers gives the triggers of relations to those above them.
-func spreadTriggers(ctx context.Context, tx pgx.Tx, byOID map[uint32]*Relation, sealed []uint32) error {
+func spreadTriggers(ctx context.Context, tx reader, byOID map[uint32]*Relation, sealed []uint32) error {
 	rows, err := tx.Query(ctx, `
 		SELECT inhrelid, inhparent FROM pg_inherits WHERE inhrelid = ANY($1)
 		UNION

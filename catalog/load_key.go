@@ -9,7 +9,7 @@ import (
 // loadKeys adds the primary keys to relations with sealed columns. A key that is
 // checked at the end of a transaction only, and one of a table with children by
 // inheritance, to whose rows it does not apply, say nothing of what is read.
-func loadKeys(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
+func loadKeys(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
 		SELECT i.indrelid, array_agg(a.attname::text ORDER BY a.attnum)

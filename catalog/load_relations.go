@@ -16,6 +16,7 @@ type reach struct {
 	all   bool
 	names []string
 	oids  []uint32
+	made  bool                 // and what the transaction has made or changed
 	have  map[uint32]*Relation // the system's, from a load before
 }
 
@@ -23,7 +24,7 @@ type reach struct {
 const firstUserOID = 16384
 
 // loadRelations gives the relations in reach, by OID, and their names.
-func loadRelations(ctx context.Context, tx pgx.Tx, types sealedTypes, changing []uint32, r reach) (relations []*Relation, names []string, err error) {
+func loadRelations(ctx context.Context, tx reader, types sealedTypes, changing []uint32, r reach) (relations []*Relation, names []string, err error) {
 	if !r.all {
 		if names, err = reachedNames(ctx, tx, types, changing, r); err != nil {
 			return nil, nil, err
@@ -74,8 +75,12 @@ func inReach(r reach) string {
 }
 
 // reachedNames are the names of the relations in reach.
-func reachedNames(ctx context.Context, tx pgx.Tx, types sealedTypes, changing []uint32, r reach) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT relname::text FROM pg_class WHERE oid = ANY($1)`,
+func reachedNames(ctx context.Context, tx reader, types sealedTypes, changing []uint32, r reach) ([]string, error) {
+	which := "oid = ANY($1)"
+	if r.made { // or a later one has
+		which += " OR age(xmin) <= age(pg_current_xact_id_if_assigned()::xid)"
+	}
+	rows, err := tx.Query(ctx, `SELECT relname::text FROM pg_class WHERE `+which,
 		slices.Concat(types.relations, changing, r.oids))
 	if err != nil {
 		return nil, err
@@ -107,7 +112,7 @@ func reachedNames(ctx context.Context, tx pgx.Tx, types sealedTypes, changing []
 }
 
 // loadAttributes adds their columns to relations.
-func loadAttributes(ctx context.Context, tx pgx.Tx, types sealedTypes, byOID map[uint32]*Relation, oids []uint32) error {
+func loadAttributes(ctx context.Context, tx reader, types sealedTypes, byOID map[uint32]*Relation, oids []uint32) error {
 	rows, err := tx.Query(ctx, `
 		SELECT attrelid, attnum, attname::text, atttypid, atttypmod, attgenerated <> '' FROM pg_attribute
 		 WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
@@ -142,7 +147,7 @@ func loadAttributes(ctx context.Context, tx pgx.Tx, types sealedTypes, byOID map
 
 // loadHomonyms marks the relations with sealed columns whose names are those of
 // types that are no relation's.
-func loadHomonyms(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
+func loadHomonyms(ctx context.Context, tx reader, relations []*Relation) error {
 	byName := map[string][]*Relation{}
 	var names []string
 	for _, r := range relations {
@@ -167,7 +172,7 @@ func loadHomonyms(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 	return err
 }
 
-func loadRowFunctions(ctx context.Context, tx pgx.Tx, types sealedTypes) ([]string, error) {
+func loadRowFunctions(ctx context.Context, tx reader, types sealedTypes) ([]string, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT DISTINCT proname::text FROM pg_proc
 		 WHERE oid >= 16384 AND (prorettype = ANY($1) OR proallargtypes && $1 OR proargtypes::oid[] && $1)

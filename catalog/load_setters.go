@@ -1,10 +1,6 @@
 package catalog
 
-import (
-	"context"
-
-	"github.com/jackc/pgx/v5"
-)
+import "context"
 
 // Setters says what the functions of a database do to the settings by which
 // values are read and written, as far as their bodies tell. A function's SET
@@ -19,7 +15,7 @@ type Setters struct {
 }
 
 // loadSetters reads the bodies of all functions that are not PostgreSQL's own.
-func loadSetters(ctx context.Context, tx pgx.Tx) (s Setters, err error) {
+func loadSetters(ctx context.Context, tx reader) (s Setters, err error) {
 	err = tx.QueryRow(ctx, `
 		WITH mine AS (
 			SELECT p.proname::text AS name, l.lanname = 'c' AS c,

@@ -12,6 +12,7 @@ import (
 type sealedTypes struct {
 	columns   map[uint32]*SealedColumn // what an attribute of that type is
 	oids      []uint32                 // all of them, in order
+	names     []string                 // theirs
 	relations []uint32                 // that have attributes of them, composite types included
 }
 
@@ -23,7 +24,7 @@ type part struct{ oid, domain uint32 }
 // domains over them (which are as good), and arrays, rows and ranges (whose
 // insides pgseal does not open). It follows what depends on them, step by step,
 // by an index of the server's: what else there is in the database costs nothing.
-func loadTypes(ctx context.Context, tx pgx.Tx, metadata map[uint32]*SealedColumn) (types sealedTypes, err error) {
+func loadTypes(ctx context.Context, tx reader, metadata map[uint32]*SealedColumn) (types sealedTypes, err error) {
 	domains := make([]uint32, 0, len(metadata))
 	for oid := range metadata {
 		domains = append(domains, oid)
@@ -79,7 +80,7 @@ func loadTypes(ctx context.Context, tx pgx.Tx, metadata map[uint32]*SealedColumn
 
 // followTypes calls yield for each type that depends on one of these, and gives
 // those for which it says that something was new.
-func followTypes(ctx context.Context, tx pgx.Tx, of []uint32, yield func(of, oid, relation uint32, isDomain bool) bool) (grown []uint32, err error) {
+func followTypes(ctx context.Context, tx reader, of []uint32, yield func(of, oid, relation uint32, isDomain bool) bool) (grown []uint32, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT d.refobjid, t.oid, 0::oid, t.typtype = 'd'
 		  FROM pg_depend d JOIN pg_type t ON t.oid = d.objid
@@ -103,7 +104,7 @@ func followTypes(ctx context.Context, tx pgx.Tx, of []uint32, yield func(of, oid
 }
 
 // name says what attributes of each type are.
-func (types *sealedTypes) name(ctx context.Context, tx pgx.Tx, metadata map[uint32]*SealedColumn, whole map[part]bool) error {
+func (types *sealedTypes) name(ctx context.Context, tx reader, metadata map[uint32]*SealedColumn, whole map[part]bool) error {
 	parts := make([]part, 0, len(whole))
 	var oids, domains []uint32
 	for p := range whole {
@@ -118,20 +119,22 @@ func (types *sealedTypes) name(ctx context.Context, tx pgx.Tx, metadata map[uint
 	for _, p := range parts {
 		oids, domains = append(oids, p.oid), append(domains, p.domain)
 	}
-	rows, err := tx.Query(ctx, `SELECT format_type(oid, NULL), format_type(domain, NULL) FROM unnest($1::oid[], $2::oid[]) WITH ORDINALITY p(oid, domain, n) ORDER BY n`, oids, domains)
+	rows, err := tx.Query(ctx, `
+		SELECT format_type(p.oid, NULL), format_type(p.domain, NULL), coalesce(t.typname::text, '')
+		  FROM unnest($1::oid[], $2::oid[]) WITH ORDINALITY p(oid, domain, n) LEFT JOIN pg_type t ON t.oid = p.oid ORDER BY p.n`, oids, domains)
 	if err != nil {
 		return err
 	}
 	types.columns = map[uint32]*SealedColumn{}
-	var typeName, domainName string
+	var typeName, domainName, name string
 	i := 0
-	_, err = pgx.ForEachRow(rows, []any{&typeName, &domainName}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&typeName, &domainName, &name}, func() error {
 		p := parts[i]
 		i++
 		if types.columns[p.oid] != nil {
 			return nil // a row type with several sealed columns
 		}
-		types.oids = append(types.oids, p.oid)
+		types.oids, types.names = append(types.oids, p.oid), append(types.names, name)
 		column := metadata[p.domain]
 		switch {
 		case !whole[p]:

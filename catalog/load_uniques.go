@@ -9,7 +9,7 @@ import (
 // loadUniques adds the unique indexes over equality terms to their relations.
 // An index with another expression among its elements, or over a sealed column
 // itself, stands for no constraint of the plaintext table and is left out.
-func loadUniques(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
+func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
 		SELECT i.indrelid, ic.relname::text, i.indpred IS NOT NULL,
@@ -63,7 +63,7 @@ func loadUniques(ctx context.Context, tx pgx.Tx, relations []*Relation) error {
 // loadTaken adds to relations with sealed columns which of the names that
 // PostgreSQL would choose for their UNIQUE constraints there are already. '`' is the
 // character behind '_'.
-func loadTaken(ctx context.Context, tx pgx.Tx, sealed map[uint32]*Relation, oids []uint32) error {
+func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids []uint32) error {
 	rows, err := tx.Query(ctx, `
 		SELECT r.oid, c.relname::text
 		  FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace

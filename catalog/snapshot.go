@@ -76,6 +76,12 @@ type Column struct {
 	Default *ComputedDefault
 }
 
+// Wrapped says whether the column is sealed and has not the domain itself for its type,
+// but another one over it.
+func (c Column) Wrapped() bool {
+	return c.Sealed != nil && c.TypeOID != 0 && c.TypeOID != c.Sealed.Domain
+}
+
 // Unique is a unique index of a relation that has at least one sealed column
 // among its elements. Name is also the name of the constraint it stood for
 // before sealing, if it was one: ON CONFLICT ON CONSTRAINT can name it.
@@ -144,6 +150,8 @@ type Snapshot struct {
 	arrays    map[uint32]logical.Type   // of those, by element type
 	words     words
 	activeKey map[uint32]uint32
+	metadata  map[uint32]*SealedColumn // by domain
+	sealing   map[string]bool
 	setters   Setters
 	inFlux    *Snapshot
 	namesOnly bool
@@ -164,6 +172,10 @@ type Contents struct {
 	// Uses are the unqualified names of functions whose code may use sealed
 	// columns, and those.
 	Uses map[string][]Use
+	// Sealing are the unqualified names of the types that are, or contain, sealed values.
+	Sealing []string
+	// Metadata are the rows of pgseal.sealed_column, by the OIDs of their domains.
+	Metadata map[uint32]*SealedColumn
 	// ActiveKeys maps a table id to its active data key of purpose seal.
 	ActiveKeys map[uint32]uint32
 	// Shown is what the system catalogs must show, nil for what they hold.
@@ -180,9 +192,11 @@ func New(version uint64, c Contents) *Snapshot {
 		origins:   map[Attribute]*SealedColumn{},
 		columns:   map[uint32]*SealedColumn{},
 		functions: map[string]bool{},
+		sealing:   map[string]bool{},
 		types:     map[string][]logical.Type{},
 		arrays:    map[uint32]logical.Type{},
 		activeKey: c.ActiveKeys,
+		metadata:  c.Metadata,
 		setters:   c.Setters,
 	}
 	for _, r := range c.Relations {
@@ -202,6 +216,10 @@ func New(version uint64, c Contents) *Snapshot {
 		if r.Sealed || r.Changing {
 			s.words.add(r.Name)
 		}
+	}
+	for _, name := range c.Sealing {
+		s.sealing[name] = true
+		s.words.add(name)
 	}
 	s.uses = c.Uses
 	for f := range c.Uses {
@@ -317,6 +335,9 @@ func (s *Snapshot) Domain(name string) *SealedColumn {
 	}
 	return nil
 }
+
+// Sealing reports whether a type of that name is, or contains, a sealed value.
+func (s *Snapshot) Sealing(name string) bool { return s.sealing[name] }
 
 // HasUses reports whether the code of any function may use a sealed column.
 func (s *Snapshot) HasUses() bool { return len(s.uses) > 0 || len(s.functions) > 0 }

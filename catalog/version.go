@@ -91,7 +91,7 @@ func version(c Contents) uint64 {
 		h.Write(b)
 		b = b[:0]
 	}
-	for _, name := range c.RowFunctions {
+	for _, name := range slices.Concat(c.RowFunctions, c.Sealing) {
 		text(name)
 	}
 	for _, name := range c.Setters.Names {

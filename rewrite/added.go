@@ -12,9 +12,9 @@ import (
 // text, before any catalog that others can read has it. What such a column is the DDL
 // itself says: it is not sealed.
 
-// Added is a name of a column that DDL has given to a relation with sealed columns, or
+// added is a name of a column that DDL has given to a relation with sealed columns, or
 // taken away.
-type Added struct {
+type added struct {
 	Relation uint32 // OID
 	Column   string
 	// Sealed: it is another name of a sealed column, or may be. What had the name
@@ -28,7 +28,7 @@ type Added struct {
 // left it: the added columns stand behind the others. A column that the catalog has
 // sealed stays so, whatever else has got its name: the server compares (see guard.go).
 func (a *analysis) withAdded(r *catalog.Relation) *catalog.Relation {
-	if r == nil || !slices.ContainsFunc(a.added, func(c Added) bool { return c.Relation == r.OID }) {
+	if r == nil || !slices.ContainsFunc(a.added, func(c added) bool { return c.Relation == r.OID }) {
 		return r
 	}
 	if grown := a.grown[r.OID]; grown != nil {
@@ -57,41 +57,41 @@ func (a *analysis) withAdded(r *catalog.Relation) *catalog.Relation {
 // byPlace refuses an INSERT that fills columns by their places, where those may have
 // changed: a plain value could be meant for a sealed column.
 func (a *analysis) byPlace(r *catalog.Relation, at int32) {
-	if r != nil && r.Sealed && slices.ContainsFunc(a.added, func(c Added) bool { return c.Relation == r.OID && c.Dropped }) {
+	if r != nil && r.Sealed && slices.ContainsFunc(a.added, func(c added) bool { return c.Relation == r.OID && c.Dropped }) {
 		a.fail(refuseByPlace(r.Name, at))
 	}
 }
 
 // adds notes the columns that an ALTER TABLE gives to a relation with sealed columns.
-func (a *analysis) adds(s *Statement, x *pg.AlterTableStmt, r *catalog.Relation) {
+func (a *analysis) adds(x *pg.AlterTableStmt, r *catalog.Relation) {
 	if r == nil || !r.Sealed {
 		return
 	}
 	for _, n := range x.Cmds {
 		cmd := n.GetAlterTableCmd()
 		if cmd.GetSubtype() == pg.AlterTableType_AT_DropColumn {
-			s.Adds = append(s.Adds, Added{Relation: r.OID, Column: cmd.Name, Dropped: true})
+			a.adding = append(a.adding, added{Relation: r.OID, Column: cmd.Name, Dropped: true})
 		}
 		def := cmd.GetDef().GetColumnDef()
 		seals := a.seals(def.GetTypeName())
 		if cmd.GetSubtype() == pg.AlterTableType_AT_AlterColumnType && seals {
-			s.Adds = append(s.Adds, Added{Relation: r.OID, Column: cmd.Name, Sealed: true})
+			a.adding = append(a.adding, added{Relation: r.OID, Column: cmd.Name, Sealed: true})
 		}
 		if cmd.GetSubtype() != pg.AlterTableType_AT_AddColumn || def == nil || seals {
 			continue
 		}
-		s.Adds = append(s.Adds, Added{Relation: r.OID, Column: def.Colname})
+		a.adding = append(a.adding, added{Relation: r.OID, Column: def.Colname})
 	}
 }
 
 // seals says whether a type could be one that seals, under any search path.
 func (a *analysis) seals(t *pg.TypeName) bool {
 	parts := names(t.GetNames())
-	return len(parts) > 1 && parts[0] == domainSchema || a.snap.Domain(last(parts)) != nil
+	return len(parts) > 1 && parts[0] == domainSchema || a.snap.Sealing(last(parts)) || a.snap.Domain(last(parts)) != nil
 }
 
 // renamesColumn notes the new name of a column of a relation with sealed columns.
-func (a *analysis) renamesColumn(s *Statement, x *pg.RenameStmt) {
+func (a *analysis) renamesColumn(x *pg.RenameStmt) {
 	if x.RenameType != pg.ObjectType_OBJECT_COLUMN || x.Relation == nil {
 		return
 	}
@@ -100,7 +100,7 @@ func (a *analysis) renamesColumn(s *Statement, x *pg.RenameStmt) {
 		return
 	}
 	c := r.Column(x.Subname)
-	s.Adds = append(s.Adds, Added{Relation: r.OID, Column: x.Newname, Sealed: c == nil || c.Sealed != nil})
+	a.adding = append(a.adding, added{Relation: r.OID, Column: x.Newname, Sealed: c == nil || c.Sealed != nil})
 }
 
 // keepsColumns are the changes of a table after which all that stood for something

@@ -197,22 +197,20 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), uncommitted: r.Uncommitted, mark: r.mark, added: r.Added[:len(r.Added):len(r.Added)],
+		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark,
 	}
 	plan := &Plan{traits: src.traits}
 	for i, raw := range tree.Stmts {
 		a.last = i == len(tree.Stmts)-1
 		s := a.statement(raw)
 		plan.statements = append(plan.statements, s)
-		if len(s.Adds) > 0 {
-			a.added, a.grown = append(a.added, s.Adds...), nil
+		if len(a.adding) > 0 {
+			a.added, a.adding, a.grown = append(a.added, a.adding...), nil, nil
 		}
 		switch {
 		case a.err == nil:
 		case (a.stale || a.assumed) && !r.Fresh:
 			return built{}, ErrStaleCatalog // it may be the reason
-		case a.assumed && r.Uncommitted && r.Path == nil:
-			return built{}, ErrNeedSearchPath // so may this
 		default:
 			var refusal *Refusal
 			if errors.As(a.err, &refusal) && refusal.Code == codeNotSupported {
@@ -231,9 +229,6 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	plan.presumed = a.presumed
 	if a.stale && (a.touched || a.sealedNamed) && !r.Fresh {
 		return built{}, ErrStaleCatalog
-	}
-	if a.assumed && r.Uncommitted && r.Path == nil {
-		return built{}, ErrNeedSearchPath
 	}
 	if a.stale {
 		plan.cacheable = false
@@ -333,10 +328,10 @@ type analysis struct {
 	remade       remade                        // by the DDL before
 	committed    remade                        // what was remade when the last transaction ended
 	idle         bool                          // the text begins outside of a transaction
-	added        []Added                       // by DDL before
+	added        []added                       // by DDL before
+	adding       []added                       // by the statement being planned
 	grown        map[uint32]*catalog.Relation  // those that have got some of them, by OID
 	several      bool                          // the text has several statements
-	uncommitted  bool                          // see Request
 	writesOnly   bool                          // all of them are INSERT, UPDATE or DELETE
 	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches

@@ -33,7 +33,7 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		a.dropTypes(x.DropStmt)
 	case *pg.Node_RenameStmt:
 		a.renamesConstraint(x.RenameStmt, s)
-		a.renamesColumn(s, x.RenameStmt)
+		a.renamesColumn(x.RenameStmt)
 	case *pg.Node_AlterObjectSchemaStmt, *pg.Node_AlterOwnerStmt,
 		*pg.Node_AlterObjectDependsStmt, *pg.Node_AlterTableMoveAllStmt, *pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt,
 		*pg.Node_AlterStatsStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_CreateExtensionStmt:
@@ -101,7 +101,7 @@ func (a *analysis) keepType(name []*pg.Node, what, hint string) {
 // depend on it is not known to the server. After DDL that is not in the snapshot
 // yet, there may be none any more.
 func (a *analysis) dropTypes(x *pg.DropStmt) {
-	if x.RemoveType != pg.ObjectType_OBJECT_TYPE && x.RemoveType != pg.ObjectType_OBJECT_DOMAIN || a.uncommitted || a.several {
+	if x.RemoveType != pg.ObjectType_OBJECT_TYPE && x.RemoveType != pg.ObjectType_OBJECT_DOMAIN || a.several {
 		return
 	}
 	for _, o := range x.Objects {
@@ -442,7 +442,7 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 			a.alterColumn(cmd, sealed, sc, x.Relation.Location)
 		}
 	}
-	a.adds(s, x, it.relation)
+	a.adds(x, it.relation)
 }
 
 // columnDefinition is ADD COLUMN, or ALTER COLUMN … TYPE.

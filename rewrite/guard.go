@@ -179,7 +179,7 @@ func (a *analysis) comparisons(actions int) (made comparisons) {
 			if a.isPlaced(n.relation) {
 				break // see guardWrite
 			}
-			if n.relation.Homonym || !a.mentions(c.Name) {
+			if n.relation.Homonym || c.Wrapped() || !a.mentions(c.Name) {
 				if one := n.compareRelation(); !slices.Contains(made.relations, one) {
 					made.relations = append(made.relations, one)
 				}
@@ -240,7 +240,7 @@ func (a *analysis) guardWrite(carried bool) bool {
 	for _, n := range a.named {
 		for i := range n.relation.Columns {
 			c := &n.relation.Columns[i]
-			if carried && c.Sealed != nil && slices.Contains(a.carried, c.Sealed) && !n.relation.Homonym && !a.isPlaced(n.relation) {
+			if carried && c.Sealed != nil && slices.Contains(a.carried, c.Sealed) && !n.relation.Homonym && !c.Wrapped() && !a.isPlaced(n.relation) {
 				conditions = append(conditions, n.compareType(c))
 			}
 		}
@@ -272,7 +272,7 @@ func (a *analysis) guardWrite(carried bool) bool {
 // places notes that a statement fills the first n columns of a relation without
 // naming them.
 func (a *analysis) places(into *item, n int) {
-	if !a.runs() || into.relation == nil || n > len(into.relation.Columns) {
+	if !a.runs() || into.relation == nil || n > len(into.relation.Columns) || slices.ContainsFunc(into.relation.Columns, catalog.Column.Wrapped) {
 		return
 	}
 	for _, name := range a.named {

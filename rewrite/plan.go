@@ -116,12 +116,6 @@ type Statement struct {
 	Inner  *Statement // what PREPARE prepared or DECLARE reads, to be kept by the session
 	Held   bool       // DECLARE … WITH HOLD
 	Copy   *Copy      // COPY of sealed columns; nil for every other statement
-	// Born is the name that a relation gets here which may have sealed columns,
-	// "" if none does. Until the transaction has ended no snapshot knows it, so
-	// that the session must refuse a text that names it, with RefuseBorn.
-	Born string
-	// Adds are names of columns that relations with sealed ones get here.
-	Adds []Added
 	// Spreads: DDL that names something sealed, so that there may be more of that
 	// once it is committed.
 	Spreads bool

@@ -39,13 +39,8 @@ type Request struct {
 	// Fresh says that Snapshot was loaded after the text arrived, so that a
 	// relation it does not have is none that others can see.
 	Fresh bool
-	// Uncommitted says that the session has changed the catalog in a transaction
-	// that has not ended: a name can stand for a relation that no snapshot has.
-	Uncommitted bool
 	// Cursors says that a cursor of the session may have sealed values.
 	Cursors bool
-	// Added are columns that it has added there.
-	Added []Added
 	// Escapes says that standard_conforming_strings is off: '…' is read as E'…'.
 	Escapes bool
 
@@ -145,7 +140,7 @@ func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 	if flux := r.Snapshot.InFlux(); flux != nil && MayTouch(flux, r.Text) {
 		return Bound{}, ErrChanging
 	}
-	if len(r.Text) > maxCachedText || r.Uncommitted {
+	if len(r.Text) > maxCachedText {
 		return p.miss(s, r, cacheKey{})
 	}
 	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode}
@@ -238,7 +233,7 @@ func (p *Planner) add(key cacheKey, r Request, built built, from []prepared) {
 func (p *Planner) Execute(s *Scratch, r Request, find Prepared) (Bound, error) {
 	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode, executes: true}
 	switch {
-	case len(r.Text) > maxCachedText || r.Uncommitted:
+	case len(r.Text) > maxCachedText:
 	case r.Mode != Simple:
 		key.text, key.escapes = view(r.Text), r.Escapes
 	case s.shape(r.Text, r.Escapes):

@@ -481,28 +481,6 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
-func TestANameInATransactionThatMadeRelations(t *testing.T) {
-	p, s, snap := NewPlanner(8), &Scratch{}, catalog.New(1, catalog.Contents{Relations: []*catalog.Relation{
-		{OID: 1, Schema: "beside", Name: "users", Sealed: true, Columns: []catalog.Column{{Name: "name", Sealed: &catalog.SealedColumn{ID: 1}}}},
-	}})
-	for _, text := range []string{"SELECT name FROM users", "COPY users FROM STDIN", "SELECT upper(name) FROM users", "DELETE FROM users WHERE none = 1"} {
-		r := Request{Snapshot: snap, Text: []byte(text), Fresh: true}
-		before, _ := p.Plan(s, r) // from now on in the cache
-		r.Uncommitted = true
-		if _, err := p.Plan(s, r); !errors.Is(err, ErrNeedSearchPath) {
-			t.Errorf("%s: without a path: %v", text, err)
-		}
-		r.Path = []string{"pg_catalog", "public"}
-		if out, b := served(t, p, s, r); out != text || !b.Plan.Relay() {
-			t.Errorf("%s: not relayed but %s", text, out)
-		}
-		r.Uncommitted, r.Path = false, nil
-		if after, _ := p.Plan(s, r); before.Plan != after.Plan && before.Plan.cacheable {
-			t.Errorf("%s: another plan after the transaction", text)
-		}
-	}
-}
-
 // A literal that is inserted as it stands needs no type; anywhere else it does.
 func TestInsertedLiteralsAreBare(t *testing.T) {
 	for text, want := range map[string]string{

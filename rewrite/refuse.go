@@ -406,11 +406,12 @@ func refuseByPlace(relation string, position int32) *Refusal {
 	}
 }
 
-// RefuseBorn is the refusal for a text that names a Statement.Born.
+// RefuseBorn is the refusal for rows of a relation that nothing is known of, because
+// it was made in this transaction, in a way that was not seen.
 func RefuseBorn() *Refusal {
 	return &Refusal{
 		Anchor: "uncommitted-relation", Code: codeNotSupported, Position: -1,
-		Message: "a relation in this statement got its name and its sealed columns in this transaction",
+		Message: "a relation in this statement got its sealed columns in this transaction",
 		Detail:  "pgseal knows relations when they are committed.",
 		Hint:    "Commit first.",
 	}

@@ -213,10 +213,8 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	if sealed && a.assumed && a.path == nil {
 		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
 	}
-	sealed = sealed || a.renamesSealed()
-	if s.Spreads = sealed; sealed {
-		s.Born = newName(a.stmt.Stmt)
-	}
+	sealed = sealed || a.renamesSealed() || a.namesSealing()
+	s.Spreads = sealed
 	s.Moves = !temporary(a.stmt.Stmt) && (sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt))
 	if sealed && a.keepsNames() {
 		return
@@ -251,6 +249,15 @@ func (a *analysis) namesSealed() bool {
 	return slices.ContainsFunc(a.tokens[from:end], func(t token) bool {
 		name, ok := a.tokenName(t)
 		return ok && a.mayBeSealed(name)
+	})
+}
+
+// namesSealing says whether the statement has the name of a type in it that seals.
+func (a *analysis) namesSealing() bool {
+	from, end := a.statementTokens()
+	return slices.ContainsFunc(a.tokens[from:end], func(t token) bool {
+		name, ok := a.tokenName(t)
+		return ok && a.snap.Sealing(name)
 	})
 }
 

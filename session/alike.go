@@ -25,7 +25,7 @@ const longestAlike = 512
 // relayedLike is what is known of a text that is like the last one which was
 // relayed.
 func (s *Session) relayedLike(snap *catalog.Snapshot, text []byte) (h hints, plan *rewrite.Plan, ok bool) {
-	if s.like.snapshot != snap || s.catalog.born != nil || s.catalog.spread || !alike(s.like.text, text) {
+	if s.like.snapshot != snap || s.catalog.spreading() || !alike(s.like.text, text) {
 		return 0, nil, false
 	}
 	if plan = s.like.plan; plan != nil && (plan.Large() || s.catalog.moving() || snap.InFlux() != nil || !s.reaches(plan.Presumed())) {
@@ -50,7 +50,7 @@ func showsAlike(p *rewrite.Plan) bool {
 		return false
 	}
 	st := &p.Statements()[0]
-	return st.Results != nil && st.Params == nil && st.Effect == rewrite.NoEffect && st.Copy == nil && st.Question == nil && st.Tag == "" && st.Born == "" && !slices.Contains(st.Results, catalog.DefaultText)
+	return st.Results != nil && st.Params == nil && st.Effect == rewrite.NoEffect && st.Copy == nil && st.Question == nil && st.Tag == "" && !slices.Contains(st.Results, catalog.DefaultText)
 }
 
 // alike reports that two texts differ in nothing but the digits of numbers. The

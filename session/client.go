@@ -1,8 +1,6 @@
 package session
 
 import (
-	"slices"
-
 	"pgseal/catalog"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -289,6 +287,10 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			}
 		}
 		r.effects, r.closings, r.resets = st.changesNames(), st.closesCursors(), s.resetting(st.hints)
+		if st.plan != nil {
+			s.catalog.alter(st.plan)
+		}
+		s.catalog.undo(st.hints)
 	} else {
 		s.writes = true
 	}
@@ -305,44 +307,16 @@ type catalogState struct {
 	later, spreads bool
 	// moves: what others know is out of date when the transaction has ended.
 	moves bool
-	// under: one that may do so has been planned since the last transaction.
-	under bool
-	// born are names that relations with sealed columns have got in a
-	// transaction that has not ended; nil if there are none.
-	born *catalog.Snapshot
-	made *made // nil for nothing
 	// spread: stale, and what is new may have sealed columns.
 	spread bool
+	// inside is the catalog of the transaction that is under way, which it has
+	// changed; nil if it has not.
+	inside *inside
 	// asked are the relations that were unknown even after a refresh, in a
 	// snapshot of the version. A ring, because nothing bounds their number.
 	asked   [8]uint32
 	next    int
 	version uint64
-}
-
-// made is what statements of a transaction have made that has not ended.
-type made struct {
-	names []string        // see born
-	added []rewrite.Added // to relations with sealed columns
-}
-
-// add notes the columns that a statement under way adds.
-func (c *catalogState) add(columns []rewrite.Added) {
-	if len(columns) == 0 {
-		return
-	}
-	if c.made == nil {
-		c.made = new(made)
-	}
-	c.made.added = append(c.made.added, columns...)
-}
-
-// added are the columns that have been added.
-func (c *catalogState) added() []rewrite.Added {
-	if c.made == nil {
-		return nil
-	}
-	return c.made.added
 }
 
 // changed notes a statement that has changed the catalog. Only the end of its
@@ -358,28 +332,15 @@ func (c *catalogState) outdated(snap *catalog.Snapshot, text []byte) bool {
 }
 
 // moving reports that names may have come to stand for something else.
-func (c *catalogState) moving() bool { return c.stale || c.later || c.under }
-
-// bear notes a name that a statement under way gives to a relation, if it does.
-func (c *catalogState) bear(name string) {
-	if name == "" || c.made != nil && slices.Contains(c.made.names, name) {
-		return
-	}
-	if c.made == nil {
-		c.made = new(made)
-	}
-	c.made.names = append(c.made.names, name)
-	c.born = catalog.Names(c.made.names...)
-}
+func (c *catalogState) moving() bool { return c.stale || c.changing() }
 
 // ended: the transaction is over, and others see what it has done.
-// alone: nothing else is under way, so what bore names is among it.
+// alone: nothing else is under way.
 func (c *catalogState) ended(alone bool) (moved bool) {
-	if c.born != nil && alone {
-		c.born, c.stale, c.spread = nil, true, true
-	}
 	if alone {
-		c.under, c.made = false, nil
+		c.inside = nil
+	} else if c.inside != nil { // what is on its way may change the catalog, too
+		c.inside.snap, c.inside.old, c.inside.spread = nil, true, true
 	}
 	return c.committed()
 }
@@ -406,7 +367,7 @@ func (s *Session) tell(moved bool) {
 // ask reports that a fresh snapshot might know a relation, once.
 func (c *catalogState) ask(oid uint32, version uint64) bool {
 	if c.version != version {
-		*c = catalogState{stale: c.stale, spread: c.spread, later: c.later, moves: c.moves, under: c.under, spreads: c.spreads, born: c.born, made: c.made, version: version}
+		c.version, c.asked, c.next = version, [len(c.asked)]uint32{}, 0
 	}
 	for _, a := range c.asked {
 		if a == oid {
@@ -426,6 +387,7 @@ func (s *Session) snapshot() (*catalog.Snapshot, error) {
 		if s.cfg.Behind() {
 			s.catalog.stale, s.catalog.spread = true, true
 		}
+		s.snap = s.catalog.inside.over(s.snap)
 	}
 	return s.snap, s.snapErr
 }

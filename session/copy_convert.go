@@ -22,7 +22,7 @@ import (
 // in other encodings only the server knows whether it is text; and only while
 // their types cannot have changed unseen.
 func (s *Session) converts(p *rewrite.Plan) bool {
-	plain, changes := false, s.catalog.later || s.catalog.stale
+	plain, changes := false, s.catalog.moving()
 	for i := range p.Statements() {
 		st := &p.Statements()[i]
 		changes = changes || st.Effect == rewrite.ChangesCatalog

@@ -70,11 +70,15 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 	if r.hidden && r.kind == query {
 		return drop, Need{}, nil // of our own question
 	}
-	if r.computes {
+	if r.computes || r.inside {
 		if len(b) < size {
 			return s.incomplete(size)
 		}
-		err := s.computedTypes(b[wire.HeaderLen:])
+		read := s.computedTypes
+		if r.inside {
+			read = s.insideTypes
+		}
+		err := read(b[wire.HeaderLen:])
 		s.finish()
 		return drop, Need{}, err
 	}

@@ -75,6 +75,5 @@ func (s *Session) effect(r *request) {
 		s.settings.floats = false
 	case rewrite.ChangesCatalog:
 		s.catalog.changed(st)
-		s.catalog.bear(st.Born) // again: a plan may be long from its execution
 	}
 }

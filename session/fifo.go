@@ -29,6 +29,8 @@ type request struct {
 	hidden bool
 	// computes: hidden, and a part of a question for what the server computes.
 	computes bool
+	// inside: hidden, and a part of what reads the catalog inside of the transaction.
+	inside bool
 	// failing: hidden, and meant to fail, to tell the server of a failure.
 	failing bool
 	// ready: hidden, but its ReadyForQuery is the client's.

@@ -106,7 +106,7 @@ func (s *Session) tryInsert(snap *catalog.Snapshot, text []byte, out *Output) (n
 		return Need{}, false
 	case s.status != 'I', s.fifo.len() > 0, len(text) > longestInsert, s.statements.unnamed.latest != nil:
 		return Need{}, false
-	case s.catalog.stale, s.catalog.later, s.catalog.under, s.catalog.born != nil:
+	case s.catalog.stale, s.catalog.later, s.catalog.inside != nil:
 		return Need{}, false
 	case !s.settings.known, !s.settings.conforming, !rewrite.IsASCII(text) && (s.settings.tricky || s.settings.values.Transcodes()):
 		return Need{}, false

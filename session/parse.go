@@ -87,7 +87,7 @@ func (s *Session) relayed(snap *catalog.Snapshot, h hints) *statement {
 // before, which was relayed; nil if it is not.
 func (s *Session) relayedBefore(m *wire.Parse, snap *catalog.Snapshot) *statement {
 	if len(m.Name) > 0 || len(s.unnamed) == 0 || s.unnamedIn != snap ||
-		s.catalog.born != nil || s.catalog.spread || s.catalog.later || !bytes.Equal(s.unnamed, m.Query) {
+		s.catalog.spreading() || s.catalog.inside != nil || !bytes.Equal(s.unnamed, m.Query) {
 		return nil
 	}
 	return s.relayed(snap, s.unnamedHints)
@@ -105,7 +105,7 @@ func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 	}
 	if len(m.Name) == 0 {
 		s.unnamed = s.unnamed[:0]
-		if h&^(readsOnly|controls) == 0 && !foreign && !s.catalog.later {
+		if h&^(readsOnly|controls) == 0 && !foreign && s.catalog.inside == nil {
 			if len(m.Query) <= keptText {
 				s.unnamed = append(s.unnamed, m.Query...)
 				s.unnamedIn, s.unnamedHints = nil, h
@@ -116,7 +116,7 @@ func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 			return s.relayed(snap, h)
 		}
 	}
-	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, escapes: !s.settings.conforming, declared: declared(m), opaque: h&fetches != 0 || s.catalog.later && h&controls == 0, hints: h, version: snap.Version}
+	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, escapes: !s.settings.conforming, declared: declared(m), opaque: h&fetches != 0 || s.catalog.inside != nil && h&controls == 0, hints: h, version: snap.Version}
 }
 
 func declared(m *wire.Parse) []uint32 {
@@ -205,7 +205,7 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 			st.opaque, st.cursor = true, st.plan.Name
 		}
 	} else {
-		st.opaque = s.catalog.later
+		st.opaque = s.catalog.inside != nil
 	}
 	return st
 }

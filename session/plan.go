@@ -82,6 +82,8 @@ type frameState struct {
 	typing bool // the server has been asked for inferred types
 	asking bool // the server has been asked for the search path and more
 	answer bool // and has answered
+	// reading: the catalog is being read inside of the transaction.
+	reading bool
 	path   []string
 	// computed is what the server has been asked to compute, nil for nothing.
 	computed *computed
@@ -136,12 +138,9 @@ func (s *Session) clientOffset(converted []byte, at int) int {
 
 // planUTF8 plans a text in UTF-8. foreign: the client's encoding is another.
 func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mode rewrite.Mode, out *Output) verdict {
-	if s.catalog.born != nil && rewrite.MayTouch(s.catalog.born, text) {
-		return verdict{act: drop, refusal: refused(rewrite.RefuseBorn(), text)}
-	}
 	// A relation made just now may have sealed columns of which the snapshot does
 	// not know: what it says of the text is worth nothing.
-	if !s.catalog.spread && !rewrite.MayTouch(snap, text) {
+	if !s.catalog.spreading() && !rewrite.MayTouch(snap, text) {
 		return verdict{act: relay}
 	}
 	if s.catalog.outdated(snap, text) && !s.frame.fresh {
@@ -150,6 +149,9 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 	}
 	if need, unsettled := s.unsettled(mode, false, out); unsettled {
 		return verdict{act: wait, need: need}
+	}
+	if s.catalog.inside.outdated(snap, text) {
+		return s.readInside(mode, out)
 	}
 	p := s.take()
 	p.foreign = foreign
@@ -167,7 +169,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
 	p.escapes = !s.settings.conforming
 	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh, Idle: s.status == 'I' && s.fifo.len() == 0 && !s.catalog.later,
-		Uncommitted: s.catalog.later || s.catalog.under, Escapes: p.escapes, Added: s.catalog.added(), Cursors: s.hasSealedCursors()}
+		Escapes: p.escapes, Cursors: s.hasSealedCursors()}
 	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
 	if err == nil && s.frame.path == nil && !s.reaches(bound.Plan.Presumed()) {
 		err = rewrite.ErrNeedSearchPath
@@ -209,12 +211,6 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	case p.foreign && !namesASCII(bound.Plan):
 		return verdict{act: drop, refusal: refused(rewrite.RefuseEncoding(s.settings.encoding), text)}
 	}
-	for i := range bound.Plan.Statements() {
-		// Now, for what comes behind it in the same pipeline.
-		s.catalog.bear(bound.Plan.Statements()[i].Born)
-		s.catalog.add(bound.Plan.Statements()[i].Adds)
-		s.catalog.under = s.catalog.under || bound.Plan.Statements()[i].Effect == rewrite.ChangesCatalog
-	}
 	p.bound = bound
 	return verdict{act: drop, planning: p}
 }
@@ -246,6 +242,9 @@ func namesASCII(p *rewrite.Plan) bool {
 func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Output) verdict {
 	var refusal *rewrite.Refusal
 	switch {
+	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh && s.catalog.inside != nil:
+		s.catalog.inside.old, s.catalog.inside.spread = true, true
+		return s.readInside(mode, out)
 	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh:
 		s.frame.fresh = true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}

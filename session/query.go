@@ -69,6 +69,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 				return wait, need, nil
 			}
 		}
+		s.catalog.undo(h)
 		s.push(&request{kind: query, inline: s.frame.inline, guard: h&fetches != 0 || s.frame.inline, resets: s.resetting(h), refusal: refusal})
 		return s.sendQuery(text, refusal, out)
 	case v.refusal != nil && v.probe != nil && refusal == nil && !s.walsender:
@@ -110,6 +111,8 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return wait, need, nil
 	}
 	if plan.Relay() {
+		s.catalog.alters(plan)
+		s.catalog.undo(h)
 		s.push(&r)
 		return s.sendQuery(text, refusal, out)
 	}
@@ -163,6 +166,8 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return drop, Need{}, nil
 	}
 	out.server.put(wire.End(dst, start))
+	s.catalog.alters(plan)
+	s.catalog.undo(h)
 	s.push(&r)
 	return drop, Need{}, nil
 }

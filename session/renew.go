@@ -22,6 +22,10 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
 		return wait, Need{Kind: NeedCatalog}, nil
 	}
+	if in := s.catalog.inside; in != nil && in.old && (in.spread || st.plan != nil) && st.hints&controls == 0 {
+		v := s.readInside(rewrite.Extended, out)
+		return v.act, v.need, v.refusal
+	}
 	if st.inner != nil {
 		if inner, _ := s.prepared(st.plan.Name); inner != st.inner {
 			return drop, Need{}, errReplan

@@ -29,6 +29,9 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	switch {
 	case r.failing, failure.told:
 		act = drop
+	case r.inside:
+		s.insideFailed(fields, out)
+		act = drop
 	case r.computes:
 		s.uncomputed(fields, out)
 		act = drop

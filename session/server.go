@@ -183,6 +183,8 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 			return s.incomplete(size)
 		}
 		switch {
+		case r.inside:
+			return drop, Need{}, s.insideRow(b[wire.HeaderLen:size])
 		case r.computes:
 			return drop, Need{}, s.computedRow(b[wire.HeaderLen:size])
 		case r.process:
@@ -277,6 +279,11 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	if r.kind == query {
 		r.next++
 		return act, Need{}, nil
+	}
+	if r.inside {
+		s.finish()
+		s.insideAnswered(out)
+		return drop, Need{}, nil
 	}
 	if r.simple && act == relay {
 		d := s.delay()

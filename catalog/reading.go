@@ -1,0 +1,227 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// reader is what the catalog is read by.
+type reader interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// A Reading reads the catalog as a transaction sees it that is not ours and has
+// changed it: somebody else asks its questions there. It does no I/O. What a client
+// cannot have changed, and need not be allowed to read, it takes from a snapshot:
+// what the domains of sealed columns stand for, keys, what the catalogs show.
+//
+// It begins anew with each answer: what loads the catalog runs until something is
+// asked that has not been answered yet.
+type Reading struct {
+	base    *Snapshot
+	reach   reach
+	answers map[string]*Question
+	pending []*Question
+	wanted  wanted
+	types   *pgtype.Map
+}
+
+// Question is one query and its answer. The search path must be pg_catalog.
+type Question struct {
+	SQL    string
+	Params [][]byte // in text; nil is NULL
+	// Whoever has asked fills in the types of the columns, and the values in text.
+	Types []uint32
+	Rows  [][][]byte
+}
+
+// NewReading begins to read what base is to the others. before is what an earlier
+// Reading of the same transaction has given, nil for nothing. It looks for the names
+// of both, for what was missed there, and for what the transaction has made.
+func NewReading(base, before *Snapshot) *Reading {
+	r := &Reading{base: base, answers: map[string]*Question{}, types: pgtype.NewMap(), reach: reach{have: base.system(), made: true}}
+	wanted := map[string]bool{}
+	for _, s := range []*Snapshot{base, before} {
+		if s == nil {
+			continue
+		}
+		for _, rel := range s.relations {
+			if rel.OID >= firstUserOID {
+				wanted[rel.Name] = true
+			}
+		}
+	}
+	if before != nil && before.wanted != nil {
+		names, oids, _ := before.wanted.take()
+		for _, n := range names {
+			wanted[n] = true
+		}
+		r.reach.oids = oids
+	}
+	r.reach.names = slices.Sorted(maps.Keys(wanted))
+	return r
+}
+
+// errUnanswered: the answer to a question is not there yet.
+var errUnanswered = errors.New("catalog: a question has not been answered")
+
+// Next gives the questions that are to be asked now; when there are none, the
+// snapshot is there. What it gave before has been answered.
+func (r *Reading) Next() (ask []*Question, s *Snapshot, err error) {
+	r.pending = nil
+	s, err = r.load()
+	if errors.Is(err, errUnanswered) {
+		return r.pending, nil, nil
+	}
+	return nil, s, err
+}
+
+func (r *Reading) load() (*Snapshot, error) {
+	ctx := context.Background()
+	types, err := loadTypes(ctx, r, r.base.metadata)
+	if err != nil {
+		return nil, err
+	}
+	var changing []uint32
+	for _, rel := range r.base.relations {
+		if rel.Changing {
+			changing = append(changing, rel.OID)
+		}
+	}
+	c := Contents{Metadata: r.base.metadata, ActiveKeys: r.base.activeKey, Shown: r.base.shown}
+	if _, err := loadContents(ctx, r, &c, types, changing, r.reach); err != nil {
+		return nil, err
+	}
+	s := New(version(c), c)
+	s.remember(&r.wanted)
+	return s, nil
+}
+
+// Query answers, or notes what has to be asked.
+func (r *Reading) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
+	q := &Question{SQL: sql}
+	key := sql
+	for _, a := range args {
+		p, err := textParam(a)
+		if err != nil {
+			return nil, err
+		}
+		q.Params = append(q.Params, p)
+		key += "\x00" + string(p)
+	}
+	if got := r.answers[key]; got != nil {
+		return &answered{question: got, types: r.types}, nil
+	}
+	r.answers[key] = q
+	r.pending = append(r.pending, q)
+	return nil, errUnanswered
+}
+
+// QueryRow is Query for one row.
+func (r *Reading) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := r.Query(ctx, sql, args...)
+	return oneRow{rows, err}
+}
+
+// textParam is a parameter in PostgreSQL's text form.
+func textParam(a any) ([]byte, error) {
+	var b []byte
+	switch a := a.(type) {
+	case string:
+		return []byte(a), nil
+	case []uint32:
+		if a == nil {
+			return nil, nil
+		}
+		for _, n := range a {
+			b = strconv.AppendUint(append(b, ','), uint64(n), 10)
+		}
+	case []string:
+		if a == nil {
+			return nil, nil
+		}
+		for _, s := range a {
+			b = append(append(b, ",\""...), strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)...)
+			b = append(b, '"')
+		}
+	default:
+		return nil, fmt.Errorf("catalog: no text form of %T", a)
+	}
+	if len(b) > 0 {
+		b = b[1:]
+	}
+	return append(append([]byte{'{'}, b...), '}'), nil
+}
+
+// answered are the rows of an answer, as pgx gives them.
+type answered struct {
+	question *Question
+	types    *pgtype.Map
+	fields   []pgconn.FieldDescription
+	next     int
+	err      error
+}
+
+func (a *answered) Next() bool {
+	if a.err != nil || a.next >= len(a.question.Rows) {
+		return false
+	}
+	a.next++
+	return true
+}
+
+func (a *answered) Scan(dest ...any) error {
+	if a.fields == nil {
+		for _, oid := range a.question.Types {
+			a.fields = append(a.fields, pgconn.FieldDescription{DataTypeOID: oid, Format: pgx.TextFormatCode})
+		}
+	}
+	a.err = pgx.ScanRow(a.types, a.fields, a.question.Rows[a.next-1], dest...)
+	return a.err
+}
+
+func (a *answered) Close()                                       {}
+func (a *answered) Err() error                                   { return a.err }
+func (a *answered) CommandTag() pgconn.CommandTag                { return pgconn.CommandTag{} }
+func (a *answered) FieldDescriptions() []pgconn.FieldDescription { return a.fields }
+func (a *answered) Values() ([]any, error)                       { return nil, errors.ErrUnsupported }
+func (a *answered) RawValues() [][]byte                          { return a.question.Rows[a.next-1] }
+func (a *answered) Conn() *pgx.Conn                              { return nil }
+func (a *answered) TypeMap() *pgtype.Map                         { return a.types }
+
+type oneRow struct {
+	rows pgx.Rows
+	err  error
+}
+
+func (o oneRow) Scan(dest ...any) error {
+	switch {
+	case o.err != nil:
+		return o.err
+	case !o.rows.Next():
+		return pgx.ErrNoRows
+	}
+	return o.rows.Scan(dest...)
+}
+
+// Rekeyed is the snapshot with the active keys of another one.
+func (s *Snapshot) Rekeyed(from *Snapshot) *Snapshot {
+	n := *s
+	n.activeKey = from.activeKey
+	if s.strict != nil {
+		strict := *s.strict
+		strict.activeKey = from.activeKey
+		n.strict = &strict
+	}
+	return &n
+}

@@ -1,0 +1,294 @@
+package session
+
+import (
+	"bytes"
+
+	"pgseal/catalog"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// What a transaction has changed of the catalog nobody else sees before it has ended.
+// So the next of its statements that may have to do with something sealed waits until
+// the catalog has been read inside of the transaction, on the session's own connection
+// (catalog.Reading), and is planned for that. What was read serves until the next
+// change, and not beyond the transaction.
+
+// inside is what is known of that catalog.
+type inside struct {
+	// snap is nil until something has needed it; base is what the others see, which
+	// it was read beside.
+	snap, base *catalog.Snapshot
+	// old: the catalog may have been changed since. spread: so that there may be
+	// something sealed of which the names are not known.
+	old, spread bool
+
+	reading *catalog.Reading // under way, nil for none
+	asked   []*catalog.Question
+	at      int    // which of them the server is answering
+	path    []byte // the search path to be put back, nil while it is not known
+	synced  bool   // the questions are followed by a Sync of their own
+	failed  *wire.Error
+}
+
+const (
+	pathQuestion = "SELECT pg_catalog.current_setting('search_path'), pg_catalog.set_config('search_path', 'pg_catalog', true)"
+	pathAnswer   = "SELECT pg_catalog.set_config('search_path', $1, true)"
+)
+
+// alters notes that statements which may change the catalog are on their way to the
+// server.
+func (c *catalogState) alters(p *rewrite.Plan) {
+	for i := range p.Statements() {
+		c.alter(&p.Statements()[i])
+	}
+}
+
+// alter is alters for one statement.
+func (c *catalogState) alter(st *rewrite.Statement) {
+	if st.Effect != rewrite.ChangesCatalog {
+		return
+	}
+	if c.inside == nil {
+		c.inside = new(inside)
+	}
+	c.inside.old, c.inside.spread = true, c.inside.spread || st.Spreads
+}
+
+// undo notes that a statement is on its way which takes back what the transaction has
+// changed, or some of that.
+func (c *catalogState) undo(h hints) {
+	if h&ends != 0 && c.inside != nil {
+		c.inside.old, c.inside.spread = true, true
+	}
+}
+
+// changing reports that the transaction has changed the catalog since it was read.
+func (c *catalogState) changing() bool { return c.inside != nil && c.inside.old }
+
+// spreading reports that something may have become sealed of which the snapshot does
+// not know.
+func (c *catalogState) spreading() bool {
+	return c.spread || c.inside != nil && c.inside.old && c.inside.spread
+}
+
+// over is the snapshot to go by, where base is what the others see now.
+func (in *inside) over(base *catalog.Snapshot) *catalog.Snapshot {
+	if in == nil || in.snap == nil || base == nil {
+		return base
+	}
+	if base != in.base {
+		if base.Version != in.base.Version {
+			in.old, in.spread = true, true
+		}
+		in.snap, in.base = in.snap.Rekeyed(base), base
+	}
+	return in.snap
+}
+
+// outdated reports that the catalog has to be read inside of the transaction before a
+// text is planned.
+func (in *inside) outdated(snap *catalog.Snapshot, text []byte) bool {
+	return in != nil && in.old && look(text)&controls == 0 && (in.spread || rewrite.MayName(snap, text))
+}
+
+// readInside reads it. verdict says how to go on as long as it is not there.
+func (s *Session) readInside(mode rewrite.Mode, out *Output) verdict {
+	in := s.catalog.inside
+	switch {
+	case in.failed != nil:
+		e := in.failed
+		in.failed = nil
+		return verdict{act: drop, refusal: e}
+	case s.frame.reading:
+		return verdict{act: wait, need: Need{Kind: NeedServer}}
+	case mode == rewrite.Simple && s.fifo.len() > 0:
+		act, need, _ := s.waitServer(out)
+		return verdict{act: act, need: need}
+	}
+	base, err := s.cfg.Catalog()
+	if err != nil || base == nil {
+		return verdict{act: drop, refusal: staleCatalog(err)}
+	}
+	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
+	s.frame.reading = true
+	in.base, in.path, in.synced = base, nil, mode == rewrite.Simple && !s.frame.inline
+	in.reading = catalog.NewReading(base, in.snap)
+	s.readOn(out)
+	if in.failed != nil {
+		return s.readInside(mode, out)
+	}
+	return verdict{act: wait, need: Need{Kind: NeedServer}}
+}
+
+// readOn asks what is left to ask, or takes over what has been read.
+func (s *Session) readOn(out *Output) {
+	in := s.catalog.inside
+	ask, snap, err := in.reading.Next()
+	if err == nil && len(ask) > 0 {
+		in.asked, in.at = ask, 0
+		if in.path == nil {
+			in.asked = append([]*catalog.Question{{SQL: pathQuestion}}, ask...)
+		}
+		err = s.askInside(in.asked, out)
+	}
+	switch {
+	case err != nil:
+		in.reading, in.failed = nil, unplanned(err)
+		if e := statementError(err); e != nil {
+			in.failed = e
+		}
+	case snap == nil:
+		return
+	default:
+		in.snap, in.reading, in.old, in.spread = snap, nil, false, false
+	}
+	in.asked = nil
+	s.seen, s.frame.reading, s.frame.fresh = false, false, true
+	if in.path != nil {
+		// It has been printed by the server: no other encoding is involved.
+		_ = s.askInside([]*catalog.Question{{SQL: pathAnswer, Params: [][]byte{in.path}}}, out)
+	}
+}
+
+// askInside sends questions.
+func (s *Session) askInside(questions []*catalog.Question, out *Output) error {
+	encoded := make([][][]byte, len(questions))
+	for i, q := range questions {
+		for _, p := range q.Params {
+			if p != nil && q.SQL != pathAnswer && !rewrite.IsASCII(p) && s.settings.values.Transcodes() {
+				var err error
+				if p, err = s.settings.values.FromUTF8(bytes.Clone(p), 0); err != nil {
+					return err
+				}
+			}
+			encoded[i] = append(encoded[i], p)
+		}
+	}
+	in := s.catalog.inside
+	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
+	s.push(&request{kind: closeTarget, hidden: true, inside: true})
+	for i, q := range questions {
+		dst = wire.AppendParse(dst, questionName, q.SQL, nil)
+		dst = appendTextBind(dst, questionName, encoded[i])
+		dst = wire.AppendTarget(dst, wire.TypeDescribe, 'P', questionName)
+		dst = wire.AppendExecute(dst, questionName, 0)
+		dst = wire.AppendTarget(dst, wire.TypeClose, 'P', questionName)
+		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+		for _, k := range [...]kind{parse, bind, describePortal, execute, closeTarget, closeTarget} {
+			s.push(&request{kind: k, hidden: true, inside: true})
+		}
+	}
+	if in.synced {
+		dst = wire.AppendEmpty(dst, wire.TypeSync)
+		s.push(&request{kind: syncPoint, hidden: true, inside: true})
+	} else {
+		dst = wire.AppendEmpty(dst, wire.TypeFlush)
+		s.flushed = true
+	}
+	out.server.put(dst)
+	return nil
+}
+
+// appendTextBind appends a Bind with parameters and results in text.
+func appendTextBind(dst []byte, name string, params [][]byte) []byte {
+	dst, start := wire.Begin(dst, wire.TypeBind)
+	dst = wire.AppendCString(wire.AppendCString(dst, name), name)
+	dst = wire.AppendCount(wire.AppendCount(dst, 0), len(params))
+	for _, p := range params {
+		if p == nil {
+			dst = wire.AppendInt32(dst, wire.Null)
+			continue
+		}
+		dst = append(wire.AppendInt32(dst, int32(len(p))), p...)
+	}
+	return wire.End(wire.AppendCount(dst, 0), start)
+}
+
+// answering is the question that the server is answering, nil if its answer is not
+// needed.
+func (s *Session) answering() *catalog.Question {
+	if in := s.catalog.inside; in != nil && in.reading != nil && in.at < len(in.asked) {
+		return in.asked[in.at]
+	}
+	return nil
+}
+
+// insideTypes reads the description of an answer.
+func (s *Session) insideTypes(body []byte) error {
+	fields, err := wire.ParseRowDescription(body)
+	if err != nil {
+		return errUnasked
+	}
+	if q := s.answering(); q != nil {
+		var f wire.Field
+		for it := fields.Iter(); it.Next(&f); {
+			q.Types = append(q.Types, f.Type)
+		}
+	}
+	return nil
+}
+
+// insideRow reads a row of an answer.
+func (s *Session) insideRow(body []byte) error {
+	values, err := wire.ParseDataRow(body)
+	q := s.answering()
+	if err != nil || q != nil && values.Len() != len(q.Types) {
+		return errUnasked
+	}
+	if q == nil {
+		return nil
+	}
+	row := make([][]byte, 0, values.Len())
+	for it := values.Iter(); len(row) < values.Len(); {
+		v, _ := it.Next()
+		if v != nil {
+			if v = append([]byte{}, v...); !rewrite.IsASCII(v) && s.settings.values.Transcodes() && q.SQL != pathQuestion {
+				if v, err = s.settings.values.ToUTF8(v); err != nil {
+					return err
+				}
+			}
+		}
+		row = append(row, v)
+	}
+	q.Rows = append(q.Rows, row)
+	return nil
+}
+
+// insideAnswered: an answer is there.
+func (s *Session) insideAnswered(out *Output) {
+	in, q := s.catalog.inside, s.answering()
+	if q == nil {
+		return
+	}
+	if q.SQL == pathQuestion && len(q.Rows) == 1 {
+		in.path = append([]byte{}, q.Rows[0][0]...)
+	}
+	if in.at++; in.at == len(in.asked) {
+		s.readOn(out)
+	}
+}
+
+// insideFailed: the server has failed in a question. The frame that waits for the answer
+// has got that error, and goes nowhere.
+func (s *Session) insideFailed(f wire.ErrorFields, out *Output) {
+	showAsked(f, &rewrite.Question{}, nil, out)
+	in := s.catalog.inside
+	if in == nil || in.reading == nil {
+		return
+	}
+	in.reading, in.asked = nil, nil
+	s.frame.reading, s.frame.answered = false, true
+	switch {
+	case in.synced: // its ReadyForQuery is the client's
+		for i := range s.fifo.len() {
+			if r := s.fifo.at(i); r.kind == syncPoint && r.inside {
+				r.hidden = false
+				break
+			}
+		}
+	case s.frame.inline: // the server waits for a Sync, which the client has no reason to send
+		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
+		s.push(&request{kind: syncPoint})
+	}
+}

@@ -79,7 +79,7 @@ type Column struct {
 // Wrapped says whether the column is sealed and has not the domain itself for its type,
 // but another one over it.
 func (c Column) Wrapped() bool {
-	return c.Sealed != nil && c.TypeOID != 0 && c.TypeOID != c.Sealed.Domain
+	return c.Sealed != nil && c.Sealed.Domain != 0 && c.TypeOID != c.Sealed.Domain
 }
 
 // Unique is a unique index of a relation that has at least one sealed column

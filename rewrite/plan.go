@@ -116,8 +116,8 @@ type Statement struct {
 	Inner  *Statement // what PREPARE prepared or DECLARE reads, to be kept by the session
 	Held   bool       // DECLARE … WITH HOLD
 	Copy   *Copy      // COPY of sealed columns; nil for every other statement
-	// Spreads: DDL that names something sealed, so that there may be more of that
-	// once it is committed.
+	// Spreads: DDL that names something sealed, so that there may be more names of
+	// that once it has run.
 	Spreads bool
 	// Moves: DDL through which a name may come to stand for something sealed, or no
 	// longer, for other sessions, too.

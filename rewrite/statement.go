@@ -213,8 +213,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	if sealed && a.assumed && a.path == nil {
 		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
 	}
-	sealed = sealed || a.renamesSealed() || a.namesSealing()
-	s.Spreads = sealed
+	seals := a.namesSealing()
+	sealed = sealed || a.renamesSealed() || seals
+	s.Spreads = seals || sealed && !keepsRelations(a.stmt.Stmt)
 	s.Moves = !temporary(a.stmt.Stmt) && (sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt))
 	if sealed && a.keepsNames() {
 		return
@@ -240,6 +241,24 @@ func (a *analysis) renamesSealed() bool {
 	return r != nil && newName(a.stmt.Stmt) != "" && slices.ContainsFunc(a.snap.Named(rv.GetRelname()), func(r *catalog.Relation) bool {
 		return r.Sealed && (rv.Schemaname == "" || rv.Schemaname == r.Schema || rv.Schemaname == tempAlias)
 	})
+}
+
+// keepsRelations says whether DDL, if it names no type that seals, leaves it at the
+// relations with sealed columns that there are, under the names that they have.
+func keepsRelations(n *pg.Node) bool {
+	switch n := n.GetNode().(type) {
+	case *pg.Node_IndexStmt, *pg.Node_DropStmt, *pg.Node_CreateTrigStmt, *pg.Node_CreateStatsStmt, *pg.Node_CreatePolicyStmt:
+		return true
+	case *pg.Node_AlterTableStmt:
+		return !slices.ContainsFunc(n.AlterTableStmt.Cmds, func(n *pg.Node) bool {
+			switch n.GetAlterTableCmd().GetSubtype() {
+			case pg.AlterTableType_AT_AttachPartition, pg.AlterTableType_AT_AddInherit, pg.AlterTableType_AT_AddOf:
+				return true
+			}
+			return false
+		})
+	}
+	return false
 }
 
 // namesSealed says whether the statement has the name of a relation with sealed

@@ -84,7 +84,7 @@ type frameState struct {
 	answer bool // and has answered
 	// reading: the catalog is being read inside of the transaction.
 	reading bool
-	path   []string
+	path    []string
 	// computed is what the server has been asked to compute, nil for nothing.
 	computed *computed
 }

@@ -43,6 +43,10 @@ type SealedColumn struct {
 	// Document is not nil for what is no column but an output of a query: JSON, of
 	// the type, made of sealed values. The names are those of the first of them.
 	Document *Document
+
+	// Mixed is not nil for what is no column but an output of UNION ALL: values of
+	// these columns, each shown as Type. The names are those of the first of them.
+	Mixed []*SealedColumn
 }
 
 // String is the column's name as commands and hints spell it: public.users.ssn.

@@ -44,3 +44,59 @@ func TestSetOperationsByTerms(t *testing.T) {
 		S("SELECT email FROM people UNION SELECT email FROM people ORDER BY email").Refused("public.people.email"),
 		S("WITH RECURSIVE q AS (SELECT email FROM people UNION SELECT p.email FROM people p JOIN q ON true) SELECT email FROM q").Refused("public.people.email"))
 }
+
+// UNION ALL of columns of several tables compares nothing.
+func TestListsOfSeveralTables(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TYPE mood AS ENUM ('sad', 'ok');
+			CREATE TABLE cats (id int PRIMARY KEY, name varchar(20), nick text, age int2, weight numeric(6,2), born date, feels mood, seen timestamptz, tags text[], code char(3), good bool, data jsonb, key bytea);
+			CREATE TABLE dogs (id int PRIMARY KEY, name varchar(40), nick varchar(9), age int8, weight numeric, born date, feels mood, seen timestamptz, tags text[], code char(5), good bool, data jsonb, key bytea);
+			CREATE TABLE cars (id int PRIMARY KEY, name text, plate varchar(20))`,
+		Seal: []string{"public.cats.name --equality", "public.cats.nick", "public.cats.age", "public.cats.weight", "public.cats.born", "public.cats.feels", "public.cats.seen", "public.cats.tags", "public.cats.code", "public.cats.good --equality", "public.cats.data", "public.cats.key",
+			"public.dogs.name --equality", "public.dogs.nick", "public.dogs.age", "public.dogs.weight", "public.dogs.born", "public.dogs.feels", "public.dogs.seen", "public.dogs.tags", "public.dogs.code", "public.dogs.good", "public.dogs.data", "public.dogs.key", "public.cars.plate"},
+	})
+	w := pair.Env.Canaries.Word()
+	both := "SELECT id, name FROM cats UNION ALL SELECT id, name FROM dogs"
+	pair.Same(t,
+		S(`INSERT INTO cats VALUES (1, 'tom`+w+`', 'tom', 3, 4.50, '2020-01-01', 'sad', '2024-01-01 00:00:00+00', '{a,b}', 'ab', true, '{"a": 1}', '\x00ff'), (2, NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`),
+		S(`INSERT INTO dogs VALUES (1, 'rex`+w+`', 'r', 12, 30.123, '2021-01-01', 'ok', '2025-01-01 00:00:00+00', '{}', 'abcd', false, '[]', '\x'), (3, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`),
+		S("INSERT INTO cars VALUES (1, 'vw', $1)", w),
+		S(both).Unordered(),
+		S(both+" ORDER BY id LIMIT 2").Unordered(),
+		S("SELECT 'cat' AS kind, id, name AS label FROM cats WHERE name = $1 UNION ALL SELECT 'dog', id, name FROM dogs WHERE id < $2 ORDER BY kind, id", "tom"+w, "9"),
+		S("SELECT name FROM cats UNION ALL SELECT name FROM dogs UNION ALL SELECT plate FROM cars").Unordered(),
+		S("SELECT name FROM cats UNION ALL (SELECT name FROM dogs UNION ALL SELECT plate FROM cars)").Unordered(),
+		S("SELECT nick FROM cats UNION ALL SELECT nick FROM dogs").Unordered(),
+		S("SELECT nick FROM dogs UNION ALL SELECT nick FROM cats").Unordered(),
+		S("SELECT name FROM cats UNION ALL SELECT nick FROM cats").Unordered(),
+		S("SELECT name::text FROM cats UNION ALL SELECT name FROM dogs").Unordered(),
+		S("SELECT name::text FROM cats UNION ALL SELECT name FROM cats").Unordered(),
+		S("SELECT age FROM cats UNION ALL SELECT age FROM dogs").Unordered(),
+		S("SELECT weight FROM dogs UNION ALL SELECT age FROM cats UNION ALL SELECT weight FROM cats").Unordered(),
+		S("SELECT born, feels, seen, tags, code, good, data, key FROM cats UNION ALL SELECT born, feels, seen, tags, code, good, data, key FROM dogs").Unordered(),
+		S("SELECT q.name, q.id FROM ("+both+") q WHERE q.name IS NOT NULL ORDER BY q.id").Unordered(),
+		S("WITH q AS ("+both+") SELECT count(*), count(name) FROM q"),
+		S("WITH q AS ("+both+") SELECT name FROM q UNION ALL SELECT name FROM q").Unordered(),
+		S("SELECT c.id, (SELECT q.name FROM ("+both+") q WHERE q.id = 3) FROM cars c"),
+		S("DECLARE c CURSOR WITH HOLD FOR "+both+"; FETCH ALL FROM c; CLOSE c").Simple().Unordered(),
+		S("SELECT age::text FROM cats UNION ALL SELECT name FROM dogs").Unordered(),
+		S("SELECT name FROM cats UNION ALL SELECT name FROM cars").Refused("public.cats.name"),
+		S("SELECT name FROM cats UNION ALL SELECT 'x'").Refused("public.cats.name"),
+		S("SELECT q.name FROM ("+both+") q WHERE q.name = 'x'").Refused("public.cats.name"),
+		S("SELECT q.name::varchar(3) FROM ("+both+") q").Refused("public.cats.name"),
+		S("SELECT coalesce(q.name, 'x') FROM ("+both+") q").Refused("public.cats.name"),
+		S("SELECT lag(q.name) OVER (ORDER BY q.id) FROM ("+both+") q").Refused("public.cats.name"),
+		S("SELECT json_agg(q.name) FROM ("+both+") q").Refused("public.cats.name"),
+		S("SELECT row_to_json(q) FROM ("+both+") q").Refused("public.cats.name"),
+		S("SELECT DISTINCT q.name FROM ("+both+") q").Refused("public.cats.name"),
+		S("SELECT q.name FROM ("+both+") q GROUP BY q.name").Refused("public.cats.name"),
+		S("SELECT q.good FROM (SELECT good FROM cats UNION ALL SELECT good FROM dogs) q WHERE q.good").Refused("public.cats.good"),
+		S(both+" ORDER BY name").Refused("public.cats.name"),
+		S("COPY ("+both+") TO STDOUT").Simple().Refused("public.cats.name"),
+		S("CREATE TABLE made AS "+both).Refused("public.cats.name"),
+		S("CREATE VIEW seen AS "+both).Refused("public.cats.name"),
+		S("INSERT INTO cats (id, name) SELECT id + 10, q.name FROM ("+both+") q").Refused("public.cats.name"),
+		S("INSERT INTO cats (id, name) "+both).Refused("public.cats.name"),
+		S("UPDATE cats SET name = (SELECT q.name FROM ("+both+") q LIMIT 1)").Refused("public.cats.name"),
+		S("WITH RECURSIVE q AS (SELECT born, 1 AS n FROM cats UNION ALL SELECT d.born, n + 1 FROM dogs d JOIN q ON n < 2) SELECT born FROM q").Refused("public.cats.born"))
+}

@@ -57,7 +57,7 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 			continue
 		}
 		inner := a.peek(r, sc)
-		if inner == nil || inner.grouped || inner.converted() || e.column != nil && inner.column != e.column {
+		if inner == nil || inner.grouped || inner.converted() || inner.column.Mixed != nil || e.column != nil && inner.column != e.column {
 			return nil
 		}
 		e.column = inner.column
@@ -321,7 +321,7 @@ func (a *analysis) ofAnotherRow(n *pg.Node, sc *scope) *sealedExpr {
 		return nil
 	}
 	inner := a.peek(f.Args[0], sc)
-	if inner == nil || inner.made != nil || inner.grouped || inner.converted() || len(inner.casts) > 0 {
+	if inner == nil || inner.made != nil || inner.grouped || inner.column.Mixed != nil || inner.converted() || len(inner.casts) > 0 {
 		return nil
 	}
 	return &sealedExpr{column: inner.column, at: f.Location, made: &alternatives{node: n, scope: sc}, shown: a.as(inner.column, loose(inner.column.Type))}

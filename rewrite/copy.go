@@ -95,6 +95,12 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 	outputs := a.query(x.Query, nil)
 	results := a.results(outputs)
 	a.noDocuments(results, "COPY")
+	for _, c := range results {
+		if c != nil && c.Mixed != nil {
+			a.fail(refuseUse(c, -1, "COPY beside another column's values"))
+			return
+		}
+	}
 	for i, sealed := range results {
 		column := CopyColumn{Name: outputs[i].name}
 		if sealed != nil && sealed != catalog.DefaultText { // the text of a default is copied as it stands

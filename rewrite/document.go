@@ -150,7 +150,7 @@ func (a *analysis) documentValue(n *pg.Node, made documentFunction, sc *scope) {
 		return
 	}
 	shown := a.castWithin(e)
-	if shown == nil || e.grouped || len(e.terms) != 1 || made.spaced && shown.Type.IsArray() {
+	if shown == nil || e.column.Mixed != nil || e.grouped || len(e.terms) != 1 || made.spaced && shown.Type.IsArray() {
 		a.fail(refuseUse(e.column, e.at, a.within))
 		return
 	}
@@ -251,6 +251,9 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made documentFuncti
 		case c.sealed == nil:
 		case c.sealed.Broken != "":
 			a.fail(refuseBroken(c.sealed, ref.Location))
+			return
+		case c.sealed.Mixed != nil:
+			a.fail(refuseUse(c.sealed, ref.Location, a.within))
 			return
 		case c.sealed.Document != nil:
 			if !a.joins(c.sealed, made, ref.Location) {

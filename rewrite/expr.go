@@ -166,7 +166,7 @@ func (a *analysis) comparable(c *catalog.SealedColumn, at int32) bool {
 	switch {
 	case c.Broken != "":
 		a.fail(refuseBroken(c, at))
-	case c.Document != nil:
+	case c.Document != nil, c.Mixed != nil:
 		a.fail(refuseUse(c, at, a.within))
 	case !hasEquality(c):
 		a.fail(refuseNoTerm(c, at))

@@ -65,7 +65,7 @@ func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
 		case ok && from == to:
 			a.dropCast(cast, e)
 			continue
-		case !ok || e.converted() || e.column.Document != nil:
+		case !ok || e.converted() || e.column.Document != nil || e.column.Mixed != nil:
 			a.fail(refuseCast(e.column, e.at))
 			return
 		case casts == nil && from.Widens(to):

@@ -269,7 +269,7 @@ func refuseJoinColumn(c *catalog.SealedColumn, position int32, how string) *Refu
 func refuseUnion(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("set-operation", c, position, "cannot be an output of UNION, INTERSECT or EXCEPT")
 	r.Detail = "Equal values are stored as different envelopes, which can be compared by equality terms of the same column in simple queries only."
-	r.Hint = "Use UNION ALL of the same column, or combine the opened rows in the application."
+	r.Hint = "Use UNION ALL of sealed columns of one type, or combine the opened rows in the application."
 	return r
 }
 

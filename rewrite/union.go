@@ -62,6 +62,9 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 		if all && !rest && i < len(outputs) && a.besideNulls(&outputs[i], l, r) {
 			continue
 		}
+		if all && !rest && (of == nil || !of.recursive) && a.mix(&outputs[i], l, r) {
+			continue
+		}
 		same := l.sealed == r.sealed && i < len(left) && i < len(right)
 		if rest || !same || l.shown != r.shown {
 			a.fail(refuseUnion(sealed, at))
@@ -107,7 +110,7 @@ func (a *analysis) besideNulls(out *column, l, r column) bool {
 	if l.sealed == nil {
 		of, nulls = r, l.nulls
 	}
-	if nulls == nil || of.shown.IsCast() || of.sealed.Document != nil || of.sealed.Broken != "" {
+	if nulls == nil || of.shown.IsCast() || of.sealed.Document != nil || of.sealed.Mixed != nil || of.sealed.Broken != "" {
 		return false
 	}
 	typ := of.sealed.Type

@@ -202,6 +202,12 @@ func (s *Session) gatherCells(body []byte) (Need, error) {
 			}
 			continue
 		}
+		if c.mixed != nil {
+			var err error
+			if c, err = s.oneOf(c, value); err != nil {
+				return Need{}, err
+			}
+		}
 		if need, err := s.gatherCell(c, value); err != nil || need.Kind != NeedNothing {
 			return need, err
 		}
@@ -297,6 +303,27 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 	c.opener, c.call, c.text = o, s.leases.call, c.sealed.Type.IsText() && c.sealed.Casts == nil
 	t.cells = append(t.cells, envelope.Sealed{Opener: o, Envelope: value})
 	return Need{}, nil
+}
+
+// oneOf finds which of several columns a value is of.
+func (s *Session) oneOf(c *cell, value []byte) (*cell, error) {
+	var err error
+	if c.server == wire.Text {
+		if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
+			return nil, &unopened{c.sealed, 0, err}
+		}
+		value = s.buf.out
+	}
+	h, err := envelope.Parse(value)
+	if err != nil {
+		return nil, &unopened{c.sealed, 0, err}
+	}
+	for i := range c.mixed {
+		if c.mixed[i].sealed.ID == h.ColumnID {
+			return &c.mixed[i], nil
+		}
+	}
+	return nil, errContradiction
 }
 
 // mustLease sees to it that a key is there until the end of the call.

@@ -188,6 +188,9 @@ func appendColumn(b []byte, c *catalog.SealedColumn) []byte {
 	for _, t := range c.Casts {
 		b = appendType(b, t)
 	}
+	for _, m := range c.Mixed {
+		b = appendColumn(b, m)
+	}
 	return appendType(b, c.Type)
 }
 

@@ -32,6 +32,7 @@ type cell struct {
 	text   bool // text is its type's form
 
 	column *rewrite.CopyColumn // of a COPY TO; else nil
+	mixed  []cell              // one for each of the columns whose values it has
 }
 
 // result is the state of the rows that the server is sending.
@@ -47,6 +48,12 @@ type result struct {
 
 // add appends how one column is opened.
 func (r *result) add(c cell) {
+	if c.sealed != nil && c.sealed.Mixed != nil {
+		c.mixed = make([]cell, len(c.sealed.Mixed))
+		for i, m := range c.sealed.Mixed {
+			c.mixed[i] = cell{sealed: m, server: c.server, client: c.client}
+		}
+	}
 	r.cells = append(r.cells, c)
 	r.defaults = r.defaults || c.sealed == catalog.DefaultText
 	r.documents = r.documents || c.sealed != nil && c.sealed.Document != nil

@@ -36,7 +36,12 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		a.renamesColumn(x.RenameStmt)
 	case *pg.Node_AlterObjectSchemaStmt, *pg.Node_AlterOwnerStmt,
 		*pg.Node_AlterObjectDependsStmt, *pg.Node_AlterTableMoveAllStmt, *pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt,
-		*pg.Node_AlterStatsStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_CreateExtensionStmt:
+		*pg.Node_AlterStatsStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_CreateExtensionStmt,
+		*pg.Node_ImportForeignSchemaStmt: // whose names are the other server's
+	case *pg.Node_CompositeTypeStmt: // its name is a new one
+		for _, d := range x.CompositeTypeStmt.Coldeflist {
+			a.plain(d, nil)
+		}
 	case *pg.Node_CreateSchemaStmt:
 		for _, e := range x.CreateSchemaStmt.SchemaElts {
 			a.utility(e, s)

@@ -125,6 +125,12 @@ func (c *code) wholeRow() bool {
 	return false
 }
 
+// opensCursors reports that the code may leave a cursor open behind it. sql: its
+// language is one whose texts are SQL.
+func (c *code) opensCursors(sql bool) bool {
+	return !sql || c.words["cursor"] || c.words["refcursor"] || c.words["open"]
+}
+
 // Uses finds the sealed columns that a function's code may read or write; named
 // gives the relations of a name.
 func Uses(text Code, named func(string) []*Relation) (uses []Use) {

@@ -57,12 +57,13 @@ func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][
 			if path != nil {
 				code.OwnPath, code.Path = true, splitPath(*path)
 			}
-			uses := Uses(code, named)
-			for w := range readCode(text).words {
+			uses, read := Uses(code, named), readCode(text)
+			for w := range read.words {
 				if w != name {
 					uses = append(uses, code.Through(c.Uses[w])...)
 				}
 			}
+			c.OpensCursors = c.OpensCursors || len(uses) > 0 && read.opensCursors(plainSQL(language))
 			if len(uses) > 0 && c.Uses[name] == nil {
 				c.Uses[name] = uses
 				found[name] = true

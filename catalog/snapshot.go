@@ -164,6 +164,7 @@ type Snapshot struct {
 	strict    *Snapshot // the same without those; nil when there are none
 	wanted    *wanted   // where what is missing is noted; nil when all is there
 	computed  bool      // a column has a ComputedDefault
+	opens     bool      // the code of a function that is in uses opens cursors
 }
 
 // Contents is what a Snapshot is built from.
@@ -176,6 +177,8 @@ type Contents struct {
 	// Uses are the unqualified names of functions whose code may use sealed
 	// columns, and those.
 	Uses map[string][]Use
+	// OpensCursors says that the code of one of those may leave a cursor open.
+	OpensCursors bool
 	// Sealing are the unqualified names of the types that are, or contain, sealed values.
 	Sealing []string
 	// Metadata are the rows of pgseal.sealed_column, by the OIDs of their domains.
@@ -225,7 +228,7 @@ func New(version uint64, c Contents) *Snapshot {
 		s.sealing[name] = true
 		s.words.add(name)
 	}
-	s.uses = c.Uses
+	s.uses, s.opens = c.Uses, c.OpensCursors
 	for f := range c.Uses {
 		s.words.add(f)
 	}
@@ -343,8 +346,9 @@ func (s *Snapshot) Domain(name string) *SealedColumn {
 // Sealing reports whether a type of that name is, or contains, a sealed value.
 func (s *Snapshot) Sealing(name string) bool { return s.sealing[name] }
 
-// HasUses reports whether the code of any function may use a sealed column.
-func (s *Snapshot) HasUses() bool { return len(s.uses) > 0 || len(s.functions) > 0 }
+// OpensCursors reports whether the code of any function may open a cursor with
+// values of a sealed column.
+func (s *Snapshot) OpensCursors() bool { return s.opens || len(s.functions) > 0 }
 
 // RowFunction reports whether a function of that name may return or take sealed
 // values.

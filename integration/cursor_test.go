@@ -37,13 +37,24 @@ func TestCursors(t *testing.T) {
 	)...)
 }
 
-// Cursors shown as XML: plain ones are, while none can have sealed values.
+// Cursors shown as XML: those whose text cannot be over a sealed column, and those
+// that were declared without one.
 func TestCursorsAsXML(t *testing.T) {
 	pair := harness.New(t, people)
+	pair.Both(`
+CREATE FUNCTION shown_as_xml(c refcursor, query text) RETURNS refcursor LANGUAGE plpgsql AS $$
+BEGIN OPEN c FOR EXECUTE query; RETURN c; END $$;
+CREATE SCHEMA elsewhere CREATE TABLE people (ssn text)`)
 	const shown, schema = "SELECT cursor_to_xml('c', 10, true, false, '')::text", "SELECT cursor_to_xmlschema('c', true, false, '')::text"
 	pair.SameIn(t, []harness.Mode{harness.Simple}, filled(pair.Env.Canaries,
 		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id, v FROM plain ORDER BY id"), S(shown), S(schema),
-		S("DECLARE d CURSOR FOR SELECT ssn FROM people"), S("SAVEPOINT a"), S(shown).Refused("cursor_to_xml"), S("ROLLBACK TO a"), S(schema).Refused("cursor_to_xmlschema"), S("ROLLBACK TO a"),
+		S("DECLARE d CURSOR FOR SELECT ssn FROM people"), S(schema), S("SAVEPOINT a"),
+		S("SELECT cursor_to_xml(lower('C')::refcursor, 10, true, false, '')::text").Refused("cursor_to_xml"), S("ROLLBACK TO a"),
+		S("SELECT shown_as_xml('e', 'SELECT 1'), cursor_to_xml('c', 10, true, false, '')::text, 'people'").Refused("cursor_to_xml"), S("ROLLBACK TO a"),
+		S("SELECT shown_as_xml('e', 'SELECT ss'||'n FROM peo'||'ple')"), S("SELECT cursor_to_xml('e', 10, true, false, '')::text").Refused("cursor_to_xml"), S("ROLLBACK TO a"),
+		S("SELECT shown_as_xml('e', 'SELECT v FROM plain ORDER BY id')"), S("SELECT cursor_to_xml('e', 10, true, false, '')::text"),
+		S("INSERT INTO elsewhere.people VALUES ('x')"), S("DECLARE f CURSOR FOR SELECT * FROM elsewhere.people"), S("SELECT cursor_to_xml('f', 10, true, false, '')::text"),
+		S("CLOSE f"), S("SELECT shown_as_xml('f', 'SELECT ss'||'n FROM peo'||'ple')"), S("SAVEPOINT a"), S("SELECT cursor_to_xml('f', 10, true, false, '')::text").Refused("cursor_to_xml"), S("ROLLBACK TO a"),
 		S("CLOSE c"), S("CLOSE d"), S("DECLARE c CURSOR FOR SELECT ssn FROM people"), S("SAVEPOINT a"),
 		S(shown).Refused("cursor_to_xml"), S("ROLLBACK TO a"), S(schema).Refused("cursor_to_xmlschema"), S("ROLLBACK"),
 		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id, name FROM people ORDER BY id"), S(schema), S("MOVE ABSOLUTE 0 FROM c"), S(shown), S("COMMIT"),

@@ -283,7 +283,7 @@ type analysis struct {
 	path     []string
 	fresh    bool
 	mode     Mode
-	cursors  bool // as in Request
+	cursors  *OpenCursors // as in Request
 	prepared func(string) (*Statement, []uint32)
 
 	err         error

@@ -123,7 +123,7 @@ func (c *goldenCase) mode() Mode {
 
 // plan plans a case, through Execute where it needs that.
 func (c *goldenCase) plan(p *Planner, s *Scratch) (Bound, error) {
-	r := Request{Snapshot: testSnapshot(), Path: c.path, Text: []byte(c.sql), Mode: c.mode(), Fresh: c.fresh}
+	r := Request{Snapshot: testSnapshot(), Path: c.path, Text: []byte(c.sql), Mode: c.mode(), Fresh: c.fresh, Cursors: &OpenCursors{}}
 	b, err := p.Plan(s, r)
 	if err != nil || !b.Plan.NeedsPrepared() {
 		return b, err

@@ -240,6 +240,9 @@ var (
 	// search path. The session asks the server for current_schemas(true) and
 	// asks again with Path.
 	ErrNeedSearchPath = errors.New("rewrite: the text needs the session's search path")
+	// ErrNeedCursors: what the text reads depends on the session's cursors. The
+	// session asks the server for them and asks again with Cursors.
+	ErrNeedCursors = errors.New("rewrite: the text needs the session's cursors")
 )
 
 // Large reports that the last answer to the text was a large one, and SetLarge

@@ -39,8 +39,9 @@ type Request struct {
 	// Fresh says that Snapshot was loaded after the text arrived, so that a
 	// relation it does not have is none that others can see.
 	Fresh bool
-	// Cursors says that a cursor of the session may have sealed values.
-	Cursors bool
+	// Cursors are those that are open, nil when that is not known. They matter only
+	// to texts for which ErrNeedCursors was returned.
+	Cursors *OpenCursors
 	// Escapes says that standard_conforming_strings is off: '…' is read as E'…'.
 	Escapes bool
 

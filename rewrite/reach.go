@@ -45,10 +45,7 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 			a.fail(refuseReach(name, "", f.Location))
 		}
 	case strings.HasPrefix(name, "cursor_to_xml"):
-		a.cacheable = false
-		if a.cursors || a.mode != Simple || a.several || a.persistent || a.stmt.Stmt.GetSelectStmt() == nil || a.snap.HasUses() {
-			a.fail(refuseReach(name, "", f.Location)) // what the cursor reads is not known here
-		}
+		a.reachCursor(name, literals, certain, f.Location)
 		return
 	default:
 		if reachesRelations(name) && certain {
@@ -66,6 +63,37 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 	}
 	if !certain && reachesRelations(name) {
 		a.fail(refuseReach(name, "", f.Location))
+	}
+}
+
+// OpenCursors are the cursors that a session has open.
+type OpenCursors struct {
+	Names []string
+	Texts []string // the statement that has opened each
+	Plain []bool   // the session has seen it declared, without sealed outputs
+}
+
+// reachCursor is reach for the functions that read a cursor: they may read those
+// of which no text could be over a sealed column.
+func (a *analysis) reachCursor(name string, literals []string, certain bool, at int32) {
+	a.cacheable = false
+	from, end := a.span()
+	if a.mode != Simple || a.several || a.persistent || a.stmt.Stmt.GetSelectStmt() == nil || a.sealedNameIn(string(a.text[from:end])) != "" {
+		a.fail(refuseReach(name, "", at)) // there may be another cursor when it is carried out
+		return
+	}
+	if a.cursors == nil {
+		a.fail(ErrNeedCursors)
+		return
+	}
+	for i, text := range a.cursors.Texts {
+		if certain && a.cursors.Names[i] != literals[0] || a.cursors.Plain[i] && !a.snap.OpensCursors() {
+			continue
+		}
+		if relation := a.sealedNameIn(text); relation != "" {
+			a.fail(refuseReach(name, relation, at))
+			return
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 		" pg_catalog.current_setting('bytea_output'), pg_catalog.current_setting('DateStyle')," +
 		" pg_catalog.current_setting('TimeZone'), pg_catalog.current_setting('client_encoding')," +
 		" pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('IntervalStyle')"
+	cursorsQuestion = ", ARRAY(SELECT name FROM pg_catalog.pg_cursors ORDER BY name), ARRAY(SELECT statement FROM pg_catalog.pg_cursors ORDER BY name)"
 	// questionName is the statement and the portal of the question. Both are
 	// closed before and after, so that they are free whatever happened before.
 	questionName = "pgseal_question"
@@ -29,6 +30,10 @@ func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
 		return wait, Need{Kind: NeedServer}, nil
 	}
 	s.frame.asking = true
+	question := question
+	if s.frame.showCursors {
+		question += cursorsQuestion
+	}
 	dst := out.server.scratch
 	if mode == rewrite.Simple {
 		out.server.put(wire.AppendQuery(dst, question))
@@ -63,7 +68,8 @@ func appendPlainBind(dst []byte, portal, statement string) []byte {
 // answerRow reads the answer.
 func (s *Session) answerRow(body []byte) error {
 	values, err := wire.ParseDataRow(body)
-	if err != nil || values.Len() != 1+len(askedSettings) {
+	cursors := err == nil && values.Len() == 1+len(askedSettings)+2
+	if err != nil || values.Len() != 1+len(askedSettings) && !cursors {
 		return errUnasked
 	}
 	it := values.Iter()
@@ -75,6 +81,13 @@ func (s *Session) answerRow(body []byte) error {
 	for _, name := range askedSettings {
 		value, _ := it.Next()
 		s.settings.set(name, string(value))
+	}
+	if cursors {
+		names, _ := it.Next()
+		texts, _ := it.Next()
+		if s.frame.cursors = s.openCursors(names, texts); s.frame.cursors == nil {
+			return errUnasked
+		}
 	}
 	s.frame.path, s.settings.path = path, path
 	s.frame.answer = true

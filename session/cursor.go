@@ -18,6 +18,7 @@ import (
 type cursor struct {
 	results []*catalog.SealedColumn // of its rows, by plan
 	origins []catalog.Attribute     // of them, see rewrite.Statement
+	plain   bool                    // planned, and none of them is sealed
 	held    bool                    // WITH HOLD
 	kept    bool                    // held, and its transaction has been committed
 }
@@ -64,6 +65,7 @@ func (c *cursors) declare(st *rewrite.Statement) {
 	opened := cursor{held: st.Held}
 	if st.Inner != nil {
 		opened.results, opened.origins = st.Inner.Results, st.Inner.Origins
+		opened.plain = opened.results == nil
 	}
 	if opened.results != nil {
 		c.sealed++
@@ -106,18 +108,28 @@ func (c *cursors) ended() {
 	c.undone = false
 }
 
-// hasSealedCursors reports that a cursor or a named portal may have sealed values.
-func (s *Session) hasSealedCursors() bool {
-	const many = 64 // more are not looked through
-	if s.cursors.sealed > 0 || s.closings > 0 || len(s.portals.named) > many {
-		return true
-	}
-	for _, e := range s.portals.named {
-		if e.latest.statement.opens() || e.confirmed.statement.opens() {
-			return true
+// openCursors reads the cursors that the server has: two arrays, of their names and
+// their texts. What a function has opened is not a DECLARE, whatever the session
+// knows under that name.
+func (s *Session) openCursors(names, texts []byte) *rewrite.OpenCursors {
+	open, ok := &rewrite.OpenCursors{}, false
+	for _, x := range [...]struct {
+		from []byte
+		to   *[]string
+	}{{names, &open.Names}, {texts, &open.Texts}} {
+		utf8, err := s.settings.values.ToUTF8(x.from)
+		if *x.to, ok = readNames(utf8); !ok || err != nil {
+			return nil
 		}
 	}
-	return false
+	if len(open.Names) != len(open.Texts) {
+		return nil
+	}
+	open.Plain = make([]bool, len(open.Names))
+	for i, name := range open.Names {
+		open.Plain[i] = s.cursors.named[name].plain && foldedPrefix(afterComments([]byte(open.Texts[i])), "declare")
+	}
+	return open
 }
 
 // closesCursors reports that a statement changes which cursors there are.

@@ -84,7 +84,10 @@ type frameState struct {
 	answer bool // and has answered
 	// reading: the catalog is being read inside of the transaction.
 	reading bool
-	path    []string
+	// showCursors: the question has to ask for the session's cursors, too.
+	showCursors bool
+	cursors     *rewrite.OpenCursors
+	path        []string
 	// computed is what the server has been asked to compute, nil for nothing.
 	computed *computed
 }
@@ -169,7 +172,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
 	p.escapes = !s.settings.conforming
 	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh, Idle: s.status == 'I' && s.fifo.len() == 0 && !s.catalog.later,
-		Escapes: p.escapes, Cursors: s.hasSealedCursors()}
+		Escapes: p.escapes, Cursors: s.frame.cursors}
 	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
 	if err == nil && s.frame.path == nil && !s.reaches(bound.Plan.Presumed()) {
 		err = rewrite.ErrNeedSearchPath
@@ -253,7 +256,13 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		return verdict{act: wait, need: Need{Kind: NeedCatalog, Settled: true}}
 	case errors.Is(err, rewrite.ErrChanging):
 		return verdict{act: drop, refusal: errChanging}
-	case errors.Is(err, rewrite.ErrNeedSearchPath) && !s.frame.answer:
+	case errors.Is(err, rewrite.ErrNeedSearchPath) && !s.frame.answer, errors.Is(err, rewrite.ErrNeedCursors):
+		if errors.Is(err, rewrite.ErrNeedCursors) {
+			if s.frame.answer { // to a question without them
+				s.frame.asking, s.frame.answer = false, false
+			}
+			s.frame.showCursors = true
+		}
 		// Outside a transaction block a pooler behind us may have the statement
 		// run by another server than a question before it, with another path.
 		if !s.frame.asking {

@@ -81,7 +81,7 @@ func explain(ctx context.Context, conn *pgx.Conn, sql string) (*explanation, err
 	}
 	var scratch rewrite.Scratch
 	text := []byte(sql)
-	bound, err := rewrite.NewPlanner(1).Plan(&scratch, rewrite.Request{Snapshot: snap, Path: path, Text: text, Mode: rewrite.Simple, Fresh: true})
+	bound, err := rewrite.NewPlanner(1).Plan(&scratch, rewrite.Request{Snapshot: snap, Path: path, Text: text, Mode: rewrite.Simple, Fresh: true, Cursors: &rewrite.OpenCursors{}})
 	var refusal *rewrite.Refusal
 	if errors.As(err, &refusal) {
 		r := &explainRefusal{Code: refusal.Code, Message: refusal.Message, Detail: refusal.Detail, Hint: refusal.Hint}

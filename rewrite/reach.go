@@ -30,6 +30,15 @@ func runsText(name string) bool {
 	return strings.HasPrefix(name, "crosstab") || strings.HasPrefix(name, "dblink")
 }
 
+// runsElsewhere names those of them whose query another session runs, with its own
+// search path.
+func runsElsewhere(name string) bool { return strings.HasPrefix(name, "dblink") }
+
+// readsByName names the functions that read the relation whose name they are given.
+func readsByName(name string) bool {
+	return strings.HasPrefix(name, "table_to_xml") || name == "dblink_get_pkey" || strings.HasPrefix(name, "dblink_build_sql_")
+}
+
 // reach refuses a call of a function that would read a relation with sealed
 // columns unseen.
 func (a *analysis) reach(name string, f *pg.FuncCall) {
@@ -53,11 +62,15 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 		}
 		for _, text := range literals {
 			reached := a.sealedNameIn
-			if runsText(name) {
-				reached = a.sealedReachedBy
+			switch {
+			case readsByName(name):
+				reached = a.sealedNamedBy
+			case runsText(name):
+				reached = func(text string) string { return a.sealedReachedBy(text, !runsElsewhere(name)) }
 			}
 			if relation := reached(text); relation != "" {
 				a.fail(refuseReach(name, relation, f.Location))
+				return
 			}
 		}
 	}
@@ -157,9 +170,18 @@ func (a *analysis) sealedNameIn(text string) (name string) {
 	return name
 }
 
+// sealedNamedBy is sealedNameIn for a text that is a relation's name.
+func (a *analysis) sealedNamedBy(text string) string {
+	if a.sealedNameIn(text) == "" {
+		return ""
+	}
+	return a.sealedReachedBy("TABLE "+text, true)
+}
+
 // sealedReachedBy is sealedNameIn for a text that is a query. Where it can be read,
-// names that only stand for columns and aliases in it do not count.
-func (a *analysis) sealedReachedBy(query string) (name string) {
+// names that only stand for columns and aliases in it do not count. here: it is run
+// with the search path of this session.
+func (a *analysis) sealedReachedBy(query string, here bool) (name string) {
 	word := a.sealedNameIn(query)
 	if word == "" {
 		return ""
@@ -176,12 +198,29 @@ func (a *analysis) sealedReachedBy(query string) (name string) {
 			}
 		}
 	}
-	return a.sealedInTree(tree.ProtoReflect())
+	return a.sealedInTree(tree.ProtoReflect(), here)
+}
+
+// sealedBehind says whether a name in a query that this session runs may stand for
+// a relation that is sealed or may reach what is.
+func (a *analysis) sealedBehind(rv *pg.RangeVar) bool {
+	named := slices.Clone(a.snap.Named(rv.Relname))
+	switch {
+	case rv.Schemaname != "":
+		named = slices.DeleteFunc(named, func(r *catalog.Relation) bool {
+			return r.Schema != rv.Schemaname && !strings.HasPrefix(rv.Schemaname, tempAlias)
+		})
+	case !a.several && !a.pathSet && !a.uncommitted:
+		if named = a.reached(named); len(named) > 1 {
+			named = named[:1]
+		}
+	}
+	return slices.ContainsFunc(named, func(r *catalog.Relation) bool { return r.Sealed || r.Changing })
 }
 
 // sealedInTree finds a relation, function or type in a tree that is sealed or may
-// reach what is.
-func (a *analysis) sealedInTree(m protoreflect.Message) (name string) {
+// reach what is. here is as in sealedReachedBy.
+func (a *analysis) sealedInTree(m protoreflect.Message, here bool) (name string) {
 	look := func(names ...string) {
 		for _, n := range names {
 			if name == "" && a.snap.Strict().Word(n) {
@@ -191,7 +230,9 @@ func (a *analysis) sealedInTree(m protoreflect.Message) (name string) {
 	}
 	switch n := m.Interface().(type) {
 	case *pg.RangeVar:
-		look(n.Relname)
+		if !here || a.sealedBehind(n) {
+			look(n.Relname)
+		}
 	case *pg.FuncCall:
 		look(names(n.Funcname)...)
 	case *pg.TypeName:
@@ -202,10 +243,10 @@ func (a *analysis) sealedInTree(m protoreflect.Message) (name string) {
 		case name != "" || fd.Kind() != protoreflect.MessageKind:
 		case fd.IsList():
 			for i := 0; name == "" && i < v.List().Len(); i++ {
-				name = a.sealedInTree(v.List().Get(i).Message())
+				name = a.sealedInTree(v.List().Get(i).Message(), here)
 			}
 		default:
-			name = a.sealedInTree(v.Message())
+			name = a.sealedInTree(v.Message(), here)
 		}
 		return name == ""
 	})

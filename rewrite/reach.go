@@ -210,7 +210,7 @@ func (a *analysis) sealedBehind(rv *pg.RangeVar) bool {
 		named = slices.DeleteFunc(named, func(r *catalog.Relation) bool {
 			return r.Schema != rv.Schemaname && !strings.HasPrefix(rv.Schemaname, tempAlias)
 		})
-	case !a.several && !a.pathSet && !a.uncommitted:
+	case !a.several && !a.pathSet:
 		if named = a.reached(named); len(named) > 1 {
 			named = named[:1]
 		}

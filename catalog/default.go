@@ -60,3 +60,9 @@ func ParseDefaultNote(b []byte, columnID uint32) (n DefaultNote, err error) {
 // DefaultText stands among the results of a plan for a text that can be the
 // definition of a sealed column's default.
 var DefaultText = &SealedColumn{Name: "a default"}
+
+// ErrorText stands there for a text that can be the detail of an error.
+var ErrorText = &SealedColumn{Name: "an error"}
+
+// IsText says whether c is one of these; it may be nil.
+func (c *SealedColumn) IsText() bool { return c != nil && (c == DefaultText || c == ErrorText) }

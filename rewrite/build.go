@@ -195,6 +195,9 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		}
 		return built{}, refusal
 	}
+	if caught, ok, err := buildCaught(r, src, tree); ok || err != nil {
+		return caught, err
+	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
 		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark,

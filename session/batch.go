@@ -194,7 +194,7 @@ func (s *Session) gatherCells(body []byte) (Need, error) {
 			continue
 		}
 		switch c.sealed {
-		case nil, catalog.DefaultText:
+		case nil, catalog.DefaultText, catalog.ErrorText:
 			continue
 		case unclear, born:
 			if err := s.checkUnclear(c, value); err != nil {

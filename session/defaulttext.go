@@ -30,7 +30,7 @@ var (
 // showDefaults gives the body of a DataRow with the texts of defaults as they
 // were written: the same body if there are none.
 func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
-	if !bytes.Contains(body, envelopeBegins) && !bytes.Contains(body, nullOfDomain) && !bytes.Contains(body, computedBegins) {
+	if !bytes.Contains(body, envelopeBegins) && !bytes.Contains(body, nullOfDomain) && !bytes.Contains(body, computedBegins) && !bytes.Contains(body, []byte(termCall)) {
 		return body, Need{}, nil
 	}
 	values, err := wire.ParseDataRow(body)
@@ -41,6 +41,9 @@ func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
 	it := values.Iter()
 	for i := range values.Len() {
 		value, _ := it.Next()
+		if i < len(s.result.cells) && s.result.cells[i].sealed == catalog.ErrorText && value != nil {
+			value = s.appendShown(nil, value)
+		}
 		if i < len(s.result.cells) && s.result.cells[i].sealed == catalog.DefaultText && value != nil {
 			var need Need
 			if value, need, err = s.defaultTexts(unwrapDefaults(value)); err != nil || need.Kind != NeedNothing {

@@ -39,7 +39,7 @@ type cell struct {
 type result struct {
 	opening opening
 	cells   []cell
-	// defaults: a cell can be the text of a default.
+	// defaults: a cell can be the text of a default, or of an error.
 	defaults bool
 	// documents: a cell is JSON with sealed values in it.
 	documents bool
@@ -55,7 +55,7 @@ func (r *result) add(c cell) {
 		}
 	}
 	r.cells = append(r.cells, c)
-	r.defaults = r.defaults || c.sealed == catalog.DefaultText
+	r.defaults = r.defaults || c.sealed.IsText()
 	r.documents = r.documents || c.sealed != nil && c.sealed.Document != nil
 }
 

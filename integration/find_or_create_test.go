@@ -1,0 +1,52 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// findOrCreate is what Sequelize 6 sends for it once the row has not been found.
+func findOrCreate(table, columns, values, outputs string) string {
+	row := "(testfunc.response)." + strings.ReplaceAll(outputs, ", ", ", (testfunc.response).")
+	return `CREATE OR REPLACE FUNCTION pg_temp.testfunc(OUT response ` + table + `, OUT sequelize_caught_exception text) RETURNS RECORD AS $func_12ab$ BEGIN INSERT INTO ` + table +
+		` (` + columns + `) VALUES (` + values + `) RETURNING * INTO response; EXCEPTION WHEN unique_violation THEN GET STACKED DIAGNOSTICS sequelize_caught_exception = PG_EXCEPTION_DETAIL; END $func_12ab$ LANGUAGE plpgsql; SELECT ` +
+		row + `, testfunc.sequelize_caught_exception FROM pg_temp.testfunc(); DROP FUNCTION IF EXISTS pg_temp.testfunc();`
+}
+
+func TestFindOrCreate(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE users (id serial PRIMARY KEY, name text, email varchar(60) UNIQUE, born date, note text NOT NULL DEFAULT 'none', tag text DEFAULT now()::text);
+			CREATE SCHEMA app; CREATE TABLE app.users (id int, email varchar(60))`,
+		Seal: []string{"public.users.email --equality", "public.users.born", "public.users.note"},
+	})
+	w := pair.Env.Canaries.Word()
+	all := `"id", "name", "email", "born", "note"`
+	c := pair.Compare(t, harness.Simple)
+	c.Step(S("BEGIN"))
+	c.Step(S(findOrCreate(`"users"`, `"id","name","email","born"`, `DEFAULT,'it''s','`+w+`@x','2020-02-29'`, all)).Simple())
+	// A duplicate does not abort the transaction, and is told as a value.
+	c.Step(S(findOrCreate(`"users"`, `"id","name","email"`, `DEFAULT,'b','`+w+`@x'`, all)).Simple())
+	c.Step(S(findOrCreate(`"public"."users"`, `"email","note"`, `E'\\x`+w+`','n`+w+`'`, `"email", "note", "email"`)).Simple())
+	c.Step(S(findOrCreate(`"users"`, `"id","email"`, `1,NULL`, `"id"`)).Simple())
+	c.Step(S("SELECT id, name, email, born, note FROM users ORDER BY id"))
+	c.Step(S("COMMIT"))
+	c.Step(S("SELECT count(*) FROM users WHERE email = $1", w+"@x"))
+	c.Step(S(findOrCreate(`"users"`, `"email","note"`, `'c',NULL`, `"id"`)).Simple().Fails("23502"))
+	c.SealedOnly(S(findOrCreate(`"users"`, `"email","born"`, `'c','2020-02-30'`, `"id"`)).Simple(), "22008") // before any of it runs
+	c.Step(S(findOrCreate(`"app"."users"`, `"id","email"`, `1,'plain'`, `"id", "email"`)).Simple())
+	c.Step(S("SELECT email FROM app.users"))
+	// What is another text is refused.
+	for _, other := range [][2]string{
+		{"VALUES ('", "SELECT lower('"}, {"RETURNING * INTO", "RETURNING id INTO"}, {"unique_violation", "others"},
+		{"BEGIN INSERT", "BEGIN DELETE FROM users WHERE email = 'x'; INSERT"}, {" FROM pg_temp.testfunc();", " FROM pg_temp.testfunc() WHERE (testfunc.response).email = 'x';"},
+	} {
+		sql := findOrCreate(`"users"`, `"email"`, `'d'`, `"id", "email"`)
+		changed := strings.Replace(sql, other[0], other[1], 1)
+		if changed == sql {
+			t.Errorf("%q is not in the text", other[0])
+		}
+		c.Step(S(changed).Simple().Refused("users"))
+	}
+}

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
@@ -109,6 +111,9 @@ func testSnapshot() *catalog.Snapshot {
 			r.Columns = append(r.Columns, col)
 		}
 		c.Relations = append(c.Relations, r)
+		if slices.ContainsFunc(r.Columns, func(c catalog.Column) bool { return c.Sealed != nil }) {
+			c.Sealing = append(c.Sealing, r.Name) // its row type
+		}
 	}
 	c.RowFunctions = []string{"find_user"}
 	c.Shown = &catalog.Shown{

@@ -272,10 +272,25 @@ func (a *analysis) namesSealed() bool {
 }
 
 // namesSealing says whether the statement has the name of a type in it that seals.
+// The name of the relation that it makes, changes or drops is none: another of that
+// name may have sealed columns, and so a row type that seals.
 func (a *analysis) namesSealing() bool {
+	own := newName(a.stmt.Stmt)
+	switch n := a.stmt.Stmt.GetNode().(type) {
+	case *pg.Node_DropStmt, *pg.Node_IndexStmt:
+		return false
+	case *pg.Node_AlterTableStmt:
+		if n.AlterTableStmt.Objtype != pg.ObjectType_OBJECT_TYPE {
+			own = n.AlterTableStmt.Relation.GetRelname()
+		}
+	}
 	from, end := a.statementTokens()
 	return slices.ContainsFunc(a.tokens[from:end], func(t token) bool {
 		name, ok := a.tokenName(t)
+		if ok && name == own {
+			own = "" // once
+			return false
+		}
 		return ok && a.snap.Sealing(name)
 	})
 }

@@ -274,9 +274,9 @@ func refuseUnion(c *catalog.SealedColumn, position int32) *Refusal {
 }
 
 func refusePersistent(c *catalog.SealedColumn, position int32) *Refusal {
-	r := sealedRefusal("persistent-value", c, position, "cannot be compared with a constant inside a stored object")
-	r.Detail = "The sealed constant would no longer fit when keys are rotated."
-	r.Hint = "Leave the condition out of the object and put it into the queries."
+	r := sealedRefusal("persistent-value", c, position, "cannot be compared or combined with a constant inside a stored object")
+	r.Detail = "The constant would stand sealed in the object's definition, which the rotation of keys does not reach."
+	r.Hint = "Leave the constant out of the object and put it into the queries."
 	return r
 }
 

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"pgseal/integration/harness"
@@ -198,4 +200,42 @@ func TestTypesAndStatementsOfTheSameTransaction(t *testing.T) {
 	} {
 		c.Step(step)
 	}
+}
+
+// pg_dump -c and pg_restore -c drop what is sealed and make it anew, in clear, in one
+// transaction.
+func TestDumpsRestoredOverWhatIsSealed(t *testing.T) {
+	dump, psql, restore := programFor(t, "pg_dump"), program(t, "psql"), programFor(t, "pg_restore")
+	pair := harness.New(t, shop)
+	fill := `INSERT INTO customers (email, ssn, "FullName", pin, balance) VALUES ('a@b', '1', 'Ann', '12', '1.50'), ('c@d', NULL, NULL, NULL, NULL);
+		INSERT INTO app.orders (customer, card) VALUES (1, 'card'), (2, DEFAULT)`
+	for _, url := range []string{pair.TwinURL(), pair.URL()} {
+		client(t, psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", fill)
+	}
+	dir := t.TempDir()
+	script, archive := filepath.Join(dir, "dump.sql"), filepath.Join(dir, "dump.custom")
+	// PostgreSQL cannot drop what -c drops of partitions, sealed or not.
+	client(t, dump, "-d", pair.URL(), "-T", "visits*", "-c", "-f", script)
+	client(t, dump, "-d", pair.URL(), "-T", "visits*", "-Fc", "-f", archive)
+	same := func(what string) {
+		t.Helper()
+		show := func(url string) string {
+			rows := client(t, psql, "-XAt", "-d", url, "-c", "TABLE customers ORDER BY id", "-c", "TABLE app.orders ORDER BY id", "-c", "TABLE named ORDER BY id")
+			return rows + restricted.ReplaceAllString(client(t, dump, "-d", url, "-s"), "")
+		}
+		if want, got := show(pair.TwinURL()), show(pair.URL()); got != want {
+			t.Errorf("%s:\n%s", what, difference(got, want))
+		}
+	}
+	client(t, psql, "-Xq1", "-v", "ON_ERROR_STOP=1", "-d", pair.TwinURL(), "-f", script) // it works in clear
+	client(t, psql, "-Xq1", "-v", "ON_ERROR_STOP=1", "-d", pair.URL(), "-f", script)
+	same("after psql -1")
+	for _, column := range shop.Seal {
+		if strings.HasPrefix(column, "public.visits") {
+			continue
+		}
+		pair.Pgseal(append([]string{"seal"}, strings.Fields(column)...)...)
+	}
+	client(t, restore, "-c", "-1", "-d", pair.URL(), archive)
+	same("after pg_restore -1")
 }

@@ -70,15 +70,16 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 	if r.hidden && r.kind == query {
 		return drop, Need{}, nil // of our own question
 	}
-	if r.computes || r.inside {
+	if r.computes || r.inside != nil {
 		if len(b) < size {
 			return s.incomplete(size)
 		}
-		read := s.computedTypes
-		if r.inside {
-			read = s.insideTypes
+		if r.inside != nil {
+			err := insideTypes(r.inside, b[wire.HeaderLen:])
+			s.finish()
+			return drop, Need{}, err
 		}
-		err := read(b[wire.HeaderLen:])
+		err := s.computedTypes(b[wire.HeaderLen:])
 		s.finish()
 		return drop, Need{}, err
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"pgseal/catalog"
 	"pgseal/rewrite"
 	"pgseal/wire"
 )
@@ -29,8 +30,6 @@ type request struct {
 	hidden bool
 	// computes: hidden, and a part of a question for what the server computes.
 	computes bool
-	// inside: hidden, and a part of what reads the catalog inside of the transaction.
-	inside bool
 	// failing: hidden, and meant to fail, to tell the server of a failure.
 	failing bool
 	// ready: hidden, but its ReadyForQuery is the client's.
@@ -62,6 +61,10 @@ type request struct {
 	writes bool
 	// next is the index of the statement being answered (query).
 	next int
+
+	// inside: hidden, and a part of this question of what reads the catalog inside of
+	// the transaction.
+	inside *catalog.Question
 
 	plan      *rewrite.Plan      // query, or execute for one: nil if it was relayed
 	planning  *planning          // query, parse: what was planned, for positions in errors

@@ -23,10 +23,9 @@ type inside struct {
 	// something sealed of which the names are not known.
 	old, spread bool
 
-	reading *catalog.Reading // under way, nil for none
-	asked   []*catalog.Question
-	at      int    // which of them the server is answering
-	path    []byte // the search path to be put back, nil while it is not known
+	reading *catalog.Reading  // under way, nil for none
+	last    *catalog.Question // of those that have been asked
+	path    []byte            // the search path to be put back, nil while it is not known
 	synced  bool   // the questions are followed by a Sync of their own
 	failed  *wire.Error
 }
@@ -126,11 +125,10 @@ func (s *Session) readOn(out *Output) {
 	in := s.catalog.inside
 	ask, snap, err := in.reading.Next()
 	if err == nil && len(ask) > 0 {
-		in.asked, in.at = ask, 0
-		if in.path == nil {
-			in.asked = append([]*catalog.Question{{SQL: pathQuestion}}, ask...)
+		if in.last = ask[len(ask)-1]; in.path == nil {
+			ask = append([]*catalog.Question{{SQL: pathQuestion}}, ask...)
 		}
-		err = s.askInside(in.asked, out)
+		err = s.askInside(ask, out)
 	}
 	switch {
 	case err != nil:
@@ -143,7 +141,7 @@ func (s *Session) readOn(out *Output) {
 	default:
 		in.snap, in.reading, in.old, in.spread = snap, nil, false, false
 	}
-	in.asked = nil
+	in.last = nil
 	s.seen, s.frame.reading, s.frame.fresh = false, false, true
 	if in.path != nil {
 		// It has been printed by the server: no other encoding is involved.
@@ -167,7 +165,7 @@ func (s *Session) askInside(questions []*catalog.Question, out *Output) error {
 	}
 	in := s.catalog.inside
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
-	s.push(&request{kind: closeTarget, hidden: true, inside: true})
+	s.push(&request{kind: closeTarget, hidden: true, inside: questions[0]})
 	for i, q := range questions {
 		dst = wire.AppendParse(dst, questionName, q.SQL, nil)
 		dst = appendTextBind(dst, questionName, encoded[i])
@@ -176,12 +174,12 @@ func (s *Session) askInside(questions []*catalog.Question, out *Output) error {
 		dst = wire.AppendTarget(dst, wire.TypeClose, 'P', questionName)
 		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
 		for _, k := range [...]kind{parse, bind, describePortal, execute, closeTarget, closeTarget} {
-			s.push(&request{kind: k, hidden: true, inside: true})
+			s.push(&request{kind: k, hidden: true, inside: q})
 		}
 	}
 	if in.synced {
 		dst = wire.AppendEmpty(dst, wire.TypeSync)
-		s.push(&request{kind: syncPoint, hidden: true, inside: true})
+		s.push(&request{kind: syncPoint, hidden: true, inside: questions[0]})
 	} else {
 		dst = wire.AppendEmpty(dst, wire.TypeFlush)
 		s.flushed = true
@@ -205,39 +203,24 @@ func appendTextBind(dst []byte, name string, params [][]byte) []byte {
 	return wire.End(wire.AppendCount(dst, 0), start)
 }
 
-// answering is the question that the server is answering, nil if its answer is not
-// needed.
-func (s *Session) answering() *catalog.Question {
-	if in := s.catalog.inside; in != nil && in.reading != nil && in.at < len(in.asked) {
-		return in.asked[in.at]
-	}
-	return nil
-}
-
 // insideTypes reads the description of an answer.
-func (s *Session) insideTypes(body []byte) error {
+func insideTypes(q *catalog.Question, body []byte) error {
 	fields, err := wire.ParseRowDescription(body)
 	if err != nil {
 		return errUnasked
 	}
-	if q := s.answering(); q != nil {
-		var f wire.Field
-		for it := fields.Iter(); it.Next(&f); {
-			q.Types = append(q.Types, f.Type)
-		}
+	var f wire.Field
+	for it := fields.Iter(); it.Next(&f); {
+		q.Types = append(q.Types, f.Type)
 	}
 	return nil
 }
 
 // insideRow reads a row of an answer.
-func (s *Session) insideRow(body []byte) error {
+func (s *Session) insideRow(q *catalog.Question, body []byte) error {
 	values, err := wire.ParseDataRow(body)
-	q := s.answering()
-	if err != nil || q != nil && values.Len() != len(q.Types) {
+	if err != nil || values.Len() != len(q.Types) {
 		return errUnasked
-	}
-	if q == nil {
-		return nil
 	}
 	row := make([][]byte, 0, values.Len())
 	for it := values.Iter(); len(row) < values.Len(); {
@@ -256,15 +239,15 @@ func (s *Session) insideRow(body []byte) error {
 }
 
 // insideAnswered: an answer is there.
-func (s *Session) insideAnswered(out *Output) {
-	in, q := s.catalog.inside, s.answering()
-	if q == nil {
+func (s *Session) insideAnswered(q *catalog.Question, out *Output) {
+	in := s.catalog.inside
+	if in == nil || in.reading == nil {
 		return
 	}
 	if q.SQL == pathQuestion && len(q.Rows) == 1 {
 		in.path = append([]byte{}, q.Rows[0][0]...)
 	}
-	if in.at++; in.at == len(in.asked) {
+	if q == in.last {
 		s.readOn(out)
 	}
 }
@@ -277,12 +260,12 @@ func (s *Session) insideFailed(f wire.ErrorFields, out *Output) {
 	if in == nil || in.reading == nil {
 		return
 	}
-	in.reading, in.asked = nil, nil
+	in.reading, in.last = nil, nil
 	s.frame.reading, s.frame.answered = false, true
 	switch {
 	case in.synced: // its ReadyForQuery is the client's
 		for i := range s.fifo.len() {
-			if r := s.fifo.at(i); r.kind == syncPoint && r.inside {
+			if r := s.fifo.at(i); r.kind == syncPoint && r.inside != nil {
 				r.hidden = false
 				break
 			}

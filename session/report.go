@@ -29,7 +29,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	switch {
 	case r.failing, failure.told:
 		act = drop
-	case r.inside:
+	case r.inside != nil:
 		s.insideFailed(fields, out)
 		act = drop
 	case r.computes:

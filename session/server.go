@@ -183,8 +183,8 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 			return s.incomplete(size)
 		}
 		switch {
-		case r.inside:
-			return drop, Need{}, s.insideRow(b[wire.HeaderLen:size])
+		case r.inside != nil:
+			return drop, Need{}, s.insideRow(r.inside, b[wire.HeaderLen:size])
 		case r.computes:
 			return drop, Need{}, s.computedRow(b[wire.HeaderLen:size])
 		case r.process:
@@ -283,9 +283,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		r.next++
 		return act, Need{}, nil
 	}
-	if r.inside {
+	if q := r.inside; q != nil {
 		s.finish()
-		s.insideAnswered(out)
+		s.insideAnswered(q, out)
 		return drop, Need{}, nil
 	}
 	if r.simple && act == relay {

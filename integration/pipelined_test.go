@@ -98,10 +98,17 @@ func TestDDLInsideAPipeline(t *testing.T) {
 		"BEGIN; CREATE TABLE new (id int, ssn varchar(11)); DROP TABLE new; CREATE TABLE new AS SELECT id, ssn FROM people; DROP TABLE people CASCADE; ALTER TABLE new RENAME TO people",
 		all,
 		"ROLLBACK",
+		"ALTER TABLE people RENAME TO old; INSERT INTO old (id, name, ssn) VALUES (9, 'x', '" + w + "9'); SELECT id, ssn FROM old ORDER BY id; ALTER TABLE old RENAME TO people; SELECT ssn FROM people WHERE id = 9",
+		"ALTER TABLE people RENAME TO old; INSERT INTO old (id, name, ssn) VALUES (10, 'x', '" + w + "a'); SELECT id, ssn FROM nothing; ALTER TABLE old RENAME TO people",
+		"ALTER TABLE people RENAME TO old; SELECT ssn FROM old WHERE id = 9; SELECT nothing FROM old WHERE id = 9",
+		"ALTER TABLE people RENAME TO old; SELECT ssn FROM old WHERE id = 9; INSERT INTO old (id, name, ssn) VALUES (10, 'x', 'much too long for it')",
+		"BEGIN; ALTER TABLE people RENAME COLUMN ssn TO number; SAVEPOINT a; ALTER TABLE people RENAME TO old; SELECT number FROM old WHERE id = 9; ROLLBACK TO a; SELECT number FROM people WHERE id = 9; COMMIT; ALTER TABLE people RENAME COLUMN number TO ssn; SELECT ssn FROM people WHERE id = 9",
 		"BEGIN; ALTER TABLE people RENAME TO old; CREATE TABLE people (id int, ssn text); INSERT INTO people VALUES (1, 'clear'); SELECT ssn || '!' FROM people; ROLLBACK",
-		"BEGIN; ALTER TABLE people RENAME TO old; INSERT INTO old (id, name, ssn) VALUES (9, 'x', '" + w + "9'); SELECT id, ssn FROM old ORDER BY id; ROLLBACK",
-		"BEGIN; ALTER TABLE people DROP COLUMN name; SELECT * FROM people ORDER BY id; INSERT INTO people VALUES (9, '" + w + "9'); ROLLBACK",
+		"BEGIN; ALTER TABLE people RENAME TO old; INSERT INTO old (id, name, ssn) VALUES (11, 'x', '" + w + "b'); SELECT id, ssn FROM old ORDER BY id; ROLLBACK",
+		"BEGIN; ALTER TABLE people DROP COLUMN name; SELECT * FROM people ORDER BY id; INSERT INTO people VALUES (12, '" + w + "c'); ROLLBACK",
 		all,
+		"DROP TABLE people CASCADE; CREATE TABLE people (id int, ssn text); INSERT INTO people VALUES (1, 'clear'); UPDATE people SET ssn = ssn || '!'; SELECT ssn FROM people",
+		"SELECT ssn || '!' FROM people",
 	} {
 		c.Step(S(text).Simple())
 	}

@@ -37,6 +37,8 @@ type request struct {
 	// simple: it is a part of what a Query has become (see upgrade.go, insert.go).
 	// What ends it is not shown, but for that of its rows; its errors are.
 	simple bool
+	// piece is what it is of the client's text.
+	piece piece
 	// probe: it looks for a mistake in what is refused (refuse.go).
 	probe bool
 	// question, of a Parse: the server reads it in front of a statement's.

@@ -26,7 +26,7 @@ type inside struct {
 	reading *catalog.Reading  // under way, nil for none
 	last    *catalog.Question // of those that have been asked
 	path    []byte            // the search path to be put back, nil while it is not known
-	synced  bool   // the questions are followed by a Sync of their own
+	synced  bool              // the questions are followed by a Sync of their own
 	failed  *wire.Error
 }
 

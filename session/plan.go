@@ -84,9 +84,13 @@ type frameState struct {
 	answer bool // and has answered
 	// reading: the catalog is being read inside of the transaction.
 	reading bool
+	// piece is what goes on of a Query, of whose text the first cut bytes have been
+	// carried out; in what is left there are so many blanks in their place.
+	piece piece
 	// showCursors: the question has to ask for the session's cursors, too.
 	showCursors bool
 	cursors     *rewrite.OpenCursors
+	cut, blanks int32 // of a frame, which is shorter than 1 GiB
 	path        []string
 	// computed is what the server has been asked to compute, nil for nothing.
 	computed *computed

@@ -36,7 +36,11 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		s.push(&request{kind: query})
 		return relay, Need{}, nil
 	}
-	if stale == nil {
+	if s.frame.cut > 0 {
+		whole := len(text)
+		text = s.frame.rest(text)
+		s.frame.blanks = int32(len(text)-whole) + s.frame.cut
+	} else if stale == nil {
 		if need, done := s.insertAgain(snap, text, out); done {
 			return wait, need, nil
 		}
@@ -50,7 +54,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	h, shows, known := s.relayedLike(snap, text)
 	v := verdict{act: relay}
 	if known && shows != nil && stale == nil && refusal == nil {
-		return s.queryShows(shows, out)
+		return s.queryShows(shows, text, out)
 	}
 	if !known || shows != nil {
 		known = false
@@ -70,9 +74,15 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			}
 		}
 		s.catalog.undo(h)
-		s.push(&request{kind: query, inline: s.frame.inline, guard: h&fetches != 0 || s.frame.inline, resets: s.resetting(h), refusal: refusal})
+		s.push(&request{kind: query, inline: s.inlined(), guard: h&fetches != 0 || s.inlined(), resets: s.resetting(h), refusal: refusal})
 		return s.sendQuery(text, refusal, out)
-	case v.refusal != nil && v.probe != nil && refusal == nil && !s.walsender:
+	case v.refusal != nil && refusal == nil:
+		if need, done := s.sendPiece(snap, stale, text, v.refusal, out); done {
+			return wait, need, nil
+		}
+	}
+	switch {
+	case v.refusal != nil && v.probe != nil && refusal == nil && !s.walsender && s.frame.piece == 0 && s.frame.cut == 0:
 		return s.probeQuery(v.probe, v.refusal, out)
 	case v.refusal != nil:
 		return s.refuseStatement(snap, stale, text, v.at, v.refusal, out)
@@ -81,7 +91,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return s.refuseQuery(staleCatalog(stale), out)
 	}
 	plan := v.planning.bound.Plan
-	r := request{kind: query, plan: plan, planning: v.planning, writes: h&readsOnly == 0, resets: s.resetting(h), guard: h&fetches != 0, refusal: refusal, inline: s.frame.inline}
+	r := request{kind: query, plan: plan, planning: v.planning, writes: h&readsOnly == 0, resets: s.resetting(h), guard: h&fetches != 0, refusal: refusal, inline: s.inlined()}
 	if all := plan.Statements(); len(all) == 1 && all[0].Copy != nil && !all[0].Copy.In {
 		r.writes = all[0].Copy.Writes
 	}
@@ -139,15 +149,15 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			s.recycle(v.planning)
 			return act, need, nil
 		}
-		r.inline, r.guard = s.frame.inline, r.guard || s.frame.inline
+		r.inline, r.guard = s.inlined(), r.guard || s.inlined()
 	}
 	if h == readsOnly && refusal == nil && s.frame.path == nil && !plan.Large() && showsAlike(plan) {
 		s.like.relayed(snap, text, h, plan)
 		s.recycle(v.planning)
-		return s.queryShows(plan, out)
+		return s.queryShows(plan, text, out)
 	}
 	v.planning.bound.Converts = s.converts(plan)
-	upgrades := refusal == nil && h == readsOnly && upgradable(plan) && !s.walsender
+	upgrades := refusal == nil && h == readsOnly && upgradable(plan) && !s.walsender && s.frame.piece == 0 && s.frame.cut == 0
 	dst, start := wire.Begin(out.server.scratch, wire.TypeQuery)
 	if upgrades {
 		dst, start = wire.Begin(out.server.scratch, wire.TypeParse)
@@ -173,12 +183,12 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 }
 
 // queryShows relays a text that is planned so that its rows are opened.
-func (s *Session) queryShows(plan *rewrite.Plan, out *Output) (action, Need, error) {
+func (s *Session) queryShows(plan *rewrite.Plan, text []byte, out *Output) (action, Need, error) {
 	if need, unsettled := s.unsettled(rewrite.Simple, showsFloats(plan.Statements()[0].Results), out); unsettled {
 		return wait, need, nil
 	}
-	s.push(&request{kind: query, plan: plan, guard: true, inline: s.frame.inline})
-	return relay, Need{}, nil
+	s.push(&request{kind: query, plan: plan, guard: true, inline: s.inlined()})
+	return s.sendQuery(text, nil, out)
 }
 
 // preparesAlone reports that a text is one PREPARE.
@@ -199,7 +209,7 @@ func (s *Session) unsealed(p *planning, need Need, failed *wire.Error, snap *cat
 
 // sendQuery relays the client's own text, or sends the one in its place.
 func (s *Session) sendQuery(text []byte, refusal *wire.Error, out *Output) (action, Need, error) {
-	if refusal == nil {
+	if refusal == nil && s.frame.cut == 0 && s.frame.piece&pieceMore == 0 {
 		return relay, Need{}, nil
 	}
 	out.server.put(wire.AppendQuery(out.server.scratch, text))

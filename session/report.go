@@ -71,6 +71,9 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	default:
 		act = s.show(wire.TypeErrorResponse, r, fields, out)
 	}
+	if r.piece != 0 {
+		r.piece |= pieceFailed
+	}
 	s.delayed.failed()
 	s.failed()
 	return act, Need{}, nil

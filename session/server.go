@@ -386,7 +386,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	default:
 		return wait, Need{}, errUnasked
 	}
-	hidden, ours, inline, trial := r.hidden, r.ready, r.inline, r.trial
+	hidden, ours, inline, trial, part := r.hidden, r.ready, r.inline, r.trial, r.piece
 	s.finish()
 	s.delayed.showEnd(out)
 	s.delayed.failed()
@@ -410,6 +410,9 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	}
 	if trial {
 		return s.insertEnds(), Need{}, nil
+	}
+	if part != 0 && !s.pieceEnds(part, status, out) {
+		return drop, Need{}, nil
 	}
 	open := inline && status == 'T' && !s.failure.told
 	if s.abort(out) {

@@ -240,7 +240,9 @@ func (s *Session) push(r *request) {
 	if r.resets {
 		s.resets++
 	}
-	s.flushed = false
+	if s.flushed = false; r.kind == query && !r.hidden {
+		r.piece = s.frame.piece
+	}
 	s.fifo.push(r)
 	if r.kind == query || r.kind == call || r.kind == syncPoint {
 		s.flushed = true // the server answers these unasked

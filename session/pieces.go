@@ -1,0 +1,89 @@
+package session
+
+import (
+	"bytes"
+
+	"pgseal/catalog"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// A text of several statements is planned as a whole where that is possible. Where it
+// is refused, and DDL in it may be the reason, it goes to the server in pieces, each
+// up to such a statement, and what is behind is planned for the catalog that there is
+// then. To the server a text is one transaction, as it is inside of a block. Outside,
+// the session puts a BEGIN in front and a COMMIT behind.
+
+// piece is what a Query on its way is of the client's text.
+type piece uint8
+
+const (
+	pieceMore   piece = 1 << iota // more of it follows
+	pieceBlock                    // in a block that the session has begun
+	pieceFailed                   // it has failed
+)
+
+// inlined reports that the Query at hand runs in a transaction which the session ends.
+func (s *Session) inlined() bool { return s.frame.inline || s.frame.piece&pieceBlock != 0 }
+
+// rest is what is left of a text behind the pieces that have been carried out, with
+// white space in their place, so that positions stay.
+func (f *frameState) rest(text []byte) []byte {
+	if f.cut == 0 {
+		return text
+	}
+	gone := rewrite.CharacterPosition(text, int(f.cut)) - 1
+	return append(bytes.Repeat([]byte{' '}, gone), text[f.cut:]...)
+}
+
+// sendPiece sends the first piece of what is left of a text that is refused as a
+// whole. done is false if it cannot be cut.
+func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, e *wire.Error, out *Output) (need Need, done bool) {
+	if s.frame.piece&pieceMore != 0 || e.Code != codeFeatureNotSupported || s.status == 'E' || s.walsender ||
+		!rewrite.IsASCII(text) && !s.settings.values.UTF8() {
+		return Need{}, false
+	}
+	p := rewrite.Cut(text, !s.settings.conforming)
+	switch {
+	case p.End == 0:
+		return Need{}, false
+	case s.fifo.len() > 0:
+		_, need, _ = s.waitServer(out)
+		return need, true
+	case s.status == 'I' && !p.Begins && (!p.Plain || s.frame.cut > 0 && s.frame.piece&pieceBlock != 0):
+		return Need{}, false
+	case s.status == 'I' && !p.Begins:
+		s.frame.piece |= pieceBlock
+		out.server.put(wire.AppendQuery(out.server.scratch, "BEGIN"))
+		s.push(&request{kind: query, hidden: true})
+		return Need{Kind: NeedServer}, true
+	}
+	s.frame.piece |= pieceMore
+	act, need, err := s.queryText(snap, stale, text[:p.End:p.End], nil, out)
+	s.frame.piece &^= pieceMore
+	if err != nil || act == wait {
+		return need, true
+	}
+	// What was found out for it may be different for the rest.
+	s.frame = frameState{piece: s.frame.piece, cut: s.frame.cut + int32(p.End) - s.frame.blanks}
+	return Need{Kind: NeedServer}, true
+}
+
+// pieceEnds follows the ReadyForQuery of a piece. shown says that it is the client's.
+func (s *Session) pieceEnds(p piece, status byte, out *Output) (shown bool) {
+	failed := p&pieceFailed != 0 || s.failure.told
+	if failed && p&pieceMore != 0 {
+		s.frame.answered = true
+	}
+	switch {
+	case p&pieceBlock != 0 && failed && status != 'I':
+		s.closeNames(out)
+		s.failure = failure{}
+		out.server.put(wire.AppendQuery(out.server.scratch, "ROLLBACK"))
+		s.push(&request{kind: query, hidden: true, ready: true, guard: true})
+		return false
+	case p&pieceMore != 0 && !failed:
+		return false
+	}
+	return true
+}

@@ -33,7 +33,7 @@ func loadCode(ctx context.Context, tx reader, c *Contents, sealed []uint32) erro
 // loadBodies reads the bodies that name a relation with sealed columns, then
 // those that name a function that uses one, and so on.
 func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][]*Relation, named func(string) []*Relation) error {
-	c.Uses = map[string][]Use{}
+	c.Uses, c.Alters = map[string][]Use{}, map[string]bool{}
 	search := slices.Sorted(maps.Keys(byName))
 	for len(search) > 0 {
 		patterns := make([]string, len(search))
@@ -58,9 +58,13 @@ func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][
 				code.OwnPath, code.Path = true, splitPath(*path)
 			}
 			uses, read := Uses(code, named), readCode(text)
+			ddl := read.words["alter"] || read.words["create"] || read.words["drop"]
 			for w := range read.words {
 				if w != name {
 					uses = append(uses, code.Through(c.Uses[w])...)
+				}
+				if !c.Alters[name] && (c.Alters[w] || ddl && len(named(w)) > 0) {
+					c.Alters[name], found[name] = true, true
 				}
 			}
 			c.OpensCursors = c.OpensCursors || len(uses) > 0 && read.opensCursors(plainSQL(language))

@@ -156,6 +156,7 @@ type Snapshot struct {
 	activeKey map[uint32]uint32
 	metadata  map[uint32]*SealedColumn // by domain
 	sealing   map[string]bool
+	alters    map[string]bool
 	setters   Setters
 	inFlux    *Snapshot
 	namesOnly bool
@@ -179,6 +180,9 @@ type Contents struct {
 	Uses map[string][]Use
 	// OpensCursors says that the code of one of those may leave a cursor open.
 	OpensCursors bool
+	// Alters has the unqualified names of functions whose code may do DDL with relations
+	// that have sealed columns.
+	Alters map[string]bool
 	// Sealing are the unqualified names of the types that are, or contain, sealed values.
 	Sealing []string
 	// Metadata are the rows of pgseal.sealed_column, by the OIDs of their domains.
@@ -228,7 +232,10 @@ func New(version uint64, c Contents) *Snapshot {
 		s.sealing[name] = true
 		s.words.add(name)
 	}
-	s.uses, s.opens = c.Uses, c.OpensCursors
+	s.uses, s.opens, s.alters = c.Uses, c.OpensCursors, c.Alters
+	for f := range c.Alters {
+		s.words.add(f)
+	}
 	for f := range c.Uses {
 		s.words.add(f)
 	}
@@ -342,6 +349,10 @@ func (s *Snapshot) Domain(name string) *SealedColumn {
 	}
 	return nil
 }
+
+// Alters reports whether the code of functions of that name may do DDL with relations
+// that have sealed columns.
+func (s *Snapshot) Alters(name string) bool { return s.alters[name] }
 
 // Sealing reports whether a type of that name is, or contains, a sealed value.
 func (s *Snapshot) Sealing(name string) bool { return s.sealing[name] }

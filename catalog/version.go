@@ -91,7 +91,7 @@ func version(c Contents) uint64 {
 		h.Write(b)
 		b = b[:0]
 	}
-	for _, name := range slices.Concat(c.RowFunctions, c.Sealing) {
+	for _, name := range slices.Concat(c.RowFunctions, c.Sealing, slices.Sorted(maps.Keys(c.Alters))) {
 		text(name)
 	}
 	for _, name := range c.Setters.Names {

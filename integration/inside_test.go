@@ -239,3 +239,43 @@ func TestDumpsRestoredOverWhatIsSealed(t *testing.T) {
 	client(t, restore, "-c", "-1", "-d", pair.URL(), archive)
 	same("after pg_restore -1")
 }
+
+// Functions, procedures and DO blocks do DDL, too.
+func TestDDLInsideFunctions(t *testing.T) {
+	pair := harness.New(t, people)
+	pair.Both(`CREATE FUNCTION renames() RETURNS int LANGUAGE plpgsql AS $$ BEGIN ALTER TABLE people RENAME TO old; RETURN 1; END $$;
+		CREATE FUNCTION calls() RETURNS int LANGUAGE sql AS $$ SELECT renames() $$;
+		CREATE PROCEDURE copies() LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE TABLE old (LIKE people INCLUDING ALL)'; END $$; NOTIFY pgseal`)
+	for _, mode := range insideModes {
+		t.Run(string(mode), func(t *testing.T) {
+			pair.Empty()
+			c := pair.Compare(t, mode)
+			w := pair.Env.Canaries.Word()
+			for _, step := range filled(pair.Env.Canaries) {
+				c.Step(step)
+			}
+			for _, does := range []string{
+				"SELECT renames()", "SELECT calls()", "CALL copies()",
+				"DO $$ BEGIN ALTER TABLE people RENAME TO old; END $$", "DO 'BEGIN EXECUTE ''ALTER TABLE ''||''peo''||''ple RENAME TO old''; END'",
+			} {
+				for _, step := range []harness.Step{
+					S("BEGIN"), S(does),
+					S("INSERT INTO old (id, name, ssn) VALUES (5, 'x', $1)", w+"5"),
+					S("SELECT ssn FROM old WHERE ssn = $1", w+"5"),
+				} {
+					if !c.Step(step) {
+						break
+					}
+				}
+				c.Rollback()
+			}
+			c.Step(S("DO $$ BEGIN ALTER TABLE people RENAME TO old; END $$"))
+			c.Step(S("INSERT INTO old (id, name, ssn) VALUES (5, 'x', $1)", w+"5"))
+			c.Step(S("ALTER TABLE old RENAME TO people"))
+			c.Step(S("SELECT calls()"))
+			c.Step(S("INSERT INTO old (id, name, ssn) VALUES (6, 'x', $1)", w+"6"))
+			c.Step(S("ALTER TABLE old RENAME TO people"))
+			c.Step(S("SELECT * FROM people ORDER BY id"))
+		})
+	}
+}

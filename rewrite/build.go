@@ -271,7 +271,7 @@ func unreadDDL(text []byte) *Plan {
 // effectless says that no statement has an effect that the session must follow.
 func (p *Plan) effectless() bool {
 	for i := range p.statements {
-		if p.statements[i].Effect != NoEffect {
+		if p.statements[i].Effect != NoEffect || p.statements[i].Alters {
 			return false
 		}
 	}
@@ -340,6 +340,7 @@ type analysis struct {
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation
 	pathUnsure   bool                          // which schemas it reaches, that is
+	alters       bool                          // the statement calls a function that may do DDL
 	changedNamed string                        // a name of changed that the statement uses
 	site         Site                          // of the values compared by the operator being analysed
 	within       string                        // the construct around what is being analysed, for refusals

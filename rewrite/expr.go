@@ -449,6 +449,7 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 			return
 		}
 	}
+	a.alters = a.alters || a.snap.Alters(name)
 	if len(f.Args) == 1 && a.sealedRelation(parts) {
 		a.fail(refuseRowType(name, f.Location)) // users('(…)') is a cast
 		return

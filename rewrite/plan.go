@@ -119,6 +119,8 @@ type Statement struct {
 	// Spreads: DDL that names something sealed, so that there may be more names of
 	// that once it has run.
 	Spreads bool
+	// Alters: it calls a function that may do DDL with what is sealed.
+	Alters bool
 	// Moves: DDL through which a name may come to stand for something sealed, or no
 	// longer, for other sessions, too.
 	Moves bool

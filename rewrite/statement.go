@@ -15,7 +15,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.lists, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, false, false, "", raw
 	a.carried, a.writes, a.placed, a.asked, a.evaluated, a.made = nil, nil, nil, nil, oftenEvaluated, nil
 	touched, named := a.touched, a.sealedNamed
-	a.touched, a.sealedNamed, a.changedNamed = false, false, ""
+	a.touched, a.sealedNamed, a.changedNamed, a.alters = false, false, "", false
 	edits, actions := len(a.edits), len(a.acted)
 	outputs := a.dispatch(raw.Stmt, &s)
 	if outputs != nil {
@@ -206,6 +206,12 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	a.pathSet = a.pathSet || moves
 	rename := a.stmt.Stmt.GetRenameStmt()
 	a.pathUnsure = a.pathUnsure || moves && (rename == nil || rename.RenameType == pg.ObjectType_OBJECT_SCHEMA)
+	if s.Alters = a.alters; a.alters {
+		s.Spreads, s.Moves = true, true
+		if !a.last {
+			a.fail(refuseMixedText("", -1))
+		}
+	}
 	if s.Effect != ChangesCatalog {
 		return
 	}
@@ -213,7 +219,7 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	if sealed && a.assumed && a.path == nil {
 		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
 	}
-	seals := a.namesSealing()
+	seals := a.namesSealing() || a.stmt.Stmt.GetDoStmt() != nil // that may do anything
 	sealed = sealed || a.renamesSealed() || seals
 	s.Spreads = seals || sealed && !keepsRelations(a.stmt.Stmt)
 	s.Moves = !temporary(a.stmt.Stmt) && (sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt))

@@ -50,7 +50,7 @@ func showsAlike(p *rewrite.Plan) bool {
 		return false
 	}
 	st := &p.Statements()[0]
-	return st.Results != nil && st.Params == nil && st.Effect == rewrite.NoEffect && st.Copy == nil && st.Question == nil && st.Tag == "" && !slices.Contains(st.Results, catalog.DefaultText)
+	return st.Results != nil && st.Params == nil && st.Effect == rewrite.NoEffect && !st.Alters && st.Copy == nil && st.Question == nil && st.Tag == "" && !slices.Contains(st.Results, catalog.DefaultText)
 }
 
 // alike reports that two texts differ in nothing but the digits of numbers. The

@@ -33,6 +33,9 @@ func (s *Session) effect(r *request) {
 	if st == nil {
 		return
 	}
+	if st.Alters {
+		s.catalog.changed(st)
+	}
 	switch st.Effect {
 	case rewrite.Prepares:
 		p := &statement{plan: st.Inner, declared: st.Types, name: st.Name}

@@ -45,7 +45,7 @@ func (c *catalogState) alters(p *rewrite.Plan) {
 
 // alter is alters for one statement.
 func (c *catalogState) alter(st *rewrite.Statement) {
-	if st.Effect != rewrite.ChangesCatalog {
+	if st.Effect != rewrite.ChangesCatalog && !st.Alters {
 		return
 	}
 	if c.inside == nil {

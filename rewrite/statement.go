@@ -199,7 +199,7 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	}
 	a.pathMoved = a.pathMoved || set
 	_, alters := a.stmt.Stmt.GetNode().(*pg.Node_AlterTableStmt) // neither renames nor moves
-	moves := set || !alters && !calm && !keepsPath(a.stmt.Stmt) && s.Effect == ChangesCatalog
+	moves := set || !alters && !calm && (!keepsPath(a.stmt.Stmt) || a.makesSetter()) && s.Effect == ChangesCatalog
 	if _, grants := a.stmt.Stmt.GetNode().(*pg.Node_GrantStmt); grants {
 		moves = true // a right lets a schema into the path
 	}
@@ -342,6 +342,26 @@ func keepsPath(n *pg.Node) bool {
 		*pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreateTrigStmt, *pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt,
 		*pg.Node_CreateEnumStmt, *pg.Node_AlterEnumStmt, *pg.Node_CompositeTypeStmt, *pg.Node_CreateDomainStmt, *pg.Node_CommentStmt:
 		return true
+	}
+	return false
+}
+
+// makesSetter says whether a function is made here that could change the search path
+// when the statements behind it call it.
+func (a *analysis) makesSetter() bool {
+	if a.stmt.Stmt.GetCreateFunctionStmt() == nil {
+		return false
+	}
+	from, end := a.statementTokens()
+	for _, t := range a.tokens[from:end] {
+		if !t.kind.isString() {
+			continue
+		}
+		body, _ := appendString(nil, a.text, t)
+		lower := strings.ToLower(string(body))
+		if strings.Contains(lower, "search_path") || strings.Contains(lower, "set_config") || strings.Contains(lower, "execute") {
+			return true
+		}
 	}
 	return false
 }

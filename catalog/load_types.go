@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -25,10 +26,8 @@ type part struct{ oid, domain uint32 }
 // insides pgseal does not open). It follows what depends on them, step by step,
 // by an index of the server's: what else there is in the database costs nothing.
 func loadTypes(ctx context.Context, tx reader, metadata map[uint32]*SealedColumn) (types sealedTypes, err error) {
-	domains := make([]uint32, 0, len(metadata))
-	for oid := range metadata {
-		domains = append(domains, oid)
-	}
+	domains := slices.AppendSeq(make([]uint32, 0, len(metadata)), maps.Keys(metadata))
+	slices.Sort(domains)
 	rows, err := tx.Query(ctx, `
 		SELECT oid FROM pg_type WHERE typnamespace = to_regnamespace('pgseal_column') AND typtype = 'd'
 		UNION SELECT oid FROM pg_type WHERE oid = ANY($1) AND typtype = 'd'`, domains)

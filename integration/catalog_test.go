@@ -190,9 +190,21 @@ func TestCatalogsShowTheLogicalSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sql := range queries {
+	same := func(sql string) {
 		if want, got := rows(twin, sql), rows(shown, sql); got != want {
 			t.Errorf("%s\n%s", sql, difference(got, want))
+		}
+	}
+	for _, sql := range queries {
+		same(sql)
+	}
+	// Qt reads the catalog so.
+	for _, set := range []string{"SET bytea_output = escape", "RESET ALL"} {
+		same(set)
+		for _, sql := range catalogQueries {
+			if strings.Contains(sql, "pg_attrdef") || strings.Contains(sql, "column_default") {
+				same(sql)
+			}
 		}
 	}
 	// Again, from what is remembered of it, behind rows of the extended protocol.

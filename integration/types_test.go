@@ -214,7 +214,7 @@ func TestSessionSettingsShapeValues(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			pair.Same(t,
 				fill("1", "2024-02-03", "2024-07-01 12:34:56.789"),
-				S(set).Simple(),
+				S(set).Simple(), json, // before any envelope has shown the settings
 				fill("2", "2024-03-04", "2024-01-15 23:59:59"),
 				fill("3", "05/06/2024", "07/08/2024 01:02"),
 				fill("4", "infinity", "0044-03-15 12:00 BC"),
@@ -222,7 +222,7 @@ func TestSessionSettingsShapeValues(t *testing.T) {
 				S("SELECT id FROM shaped WHERE d = $1 ORDER BY id", "05/06/2024"),
 				S("SELECT id FROM shaped WHERE tz = $1 ORDER BY id", "2024-07-01 12:34:56.789+00"),
 				S("BEGIN"), S("SET LOCAL DateStyle = 'SQL, DMY'"), read, S("ROLLBACK"), read,
-				S("RESET ALL"), read)
+				S("RESET ALL"), json, read)
 		})
 	}
 }

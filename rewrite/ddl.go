@@ -414,7 +414,11 @@ func (a *analysis) key(name string, it *item, what string, at int32) {
 		if what == "a UNIQUE constraint" && hasEquality(c.sealed) {
 			a.fail(refuseUniqueConstraint(c.sealed, at))
 		}
-		a.fail(refuseDefinition(c.sealed, at, what))
+		r := refuseDefinition(c.sealed, at, what)
+		if what == "a UNIQUE constraint" && c.sealed.Type.HasEquality() {
+			r.Hint = "pgseal seal " + c.sealed.String() + " --equality"
+		}
+		a.fail(r)
 	}
 }
 

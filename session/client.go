@@ -260,7 +260,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			if refusal != nil {
 				return s.refuse(refusal, out)
 			}
-			if need, unsettled := s.unsettled(rewrite.Extended, showsCopiedFloats(c), out); unsettled {
+			if need, unsettled := s.unsettled(rewrite.Extended, copiedBy(c), out); unsettled {
 				return wait, need, nil
 			}
 			if !c.In {
@@ -274,7 +274,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			if st.plan != nil && st.hints.changeSettings() && showsSettings(st.plan.Results, &p.formats) {
 				return s.refuse(errSettingsMoved, out)
 			}
-			if need, unsettled := s.unsettled(rewrite.Extended, st.showsFloats(), out); unsettled {
+			if need, unsettled := s.unsettled(rewrite.Extended, st.shownBy(), out); unsettled {
 				return wait, need, nil
 			}
 			r.guard, r.writes, s.opens = true, st.hints&readsOnly == 0, true

@@ -83,17 +83,17 @@ func isASCII(text string) bool {
 }
 
 // showsCopiedFloats reports that a sealed float may have to be written as text.
-func showsCopiedFloats(c *rewrite.Copy) bool {
+func copiedBy(c *rewrite.Copy) unreported {
 	if c == nil || c.In || c.Format.Kind == copyformat.Binary {
-		return false
+		return 0
 	}
 	for _, i := range c.Sealed {
 		switch c.Columns[i].Operand.Column.Type.OID {
 		case logical.OIDFloat4, logical.OIDFloat8:
-			return true
+			return floatDigits
 		}
 	}
-	return false
+	return 0
 }
 
 // copyOf is the COPY of sealed columns that the server is answering, nil if it

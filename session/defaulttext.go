@@ -23,6 +23,7 @@ import (
 var (
 	computedBegins = []byte("computed_default(")
 	envelopeBegins = []byte(`\xe501`)
+	escapedBegins  = []byte(`\345\`) // where bytea_output is escape; and more before 001
 	envelopeEnds   = []byte(`'::bytea`)
 	nullOfDomain   = []byte("::pgseal_column.")
 )
@@ -30,7 +31,7 @@ var (
 // showDefaults gives the body of a DataRow with the texts of defaults as they
 // were written: the same body if there are none.
 func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
-	if !bytes.Contains(body, envelopeBegins) && !bytes.Contains(body, nullOfDomain) && !bytes.Contains(body, computedBegins) && !bytes.Contains(body, []byte(termCall)) {
+	if !bytes.Contains(body, envelopeBegins) && !bytes.Contains(body, escapedBegins) && !bytes.Contains(body, nullOfDomain) && !bytes.Contains(body, computedBegins) && !bytes.Contains(body, []byte(termCall)) {
 		return body, Need{}, nil
 	}
 	values, err := wire.ParseDataRow(body)
@@ -90,8 +91,9 @@ type printedDefault struct {
 	start, end int
 	// depth is how many times over backslashes and quotes are escaped there: once in
 	// a string of JSON, an array or a row.
-	depth int
-	null  bool
+	depth   int
+	null    bool
+	escaped bool // in the escape format of bytea
 }
 
 // quoted reports that it is a string by itself.
@@ -103,7 +105,10 @@ func (d *printedDefault) quoted(text []byte) bool {
 // a NULL of the type that seals.
 func nextDefault(text []byte, from int) (d printedDefault, found bool) {
 	for at := from; at < len(text); {
-		next := bytes.Index(text[at:], envelopeBegins)
+		next, begins := bytes.Index(text[at:], envelopeBegins), envelopeBegins
+		if escaped := bytes.Index(text[at:], escapedBegins); escaped >= 0 && (next < 0 || escaped < next) {
+			next, begins = escaped, escapedBegins
+		}
 		if null := bytes.Index(text[at:], nullOfDomain); null >= 0 && (next < 0 || null < next) {
 			if d, found = nullDefault(text, from, at+null); found {
 				return d, true
@@ -114,10 +119,10 @@ func nextDefault(text []byte, from int) (d printedDefault, found bool) {
 		if next < 0 {
 			break
 		}
-		if d, found = envelopeDefault(text, from, at+next); found {
+		if d, found = envelopeDefault(text, from, at+next, begins); found {
 			return d, true
 		}
-		at += next + len(envelopeBegins)
+		at += next + len(begins)
 	}
 	return printedDefault{}, false
 }
@@ -125,8 +130,9 @@ func nextDefault(text []byte, from int) (d printedDefault, found bool) {
 // envelopeDefault is the literal of an envelope whose last backslash is at an
 // offset: '\x…'::bytea, with E and two backslashes where standard_conforming_strings
 // is off.
-func envelopeDefault(text []byte, from, at int) (d printedDefault, ok bool) {
-	stop := bytes.IndexByte(text[at:], '\'')
+func envelopeDefault(text []byte, from, at int, begins []byte) (d printedDefault, ok bool) {
+	d.escaped = bytes.Equal(begins, escapedBegins)
+	stop := stringEnd(text[at:])
 	if stop < 0 || !bytes.HasPrefix(text[at+stop:], envelopeEnds) {
 		return d, false
 	}
@@ -135,6 +141,9 @@ func envelopeDefault(text []byte, from, at int) (d printedDefault, ok bool) {
 		slashes++
 	}
 	if d.start == from || text[d.start-1] != '\'' {
+		return d, false
+	}
+	if rest := text[at+len(begins)-1:]; d.escaped && !bytes.HasPrefix(bytes.TrimLeft(rest, `\`), []byte("001")) {
 		return d, false
 	}
 	if d.start--; d.start > from && text[d.start-1] == 'E' {
@@ -146,6 +155,44 @@ func envelopeDefault(text []byte, from, at int) (d printedDefault, ok bool) {
 	}
 	d.depth, d.end = bits.Len(uint(slashes))-1, at+stop+len(envelopeEnds)
 	return d, slashes == 1<<d.depth
+}
+
+// stringEnd is the offset of the quote that ends a literal, -1 if there is none: two
+// of them are one of its characters.
+func stringEnd(text []byte) int {
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] != '\'':
+		case i+1 == len(text) || text[i+1] != '\'':
+			return i
+		default:
+			i++
+		}
+	}
+	return -1
+}
+
+// envelope decodes the literal of an envelope, nil if it is none.
+func (d *printedDefault) envelope(literal []byte) []byte {
+	if !d.escaped {
+		digits := literal[bytes.Index(literal, envelopeBegins)+len(`\x`) : len(literal)-len(envelopeEnds)]
+		env := make([]byte, hex.DecodedLen(len(digits)))
+		if _, err := hex.Decode(env, digits); err != nil {
+			return nil
+		}
+		return env
+	}
+	quote := bytes.IndexByte(literal, '\'')
+	text := unescaped(string(literal[quote+1:len(literal)-len(envelopeEnds)]), d.depth)
+	text = strings.ReplaceAll(text, "''", "'")
+	if quote > 0 { // E'…'
+		text = strings.ReplaceAll(text, `\\`, `\`)
+	}
+	env, err := logical.Type{OID: logical.OIDBytea, Typmod: -1}.AppendCanonical(nil, logical.Value{Data: []byte(text), OID: logical.OIDBytea}, logical.Assign, &logical.Settings{})
+	if err != nil {
+		return nil
+	}
+	return env
 }
 
 // nullDefault is a NULL whose type's name begins at an offset, with brackets or
@@ -200,9 +247,8 @@ func (s *Session) defaultAt(text []byte, d printedDefault) (sql []byte, need Nee
 		}
 		return s.defaultSQL(c, nil)
 	}
-	digits := literal[bytes.Index(literal, envelopeBegins)+len(`\x`) : len(literal)-len(envelopeEnds)]
-	env := make([]byte, hex.DecodedLen(len(digits)))
-	if _, err := hex.Decode(env, digits); err != nil {
+	env := d.envelope(literal)
+	if env == nil {
 		return nil, Need{}, nil
 	}
 	c, plain, need, err := s.openDefault(env)

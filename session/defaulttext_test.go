@@ -23,6 +23,12 @@ func TestDefaultsAreFoundInDefinitions(t *testing.T) {
 		`{"d":"NULL::bytea::pgseal_column.\"Xy\""}`:   `NULL::bytea::pgseal_column.\"Xy\" 1`,
 		`NULL::bytea::pgseal_column."X`:               "",
 		`'x'::pgseal_column.a`:                        "",
+		`'\345\001a'::bytea`:                          `'\345\001a'::bytea 0`,
+		`'\345\001it''s \\'::bytea`:                   `'\345\001it''s \\'::bytea 0`,
+		`E'\\345\\001a'::bytea`:                       `E'\\345\\001a'::bytea 0`,
+		`["'\\345\\001\"'::bytea"]`:                   `'\\345\\001\"'::bytea 1`,
+		`'\345\002a'::bytea`:                          "",
+		`'\345\001a''`:                                "",
 		`NULL::bytea::pgseal_column.`:                 "",
 	} {
 		got := ""
@@ -37,6 +43,7 @@ func TestDefaultsAreFoundInDefinitions(t *testing.T) {
 
 func FuzzDefaultsAreFound(f *testing.F) {
 	f.Add([]byte(`{"d":"E'\\\\xe501ff'::bytea","e":"(NULL::bytea)::pgseal_column.\"X\""}`))
+	f.Add([]byte(`["E'\\\\345\\\\001''\\\\000'::bytea"]`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for at := 0; ; {
 			d, found := nextDefault(text, at)
@@ -45,6 +52,9 @@ func FuzzDefaultsAreFound(f *testing.F) {
 			}
 			if d.start < at || d.end <= d.start || d.end > len(text) || d.depth < 0 {
 				t.Fatalf("%q: %+v from %d on", text, d, at)
+			}
+			if !d.null {
+				d.envelope(text[d.start:d.end])
 			}
 			at = d.end
 		}

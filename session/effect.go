@@ -75,7 +75,7 @@ func (s *Session) effect(r *request) {
 		s.inserts.forget()
 		s.portals.clear()
 		s.cursors.clear()
-		s.settings.floats = false
+		s.settings.seen = 0
 	case rewrite.ChangesCatalog:
 		s.catalog.changed(st)
 	}

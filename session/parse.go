@@ -233,22 +233,38 @@ func bySettings(t logical.Type) bool {
 	return false
 }
 
-// showsFloats reports that a sealed float may have to be shown as text.
-func showsFloats(results []*catalog.SealedColumn) bool {
+// shownBy are the unreported settings by which sealed values may have to be shown.
+func shownBy(results []*catalog.SealedColumn) (by unreported) {
 	for _, c := range results {
-		if c == nil {
-			continue
-		}
-		if oid := c.Type.Scalar(); oid == logical.OIDFloat4 || oid == logical.OIDFloat8 {
-			return true
+		switch {
+		case c == nil:
+		case c.Document == nil:
+			by |= shownTypeBy(c.Type) &^ byteaOutput // its envelope shows it
+		default:
+			for i := range c.Document.Parts {
+				by |= shownTypeBy(c.Document.Parts[i].Column.Type)
+			}
 		}
 	}
-	return false
+	return by
 }
 
-// showsFloats reports that a sealed float may be among the statement's rows.
-func (p *statement) showsFloats() bool {
-	return p.opaque && p.plan == nil || showsFloats(p.results)
+func shownTypeBy(t logical.Type) unreported {
+	switch t.Scalar() {
+	case logical.OIDFloat4, logical.OIDFloat8:
+		return floatDigits
+	case logical.OIDBytea:
+		return byteaOutput
+	}
+	return 0
+}
+
+// shownBy are those by which the statement's rows may have to be shown.
+func (p *statement) shownBy() unreported {
+	if p.opaque && p.plan == nil {
+		return floatDigits
+	}
+	return shownBy(p.results)
 }
 
 // changesNames reports that running the statement changes which prepared

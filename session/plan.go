@@ -115,7 +115,7 @@ func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, o
 		return s.planUTF8(snap, text, false, mode, out)
 	}
 	// What its names are depends on client_encoding.
-	if need, unsettled := s.unsettled(mode, false, out); unsettled {
+	if need, unsettled := s.unsettled(mode, 0, out); unsettled {
 		return verdict{act: wait, need: need}
 	}
 	if !s.settings.values.Transcodes() {
@@ -154,7 +154,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	}
-	if need, unsettled := s.unsettled(mode, false, out); unsettled {
+	if need, unsettled := s.unsettled(mode, 0, out); unsettled {
 		return verdict{act: wait, need: need}
 	}
 	if s.catalog.inside.outdated(snap, text) {

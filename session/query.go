@@ -69,7 +69,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			s.like.relayed(snap, text, h, nil)
 		}
 		if h&fetches != 0 {
-			if need, unsettled := s.unsettled(rewrite.Simple, true, out); unsettled {
+			if need, unsettled := s.unsettled(rewrite.Simple, floatDigits|byteaOutput, out); unsettled {
 				return wait, need, nil
 			}
 		}
@@ -95,14 +95,17 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	if all := plan.Statements(); len(all) == 1 && all[0].Copy != nil && !all[0].Copy.In {
 		r.writes = all[0].Copy.Writes
 	}
-	floats := r.guard
+	var by unreported
+	if r.guard {
+		by = floatDigits
+	}
 	r.guard = r.guard || r.inline
 	for i := range plan.Statements() {
 		st := &plan.Statements()[i]
 		r.guard = r.guard || st.Results != nil || st.Effect == rewrite.Executes
 		r.effects = r.effects || changesNames(st)
 		r.closings = r.closings || closesCursors(st)
-		floats = floats || showsFloats(st.Results)
+		by |= shownBy(st.Results)
 		if h.changeSettings() && showsSettings(st.Results, &formats{}) {
 			s.recycle(v.planning)
 			return s.refuseQuery(errSettingsMoved, out)
@@ -113,10 +116,10 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 				return s.refuseQuery(refusal, out)
 			}
 			r.guard = r.guard || !c.In
-			floats = floats || showsCopiedFloats(c)
+			by |= copiedBy(c)
 		}
 	}
-	if need, unsettled := s.unsettled(rewrite.Simple, floats, out); unsettled {
+	if need, unsettled := s.unsettled(rewrite.Simple, by, out); unsettled {
 		s.recycle(v.planning)
 		return wait, need, nil
 	}
@@ -184,7 +187,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 
 // queryShows relays a text that is planned so that its rows are opened.
 func (s *Session) queryShows(plan *rewrite.Plan, text []byte, out *Output) (action, Need, error) {
-	if need, unsettled := s.unsettled(rewrite.Simple, showsFloats(plan.Statements()[0].Results), out); unsettled {
+	if need, unsettled := s.unsettled(rewrite.Simple, shownBy(plan.Statements()[0].Results), out); unsettled {
 		return wait, need, nil
 	}
 	s.push(&request{kind: query, plan: plan, guard: true, inline: s.inlined()})

@@ -27,18 +27,27 @@ type settings struct {
 	// known: the others are as the server has them. It reports changes only
 	// before ReadyForQuery, so within a segment they have to be asked for.
 	known bool
-	// floats: extra_float_digits is known. The server does not report it; it is
-	// asked for when a float is to be shown as text, and asked for again after
-	// whatever may have changed it.
-	floats bool
+	// seen are those that the server does not report and that are known. They are
+	// asked for when a value is to be shown by them, and asked for again after
+	// whatever may have changed them.
+	seen unreported
 	// changed: a setting has been changed since the transaction began, and may
 	// change back when it ends.
 	changed bool
 	// version is the server's major one, as server_version_num has it.
 	version int
-	// escape is bytea_output, as the last envelope in text has shown it.
+	// escape is bytea_output, as the last envelope in text has shown it, or the
+	// server has said.
 	escape bool
 }
+
+// unreported are settings that the server does not report.
+type unreported uint8
+
+const (
+	floatDigits unreported = 1 << iota // extra_float_digits
+	byteaOutput                        // known without asking where an envelope shows it
+)
 
 // set takes over one setting.
 func (t *settings) set(name, value string) {
@@ -48,7 +57,10 @@ func (t *settings) set(name, value string) {
 	case "client_encoding":
 		t.encoding, t.tricky = value, asciiInside(value)
 	case "extra_float_digits":
-		t.floats = true
+		t.seen |= floatDigits
+	case "bytea_output":
+		t.seen |= byteaOutput
+		t.escape = strings.EqualFold(value, "escape")
 	}
 	// A value that the server refuses too comes with the server's own error.
 	_ = t.values.Set(name, value)
@@ -61,7 +73,6 @@ func (t *settings) setByteaOutput(escape bool) {
 	if t.escape == escape {
 		return
 	}
-	t.escape = escape
 	value := "hex"
 	if escape {
 		value = "escape"
@@ -122,15 +133,15 @@ func containsFolded(text []byte, name string) bool {
 }
 
 // reset: a request has ended that could change settings.
-func (t *settings) reset() { t.floats, t.known = false, false }
+func (t *settings) reset() { t.seen, t.known = 0, false }
 
 // unsettled reports that values cannot be converted before something is known:
 // need says what to wait for.
-func (s *Session) unsettled(mode rewrite.Mode, floats bool, out *Output) (need Need, unsettled bool) {
+func (s *Session) unsettled(mode rewrite.Mode, by unreported, out *Output) (need Need, unsettled bool) {
 	switch {
 	case s.resets > 0:
 		_, need, _ = s.waitServer(out)
-	case !s.frame.answer && (!s.settings.known || floats && (!s.settings.floats || s.dynamic())):
+	case !s.frame.answer && (!s.settings.known || by != 0 && (by&^s.settings.seen != 0 || s.dynamic())):
 		_, need, _ = s.ask(mode, out)
 	}
 	return need, need.Kind != NeedNothing

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/hex"
+	"strconv"
 
 	"pgseal/catalog"
 	"pgseal/envelope"
@@ -121,7 +122,9 @@ func (s *Session) appendShown(dst, text []byte) []byte {
 				dst = append(dst, sealedText...)
 				rest = bytes.TrimPrefix(rest, []byte("..."))
 			case terms && n == termHex:
-				dst = s.appendSent(dst, digits)
+				var term [envelope.EqualitySize]byte
+				_, _ = hex.Decode(term[:], digits) // they are digits
+				dst = s.appendSent(dst, term[:])
 			default:
 				dst = append(dst, text[:len(hexStart)+n]...)
 			}
@@ -134,6 +137,13 @@ func (s *Session) appendShown(dst, text []byte) []byte {
 			}
 			text = text[n:]
 		default:
+			if terms && (bytes.HasSuffix(dst, keyValues) || bytes.HasSuffix(dst, nextValue)) {
+				var term [envelope.EqualitySize]byte
+				if n := escapedTerm(text, term[:]); n > 0 {
+					dst, text = s.appendSent(dst, term[:]), text[n:]
+					continue
+				}
+			}
 			dst = append(dst, text[0])
 			text = text[1:]
 		}
@@ -141,14 +151,46 @@ func (s *Session) appendShown(dst, text []byte) []byte {
 	return dst
 }
 
+// What stands before a value in the DETAIL of a unique index.
+var keyValues, nextValue = []byte(")=("), []byte(", ")
+
+// escapedTerm reads a term as bytea_output = escape shows it among the values of a
+// key, and gives its length, 0 if it is none.
+func escapedTerm(text, term []byte) (n int) {
+	escaped := false
+	for i := range term {
+		if n == len(text) {
+			return 0
+		}
+		term[i] = text[n]
+		n++
+		if term[i] != '\\' {
+			continue
+		}
+		escaped = true
+		rest := text[n:]
+		if len(rest) > 0 && rest[0] == '\\' {
+			n++
+			continue
+		}
+		const octal = 3
+		v, err := strconv.ParseUint(string(rest[:min(octal, len(rest))]), 8, 8)
+		if err != nil || len(rest) < octal {
+			return 0
+		}
+		term[i], n = byte(v), n+octal
+	}
+	if !escaped || !bytes.HasPrefix(text[n:], nextValue) && !bytes.HasPrefix(text[n:], keyValues[:1]) {
+		return 0
+	}
+	return n
+}
+
 // appendSent appends the value behind a term.
-func (s *Session) appendSent(dst, digits []byte) []byte {
-	var term [envelope.EqualitySize]byte
-	if _, err := hex.Decode(term[:], digits); err == nil {
-		if v := s.sent.find(term[:]); v != nil {
-			if out, err := v.column.Type.AppendText(dst, v.plain[:v.n], &s.settings.values); err == nil {
-				return out
-			}
+func (s *Session) appendSent(dst, term []byte) []byte {
+	if v := s.sent.find(term); v != nil {
+		if out, err := v.column.Type.AppendText(dst, v.plain[:v.n], &s.settings.values); err == nil {
+			return out
 		}
 	}
 	return append(dst, sealedText...)

@@ -27,6 +27,7 @@ need "python3-pyodbc odbc-postgresql" python 'import pyodbc; "PostgreSQL Unicode
 need libdbd-pg-perl perl -MDBD::Pg -e 1
 if [ "${1:-}" != cheap ]; then
   need "ruby ruby-pg ruby-activerecord" ruby -e 'require "active_record"; require "pg"'
+  need "ruby-sequel ruby-pg" ruby -e 'require "sequel"; require "pg"'
   need "php-cli php-pgsql" php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);'
   need libpostgresql-jdbc-java test -e /usr/share/java/postgresql.jar
   need default-jdk-headless javac -version

@@ -27,6 +27,7 @@ var matrix = []program{
 	{"Django", "python3-django python3-psycopg2", imports("django, psycopg2"), []string{python, "django_app/app.py"}},
 	{"ODBC", "odbc-postgresql python3-pyodbc", imports(`pyodbc; "PostgreSQL Unicode" in pyodbc.drivers() or exit(1)`), []string{python, "odbc_app.py"}},
 	{"ActiveRecord", "ruby-activerecord ruby-pg", []string{"ruby", "-e", `require "active_record"; require "pg"`}, []string{"ruby", "activerecord_app.rb"}},
+	{"Sequel", "ruby-sequel ruby-pg", []string{"ruby", "-e", `require "sequel"; require "pg"`}, []string{"ruby", "sequel_app.rb"}},
 	{"PDO", "php-cli php-pgsql", []string{"php", "-r", `exit(extension_loaded("pdo_pgsql") ? 0 : 1);`}, []string{"php", "pdo_app.php"}},
 	{"PHP pgsql", "php-cli php-pgsql", []string{"php", "-r", `exit(extension_loaded("pgsql") ? 0 : 1);`}, []string{"php", "php_pgsql_app.php"}},
 	{"DBD::Pg", "libdbd-pg-perl", []string{"perl", "-MDBD::Pg", "-e", "1"}, []string{"perl", "dbd_pg_app.pl"}},

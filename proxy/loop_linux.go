@@ -149,13 +149,21 @@ func (l *loop) post(f func()) {
 
 func (l *loop) run() {
 	defer l.close()
-	yielded := time.Now()
+	runtime.LockOSThread() // it is threads that the kernel schedules
+	pace := newPace()
+	defer pace.close()
+	yielded, events := time.Now(), 0
 	for round := 0; !l.stopped; round++ {
-		if round%roundsPerClock == 0 && time.Since(yielded) > yieldEvery {
-			runtime.Gosched()
-			yielded = time.Now()
+		if round%roundsPerClock == 0 {
+			if passed := time.Since(yielded); passed > yieldEvery {
+				pace.set(events, passed, yielded.Add(passed))
+				runtime.Gosched()
+				yielded, events = time.Now(), 0
+			}
 		}
-		for _, e := range l.events[:l.poll()] {
+		n := l.poll()
+		events += n
+		for _, e := range l.events[:n] {
 			if e.Fd == wakeKey {
 				continue // edge-triggered: it need not be read
 			}

@@ -141,6 +141,7 @@ func TestCatalogsAndSavepoints(t *testing.T) {
 				S("INSERT INTO people (id, name, ssn) VALUES (6, 'x', $1)", w+"6"),
 				S("SELECT id, ssn FROM people ORDER BY id"),
 				S("SHOW search_path"),
+				S("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation = ANY ('{pg_attribute, pg_type, pg_proc, pg_depend}'::regclass[])"),
 				S("ALTER TABLE people RENAME COLUMN ssn TO number"),
 				S("SAVEPOINT c"),
 				S("ALTER TABLE people RENAME COLUMN note TO ssn"),
@@ -153,6 +154,30 @@ func TestCatalogsAndSavepoints(t *testing.T) {
 				S("ALTER TABLE people RENAME COLUMN ssn TO note"),
 				S("ALTER TABLE people RENAME COLUMN number TO ssn"),
 				S("SELECT * FROM people ORDER BY id"),
+			} {
+				c.Step(step)
+			}
+			if mode != harness.Simple {
+				return
+			}
+			// Texts that begin with the end of a transaction that has failed.
+			for _, step := range []harness.Step{
+				S("BEGIN"),
+				S("ALTER TABLE people RENAME COLUMN ssn TO number"),
+				S("SELECT 1/0").Fails("22012"),
+				S("SELECT id, ssn FROM people").Fails("25P02"),
+				S("ROLLBACK; SELECT id, ssn FROM people ORDER BY id"),
+				S("BEGIN"),
+				S("SAVEPOINT a"),
+				S("ALTER TABLE people RENAME COLUMN ssn TO number"),
+				S("SAVEPOINT b"),
+				S("ALTER TABLE people RENAME COLUMN number TO other"),
+				S("SELECT 1/0").Fails("22012"),
+				S("ROLLBACK TO b; UPDATE people SET number = '" + w + "7' WHERE number = '" + w + "6'"),
+				S("SELECT 1/0").Fails("22012"),
+				S("SELECT 1; ROLLBACK; SELECT 2").Fails("25P02"),
+				S("COMMIT; INSERT INTO people (id, name, ssn) VALUES (8, 'x', '" + w + "8'); SELECT id, ssn FROM people ORDER BY id"),
+				S("SELECT 1"),
 			} {
 				c.Step(step)
 			}

@@ -26,6 +26,8 @@ type inside struct {
 	reading *catalog.Reading  // under way, nil for none
 	last    *catalog.Question // of those that have been asked
 	path    []byte            // the search path to be put back, nil while it is not known
+	block   bool              // the questions are asked behind a savepoint
+	unsure  bool              // whether the transaction is a block, for a statement that ends one is on its way
 	synced  bool              // the questions are followed by a Sync of their own
 	failed  *wire.Error
 }
@@ -33,6 +35,15 @@ type inside struct {
 const (
 	pathQuestion = "SELECT pg_catalog.current_setting('search_path'), pg_catalog.set_config('search_path', 'pg_catalog', true)"
 	pathAnswer   = "SELECT pg_catalog.set_config('search_path', $1, true)"
+)
+
+// A transaction keeps the locks of what it reads until it ends, and these are catalogs:
+// VACUUM FULL of one would wait, and whoever wants to read it behind. In a block they
+// are given back with a savepoint, which also puts the search path back.
+const (
+	savepoint   = "SAVEPOINT pgseal_reading"
+	toSavepoint = "ROLLBACK TO SAVEPOINT pgseal_reading"
+	noSavepoint = "RELEASE SAVEPOINT pgseal_reading"
 )
 
 // alters notes that statements which may change the catalog are on their way to the
@@ -58,7 +69,7 @@ func (c *catalogState) alter(st *rewrite.Statement) {
 // changed, or some of that.
 func (c *catalogState) undo(h hints) {
 	if h&ends != 0 && c.inside != nil {
-		c.inside.old, c.inside.spread = true, true
+		c.inside.old, c.inside.spread, c.inside.unsure = true, true, true
 	}
 }
 
@@ -112,6 +123,7 @@ func (s *Session) readInside(mode rewrite.Mode, out *Output) verdict {
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
 	s.frame.reading = true
 	in.base, in.path, in.synced = base, nil, mode == rewrite.Simple && !s.frame.inline
+	in.block = s.status == 'T' && s.fifo.len() == 0 && !in.unsure
 	in.reading = catalog.NewReading(base, in.snap)
 	s.readOn(out)
 	if in.failed != nil {
@@ -126,7 +138,11 @@ func (s *Session) readOn(out *Output) {
 	ask, snap, err := in.reading.Next()
 	if err == nil && len(ask) > 0 {
 		if in.last = ask[len(ask)-1]; in.path == nil {
-			ask = append([]*catalog.Question{{SQL: pathQuestion}}, ask...)
+			first := []*catalog.Question{{SQL: savepoint}, {SQL: pathQuestion}}
+			if !in.block {
+				first = first[1:]
+			}
+			ask = append(first, ask...)
 		}
 		err = s.askInside(ask, out)
 	}
@@ -143,7 +159,11 @@ func (s *Session) readOn(out *Output) {
 	}
 	in.last = nil
 	s.seen, s.frame.reading, s.frame.fresh = false, false, true
-	if in.path != nil {
+	switch {
+	case in.path == nil:
+	case in.block:
+		_ = s.askInside([]*catalog.Question{{SQL: toSavepoint}, {SQL: noSavepoint}}, out) // these have nothing to be encoded
+	default:
 		// It has been printed by the server: no other encoding is involved.
 		_ = s.askInside([]*catalog.Question{{SQL: pathAnswer, Params: [][]byte{in.path}}}, out)
 	}

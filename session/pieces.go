@@ -58,14 +58,34 @@ func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, e 
 		s.push(&request{kind: query, hidden: true})
 		return Need{Kind: NeedServer}, true
 	}
+	return s.sendUpTo(snap, stale, text, p.End, out)
+}
+
+// sendEnd sends the first piece of a text that begins with the end of a transaction
+// which has failed: the server answers nothing that planning what is behind may have to
+// ask until that has ended. done is false for other texts.
+func (s *Session) sendEnd(snap *catalog.Snapshot, stale error, text []byte, out *Output) (need Need, done bool) {
+	if s.fifo.len() > 0 || s.frame.piece&pieceMore != 0 || s.walsender ||
+		!s.catalog.spreading() && !rewrite.MayTouch(snap, text) || !rewrite.IsASCII(text) && !s.settings.values.UTF8() {
+		return Need{}, false
+	}
+	p := rewrite.Cut(text, !s.settings.conforming)
+	if p.End == 0 {
+		return Need{}, false
+	}
+	return s.sendUpTo(snap, stale, text, p.End, out)
+}
+
+// sendUpTo sends a text up to a place in it as a Query of its own.
+func (s *Session) sendUpTo(snap *catalog.Snapshot, stale error, text []byte, end int, out *Output) (need Need, done bool) {
 	s.frame.piece |= pieceMore
-	act, need, err := s.queryText(snap, stale, text[:p.End:p.End], nil, out)
+	act, need, err := s.queryText(snap, stale, text[:end:end], nil, out)
 	s.frame.piece &^= pieceMore
 	if err != nil || act == wait {
 		return need, true
 	}
 	// What was found out for it may be different for the rest.
-	s.frame = frameState{piece: s.frame.piece, cut: s.frame.cut + int32(p.End) - s.frame.blanks}
+	s.frame = frameState{piece: s.frame.piece, cut: s.frame.cut + int32(end) - s.frame.blanks}
 	return Need{Kind: NeedServer}, true
 }
 

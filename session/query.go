@@ -56,6 +56,11 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	if known && shows != nil && stale == nil && refusal == nil {
 		return s.queryShows(shows, text, out)
 	}
+	if refusal == nil && s.status == 'E' {
+		if need, done := s.sendEnd(snap, stale, text, out); done {
+			return wait, need, nil
+		}
+	}
 	if !known || shows != nil {
 		known = false
 		h = s.look(text)

@@ -404,6 +404,8 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 		s.settings.changed = false
 		s.sent.forget()
 		s.tell(s.catalog.ended(s.fifo.len() == 0))
+	} else if s.catalog.inside != nil && s.fifo.len() == 0 {
+		s.catalog.inside.unsure = false
 	}
 	if hidden && !ours {
 		return drop, Need{}, nil

@@ -39,7 +39,7 @@ const (
 	busyRate = 5000
 	// longWait is how long a turn of a batch may have to wait for the processor, on
 	// average. Some backends that have a small query each do not take that long.
-	longWait = 400 * time.Microsecond
+	longWait = time.Millisecond
 	// ordinaryFor is how long a loop that had to wait for too long is no batch.
 	ordinaryFor = time.Second
 )

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -68,9 +69,11 @@ func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][
 				}
 			}
 			c.OpensCursors = c.OpensCursors || len(uses) > 0 && read.opensCursors(plainSQL(language))
-			if len(uses) > 0 && c.Uses[name] == nil {
-				c.Uses[name] = uses
-				found[name] = true
+			for _, use := range uses {
+				if !slices.Contains(c.Uses[name], use) { // which other functions of the name have, or it had before
+					c.Uses[name] = append(c.Uses[name], use)
+					found[name] = true
+				}
 			}
 			return nil
 		})
@@ -78,6 +81,11 @@ func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][
 			return err
 		}
 		search = slices.Sorted(maps.Keys(found))
+	}
+	for _, uses := range c.Uses {
+		slices.SortFunc(uses, func(a, b Use) int {
+			return cmp.Or(cmp.Compare(a.Relation.OID, b.Relation.OID), cmp.Compare(a.Column, b.Column))
+		})
 	}
 	return nil
 }

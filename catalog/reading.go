@@ -36,7 +36,7 @@ type Reading struct {
 	types   *pgtype.Map
 }
 
-// Question is one query and its answer. The search path must be pg_catalog.
+// Question is one query and its answer. The search path must be pg_catalog, pg_temp.
 type Question struct {
 	SQL    string
 	Params [][]byte // in text; nil is NULL

@@ -186,7 +186,11 @@ func TestCodeBesideSealedTables(t *testing.T) {
 	pair := harness.New(t, family)
 	pair.Both(`CREATE SCHEMA other; CREATE SCHEMA worker;
 CREATE FUNCTION other.calls() RETURNS text LANGUAGE plpgsql SET search_path = public AS 'BEGIN RETURN other.reads(); END';
-CREATE FUNCTION other.reads() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT ssn FROM people WHERE id = 1); END';`)
+CREATE FUNCTION other.reads() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT ssn FROM people WHERE id = 1); END';
+CREATE FUNCTION other.twice(i int) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT ssn FROM people WHERE id = i); END';
+CREATE FUNCTION other.twice(a text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT ssn FROM public.people LIMIT 1); END';
+CREATE FUNCTION other.through() RETURNS text LANGUAGE plpgsql AS 'BEGIN PERFORM ssn FROM people; RETURN other.behind(); END';
+CREATE FUNCTION other.behind() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT ssn FROM public.people LIMIT 1); END';`)
 	c := pair.Compare(t, harness.Simple)
 	w := pair.Env.Canaries.Text()
 	c.Step(S("INSERT INTO people (id, ssn) VALUES (1, $1)", w+"01"))
@@ -208,6 +212,8 @@ CREATE FUNCTION worker.first() RETURNS text LANGUAGE sql SET search_path TO work
 	c.Step(S("CREATE TABLE people (id int, ssn text DEFAULT 'no', note text NOT NULL)"))
 	c.Step(S("INSERT INTO people VALUES (1, 'b', 'a')"))
 	c.Step(S("SELECT reads()").Simple())
+	c.Step(S("SELECT twice('a')").Simple().Refused("function twice"))
+	c.Step(S("SELECT through()").Simple().Refused("function through"))
 	// As Sequelize changes a column to an enum.
 	c.Step(S(`ALTER TABLE "people" ALTER COLUMN "note" DROP NOT NULL;ALTER TABLE "people" ALTER COLUMN "note" DROP DEFAULT;DO 'BEGIN CREATE TYPE "other"."enum_people_note" AS ENUM(''a''); EXCEPTION WHEN duplicate_object THEN null; END';ALTER TABLE "people" ALTER COLUMN "note" TYPE "other"."enum_people_note" USING ("note"::"other"."enum_people_note");`).Simple())
 	c.Step(S("SELECT note::text, pg_typeof(note)::text FROM people").Simple())

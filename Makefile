@@ -16,7 +16,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit others plain integration integration-a-n integration-o-r integration-s-z integration-rest fuzz test-versions test-regress test-drivers lint vuln bench
+.PHONY: build demo test unit others plain integration integration-a-c integration-d-f integration-g-r integration-s-z integration-rest fuzz test-versions test-regress test-drivers lint vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -44,13 +44,16 @@ plain:
 # that can run beside each other.
 INTEGRATION = PGSEAL_TEST_RACE=1 $(GO) test -count=1 -timeout 20m
 
-integration: integration-a-n integration-o-r integration-s-z integration-rest
+integration: integration-a-c integration-d-f integration-g-r integration-s-z integration-rest
 
-integration-a-n:
-	$(INTEGRATION) -run '^Test[A-N]' ./integration
+integration-a-c:
+	$(INTEGRATION) -run '^Test[A-C]' ./integration
 
-integration-o-r:
-	$(INTEGRATION) -run '^Test[O-R]' ./integration
+integration-d-f:
+	$(INTEGRATION) -run '^Test[D-F]' ./integration
+
+integration-g-r:
+	$(INTEGRATION) -run '^Test[G-R]' ./integration
 
 integration-s-z:
 	$(INTEGRATION) -run '^Test[S-Z]' ./integration

@@ -65,7 +65,7 @@ func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, e 
 // which has failed: the server answers nothing that planning what is behind may have to
 // ask until that has ended. done is false for other texts.
 func (s *Session) sendEnd(snap *catalog.Snapshot, stale error, text []byte, out *Output) (need Need, done bool) {
-	if s.fifo.len() > 0 || s.frame.piece&pieceMore != 0 || s.walsender ||
+	if s.fifo.len() > 0 || s.walsender ||
 		!s.catalog.spreading() && !rewrite.MayTouch(snap, text) || !rewrite.IsASCII(text) && !s.settings.values.UTF8() {
 		return Need{}, false
 	}

@@ -37,6 +37,9 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		return relay, Need{}, nil
 	}
 	if s.frame.cut > 0 {
+		if s.fifo.len() > 0 { // what is in front may fail yet
+			return s.waitServer(out)
+		}
 		whole := len(text)
 		text = s.frame.rest(text)
 		s.frame.blanks = int32(len(text)-whole) + s.frame.cut
@@ -56,7 +59,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	if known && shows != nil && stale == nil && refusal == nil {
 		return s.queryShows(shows, text, out)
 	}
-	if refusal == nil && s.status == 'E' {
+	if refusal == nil && s.status == 'E' && s.frame.piece == 0 && s.frame.cut == 0 {
 		if need, done := s.sendEnd(snap, stale, text, out); done {
 			return wait, need, nil
 		}

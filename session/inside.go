@@ -265,7 +265,7 @@ func (s *Session) insideAnswered(q *catalog.Question, out *Output) {
 	if in == nil || in.reading == nil {
 		return
 	}
-	if q.SQL == pathQuestion && len(q.Rows) == 1 {
+	if q.SQL == pathQuestion && len(q.Rows) == 1 && len(q.Rows[0]) > 0 {
 		in.path = append([]byte{}, q.Rows[0][0]...)
 	}
 	if q == in.last {

@@ -38,25 +38,25 @@ func (f *frameState) rest(text []byte) []byte {
 
 // sendPiece sends the first piece of what is left of a text that is refused as a
 // whole. done is false if it cannot be cut.
-func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, e *wire.Error, out *Output) (need Need, done bool) {
+func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, e *wire.Error, out *Output) (need Need, done bool, err error) {
 	if s.frame.piece&pieceMore != 0 || e.Code != codeFeatureNotSupported || s.status == 'E' || s.walsender ||
 		!rewrite.IsASCII(text) && !s.settings.values.UTF8() {
-		return Need{}, false
+		return Need{}, false, nil
 	}
 	p := rewrite.Cut(text, !s.settings.conforming)
 	switch {
 	case p.End == 0:
-		return Need{}, false
+		return Need{}, false, nil
 	case s.fifo.len() > 0:
 		_, need, _ = s.waitServer(out)
-		return need, true
+		return need, true, nil
 	case s.status == 'I' && !p.Begins && (!p.Plain || s.frame.cut > 0 && s.frame.piece&pieceBlock != 0):
-		return Need{}, false
+		return Need{}, false, nil
 	case s.status == 'I' && !p.Begins:
 		s.frame.piece |= pieceBlock
 		out.server.put(wire.AppendQuery(out.server.scratch, "BEGIN"))
 		s.push(&request{kind: query, hidden: true})
-		return Need{Kind: NeedServer}, true
+		return Need{Kind: NeedServer}, true, nil
 	}
 	return s.sendUpTo(snap, stale, text, p.End, out)
 }
@@ -64,29 +64,29 @@ func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, e 
 // sendEnd sends the first piece of a text that begins with the end of a transaction
 // which has failed: the server answers nothing that planning what is behind may have to
 // ask until that has ended. done is false for other texts.
-func (s *Session) sendEnd(snap *catalog.Snapshot, stale error, text []byte, out *Output) (need Need, done bool) {
+func (s *Session) sendEnd(snap *catalog.Snapshot, stale error, text []byte, out *Output) (need Need, done bool, err error) {
 	if s.fifo.len() > 0 || s.walsender ||
 		!s.catalog.spreading() && !rewrite.MayTouch(snap, text) || !rewrite.IsASCII(text) && !s.settings.values.UTF8() {
-		return Need{}, false
+		return Need{}, false, nil
 	}
 	p := rewrite.Cut(text, !s.settings.conforming)
 	if p.End == 0 {
-		return Need{}, false
+		return Need{}, false, nil
 	}
 	return s.sendUpTo(snap, stale, text, p.End, out)
 }
 
 // sendUpTo sends a text up to a place in it as a Query of its own.
-func (s *Session) sendUpTo(snap *catalog.Snapshot, stale error, text []byte, end int, out *Output) (need Need, done bool) {
+func (s *Session) sendUpTo(snap *catalog.Snapshot, stale error, text []byte, end int, out *Output) (need Need, done bool, err error) {
 	s.frame.piece |= pieceMore
 	act, need, err := s.queryText(snap, stale, text[:end:end], nil, out)
 	s.frame.piece &^= pieceMore
 	if err != nil || act == wait {
-		return need, true
+		return need, true, err
 	}
 	// What was found out for it may be different for the rest.
 	s.frame = frameState{piece: s.frame.piece, cut: s.frame.cut + int32(end) - s.frame.blanks}
-	return Need{Kind: NeedServer}, true
+	return Need{Kind: NeedServer}, true, nil
 }
 
 // pieceEnds follows the ReadyForQuery of a piece. shown says that it is the client's.

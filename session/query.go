@@ -60,8 +60,8 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return s.queryShows(shows, text, out)
 	}
 	if refusal == nil && s.status == 'E' && s.frame.piece == 0 && s.frame.cut == 0 {
-		if need, done := s.sendEnd(snap, stale, text, out); done {
-			return wait, need, nil
+		if need, done, err := s.sendEnd(snap, stale, text, out); done {
+			return wait, need, err
 		}
 	}
 	if !known || shows != nil {
@@ -85,8 +85,8 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		s.push(&request{kind: query, inline: s.inlined(), guard: h&fetches != 0 || s.inlined(), resets: s.resetting(h), refusal: refusal})
 		return s.sendQuery(text, refusal, out)
 	case v.refusal != nil && refusal == nil:
-		if need, done := s.sendPiece(snap, stale, text, v.refusal, out); done {
-			return wait, need, nil
+		if need, done, err := s.sendPiece(snap, stale, text, v.refusal, out); done {
+			return wait, need, err
 		}
 	}
 	switch {

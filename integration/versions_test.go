@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"pgseal/integration/harness"
 	"pgseal/integration/pgtest"
@@ -90,6 +92,7 @@ func sealedLife(t *testing.T, env *harness.Environment, b pgtest.Binaries) {
 	}
 	read()
 	newerSyntax(t, conn, b.Major, word)
+	toldPaths(t, conn)
 	pgseal("key", "rotate", "public.people")
 	pgseal("key", "reseal", "public.people")
 	pgseal("verify")
@@ -108,6 +111,48 @@ func sealedLife(t *testing.T, env *harness.Environment, b pgtest.Binaries) {
 	}
 	defer direct.Close(context.WithoutCancel(ctx))
 	readsBack(t, direct, "SELECT string_agg(ssn || born, ',' ORDER BY id) FROM people", fmt.Sprintf("%[1]s01970-01-01,%[1]s11970-01-01,%[1]s21970-01-01", word))
+}
+
+// toldPaths: PostgreSQL 18 tells of search_path what the client has changed, and not what
+// reading the catalog inside of the transaction changes and puts back.
+func toldPaths(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	if conn.PgConn().ParameterStatus("search_path") == "" {
+		return
+	}
+	var seen bytes.Buffer
+	conn.PgConn().Frontend().Trace(&seen, pgproto3.TracerOptions{SuppressTimestamps: true})
+	defer conn.PgConn().Frontend().Untrace()
+	for _, step := range []struct {
+		sql  string
+		path string // as the server tells of it
+	}{
+		{"BEGIN", ""},
+		{"ALTER TABLE people RENAME TO persons", ""},
+		{"SELECT id, ssn FROM persons WHERE ssn = 'x'", ""},
+		{"SET LOCAL search_path = public, pg_temp", "public, pg_temp"},
+		{"ALTER TABLE persons RENAME TO people", ""},
+		{"UPDATE people SET ssn = ssn WHERE ssn = 'x'", ""},
+		{"SHOW search_path", ""},
+		{"ROLLBACK", `"$user", public`},
+		// In one text.
+		{"ALTER TABLE people RENAME TO persons; SELECT ssn FROM persons WHERE ssn = 'x'; ALTER TABLE persons RENAME TO people", ""},
+		{"SELECT ssn FROM people WHERE ssn = 'x'", ""},
+	} {
+		seen.Reset()
+		if _, err := conn.PgConn().Exec(t.Context(), step.sql).ReadAll(); err != nil {
+			t.Errorf("%s: %v", step.sql, err)
+		}
+		var got string
+		for line := range strings.Lines(seen.String()) {
+			if strings.Contains(line, "ParameterStatus") && strings.Contains(line, "search_path") {
+				got += line
+			}
+		}
+		if strings.Count(got, "\n") != min(1, len(step.path)) || !strings.Contains(got, step.path) {
+			t.Errorf("%s: the server told %q, want %q", step.sql, got, step.path)
+		}
+	}
 }
 
 // newerSyntax uses what has come to SQL since PostgreSQL 15.

@@ -30,6 +30,9 @@ type inside struct {
 	unsure  bool              // whether the transaction is a block, for a statement that ends one is on its way
 	synced  bool              // the questions are followed by a Sync of their own
 	failed  *wire.Error
+	// hid: the server has told of the questions' search path, which the client was not
+	// shown.
+	hid bool
 }
 
 // The session's temporary tables would stand in front of a path that does not name them.
@@ -222,6 +225,23 @@ func appendTextBind(dst []byte, name string, params [][]byte) []byte {
 		dst = append(wire.AppendInt32(dst, int32(len(p))), p...)
 	}
 	return wire.End(wire.AppendCount(dst, 0), start)
+}
+
+// hides reports that the search path which the server tells of (PostgreSQL 18 does) is
+// that of the questions, or the client's own put back, which the client knows. r is what
+// the server answers.
+func (in *inside) hides(r *request, path []byte) bool {
+	switch {
+	case in == nil || in.path == nil:
+		return false
+	case r != nil && r.hidden && r.inside != nil:
+		in.hid = !bytes.Equal(path, in.path)
+		return true
+	case in.hid: // a question has failed, and the transaction with it
+		in.hid = false
+		return bytes.Equal(path, in.path)
+	}
+	return false
 }
 
 // insideTypes reads the description of an answer.

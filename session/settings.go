@@ -195,6 +195,9 @@ func (s *Session) parameterStatus(b []byte) (action, Need, error) {
 	if err != nil {
 		return wait, Need{}, violation("malformed ParameterStatus from the server")
 	}
+	if string(name) == "search_path" && s.catalog.inside.hides(s.front(), value) {
+		return drop, Need{}, nil
+	}
 	s.settings.set(string(name), string(value))
 	return relay, Need{}, nil
 }

@@ -1,7 +1,13 @@
 package integration
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
 )
@@ -68,5 +74,60 @@ func TestStringsWithBackslashes(t *testing.T) {
 	var wrong int
 	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM people WHERE email <> 'b\' OR name <> 'a\'`).Scan(&wrong); err != nil || wrong > 0 {
 		t.Errorf("%d rows are wrong: %v", wrong, err)
+	}
+}
+
+// PostgreSQL warns of each plain string with a backslash, at its place, also of those
+// that are replaced.
+func TestWarningsOfBackslashes(t *testing.T) {
+	pair := harness.New(t, people)
+	pair.Empty()
+	w := pair.Env.Canaries.Word()
+	said := func(url string, extended bool) string {
+		var b strings.Builder
+		config, err := pgx.ParseConfig(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+			fmt.Fprintf(&b, "  %s %s at %d, %s\n", n.Code, n.Message, n.Position, n.Hint)
+		}
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		for _, sql := range []string{
+			"SET standard_conforming_strings = off",
+			`INSERT INTO people (id, name, email, note) VALUES (1, 'n\\1', '` + w + `\'s', 'a\b\'')`,
+			`INSERT INTO people (id, name, email, note) VALUES (2, 'n', '` + w + `\\', E'\\'), (3, '\'', 'it''s', '\101')`,
+			`INSERT INTO people (id, name, email) VALUES (4, 'x', '` + w + `1' ) ON CONFLICT (id) DO UPDATE SET email = '\x41'`,
+			`SELECT id, '\'' FROM people WHERE email IN ('` + w + `\'s', 'x', '` + w + `\\', '\u0041')`,
+			`SELECT id FROM people WHERE email = ANY ('{` + w + `\'s}') OR email = ANY ('{\\\\}') OR note IS NULL AND email = ANY ('{\141}')`,
+			`UPDATE people SET email = '\\e', note = NULL WHERE email = '` + w + `\'s' RETURNING email, '\\'`,
+			"PREPARE p AS SELECT id FROM people WHERE email = '\\\\e'", "EXECUTE p",
+			`INSERT INTO people (id, name, email) VALUES (2, 'x', '\\\\')`, // fails
+			"SET escape_string_warning = off",
+			`SELECT id, note FROM people WHERE email = '\\e'`,
+			"DELETE FROM people",
+		} {
+			fmt.Fprintf(&b, "%s\n", sql)
+			if extended {
+				r := conn.PgConn().ExecParams(t.Context(), sql, nil, nil, nil, nil).Read()
+				fmt.Fprintf(&b, "  %q %v\n", r.Rows, r.Err != nil)
+				continue
+			}
+			all, err := conn.PgConn().Exec(t.Context(), sql).ReadAll()
+			for _, r := range all {
+				fmt.Fprintf(&b, "  %q\n", r.Rows)
+			}
+			fmt.Fprintf(&b, "  %v\n", err != nil)
+		}
+		return b.String()
+	}
+	for _, extended := range []bool{false, true} {
+		if want, got := said(pair.TwinURL(), extended), said(pair.URL(), extended); got != want {
+			t.Errorf("extended %v:\n%s", extended, difference(got, want))
+		}
 	}
 }

@@ -208,9 +208,11 @@ func (b *Bound) AppendSQL(dst []byte, seal func(dst []byte, l *Literal) ([]byte,
 			if err != nil {
 				return dst, err
 			}
+			at := len(dst)
 			if dst, err = seal(dst, &s.literal); err != nil {
 				return dst, err
 			}
+			dst = b.appendWarning(dst, at, p.value)
 		}
 		dst = append(dst, p.after...)
 		s.marks = append(s.marks, mark{from, len(dst) - origin})

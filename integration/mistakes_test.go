@@ -83,3 +83,26 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 	e.extended("SELECT upper(ssn), nosuch FROM people", nil)
 	e.simple("ROLLBACK")
 }
+
+// What cannot be parsed says so in a transaction that has failed, too.
+func TestUnreadTextsInAbortedTransactions(t *testing.T) {
+	pair := harness.New(t, people)
+	simple := func(sql string) harness.Step { return S(sql).Simple() }
+	pair.Same(t,
+		simple("PREPARE one AS SELECT id FROM people WHERE id = $1"),
+		simple("SELECT 1; EXECUTE one (1, 2)").Fails("42601"),
+		simple("BEGIN"),
+		S("SELECT 1/0").Fails("22012"),
+		S("SELECT ssn FRM people").Fails("42601"),
+		S("SELECT ssn FROM people WHERE ssn = 'x").Fails("42601"),
+		S("INSERT INTO people (ssn) VALUES (12abc)").Fails("42601"),
+		S("SELECT ssn FROM people").Fails("25P02"),
+		S("SELECT nothing FROM people").Fails("25P02"),
+		simple("SELECT 1; SELECT ssn FRM people").Fails("42601"),
+		simple("ROLLBACK; SELECT ssn FRM people").Fails("42601"),
+		simple("EXECUTE one (1, 2)").Fails("25P02"),
+		S("SELECT ssn FROM people").Fails("25P02"),
+		simple("ROLLBACK"),
+		simple("DEALLOCATE one"),
+	)
+}

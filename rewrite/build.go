@@ -193,6 +193,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		if !mayTouch(r.Snapshot.Strict(), r.Text, textsCount) {
 			return built{plan: unreadDDL(r.Text)}, nil // or none: the server's grammar may be newer
 		}
+		refusal.Unread = refusal.Anchor == "syntax" // and not a limit of pgseal's
 		return built{}, refusal
 	}
 	if caught, ok, err := buildCaught(r, src, tree); ok || err != nil {

@@ -225,6 +225,8 @@ type Refusal struct {
 	Hint     string // the command or the change that would allow it
 	Column   *catalog.SealedColumn
 	Position int
+	// Unread: the text cannot be parsed.
+	Unread bool
 
 	probe *probe // nil for none
 }

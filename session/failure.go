@@ -55,7 +55,7 @@ func (s *Session) fail(ran bool, out *Output) {
 	s.result.end()
 	if extended && !s.synced() {
 		s.skipping = true
-		out.server.put(appendFailingParse(out.server.scratch, failingName))
+		out.server.put(appendFailingParse(out.server.scratch, failingName, nil))
 		s.fifo.push(&request{kind: parse, hidden: true, failing: true})
 	}
 }

@@ -333,7 +333,7 @@ func (s *Session) statementsUnderWay() bool {
 
 // refused turns the planner's refusal into what the client reads.
 func refused(r *rewrite.Refusal, text []byte) *wire.Error {
-	e := &wire.Error{Code: r.Code, Message: r.Message, Detail: r.Detail, Hint: r.Hint}
+	e := &wire.Error{Code: r.Code, Message: r.Message, Detail: r.Detail, Hint: r.Hint, Unread: r.Unread}
 	if r.Position >= 0 {
 		e.Position = rewrite.CharacterPosition(text, r.Position)
 	}

@@ -233,7 +233,7 @@ func (s *Session) sendQuery(text []byte, refusal *wire.Error, out *Output) (acti
 // keeps the whole text from running.
 func (s *Session) refuseStatement(snap *catalog.Snapshot, stale error, text []byte, at int, e *wire.Error, out *Output) (action, Need, error) {
 	start := 0
-	if e.Code != codeSyntaxError {
+	if !e.Unread {
 		start = rewrite.StatementAt(text, at, !s.settings.conforming)
 	}
 	// What has been cut is refused as a whole unless it gets shorter by another

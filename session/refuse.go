@@ -14,12 +14,23 @@ import (
 const (
 	failingColumn = "pgseal_refused_this_statement"
 	failingText   = "SELECT " + failingColumn
+	// unreadText stands for what cannot be parsed: the server, too, says so before it
+	// says that the transaction is aborted.
+	unreadText = failingColumn
 	// failingName never names a statement, because its Parse always fails.
 	failingName = "pgseal_refused"
 )
 
-func appendFailingParse[S ~string | ~[]byte](dst []byte, name S) []byte {
-	return wire.AppendParse(dst, name, failingText, nil)
+func appendFailingParse[S ~string | ~[]byte](dst []byte, name S, e *wire.Error) []byte {
+	return wire.AppendParse(dst, name, failingTextOf(e), nil)
+}
+
+// failingTextOf is what stands for a text that is refused with an error.
+func failingTextOf(e *wire.Error) string {
+	if e != nil && e.Unread {
+		return unreadText
+	}
+	return failingText
 }
 
 // A SELECT can have a mistake besides that PostgreSQL would report. So the server
@@ -53,7 +64,7 @@ func (s *Session) probeQuery(p *planning, e *wire.Error, out *Output) (action, N
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', "")
 	s.push(&request{kind: closeTarget, simple: true})
 	dst = s.appendProbe(dst, p, e, nil)
-	dst = appendFailingParse(dst, failingName)
+	dst = appendFailingParse(dst, failingName, e)
 	s.push(&request{kind: parse, refusal: e})
 	out.server.put(wire.AppendEmpty(dst, wire.TypeSync))
 	s.push(&request{kind: syncPoint})
@@ -76,14 +87,14 @@ func (r *request) probes(f wire.ErrorFields) bool {
 
 // refuseQuery puts a failing Query in the place of the client's.
 func (s *Session) refuseQuery(e *wire.Error, out *Output) (action, Need, error) {
-	out.server.put(wire.AppendQuery(out.server.scratch, failingText))
+	out.server.put(wire.AppendQuery(out.server.scratch, failingTextOf(e)))
 	s.push(&request{kind: query, refusal: e})
 	return drop, Need{}, nil
 }
 
 // refuse puts a failing Parse in the place of a frame of the extended protocol.
 func (s *Session) refuse(e *wire.Error, out *Output) (action, Need, error) {
-	out.server.put(appendFailingParse(out.server.scratch, failingName))
+	out.server.put(appendFailingParse(out.server.scratch, failingName, e))
 	s.push(&request{kind: parse, refusal: e})
 	return drop, Need{}, nil
 }
@@ -98,11 +109,11 @@ func (s *Session) refuseParse(name []byte, e *wire.Error, out *Output) (action, 
 func (s *Session) probeParse(name []byte, p *planning, types []uint32, e *wire.Error, out *Output) (action, Need, error) {
 	dst := s.appendProbe(out.server.scratch, p, e, types)
 	if len(name) > 0 {
-		out.server.put(appendFailingParse(dst, failingName))
+		out.server.put(appendFailingParse(dst, failingName, e))
 		s.push(&request{kind: parse, refusal: e})
 		return drop, Need{}, nil
 	}
-	out.server.put(appendFailingParse(dst, name))
+	out.server.put(appendFailingParse(dst, name, e))
 	names := s.statements.find(name)
 	names.send(nil, s.segment)
 	s.push(&request{kind: parse, refusal: e, names: names})

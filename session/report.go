@@ -136,7 +136,8 @@ func (r *request) lacks(f wire.ErrorFields) bool {
 // refusedInstead reports the error of a statement that stands in the place of a
 // refused one. In a text of several another statement may have failed.
 func refusedInstead(f wire.ErrorFields) bool {
-	return string(f.Get(wire.FieldCode)) == codeUndefinedColumn && bytes.Contains(f.Get(wire.FieldMessage), []byte(failingColumn))
+	code := string(f.Get(wire.FieldCode))
+	return (code == codeUndefinedColumn || code == codeSyntaxError) && bytes.Contains(f.Get(wire.FieldMessage), []byte(failingColumn))
 }
 
 // failureOver: nothing is left to be told to either side.

@@ -105,6 +105,9 @@ type Error struct {
 	Column     string
 	DataType   string
 	Constraint string
+	// Unread: the text cannot even be parsed, so it fails alike in an aborted
+	// transaction.
+	Unread bool
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -62,7 +62,7 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 
 // loadTaken adds to relations with sealed columns which of the names that
 // PostgreSQL would choose for their UNIQUE constraints there are already. '`' is the
-// character behind '_'.
+// character behind '_'. Of a long name of a relation there may be only the beginning.
 func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids []uint32) error {
 	rows, err := tx.Query(ctx, `
 		SELECT r.oid, c.relname::text
@@ -74,6 +74,13 @@ func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids
 		  FROM pg_class r JOIN pg_constraint c ON c.connamespace = r.relnamespace
 		   AND c.conname >= (r.relname || '_')::name AND c.conname < (r.relname || '`+"`"+`')::name AND c.conname::text ~ '_key[0-9]*$'
 		 WHERE r.oid = ANY($1)
+		 UNION
+		SELECT r.oid, c.name
+		  FROM (SELECT oid, relnamespace, left(relname::text, CASE WHEN octet_length(relname::text) = length(relname::text) THEN 26 ELSE 6 END) AS beginning
+		          FROM pg_class WHERE oid = ANY($1) AND octet_length(relname::text) > 26) r
+		 CROSS JOIN LATERAL (SELECT relname::text FROM pg_class WHERE relnamespace = r.relnamespace
+		                      UNION ALL SELECT conname::text FROM pg_constraint WHERE connamespace = r.relnamespace) c(name)
+		 WHERE starts_with(c.name, r.beginning) AND c.name ~ '_key[0-9]*$'
 		 ORDER BY 1, 2`, oids)
 	if err != nil {
 		return err

@@ -68,3 +68,23 @@ func TestUniqueConstraintsOverSealedColumns(t *testing.T) {
 		t.Errorf("unsealed: %q, %v", definition, err)
 	}
 }
+
+// A UNIQUE constraint without a name gets the one that PostgreSQL would choose, cut to
+// what names can be.
+func TestNamesOfUniqueConstraints(t *testing.T) {
+	const table, first, second = "table_the_name_of_which_is_nearly_as_long_as_names_can_be_é", "column_with_quite_a_long_ééééé_name_of_its_own", "another_one_of_them"
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE " + table + " (id int PRIMARY KEY, " + first + " text, " + second + " text)",
+		Seal: []string{"public." + table + "." + first + " --equality", "public." + table + "." + second + " --equality"},
+	})
+	c := pair.Compare(t, harness.Simple)
+	add := func(columns string) harness.Step { return S("ALTER TABLE " + table + " ADD UNIQUE (" + columns + ")") }
+	for _, step := range []harness.Step{
+		add(first), add(first), add(second), add(second), add(second + ", " + first), add(first + ", " + second + ", id"), add("id, " + second), add(first),
+		S("SELECT conname::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = '" + table + "'::regclass ORDER BY conname COLLATE \"C\""),
+	} {
+		if !c.Step(step) {
+			t.FailNow()
+		}
+	}
+}

@@ -31,6 +31,9 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 		"SELECT CASE WHEN ssn ~ '" + w + "' THEN 1 WHEN id = 1 THEN nosuch END FROM people",
 		"WITH q AS (SELECT upper(ssn) AS u FROM people) SELECT nosuch FROM q",
 		"SELECT max(p.ssn::varchar(5)) FROM other.people, people p LIMIT nosuch",
+		"SELECT id, nane FROM people WHERE ssn = '" + w + "'",
+		"SELECT p.snn FROM people p JOIN adults a ON a.ssn = p.ssn",
+		"SELECT people.id FROM people p WHERE ssn = 'x'",
 		`SELECT "The SSN" || 'x', "nosuch" FROM "Odd Names" WHERE "select" = true`,
 	} {
 		e.simple(sql)

@@ -217,7 +217,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 			return built{}, ErrStaleCatalog // it may be the reason
 		default:
 			var refusal *Refusal
-			if errors.As(a.err, &refusal) && (refusal.Code == codeNotSupported || refusal.Anchor == "no-operator") {
+			if errors.As(a.err, &refusal) && (refusal.Code == codeNotSupported || refusal.Code == codeUndefined || refusal.Anchor == "no-operator") {
 				refusal.probe = a.probe(tree)
 			}
 			return built{}, a.err

@@ -271,7 +271,11 @@ func (a *analysis) resolve(ref *pg.ColumnRef, sc *scope) reference {
 	it := qualifiedItem(parts[:len(parts)-1], sc)
 	a.dropSchema(ref, it)
 	if it == nil {
-		a.unresolved(parts[len(parts)-2], ref.Location, sc, refuseUndefinedTable)
+		refuse := refuseUndefinedTable
+		if alias := sc.aliasOf(parts[:len(parts)-1]); alias != "" {
+			refuse = func(name string, position int32) *Refusal { return refuseAliased(name, alias, position) }
+		}
+		a.unresolved(parts[len(parts)-2], ref.Location, sc, refuse)
 		return reference{}
 	}
 	return a.member(it, last(parts), ref.Location)
@@ -327,6 +331,19 @@ func qualifiedItem(qualifier []string, sc *scope) *item {
 		}
 	}
 	return nil
+}
+
+// aliasOf gives the alias by which a relation is to be referred to, "" for one that
+// stands in no FROM.
+func (sc *scope) aliasOf(qualifier []string) string {
+	for ; sc != nil && len(qualifier) == 1; sc = sc.outer {
+		for _, it := range sc.items {
+			if it.byName && it.relation != nil && it.relation.Name == qualifier[0] && it.name != qualifier[0] {
+				return it.name
+			}
+		}
+	}
+	return ""
 }
 
 // unqualified looks a lone name up, level by level.

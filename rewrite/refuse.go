@@ -375,6 +375,15 @@ func refuseUndefinedTable(name string, position int32) *Refusal {
 	}
 }
 
+// refuseAliased is for the name of a relation that has an alias.
+func refuseAliased(name, alias string, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "no-column", Code: codeNoTable, Position: int(position),
+		Message: "invalid reference to FROM-clause entry for table \"" + name + "\"",
+		Hint:    "Perhaps you meant to reference the table alias \"" + alias + "\".",
+	}
+}
+
 func refuseNoTarget(relation, name string, position int32) *Refusal {
 	return &Refusal{
 		Anchor: "no-column", Code: codeUndefined, Position: int(position),

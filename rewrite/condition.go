@@ -131,3 +131,43 @@ func (a *analysis) caseTests(x *pg.CaseExpr, sc *scope, result func(*pg.Node)) {
 		result(x.Defresult)
 	}
 }
+
+// storeNot stores the negation of a sealed boolean: which of the two constants it
+// is, the term decides. It is false, and has done nothing, for any other expression.
+func (a *analysis) storeNot(n *pg.Node, to target, sc *scope) bool {
+	x := n.GetBoolExpr()
+	if x.GetBoolop() != pg.BoolExprType_NOT_EXPR || !isBool(to.sealed) || a.persistent {
+		return false
+	}
+	e := a.peek(x.Args[0], sc)
+	if e == nil || e.ref == nil || len(e.terms) != 1 || len(e.casts) > 0 || !isBool(e.column) {
+		return false
+	}
+	not, first, behind := a.tokenAt(x.Location), a.tokenAt(int32(e.terms[0].start)), a.tokenAt(e.at)
+	if not < 0 || first < 0 || behind < 0 {
+		return false
+	}
+	for behind < len(a.tokens) && int(a.tokens[behind].start) < e.terms[0].end {
+		behind++
+	}
+	for i := first - 1; i > not; i-- { // brackets around the column
+		if !a.is(i, "(") || !a.is(behind, ")") {
+			return false
+		}
+		behind++
+	}
+	a.edits = append(a.edits, replacing(int(a.tokens[not].start), int(a.tokens[not].end), "CASE"))
+	a.toTerm(e)
+	compared := Operand{Column: e.column, Role: Equality, Site: a.comparison("=", e.at)}
+	stored := Operand{Column: to.sealed, Role: Store, Site: a.storing(n, to.name)}
+	end := int(a.tokens[behind-1].end)
+	for _, from := range [...][2]string{{"true", "false"}, {"false", "true"}} {
+		a.insert(end, " WHEN ")
+		a.edit(end, end, "", &value{operand: &compared, literal: -1, keyword: from[0]})
+		a.insert(end, " THEN ")
+		a.edit(end, end, "", &value{operand: &stored, literal: -1, keyword: from[1]})
+	}
+	a.insert(end, " END")
+	a.note("seal", to.sealed, "its negation", e.at)
+	return true
+}

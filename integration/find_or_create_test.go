@@ -1,8 +1,12 @@
 package integration
 
 import (
+	"errors"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
 )
@@ -48,5 +52,33 @@ func TestFindOrCreate(t *testing.T) {
 			t.Errorf("%q is not in the text", other[0])
 		}
 		c.Step(S(changed).Simple().Refused("users"))
+	}
+}
+
+// An error of the function's INSERT quotes it as the client has written it.
+func TestFindOrCreateQuotesTheClientsInsert(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE users (id serial PRIMARY KEY, name text, email varchar(60) UNIQUE, note text NOT NULL)",
+		Seal: []string{"public.users.email --equality", "public.users.note"},
+	})
+	schema := regexp.MustCompile(`pg_temp_\d+`)
+	where := func(url, sql string) string {
+		conn := pair.Connect(t, url)
+		_, err := conn.PgConn().Exec(t.Context(), sql).ReadAll()
+		var e *pgconn.PgError
+		if !errors.As(err, &e) || e.Code != "23502" {
+			t.Errorf("%s: %v", sql, err)
+			return ""
+		}
+		return schema.ReplaceAllString(e.Where, "pg_temp")
+	}
+	w := pair.Env.Canaries.Word()
+	for _, sql := range []string{
+		findOrCreate(`"users"`, `"name","email"`, `'it''s','`+w+`é'`, `"id", "email"`),
+		findOrCreate(`users`, `note, email, name`, `NULL, '`+w+`', U&'\00e9'`, `"id"`),
+	} {
+		if want, got := where(pair.TwinURL(), sql), where(pair.URL(), sql); got != want || !strings.Contains(want, w) {
+			t.Errorf("%s\n got %s\nwant %s", sql, got, want)
+		}
 	}
 }

@@ -73,12 +73,24 @@ func buildCaught(r Request, src *source, tree *pg.ParseResult) (b built, ok bool
 	}
 	b.plan.traits |= src.traits
 	b.plan.cacheable = false
+	b.plan.quoted = [2]int{c.start, c.end}
 	b.plan.statements = make([]Statement, c.statements)
 	for i := range b.plan.statements {
 		b.plan.statements[i].Effect = ChangesCatalog
 	}
 	b.plan.statements[1] = Statement{Results: results, Guarded: guarded}
 	return b, true, nil
+}
+
+// Quoted is a statement of a function's body that is made by the text, as the server
+// got it, which it quotes in errors, and as the client has written it; nil for none.
+func (b *Bound) Quoted(server []byte) (sent, written []byte) {
+	from, to := b.Plan.quoted[0], b.Plan.quoted[1]
+	end := len(server) - (len(b.text) - to)
+	if to == 0 || to > len(b.text) || end < from {
+		return nil, nil
+	}
+	return server[from:end], b.text[from:to]
 }
 
 func qualified(rv *pg.RangeVar) (parts []string) {

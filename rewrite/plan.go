@@ -150,6 +150,7 @@ type Plan struct {
 	executes   bool
 	cacheable  bool
 	presumed   []string
+	quoted     [2]int // where in the client's text there is what Bound.Quoted gives
 }
 
 // Presumed are the schemas that the search path was taken to have, because it was

@@ -235,6 +235,11 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 			if converted {
 				value = s.copying.in.convertedContext(value, string(f.Get(wire.FieldCode)))
 			}
+			if mapped {
+				if sent, written := r.planning.bound.Quoted(r.planning.server); sent != nil {
+					value = bytes.Replace(value, sent, written, 1)
+				}
+			}
 			dst = append(dst, code)
 			dst = s.appendShown(dst, s.clientsOwn(value))
 			dst = append(dst, 0)

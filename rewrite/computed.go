@@ -130,12 +130,14 @@ type asked struct {
 	// where that stands in edits, at (start, end).
 	def  *catalog.ComputedDefault
 	edit int
+	// sql is the expression, if it does not stand in the text.
+	sql string
 }
 
 // computed gives a sealed role to an expression that the server can be asked for.
 // It is false, and has done nothing, for any other expression.
 func (a *analysis) computed(n *pg.Node, op Operand, sc *scope) bool {
-	if !a.runs() || a.stmt.Stmt.GetPrepareStmt() != nil || a.stmt.Stmt.GetCopyStmt() != nil {
+	if !a.runs() || a.stmt.Stmt.GetCopyStmt() != nil || op.Site.argument > 0 && a.asksLater() {
 		return false
 	}
 	c, ok := a.computation(n)
@@ -161,13 +163,17 @@ func (a *analysis) computed(n *pg.Node, op Operand, sc *scope) bool {
 	a.answers++
 	x := asked{computation: c, start: int(a.tokens[c.first].start), end: int(a.tokens[c.last].end), operand: &op, answer: a.answers}
 	a.asked = append(a.asked, x)
-	if a.mode == Simple {
+	if !a.asksLater() {
 		a.edit(x.start, x.end, "", &value{operand: x.operand, literal: -1, answer: x.answer})
 	}
 	a.operands = append(a.operands, x.operand)
 	a.note(op.verb(), op.Column, "what the server computes", at)
 	return true
 }
+
+// asksLater says whether the server is asked for the values of the statement being
+// planned when it is executed, so that they are further parameters of it.
+func (a *analysis) asksLater() bool { return a.mode != Simple || a.stmt.Stmt.GetPrepareStmt() != nil }
 
 // steady says whether an expression is a computed one that is the same however
 // often it is evaluated in the statement.

@@ -15,7 +15,7 @@ import (
 
 // defaultWord is DEFAULT as the value of a sealed column.
 func (a *analysis) defaultWord(n *pg.SetToDefault, to target) {
-	if a.err != nil || to.def == nil || !a.defaults() {
+	if a.err != nil || to.def == nil || !a.computesDefaults() {
 		return
 	}
 	i := a.tokenAt(n.Location)
@@ -26,9 +26,9 @@ func (a *analysis) defaultWord(n *pg.SetToDefault, to target) {
 	a.computeDefault(to, int(a.tokens[i].start), int(a.tokens[i].end), n.Location)
 }
 
-// defaults says whether the statement being planned computes defaults when the
+// computesDefaults says whether the statement being planned computes defaults when the
 // server has read it.
-func (a *analysis) defaults() bool {
+func (a *analysis) computesDefaults() bool {
 	x := a.stmt.Stmt.GetExplainStmt()
 	return a.runs() && (x == nil || analyzes(x))
 }
@@ -68,7 +68,7 @@ func (a *analysis) computeDefault(to target, start, end int, at int32) {
 	}
 	a.asked = append(a.asked, x)
 	var v *value
-	if a.mode == Simple {
+	if !a.asksLater() {
 		v = &value{operand: x.operand, literal: -1, answer: x.answer}
 	}
 	a.edit(start, end, "", v) // a parameter gets its number later
@@ -83,7 +83,7 @@ func (a *analysis) defaultRefusal(to target, at int32) error {
 	switch {
 	case c.Broken != "":
 		return refuseBroken(c, at)
-	case a.mode == Kept || a.stmt.Stmt.GetPrepareStmt() != nil:
+	case a.mode == Kept:
 		return refuseDefault(c, at, "in a statement that is kept for later", "Send the statement itself, or give the column a value.")
 	case d.Beside != "":
 		return refuseDefault(c, at, "because the default of column "+d.Beside+" draws from the same source, and pgseal would ask in another order than the server",
@@ -112,7 +112,7 @@ func (a *analysis) defaultRefusal(to target, at int32) error {
 // gives the number of columns that the statement then fills.
 func (a *analysis) omitted(s *pg.InsertStmt, q *pg.SelectStmt, into *item, targets []target, outputs []column) int {
 	n := len(outputs)
-	if a.err != nil || into.relation == nil || !a.defaults() {
+	if a.err != nil || into.relation == nil || !a.computesDefaults() {
 		return n
 	}
 	missing := a.missing(into, targets, len(s.Cols) > 0, n)
@@ -328,7 +328,7 @@ func listed(columns []target) string {
 // mergeDefaults gives the columns that an INSERT of MERGE leaves out the values of
 // their computed defaults.
 func (a *analysis) mergeDefaults(w *pg.MergeWhenClause, into *item, targets []target, at int32) {
-	if a.err != nil || into.relation == nil || !a.defaults() {
+	if a.err != nil || into.relation == nil || !a.computesDefaults() {
 		return
 	}
 	missing := a.missing(into, targets, len(w.TargetList) > 0, len(w.Values))

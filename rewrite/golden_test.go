@@ -314,6 +314,9 @@ func showOperand(o *Operand, what string) string {
 	if o.Via != nil {
 		s += " via " + o.Via.Name()
 	}
+	for _, t := range o.Then {
+		s += ", " + t.Name()
+	}
 	return s
 }
 

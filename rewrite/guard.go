@@ -319,7 +319,7 @@ const guardQuery = GuardMarker + " AS (SELECT "
 func (a *analysis) runs() bool {
 	switch a.stmt.Stmt.GetNode().(type) {
 	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt, *pg.Node_SelectStmt,
-		*pg.Node_ExplainStmt, *pg.Node_PrepareStmt, *pg.Node_CopyStmt:
+		*pg.Node_ExplainStmt, *pg.Node_PrepareStmt, *pg.Node_ExecuteStmt, *pg.Node_CopyStmt:
 		return !a.persistent
 	}
 	return false

@@ -34,8 +34,10 @@ type Operand struct {
 	// gives their common type.
 	Listed bool
 	// Via is the explicit cast around the value ($1::varchar(5)), nil if none;
-	// the type of the elements when Array.
-	Via *logical.Type
+	// the type of the elements when Array. Then are the types to which it is cast
+	// further, one after the other.
+	Via  *logical.Type
+	Then []logical.Type
 	// Site is where the value stands.
 	Site Site
 	// Beside says that the value shares its type with the column: it is one of the

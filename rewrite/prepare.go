@@ -10,6 +10,8 @@ import (
 func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 	inner := &Statement{}
 	s.Effect, s.Name, s.Inner = Prepares, x.Name, inner
+	before, answers := a.asking, a.answers // what other statements of the text ask for
+	a.asking, a.answers = asking{}, 0
 	if outputs := a.dispatch(x.Query, inner); outputs != nil {
 		a.describe(inner, outputs)
 	}
@@ -27,6 +29,8 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 	}
 	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
 	inner.Lists = a.lists
+	inner.Question = a.question()
+	a.asking, a.answers, a.asked = before, answers, nil
 	for _, c := range a.conflicts(inner.Params, inner.ClientParams) {
 		if c.Client >= len(x.Argtypes) || last(names(x.Argtypes[c.Client].GetTypeName().GetNames())) == "unknown" {
 			a.fail(c.Refusal)
@@ -35,7 +39,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 	a.castInferred(inner.Params, types, known)
 	a.uses = nil
 	for i, p := range inner.Params {
-		if p.Operand == nil || p.Client >= len(types) {
+		if p.Operand == nil || p.Client < 0 || p.Client >= len(types) {
 			continue
 		}
 		t := x.Argtypes[p.Client].GetTypeName()
@@ -113,15 +117,18 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		}
 		return
 	}
-	if inner.Question != nil {
-		a.fail(refuseQuestionExecuted(inner))
-		return
-	}
 	if len(x.Params) != inner.ClientParams {
 		a.fail(refuseArguments(x.Name, inner.ClientParams, len(x.Params)))
 		return
 	}
+	a.evaluated = surelyEvaluated
+	f := a.furtherArguments(x)
+	answers := map[int]int{}
 	for i, p := range inner.Params {
+		if p.Answer > 0 {
+			a.askAgain(f, inner.Question, &inner.Params[i], answers)
+			continue
+		}
 		arg := x.Params[p.Client]
 		switch {
 		case arg.GetParamRef() != nil:
@@ -131,9 +138,14 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		default:
 			op := *p.Operand
 			a.coerced(arg, &op, p.Client, declared(types, p.Client))
-			a.argument(arg, &op, i >= inner.ClientParams)
+			if i >= inner.ClientParams {
+				a.argumentAgain(f, arg, &op)
+			} else {
+				a.argument(arg, &op)
+			}
 		}
 	}
+	f.end(a)
 }
 
 // coerced makes op the role of an argument, which is assigned to the i-th
@@ -145,11 +157,14 @@ func (a *analysis) coerced(arg *pg.Node, op *Operand, i int, oid uint32) {
 		oid = op.inferred()
 	}
 	op.Site = a.argumentSite(arg, i+1, oid)
-	if op.Via != nil || own.Def != nil {
+	if own.Def != nil || op.Array && op.Via != nil {
 		return
 	}
 	if op.Array {
 		oid = logical.ElementOID(oid)
+	}
+	if op.Via != nil {
+		op.Then = append([]logical.Type{*op.Via}, op.Then...)
 	}
 	op.Via = &logical.Type{OID: oid, Typmod: -1}
 }
@@ -161,44 +176,121 @@ func declared(types []uint32, i int) uint32 {
 	return 0
 }
 
-// argument is one argument of EXECUTE in a sealed role: in its place, or again
-// behind all others.
-func (a *analysis) argument(n *pg.Node, op *Operand, again bool) {
-	if !again {
-		if !a.bind(n, *op, false) {
-			a.plain(n, nil)
-			a.fail(refuseComputedArgument(op.Column, location(n)))
-		}
-		return
-	}
-	end := a.argumentsEnd()
-	c := n.GetAConst()
-	switch {
-	case end < 0:
-		a.fail(refuseDefect())
-	case c == nil:
+// argument is one argument of EXECUTE in a sealed role.
+func (a *analysis) argument(n *pg.Node, op *Operand) {
+	if !a.bind(n, *op, false) && !a.computed(n, *op, nil) {
+		a.plain(n, nil)
 		a.fail(refuseComputedArgument(op.Column, location(n)))
+	}
+}
+
+// argumentAgain is an argument in a further role.
+func (a *analysis) argumentAgain(f *furtherArguments, n *pg.Node, op *Operand) {
+	value, casts := withoutCasts(n)
+	switch c := value.GetAConst(); {
+	case c == nil:
+		if answer := a.answerTo(n); answer > 0 {
+			f.answer(a, op, answer)
+			return
+		}
+		a.fail(refuseComputedArgument(op.Column, location(n)))
+	case len(casts) > 0 && !a.readCasts(casts, op, c.Location):
 	case c.Isnull:
-		a.insert(end, ", NULL")
+		f.add(a, "NULL", nil)
 	default:
 		edits := len(a.edits)
 		a.literal(c, op)
 		if len(a.edits) == edits+1 {
-			e := &a.edits[edits]
-			e.start, e.end, e.text = end, end, ", "
+			v := a.edits[edits].value
+			a.edits = a.edits[:edits]
+			f.add(a, "", v)
 		}
 	}
 }
 
-// argumentsEnd finds the bracket that closes the arguments of EXECUTE.
-func (a *analysis) argumentsEnd() int {
-	from, end := a.statementTokens()
-	for i := from; i+2 < end; i++ {
-		if a.is(i, "execute") && a.is(i+2, "(") {
-			if k := a.closing(i + 2); k >= 0 {
-				return int(a.tokens[k].start)
+// askAgain hands over what the server computes anew each time that a prepared
+// statement is executed. answers are the numbers here of those of the question q.
+func (a *analysis) askAgain(f *furtherArguments, q *Question, p *Param, answers map[int]int) {
+	if a.asksLater() || q == nil || p.Answer > len(q.parts) {
+		a.fail(refuseAnswerExecuted(p.Operand.Column))
+		return
+	}
+	op := *p.Operand
+	op.Site = Site{operator: op.Site.operator, flipped: op.Site.flipped, target: op.Site.target}
+	if !a.computesDefaults() && op.Role == Store {
+		f.add(a, "NULL", nil) // EXPLAIN stores nothing
+		return
+	}
+	part := &q.parts[p.Answer-1]
+	x := asked{computation: part.computation, def: part.def, sql: part.sql, start: f.at, operand: &op, answer: answers[p.Answer]}
+	x.first, x.last = -1, -1 // nowhere in this text
+	if x.answer == 0 {
+		a.answers++
+		x.answer = a.answers
+		answers[p.Answer] = x.answer
+	}
+	a.asked = append(a.asked, x)
+	f.answer(a, &op, x.answer)
+}
+
+// answerTo is the number of the answer that an argument has become, 0 if it has not.
+func (a *analysis) answerTo(n *pg.Node) int {
+	if c, ok := a.computation(n); ok {
+		for i := range a.asked {
+			if a.asked[i].first == c.first {
+				return a.asked[i].answer
 			}
 		}
 	}
-	return -1
+	return 0
+}
+
+// furtherArguments are those that EXECUTE gets behind the client's.
+type furtherArguments struct {
+	at     int  // byte
+	listed bool // there are some before
+	opened bool // the brackets are not the client's
+}
+
+// furtherArguments finds the place for them.
+func (a *analysis) furtherArguments(x *pg.ExecuteStmt) *furtherArguments {
+	f := &furtherArguments{at: -1, listed: len(x.Params) > 0}
+	from, end := a.statementTokens()
+	for i := from; i+1 < end; i++ {
+		if !a.is(i, "execute") {
+			continue
+		}
+		f.at = int(a.tokens[i+1].end)
+		if k := a.closing(i + 2); f.listed && k >= 0 {
+			f.at = int(a.tokens[k].start)
+		}
+		break
+	}
+	return f
+}
+
+func (f *furtherArguments) add(a *analysis, text string, v *value) {
+	before := ", "
+	if !f.listed {
+		before, f.listed, f.opened = " (", true, true
+	}
+	if f.at < 0 {
+		a.fail(refuseDefect())
+		return
+	}
+	a.edit(f.at, f.at, before+text, v)
+}
+
+// answer adds what the server has computed.
+func (f *furtherArguments) answer(a *analysis, op *Operand, number int) {
+	f.add(a, "", &value{operand: op, literal: -1, answer: number})
+	a.operands = append(a.operands, op)
+	a.note(op.verb(), op.Column, "what the server computes", -1)
+}
+
+// end closes the brackets.
+func (f *furtherArguments) end(a *analysis) {
+	if f.opened {
+		a.insert(f.at, ")")
+	}
 }

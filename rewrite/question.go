@@ -3,6 +3,8 @@ package rewrite
 import (
 	"slices"
 	"strings"
+
+	"pgseal/catalog"
 )
 
 const questionStart = "SELECT "
@@ -16,6 +18,16 @@ type Question struct {
 	// statement of which it is known that it fails.
 	Counts bool
 	spans  []questionSpan
+	// parts are what it asks for, to be asked again by an EXECUTE; only of what
+	// PREPARE prepares, or Parse.
+	parts []questionPart
+}
+
+// questionPart is one value that a question asks for, or several roles of one.
+type questionPart struct {
+	computation
+	sql   string
+	def *catalog.ComputedDefault // nil for an expression of the client's
 }
 
 // questionSpan says where a piece of the client's text stands in the question.
@@ -38,6 +50,7 @@ type asking struct {
 	text    []byte
 	spans   []questionSpan
 	checks  []string
+	parts   []questionPart
 	answers int
 	counts  bool
 }
@@ -49,9 +62,10 @@ func (a *analysis) question() *Question {
 		return nil
 	}
 	q := &a.asking
+	prepares := a.stmt.Stmt.GetPrepareStmt() != nil
 	for i := range a.asked {
 		x := &a.asked[i]
-		if a.several && !a.askedTogether(x) {
+		if a.several && !prepares && !a.askedTogether(x) {
 			a.fail(refuseComputedAmong(x.operand.Column, int32(x.start)))
 			return nil
 		}
@@ -64,16 +78,19 @@ func (a *analysis) question() *Question {
 			q.text = append(q.text, ", "...)
 		}
 		if x.def != nil {
-			q.text = append(q.text, x.def.SQL...)
 			q.counts = q.counts || x.def.Counts
 			if c := x.def.Check; c != "" && !slices.Contains(q.checks, c) {
 				q.checks = append(q.checks, c)
 			}
 		} else {
-			q.spans = append(q.spans, questionSpan{len(q.text), x.start, x.end - x.start})
-			q.text = append(q.text, a.text[x.start:x.end]...)
 			q.counts = q.counts || x.counts != nil
+			if x.sql == "" {
+				q.spans = append(q.spans, questionSpan{len(q.text), x.start, x.end - x.start})
+			}
 		}
+		sql := a.sqlOf(x)
+		q.text = append(q.text, sql...)
+		q.parts = append(q.parts, questionPart{computation: x.computation, sql: sql, def: x.def})
 		a.alone(x)
 	}
 	if x := &a.asked[len(a.asked)-1]; a.answers > maxAnswers {
@@ -83,7 +100,22 @@ func (a *analysis) question() *Question {
 	if q.checks != nil {
 		text += " WHERE " + strings.Join(q.checks, " AND ")
 	}
-	return &Question{Text: text, Counts: q.counts, spans: slices.Clone(q.spans)}
+	made := &Question{Text: text, Counts: q.counts, spans: slices.Clone(q.spans)}
+	if !a.several || prepares {
+		made.parts = q.parts
+	}
+	return made
+}
+
+// sqlOf is the expression that the server is asked for.
+func (a *analysis) sqlOf(x *asked) string {
+	switch {
+	case x.def != nil:
+		return x.def.SQL
+	case x.sql != "":
+		return x.sql
+	}
+	return string(a.text[x.start:x.end])
 }
 
 // askedTogether says whether the server can be asked for a value in front of several

@@ -147,16 +147,12 @@ func refuseComputedMany(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
-// refuseQuestionExecuted is for SQL's EXECUTE of a statement that has a Question.
-func refuseQuestionExecuted(st *Statement) *Refusal {
-	for _, p := range st.Params {
-		if p.Answer > 0 {
-			r := sealedRefusal("computed-argument", p.Operand.Column, -1, "takes a value that the server computes, which EXECUTE cannot hand over")
-			r.Hint = "Send the statement itself."
-			return r
-		}
-	}
-	return refuseDefect()
+// refuseAnswerExecuted is for SQL's EXECUTE, sent in the extended protocol, of what
+// has to be computed anew each time: its text goes to the server at Parse.
+func refuseAnswerExecuted(c *catalog.SealedColumn) *Refusal {
+	r := sealedRefusal("computed-argument", c, -1, "takes a value that the server computes, which EXECUTE cannot hand over in the extended protocol")
+	r.Hint = "Send EXECUTE in the simple protocol, or bind the statement itself."
+	return r
 }
 
 func refuseStoreOther(c, other *catalog.SealedColumn, position int32) *Refusal {

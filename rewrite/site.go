@@ -17,6 +17,7 @@ type Site struct {
 	target   string // the column that the value is stored into
 	at       anchor // of the operator, or of what is stored
 	cast     anchor // of the explicit cast
+	casted   bool   // there is one
 	known    bool   // at is
 	// argument numbers, from 1, the parameter of a prepared statement that the
 	// value is given to; expected is its type.
@@ -64,7 +65,7 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 	if oid == 0 || oid == oidUnknown {
 		return nil
 	}
-	if o.Site.argument > 0 {
+	if o.Site.argument > 0 && !o.Site.casted {
 		return o.checkArgument(oid, literals)
 	}
 	if o.Array {

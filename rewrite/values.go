@@ -26,15 +26,7 @@ func (o *Operand) serverType() string {
 // done nothing, for any other expression. typed says that a bare NULL needs a
 // type.
 func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
-	var casts []*pg.TypeCast
-	for n.GetTypeCast() != nil {
-		c := n.GetTypeCast()
-		n = c.Arg
-		if c.Location < 0 && n.GetAConst().GetBoolval() != nil {
-			break // how the grammar spells TRUE
-		}
-		casts = append(casts, c)
-	}
+	n, casts := withoutCasts(n)
 	constant, param := n.GetAConst(), n.GetParamRef()
 	if array := n.GetAArrayExpr(); array != nil && op.Column.Type.IsArray() && !op.Array {
 		return a.bindArray(array, casts, &op)
@@ -85,9 +77,44 @@ func (a *analysis) bindArray(x *pg.A_ArrayExpr, casts []*pg.TypeCast, op *Operan
 	return true
 }
 
+// withoutCasts takes the casts off a value, the outermost first.
+func withoutCasts(n *pg.Node) (*pg.Node, []*pg.TypeCast) {
+	var casts []*pg.TypeCast
+	for n.GetTypeCast() != nil {
+		c := n.GetTypeCast()
+		n = c.Arg
+		if c.Location < 0 && n.GetAConst().GetBoolval() != nil {
+			break // how the grammar spells TRUE
+		}
+		casts = append(casts, c)
+	}
+	return n, casts
+}
+
 // via reads the casts around a value, the outermost first, and makes them casts
 // to what the server gets.
 func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
+	if !a.readCasts(casts, op, at) {
+		return false
+	}
+	for _, c := range casts {
+		if c.Location < 0 { // type 'literal': the type stands before it
+			a.edit(int(c.TypeName.Location), int(at), "", nil)
+			if i := a.tokenAt(at); len(c.TypeName.Typmods) > 0 && i >= 0 && last(names(c.TypeName.Names)) == "interval" {
+				// interval '1' day
+				if end := a.intervalFields(i + 1); end > i+1 {
+					a.edit(int(a.tokens[i].end), int(a.tokens[end-1].end), "", nil)
+				}
+			}
+		} else {
+			a.replaceType(c.TypeName, op.serverType(), op.Column, at)
+		}
+	}
+	return a.err == nil
+}
+
+// readCasts reads the casts around a value into its operand.
+func (a *analysis) readCasts(casts []*pg.TypeCast, op *Operand, at int32) bool {
 	var types []logical.Type
 	for _, c := range slices.Backward(casts) {
 		named, ok := a.typeNamed(c.TypeName)
@@ -105,30 +132,33 @@ func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
 			types = append(types, to)
 		}
 	}
-	if len(types) > 1 || op.Via != nil && (op.Site.argument == 0 || !sameFamily(types[0].OID, op.Via.OID)) {
-		a.fail(refuseValueCast(op.Column, at))
-		return false
-	}
-	op.Via = &types[0]
 	op.Site.cast, _ = a.anchor(casts[len(casts)-1].Location)
-	if r := a.checked(op, op.Via.OID); r != nil {
-		a.fail(r)
+	outermost := types[len(types)-1].OID
+	var refusal *Refusal
+	for i := 1; i < len(types) && refusal == nil; i++ {
+		refusal = op.refusal(types[i].CheckOID(types[i-1].OID, logical.Cast), op.Site.cast, a.literals)
+	}
+	switch {
+	case refusal != nil:
+	case op.Array && len(types) > 1, op.Via != nil && (op.Site.argument == 0 || op.Array && !sameFamily(outermost, op.Via.OID)):
+		refusal = refuseValueCast(op.Column, at)
+	case op.Via != nil && op.Array:
+		refusal = a.checked(op, outermost)
+	case op.Via != nil: // the type of the prepared statement's parameter
+		refusal = op.checkArgument(outermost, a.literals)
+		if !sameFamily(outermost, op.Via.OID) {
+			types = append(types, *op.Via)
+		}
+		types = append(types, op.Then...)
+	default:
+		refusal = a.checked(op, outermost)
+	}
+	if refusal != nil {
+		a.fail(refusal)
 		return false
 	}
-	for _, c := range casts {
-		if c.Location < 0 { // type 'literal': the type stands before it
-			a.edit(int(c.TypeName.Location), int(at), "", nil)
-			if i := a.tokenAt(at); len(c.TypeName.Typmods) > 0 && i >= 0 && last(names(c.TypeName.Names)) == "interval" {
-				// interval '1' day
-				if end := a.intervalFields(i + 1); end > i+1 {
-					a.edit(int(a.tokens[i].end), int(a.tokens[end-1].end), "", nil)
-				}
-			}
-		} else {
-			a.replaceType(c.TypeName, op.serverType(), op.Column, at)
-		}
-	}
-	return a.err == nil
+	op.Via, op.Then, op.Site.casted = &types[0], types[1:], true
+	return true
 }
 
 // isText says whether a cast of a bare string to the type changes nothing.
@@ -291,7 +321,7 @@ func (o *Operand) sameAs(other *Operand) bool {
 	if o.Column != other.Column || o.Role != other.Role || o.Array != other.Array || (o.Via == nil) != (other.Via == nil) {
 		return false
 	}
-	if o.Beside != other.Beside || o.Base != other.Base {
+	if o.Beside != other.Beside || o.Base != other.Base || !slices.Equal(o.Then, other.Then) {
 		return false
 	}
 	return o.Via == nil || *o.Via == *other.Via
@@ -311,7 +341,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		client = max(client, u.client)
 		sealed = sealed || u.operand != nil
 	}
-	asks := a.mode == Extended && len(a.asked) > 0
+	asks := a.mode != Kept && a.asksLater() && len(a.asked) > 0
 	if !sealed && !asks {
 		return nil, client
 	}

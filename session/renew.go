@@ -141,11 +141,10 @@ func appendMark(b []byte, l *rewrite.Literal) ([]byte, error) {
 
 func appendStatement(b []byte, st *rewrite.Statement) []byte {
 	b = append(b, 0, byte(st.Effect))
-	if st.Question != nil {
-		b = append(b, st.Question.Text...)
-	}
+	// What its question asks for is no matter: that is asked anew each time.
 	for _, p := range st.Params {
 		b = binary.BigEndian.AppendUint32(b, uint32(p.Client))
+		b = binary.BigEndian.AppendUint32(b, uint32(p.Answer))
 		b = binary.BigEndian.AppendUint32(b, p.Infer)
 		b = appendRole(b, p.Operand)
 	}
@@ -176,6 +175,9 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 	b = appendColumn(b, op.Column)
 	if op.Via != nil {
 		b = appendType(b, *op.Via)
+	}
+	for _, t := range op.Then {
+		b = appendType(b, t)
 	}
 	return b
 }

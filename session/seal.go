@@ -115,6 +115,13 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 		}
 		v = logical.Value{Data: b.via, Binary: true, OID: op.Via.OID}
 		settings = &s.settings.utf8 // the canonical form is UTF-8
+		for i := range op.Then {
+			if b.equal, err = s.typeNow(op.Column, op.Then[i]).AppendCanonical(b.equal[:0], v, logical.Cast, settings); err != nil {
+				return err
+			}
+			b.via, b.equal = b.equal, b.via
+			v = logical.Value{Data: b.via, Binary: true, OID: op.Then[i].OID}
+		}
 	} else if t := op.Column.Type.Shown(); op.Role == rewrite.Equality && !op.Listed && (v.OID == 0 || v.OID == oidUnknown) {
 		v.OID = t.Compared().OID // as which PostgreSQL reads it
 	}

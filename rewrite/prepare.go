@@ -156,17 +156,21 @@ func (a *analysis) coerced(arg *pg.Node, op *Operand, i int, oid uint32) {
 	if oid == 0 {
 		oid = op.inferred()
 	}
-	op.Site = a.argumentSite(arg, i+1, oid)
-	if own.Def != nil || op.Array && op.Via != nil {
+	expected := logical.Type{OID: oid, Typmod: -1}
+	if oid == own.OID {
+		expected.Def = own.Def
+	}
+	op.Site = a.argumentSite(arg, i+1, expected)
+	if op.Array && (own.Def != nil || op.Via != nil) {
 		return
 	}
 	if op.Array {
-		oid = logical.ElementOID(oid)
+		expected.OID = logical.ElementOID(oid)
 	}
 	if op.Via != nil {
 		op.Then = append([]logical.Type{*op.Via}, op.Then...)
 	}
-	op.Via = &logical.Type{OID: oid, Typmod: -1}
+	op.Via = &expected
 }
 
 func declared(types []uint32, i int) uint32 {

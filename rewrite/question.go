@@ -137,8 +137,8 @@ func (a *analysis) alone(x *asked) {
 	}
 	for i := from; i < end; i++ {
 		name, ok := a.tokenName(a.tokens[i])
-		if !ok || x.def == nil && a.isAsked(i) {
-			continue
+		if !ok || x.def == nil && a.isAsked(i) || a.is(i-1, "prepare") || a.is(i-1, "execute") {
+			continue // the last two stand before the name of a prepared statement
 		}
 		call := a.is(i+1, "(")
 		if call && (name == "set_config" || name == "setseed") ||

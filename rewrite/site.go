@@ -22,11 +22,11 @@ type Site struct {
 	// argument numbers, from 1, the parameter of a prepared statement that the
 	// value is given to; expected is its type.
 	argument int
-	expected uint32
+	expected logical.Type
 }
 
 // argument is the site of an argument of EXECUTE.
-func (a *analysis) argumentSite(n *pg.Node, number int, expected uint32) (s Site) {
+func (a *analysis) argumentSite(n *pg.Node, number int, expected logical.Type) (s Site) {
 	s.argument, s.expected = number, expected
 	s.at, s.known = a.anchor(location(n))
 	return s
@@ -90,10 +90,14 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 // checkArgument checks an argument of EXECUTE, which is assigned to a parameter
 // of the expected type before that is used.
 func (o *Operand) checkArgument(oid uint32, literals []span) *Refusal {
-	r := o.refusal(logical.Type{OID: o.Site.expected, Typmod: -1}.CheckOID(oid, logical.Assign), o.Site.at, literals)
+	r := o.refusal(o.Site.expected.CheckOID(oid, logical.Assign), o.Site.at, literals)
 	if r != nil && r.Code == codeDatatypeMismatch {
+		name := logical.TypeName(o.Site.expected.OID)
+		if o.Site.expected.Def != nil {
+			name = o.Site.expected.Name()
+		}
 		r.Message = "parameter $" + strconv.Itoa(o.Site.argument) + " of type " + logical.TypeName(oid) +
-			" cannot be coerced to the expected type " + logical.TypeName(o.Site.expected)
+			" cannot be coerced to the expected type " + name
 	}
 	return r
 }

@@ -38,7 +38,7 @@ func (s *Session) effect(r *request) {
 	}
 	switch st.Effect {
 	case rewrite.Prepares:
-		p := &statement{plan: st.Inner, declared: st.Types, name: st.Name}
+		p := &statement{plan: st.Inner, name: st.Name}
 		if r.kind == execute {
 			p.text, p.mode, p.print = r.portal.statement.text, rewrite.Extended, r.portal.statement.print
 			p.constants = r.portal.statement.constants
@@ -49,7 +49,7 @@ func (s *Session) effect(r *request) {
 			p.deferred = r.planning.deferred
 		}
 		if st.Inner != nil {
-			p.results = st.Inner.Results
+			p.results, p.declared = st.Inner.Results, st.Inner.Types
 		}
 		if snap, _ := s.current(); snap != nil {
 			p.version = snap.Version

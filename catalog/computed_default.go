@@ -19,6 +19,8 @@ type ComputedDefault struct {
 	Check string
 	// PerRow: it is another value in each row.
 	PerRow bool
+	// UUID: it is a random UUID, which need not be the server's.
+	UUID bool
 	// Counts: computing it once more, or once less, than the server would have can be
 	// noticed. A sequence counts, and so may any function that is volatile.
 	Counts bool
@@ -56,6 +58,7 @@ var (
 	// independent are the volatile functions whose values have nothing to do with
 	// each other, and nobody can tell how many there were.
 	independent = []string{"gen_random_uuid", "uuidv4", "uuidv7", "gen_random_bytes", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4"}
+	randomUUIDs = []string{"gen_random_uuid", "uuidv4", "uuid_generate_v4"}
 	clocks      = []string{"clock_timestamp", "statement_timestamp", "timeofday"}
 	counters    = []string{"nextval", "setval", "currval", "lastval"}
 )
@@ -114,6 +117,7 @@ func loadDefaults(ctx context.Context, tx reader, relations []*Relation) error {
 			c.Default = &ComputedDefault{SQL: sql, Check: fmt.Sprintf("(SELECT pg_catalog.md5(adbin::pg_catalog.text) FROM pg_catalog.pg_attrdef"+
 				" WHERE adrelid OPERATOR(pg_catalog.=) %d::pg_catalog.oid AND adnum OPERATOR(pg_catalog.=) %d) OPERATOR(pg_catalog.=) '%s'", oid, number, hash)}
 			c.Default.classify(called)
+			c.Default.UUID = isRandomUUID(sql, called)
 		}
 		sources[c] = sourcesOf(called, sequences)
 		return nil
@@ -182,6 +186,30 @@ func (d *ComputedDefault) classify(called []calledByDefault) {
 	}
 	slices.Sort(d.Calls)
 	d.Calls = slices.Compact(d.Calls)
+}
+
+// isRandomUUID says whether an expression is nothing but a random UUID, or its text.
+func isRandomUUID(sql string, called []calledByDefault) bool {
+	if len(called) != 1 || !called[0].Volatile || !called[0].Compiled || !slices.Contains(randomUUIDs, called[0].Name) {
+		return false
+	}
+	for _, cast := range [...]string{")::text", ")::character varying"} {
+		if inner, ok := strings.CutSuffix(sql, cast); ok && strings.HasPrefix(inner, "(") {
+			sql = inner[1:]
+			break
+		}
+	}
+	schema, ok := strings.CutSuffix(sql, called[0].Name+"()")
+	return ok && (schema == "" || isName(strings.TrimSuffix(schema, ".")) && strings.HasSuffix(schema, "."))
+}
+
+// isName says whether a text is one name, quoted or not.
+func isName(s string) bool {
+	if quoted, ok := strings.CutPrefix(s, `"`); ok {
+		quoted, ok = strings.CutSuffix(quoted, `"`)
+		return ok && quoted != "" && !strings.Contains(quoted, `"`)
+	}
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_0123456789") == ""
 }
 
 // sourcesOf names what a default draws from in an order that matters.

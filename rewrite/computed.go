@@ -130,14 +130,15 @@ type asked struct {
 	// where that stands in edits, at (start, end).
 	def  *catalog.ComputedDefault
 	edit int
-	// sql is the expression, if it does not stand in the text.
+	// sql is the expression, if it is neither in the text nor the default's.
 	sql string
 }
 
 // computed gives a sealed role to an expression that the server can be asked for.
 // It is false, and has done nothing, for any other expression.
 func (a *analysis) computed(n *pg.Node, op Operand, sc *scope) bool {
-	if !a.runs() || a.stmt.Stmt.GetCopyStmt() != nil || op.Site.argument > 0 && a.asksLater() {
+	atOnce := a.stmt.Stmt.GetCopyStmt() != nil || op.Site.argument > 0 // without parameters of its own
+	if !a.runs() || atOnce && a.asksLater() {
 		return false
 	}
 	c, ok := a.computation(n)

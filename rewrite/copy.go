@@ -25,6 +25,9 @@ type Copy struct {
 	Columns []CopyColumn
 	// Sealed are the indexes of the sealed ones.
 	Sealed []int
+	// Added are columns that the server gets behind those of the client's data,
+	// because their defaults are computed.
+	Added  []AddedColumn
 	Format copyformat.Format
 	// Encoding is the ENCODING option, "" for client_encoding.
 	Encoding string
@@ -43,6 +46,14 @@ type CopyColumn struct {
 	ForceQuote   bool
 	ForceNull    bool
 	ForceNotNull bool
+}
+
+// AddedColumn is a column with a computed default: each row gets the value that
+// the Question asks for under the number Answer, from 1, or a random UUID of its own.
+type AddedColumn struct {
+	Operand *Operand
+	Answer  int
+	UUID    bool
 }
 
 // copy is COPY in both directions.
@@ -64,10 +75,10 @@ func (a *analysis) copy(x *pg.CopyStmt, s *Statement) {
 			c.Sealed = append(c.Sealed, i)
 		}
 	}
-	if len(c.Sealed) == 0 || a.err != nil {
+	if len(c.Sealed)+len(c.Added) == 0 || a.err != nil {
 		return
 	}
-	first := c.Columns[c.Sealed[0]].Operand.Column
+	first := c.first()
 	if x.IsProgram || x.Filename != "" {
 		a.fail(refuseCopyFile(first, at, c.In))
 		return
@@ -86,6 +97,14 @@ func (a *analysis) copy(x *pg.CopyStmt, s *Statement) {
 		}
 		s.Guarded = true
 	}
+}
+
+// first is a sealed column of it.
+func (c *Copy) first() *catalog.SealedColumn {
+	if len(c.Sealed) > 0 {
+		return c.Columns[c.Sealed[0]].Operand.Column
+	}
+	return c.Added[0].Operand.Column
 }
 
 // copyQuery is COPY (query) TO.
@@ -132,7 +151,7 @@ func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) *catalog.Relation {
 			a.copyColumn(c, t.name, t.sealed, x.Relation.Location)
 		}
 		if c.In {
-			a.copyDefaults(c, it.relation, x.Relation.Location)
+			a.copyDefaults(c, it.relation, x.Relation)
 		}
 		return it.relation
 	}
@@ -157,17 +176,56 @@ func (a *analysis) copyRelation(x *pg.CopyStmt, c *Copy) *catalog.Relation {
 	return it.relation
 }
 
-// copyDefaults refuses data without a column that has a computed default: there is
-// nobody to ask while the data comes.
-func (a *analysis) copyDefaults(c *Copy, r *catalog.Relation, at int32) {
+// copyDefaults adds the columns with computed defaults that the data does not have.
+// While the data comes the server cannot be asked, so it is asked before; a value that
+// is another one in each row must be one that pgseal can make itself.
+func (a *analysis) copyDefaults(c *Copy, r *catalog.Relation, rv *pg.RangeVar) {
+	var added []target
 	for i := range r.Columns {
 		column := &r.Columns[i]
 		given := slices.ContainsFunc(c.Columns, func(given CopyColumn) bool { return given.Name == column.Name })
-		if column.Default != nil && !given {
-			a.fail(refuseDefault(column.Sealed, at, "for the rows of COPY", "Put the column into the data, or insert the rows."))
-			return
+		if column.Default == nil || given {
+			continue
 		}
+		to := target{name: column.Name, sealed: column.Sealed, def: column.Default}
+		a.copyDefault(c, to, rv.Location)
+		added = append(added, to)
 	}
+	if added == nil || a.err != nil {
+		return
+	}
+	i := a.behindRelation(rv)
+	end := a.closing(i)
+	if !a.is(i, "(") || end < 0 {
+		a.fail(refuseDefect())
+		return
+	}
+	a.insert(int(a.tokens[end].start), ", "+listed(added))
+}
+
+// copyDefault adds one of them.
+func (a *analysis) copyDefault(c *Copy, to target, at int32) {
+	d := to.def
+	if d.PerRow && !d.UUID {
+		a.fail(refuseDefault(to.sealed, at, "for the rows of COPY, because each of them has another one", "Put the column into the data, or insert the rows."))
+		return
+	}
+	a.evaluated = surelyEvaluated
+	if r := a.defaultRefusal(to, at); r != nil {
+		a.fail(r)
+		return
+	}
+	op := &Operand{Column: to.sealed, Role: Store, Site: Site{target: to.name}}
+	x := asked{computation: computation{first: -1, last: -1, ordered: d.Calls}, start: int(at), def: d, operand: op}
+	if d.UUID {
+		x.sql = "NULL" // it is asked only whether the column still has this default
+	}
+	a.answers++
+	x.answer = a.answers
+	a.asked = append(a.asked, x)
+	c.Added = append(c.Added, AddedColumn{Operand: op, Answer: x.answer, UUID: d.UUID})
+	a.operands = append(a.operands, op)
+	a.note("seal", to.sealed, "its default", at)
 }
 
 func (a *analysis) copyColumn(c *Copy, name string, sealed *catalog.SealedColumn, position int32) {

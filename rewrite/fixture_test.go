@@ -45,7 +45,7 @@ var fixture = []fixtureRelation{
 	{schema: "information_schema", name: "schemata", kind: 'v', columns: []fixtureColumn{{name: "schema_name"}}},
 	{schema: "public", name: "logs", columns: []fixtureColumn{
 		{name: "id"}, {name: "at", oid: logical.OIDTimestamptz, typmod: -1, def: &catalog.ComputedDefault{SQL: "now()"}}, {name: "note"},
-		{name: "token", oid: logical.OIDUUID, typmod: -1, equality: true, def: &catalog.ComputedDefault{SQL: "gen_random_uuid()", PerRow: true}}, {name: "last"},
+		{name: "token", oid: logical.OIDUUID, typmod: -1, equality: true, def: &catalog.ComputedDefault{SQL: "gen_random_uuid()", PerRow: true, UUID: true}}, {name: "last"},
 	}, key: []string{"id"}},
 	{schema: "public", name: "invoices", columns: []fixtureColumn{
 		{name: "id"}, {name: "number", oid: logical.OIDText, typmod: -1, def: &catalog.ComputedDefault{SQL: "('N'::text || nextval('public.numbers'::regclass))", Check: "true", PerRow: true, Counts: true,

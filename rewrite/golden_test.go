@@ -302,6 +302,13 @@ func describeCopy(out *strings.Builder, c *Copy) {
 			}
 		}
 	}
+	for _, added := range c.Added {
+		what := fmt.Sprintf("answer %d", added.Answer)
+		if added.UUID {
+			what = "a random UUID"
+		}
+		fmt.Fprintf(out, ", adds %s", showOperand(added.Operand, what))
+	}
 	fmt.Fprintln(out)
 }
 

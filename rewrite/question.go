@@ -26,7 +26,7 @@ type Question struct {
 // questionPart is one value that a question asks for, or several roles of one.
 type questionPart struct {
 	computation
-	sql   string
+	sql string
 	def *catalog.ComputedDefault // nil for an expression of the client's
 }
 
@@ -110,10 +110,10 @@ func (a *analysis) question() *Question {
 // sqlOf is the expression that the server is asked for.
 func (a *analysis) sqlOf(x *asked) string {
 	switch {
-	case x.def != nil:
-		return x.def.SQL
 	case x.sql != "":
 		return x.sql
+	case x.def != nil:
+		return x.def.SQL
 	}
 	return string(a.text[x.start:x.end])
 }

@@ -341,7 +341,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		client = max(client, u.client)
 		sealed = sealed || u.operand != nil
 	}
-	asks := a.mode != Kept && a.asksLater() && len(a.asked) > 0
+	asks := a.mode != Kept && a.asksLater() && len(a.asked) > 0 && a.stmt.Stmt.GetCopyStmt() == nil
 	if !sealed && !asks {
 		return nil, client
 	}

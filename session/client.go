@@ -263,6 +263,12 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			if need, unsettled := s.unsettled(rewrite.Extended, copiedBy(c), out); unsettled {
 				return wait, need, nil
 			}
+			if q := st.plan.Question; q != nil {
+				if act, need, ok := s.compute(q, []byte(st.text), rewrite.Extended, out); !ok {
+					return act, need, nil
+				}
+				r.computed = s.frame.computed
+			}
 			if !c.In {
 				r.guard, r.writes, s.opens = true, c.Writes, true
 			}

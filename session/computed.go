@@ -161,10 +161,14 @@ func (s *Session) computedRow(body []byte) error {
 // answer is the value that the n-th expression of the question has; null without
 // one.
 func (s *Session) answer(n int) (v logical.Value, null bool, err error) {
-	c := s.frame.computed
 	if s.rehearsing {
 		return v, true, nil
 	}
+	return s.frame.computed.value(n)
+}
+
+// value is the n-th answer; null without one.
+func (c *computed) value(n int) (v logical.Value, null bool, err error) {
 	if c == nil || !c.known || n > len(c.values) {
 		return v, false, errUnasked
 	}

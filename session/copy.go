@@ -189,7 +189,7 @@ func (s *Session) beginCopy(c *rewrite.Copy, body []byte, converts bool) (refusa
 		return nil, violation("malformed message from the server")
 	}
 	binary, columns := body[0] == 1, int(body[1])<<8|int(body[2])
-	if binary != (converts || c.Format.Kind == copyformat.Binary) || columns < len(c.Columns) || c.In && columns != len(c.Columns) {
+	if binary != (converts || c.Format.Kind == copyformat.Binary) || columns < len(c.Columns) || c.In && columns != len(c.Columns)+len(c.Added) {
 		return errContradiction, nil
 	}
 	if c.In {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -49,9 +50,8 @@ func (c *copyIn) valueContext(column *rewrite.CopyColumn) string {
 // recent remembers data by the line's number, for errors to come. The oldest is
 // forgotten first.
 type recent struct {
-	entries []recentData
-	limit   int
-	next    int
+	entries     []recentData
+	limit, next int32
 }
 
 type recentData struct {
@@ -71,10 +71,10 @@ const (
 )
 
 func (r *recent) note(line, row int, data []byte) {
-	if len(r.entries) < r.limit {
+	if len(r.entries) < int(r.limit) {
 		r.entries = append(r.entries, recentData{})
-		r.next = len(r.entries) - 1
-	} else if r.next++; r.next >= len(r.entries) {
+		r.next = int32(len(r.entries) - 1)
+	} else if r.next++; int(r.next) >= len(r.entries) {
 		r.next = 0
 	}
 	e := &r.entries[r.next]
@@ -129,7 +129,7 @@ func (s *Session) clientsOwn(where []byte) []byte {
 		if text, ok := c.skipped.find(where); ok {
 			return bytes.Replace(where, []byte(copyMarker), []byte(text), 1)
 		}
-	case bytes.HasPrefix(where, []byte("COPY ")) && bytes.Contains(where, []byte(hexStart+envelopeHex)):
+	case bytes.HasPrefix(where, []byte("COPY ")) && (bytes.Contains(where, []byte(hexStart+envelopeHex)) || c.plan != nil && len(c.plan.Added) > 0):
 		from := bytes.IndexByte(where, '"')
 		line, ok := c.lately.find(where)
 		if !ok || from < 0 || bytes.Contains(where[:from], []byte(", column ")) {
@@ -145,6 +145,25 @@ func (s *Session) clientsOwn(where []byte) []byte {
 		}
 	}
 	return where
+}
+
+// storesSingly reports that PostgreSQL would store one row after the other: it computes
+// a default that is another one in each.
+func (c *copyIn) storesSingly() bool {
+	return c.plan != nil && slices.ContainsFunc(c.plan.Added, func(a rewrite.AddedColumn) bool { return a.UUID })
+}
+
+// withLine adds the client's line to a CONTEXT that only says which it is.
+func (c *copyIn) withLine(where []byte) []byte {
+	end := len(where)
+	if i := bytes.IndexByte(where, '\n'); i >= 0 {
+		end = i
+	}
+	line, ok := c.lately.find(where[:end])
+	if !ok || bytes.IndexByte(where[:end], '"') >= 0 {
+		return where
+	}
+	return append([]byte(string(where[:end])+`: "`+line+`"`), where[end:]...)
 }
 
 // encodingError is what the server says of characters that are none.

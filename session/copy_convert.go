@@ -39,13 +39,17 @@ func appendBinaryHeader(dst []byte) []byte {
 	return wire.End(wire.AppendInt32(wire.AppendInt32(dst, flags), extension), start)
 }
 
-// appendTextCopy appends the CopyInResponse that a client gets whose format is
-// text or CSV.
-func appendTextCopy(dst []byte, columns int) []byte {
+// appendCopyIn appends the CopyInResponse that the client gets where the server has
+// been asked for another format, or for more columns.
+func appendCopyIn(dst []byte, c *rewrite.Copy) []byte {
+	f := wire.Text
+	if c.Format.Kind == copyformat.Binary {
+		f = wire.Binary
+	}
 	dst, start := wire.Begin(dst, wire.TypeCopyInResponse)
-	dst = wire.AppendCount(append(dst, byte(wire.Text)), columns)
-	for range columns {
-		dst = wire.AppendInt16(dst, wire.Text)
+	dst = wire.AppendCount(append(dst, byte(f)), len(c.Columns))
+	for range c.Columns {
+		dst = wire.AppendInt16(dst, f)
 	}
 	return wire.End(dst, start)
 }
@@ -87,7 +91,7 @@ func (s *Session) convertLine(dst, line []byte) ([]byte, Need, *copyFailure, err
 	case fields > len(columns):
 		return dst, Need{}, c.malformed(line, "extra data after last expected column"), nil
 	}
-	dst = wire.AppendCount(dst, len(columns))
+	dst = wire.AppendCount(dst, len(columns)+len(c.plan.Added))
 	for i := range columns {
 		column := &columns[i]
 		if i >= fields {
@@ -113,6 +117,14 @@ func (s *Session) convertLine(dst, line []byte) ([]byte, Need, *copyFailure, err
 			e.Where = c.valueContext(column)
 		}
 		return dst, Need{}, &copyFailure{failure: e}, nil
+	}
+	if len(c.plan.Added) > 0 {
+		var need Need
+		var failure *copyFailure
+		var err error
+		if dst, need, failure, err = s.appendAddedFields(dst, c.lineContext(line)); err != nil || need.Kind != NeedNothing || failure != nil {
+			return dst, need, failure, err
+		}
 	}
 	c.rows++
 	c.lately.note(c.number, c.rows, line)
@@ -195,7 +207,7 @@ func (c *copyIn) convertedContext(where []byte, code string) []byte {
 		line = row + c.number - c.rows
 	}
 	out := strconv.AppendInt(append([]byte(nil), where[:number]...), int64(line), 10)
-	if whole := end == len(where) || where[end] == '\n'; whole && text != "" && !foundWhenStored(code) {
+	if whole := end == len(where) || where[end] == '\n'; whole && text != "" && (!foundWhenStored(code) || c.storesSingly()) {
 		out = append(append(append(out, `: "`...), text...), '"')
 	}
 	return append(out, where[end:]...)

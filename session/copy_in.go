@@ -28,6 +28,7 @@ type copyIn struct {
 	over   bool   // behind \.: the rest is ignored
 	value  []byte // of a field, without escapes and quotes
 	text   []byte
+	added  *addedValues // nil for none
 	// skipped are the last values that ON_ERROR ignore has left out.
 	skipped recent
 	// lately are the last lines.
@@ -263,7 +264,7 @@ func (c *copyIn) appendHeader(dst, line []byte) ([]byte, *copyFailure) {
 		if failure := c.headerDiffers(line); failure != nil {
 			return c.appendMarker(dst), failure
 		}
-		return append(dst, line...), nil
+		return c.appendAddedNames(append(dst, line...)), nil
 	}
 	if c.lines.Newlines == 0 {
 		return dst, nil
@@ -369,7 +370,11 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 		if failure := c.misread(line); failure != nil {
 			return c.appendMisread(dst, failure), Need{}, failure, nil
 		}
-		return c.appendRest(dst, line, 0), Need{}, &copyFailure{code: codeBadCopyFormat, line: c.number, where: c.lineContext(line)}, nil
+		dst = c.appendRest(dst, line, 0)
+		for range c.plan.Added { // more than the server's, too
+			dst = append(dst, f.Delimiter)
+		}
+		return dst, Need{}, &copyFailure{code: codeBadCopyFormat, line: c.number, where: c.lineContext(line)}, nil
 	}
 	c.lately.note(c.number, 0, line)
 	kept := 0
@@ -413,7 +418,7 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 		}
 		return dst, Need{}, &copyFailure{code: codeBadCopyFormat, line: c.number, where: c.lineContext(line)}, nil
 	}
-	return dst, Need{}, nil, nil
+	return s.appendAdded(dst, line)
 }
 
 // misread is what the server says of a line before it looks at any field's

@@ -25,6 +25,15 @@ func (s *Session) copyTuple(dst []byte) ([]byte, Need, *copyFailure, error) {
 		return append(dst, row...), Need{}, nil, nil
 	}
 	kept := 0
+	if added := len(c.plan.Added); added > 0 {
+		switch {
+		case len(row) > 0:
+			dst, kept = wire.AppendCount(dst, len(c.plan.Columns)+added), 2
+		case failure != nil && len(t.Trigger) == 2:
+			dst, failure = c.miscounted(dst)
+			return dst, Need{}, failure, nil
+		}
+	}
 	for _, i := range c.plan.Sealed {
 		if i >= t.Fields() {
 			break
@@ -56,7 +65,11 @@ func (s *Session) copyTuple(dst []byte) ([]byte, Need, *copyFailure, error) {
 	}
 	dst = append(dst, row[kept:]...)
 	if failure != nil {
-		dst = append(dst, t.Trigger...)
+		return append(dst, t.Trigger...), Need{}, failure, nil
 	}
-	return dst, Need{}, failure, nil
+	dst, need, failure, err := s.appendAddedFields(dst, c.place())
+	if failure != nil {
+		failure.code, failure.line = codeBadCopyFormat, c.number
+	}
+	return dst, need, failure, err
 }

@@ -76,6 +76,8 @@ type request struct {
 	portals   *entry[portal]     // bind, closeTarget: the name that changes
 	// refusal answers the client when the server has failed in our stead.
 	refusal *wire.Error
+	// computed has the values of columns that a COPY FROM adds to its data.
+	computed *computed
 	// copyFailure is why a COPY FROM of the request has been made to fail.
 	copyFailure *copyFailure
 }

@@ -160,7 +160,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			s.recycle(v.planning)
 			return act, need, nil
 		}
-		r.inline, r.guard = s.inlined(), r.guard || s.inlined()
+		r.inline, r.guard, r.computed = s.inlined(), r.guard || s.inlined(), s.frame.computed
 	}
 	if h == readsOnly && refusal == nil && s.frame.path == nil && !plan.Large() && showsAlike(plan) {
 		s.like.relayed(snap, text, h, plan)

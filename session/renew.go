@@ -157,6 +157,9 @@ func appendStatement(b []byte, st *rewrite.Statement) []byte {
 			b = append(b, st.Copy.Columns[i].Name...)
 			b = appendRole(append(b, 0), st.Copy.Columns[i].Operand)
 		}
+		for i := range st.Copy.Added {
+			b = appendRole(append(b, byte(st.Copy.Added[i].Answer)), st.Copy.Added[i].Operand)
+		}
 	}
 	if st.Inner != nil {
 		b = appendStatement(b, st.Inner)

@@ -234,6 +234,8 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 		case wire.FieldWhere:
 			if converted {
 				value = s.copying.in.convertedContext(value, string(f.Get(wire.FieldCode)))
+			} else if foundWhenStored(string(f.Get(wire.FieldCode))) && r != nil && copyOf(r) == s.copying.in.plan && s.copying.in.storesSingly() {
+				value = s.copying.in.withLine(value)
 			}
 			if mapped {
 				if sent, written := r.planning.bound.Quoted(r.planning.server); sent != nil {

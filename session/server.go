@@ -314,6 +314,7 @@ func (s *Session) copyInResponse(size int, b []byte, out *Output) (action, Need,
 		return s.incomplete(size)
 	}
 	converts := c != nil && c.Converts && r.planning != nil && r.planning.bound.Converts
+	answers := r.computed // r moves
 	for s.fifo.len() > 1 {
 		switch s.fifo.at(1).kind {
 		case syncPoint:
@@ -337,12 +338,18 @@ func (s *Session) copyInResponse(size int, b []byte, out *Output) (action, Need,
 		return wait, Need{}, err
 	case refusal != nil:
 		out.server.put(s.failCopy(&copyFailure{failure: refusal}, out.server.scratch))
+		return relay, Need{}, nil
 	case converts:
 		out.server.put(appendBinaryHeader(out.server.scratch))
-		out.client.put(appendTextCopy(out.client.scratch, len(c.Columns)))
-		return drop, Need{}, nil
 	}
-	return relay, Need{}, nil
+	if c.In && len(c.Added) > 0 {
+		s.readAdded(answers)
+	}
+	if !converts && len(c.Added) == 0 {
+		return relay, Need{}, nil
+	}
+	out.client.put(appendCopyIn(out.client.scratch, c))
+	return drop, Need{}, nil
 }
 
 // copyOutResponse follows the server into writing COPY data.

@@ -137,15 +137,20 @@ func (c *copyIn) appendAddedNames(dst []byte) []byte {
 	return dst
 }
 
-// appendAddedFields appends the added columns to a row of the binary format, where is
-// for errors.
-func (s *Session) appendAddedFields(dst []byte, where string) ([]byte, Need, *copyFailure, error) {
-	for i := range s.copying.in.plan.Added {
+// appendAddedFields appends the added columns to a row of the binary format; line is
+// the client's, nil if it has none.
+func (s *Session) appendAddedFields(dst, line []byte) ([]byte, Need, *copyFailure, error) {
+	c := &s.copying.in
+	for i := range c.plan.Added {
 		sealed, need, err := s.sealAdded(i)
 		switch {
 		case need.Kind != NeedNothing:
 			return dst, need, nil, nil
 		case err != nil:
+			where := c.place()
+			if line != nil {
+				where = c.lineContext(line)
+			}
 			failure, err := addedFailure(err, where)
 			return wire.AppendInt32(dst, noSize), Need{}, failure, err
 		}

@@ -122,7 +122,7 @@ func (s *Session) convertLine(dst, line []byte) ([]byte, Need, *copyFailure, err
 		var need Need
 		var failure *copyFailure
 		var err error
-		if dst, need, failure, err = s.appendAddedFields(dst, c.lineContext(line)); err != nil || need.Kind != NeedNothing || failure != nil {
+		if dst, need, failure, err = s.appendAddedFields(dst, line); err != nil || need.Kind != NeedNothing || failure != nil {
 			return dst, need, failure, err
 		}
 	}

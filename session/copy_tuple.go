@@ -67,7 +67,7 @@ func (s *Session) copyTuple(dst []byte) ([]byte, Need, *copyFailure, error) {
 	if failure != nil {
 		return append(dst, t.Trigger...), Need{}, failure, nil
 	}
-	dst, need, failure, err := s.appendAddedFields(dst, c.place())
+	dst, need, failure, err := s.appendAddedFields(dst, nil)
 	if failure != nil {
 		failure.code, failure.line = codeBadCopyFormat, c.number
 	}

@@ -85,7 +85,7 @@ func lookForPgseal(ctx context.Context, tx pgx.Tx) (p presence, err error) {
 			AND to_regclass('pgseal.job') IS NOT NULL
 			AND to_regclass('pgseal.change') IS NOT NULL,
 		to_regnamespace('pgseal_column') IS NOT NULL,
-		to_regprocedure('pgseal.computed_default(anyelement)') IS NOT NULL`).Scan(&p.tables, &p.domains, &current)
+		to_regprocedure('pgseal.retyped(regtype, integer, regtype, integer, regcollation, boolean)') IS NOT NULL`).Scan(&p.tables, &p.domains, &current)
 	if err == nil && p.tables && !current {
 		err = errOldSchema
 	}

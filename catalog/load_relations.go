@@ -114,7 +114,7 @@ func reachedNames(ctx context.Context, tx reader, types sealedTypes, changing []
 // loadAttributes adds their columns to relations.
 func loadAttributes(ctx context.Context, tx reader, types sealedTypes, byOID map[uint32]*Relation, oids []uint32) error {
 	rows, err := tx.Query(ctx, `
-		SELECT attrelid, attnum, attname::text, atttypid, atttypmod, attgenerated <> '' FROM pg_attribute
+		SELECT attrelid, attnum, attname::text, atttypid, atttypmod, attgenerated <> '', atthasdef AND attgenerated = '' FROM pg_attribute
 		 WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
 		 ORDER BY attrelid, attnum`, oids)
 	if err != nil {
@@ -124,7 +124,7 @@ func loadAttributes(ctx context.Context, tx reader, types sealedTypes, byOID map
 		oid    uint32
 		column Column
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &column.AttNum, &column.Name, &column.TypeOID, &column.Typmod, &column.Generated}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &column.AttNum, &column.Name, &column.TypeOID, &column.Typmod, &column.Generated, &column.HasDefault}, func() error {
 		relation := byOID[oid]
 		if relation == nil {
 			return fmt.Errorf("attribute %s of a relation that does not exist (oid %d)", column.Name, oid)

@@ -23,7 +23,8 @@ type reader interface {
 // A Reading reads the catalog as a transaction sees it that is not ours and has
 // changed it: somebody else asks its questions there. It does no I/O. What a client
 // cannot have changed, and need not be allowed to read, it takes from a snapshot:
-// what the domains of sealed columns stand for, keys, what the catalogs show.
+// what the domains of sealed columns stand for, but for the types that the transaction
+// has given them, keys, what the catalogs show.
 //
 // It begins anew with each answer: what loads the catalog runs until something is
 // asked that has not been answered yet.
@@ -88,7 +89,11 @@ func (r *Reading) Next() (ask []*Question, s *Snapshot, err error) {
 
 func (r *Reading) load() (*Snapshot, error) {
 	ctx := context.Background()
-	types, err := loadTypes(ctx, r, r.base.metadata)
+	metadata, shown, err := loadRetyped(ctx, r, r.base)
+	if err != nil {
+		return nil, err
+	}
+	types, err := loadTypes(ctx, r, metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +103,7 @@ func (r *Reading) load() (*Snapshot, error) {
 			changing = append(changing, rel.OID)
 		}
 	}
-	c := Contents{Metadata: r.base.metadata, ActiveKeys: r.base.activeKey, Shown: r.base.shown}
+	c := Contents{Metadata: metadata, ActiveKeys: r.base.activeKey, Shown: shown}
 	if _, err := loadContents(ctx, r, &c, types, changing, r.reach); err != nil {
 		return nil, err
 	}

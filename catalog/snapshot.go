@@ -73,6 +73,8 @@ type Column struct {
 	// Generated: computed by the server (GENERATED ALWAYS AS), so that COPY
 	// leaves it out.
 	Generated bool
+	// HasDefault: it has one, of whatever kind.
+	HasDefault bool
 	// Draws are the sequences that its default counts, or that it has as an identity,
 	// by their names; "" where a function does that may be anything.
 	Draws []string

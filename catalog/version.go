@@ -44,6 +44,7 @@ func version(c Contents) uint64 {
 				b = fmt.Append(b, *d)
 			}
 			flag(column.Sealed != nil)
+			flag(column.Sealed != nil && column.HasDefault)
 			if s := column.Sealed; s != nil {
 				number(uint64(s.ID))
 				number(uint64(s.TableID))

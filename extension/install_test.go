@@ -198,8 +198,13 @@ func TestPublicMayUseTheTypesAndNothingElse(t *testing.T) {
 		"function pgseal.is_envelope(bytea,integer) EXECUTE",
 		"function pgseal.is_envelope(bytea,integer,integer) EXECUTE",
 		"function pgseal.key_id(bytea) EXECUTE",
+		"function pgseal.retype(regtype,integer,regtype,integer,regcollation,boolean) EXECUTE",
+		"function pgseal.retyped(regtype,integer,regtype,integer,regcollation,boolean) EXECUTE",
 		"function pgseal.same_type(anyelement,anyelement) EXECUTE",
 		"function pgseal.version() EXECUTE",
+		"relation retyped_columns SELECT",
+		"relation retyping SELECT",
+		"relation retyping UPDATE",
 		"schema pgseal USAGE",
 		"schema pgseal_column USAGE",
 	}

@@ -123,7 +123,7 @@ func (a *analysis) keepsNames() bool {
 		return true
 	case *pg.Node_AlterTableStmt:
 		x := n.AlterTableStmt
-		return x.Objtype == pg.ObjectType_OBJECT_TABLE && !slices.ContainsFunc(x.Cmds, func(n *pg.Node) bool {
+		return !a.retyped && x.Objtype == pg.ObjectType_OBJECT_TABLE && !slices.ContainsFunc(x.Cmds, func(n *pg.Node) bool {
 			return !slices.Contains(keepsColumns, n.GetAlterTableCmd().GetSubtype())
 		})
 	}

@@ -431,6 +431,8 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 		return
 	}
 	sc := &scope{items: []*item{it}}
+	changes := a.retypes(x, it, sc)
+	a.retyped, s.Guarded = changes != nil, changes != nil
 	for _, n := range x.Cmds {
 		cmd := n.GetAlterTableCmd()
 		if cmd == nil || a.err != nil {
@@ -440,9 +442,15 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 		if c := it.column(cmd.Name); c != nil {
 			sealed = c.sealed
 		}
+		if r := changes[cmd.Name]; r.column != nil {
+			sealed = r.column
+			if cmd.Subtype == pg.AlterTableType_AT_ColumnDefault && r.anew && cmd.Def != nil && !cmd.Def.GetAConst().GetIsnull() {
+				a.fail(refuseRetype(sealed, x.Relation.Location, "cannot get a default in the statement that gives it this type", "Set the default in a statement behind it."))
+			}
+		}
 		switch def := cmd.Def.GetNode().(type) {
 		case *pg.Node_ColumnDef:
-			a.columnDefinition(cmd, def.ColumnDef, it, sc, sealed, x.Relation.Location)
+			a.columnDefinition(cmd, def.ColumnDef, it, sc, sealed)
 		case *pg.Node_Constraint:
 			a.constraint(def.Constraint, it, sc)
 		case *pg.Node_RangeVar, *pg.Node_PartitionCmd, nil:
@@ -455,11 +463,10 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 }
 
 // columnDefinition is ADD COLUMN, or ALTER COLUMN … TYPE.
-func (a *analysis) columnDefinition(cmd *pg.AlterTableCmd, d *pg.ColumnDef, it *item, sc *scope, sealed *catalog.SealedColumn, at int32) {
+func (a *analysis) columnDefinition(cmd *pg.AlterTableCmd, d *pg.ColumnDef, it *item, sc *scope, sealed *catalog.SealedColumn) {
 	a.typeName(d.TypeName, nil)
 	if cmd.Subtype == pg.AlterTableType_AT_AlterColumnType && sealed != nil {
-		a.fail(refuseDefinition(sealed, at, "ALTER COLUMN … TYPE"))
-		return
+		return // see retype.go
 	}
 	a.untouching("ALTER COLUMN … TYPE", sc, []*pg.Node{d.RawDefault})
 	for _, c := range constraintsOf(d) {

@@ -51,6 +51,11 @@ var fixture = []fixtureRelation{
 		{name: "id"}, {name: "number", oid: logical.OIDText, typmod: -1, def: &catalog.ComputedDefault{SQL: "('N'::text || nextval('public.numbers'::regclass))", Check: "true", PerRow: true, Counts: true,
 			Calls: []string{"currval", "lastval", "nextval", "setval"}}}, {name: "note"},
 	}, key: []string{"id"}},
+	{schema: "public", name: "members", columns: []fixtureColumn{
+		{name: "id"}, {name: "code", oid: logical.OIDVarchar, typmod: 14, equality: true, domain: "members_code"},
+		{name: "points", oid: logical.OIDInt4, typmod: -1, domain: "members_points"}, {name: "level", oid: logical.OIDInt4, typmod: -1, domain: "members_level", hasDefault: true},
+		{name: "fee", oid: logical.OIDNumeric, typmod: 655366, domain: "members_fee"},
+	}},
 	{schema: "public", name: "counted", columns: []fixtureColumn{{name: "id", draws: []string{"counted_id_seq"}}, {name: "name"}, {name: "code", oid: logical.OIDInt8, typmod: -1}}},
 	{schema: "public", name: "doubles", columns: []fixtureColumn{
 		{name: "id"}, {name: "a", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "nextval('s'::regclass)", PerRow: true, Counts: true, Beside: "id"}},
@@ -75,6 +80,9 @@ type fixtureColumn struct {
 	broken   string
 	def      *catalog.ComputedDefault
 	draws    []string
+	// domain is the name of its own, "" for one that nothing compares.
+	domain     string
+	hasDefault bool
 }
 
 // testSnapshot builds the catalog of the fixture.
@@ -88,7 +96,7 @@ func testSnapshot() *catalog.Snapshot {
 			r.Kind = f.kind
 		}
 		for k, fc := range f.columns {
-			col := catalog.Column{AttNum: int16(k + 1), Name: fc.name, TypeOID: logical.OIDText, Default: fc.def, Draws: fc.draws}
+			col := catalog.Column{AttNum: int16(k + 1), Name: fc.name, TypeOID: logical.OIDText, Default: fc.def, Draws: fc.draws, HasDefault: fc.hasDefault}
 			switch {
 			case fc.like != "":
 				col.Sealed = sealed[fc.like]
@@ -97,7 +105,7 @@ func testSnapshot() *catalog.Snapshot {
 			case fc.oid != 0:
 				s := &catalog.SealedColumn{
 					ID: uint32(len(sealed) + 1), TableID: uint32(i + 1), Type: logical.Type{OID: fc.oid, Typmod: fc.typmod},
-					Schema: f.schema, Table: f.name, Name: fc.name,
+					Schema: f.schema, Table: f.name, Name: fc.name, DomainName: fc.domain,
 				}
 				if fc.name == "ssn" {
 					s.Defaults = [][]byte{{1}}

@@ -93,6 +93,13 @@ func sealedLife(t *testing.T, env *harness.Environment, b pgtest.Binaries) {
 	read()
 	newerSyntax(t, conn, b.Major, word)
 	toldPaths(t, conn)
+	for _, sql := range []string{"ALTER TABLE people ALTER ssn TYPE text", "INSERT INTO people (id, ssn) VALUES (4, '" + word + " is longer')", "DELETE FROM people WHERE id = 4"} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Error(err)
+		}
+	}
+	readsBack(t, conn, "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'people'::regclass AND attname = 'ssn'", "text")
+	read()
 	pgseal("key", "rotate", "public.people")
 	pgseal("key", "reseal", "public.people")
 	pgseal("verify")

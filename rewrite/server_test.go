@@ -23,6 +23,9 @@ func fixtureDDL() string {
 	b.WriteString(`CREATE SCHEMA app; CREATE SCHEMA pgseal;
 		CREATE FUNCTION pgseal.eq(value bytea) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql RETURN pg_catalog.substring(value, 12, 16);
 		CREATE FUNCTION pgseal.computed_default(anyelement) RETURNS bytea LANGUAGE plpgsql AS 'BEGIN RAISE feature_not_supported; END';
+		CREATE SCHEMA pgseal_column;
+		CREATE FUNCTION pgseal.same_type(anyelement, anyelement) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS 'SELECT NULL::bytea';
+		CREATE FUNCTION pgseal.retyped(regtype, integer, regtype, integer, regcollation, boolean) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';
 		CREATE FUNCTION app.f() RETURNS text LANGUAGE sql RETURN 1; CREATE SEQUENCE s;
 		CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 		CREATE FUNCTION some_function(text) RETURNS text LANGUAGE sql RETURN $1;
@@ -34,6 +37,9 @@ func fixtureDDL() string {
 	domain := func(f fixtureRelation, c fixtureColumn) string {
 		if c.like != "" {
 			return `"domain ` + c.like + `"`
+		}
+		if c.domain != "" {
+			return domainSchema + "." + quoteName(c.domain)
 		}
 		return `"domain ` + f.name + "." + c.name + `"`
 	}

@@ -146,9 +146,9 @@ func (s *Session) clientOffset(converted []byte, at int) int {
 // planUTF8 plans a text in UTF-8. foreign: the client's encoding is another.
 func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mode rewrite.Mode, out *Output) verdict {
 	// A relation made just now may have sealed columns of which the snapshot does
-	// not know: what it says of the text is worth nothing, but for one that names none.
-	// In a failed transaction the server would answer no question for ROLLBACK.
-	if (!s.catalog.spreading() || look(text)&controls != 0) && !rewrite.MayTouch(snap, text) {
+	// not know: what it says of the text is worth nothing. But in a failed transaction
+	// the server would answer no question, and takes nothing but its end.
+	if (!s.catalog.spreading() || s.status == 'E' && look(text)&controls != 0) && !rewrite.MayTouch(snap, text) {
 		return verdict{act: relay}
 	}
 	if s.catalog.outdated(snap, text) && !s.frame.fresh {

@@ -99,6 +99,11 @@ func sealedLife(t *testing.T, env *harness.Environment, b pgtest.Binaries) {
 		}
 	}
 	readsBack(t, conn, "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'people'::regclass AND attname = 'ssn'", "text")
+	// As PostgreSQL says it of the one that shows the column, and of no other.
+	var ssn string
+	if err := conn.QueryRow(ctx, "SELECT ssn FROM people WHERE id = 0").Scan(&ssn); !replan(err) {
+		t.Errorf("a prepared statement that shows a column of another type now: %v", err)
+	}
 	read()
 	pgseal("key", "rotate", "public.people")
 	pgseal("key", "reseal", "public.people")

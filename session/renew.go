@@ -175,7 +175,16 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 	if op.Array {
 		b = append(b, 1)
 	}
-	b = appendColumn(b, op.Column)
+	// ALTER TABLE can have given the column another type, of which every value of the one
+	// before is a value as it is. A literal that has been sealed as that one stays what it
+	// is, unless it was rounded to be stored.
+	t := op.Column.Type
+	if t.Def == nil && (op.Role == rewrite.Equality || t.Scalar() == logical.OIDText || t.Scalar() == logical.OIDVarchar) {
+		if t.Typmod = -1; t.OID == logical.OIDVarchar {
+			t.OID = logical.OIDText
+		}
+	}
+	b = appendColumnAs(b, op.Column, t)
 	if op.Via != nil {
 		b = appendType(b, *op.Via)
 	}
@@ -189,6 +198,10 @@ func appendColumn(b []byte, c *catalog.SealedColumn) []byte {
 	if c == nil {
 		return append(b, 0)
 	}
+	return appendColumnAs(b, c, c.Type)
+}
+
+func appendColumnAs(b []byte, c *catalog.SealedColumn, as logical.Type) []byte {
 	b = binary.BigEndian.AppendUint32(append(b, 1), c.ID)
 	for _, t := range c.Casts {
 		b = appendType(b, t)
@@ -196,7 +209,7 @@ func appendColumn(b []byte, c *catalog.SealedColumn) []byte {
 	for _, m := range c.Mixed {
 		b = appendColumn(b, m)
 	}
-	return appendType(b, c.Type)
+	return appendType(b, as)
 }
 
 func appendType(b []byte, t logical.Type) []byte {

@@ -25,6 +25,7 @@ need python3-sqlalchemy python 'import sqlalchemy'
 need python3-django python 'import django'
 need "python3-pyodbc odbc-postgresql" python 'import pyodbc; "PostgreSQL Unicode" in pyodbc.drivers() or exit(1)'
 need libdbd-pg-perl perl -MDBD::Pg -e 1
+need "tcl libpgtcl" sh -c 'echo "package require Pgtcl; exit 7" | tclsh; test $? = 7'
 if [ "${1:-}" != cheap ]; then
   need "ruby ruby-pg ruby-activerecord" ruby -e 'require "active_record"; require "pg"'
   need "ruby-sequel ruby-pg" ruby -e 'require "sequel"; require "pg"'

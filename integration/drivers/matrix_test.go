@@ -30,6 +30,7 @@ var matrix = []program{
 	{"Sequel", "ruby-sequel ruby-pg", []string{"ruby", "-e", `require "sequel"; require "pg"`}, []string{"ruby", "sequel_app.rb"}},
 	{"PDO", "php-cli php-pgsql", []string{"php", "-r", `exit(extension_loaded("pdo_pgsql") ? 0 : 1);`}, []string{"php", "pdo_app.php"}},
 	{"PHP pgsql", "php-cli php-pgsql", []string{"php", "-r", `exit(extension_loaded("pgsql") ? 0 : 1);`}, []string{"php", "php_pgsql_app.php"}},
+	{"pgtcl", "tcl libpgtcl", []string{"sh", "-c", "echo 'package require Pgtcl; exit 7' | tclsh; test $? = 7"}, []string{"tclsh", "pgtcl_app.tcl"}},
 	{"DBD::Pg", "libdbd-pg-perl", []string{"perl", "-MDBD::Pg", "-e", "1"}, []string{"perl", "dbd_pg_app.pl"}},
 	{"JDBC", "default-jdk-headless libpostgresql-jdbc-java", []string{"sh", "-c", "test -e " + jdbcJar + " && javac -version"},
 		[]string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jdbcJar, "Jdbc.java"}},

@@ -7,6 +7,8 @@
 # make test-regress   PostgreSQL's own regression and isolation suites, direct and
 #              through pgseal: the outputs are the same (ARGS="-suite isolation")
 # make test-drivers   drivers, ORMs and tools, after installing all of them
+# make profile what the compiler is told of hot code (cmd/pgseal/default.pgo); after
+#              changes there, on a quiet machine
 # make vuln    known vulnerabilities that are reachable (needs the public database)
 # make fuzz    longer fuzzing: make fuzz FUZZTIME=10m
 
@@ -16,7 +18,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit others plain integration integration-a-c integration-d-f integration-g-r integration-s-z integration-rest fuzz test-versions test-regress test-drivers lint vuln bench
+.PHONY: build demo test unit others plain integration integration-a-c integration-d-f integration-g-r integration-s-z integration-rest fuzz test-versions test-regress test-drivers lint profile vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -89,6 +91,14 @@ lint:
 
 vuln:
 	$(TOOL) govulncheck ./...
+
+# Profiles of the paths that are to be fast: a session's, and a loop's. An older one
+# than the code serves as well, for the functions that it still knows.
+profile:
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; \
+	$(GO) test -trimpath -pgo=off -run '^$$' -bench 'Relay|Sealed|OpenRow|Scan|Copy' -benchtime 1s -cpuprofile $$dir/session -o $$dir/session.test ./session; \
+	$(GO) test -trimpath -pgo=off -count 60 -run TestRelayingAllocates -cpuprofile $$dir/proxy -o $$dir/proxy.test ./proxy; \
+	$(GO) tool pprof -proto -output cmd/pgseal/default.pgo $$dir/session $$dir/proxy
 
 bench:
 	$(GO) run ./integration/bench

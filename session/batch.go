@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"pgseal/catalog"
 	"pgseal/envelope"
@@ -75,6 +76,18 @@ func (t *batch) clamp() {
 			*p = nil
 		}
 	}
+}
+
+// add takes a cell to open. Its fields are written one by one: the compiler would
+// make a composite literal in memory and copy it.
+func (t *batch) add(o *envelope.Opener, env []byte) {
+	n := len(t.cells)
+	if n == cap(t.cells) {
+		t.cells = slices.Grow(t.cells, 1)
+	}
+	t.cells = t.cells[:n+1]
+	c := &t.cells[n]
+	c.Opener, c.Envelope = o, env
 }
 
 // rows opens DataRows into the output: the one at the head of b, which is whole,
@@ -189,7 +202,7 @@ func (s *Session) gatherCells(body []byte) (Need, error) {
 		}
 		c := &cells[i]
 		if c.opener != nil && c.call == call && c.server == wire.Binary && t.way != keysOnly && c.opener.Names(value) {
-			t.cells = append(t.cells, envelope.Sealed{Opener: c.opener, Envelope: value})
+			t.add(c.opener, value)
 			t.spots = append(t.spots, spot{start, at, c})
 			continue
 		}
@@ -276,7 +289,7 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 		value = t.text[at:len(t.text):len(t.text)]
 	}
 	if c.call == s.leases.call && c.opener != nil && c.opener.Names(value) && t.way != keysOnly {
-		t.cells = append(t.cells, envelope.Sealed{Opener: c.opener, Envelope: value})
+		t.add(c.opener, value)
 		return Need{}, nil
 	}
 	h, err := envelope.Parse(value)
@@ -301,7 +314,7 @@ func (s *Session) gatherCell(c *cell, value []byte) (Need, error) {
 		return Need{}, &unopened{c.sealed, h.KeyID, err}
 	}
 	c.opener, c.call, c.text = o, s.leases.call, c.sealed.Type.IsText() && c.sealed.Casts == nil
-	t.cells = append(t.cells, envelope.Sealed{Opener: o, Envelope: value})
+	t.add(o, value)
 	return Need{}, nil
 }
 

@@ -5,7 +5,6 @@
 package session
 
 import (
-	"fmt"
 	"testing"
 
 	"pgseal/wire"
@@ -282,29 +281,6 @@ func BenchmarkOpenRow(b *testing.B) {
 			b.Fatal(n, err)
 		}
 	}
-}
-
-// BenchmarkCopyIn seals rows with three sealed fields as they come in a large
-// read.
-func BenchmarkCopyIn(b *testing.B) {
-	d := driver{world: newWorld(b)}
-	d.openKeys()
-	d.feed(true, wire.AppendQuery(nil, "COPY users (id, ssn, score, photo) FROM STDIN"))
-	answer, start := wire.Begin(nil, wire.TypeCopyInResponse)
-	d.feed(false, wire.End(append(answer, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0), start))
-	const count = 100
-	data, start := wire.Begin(nil, wire.TypeCopyData)
-	for i := range count {
-		data = fmt.Appendf(data, "%d\t123-45-6789\t42\tabcdef\n", i)
-	}
-	data = wire.End(data, start)
-	b.ReportAllocs()
-	for b.Loop() {
-		if n, _, err := d.session.FromClient(data, &d.out); n != len(data) || err != nil || len(d.out.ToServer()) == 0 {
-			b.Fatal(n, err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*count), "ns/row")
 }
 
 // BenchmarkScan opens rows of three sealed cells as they come in a large read.

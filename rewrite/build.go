@@ -177,10 +177,15 @@ func parse(text []byte, escapes bool) (*source, *pg.ParseResult, *Refusal) {
 		return nil, nil, refuseNameEncoding()
 	}
 	tree, err := pg.Parse(string(copied))
-	if err != nil {
-		return nil, nil, refuseSyntax(err, text, copied)
+	if err == nil {
+		return src, tree, nil
 	}
-	return src, tree, nil
+	if older, ok := asOlder(copied, src.tokens); ok {
+		if tree, err := pg.Parse(string(older)); err == nil {
+			return src, tree, nil
+		}
+	}
+	return nil, nil, refuseSyntax(err, text, copied)
 }
 
 // build plans one text.

@@ -179,10 +179,20 @@ func newerSyntax(t *testing.T, conn *pgx.Conn, major int, word string) {
 	}
 	readsBack(t, conn, "UPDATE people SET ssn = '"+word+"9' WHERE id = 0 RETURNING old.ssn", word+"0")
 	readsBack(t, conn, "UPDATE people SET ssn = '"+word+"0' WHERE id = 0 RETURNING new.ssn", word+"0")
+	readsBack(t, conn, "UPDATE people SET ssn = '"+word+"8' WHERE id = 0 RETURNING WITH (OLD AS o) o.ssn", word+"0")
+	readsBack(t, conn, "UPDATE people SET ssn = '"+word+"0' WHERE id = 0 RETURNING WITH (NEW AS n, OLD AS o) n.ssn", word+"0")
+	for _, sql := range []string{
+		"ALTER TABLE people ADD COLUMN v int GENERATED ALWAYS AS (id * 2) VIRTUAL",
+		"ALTER TABLE people ADD CONSTRAINT there NOT NULL born NOT VALID", "ALTER TABLE people DROP CONSTRAINT there", "ALTER TABLE people DROP COLUMN v",
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
 	// The planner does not read it: on a relation with sealed columns it is
 	// refused, with a hint, on any other it passes.
 	var pgErr *pgconn.PgError
-	_, err := conn.Exec(t.Context(), "UPDATE people SET id = id RETURNING WITH (OLD AS o) o.id")
+	_, err := conn.Exec(t.Context(), "ALTER TABLE people ADD CONSTRAINT c CHECK (id > 0) NOT ENFORCED")
 	if !errors.As(err, &pgErr) || pgErr.Code != "42601" || !strings.Contains(pgErr.Hint, "PostgreSQL 17") {
 		t.Errorf("syntax of PostgreSQL 18: %v", err)
 	}

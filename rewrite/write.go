@@ -27,7 +27,7 @@ func (a *analysis) returning(list []*pg.Node, sc *scope, into *item) []column {
 		return nil
 	}
 	with := &scope{items: sc.items, outer: sc.outer, ctes: sc.ctes}
-	for _, name := range []string{"old", "new"} {
+	for _, name := range a.returningNames(list) {
 		version := *into
 		version.name, version.schema, version.byColumn = name, "", false
 		with.items = append(with.items[:len(with.items):len(with.items)], &version)

@@ -17,7 +17,7 @@ var computedSchema = harness.Schema{
 }
 
 // computedModes are those in which a value that the server computes can be stored.
-var computedModes = []harness.Mode{harness.Simple, harness.Unnamed, harness.Typed, harness.PreparedText, harness.PreparedBinary}
+var computedModes = []harness.Mode{harness.Simple, harness.Unnamed, harness.Typed, harness.PreparedText, harness.PreparedBinary, harness.SQLPrepare}
 
 // What the server computes from nothing of the client's can be stored and compared.
 func TestComputedValues(t *testing.T) {
@@ -48,6 +48,14 @@ func TestComputedValues(t *testing.T) {
 		S("UPDATE visits SET at = COALESCE(NULLIF(at, now()), CURRENT_DATE), until = CASE WHEN until IS NULL THEN LOCALTIMESTAMP ELSE until END WHERE id = 9 RETURNING at = CURRENT_DATE, until = LOCALTIMESTAMP"),
 		S("SELECT id, COALESCE(person, current_user::text), COALESCE(day, CURRENT_DATE) = CURRENT_DATE FROM visits ORDER BY id"),
 		S("COMMIT"),
+		S("BEGIN"),
+		S("INSERT INTO visits (id, at, until, day, token, code) VALUES ($1, COALESCE($2, now()), COALESCE(LOCALTIMESTAMP, $3), COALESCE($4, CURRENT_DATE + 1), COALESCE($5, gen_random_uuid()), COALESCE($6, gen_random_uuid()::text))", "50", nil, nil, nil, nil, "given"),
+		S("INSERT INTO visits (id, at, until, day, token, code) VALUES ($1, COALESCE($2, now()), CASE WHEN $1 = 1 THEN $3 ELSE LOCALTIMESTAMP END, COALESCE($4, CURRENT_DATE), COALESCE(NULL, $5, gen_random_uuid()), COALESCE($6, gen_random_uuid()::text))", "51", "2024-02-29 01:02:03+04", "2024-01-01", "2024-02-29", "0f8fad5b-d9cb-469f-a165-70867728950e", nil),
+		S("UPDATE visits SET at = COALESCE('2024-01-01', now()), until = COALESCE(NULL, now() AT TIME ZONE 'utc', '2020-02-02') WHERE id = 50"),
+		S("SELECT id, at = now() AS a, until = LOCALTIMESTAMP AS l, until = now() AT TIME ZONE 'utc' AS u, day = CURRENT_DATE + 1 AS d, token IS NULL AS t, code IS NULL AS c FROM visits WHERE id >= 50 ORDER BY id"),
+		S("SELECT at, day, token FROM visits WHERE id = 51"), S("SELECT code FROM visits WHERE id = 50"),
+		S("ROLLBACK"),
+		S("INSERT INTO visits (id, at) VALUES (50, COALESCE('no time', now()))").Fails("22007"),
 		// Errors are the server's own, and so is their place; the session goes on.
 		S("INSERT INTO visits (id, code) VALUES (10, now()::text || now()::text)").Fails("22001"),
 		S("INSERT INTO visits (id, person) VALUES (10, current_setting('no.such'))").Fails("42704"),
@@ -78,8 +86,20 @@ func TestComputedValues(t *testing.T) {
 		S("INSERT INTO visits (id, person, day) VALUES (10, 'ä', CURRENT_DATE + current_user)").Fails("42883"),
 		S("INSERT INTO visits (id, day) VALUES (10, gen_random_uuid())").Fails("42804"),
 		S("SELECT id FROM visits WHERE token = now()").Fails("42883"),
-		S("INSERT INTO visits (id, at) VALUES (1, now()); SELECT 1").Refused("public.visits.at"),
-		S("BEGIN; INSERT INTO visits (id, at) VALUES (1, now()); COMMIT").Refused("public.visits.at"))
+		// A text of several statements is one transaction, however it goes to the server.
+		S("INSERT INTO visits (id, at) VALUES (1, now()); SELECT id, at = now() FROM visits"),
+		S("INSERT INTO visits (id, at, plain) VALUES (2, now(), now()); SELECT count(*) FROM visits WHERE at = now(); SELECT 1/0"),
+		S("SELECT id FROM visits ORDER BY id"),
+		S("BEGIN; INSERT INTO visits (id, at, person) VALUES (2, now(), current_user)"),
+		S("SAVEPOINT a; INSERT INTO visits (id, at, number) VALUES (3, now(), nextval('visited')); RELEASE a"),
+		S("SAVEPOINT a; INSERT INTO visits (id, at) VALUES (3, now()); RELEASE a").Fails("23505"),
+		S("ROLLBACK TO a; RELEASE a"),
+		S("INSERT INTO visits (id, at) VALUES (4, now()); INSERT INTO turns (code) VALUES (nextval('visited')); SELECT lastval() > 0"),
+		S("SELECT id, at = now(), person FROM visits ORDER BY id"),
+		S("UPDATE visits SET at = now() WHERE id = 4; COMMIT; SELECT count(*) FROM visits"),
+		S("SELECT id FROM visits WHERE at = now(); BEGIN; INSERT INTO visits (id, at) VALUES (5, now()); ROLLBACK; INSERT INTO visits (id, at) VALUES (6, now())").Refused("public.visits.at"), // begins in the middle
+		S("SELECT id FROM visits ORDER BY id"),
+		S("DELETE FROM turns"), S("DELETE FROM visits"))
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
 		S("UPDATE visits SET token = gen_random_uuid()").Refused("public.visits.token"),
 		S("UPDATE visits SET token = gen_random_uuid() WHERE id > 1").Refused("public.visits.token"),

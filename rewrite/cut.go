@@ -17,8 +17,9 @@ type Piece struct {
 }
 
 // Cut finds the first piece of a text: up to the first statement that may change the
-// catalog, or take changes back. escapes is as in Request.
-func Cut(text []byte, escapes bool) (p Piece) {
+// catalog, or take changes back, or its first statement if they are to be planned
+// apart. escapes is as in Request.
+func Cut(text []byte, escapes, apart bool) (p Piece) {
 	_, tree, refusal := parse(text, escapes)
 	if refusal != nil || len(tree.Stmts) < 2 {
 		return p
@@ -50,7 +51,7 @@ func Cut(text []byte, escapes bool) (p Piece) {
 		case *pg.Node_SelectStmt:
 			changes = intoOf(n.SelectStmt) != nil
 		}
-		if changes && p.End == 0 && i+1 < len(tree.Stmts) {
+		if (changes || apart) && p.End == 0 && i+1 < len(tree.Stmts) {
 			p.End = int(tree.Stmts[i+1].StmtLocation)
 		}
 	}

@@ -230,6 +230,8 @@ type Refusal struct {
 	Position int
 	// Unread: the text cannot be parsed.
 	Unread bool
+	// Apart: it is for standing in a text with other statements.
+	Apart bool
 
 	probe *probe // nil for none
 }

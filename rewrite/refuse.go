@@ -136,6 +136,7 @@ func refuseComputedAmong(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("store-expression", c, position, "cannot be set to what the server computes in a text of several statements")
 	r.Detail = "pgseal asks the server for it in front of the text."
 	r.Hint = hintSeparate
+	r.Apart = true
 	return r
 }
 

@@ -11,7 +11,8 @@ import (
 // A text of several statements is planned as a whole where that is possible. Where it
 // is refused, and DDL in it may be the reason, it goes to the server in pieces, each
 // up to such a statement, and what is behind is planned for the catalog that there is
-// then. To the server a text is one transaction, as it is inside of a block. Outside,
+// then. Where the server has to be asked for what one of them stores, each statement is
+// a piece. To the server a text is one transaction, as it is inside of a block. Outside,
 // the session puts a BEGIN in front and a COMMIT behind.
 
 // piece is what a Query on its way is of the client's text.
@@ -38,12 +39,12 @@ func (f *frameState) rest(text []byte) []byte {
 
 // sendPiece sends the first piece of what is left of a text that is refused as a
 // whole. done is false if it cannot be cut.
-func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, e *wire.Error, out *Output) (need Need, done bool, err error) {
-	if s.frame.piece&pieceMore != 0 || e.Code != codeFeatureNotSupported || s.status == 'E' || s.walsender ||
+func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, v *verdict, out *Output) (need Need, done bool, err error) {
+	if s.frame.piece&pieceMore != 0 || v.refusal.Code != codeFeatureNotSupported || s.status == 'E' || s.walsender ||
 		!rewrite.IsASCII(text) && !s.settings.values.UTF8() {
 		return Need{}, false, nil
 	}
-	p := rewrite.Cut(text, !s.settings.conforming)
+	p := rewrite.Cut(text, !s.settings.conforming, v.apart)
 	switch {
 	case p.End == 0:
 		return Need{}, false, nil
@@ -69,7 +70,7 @@ func (s *Session) sendEnd(snap *catalog.Snapshot, stale error, text []byte, out 
 		!s.catalog.spreading() && !rewrite.MayTouch(snap, text) || !rewrite.IsASCII(text) && !s.settings.values.UTF8() {
 		return Need{}, false, nil
 	}
-	p := rewrite.Cut(text, !s.settings.conforming)
+	p := rewrite.Cut(text, !s.settings.conforming, false)
 	if p.End == 0 {
 		return Need{}, false, nil
 	}

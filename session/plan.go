@@ -102,7 +102,8 @@ type verdict struct {
 	need Need
 	// refusal, or else a plan.
 	refusal  *wire.Error
-	at       int // byte offset of what is refused, if that is known
+	apart    bool // as in rewrite.Refusal
+	at       int  // byte offset of what is refused, if that is known
 	planning *planning
 	// probe, with a refusal: the server can find another mistake in the text.
 	probe *planning
@@ -290,7 +291,7 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		if s.newer && e.Code == codeSyntaxError && e.Hint == "" && strings.HasPrefix(e.Message, "syntax error") {
 			e.Hint = hintNewerSyntax
 		}
-		return verdict{act: drop, refusal: e, at: refusal.Position}
+		return verdict{act: drop, refusal: e, apart: refusal.Apart, at: refusal.Position}
 	}
 	return verdict{act: drop, refusal: unplanned(err)}
 }

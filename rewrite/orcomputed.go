@@ -15,22 +15,20 @@ func (a *analysis) storeOrComputed(n *pg.Node, to target, sc *scope) bool {
 	if a.persistent || c.Type.Def != nil || !a.runs() {
 		return false
 	}
-	places, untyped, computed := map[*pg.Node]beside{}, false, false
+	places, computed := map[*pg.Node]beside{}, false
 	for _, r := range resultsOf(n) {
 		if places[r] = besideBefore; computed {
 			places[r] = besideAfter
 		}
 		switch kind, _ := a.constantKind(r); {
-		case kind == nullConstant:
-		case kind == stringConstant:
-			untyped = true
+		case kind == nullConstant, kind == stringConstant:
 		case kind < 0 && a.computesFreely(r) && storedAs(c.Type) == a.computedType(r):
 			computed = true
 		default:
 			return false
 		}
 	}
-	if !untyped || !computed {
+	if !computed {
 		return false
 	}
 	defer func(often evaluation) { a.evaluated = often }(a.evaluated)

@@ -12,7 +12,7 @@ import (
 // bufferSize is how much is read at once. A buffer is taken from a pool when
 // there is something to read and given back when everything has been passed on,
 // so an idle session has none.
-const bufferSize = 32 << 10
+const bufferSize = 64 << 10
 
 // workspace is what a direction needs only while it has bytes in hand.
 type workspace struct {

@@ -41,7 +41,7 @@ type socket struct {
 
 // keptBacklog is how large a backlog's memory may be, in bytes, to be kept for
 // the next one.
-const keptBacklog = 2 * bufferSize
+const keptBacklog = bufferSize
 
 // heldFrom is the size of a chunk in bytes from which on it is not copied to be
 // kept.

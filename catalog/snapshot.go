@@ -166,7 +166,7 @@ type Snapshot struct {
 	shownWord words     // through which a statement could meet what is shown
 	strict    *Snapshot // the same without those; nil when there are none
 	wanted    *wanted   // where what is missing is noted; nil when all is there
-	computed  bool      // a column has a ComputedDefault
+	defaults  bool      // a sealed column has one
 	opens     bool      // the code of a function that is in uses opens cursors
 }
 
@@ -219,7 +219,7 @@ func New(version uint64, c Contents) *Snapshot {
 			if sc := r.Columns[i].Sealed; sc != nil {
 				r.Sealed = true
 				s.origins[Attribute{r.OID, r.Columns[i].AttNum}] = sc
-				s.computed = s.computed || r.Columns[i].Default != nil
+				s.defaults = s.defaults || r.Columns[i].Default != nil || r.Columns[i].HasDefault
 				if sc.ID != 0 {
 					s.columns[sc.ID] = sc
 					s.define(sc.Type)
@@ -383,10 +383,9 @@ func (s *Snapshot) Strict() *Snapshot {
 	return s
 }
 
-// SealedDefaults reports whether a sealed column has a computed default, or had a
-// default before.
+// SealedDefaults reports whether a sealed column has a default, or had one before.
 func (s *Snapshot) SealedDefaults() bool {
-	if s.computed {
+	if s.defaults {
 		return true
 	}
 	for _, c := range s.columns {

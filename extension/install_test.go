@@ -134,8 +134,13 @@ func TestTheFirstVersionBecomesThisOne(t *testing.T) {
 	const functions = `SELECT coalesce(string_agg(pg_catalog.pg_get_functiondef(p.oid) || coalesce(p.proacl::text, '') ||
 		coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), ''), E'\n' ORDER BY p.oid::regprocedure::text), '')
 		FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'pgseal'::regnamespace`
-	if got, want := one[string](t, old, functions), one[string](t, fresh, functions); got != want {
-		t.Errorf("after the upgrade:\n%s\nfresh:\n%s", got, want)
+	const views = `SELECT string_agg(c.relname || pg_catalog.pg_get_viewdef(c.oid) || coalesce(c.reloptions::text, '') || c.relacl::text ||
+		coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), '') || coalesce((SELECT pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid), ''), E'\n' ORDER BY c.relname)
+		FROM pg_catalog.pg_class c WHERE c.relnamespace = 'pgseal'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'retyp%'`
+	for _, what := range []string{functions, views} {
+		if got, want := one[string](t, old, what), one[string](t, fresh, what); got != want {
+			t.Errorf("after the upgrade:\n%s\nfresh:\n%s", got, want)
+		}
 	}
 	if !one[bool](t, old, `SELECT $1::bytea::pgseal_column.of_old IS NOT NULL`, newEnvelope(t, 1, 7, envelope.TermEquality, "x")) {
 		t.Error("the domain of before does not take an envelope")

@@ -323,6 +323,12 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT s FROM pgseal.sealed_column c WHERE c.column_id = OLD.column_id;
     SELECT t.typcollation INTO STRICT own FROM pg_type t WHERE t.oid = NEW.logical_type;
+    IF NEW.logical_type <> s.logical_type THEN
+        IF NEW.logical_type::oid >= 16384 THEN -- not one of the system's: its input could run anything
+            RAISE feature_not_supported USING MESSAGE = format('a sealed column cannot be given type %s', format_type(NEW.logical_type, NULL));
+        END IF;
+        EXECUTE format('ALTER DOMAIN %s DROP NOT NULL', OLD.domain);
+    END IF;
     IF NEW.coll <> 0 AND own = 0 THEN
         RAISE datatype_mismatch USING MESSAGE = format('collations are not supported by type %s', format_type(NEW.logical_type, NULL));
     ELSIF NEW.coll <> 0 AND NEW.coll <> own THEN
@@ -345,7 +351,6 @@ BEGIN
         END IF;
         id := nextval(pg_get_serial_sequence('pgseal.sealed_column', 'column_id'));
         s.original := s.original - 'defaults' - 'labels';
-        EXECUTE format('ALTER DOMAIN %s DROP NOT NULL', OLD.domain);
         EXECUTE format('ALTER DOMAIN %s DROP CONSTRAINT sealed', OLD.domain);
         EXECUTE format('ALTER DOMAIN %s ADD CONSTRAINT sealed CHECK (pgseal.is_envelope(VALUE, %s, %s))', OLD.domain, id, s.terms);
     END IF;

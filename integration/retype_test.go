@@ -23,11 +23,13 @@ CREATE TABLE shelf_1 PARTITION OF shelf FOR VALUES FROM (0) TO (10);
 CREATE TABLE shelf_2 PARTITION OF shelf FOR VALUES FROM (10) TO (20);
 CREATE TABLE base (id int, word varchar(5));
 CREATE TABLE child (more int) INHERITS (base);
-CREATE TABLE ruled (id int, word varchar(5));`,
+CREATE TABLE ruled (id int, word varchar(5));
+CREATE DOMAIN word AS varchar(5) NOT NULL CHECK (length(VALUE) > 1);
+CREATE TABLE words (id int, word word);`,
 	Seal: []string{
 		"public.members.code --equality", "public.members.title --equality", "public.members.fee --equality", "public.members.seen", "public.members.note", "public.members.bits", "public.members.tags",
 		"public.blank.name --equality", "public.blank.n", "public.blank.at", "public.blank.kind", "public.blank.at2",
-		"public.shelf.label --equality", "public.base.word", "public.ruled.word",
+		"public.shelf.label --equality", "public.base.word", "public.ruled.word", "public.words.word",
 	},
 }
 
@@ -128,6 +130,15 @@ func TestTypesOfColumnsWithoutValues(t *testing.T) {
 				S("INSERT INTO blank (id, name) VALUES (6, $1) RETURNING name", number),
 				S("ALTER TABLE blank ALTER at TYPE timestamp(6); INSERT INTO blank (id, at, at2) VALUES (7, '2024-01-01 12:00:00.123456', NULL); SELECT at FROM blank WHERE id = 7").Simple(),
 				S("BEGIN; ALTER TABLE blank ALTER at TYPE timestamp; INSERT INTO blank (id, at, at2) VALUES (8, '2024-01-01 12:00:00.123456', NULL); COMMIT; SELECT at FROM blank WHERE id = 8").Simple(),
+				S("INSERT INTO words VALUES (1, 'abc')"),
+				S("INSERT INTO words VALUES (1, NULL)").Fails("23502"),
+				S("ALTER TABLE words ALTER word TYPE varchar(8)"),
+				S("INSERT INTO words VALUES (2, NULL), (3, 'x'), (4, 'eight car')").Fails("22001"),
+				S("INSERT INTO words VALUES (2, NULL), (3, 'x')"),
+				S("ALTER TABLE words ALTER word SET DEFAULT NULL, ALTER id SET DEFAULT NULL"),
+				S("ALTER TABLE ruled ALTER word SET DEFAULT NULL; ALTER TABLE base ALTER word SET DEFAULT 'x'").Simple(),
+				S("SELECT * FROM words ORDER BY id"),
+				S("SELECT table_name::text, column_default::text FROM information_schema.columns WHERE column_name = 'word' AND table_schema = 'public' ORDER BY 1"),
 				// What depends on a column the server finds.
 				S("CREATE VIEW v_ruled AS SELECT word FROM ruled"),
 				S("ALTER TABLE ruled ALTER word TYPE text").Fails("0A000"),

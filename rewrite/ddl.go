@@ -481,7 +481,7 @@ func (a *analysis) alterColumn(cmd *pg.AlterTableCmd, sealed *catalog.SealedColu
 		pg.AlterTableType_AT_SetOptions, pg.AlterTableType_AT_ResetOptions:
 		return
 	}
-	if sealed != nil && cmd.Subtype == pg.AlterTableType_AT_ColumnDefault && a.setDefault(cmd.Def, sealed) {
+	if sealed != nil && cmd.Subtype == pg.AlterTableType_AT_ColumnDefault && (a.setDefault(cmd.Def, sealed) || a.setNullDefault(cmd.Def, sealed)) {
 		return
 	}
 	if sealed != nil && !cmd.Def.GetAConst().GetIsnull() {

@@ -381,6 +381,23 @@ func (a *analysis) setDefault(n *pg.Node, c *catalog.SealedColumn) bool {
 	return true
 }
 
+// setNullDefault is ALTER COLUMN … SET DEFAULT NULL, which PostgreSQL takes for none where
+// nothing has to be done to a NULL of the column's type. It is false, and has done
+// nothing, for any other.
+func (a *analysis) setNullDefault(n *pg.Node, c *catalog.SealedColumn) bool {
+	i := a.tokenAt(n.GetAConst().GetLocation())
+	if !n.GetAConst().GetIsnull() || c.Broken != "" || !a.is(i, "null") || !a.is(i-1, "default") || !a.is(i-2, "set") {
+		return false
+	}
+	if c.Type.Def == nil && c.Type.Typmod < 0 {
+		a.edit(int(a.tokens[i-2].start), int(a.tokens[i].end), "DROP DEFAULT", nil)
+	} else {
+		a.insert(int(a.tokens[i].end), "::"+domainSchema+"."+quoteName(c.DomainName))
+	}
+	a.note("keep", c, "its default", location(n))
+	return true
+}
+
 func refuseDefault(c *catalog.SealedColumn, position int32, why, hint string) *Refusal {
 	r := sealedRefusal("computed-default", c, position, "cannot get its default "+why)
 	r.Detail = "The default is computed by the server, which pgseal asks for it in front of the statement."

@@ -354,7 +354,7 @@ func (s *Session) defaultSQL(c *catalog.SealedColumn, canonical []byte) ([]byte,
 		}
 	}
 	if canonical == nil {
-		return append([]byte("NULL::"), c.Type.Name()...), Need{}, nil
+		return append([]byte("NULL::"), logical.Type{OID: c.Type.OID, Typmod: -1, Def: c.Type.Def}.Name()...), Need{}, nil
 	}
 	text, err := c.Type.AppendText(nil, canonical, &s.settings.values)
 	if err != nil {

@@ -40,6 +40,8 @@ func TestExecuteComputes(t *testing.T) {
 		S("EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) EXECUTE one (9)"),
 		S("CREATE TABLE found AS EXECUTE find (1)"),
 		S("SELECT id, who FROM found"),
+		S("PREPARE writes AS WITH x AS (INSERT INTO logs (id, number, code) VALUES (60, NULL, NULL) RETURNING id) SELECT id FROM x"),
+		S("CREATE TABLE written AS EXECUTE writes"),
 		S(sameLogs),
 		S("SAVEPOINT s"),
 		S("EXECUTE one (1)").Fails("23505"),

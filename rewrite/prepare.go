@@ -221,7 +221,7 @@ func (a *analysis) askAgain(f *furtherArguments, q *Question, p *Param, answers 
 	}
 	op := *p.Operand
 	op.Site = Site{operator: op.Site.operator, flipped: op.Site.flipped, target: op.Site.target}
-	if !a.computesDefaults() && op.Role == Store {
+	if e := a.stmt.Stmt.GetExplainStmt(); e != nil && !analyzes(e) && op.Role == Store {
 		f.add(a, "NULL", nil) // EXPLAIN stores nothing
 		return
 	}

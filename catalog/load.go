@@ -87,13 +87,13 @@ func lookForPgseal(ctx context.Context, tx pgx.Tx) (p presence, err error) {
 		to_regnamespace('pgseal_column') IS NOT NULL,
 		to_regprocedure('pgseal.retyped(regtype, integer, regtype, integer, regcollation, boolean)') IS NOT NULL`).Scan(&p.tables, &p.domains, &current)
 	if err == nil && p.tables && !current {
-		err = errOldSchema
+		err = ErrOldSchema
 	}
 	return p, err
 }
 
-// errOldSchema: statements are rewritten to call a function that was not there.
-var errOldSchema = errors.New("the pgseal schema of the database is older than this program: pgseal init upgrades it")
+// ErrOldSchema: statements are rewritten to call a function that was not there.
+var ErrOldSchema = errors.New("the pgseal schema of the database is older than this program: pgseal init upgrades it")
 
 // load builds the snapshot inside the transaction of reading, and says what it
 // was built from.

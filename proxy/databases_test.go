@@ -191,6 +191,28 @@ func TestADatabaseThatTheProxysRoleCannotEnterIsRefused(t *testing.T) {
 	}
 }
 
+func TestAnOlderSchemaIsRefusedAtOnce(t *testing.T) {
+	w := newWorld(t, DatabasesConfig{})
+	if _, err := w.conn.Exec(t.Context(), "DROP FUNCTION pgseal.retyped"); err != nil {
+		t.Fatal(err)
+	}
+	p := startProxy(t, Config{Open: w.Open, StartupTimeout: time.Hour})
+	dsn := strings.Replace(p.DSN("postgres", "sslmode=disable"), "dbname=postgres", "dbname="+w.name, 1)
+	got, err := psql(t, dsn, "SELECT 1")
+	if err == nil || !strings.Contains(got, "older than the proxy") || !strings.Contains(got, "pgseal init") {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := w.conn.Exec(t.Context(), "DROP SCHEMA pgseal CASCADE; DROP SCHEMA IF EXISTS pgseal_column CASCADE"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := extension.Install(t.Context(), w.conn); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := psql(t, dsn, "SELECT 1"); err != nil || got != "1" {
+		t.Errorf("after the upgrade: %q, %v", got, err)
+	}
+}
+
 func TestKeysAreUnwrappedOnceAndShared(t *testing.T) {
 	w := newWorld(t, DatabasesConfig{})
 	id := w.provision("users")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"pgseal/catalog"
 	"pgseal/wire"
 )
 
@@ -39,6 +40,14 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
+// unreadCatalog is what a client is told of a catalogError.
+func unreadCatalog(err error) *wire.Error {
+	if errors.Is(err, catalog.ErrOldSchema) {
+		return errOldSchema
+	}
+	return errCatalog
+}
+
 // farewellTo is what a client is told when its session ends with err, nil if
 // nothing.
 func farewellTo(err error) *wire.Error {
@@ -49,7 +58,7 @@ func farewellTo(err error) *wire.Error {
 		last.Severity = wire.SeverityFatal
 		return &last
 	case errors.As(err, new(catalogError)):
-		return errCatalog
+		return unreadCatalog(err)
 	case errors.As(err, new(panicError)), errors.Is(err, errStuck):
 		return errInternal
 	}

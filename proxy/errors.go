@@ -10,6 +10,7 @@ const (
 	codeFeatureNotSupported  = "0A000"
 	codeInvalidAuthorization = "28000"
 	codeTooManyConnections   = "53300"
+	codeNotReady             = "55000"
 	codeQueryCanceled        = "57014"
 	codeAdminShutdown        = "57P01"
 	codeCannotConnectNow     = "57P03"
@@ -38,6 +39,12 @@ var (
 		Code:     codeConnectionFailure,
 		Message:  "pgseal cannot read which columns of this database are sealed",
 		Hint:     "The log of pgseal says why: its own role must be able to connect to this database and to read the schema pgseal.",
+	}
+	errOldSchema = &wire.Error{
+		Severity: wire.SeverityFatal,
+		Code:     codeNotReady,
+		Message:  "the pgseal schema of this database is older than the proxy",
+		Hint:     "pgseal init upgrades it.",
 	}
 	errInternal = &wire.Error{
 		Severity: wire.SeverityFatal,

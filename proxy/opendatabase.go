@@ -76,13 +76,16 @@ const refreshPause = 200 * time.Millisecond
 
 // Refresh reads the catalog again, and goes on trying until ctx ends: a session
 // whose catalog cannot be read has to be ended, so a reconnect is worth waiting
-// for.
+// for. The schema's upgrade is not.
 func (db *database) Refresh(ctx context.Context) error {
 	for {
 		s, err := db.watcher.Refresh(ctx)
 		if err == nil {
 			db.last.Store(s)
 			return nil
+		}
+		if errors.Is(err, catalog.ErrOldSchema) {
+			return err
 		}
 		select {
 		case <-ctx.Done():

@@ -349,7 +349,7 @@ func (s *Server) startupError(startupCtx context.Context, err error) *wire.Error
 	case errors.As(err, new(unreachableError)):
 		return errUnreachable
 	case errors.As(err, new(catalogError)):
-		return errCatalog
+		return unreadCatalog(err)
 	case startupCtx.Err() != nil:
 		return errLoginTimeout
 	}

@@ -55,7 +55,7 @@ async function application() {
     print(column, (await client.query(`SELECT id FROM customers WHERE ${column} = $1`, [value])).rows);
   }
   print((await client.query("SELECT id FROM customers WHERE email = ANY($1) ORDER BY id", [[ada[1], `${word}2@example.com`]])).rows);
-  print((await client.query("SELECT id FROM customers WHERE visits IN ($1, $2) AND ssn IS NOT NULL", [7, 8])).rows);
+  print((await client.query("SELECT id FROM customers WHERE visits IN ($1, $2) AND ssn IS NOT NULL ORDER BY id", [7, 8])).rows);
   const several = await client.query(`SELECT ssn FROM customers WHERE id = 1; UPDATE customers SET ssn = '${word}x' WHERE id = 1 RETURNING ssn; SELECT 3 AS three`);
   print(several.map((r) => [r.command, r.rowCount, r.rows]));
 

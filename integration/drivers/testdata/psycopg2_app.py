@@ -66,7 +66,7 @@ for column, value in (
     print(column, cur.fetchall())
 cur.execute("SELECT id FROM customers WHERE email IN %s ORDER BY id", ((first[1], f"{word}2@example.com", "x"),))
 print(cur.fetchall())
-cur.execute("SELECT id FROM customers WHERE visits = ANY(%s)", ([7, 8],))
+cur.execute("SELECT id FROM customers WHERE visits = ANY(%s) ORDER BY id", ([7, 8],))
 print(cur.fetchall())
 cur.execute("SELECT id FROM customers WHERE ssn IS NULL AND email <> %(mail)s", {"mail": first[1]})
 print(cur.fetchall())

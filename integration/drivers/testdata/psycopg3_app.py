@@ -108,7 +108,8 @@ def crud(conn, kind):
         except psycopg.Rollback:
             pass
     print(conn.execute("SELECT note FROM customers WHERE email = %s", (first[1],)).fetchone())
-    print(conn.execute("DELETE FROM customers WHERE email = ANY(%s) RETURNING name, email", ([first[1], f"{word}2@example.com"],)).fetchall())
+    # Where a row lies, and so which comes first, is PostgreSQL's to choose.
+    print(sorted(conn.execute("DELETE FROM customers WHERE email = ANY(%s) RETURNING name, email", ([first[1], f"{word}2@example.com"],)).fetchall()))
 
 
 # Binding on the server (psycopg's own way) and on the client; statements

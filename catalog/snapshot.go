@@ -47,10 +47,19 @@ type SealedColumn struct {
 	// Mixed is not nil for what is no column but an output of UNION ALL: values of
 	// these columns, each shown as Type. The names are those of the first of them.
 	Mixed []*SealedColumn
+
+	// Record is not nil for what is no column but a row: these are its columns, nil
+	// for a plain one. The names are those of the first sealed one.
+	Record []*SealedColumn
 }
 
 // String is the column's name as commands and hints spell it: public.users.ssn.
 func (c *SealedColumn) String() string { return c.Schema + "." + c.Table + "." + c.Name }
+
+// Assembled reports what is no column but made of the values of some.
+func (c *SealedColumn) Assembled() bool {
+	return c.Document != nil || c.Mixed != nil || c.Record != nil
+}
 
 // Stored is the type of the stored values.
 func (c *SealedColumn) Stored() logical.Type {

@@ -57,7 +57,7 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 			continue
 		}
 		inner := a.peek(r, sc)
-		if inner == nil || inner.grouped || inner.converted() || inner.column.Mixed != nil || e.column != nil && inner.column != e.column {
+		if inner == nil || inner.grouped || inner.converted() || inner.column.Document == nil && inner.column.Assembled() || e.column != nil && inner.column != e.column {
 			return nil
 		}
 		e.column = inner.column
@@ -76,8 +76,16 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 	}
 	if start, end, ok := a.alternativesSpan(n); ok {
 		e.terms = []term{{start, end}}
+		e.renamed = a.namedByValue(n.GetCaseExpr().GetDefresult())
 	}
 	return e
+}
+
+// namedByValue says whether the ELSE of a CASE is a value, which can be guarded: the
+// server would name the CASE after that.
+func (a *analysis) namedByValue(n *pg.Node) bool {
+	_, strength := a.figureName(n)
+	return n != nil && strength <= 1 && !isNull(n)
 }
 
 // castAlike says whether a value is cast to a type, with its length or precision.
@@ -182,6 +190,10 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 		a.settled = map[*pg.Node]bool{}
 	}
 	a.settled[e.made.node] = true
+	if a.documents[e.made.node] != nil {
+		a.settleDocument(e)
+		return
+	}
 	sc := e.made.scope
 	switch x := e.made.node.GetNode().(type) {
 	case *pg.Node_CaseExpr:
@@ -193,10 +205,6 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 	case *pg.Node_AExpr:
 		a.settleNullIf(e, x.AExpr, sc)
 	case *pg.Node_FuncCall:
-		if a.documents[e.made.node] != nil {
-			a.settleDocument(x.FuncCall, sc)
-			return
-		}
 		for _, n := range x.FuncCall.Args[1:] {
 			a.plain(n, sc)
 		}
@@ -321,7 +329,7 @@ func (a *analysis) ofAnotherRow(n *pg.Node, sc *scope) *sealedExpr {
 		return nil
 	}
 	inner := a.peek(f.Args[0], sc)
-	if inner == nil || inner.made != nil || inner.grouped || inner.column.Mixed != nil || inner.converted() || len(inner.casts) > 0 {
+	if inner == nil || inner.made != nil || inner.grouped || inner.column.Assembled() || inner.converted() || len(inner.casts) > 0 {
 		return nil
 	}
 	return &sealedExpr{column: inner.column, at: f.Location, made: &alternatives{node: n, scope: sc}, shown: a.as(inner.column, loose(inner.column.Type))}

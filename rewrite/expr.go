@@ -50,18 +50,23 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 			return nil
 		}
 		start, end, ok := a.referenceSpan(x.ColumnRef)
-		e := &sealedExpr{column: ref.column.sealed, at: x.ColumnRef.Location, ref: ref.column, grouped: sc.groups(ref.column), shown: ref.column.shown}
-		if ok {
-			e.terms = []term{{start: start, end: end}}
+		return a.referenceTo(ref.column, x.ColumnRef.Location, term{start, end}, ok, sc)
+	case *pg.Node_AIndirection:
+		c, of := a.field(x.AIndirection, sc)
+		if c == nil || c.sealed == nil {
+			return nil
 		}
-		a.usable(e)
-		return e
+		return a.referenceTo(c, location(n), of, true, sc)
 	case *pg.Node_TypeCast:
 		e := a.peek(x.TypeCast.Arg, sc)
-		if e != nil {
-			e.ref = nil
-			e.casts = append(e.casts, x.TypeCast)
+		if e == nil {
+			return nil
 		}
+		if e.column.Document != nil {
+			return a.castDocument(n, e, sc)
+		}
+		e.ref = nil
+		e.casts = append(e.casts, x.TypeCast)
 		return e
 	case *pg.Node_CoalesceExpr, *pg.Node_CaseExpr:
 		return a.peekAlternatives(n, sc)
@@ -74,6 +79,9 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 			return e
 		}
 		return a.ofAnotherRow(n, sc)
+	case *pg.Node_JsonObjectConstructor, *pg.Node_JsonArrayConstructor, *pg.Node_JsonObjectAgg, *pg.Node_JsonArrayAgg,
+		*pg.Node_JsonScalarExpr:
+		return a.document(n, sc)
 	case *pg.Node_SubLink:
 		if x.SubLink.SubLinkType != pg.SubLinkType_EXPR_SUBLINK {
 			return nil
@@ -89,6 +97,16 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 		return e
 	}
 	return nil
+}
+
+// referenceTo is the expression that names a sealed column, and stands at of if ok.
+func (a *analysis) referenceTo(c *column, at int32, of term, ok bool, sc *scope) *sealedExpr {
+	e := &sealedExpr{column: c.sealed, at: at, ref: c, grouped: sc.groups(c), shown: c.shown}
+	if ok {
+		e.terms = []term{of}
+	}
+	a.usable(e)
+	return e
 }
 
 func (a *analysis) usable(e *sealedExpr) {
@@ -166,7 +184,7 @@ func (a *analysis) comparable(c *catalog.SealedColumn, at int32) bool {
 	switch {
 	case c.Broken != "":
 		a.fail(refuseBroken(c, at))
-	case c.Document != nil, c.Mixed != nil:
+	case c.Assembled():
 		a.fail(refuseUse(c, at, a.within))
 	case !hasEquality(c):
 		a.fail(refuseNoTerm(c, at))
@@ -388,7 +406,11 @@ func (a *analysis) nullTest(t *pg.NullTest, sc *scope) {
 		return
 	}
 	if e == nil {
-		a.in("IS NULL", func() { a.plain(t.Arg, sc) })
+		a.in("IS NULL", func() {
+			if !a.rowTest(t.Arg, sc) {
+				a.plain(t.Arg, sc)
+			}
+		})
 		return
 	}
 	a.settle(e, a.shownAs(e))
@@ -408,12 +430,9 @@ func (a *analysis) indirection(x *pg.A_Indirection, sc *scope) {
 		a.in("a subscript or field selection", func() { a.plain(x.Arg, sc) })
 		return
 	}
-	r := a.resolve(ref, sc)
-	field := x.Indirection[0].GetString_()
-	if r.row != nil && field != nil {
-		if c := r.row.column(field.Sval); c != nil && c.sealed == nil {
-			return
-		}
+	if c, _ := a.field(x, sc); c != nil {
+		a.asPlain(c.constants)
+		return
 	}
 	a.in("a subscript or field selection", func() { a.plain(x.Arg, sc) })
 }
@@ -478,8 +497,8 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 	a.window(f.Over, sc)
 }
 
-// countable lets count(column) stand: it counts what is not NULL, and with
-// DISTINCT the terms.
+// countable lets count(column) and count(row) stand: they count what is not NULL,
+// and that of a column with DISTINCT the terms.
 func (a *analysis) countable(parts []string, f *pg.FuncCall, arg *pg.Node, sc *scope) bool {
 	if last(parts) != "count" || len(parts) > 1 && parts[0] != "pg_catalog" || f.AggOrder != nil || f.AggWithinGroup {
 		return false
@@ -496,7 +515,7 @@ func (a *analysis) countable(parts []string, f *pg.FuncCall, arg *pg.Node, sc *s
 		return true
 	}
 	if e == nil {
-		return false
+		return !f.AggDistinct && a.rowOf(arg, sc) != nil
 	}
 	if f.AggDistinct {
 		a.toTerm(e)

@@ -36,10 +36,19 @@ type column struct {
 	// renamed is where the expression stands that the server would name otherwise
 	// than the client's; zero for others.
 	renamed term
+	// whole is what has a row as one value; nil for all others.
+	whole *wholeRow
 	// united: an output of a set operation that compares its term.
 	united bool
 	// rest: stands for any number of plain columns with any names.
 	rest bool
+}
+
+// wholeRow is an output that is a row of an item, which has sealed columns.
+type wholeRow struct {
+	ref   *pg.ColumnRef
+	row   *item
+	scope *scope
 }
 
 // self is the column itself, where a join shows it a second time.
@@ -80,7 +89,7 @@ func queryItem(name string, outputs []column) *item {
 			it.open = true
 		}
 		// Only the query that has the reference can turn it into a term.
-		c.wraps, c.reads, c.same, c.grouped, c.united, c.renamed = nil, "", nil, false, false, term{}
+		c.wraps, c.reads, c.same, c.whole, c.grouped, c.united, c.renamed = nil, "", nil, nil, false, false, term{}
 		if from := c.origin.item; from != nil {
 			if rows[from] == nil {
 				rows[from] = &item{relation: from.relation}

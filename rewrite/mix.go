@@ -58,7 +58,7 @@ func shownColumn(c *column) *catalog.SealedColumn {
 // that cannot be.
 func (a *analysis) asCommon(c *catalog.SealedColumn, to logical.Type) *catalog.SealedColumn {
 	switch {
-	case c.Broken != "" || c.Document != nil:
+	case c.Broken != "" || c.Assembled():
 		return nil
 	case c.Type == to:
 		return c

@@ -22,6 +22,12 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 				continue
 			}
 		}
+		if it := a.expandedRow(t.Val, sc); it != nil {
+			from := len(outputs)
+			outputs = append(outputs, a.columnsOf([]*item{it}, location(t.Val), sc)...)
+			a.storeStar(outputs, from, targets, location(t.Val))
+			continue
+		}
 		if x := t.Val.GetAIndirection(); x != nil && x.Indirection[len(x.Indirection)-1].GetAStar() != nil {
 			a.in("a row expansion", func() { a.plain(x.Arg, sc) })
 			outputs = append(outputs, column{rest: true})
@@ -65,7 +71,7 @@ func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
 		case ok && from == to:
 			a.dropCast(cast, e)
 			continue
-		case !ok || e.converted() || e.column.Document != nil || e.column.Mixed != nil:
+		case !ok || e.converted() || e.column.Assembled():
 			a.fail(refuseCast(e.column, e.at))
 			return
 		case casts == nil && from.Widens(to):
@@ -169,22 +175,28 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 }
 
 // star gives the columns that a star stands for.
-func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) (columns []column) {
+func (a *analysis) star(ref *pg.ColumnRef, qualifier []string, sc *scope) []column {
 	items := a.starItems(qualifier, sc)
-	spelled := a.spellStar(ref, items)
-	for _, it := range items {
-		if !spelled {
+	if !a.spellStar(ref, items) {
+		for _, it := range items {
 			a.dropSchema(ref, it)
 			a.shownStar(it, ref.Location)
 		}
+	}
+	return a.columnsOf(items, ref.Location, sc)
+}
+
+// columnsOf gives the columns of items as outputs of a query.
+func (a *analysis) columnsOf(items []*item, at int32, sc *scope) (columns []column) {
+	for _, it := range items {
 		for i, c := range it.columns {
 			if c.sealed != nil {
 				if c.sealed.Broken != "" {
-					a.fail(refuseBroken(c.sealed, ref.Location))
+					a.fail(refuseBroken(c.sealed, at))
 				}
 				c.wraps = nil
 				if sc.groups(&it.columns[i]) {
-					a.fail(refuseUse(c.sealed, ref.Location, "* of a query with GROUP BY"))
+					a.fail(refuseUse(c.sealed, at, "* of a query with GROUP BY"))
 				}
 			}
 			if c.same, c.nulls = nil, nil; it.byName && it.name != "" {
@@ -217,6 +229,9 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 		}
 		if k := a.constantsOf(n, sc); k != nil {
 			return column{constants: k}
+		}
+		if row := a.rowOf(n, sc); row != nil && !a.persistent {
+			return a.rowOutput(n.GetColumnRef(), row, sc)
 		}
 		a.plain(n, sc)
 		c := column{text: a.definitions > met}

@@ -209,6 +209,14 @@ func refuseReach(name, relation string, position int32) *Refusal {
 	return r
 }
 
+// refuseTwoForms is for a json document of which a part would have to be written in
+// two ways.
+func refuseTwoForms(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("sealed-expression", c, position, "is in a document that is used as json and as jsonb")
+	r.Hint = "Make the document twice, or use it as one of both."
+	return r
+}
+
 func refuseCast(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("sealed-cast", c, position, "cannot be cast to another type than "+c.Type.Name())
 	r.Detail = "The server holds only its encrypted values."

@@ -14,6 +14,7 @@ import (
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.lists, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, false, false, "", raw
 	a.carried, a.writes, a.placed, a.asked, a.evaluated, a.made = nil, nil, nil, nil, oftenEvaluated, nil
+	a.drafts, a.keptJSON, a.madeBinary = nil, nil, nil
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed, a.alters, a.retyped = false, false, "", false, false
 	edits, actions := len(a.edits), len(a.acted)
@@ -157,6 +158,8 @@ func (a *analysis) results(outputs []column) []*catalog.SealedColumn {
 		if results[i] = c.sealed; c.shown != nil {
 			results[i] = c.shown
 		}
+		a.keepJSON(results[i])
+		a.showsRow(c.sealed, c.name)
 		a.note("open", c.sealed, "output \""+c.name+"\"", -1)
 	}
 	for i := range results {

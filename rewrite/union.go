@@ -110,7 +110,7 @@ func (a *analysis) besideNulls(out *column, l, r column) bool {
 	if l.sealed == nil {
 		of, nulls = r, l.nulls
 	}
-	if nulls == nil || of.shown.IsCast() || of.sealed.Document != nil || of.sealed.Mixed != nil || of.sealed.Broken != "" {
+	if nulls == nil || of.shown.IsCast() || of.sealed.Assembled() || of.sealed.Broken != "" {
 		return false
 	}
 	typ := of.sealed.Type
@@ -197,7 +197,7 @@ func (a *analysis) uniteByTerms(s *pg.SelectStmt, outputs []column, recursive, s
 		columns = append(columns, name)
 		value, group := name, name
 		if c.united {
-			if !identical(c.sealed) || c.shown.IsCast() || c.sealed.Document != nil || !a.comparable(c.sealed, firstLocation(s.Rarg.ProtoReflect())) {
+			if !identical(c.sealed) || c.shown.IsCast() || c.sealed.Assembled() || !a.comparable(c.sealed, firstLocation(s.Rarg.ProtoReflect())) {
 				return false
 			}
 			value, group = anyEnvelopeStart+name+anyEnvelopeEnd, "pgseal.eq("+name+")"

@@ -1,0 +1,76 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// documentConstructor is documentCallOf for SQL's own constructors of JSON:
+// JSON_OBJECT, JSON_ARRAY, their aggregates and JSON_SCALAR.
+func (a *analysis) documentConstructor(n *pg.Node) (c documentCall, ok bool) {
+	var output *pg.JsonOutput
+	c.typ.OID = logical.OIDJSON
+	switch x := n.GetNode().(type) {
+	case *pg.Node_JsonObjectConstructor:
+		c.name, c.at, output = "JSON_OBJECT", x.JsonObjectConstructor.Location, x.JsonObjectConstructor.Output
+		for _, pair := range x.JsonObjectConstructor.Exprs {
+			c.pair(pair.GetJsonKeyValue())
+		}
+	case *pg.Node_JsonArrayConstructor:
+		c.name, c.at, output = "JSON_ARRAY", x.JsonArrayConstructor.Location, x.JsonArrayConstructor.Output
+		for _, value := range x.JsonArrayConstructor.Exprs {
+			c.value(value.GetJsonValueExpr())
+		}
+	case *pg.Node_JsonObjectAgg:
+		c.name = "JSON_OBJECTAGG"
+		c.pair(x.JsonObjectAgg.Arg)
+		output, ok = c.aggregate(x.JsonObjectAgg.Constructor)
+		if !ok {
+			return c, false
+		}
+	case *pg.Node_JsonArrayAgg:
+		c.name, c.spaced = "JSON_ARRAYAGG", true
+		c.value(x.JsonArrayAgg.Arg)
+		output, ok = c.aggregate(x.JsonArrayAgg.Constructor)
+		if !ok {
+			return c, false
+		}
+	case *pg.Node_JsonScalarExpr:
+		c.name, c.at, output = "JSON_SCALAR", x.JsonScalarExpr.Location, x.JsonScalarExpr.Output
+		c.args = append(c.args, documentArg{x.JsonScalarExpr.Expr, false})
+	default:
+		return c, false
+	}
+	return c, a.documentReturns(&c, output)
+}
+
+func (c *documentCall) pair(p *pg.JsonKeyValue) {
+	c.args = append(c.args, documentArg{p.GetKey(), true})
+	c.value(p.GetValue())
+}
+
+// value is one that FORMAT can say to be JSON: then it is none of a sealed column.
+func (c *documentCall) value(v *pg.JsonValueExpr) {
+	c.args = append(c.args, documentArg{v.GetRawExpr(), v.GetFormat().GetFormatType() > pg.JsonFormatType_JS_FORMAT_DEFAULT})
+}
+
+func (c *documentCall) aggregate(g *pg.JsonAggConstructor) (output *pg.JsonOutput, ok bool) {
+	c.at, c.order, c.filter = g.GetLocation(), g.GetAggOrder(), g.GetAggFilter()
+	return g.GetOutput(), g.GetOver() == nil
+}
+
+// documentReturns reads RETURNING.
+func (a *analysis) documentReturns(c *documentCall, output *pg.JsonOutput) bool {
+	c.typ.Typmod = -1
+	if output == nil {
+		return true
+	}
+	named, ok := a.typeNamed(output.TypeName)
+	to := named.whole()
+	if !ok || to.Typmod != -1 || output.Returning.GetFormat().GetFormatType() > pg.JsonFormatType_JS_FORMAT_DEFAULT || to.OID != logical.OIDJSON && to.OID != logical.OIDJSONB {
+		return false
+	}
+	c.typ, c.binary = to, to.OID == logical.OIDJSONB
+	return true
+}

@@ -61,13 +61,13 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 }
 
 // loadTaken adds to relations with sealed columns which of the names that
-// PostgreSQL would choose for their UNIQUE constraints there are already. '`' is the
+// PostgreSQL would choose for their indexes there are already. '`' is the
 // character behind '_'. Of a long name of a relation there may be only the beginning.
 func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids []uint32) error {
 	rows, err := tx.Query(ctx, `
 		SELECT r.oid, c.relname::text
 		  FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace
-		   AND c.relname >= (r.relname || '_')::name AND c.relname < (r.relname || '`+"`"+`')::name AND c.relname::text ~ '_key[0-9]*$'
+		   AND c.relname >= (r.relname || '_')::name AND c.relname < (r.relname || '`+"`"+`')::name AND c.relname::text ~ '_(key|idx)[0-9]*$'
 		 WHERE r.oid = ANY($1)
 		 UNION
 		SELECT r.oid, c.conname::text
@@ -80,7 +80,7 @@ func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids
 		          FROM pg_class WHERE oid = ANY($1) AND octet_length(relname::text) > 26) r
 		 CROSS JOIN LATERAL (SELECT relname::text FROM pg_class WHERE relnamespace = r.relnamespace
 		                      UNION ALL SELECT conname::text FROM pg_constraint WHERE connamespace = r.relnamespace) c(name)
-		 WHERE starts_with(c.name, r.beginning) AND c.name ~ '_key[0-9]*$'
+		 WHERE starts_with(c.name, r.beginning) AND c.name ~ '_(key|idx)[0-9]*$'
 		 ORDER BY 1, 2`, oids)
 	if err != nil {
 		return err

@@ -114,7 +114,7 @@ type Relation struct {
 	Kind    byte     // pg_class.relkind
 	Columns []Column // in attribute order, dropped ones left out
 	Uniques []Unique // only those over sealed columns
-	// Taken are the names in its schema that could be those of its UNIQUE constraints.
+	// Taken are the names in its schema that could be those of its indexes.
 	Taken []string
 	// Key are the columns of the primary key, as far as it holds at all times and
 	// for everything that a statement reads from the relation; nil for none. They

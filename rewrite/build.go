@@ -344,6 +344,7 @@ type analysis struct {
 	adding       []added                       // by the statement being planned
 	grown        map[uint32]*catalog.Relation  // those that have got some of them, by OID
 	several      bool                          // the text has several statements
+	indexNames   []string                      // names of indexes, with their schemas
 	retyped      bool                          // the statement changes the type of a sealed column
 	writesOnly   bool                          // all of them are INSERT, UPDATE or DELETE
 	last         bool                          // nothing stands behind the statement being planned

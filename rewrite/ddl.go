@@ -497,6 +497,7 @@ func (a *analysis) index(x *pg.IndexStmt) {
 	it.name, it.schema = x.Relation.Relname, x.Relation.Schemaname
 	sc := &scope{items: []*item{it}}
 	elements := a.elements(a.behindRelation(x.Relation), len(x.IndexParams))
+	overTerm := false
 	for i, n := range x.IndexParams {
 		e := n.GetIndexElem()
 		c := it.column(e.GetName())
@@ -515,11 +516,17 @@ func (a *analysis) index(x *pg.IndexStmt) {
 			a.insert(int(t.start), "pgseal.eq(")
 			a.insert(int(t.end), ")")
 			a.note("index", c.sealed, "by equality term", t.start)
+			overTerm = true
 		}
 	}
-	for _, n := range x.IndexIncludingParams {
-		a.key(n.GetIndexElem().GetName(), it, "an index's INCLUDE list", x.Relation.Location)
+	switch {
+	case it.relation == nil:
+	case x.Idxname != "":
+		a.indexNames = append(a.indexNames, it.relation.Schema+"."+x.Idxname)
+	case overTerm:
+		a.nameIndex(x, it.relation)
 	}
+	// INCLUDE only stores what it names: a sealed column as it is.
 	a.untouching("an index's WHERE", sc, []*pg.Node{x.WhereClause})
 }
 

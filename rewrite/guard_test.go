@@ -60,7 +60,7 @@ func TestTextsSayWhatTheyWerePlannedFor(t *testing.T) {
 		{Simple, "COPY users (id, ssn) TO STDOUT", "COPY users (id, ssn) TO STDOUT"},
 		{Simple, "PREPARE p AS UPDATE users SET ssn = $1 WHERE email = $2", "PREPARE p AS UPDATE users SET ssn = $1::pg_catalog.bytea WHERE pgseal.eq(email) = (COALESCE($2::pg_catalog.bytea, " + guardSSN + "))"},
 		{Simple, "SELECT a.id FROM users a JOIN users b ON a.ssn = b.ssn", "SELECT a.id FROM users a JOIN users b ON pgseal.eq((CASE WHEN true OR " + guardSSN + " IS NULL THEN a.ssn END)) = pgseal.eq(b.ssn)"},
-		{Simple, "CREATE INDEX ON users (ssn)", "CREATE INDEX ON users (pgseal.eq(ssn))"},
+		{Simple, "CREATE INDEX ON users (ssn)", `CREATE INDEX "users_ssn_idx" ON users (pgseal.eq(ssn))`},
 	} {
 		b, err := NewPlanner(4).Plan(&Scratch{}, Request{Snapshot: guardedSnapshot(), Text: []byte(c.sql), Mode: c.mode, Fresh: true})
 		if err != nil {

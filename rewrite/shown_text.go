@@ -245,8 +245,12 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 		if c.name == "attstorage" {
 			choices = keptStorage(shown, func(s *catalog.ShownStorage) string { return s.Storage })
 		}
+		ofDomain := domains.lookup("oid", "atttypid", c.name)
+		if c.name == "attcollation" && len(shown.Types) > 0 {
+			ofDomain = "CASE WHEN " + included + " THEN " + c.name + " ELSE " + ofDomain + " END"
+		}
 		choices = append(choices,
-			branch{fmt.Sprintf("atttypid >= %d", firstUserOID), domains.lookup("oid", "atttypid", c.name)},
+			branch{fmt.Sprintf("atttypid >= %d", firstUserOID), ofDomain},
 			branch{ofTerm, inIndexes.lookup("int8", attributeKey, c.name)})
 		columns[c.name] = oneOf(choices, c.name)
 	}
@@ -265,6 +269,9 @@ const (
 	attributeKey = "attrelid::int8 * 65536 + attnum"
 	// ofTerm holds for the attributes of indexes that can be terms: of type bytea.
 	ofTerm = "atttypid = 17 AND attrelid >= 16384"
+	// included holds for the attributes of indexes that are sealed columns: those of
+	// INCLUDE, which have no collation.
+	included = "EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = attrelid)"
 )
 
 // eachTerm gives the terms among the elements of indexes, by attributeKey.

@@ -2,8 +2,6 @@ package rewrite
 
 import (
 	"slices"
-	"strconv"
-	"unicode/utf8"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -35,14 +33,9 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 			sealed = true
 		}
 	}
-	for _, name := range names(c.Including) {
-		if k := it.column(name); k != nil && k.sealed != nil {
-			return false
-		}
-	}
 	name, named := c.Conname, c.Conname != ""
 	if !named {
-		name = freeName(relation, append(names(c.Keys), names(c.Including)...))
+		name = a.freeName(relation, append(names(c.Keys), names(c.Including)...), "key")
 	}
 	unique := a.tokenAt(c.Location)
 	if named {
@@ -68,49 +61,6 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 		}
 	}
 	return true
-}
-
-// nameLength is how many bytes a name has at most.
-const nameLength = 63
-
-// freeName is the name that PostgreSQL chooses for a UNIQUE constraint.
-func freeName(r *catalog.Relation, columns []string) string {
-	var together string
-	for i, c := range columns {
-		if i > 0 {
-			together += "_"
-		}
-		if together += c; len(together) > nameLength {
-			break
-		}
-	}
-	name := joinedName(r.Name, together, "key")
-	for i := 1; slices.Contains(r.Taken, name); i++ {
-		name = joinedName(r.Name, together, "key"+strconv.Itoa(i))
-	}
-	return name
-}
-
-// joinedName is first_second_label, where the longer one of the first two is cut
-// until the name is short enough.
-func joinedName(first, second, label string) string {
-	n, m := len(first), len(second)
-	for n+m > nameLength-2-len(label) {
-		if n > m {
-			n--
-		} else {
-			m--
-		}
-	}
-	return cutName(first, n) + "_" + cutName(second, m) + "_" + label
-}
-
-// cutName is the longest beginning of whole characters with at most n bytes.
-func cutName(name string, n int) string {
-	for n < len(name) && n > 0 && !utf8.RuneStart(name[n]) {
-		n--
-	}
-	return name[:n]
 }
 
 // dropsConstraint is ALTER TABLE … DROP CONSTRAINT of one that is an index over

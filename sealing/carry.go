@@ -54,8 +54,6 @@ func (x *index) checkCarry(c *column, equality bool) error {
 		return refuse(name, dropFirst, "the predicate of %s reads it", x)
 	case !onlyTestsForNull(x.expressionNode, x.member.attnum):
 		return refuse(name, dropFirst, "%s computes an expression over it", x)
-	case x.includesIt:
-		return refuse(name, dropFirst+", and create it again without the column", "%s includes it", x)
 	case !equality && x.unique:
 		return refuse(name, "seal it with --equality: uniqueness is then kept on the term", "%s keeps it unique", x)
 	case !equality:
@@ -135,8 +133,8 @@ func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, 
 
 func (x *index) checkRestore(c *column, terms int) error {
 	switch {
-	case x.hasElement() || x.includesIt:
-		return refuse(c.String(), "drop the index first", "%s holds whole envelopes", x)
+	case x.hasElement():
+		return refuse(c.String(), "drop the index first", "%s compares whole envelopes", x)
 	case !onlyTestsForNull(x.predicateNode, x.member.attnum):
 		return refuse(c.String(), "drop the index first", "the predicate of %s reads its envelopes", x)
 	}

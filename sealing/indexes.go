@@ -33,7 +33,6 @@ type index struct {
 	tablespace     string
 	elements       []element
 	included       []string // INCLUDE columns as SQL
-	includesIt     bool     // the column is one of them
 }
 
 // element is one key element of an index.
@@ -64,10 +63,10 @@ func indexesOver(ctx context.Context, tx pgx.Tx, tree []member) ([]index, error)
 }
 
 // readsValues says whether the index does more with the column than to ask
-// whether it IS NULL.
+// whether it IS NULL, and to store it (INCLUDE).
 func (x *index) readsValues() bool {
 	a := x.member.attnum
-	return x.includesIt || !onlyTestsForNull(x.expressionNode, a) || !onlyTestsForNull(x.predicateNode, a) || x.hasElement()
+	return !onlyTestsForNull(x.expressionNode, a) || !onlyTestsForNull(x.predicateNode, a) || x.hasElement()
 }
 
 // hasElement says whether the column itself is among the elements.
@@ -106,8 +105,7 @@ SELECT i.indexrelid, n.nspname, ic.relname,
          FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),
        ARRAY(SELECT coalesce((SELECT a.attstattarget FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attnum = k + 1), -1)::int
          FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),
-       ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k + 1, false) FROM pg_catalog.generate_series(i.indnkeyatts::int, i.indnatts - 1) k ORDER BY k),
-       EXISTS (SELECT FROM pg_catalog.generate_series(i.indnkeyatts::int, i.indnatts - 1) k WHERE i.indkey[k] = $2)
+       ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k + 1, false) FROM pg_catalog.generate_series(i.indnkeyatts::int, i.indnatts - 1) k ORDER BY k)
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = ic.relnamespace
@@ -126,7 +124,7 @@ ORDER BY ic.relname`, m.oid, m.attnum, varNode(m.attnum))
 		var targets []int32
 		err := r.Scan(&x.oid, &x.schema, &x.name, &x.parent, &x.method, &x.unique, &x.nullsEqual, &x.constraint, &x.constraintNote,
 			&x.deferrable, &x.valid, &x.replica, &x.clustered, &x.comment, &x.predicate, &x.predicateNode, &x.expressionNode,
-			&x.options, &x.tablespace, &attnums, &sqls, &suffixes, &odd, &targets, &x.included, &x.includesIt)
+			&x.options, &x.tablespace, &attnums, &sqls, &suffixes, &odd, &targets, &x.included)
 		for i := range attnums {
 			x.elements = append(x.elements, element{attnums[i], sqls[i], suffixes[i], odd[i], targets[i]})
 		}

@@ -72,6 +72,7 @@ type dependent struct {
 	class, object    string // catalog, description
 	contype, relkind string
 	own              bool   // the column's own default
+	included         bool   // a constraint whose index stores the column (INCLUDE), and compares others
 	node             string // expression of a CHECK constraint or of a statistics object
 	attnum           int16  // the column's in the relation
 }
@@ -115,6 +116,7 @@ func dependents(ctx context.Context, tx pgx.Tx, m *member) ([]dependent, error) 
 	rows, err := tx.Query(ctx, `
 SELECT DISTINCT d.classid::regclass::text, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid),
        coalesce(con.contype::text, ''), coalesce(ic.relkind::text, ''), coalesce(ad.adnum = $2 AND ad.adrelid = $1, false),
+       coalesce(con.contype IN ('p', 'u', 'x') AND $2 <> ALL (con.conkey), false),
        coalesce(con.conbin::text, st.stxexprs::text, '')
 FROM pg_catalog.pg_depend d
 LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_constraint'::regclass AND con.oid = d.objid
@@ -127,7 +129,7 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.refobjsubid 
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (dependent, error) {
 		d := dependent{attnum: m.attnum}
-		err := r.Scan(&d.class, &d.object, &d.contype, &d.relkind, &d.own, &d.node)
+		err := r.Scan(&d.class, &d.object, &d.contype, &d.relkind, &d.own, &d.included, &d.node)
 		return d, err
 	})
 }
@@ -169,6 +171,9 @@ func (d *dependent) check(c *column) error {
 }
 
 func (d *dependent) checkConstraint(name string) error {
+	if d.included {
+		return nil // carryIndexes refuses an expression over it
+	}
 	switch d.contype {
 	case "u", "n": // unique: carried to the term; n: NOT NULL as a constraint (PostgreSQL 18)
 		return nil

@@ -37,12 +37,14 @@ var shapes = map[string]shape{
 			CREATE INDEX i3 ON t USING hash (v); CREATE INDEX i4 ON t (w, lower(x), v COLLATE "C" DESC) INCLUDE (id) WITH (fillfactor = 55, deduplicate_items = off);
 			CREATE INDEX i5 ON t (w) WHERE v IS NOT NULL; CREATE UNIQUE INDEX i6 ON t (v) WHERE v IS NOT NULL; CREATE UNIQUE INDEX i7 ON t (v) NULLS NOT DISTINCT;
 			CREATE INDEX i8 ON t ((v IS NULL), w); CREATE UNIQUE INDEX i9 ON t (v, x); CREATE INDEX untouched ON t (x);
+			CREATE INDEX i10 ON t (w) INCLUDE (v, id); CREATE UNIQUE INDEX i11 ON t (v, w) INCLUDE (x, v); ALTER TABLE t ADD CONSTRAINT i12 UNIQUE (x, w) INCLUDE (v);
+			COMMENT ON INDEX i10 IS 'including'; COMMENT ON CONSTRAINT i12 ON t IS 'a constraint that includes it';
 			COMMENT ON INDEX i1 IS 'an index'; COMMENT ON CONSTRAINT v_unique ON t IS 'a constraint'; COMMENT ON INDEX v_unique IS 'its index';
 			ALTER TABLE t CLUSTER ON i1; ALTER INDEX i4 ALTER COLUMN 2 SET STATISTICS 77;
 			INSERT INTO t SELECT i, 'v' || i, i, 'x' || i FROM generate_series(1, 20) i`,
 		seal: []string{"public.t.v"},
 		sealed: []string{`SELECT indisunique FROM pg_index WHERE indexrelid = 'v_unique'::regclass`,
-			`SELECT count(*) = 13 FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid`,
+			`SELECT count(*) = 16 FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid`,
 			`SELECT pg_get_indexdef('"I 2"'::regclass) LIKE '%UNIQUE%pgseal.eq%w > 3%'`,
 			`SELECT obj_description('i1'::regclass) = 'an index' AND obj_description('v_unique'::regclass) = 'its index'`,
 			`SELECT indisclustered FROM pg_index WHERE indexrelid = 'i1'::regclass`},
@@ -67,10 +69,11 @@ var shapes = map[string]shape{
 			ALTER TABLE t2a ALTER v SET STORAGE EXTERNAL;
 			CREATE INDEX top ON t (v, id); CREATE INDEX only_here ON t2a (v); CREATE UNIQUE INDEX on_t2 ON t2 (id, k, v);
 			CREATE INDEX lone ON t2b (v DESC) WHERE id > 200; COMMENT ON INDEX lone IS 'lonely';
+			CREATE INDEX inc ON t (id) INCLUDE (v);
 			INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (200, 'c', 2), (201, NULL, 2), (5, 'a', 2)`,
 		seal: []string{"public.t.v"},
 		sealed: []string{`SELECT count(*) = 5 AND count(v) = 4 FROM t`,
-			`SELECT count(*) = 10 FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE c.relkind IN ('i', 'I') AND c.relnamespace = 'public'::regnamespace`,
+			`SELECT count(*) = 14 FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE c.relkind IN ('i', 'I') AND c.relnamespace = 'public'::regnamespace`,
 			`SELECT bool_and(indisvalid) FROM pg_index i JOIN pg_class c ON c.oid = indexrelid WHERE c.relnamespace = 'public'::regnamespace`,
 			`SELECT count(DISTINCT pg_get_expr(adbin, adrelid)) = 3 FROM pg_attrdef JOIN pg_class c ON c.oid = adrelid WHERE relnamespace = 'public'::regnamespace`},
 	},
@@ -100,6 +103,11 @@ var shapes = map[string]shape{
 			CREATE TABLE f (v text); ALTER TABLE f REPLICA IDENTITY FULL; CREATE PUBLICATION pub FOR TABLE u`,
 		seal:   []string{"t.v", "u.v", "f.v"},
 		sealed: []string{`SELECT relreplident = 'i' FROM pg_class WHERE oid = 'u'::regclass`, `SELECT relforcerowsecurity FROM pg_class WHERE oid = 't'::regclass`},
+	},
+	"constraints that include it": {
+		ddl: `CREATE TABLE t (id int, v text, w int, r int4range, PRIMARY KEY (id) INCLUDE (v), UNIQUE (w) INCLUDE (v) DEFERRABLE, EXCLUDE USING gist (r WITH &&) INCLUDE (v));
+			INSERT INTO t VALUES (1, 'a', 1, '[1,2]'), (2, NULL, 2, '[3,4]'); ALTER TABLE t REPLICA IDENTITY USING INDEX t_pkey`,
+		seal: []string{"t.v"},
 	},
 	"foreign keys on other columns": {
 		ddl: `CREATE TABLE p (id int PRIMARY KEY, v text UNIQUE); CREATE TABLE t (id int PRIMARY KEY, p int NOT NULL REFERENCES p DEFERRABLE INITIALLY DEFERRED, v text);

@@ -82,7 +82,9 @@ func mismatch(err error, n, total int64) error {
 func alterError(c *column, err error) error {
 	switch state := sqlState(err); {
 	case state == stateInsufficientPrivilege: // for the caller
-	case strings.HasPrefix(state, classSyntaxOrAccess), state == stateFeatureNotSupported, state == stateDependentObjects:
+	case state == stateDependentObjects:
+		return refuse(c.String(), "drop what depends on it first, and create it again afterwards", "the server cannot change its type: %s: %s", serverText(err), serverDetail(err))
+	case strings.HasPrefix(state, classSyntaxOrAccess), state == stateFeatureNotSupported:
 		return refuse(c.String(), "drop or change what the message names first", "the server cannot change its type: %s", serverText(err))
 	}
 	return err

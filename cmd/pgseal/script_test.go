@@ -65,6 +65,7 @@ func TestScripts(t *testing.T) {
 					"AWS_SECRET_ACCESS_KEY":       "test",
 					"AWS_CONFIG_FILE":             os.DevNull,
 					"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+					"GORACE":                      "halt_on_error=1 atexit_sleep_ms=0",
 				} {
 					e.Setenv(key, value)
 				}

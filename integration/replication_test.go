@@ -53,6 +53,37 @@ func replicating(t *testing.T) (*pgtest.Cluster, *harness.Process) {
 	return c, proxy
 }
 
+// writing has the server write WAL until it is told to stop: what follows its end
+// waits for more than that.
+func writing(t *testing.T, c *pgtest.Cluster) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			err := c.Exec(ctx, "source", "SELECT pg_logical_emit_message(false, 'more', '')")
+			switch {
+			case ctx.Err() != nil:
+				ended <- nil
+				return
+			case err != nil:
+				ended <- err
+				return
+			}
+			<-tick.C
+		}
+	}()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestReplicationConnectionsAreRelayed(t *testing.T) {
 	backup, receivewal, recvlogical := programFor(t, "pg_basebackup"), programFor(t, "pg_receivewal"), programFor(t, "pg_recvlogical")
 	c, proxy := replicating(t)
@@ -76,13 +107,12 @@ func TestReplicationConnectionsAreRelayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer direct.Close(context.WithoutCancel(t.Context()))
-	if err := c.Exec(t.Context(), "source", "SELECT pg_switch_wal(); CHECKPOINT"); err != nil {
-		t.Fatal(err)
-	}
 	if err := direct.QueryRow(t.Context(), "SELECT pg_current_wal_flush_lsn()").Scan(&end); err != nil {
 		t.Fatal(err)
 	}
+	stop := writing(t, c)
 	client(t, receivewal, "-d", url, "-D", wal, "--endpos="+end, "--no-sync")
+	stop()
 	if files, err := os.ReadDir(wal); err != nil || len(files) == 0 {
 		t.Errorf("pg_receivewal received %v, %v", files, err)
 	}

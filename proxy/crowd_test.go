@@ -138,7 +138,7 @@ func logIn(conn net.Conn, packet []byte) (code string, err error) {
 }
 
 func TestTenThousandConnectionsAreAcceptedOrRefused(t *testing.T) {
-	if raceEnabled {
+	if raceDetector {
 		t.Skip("the race detector multiplies memory and time")
 	}
 	const all, needed = 10_000, 2*childLimit + 500

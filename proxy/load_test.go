@@ -18,7 +18,7 @@ const mib = 1 << 20
 // since PostgreSQL has a process for each session. The sessions have just
 // connected and asked something, and nothing has been done to free memory.
 func TestAThousandIdleSessionsFitInFortyMebibytes(t *testing.T) {
-	if raceEnabled {
+	if raceDetector {
 		t.Skip("the race detector multiplies memory")
 	}
 	c := startChild(t, "postgres://trust@"+stubServer(t)+"/postgres?sslmode=disable")
@@ -41,7 +41,7 @@ func TestAThousandIdleSessionsFitInFortyMebibytes(t *testing.T) {
 }
 
 func TestCopyOfTwoHundredMegabytesCostsBoundedMemory(t *testing.T) {
-	if raceEnabled {
+	if raceDetector {
 		t.Skip("the race detector multiplies memory")
 	}
 	c := startChild(t, upstreamPlain())
@@ -73,7 +73,7 @@ func TestCopyOfTwoHundredMegabytesCostsBoundedMemory(t *testing.T) {
 }
 
 func TestValuesOfAHundredMegabytesCostBoundedMemory(t *testing.T) {
-	if raceEnabled {
+	if raceDetector {
 		t.Skip("the race detector multiplies memory")
 	}
 	c := startChild(t, upstreamPlain())

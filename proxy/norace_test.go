@@ -2,4 +2,4 @@
 
 package proxy
 
-const raceEnabled = false
+const raceDetector = false

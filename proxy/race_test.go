@@ -2,4 +2,4 @@
 
 package proxy
 
-const raceEnabled = true
+const raceDetector = true

@@ -17,7 +17,7 @@ import (
 )
 
 func TestRelayingAllocatesNothingForAMessage(t *testing.T) {
-	if raceEnabled {
+	if raceDetector {
 		t.Skip("the race detector allocates")
 	}
 	p := startProxy(t, Config{})

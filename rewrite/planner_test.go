@@ -430,7 +430,7 @@ func TestAPlanFromTheCacheIsThePlanMadeAnew(t *testing.T) {
 // FuzzPlan plans anything: it must not panic, relay byte for byte, and give the
 // same text again from the cache.
 func FuzzPlan(f *testing.F) {
-	for _, text := range corpus(f) {
+	for _, text := range seeds(f) {
 		f.Add(text, true)
 		f.Add(text, false)
 	}

@@ -48,6 +48,10 @@ type SealedColumn struct {
 	// these columns, each shown as Type. The names are those of the first of them.
 	Mixed []*SealedColumn
 
+	// Elements is not nil for what is no column but an array, of the type, whose
+	// elements are values of this column, shown as its type.
+	Elements *SealedColumn
+
 	// Record is not nil for what is no column but a row: these are its columns, nil
 	// for a plain one. The names are those of the first sealed one.
 	Record []*SealedColumn
@@ -57,8 +61,11 @@ type SealedColumn struct {
 func (c *SealedColumn) String() string { return c.Schema + "." + c.Table + "." + c.Name }
 
 // Assembled reports what is no column but made of the values of some.
-func (c *SealedColumn) Assembled() bool {
-	return c.Document != nil || c.Mixed != nil || c.Record != nil
+func (c *SealedColumn) Assembled() bool { return c.Mixed != nil || c.Holds() }
+
+// Holds reports what is no column but has envelopes somewhere in it.
+func (c *SealedColumn) Holds() bool {
+	return c.Document != nil || c.Elements != nil || c.Record != nil
 }
 
 // Stored is the type of the stored values.

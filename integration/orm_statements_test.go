@@ -18,7 +18,7 @@ func TestStatementsOfORMs(t *testing.T) {
 		steps []harness.Step
 	}{
 		{"Django", django(w)}, {"ActiveRecord", activeRecord(w)}, {"SQLAlchemy", sqlAlchemy(w)}, {"Hibernate", hibernate(w)},
-		{"node", nodeORMs(w)}, {"JSON", jsonOfORMs(w)}, {"Ecto", ecto(w)}, {"legacy", legacy(w)}, {"refused", refusedOfORMs(w)},
+		{"node", nodeORMs(w)}, {"JSON", jsonOfORMs(w)}, {"rows", rowsOfORMs(w)}, {"Ecto", ecto(w)}, {"legacy", legacy(w)}, {"refused", refusedOfORMs(w)},
 	}
 	for _, mode := range []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedBinary} {
 		pair.Empty()

@@ -52,12 +52,12 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 	kept := n.GetCaseExpr() == nil || n.GetCaseExpr().Defresult != nil
 	var others []*pg.Node
 	for _, r := range results {
-		if isConstant(r) || a.steady(r) {
+		if isConstant(r) || a.steady(r) || a.isEmptyArray(r) {
 			others = append(others, r)
 			continue
 		}
 		inner := a.peek(r, sc)
-		if inner == nil || inner.grouped || inner.converted() || inner.column.Document == nil && inner.column.Assembled() || e.column != nil && inner.column != e.column {
+		if inner == nil || inner.grouped || inner.converted() || inner.column.Mixed != nil || inner.column.Record != nil || e.column != nil && inner.column != e.column {
 			return nil
 		}
 		e.column = inner.column
@@ -69,6 +69,9 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 		return nil
 	}
 	for _, r := range others {
+		if e.column.Elements != nil && !a.besideArrays(r, e.column.Type) || e.column.Elements == nil && !isConstant(r) && !a.steady(r) {
+			return nil
+		}
 		kept = kept && a.castAlike(r, e.column.Type)
 	}
 	if !kept {
@@ -195,6 +198,10 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 		return
 	}
 	sc := e.made.scope
+	if e.column.Elements != nil && resultsOf(e.made.node) == nil {
+		a.settleElements(e.made.node, sc)
+		return
+	}
 	switch x := e.made.node.GetNode().(type) {
 	case *pg.Node_CaseExpr:
 		a.caseTests(x.CaseExpr, sc, func(n *pg.Node) { a.settleResult(n, e, op, sc) })
@@ -215,6 +222,10 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 
 // settleResult is one of the alternatives.
 func (a *analysis) settleResult(n *pg.Node, e *sealedExpr, op Operand, sc *scope) {
+	if e.column.Elements != nil && a.besideArrays(n, e.column.Type) {
+		a.settleEmptyArray(n, e)
+		return
+	}
 	computed := !isConstant(n) && a.steady(n)
 	if !computed && !isConstant(n) {
 		inner := a.peek(n, sc)
@@ -312,15 +323,16 @@ func (a *analysis) nullIfEdits(whole term, leftEnd int) bool {
 }
 
 // ofAnotherRow is peek for the window functions that give the value of another
-// row.
+// row, and for any_value.
 func (a *analysis) ofAnotherRow(n *pg.Node, sc *scope) *sealedExpr {
 	f := n.GetFuncCall()
 	parts := names(f.Funcname)
-	if f.Over == nil || len(f.Args) == 0 || f.AggDistinct || f.AggOrder != nil || len(parts) > 1 && parts[0] != "pg_catalog" {
+	anyValue := last(parts) == "any_value" && len(f.Args) == 1 && !f.AggWithinGroup
+	if f.Over == nil && !anyValue || len(f.Args) == 0 || f.AggDistinct || f.AggOrder != nil || len(parts) > 1 && parts[0] != "pg_catalog" {
 		return nil
 	}
 	switch last(parts) {
-	case "first_value", "last_value":
+	case "first_value", "last_value", "any_value":
 	case "nth_value", "lag", "lead":
 		if len(f.Args) > 2 {
 			return nil

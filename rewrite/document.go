@@ -241,7 +241,7 @@ func (a *analysis) settleDocument(e *sealedExpr) {
 
 func (a *analysis) documentValue(n *pg.Node, made making, sc *scope) {
 	e := a.peek(n, sc)
-	if e == nil || e.column.Record != nil && n.GetSubLink() != nil {
+	if e == nil || n.GetSubLink() != nil && e.column.Record != nil || e.column.Elements != nil && e.made != nil {
 		a.documentParts(n, made, sc)
 		return
 	}
@@ -353,6 +353,20 @@ func (a *analysis) documentOutput(s *pg.SubLink, made making, sc *scope) {
 // castWithin takes the casts around a value away and gives the column as the type
 // that they give it. Those that change values are made when the values are opened.
 func (a *analysis) castWithin(e *sealedExpr) *catalog.SealedColumn {
+	shown := a.castTo(e)
+	if shown == nil {
+		a.fail(refuseCast(e.column, e.at))
+		return nil
+	}
+	for _, cast := range e.casts {
+		a.dropCast(cast, e)
+	}
+	return shown
+}
+
+// castTo is the column as the type that the casts around a value give it, nil if they
+// cannot be made when it is opened.
+func (a *analysis) castTo(e *sealedExpr) *catalog.SealedColumn {
 	from := e.typ()
 	var casts []logical.Type
 	for _, cast := range e.casts { // the innermost first
@@ -361,19 +375,16 @@ func (a *analysis) castWithin(e *sealedExpr) *catalog.SealedColumn {
 		switch {
 		case ok && from == to:
 		case !ok || e.converted():
-			a.fail(refuseCast(e.column, e.at))
+			return nil
 		case casts == nil && from.Widens(to):
 		case from.Converts(to) || from.Widens(to):
 			casts = append(casts[:len(casts):len(casts)], from)
 		default:
-			a.fail(refuseCast(e.column, e.at))
+			return nil
 		}
 		from = to
-		a.dropCast(cast, e)
 	}
 	switch {
-	case a.err != nil:
-		return nil
 	case e.converted():
 		return e.shown
 	case casts != nil:
@@ -451,12 +462,16 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made making, sc *sc
 		replacing(start, end, "(SELECT "+madeRow+" FROM (SELECT "+strings.Join(list, ", ")+") AS "+madeRow+")"))
 }
 
-// noDocuments refuses them where the session would not know where they are.
+// noDocuments refuses them, and arrays and rows of sealed values, where the session
+// would not know where they are.
 func (a *analysis) noDocuments(results []*catalog.SealedColumn, where string) {
 	for _, c := range results {
-		if c != nil && c.Document != nil {
+		switch {
+		case c == nil || !c.Holds():
+		case c.Document != nil:
 			a.fail(refuseUse(c, -1, "JSON in "+where))
-			return
+		default:
+			a.fail(refuseUse(c, -1, "an array or row in "+where))
 		}
 	}
 }

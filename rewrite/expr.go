@@ -78,13 +78,18 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 		if e := a.document(n, sc); e != nil {
 			return e
 		}
+		if e := a.arrayMade(n, sc); e != nil {
+			return e
+		}
 		return a.ofAnotherRow(n, sc)
+	case *pg.Node_AArrayExpr:
+		return a.arrayMade(n, sc)
 	case *pg.Node_JsonObjectConstructor, *pg.Node_JsonArrayConstructor, *pg.Node_JsonObjectAgg, *pg.Node_JsonArrayAgg,
 		*pg.Node_JsonScalarExpr:
 		return a.document(n, sc)
 	case *pg.Node_SubLink:
 		if x.SubLink.SubLinkType != pg.SubLinkType_EXPR_SUBLINK {
-			return nil
+			return a.arrayMade(n, sc)
 		}
 		outputs := a.sublink(x.SubLink, sc)
 		if len(outputs) != 1 || outputs[0].sealed == nil {

@@ -242,6 +242,18 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 					fmt.Fprintf(out, "::%s", to.Name())
 				}
 			}
+			if r != nil && r.Elements != nil {
+				fmt.Fprintf(out, "(in %s)", r.Type.Name())
+			}
+			if r != nil && r.Record != nil {
+				for i, in := range r.Record {
+					fmt.Fprintf(out, "%s", map[bool]string{true: "(", false: ", "}[i == 0])
+					if in != nil {
+						fmt.Fprintf(out, "%s.%s %s", in.Table, in.Name, in.Type.Name())
+					}
+				}
+				fmt.Fprint(out, " in a row)")
+			}
 			if r != nil && r.Document != nil {
 				for i, p := range r.Document.Parts {
 					fmt.Fprintf(out, "%s%s.%s %s", map[bool]string{true: "(", false: ", "}[i == 0], p.Column.Table, p.Column.Name, p.Column.Type.Name())

@@ -71,6 +71,10 @@ func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
 		case ok && from == to:
 			a.dropCast(cast, e)
 			continue
+		case ok && e.column.Elements != nil && len(e.casts) == 1 && a.castElements(e.column.Elements, to) != nil:
+			a.dropCast(cast, e)
+			c.shown = a.castElements(e.column.Elements, to)
+			continue
 		case !ok || e.converted() || e.column.Assembled():
 			a.fail(refuseCast(e.column, e.at))
 			return
@@ -232,6 +236,11 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 		}
 		if row := a.rowOf(n, sc); row != nil && !a.persistent {
 			return a.rowOutput(n.GetColumnRef(), row, sc)
+		}
+		if row := n.GetRowExpr(); row != nil && !a.persistent {
+			if c := a.rowOfValues(row, sc); c != nil {
+				return column{sealed: c, bare: true}
+			}
 		}
 		a.plain(n, sc)
 		c := column{text: a.definitions > met}

@@ -72,10 +72,50 @@ func (a *analysis) rowOutput(ref *pg.ColumnRef, row *item, sc *scope) column {
 	return column{sealed: c, bare: true, whole: &wholeRow{ref, row, sc}}
 }
 
+// rowOfValues is an output that ROW(…) makes of sealed values, among others; nil, with
+// nothing done, for one without.
+func (a *analysis) rowOfValues(row *pg.RowExpr, sc *scope) *catalog.SealedColumn {
+	values := make([]*sealedExpr, len(row.Args))
+	var of *catalog.SealedColumn
+	for i, n := range row.Args {
+		if ref := n.GetColumnRef(); ref != nil {
+			if star, _ := isStar(ref); star { // all its columns
+				return nil
+			}
+		}
+		e := a.peek(n, sc)
+		if e == nil {
+			continue
+		}
+		if e.column.Assembled() || e.grouped {
+			return nil
+		}
+		values[i], of = e, e.column
+	}
+	if of == nil {
+		return nil
+	}
+	c := &catalog.SealedColumn{Schema: of.Schema, Table: of.Table, Name: of.Name}
+	for i, n := range row.Args {
+		var shown *catalog.SealedColumn
+		if e := values[i]; e != nil {
+			a.settle(e, a.shownAs(e))
+			if shown = a.castWithin(e); shown != nil {
+				a.note("open", shown, "in a row", e.at)
+				a.carry(shown)
+			}
+		} else {
+			a.plain(n, sc)
+		}
+		c.Record = append(c.Record, shown)
+	}
+	return c
+}
+
 // showsRow refuses a row that would be shown and cannot be.
 func (a *analysis) showsRow(c *catalog.SealedColumn, name string) {
 	for _, in := range c.Record {
-		if in != nil {
+		if in != nil && in.Assembled() {
 			a.fail(refuseRow(c, -1, name))
 			return
 		}

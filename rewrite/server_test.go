@@ -219,6 +219,12 @@ func checkDescription(t *testing.T, c *goldenCase, p *Plan, sd *pgconn.Statement
 			}
 			continue
 		}
+		if sealed && s.Results[i].Holds() {
+			if f.DataTypeOID == logical.OIDBytea {
+				t.Errorf("%s\noutput %d (%s) is a bytea, planned as an array or row", c.sql, i+1, f.Name)
+			}
+			continue
+		}
 		if (f.DataTypeOID == logical.OIDBytea) != sealed {
 			t.Errorf("%s\noutput %d (%s) has type %d; sealed: %v", c.sql, i+1, f.Name, f.DataTypeOID, sealed)
 		}

@@ -18,7 +18,7 @@ type batch struct {
 	spots []spot
 	cells []envelope.Sealed // one for each spot
 	text  []byte            // envelopes that came as text
-	made  []byte            // rows whose documents have been opened
+	made  []byte            // rows whose JSON and arrays have been opened
 	plain []byte
 	way   gathering
 }
@@ -107,8 +107,8 @@ func (s *Session) rows(b []byte, out *Output) (n int, need Need, err error) {
 				break
 			}
 		}
-		if s.result.documents {
-			if body, need, err = s.openDocuments(body); err != nil || need.Kind != NeedNothing {
+		if s.result.holds {
+			if body, need, err = s.openAllHeld(body); err != nil || need.Kind != NeedNothing {
 				break
 			}
 		}
@@ -197,7 +197,7 @@ func (s *Session) gatherCells(body []byte) (Need, error) {
 		}
 		value := body[at : at+n : at+n]
 		at += n
-		if i >= len(cells) || cells[i].sealed != nil && cells[i].sealed.Document != nil {
+		if i >= len(cells) || cells[i].holds() {
 			continue
 		}
 		c := &cells[i]

@@ -255,6 +255,8 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		switch {
 		case c.IsText() && origin == nil && f.Type != oidBytea:
 		case c != nil && c.Document != nil && origin == nil && f.Type == c.Type.OID:
+		case c != nil && c.Elements != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidByteaArray):
+		case c != nil && c.Record != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidRecord):
 		case e.fetched:
 			c = fetchedColumn(c, origin, &f, plain)
 		case e.verbatim && f.Table != 0 && origin == nil:
@@ -371,7 +373,7 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		if i < len(s.origin) && s.origin[i].Relation != 0 && f.Table == 0 {
 			f.Table, f.AttNum = s.origin[i].Relation, s.origin[i].AttNum
 		}
-		if c != nil && c != unclear && c != born && !c.IsText() && c.Document == nil {
+		if c != nil && c != unclear && c != born && !c.IsText() && c.Document == nil && c.Record == nil {
 			shown := c.Type.Shown()
 			f.Type, f.TypLen, f.TypMod = shown.OID, shown.Size(), shown.Typmod
 			if bound != nil && bound.asked {

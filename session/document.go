@@ -13,9 +13,9 @@ import (
 
 var errDocument = errors.New("a sealed value in a document is not what was put there")
 
-// openDocuments gives the body of a DataRow with the sealed values in its JSON
-// opened: the same body if there are none.
-func (s *Session) openDocuments(body []byte) ([]byte, Need, error) {
+// openAllHeld gives the body of a DataRow with the sealed values in its JSON and
+// arrays opened.
+func (s *Session) openAllHeld(body []byte) ([]byte, Need, error) {
 	values, err := wire.ParseDataRow(body)
 	if err != nil {
 		return body, Need{}, errDataRow
@@ -26,23 +26,30 @@ func (s *Session) openDocuments(body []byte) ([]byte, Need, error) {
 	it := values.Iter()
 	for i := range values.Len() {
 		value, _ := it.Next()
-		var c *catalog.SealedColumn
-		if i < len(s.result.cells) {
-			c = s.result.cells[i].sealed
-		}
-		if c == nil || c.Document == nil || value == nil {
+		if i >= len(s.result.cells) || !s.result.cells[i].holds() || value == nil {
 			t.made = wire.AppendValue(t.made, value)
 			continue
 		}
 		var at int
 		t.made, at = wire.BeginValue(t.made)
-		if need, err := s.openDocument(c.Document, value); err != nil || need.Kind != NeedNothing {
+		if need, err := s.openHeld(&s.result.cells[i], value); err != nil || need.Kind != NeedNothing {
 			t.made = t.made[:start]
 			return body, need, err
 		}
 		t.made = wire.EndValue(t.made, at)
 	}
 	return t.made[start:len(t.made):len(t.made)], Need{}, nil
+}
+
+// openHeld appends a value with envelopes in it to the rows made so far.
+func (s *Session) openHeld(c *cell, value []byte) (Need, error) {
+	switch {
+	case c.sealed.Elements != nil:
+		return s.openElements(c, value)
+	case c.sealed.Record != nil:
+		return s.openRecord(c, value)
+	}
+	return s.openDocument(c.sealed.Document, value)
 }
 
 // openDocument appends a document with its values to the rows made so far.
@@ -71,28 +78,38 @@ func (s *Session) openDocument(d *catalog.Document, text []byte) (Need, error) {
 	}
 }
 
+// openValue opens one envelope that stands in something else and gives its canonical
+// value as the column's type, valid until the next one is opened.
+func (s *Session) openValue(c *catalog.SealedColumn, value []byte) (plain []byte, need Need, err error) {
+	h, err := envelope.Parse(value)
+	if err != nil {
+		return nil, Need{}, &unopened{c, 0, err}
+	}
+	k, need, err := s.key(h.KeyID)
+	if k == nil {
+		return nil, need, err
+	}
+	if s.buf.plain, err = appendOpen(k, s.buf.plain, c.ID, value); err != nil {
+		return nil, Need{}, &unopened{c, h.KeyID, err}
+	}
+	plain = s.buf.plain
+	if c.IsCast() {
+		if plain, err = s.castOpened(c, plain); err != nil {
+			return nil, Need{}, valueError(err, c)
+		}
+	}
+	return plain, Need{}, nil
+}
+
 // openPart appends one value to the rows made so far.
 func (s *Session) openPart(p *catalog.Part, digits []byte) (need Need, err error) {
 	t := s.theBatch()
 	if s.buf.out, err = logical.DecodeHex(s.buf.out[:0], digits); err != nil {
 		return Need{}, &unopened{p.Column, 0, errDocument}
 	}
-	h, err := envelope.Parse(s.buf.out)
-	if err != nil {
-		return Need{}, &unopened{p.Column, 0, err}
-	}
-	k, need, err := s.key(h.KeyID)
-	if k == nil {
+	plain, need, err := s.openValue(p.Column, s.buf.out)
+	if err != nil || need.Kind != NeedNothing {
 		return need, err
-	}
-	if s.buf.plain, err = appendOpen(k, s.buf.plain, p.Column.ID, s.buf.out); err != nil {
-		return Need{}, &unopened{p.Column, h.KeyID, err}
-	}
-	plain := s.buf.plain
-	if p.Column.IsCast() {
-		if plain, err = s.castOpened(p.Column, plain); err != nil {
-			return Need{}, valueError(err, p.Column)
-		}
 	}
 	t.made, err = s.typeNow(p.Column, p.Column.Type).AppendJSON(t.made, plain, p.Binary, &s.settings.values)
 	if err != nil {

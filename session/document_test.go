@@ -68,12 +68,12 @@ func TestADocumentWaitsForItsKey(t *testing.T) {
 	body := wire.AppendCount(nil, 2)
 	body = wire.AppendValue(body, []byte("["+w.marked("01", "score", keyActive, "7")+"]"))
 	body = wire.AppendValue(body, nil)
-	_, need, err := w.session.openDocuments(body)
+	_, need, err := w.session.openAllHeld(body)
 	if need.Kind != NeedKey || need.Key != keyActive || err != nil || len(w.session.batch.made) > 0 {
 		t.Fatalf("needs %v, %v, %d bytes made", need, err, len(w.session.batch.made))
 	}
 	w.openKeys()
-	opened, need, err := w.session.openDocuments(body)
+	opened, need, err := w.session.openAllHeld(body)
 	want := wire.AppendValue(wire.AppendValue(wire.AppendCount(nil, 2), []byte("[7]")), nil)
 	if string(opened) != string(want) || need.Kind != NeedNothing || err != nil {
 		t.Errorf("%q, %v, %v", opened, need, err)

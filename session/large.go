@@ -54,7 +54,7 @@ func (s *Session) appendLargeBy(dst []byte, op *rewrite.Operand, v logical.Value
 // What has been opened there cannot be opened again: nothing may have to be
 // looked up afterwards.
 func (s *Session) opensInPlace(size int) bool {
-	if size < largeValue || s.result.defaults || s.result.documents {
+	if size < largeValue || s.result.defaults || s.result.holds {
 		return false
 	}
 	for i := range s.result.cells {

@@ -238,6 +238,14 @@ func shownBy(results []*catalog.SealedColumn) (by unreported) {
 	for _, c := range results {
 		switch {
 		case c == nil:
+		case c.Elements != nil:
+			by |= shownTypeBy(c.Type)
+		case c.Record != nil:
+			for _, in := range c.Record {
+				if in != nil {
+					by |= shownTypeBy(in.Type)
+				}
+			}
 		case c.Document == nil:
 			by |= shownTypeBy(c.Type) &^ byteaOutput // its envelope shows it
 		default:

@@ -209,6 +209,17 @@ func appendColumnAs(b []byte, c *catalog.SealedColumn, as logical.Type) []byte {
 	for _, m := range c.Mixed {
 		b = appendColumn(b, m)
 	}
+	if c.Elements != nil {
+		b = appendColumn(b, c.Elements)
+	}
+	for _, in := range c.Record {
+		b = appendColumn(b, in)
+	}
+	if c.Document != nil {
+		for i := range c.Document.Parts {
+			b = appendColumn(b, c.Document.Parts[i].Column)
+		}
+	}
 	return appendType(b, as)
 }
 

@@ -35,15 +35,19 @@ type cell struct {
 	mixed  []cell              // one for each of the columns whose values it has
 }
 
+// holds reports a cell that is not sealed but has sealed values in it: JSON, an array,
+// a row.
+func (c *cell) holds() bool { return c.sealed != nil && c.sealed.Holds() }
+
 // result is the state of the rows that the server is sending.
 type result struct {
 	opening opening
 	cells   []cell
 	// defaults: a cell can be the text of a default, or of an error.
 	defaults bool
-	// documents: a cell is JSON with sealed values in it.
-	documents bool
-	size      int // of the rows that have been opened, as the server sent them
+	// holds: a cell has sealed values in it.
+	holds bool
+	size  int // of the rows that have been opened, as the server sent them
 }
 
 // add appends how one column is opened.
@@ -56,11 +60,11 @@ func (r *result) add(c cell) {
 	}
 	r.cells = append(r.cells, c)
 	r.defaults = r.defaults || c.sealed.IsText()
-	r.documents = r.documents || c.sealed != nil && c.sealed.Document != nil
+	r.holds = r.holds || c.holds()
 }
 
 // clear forgets the cells of the rows before.
-func (r *result) clear() { r.cells, r.defaults, r.documents = r.cells[:0], false, false }
+func (r *result) clear() { r.cells, r.defaults, r.holds = r.cells[:0], false, false }
 
 func (r *result) end() { r.opening, r.size = undecided, 0 }
 

@@ -13,6 +13,7 @@ import (
 
 const (
 	oidByteaArray = 1001
+	oidRecord     = 2249
 	oidUnknown    = 705
 )
 

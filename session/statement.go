@@ -187,10 +187,10 @@ func (f *formats) of(i int) int16 {
 // the envelope's text shows how the setting stands. What may not be an envelope
 // passes as it is.
 func asked(c *catalog.SealedColumn, f int16) int16 {
-	if c == unclear || c == born || c.IsText() || c.Document != nil {
+	if c == unclear || c == born || c.IsText() || c.Document != nil || c.Record != nil {
 		return f
 	}
-	if f == wire.Text && c.Type.Scalar() == oidBytea {
+	if f == wire.Text && c.Type.Scalar() == oidBytea && c.Elements == nil {
 		return wire.Text
 	}
 	return wire.Binary

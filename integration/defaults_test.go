@@ -194,6 +194,16 @@ func TestComputedDefaultsAreShown(t *testing.T) {
 		S(printed),
 		S("SELECT table_name::text, column_name::text, column_default::text FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, ordinal_position"),
 		S("SELECT pg_get_serial_sequence('parts', 'n')"))
+	// What the server computes with the text of a computed default, and cuts off that
+	// of a constant.
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S(`SELECT table_name::text, column_name::text, column_default LIKE 'nextval(%' AS serial, column_default = 'now()' AS now, length(column_default), upper(column_default),
+			CASE WHEN column_default ~ '^nextval' THEN NULL ELSE column_default END
+			FROM information_schema.columns WHERE table_schema = 'public' AND column_name <> 'note' ORDER BY 1, ordinal_position`),
+		S("SELECT pg_get_expr(adbin, adrelid), count(*) FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid WHERE c.relname IN ('logs', 'made', 'parts') AND adnum <> 9 GROUP BY pg_get_expr(adbin, adrelid) ORDER BY pg_get_expr(adbin, adrelid)"),
+		S(`SELECT substring(column_default FROM '^''(.*)''::.*$'), split_part(column_default, '::', 1) FROM information_schema.columns WHERE column_name = 'note'`),
+		S("SET standard_conforming_strings = off"),
+		S("SELECT count(*) FROM information_schema.columns WHERE column_default = 'now()'"))
 	pair.Pgseal("seal", "public.logs.token", "--equality") // a further term
 	pair.SameIn(t, []harness.Mode{harness.Simple}, S(printed))
 	for _, column := range []string{"public.logs.at", "public.logs.number", "public.logs.code", "public.logs.token", "public.parts.n", "public.parts.at", "public.made.label"} {

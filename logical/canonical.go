@@ -117,10 +117,10 @@ func (t Type) EqualAsStored() bool {
 	return c != nil && !c.incomparable && !c.ownEquality && c.equal == nil
 }
 
-// FixedForm reports that equal values look the same because the typmod gives
-// them one form: numeric(10,2), char(3).
+// FixedForm reports that equal values look the same because the type gives them
+// one form: numeric(10,2), char(3), and inet, of which a column has no cidr.
 func (t Type) FixedForm() bool {
-	return (t.OID == OIDNumeric || t.OID == OIDBpchar) && t.Typmod >= 0
+	return (t.OID == OIDNumeric || t.OID == OIDBpchar) && t.Typmod >= 0 || t.OID == OIDInet || t.OID == OIDCidr
 }
 
 // AppendEquality appends bytes that are equal exactly when the values are equal

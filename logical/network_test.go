@@ -80,3 +80,34 @@ func TestTheServersVersionDecides(t *testing.T) {
 		}
 	}
 }
+
+// Groups show one of their values, so equal ones must look the same.
+func TestEqualNetworksLookTheSame(t *testing.T) {
+	var s Settings
+	for _, oid := range []uint32{OIDInet, OIDCidr} {
+		typ := Type{OID: oid, Typmod: -1}
+		if !typ.FixedForm() {
+			t.Errorf("%s has no form of its own", typ.Name())
+		}
+		shown := map[string]string{}
+		for _, from := range []uint32{oid, OIDText, OIDCidr} {
+			for _, input := range []string{"10.0.0.1", "10.0.0.1/32", "10.0.0.0/8", "10/8", "::1", "::1/128", "0:0::1", "::ffff:1.2.3.4", "::ffff:102:304"} {
+				canonical, err := typ.AppendCanonical(nil, Value{Data: []byte(input), OID: from}, Assign, &s)
+				if err != nil {
+					t.Fatal(input, err)
+				}
+				term, err := typ.AppendEquality(nil, canonical)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, _ := typ.AppendText(nil, canonical, &s)
+				binary, _ := typ.AppendBinary(nil, canonical, &s)
+				got := string(text) + string(binary)
+				if before, ok := shown[string(term)]; ok && before != got {
+					t.Errorf("%s %s: %q and %q are equal", typ.Name(), input, before, got)
+				}
+				shown[string(term)] = got
+			}
+		}
+	}
+}

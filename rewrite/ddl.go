@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -452,6 +453,10 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 		case *pg.Node_ColumnDef:
 			a.columnDefinition(cmd, def.ColumnDef, it, sc, sealed)
 		case *pg.Node_Constraint:
+			if cmd.Subtype == pg.AlterTableType_AT_AddIdentity && sealed != nil && slices.Contains(numbers[:3], sealed.Type.OID) {
+				a.alterColumn(cmd, sealed, sc, x.Relation.Location)
+				continue
+			}
 			a.constraint(def.Constraint, it, sc)
 		case *pg.Node_RangeVar, *pg.Node_PartitionCmd, nil:
 			// INHERIT, ATTACH PARTITION: the server compares the types.

@@ -61,6 +61,7 @@ var fixture = []fixtureRelation{
 		{name: "id"}, {name: "a", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "nextval('s'::regclass)", PerRow: true, Counts: true, Beside: "id"}},
 		{name: "b", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "app.next_b()", PerRow: true, Counts: true, Alone: true, Calls: []string{"next_b"}, Functions: []string{"next_b"}}},
 	}},
+	{schema: "public", name: "hosts", columns: []fixtureColumn{{name: "id"}, {name: "host", oid: logical.OIDInet, typmod: -1, equality: true}}},
 }
 
 type fixtureRelation struct {

@@ -199,6 +199,14 @@ func (a *analysis) dropSchema(ref *pg.ColumnRef, it *item) {
 	}
 }
 
+// The server itself takes the function off a computed default, so that what it
+// computes with the text (column_default LIKE 'nextval(%') is right. The subquery
+// keeps the name of an output; no backslash, whatever standard_conforming_strings is.
+const (
+	unwrapBefore = "(SELECT coalesce(pg_catalog.substring(q.d, '^(?:pgseal[.])?computed_default[(](.*)[)]$'), q.d) AS pg_get_expr FROM (SELECT "
+	unwrapAfter  = " AS d) q)"
+)
+
 // showFunction makes a function that prints a definition print the logical one.
 func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	shown := a.snap.Shown()
@@ -219,6 +227,10 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	}
 	if name == "pg_get_expr" && a.snap.SealedDefaults() {
 		a.definition()
+		if a.once(f.Location) {
+			a.insertShown(int(f.Location), unwrapBefore)
+			a.insertShown(int(a.tokens[end].end), unwrapAfter)
+		}
 	}
 	w := shownCall(a.snap, name, len(f.Args))
 	if w == nil || len(w.casts) > 0 && len(w.casts) != len(f.Args) || !a.once(f.Location) {

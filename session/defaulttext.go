@@ -58,6 +58,9 @@ func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
 
 // defaultTexts gives a text with the sealed defaults in it as they were written.
 func (s *Session) defaultTexts(text []byte) (shown []byte, need Need, err error) {
+	if env, quoted := cutDefault(text); env != nil {
+		return s.cutDefaultText(text, env, quoted)
+	}
 	kept := 0
 	for at := 0; ; {
 		d, found := nextDefault(text, at)

@@ -1,6 +1,9 @@
 package session
 
-import "testing"
+import (
+	"encoding/hex"
+	"testing"
+)
 
 func TestDefaultsAreFoundInDefinitions(t *testing.T) {
 	for text, want := range map[string]string{
@@ -38,6 +41,29 @@ func TestDefaultsAreFoundInDefinitions(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: found %q, not %q", text, got, want)
 		}
+	}
+}
+
+func TestDefaultsThatWereCut(t *testing.T) {
+	for text, want := range map[string]string{
+		`\xe501ff`: "e501ff", `'\xe501ff'`: "e501ff quoted", `'\xe501ff`: "", `\xe501f`: "", `\xe501ff'`: "", `\xe502ff`: "", "": "", "'": "", "''": "",
+	} {
+		env, quoted := cutDefault([]byte(text))
+		got := hex.EncodeToString(env)
+		if quoted && env != nil {
+			got += " quoted"
+		}
+		if got != want {
+			t.Errorf("%s: %q, not %q", text, got, want)
+		}
+	}
+	for sql, want := range map[string]string{"'it''s'::text": "it''s", "5": "5", "''::text": "", "'": "'"} {
+		if got := cutLiteral(sql, false); got != want {
+			t.Errorf("%s: %q, not %q", sql, got, want)
+		}
+	}
+	if got := cutLiteral("'x'::character varying", true); got != "'x'" {
+		t.Error(got)
 	}
 }
 

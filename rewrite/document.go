@@ -52,6 +52,8 @@ type documentCall struct {
 	args   []documentArg
 	order  []*pg.Node
 	filter *pg.Node
+	// undecided: whether it gives json or jsonb its arguments decide.
+	undecided bool
 }
 
 // documentArg is a value or, if key, something else.
@@ -113,6 +115,7 @@ func (a *analysis) document(n *pg.Node, sc *scope) *sealedExpr {
 		if of := a.sealedWithin(arg.node, sc); of != nil {
 			e = a.newDocument(n, of, call.typ, &draft{}, sc)
 			e.at = call.at
+			a.givesJSON(&call, of, sc)
 			break
 		}
 	}

@@ -3,6 +3,7 @@ package rewrite
 import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -42,7 +43,43 @@ func (a *analysis) documentConstructor(n *pg.Node) (c documentCall, ok bool) {
 	default:
 		return c, false
 	}
+	c.undecided = output == nil && n.GetJsonScalarExpr() == nil
 	return c, a.documentReturns(&c, output)
+}
+
+// givesJSON refuses a constructor without RETURNING that could give jsonb: it does if
+// a value is one, which the server does not see of a sealed one.
+func (a *analysis) givesJSON(c *documentCall, of *catalog.SealedColumn, sc *scope) {
+	if !c.undecided {
+		return
+	}
+	for _, arg := range c.args {
+		if !a.isNoJSONB(arg.node, sc) {
+			a.fail(refuseReturning(of, c.at, c.name))
+			return
+		}
+	}
+}
+
+// isNoJSONB says whether an expression is known to be of another type than jsonb.
+func (a *analysis) isNoJSONB(n *pg.Node, sc *scope) bool {
+	if e := a.peek(n, sc); e != nil {
+		return len(e.casts) == 0 && e.typ().OID != logical.OIDJSONB && e.column.Record == nil
+	}
+	switch x := n.GetNode().(type) {
+	case *pg.Node_AConst, *pg.Node_RowExpr:
+		return true
+	case *pg.Node_TypeCast:
+		named, ok := a.typeNamed(x.TypeCast.TypeName)
+		return ok && named.whole().OID != logical.OIDJSONB && named.whole().Def == nil
+	case *pg.Node_ColumnRef:
+		if a.rowOf(n, sc) != nil {
+			return true
+		}
+		c := a.resolve(x.ColumnRef, sc).column
+		return c != nil && c.typ != 0 && c.typ != logical.OIDJSONB
+	}
+	return false
 }
 
 func (c *documentCall) pair(p *pg.JsonKeyValue) {

@@ -51,6 +51,8 @@ func refuseUse(c *catalog.SealedColumn, position int32, within string) *Refusal 
 	case "ORDER BY", "GROUP BY", "DISTINCT", "a window definition":
 		r.Anchor = "sealed-sort"
 		r.Hint = "Sort or group the opened rows in the application."
+	case "operator ANY or ALL":
+		insideArray(c, r)
 	case "a condition":
 		r.Hint = "Compare it with a value: " + c.Name + " = true."
 	}
@@ -61,7 +63,19 @@ func refuseOperator(c *catalog.SealedColumn, position int32, operator string) *R
 	r := sealedRefusal("sealed-operator", c, position, "cannot be an operand of "+operator)
 	r.Detail = "The server holds only its encrypted values."
 	r.Hint = hintComparisons
+	switch operator {
+	case "@>", "<@", "&&":
+		insideArray(c, r)
+	}
 	return r
+}
+
+// insideArray says of a search inside a sealed array why it cannot be.
+func insideArray(c *catalog.SealedColumn, r *Refusal) {
+	if c.Type.IsArray() {
+		r.Detail = "The server holds only encrypted arrays, each with one term at most: for the array as a whole."
+		r.Hint = "Put values that are searched into a table of their own, a row each, sealed with --equality; or select the column and look into the arrays in the application."
+	}
 }
 
 // refuseNoTerm is for a comparison with a column that has no equality term.
@@ -206,6 +220,15 @@ func refuseReach(name, relation string, position int32) *Refusal {
 	if relation != "" {
 		r.Message = "function " + name + " reads relation \"" + relation + "\", which has sealed columns, unseen by pgseal"
 	}
+	return r
+}
+
+// refuseReturning is for a constructor of JSON that gives json or jsonb, depending on
+// the types of its arguments.
+func refuseReturning(c *catalog.SealedColumn, position int32, name string) *Refusal {
+	r := sealedRefusal("sealed-expression", c, position, "cannot be used in "+name+" without RETURNING beside jsonb, or what may be")
+	r.Detail = "Whether it gives json or jsonb depends on the types of all its arguments."
+	r.Hint = "Write RETURNING json or RETURNING jsonb."
 	return r
 }
 

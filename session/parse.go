@@ -214,10 +214,13 @@ func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *s
 // settings.
 func showsSettings(results []*catalog.SealedColumn, format *formats) bool {
 	for i, c := range results {
-		if c == nil || format.of(i) == wire.Binary && !c.IsCast() {
+		if c == nil {
 			continue
 		}
-		if bySettings(c.Type) || bySettings(c.Stored()) {
+		if showsSettings(c.Record, &formats{}) || c.Elements != nil && bySettings(c.Elements.Stored()) {
+			return true
+		}
+		if (format.of(i) == wire.Text || c.IsCast()) && (bySettings(c.Type) || bySettings(c.Stored())) {
 			return true
 		}
 	}

@@ -357,7 +357,8 @@ func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) 
 		if len(p.client) > 0 {
 			p.server = append(p.server[:0], text[from:]...)
 		}
-		if p.foreign {
+		// The names that are put into a text of ASCII alone are in UTF-8, too.
+		if p.foreign || s.settings.values.Transcodes() && !rewrite.IsASCII(text[from:]) {
 			text, err = s.settings.values.FromUTF8(text, from)
 		}
 		if err != nil {

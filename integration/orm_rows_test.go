@@ -16,6 +16,7 @@ func rowsOfORMs(w string) []harness.Step {
 		S(`SELECT array_agg(DISTINCT "city") FROM "customers"`).Refused("city"),
 		S(`SELECT array_length(array_agg("city"), 1) FROM "customers"`).Refused("city"),
 		S(`SELECT ARRAY["email", 'x'] FROM "customers"`).Refused("email"),
+		S(`SELECT COALESCE("customers"."city", "customers"."note"), COALESCE("note", "email", 'nobody') FROM "customers" ORDER BY "id"`),
 		S(`SELECT "customers" FROM "customers" ORDER BY "id"`),
 		S(`SELECT c."email", o, o IS NULL FROM "customers" c LEFT JOIN "orders" o ON o."customer_id" = c."id" ORDER BY c."id", o."id"`),
 		S(`SELECT x.o, (SELECT y FROM (SELECT "card", 'a "b" \, (c)' AS t FROM "orders" ORDER BY "id" LIMIT 1) y) FROM (SELECT o, "id" FROM "orders" o) x ORDER BY x."id"`),

@@ -430,7 +430,6 @@ func refusedOfORMs(_ string) []harness.Step {
 		S(`SELECT "customers"."note", COUNT(*) FROM "customers" GROUP BY "customers"."note"`).Refused("note"),
 		S(`SELECT string_agg("customers"."city", ',') FROM "customers"`).Refused("city"),
 		S(`SELECT COALESCE("customers"."city", "customers"."name") FROM "customers"`).Refused("city"),
-		S(`SELECT COALESCE("customers"."city", "customers"."note") FROM "customers"`).Refused(""),
 		S(`SELECT "customers".to_json FROM "customers"`).Refused("customers"),
 		S(`SELECT rank() OVER (ORDER BY "customers"."age") FROM "customers"`).Refused("age"),
 	}

@@ -51,21 +51,30 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 	e := &sealedExpr{made: &alternatives{n, results, sc}, at: location(n)}
 	kept := n.GetCaseExpr() == nil || n.GetCaseExpr().Defresult != nil
 	var others []*pg.Node
+	var inners []column
 	for _, r := range results {
 		if isConstant(r) || a.steady(r) || a.isEmptyArray(r) {
 			others = append(others, r)
 			continue
 		}
 		inner := a.peek(r, sc)
-		if inner == nil || inner.grouped || inner.converted() || inner.column.Mixed != nil || inner.column.Record != nil || e.column != nil && inner.column != e.column {
+		if inner == nil || inner.grouped || inner.converted() || inner.column.Mixed != nil || inner.column.Record != nil {
 			return nil
 		}
-		e.column = inner.column
+		if e.column == nil {
+			e.column = inner.column
+		}
+		inners = append(inners, column{sealed: inner.column, shown: inner.shown, name: "alternative"})
 		kept = kept && inner.shown == nil
 	}
 	if e.column == nil || n.GetCoalesceExpr() != nil && e.column.Type.Typmod != -1 && slices.ContainsFunc(results, isNull) {
 		// PostgreSQL's planner leaves NULL out, and with it changes the modifier
 		// that a result is described with, in some protocols and not in others.
+		return nil
+	}
+	if mixed := a.mixAll(n, inners); mixed != nil {
+		e.column = mixed
+	} else {
 		return nil
 	}
 	for _, r := range others {
@@ -265,9 +274,49 @@ const (
 	besideBefore
 )
 
+// mixAll is what stands for a choice between columns: the one that all of them are,
+// or one that stands for several, as in a set operation; nil where that cannot be.
+func (a *analysis) mixAll(n *pg.Node, inners []column) *catalog.SealedColumn {
+	if len(inners) == 0 {
+		return nil
+	}
+	all := inners[0]
+	for _, in := range inners[1:] {
+		if in.sealed == all.sealed {
+			continue
+		}
+		if mixed, ok := a.mixes[n]; ok {
+			return mixed
+		}
+		for _, c := range [...]*column{&all, &in} { // the choice has no length then, which the caller sees to
+			if c.shown != nil && c.shown.Type.OID != c.sealed.Type.OID {
+				return nil
+			}
+			c.shown = nil
+		}
+		mixed := all
+		if all.sealed.Assembled() && all.sealed.Mixed == nil || in.sealed.Assembled() || a.persistent || !a.mix(&mixed, all, in) || mixed.shown != nil {
+			return nil
+		}
+		all = mixed
+	}
+	if all.sealed.Mixed != nil {
+		if a.mixes == nil {
+			a.mixes = map[*pg.Node]*catalog.SealedColumn{}
+		}
+		a.mixes[n] = all.sealed
+	}
+	return all.sealed
+}
+
 // shownAs is the operand for constants among the alternatives of an expression
 // that is shown or compared.
 func (a *analysis) shownAs(e *sealedExpr) Operand {
+	for _, c := range e.column.Mixed { // those of one of the columns open as such
+		if !c.IsCast() && c.Type.OID == e.column.Type.OID {
+			return Operand{Column: a.as(c, loose(e.column.Type)), Role: Store}
+		}
+	}
 	return Operand{Column: a.as(e.column, loose(e.column.Type)), Role: Store}
 }
 

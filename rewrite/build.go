@@ -323,9 +323,10 @@ type analysis struct {
 	evaluated    evaluation              // of what is being analysed
 	groups       int                     // of uses, so far
 	sublinks     map[*pg.SubLink][]column
-	settled      map[*pg.Node]bool        // alternatives that are decided about
-	documents    map[*pg.Node]*sealedExpr // see document
-	made         *catalog.Document        // what those of the statement being planned are made of
+	settled      map[*pg.Node]bool                  // alternatives that are decided about
+	documents    map[*pg.Node]*sealedExpr           // see document
+	mixes        map[*pg.Node]*catalog.SealedColumn // of alternatives, see mixAll
+	made         *catalog.Document                  // what those of the statement being planned are made of
 	drafts       map[*catalog.SealedColumn]*draft
 	keptJSON     []int                         // parts of made that are shown as json
 	madeBinary   []int                         // and those of json documents that become jsonb

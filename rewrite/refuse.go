@@ -54,7 +54,9 @@ func refuseUse(c *catalog.SealedColumn, position int32, within string) *Refusal 
 	case "operator ANY or ALL":
 		insideArray(c, r)
 	case "a condition":
-		r.Hint = "Compare it with a value: " + c.Name + " = true."
+		if isBool(c) {
+			r.Hint = "Compare it with a value: " + c.Name + " = true."
+		}
 	}
 	return r
 }
@@ -171,6 +173,11 @@ func refuseAnswerExecuted(c *catalog.SealedColumn) *Refusal {
 }
 
 func refuseStoreOther(c, other *catalog.SealedColumn, position int32) *Refusal {
+	for _, m := range other.Mixed {
+		if m.ID != c.ID {
+			other = m
+		}
+	}
 	r := sealedRefusal("store-other-column", c, position, "cannot take a value of "+other.String()+" on the server")
 	r.Detail = "An envelope opens only as a value of the column it was sealed for."
 	r.Hint = "Select the value and store it from the application."

@@ -10,10 +10,10 @@ import (
 // two sides, which gave them their own.
 type typeOIDs struct{ toSealed, toTwin map[uint32]uint32 }
 
-// userTypes lists enums, domains and base types of the database's own or of extensions, and their arrays.
+// userTypes lists enums, domains, row types and base types of the database's own or of extensions, and their arrays.
 const userTypes = `
 SELECT t.oid, format_type(t.oid, NULL) FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
- WHERE coalesce(e.typtype, t.typtype) IN ('e', 'd', 'b') AND t.oid >= 16384 AND t.typnamespace <> 'pg_toast'::regnamespace
+ WHERE coalesce(e.typtype, t.typtype) IN ('e', 'd', 'b', 'c') AND t.oid >= 16384 AND t.typnamespace <> 'pg_toast'::regnamespace
    AND format_type(t.oid, NULL) NOT LIKE 'pgseal%'`
 
 func (p *Pair) typeOIDs(t testing.TB) typeOIDs {

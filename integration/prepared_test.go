@@ -37,7 +37,7 @@ func TestExecuteComputes(t *testing.T) {
 		S("EXECUTE find (2)"),
 		S("EXECUTE many (3)"),
 		S("EXPLAIN (COSTS off) EXECUTE one (8)"),
-		S("EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) EXECUTE one (9)"),
+		S("EXPLAIN (ANALYZE, BUFFERS off, COSTS off, TIMING off, SUMMARY off) EXECUTE one (9)"),
 		S("CREATE TABLE found AS EXECUTE find (1)"),
 		S("SELECT id, who FROM found"),
 		S("PREPARE writes AS WITH x AS (INSERT INTO logs (id, number, code) VALUES (60, NULL, NULL) RETURNING id) SELECT id FROM x"),

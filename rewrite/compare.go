@@ -476,10 +476,12 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		case !a.comparable(right, s.Location):
 		case outputs[i].shown.IsCast():
 			a.fail(refuseCast(right, s.Location))
-		case outputs[i].wraps == nil:
+		case outputs[i].wraps == nil && !a.termOfGroup(&outputs[i]):
 			a.fail(refuseSubquery(right, s.Location))
 		default:
-			a.toTerm(&sealedExpr{column: right, terms: outputs[i].wraps, at: s.Location})
+			if outputs[i].wraps != nil {
+				a.toTerm(&sealedExpr{column: right, terms: outputs[i].wraps, at: s.Location})
+			}
 			if left != nil {
 				a.toTerm(left)
 			} else {

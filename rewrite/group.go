@@ -1,6 +1,10 @@
 package rewrite
 
-import pg "github.com/pganalyze/pg_query_go/v6"
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
 
 // See docs/decisions/0014-groups-by-terms.md.
 //
@@ -140,6 +144,23 @@ func (a *analysis) anyOfGroup(e *sealedExpr) {
 	}
 	a.insert(e.terms[0].start, anyEnvelopeStart)
 	a.insert(e.terms[0].end, anyEnvelopeEnd)
+}
+
+// termOfGroup has a query that groups by a term give that, instead of an envelope of
+// the group, where its output is compared. It is false, and has done nothing, for
+// outputs that are not the column itself.
+func (a *analysis) termOfGroup(c *column) bool {
+	if !c.grouped || c.shown.IsCast() {
+		return false
+	}
+	start := slices.IndexFunc(a.edits, func(e edit) bool { return e.start == c.renamed.start && e.text == anyEnvelopeStart })
+	end := slices.IndexFunc(a.edits, func(e edit) bool { return e.start == c.renamed.end && e.text == anyEnvelopeEnd })
+	if start < 0 || end < 0 {
+		return false
+	}
+	a.edits[start].text, a.edits[start].term, a.edits[end].text = "pgseal.eq(", true, ")"
+	a.note("compare", c.sealed, "by equality term of its group", int32(c.renamed.start))
+	return true
 }
 
 // window is the PARTITION BY and ORDER BY of a window.

@@ -3,7 +3,10 @@ package session
 import (
 	"bytes"
 	"encoding/hex"
+	"strconv"
 	"strings"
+
+	"pgseal/wire"
 )
 
 // Tools cut the type off a default that is a string, and the quotes, too:
@@ -56,4 +59,38 @@ func cutLiteral(sql string, quoted bool) string {
 		return sql[1:end]
 	}
 	return sql
+}
+
+// changedDefault is the error for a text that still has a default of a sealed column
+// in it: the server has done more to it than to put it somewhere, and an envelope is
+// no answer. nil if there is none.
+func (s *Session) changedDefault(text []byte) error {
+	const idDigits = 8
+	begins := envelopeBegins[1:] // whatever stands before it
+	for {
+		_, rest, found := bytes.Cut(text, begins)
+		if !found {
+			return nil
+		}
+		text = rest
+		if len(text) < idDigits {
+			return nil
+		}
+		id, err := strconv.ParseUint(string(text[:idDigits]), 16, 32)
+		if err != nil {
+			continue
+		}
+		snap, err := s.snapshot()
+		if snap == nil {
+			return err
+		}
+		if c := snap.Column(uint32(id)); c != nil {
+			return &wire.Error{
+				Code: codeFeatureNotSupported, Schema: c.Schema, Table: c.Table, Column: c.Name,
+				Message: "the text of the default of sealed column " + c.String() + " cannot be computed with",
+				Detail:  "The server holds it only encrypted.",
+				Hint:    "Select the default as it is, and compute with it in the application.",
+			}
+		}
+	}
 }

@@ -50,6 +50,9 @@ func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
 			if value, need, err = s.defaultTexts(unwrapDefaults(value)); err != nil || need.Kind != NeedNothing {
 				return body, need, err
 			}
+			if err = s.changedDefault(value); err != nil {
+				return body, Need{}, err
+			}
 		}
 		dst = wire.AppendValue(dst, value)
 	}

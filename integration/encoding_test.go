@@ -85,8 +85,14 @@ func TestTextsInOtherClientEncodings(t *testing.T) {
 				}
 				c.Step(S("SET client_encoding = 'UTF8'"))
 				c.Step(S(`INSERT INTO "prénoms" (id, kanji) VALUES (4, $1)`, client.value))
+				c.Step(S(`INSERT INTO noms (id, "naïve") VALUES (50, $1)`, client.value))
 				c.Step(S("SET client_encoding = '" + client.name + "'"))
 				c.Step(S(in("SELECT '" + client.value + "' AS v")))
+				if row := S("SELECT n FROM noms n WHERE id = 50"); client.name == "SJIS" && mode != harness.PreparedBinary && mode != harness.Typed {
+					c.Step(row.Refused("client_encoding"))
+				} else {
+					c.Step(row)
+				}
 				c.Step(S("SET client_encoding = 'UTF8'"))
 				c.Step(S(`SELECT * FROM "prénoms" WHERE kanji = $1`, client.value))
 				c.Step(S(`SELECT * FROM "prénoms" ORDER BY id`))

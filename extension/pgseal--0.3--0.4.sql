@@ -60,7 +60,13 @@ BEGIN
                     s.schema_name, s.table_name, s.column_name),
                 HINT = 'Drop the index first.';
         END IF;
-        id := nextval(pg_get_serial_sequence('pgseal.sealed_column', 'column_id'));
+        -- The proxy knows it before: a default of the same ALTER TABLE is sealed for it.
+        IF id >= 127 * 16777216 THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('sealed column %s.%s.%s has changed its type too often', s.schema_name, s.table_name, s.column_name),
+                HINT = 'Unseal it and seal it again.';
+        END IF;
+        id := id + 16777216;
         s.original := s.original - 'defaults' - 'labels';
         EXECUTE format('ALTER DOMAIN %s DROP CONSTRAINT sealed', OLD.domain);
         EXECUTE format('ALTER DOMAIN %s ADD CONSTRAINT sealed CHECK (pgseal.is_envelope(VALUE, %s, %s))', OLD.domain, id, s.terms);

@@ -102,16 +102,14 @@ func TestTypesOfColumnsWithoutValues(t *testing.T) {
 			for _, step := range []harness.Step{
 				S("INSERT INTO blank (id, n, at2) VALUES (1, NULL, NULL)"),
 				S("ALTER TABLE blank ALTER name TYPE bigint").Fails("42804"),
-				S("ALTER TABLE blank ALTER n TYPE bigint, ALTER n SET DEFAULT 8").Refused("public.blank.n"),
-				S("ALTER TABLE blank ALTER n TYPE bigint").Refused("public.blank.n"),
-				S("ALTER TABLE blank ALTER n DROP DEFAULT, ALTER n TYPE bigint, ALTER at TYPE timestamp, ALTER name TYPE bigint USING (name::text)::bigint"),
+				S("ALTER TABLE blank ALTER n TYPE bigint, ALTER n DROP DEFAULT, ALTER at TYPE timestamp, ALTER name TYPE bigint USING (name::text)::bigint"),
 				S("ALTER TABLE blank ALTER n SET DEFAULT 5000000000, ALTER kind TYPE jsonb USING kind::jsonb, ALTER at2 TYPE date"),
 				described,
 				S("INSERT INTO blank (id, name, at, kind) VALUES (2, $1, '2024-01-01 12:00', '{\"a\":1}')", number),
 				S("SELECT id, name, n, at, kind FROM blank WHERE name = $1", number),
 				S("SELECT count(*), sum(1) FROM blank WHERE at2 IS NULL"),
 				S("INSERT INTO blank (id, name) VALUES (3, 'x')").Fails("22P02"),
-				S("ALTER TABLE blank ALTER n TYPE int").Refused("blank.n"),
+				S("ALTER TABLE blank ALTER n DROP DEFAULT, ALTER n TYPE int").Refused("blank.n"),
 				S("DELETE FROM blank"),
 				S("BEGIN"),
 				S("ALTER TABLE blank ALTER name TYPE varchar(3) USING NULL"),
@@ -192,6 +190,63 @@ func TestTypesOfColumnsWithoutValues(t *testing.T) {
 	if err := direct.QueryRow(t.Context(), `SELECT string_agg(format_type(atttypid, atttypmod), ',' ORDER BY attrelid, attnum) || (SELECT ' ' || n FROM blank WHERE id = 9)
 		FROM pg_attribute WHERE attrelid IN ('blank'::regclass, 'shelf'::regclass) AND attname IN ('name', 'n', 'label')`).Scan(&got); err != nil || !strings.HasPrefix(got, "bigint,bigint,character varying(30) ") || !strings.HasSuffix(got, " 5000000000") {
 		t.Errorf("unsealed: %q, %v", got, err)
+	}
+}
+
+// A constant default goes with the type, or is set in the same statement.
+func TestDefaultsOfColumnsThatChangeTheirTypes(t *testing.T) {
+	schema := harness.Schema{
+		DDL: `CREATE TABLE kept (id int PRIMARY KEY, n int DEFAULT 7, word varchar(20) DEFAULT 'it''s', day date DEFAULT '2024-01-02', at timestamp DEFAULT '2024-01-02 03:04', fee numeric(6,2) DEFAULT 1.25, none varchar(9) DEFAULT NULL, flag boolean DEFAULT true, plain text);
+			CREATE TABLE over (id int, n int DEFAULT 1); CREATE TABLE under (n int DEFAULT 2) INHERITS (over)`,
+		Seal: []string{"public.kept.n --equality", "public.kept.word", "public.kept.day", "public.kept.at", "public.kept.fee", "public.kept.none", "public.kept.flag", "public.over.n"},
+	}
+	described := S(`SELECT attname::text, format_type(atttypid, atttypmod), atthasdef::text FROM pg_attribute WHERE attrelid = 'kept'::regclass AND attnum > 0 ORDER BY attnum`)
+	for _, mode := range insideModes {
+		t.Run(string(mode), func(t *testing.T) {
+			pair := harness.New(t, schema)
+			c := pair.Compare(t, mode)
+			w := pair.Env.Canaries.Word()
+			for _, step := range []harness.Step{
+				// As Rails writes it: in one statement.
+				S("ALTER TABLE kept ALTER n TYPE bigint, ALTER n SET DEFAULT 5000000000, ALTER word SET DEFAULT '" + w + "'"),
+				S("ALTER TABLE kept ALTER day SET DEFAULT '2024-02-03 04:05', ALTER day TYPE timestamp, ALTER fee TYPE int, ALTER fee SET DEFAULT NULL"),
+				described,
+				S("INSERT INTO kept (id) VALUES (1) RETURNING *"),
+				S("SELECT id FROM kept WHERE n = 5000000000"),
+				S("DELETE FROM kept"),
+				// As Alembic does: the default stays as it is.
+				S("ALTER TABLE kept ALTER n TYPE int").Simple().Refused("public.kept.n"),
+				S("ALTER TABLE kept ALTER n SET DEFAULT 5000"),
+				S("ALTER TABLE kept ALTER n TYPE int").Simple(),
+				S("ALTER TABLE kept ALTER word TYPE text, ALTER at TYPE date, ALTER none TYPE varchar(4), ALTER flag TYPE text").Simple(),
+				described,
+				S("INSERT INTO kept (id, n) VALUES (1, 1) RETURNING *"),
+				S("ALTER TABLE kept ALTER plain SET DEFAULT 'x', ALTER n SET DEFAULT 9"),
+				S("INSERT INTO kept (id) VALUES (2) RETURNING *"),
+				S("DELETE FROM kept"),
+				S("BEGIN"),
+				S("ALTER TABLE kept ALTER n TYPE varchar(5)").Simple(),
+				S("ALTER TABLE kept ALTER n TYPE text, ALTER flag TYPE varchar(5)").Simple(),
+				S("INSERT INTO kept (id) VALUES (1), (2) RETURNING *"),
+				S("ROLLBACK"),
+				S("INSERT INTO kept (id) VALUES (3) RETURNING *"),
+				S("DELETE FROM kept"),
+				S("ALTER TABLE kept ALTER flag TYPE boolean USING flag::boolean").Refused("public.kept.flag"),
+				S("ALTER TABLE kept ALTER flag TYPE boolean USING flag::boolean, ALTER flag SET DEFAULT false").Refused("public.kept.flag"),
+				S("ALTER TABLE kept ALTER flag DROP DEFAULT, ALTER flag TYPE boolean USING flag::boolean, ALTER flag SET DEFAULT false"),
+				S("INSERT INTO kept (id) VALUES (4) RETURNING *"),
+				S("DELETE FROM kept"),
+				S("ALTER TABLE kept ALTER n TYPE bigint; INSERT INTO kept (id) VALUES (4) RETURNING *").Simple(),
+				S("ALTER TABLE kept ALTER at TYPE timestamptz").Refused("public.kept.at"),
+				S("ALTER TABLE over ALTER n TYPE bigint").Refused("public.over.n"),
+				S("ALTER TABLE over ALTER n TYPE bigint, ALTER n SET DEFAULT 3"),
+				S("INSERT INTO under (id) VALUES (1) RETURNING *"),
+			} {
+				if !c.Step(step) {
+					t.FailNow()
+				}
+			}
+		})
 	}
 }
 

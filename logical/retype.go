@@ -1,5 +1,7 @@
 package logical
 
+import "slices"
+
 // Keeps reports that each value of type t is a value of another type as it is: its
 // canonical form is the same, and what it is equal by.
 func (t Type) Keeps(to Type) bool {
@@ -57,6 +59,17 @@ func (t Type) CheckRetypeUsing(name string, to Type) error {
 	return &Error{Code: codeDatatypeMismatch,
 		Message: `result of USING clause for column "` + name + `" cannot be cast automatically to type ` + to.bareName(),
 		Hint:    "You might need to add an explicit cast."}
+}
+
+// CastsAlike says whether the cast to a type gives the same whatever the settings of the
+// session are, so that it can be made of a default before a row gets it.
+func (t Type) CastsAlike(to Type) bool {
+	if t.Def != nil || to.Def != nil || t.IsArray() || to.IsArray() {
+		return false
+	}
+	among := func(oids ...uint32) bool { return slices.Contains(oids, t.OID) && slices.Contains(oids, to.OID) }
+	return t.OID == to.OID || among(OIDInt2, OIDInt4, OIDInt8, OIDNumeric, OIDFloat4, OIDFloat8) || among(OIDDate, OIDTimestamp) ||
+		isString(to.OID) && (isString(t.OID) || slices.Contains([]uint32{OIDInt2, OIDInt4, OIDInt8, OIDNumeric, OIDBool, OIDUUID}, t.OID))
 }
 
 // bareName is the name of the type without its modifiers.

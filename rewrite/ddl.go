@@ -198,11 +198,12 @@ func (a *analysis) clause(rv *pg.RangeVar, what string, expressions []*pg.Node, 
 // untouching analyses expressions that must not touch a sealed column beyond
 // IS [NOT] NULL.
 func (a *analysis) untouching(what string, sc *scope, expressions []*pg.Node) {
-	edits, actions := len(a.edits), len(a.actions)
+	edits, actions, persistent := len(a.edits), len(a.actions), a.persistent
 	a.persistent = true
 	for _, n := range expressions {
 		a.in(what, func() { a.plain(n, sc) })
 	}
+	a.persistent = persistent // other commands of an ALTER TABLE store constants
 	if len(a.edits) > edits && a.err == nil {
 		c, at := a.editedColumn(actions)
 		a.fail(refuseDefinition(c, at, what))
@@ -445,9 +446,6 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 		}
 		if r := changes[cmd.Name]; r.column != nil {
 			sealed = r.column
-			if cmd.Subtype == pg.AlterTableType_AT_ColumnDefault && r.anew && cmd.Def != nil && !cmd.Def.GetAConst().GetIsnull() {
-				a.fail(refuseRetype(sealed, x.Relation.Location, "cannot get a default in the statement that gives it this type", "Set the default in a statement behind it."))
-			}
 		}
 		switch def := cmd.Def.GetNode().(type) {
 		case *pg.Node_ColumnDef:

@@ -43,6 +43,9 @@ type Operand struct {
 	// Beside says that the value shares its type with the column: it is one of the
 	// alternatives of an expression.
 	Beside beside
+	// Default, if not nil, is the column of whose sealed constant default, as the server
+	// prints it, the value is.
+	Default *catalog.SealedColumn
 	// Base is the type that PostgreSQL gives the value if the client declares none,
 	// 0 for what the role says.
 	Base uint32

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -18,6 +19,7 @@ import (
 
 // retyping is an ALTER COLUMN … TYPE of a sealed column.
 type retyping struct {
+	was    *catalog.SealedColumn
 	column *catalog.SealedColumn // as it will be
 	anew   bool                  // values of before are none of the new type
 	span   term                  // from the type to the end of the command
@@ -46,29 +48,63 @@ func (a *analysis) retypes(x *pg.AlterTableStmt, it *item, sc *scope) (changes m
 		if !ok {
 			return nil
 		}
-		if r.anew && of.HasDefault && of.Default == nil && !dropsDefault(x.Cmds, cmd.Name) {
-			a.fail(refuseRetype(c.sealed, r.at, "would have to convert its default, too", "Drop the default in front of it, in the same statement or another, and set it again behind it."))
-			return nil
+		converts := false
+		if r.anew && of.HasDefault && of.Default == nil && !setsDefault(x.Cmds, cmd.Name, false) {
+			// The server would look at the type that the default had first, which is not known.
+			converts = !setsDefault(x.Cmds, cmd.Name, true)
+			if c.sealed.Type.CheckRetype(cmd.Name, r.column.Type) != nil || converts && !a.convertsDefault(it.relation, r) {
+				a.fail(refuseRetype(c.sealed, r.at, "would have to convert its default, too", "Drop the default in the same statement or in front of it, and set it again behind it."))
+				return nil
+			}
 		}
 		if changes == nil {
 			changes = map[string]retyping{}
 		}
 		changes[cmd.Name] = r
 		a.retype(cmd.Name, d, r)
+		if converts {
+			a.convertDefault(cmd.Name, it.relation.OID, of.AttNum, r)
+		}
 	}
 	return changes
 }
 
-// dropsDefault says whether an ALTER TABLE takes the default of a column away before it
-// changes the type.
-func dropsDefault(cmds []*pg.Node, name string) bool {
-	for _, n := range cmds {
+// setsDefault says whether an ALTER TABLE gives a column a default, which the server does
+// when it has changed the type, or takes it away, which it does before.
+func setsDefault(cmds []*pg.Node, name string, sets bool) bool {
+	return slices.ContainsFunc(cmds, func(n *pg.Node) bool {
 		cmd := n.GetAlterTableCmd()
-		if cmd.GetSubtype() == pg.AlterTableType_AT_ColumnDefault && cmd.Name == name && cmd.Def == nil {
-			return true
+		return cmd.GetSubtype() == pg.AlterTableType_AT_ColumnDefault && cmd.Name == name && (cmd.Def != nil) == sets
+	})
+}
+
+// convertsDefault says whether the constant default of a column can be sealed anew as one
+// of the new type: the cast is the same at all times, no other table of a tree has one of
+// its own, and the server can be asked for it.
+func (a *analysis) convertsDefault(of *catalog.Relation, r retyping) bool {
+	if a.mode != Simple || a.several || !r.was.Type.CastsAlike(r.column.Type) {
+		return false
+	}
+	for _, other := range a.snap.Relations() {
+		if other != of && other.Kind != 'v' && slices.ContainsFunc(other.Columns, func(c catalog.Column) bool { return c.Sealed == r.was }) {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// convertDefault has the default opened, and sealed as one of the new type.
+func (a *analysis) convertDefault(name string, relation uint32, number int16, r retyping) {
+	const printed = "(SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef" +
+		" WHERE adrelid OPERATOR(pg_catalog.=) %d::pg_catalog.oid AND adnum OPERATOR(pg_catalog.=) %d)"
+	sql := fmt.Sprintf(printed, relation, number)
+	a.answers++
+	x := asked{computation: computation{first: -1, last: -1}, start: int(r.at), def: &catalog.ComputedDefault{SQL: sql, Check: sql + " IS NOT NULL"}, answer: a.answers,
+		operand: &Operand{Column: r.column, Role: Store, Site: Site{target: name}, Default: r.was}}
+	a.asked = append(a.asked, x)
+	a.edit(r.span.end, r.span.end, ", ALTER COLUMN "+quoteName(name)+" SET DEFAULT ", &value{operand: x.operand, literal: -1, answer: x.answer})
+	a.operands = append(a.operands, x.operand)
+	a.note("seal", r.column, "its default", r.at)
 }
 
 // retyping reads one command. ok is false if it is refused.
@@ -106,7 +142,10 @@ func (a *analysis) retyping(name string, d *pg.ColumnDef, c *catalog.SealedColum
 	}
 	column := *c
 	column.Type = to
-	r.column = &column
+	if r.anew {
+		column.ID += nextID
+	}
+	r.was, r.column = c, &column
 	return r, true
 }
 
@@ -114,9 +153,8 @@ func (a *analysis) retyping(name string, d *pg.ColumnDef, c *catalog.SealedColum
 // ok is false if it is refused.
 func (a *analysis) using(name string, d *pg.ColumnDef, c *catalog.SealedColumn, to logical.Type, sc *scope) (keeps, ok bool) {
 	refused := func(err error, at int32) bool {
-		var e *logical.Error
-		if errors.As(err, &e) {
-			a.fail(&Refusal{Anchor: "type", Code: e.Code, Message: e.Message, Hint: e.Hint, Position: int(at)})
+		if err != nil {
+			a.fail(refusedByType(err, at))
 		}
 		return err != nil
 	}
@@ -152,6 +190,10 @@ func (a *analysis) using(name string, d *pg.ColumnDef, c *catalog.SealedColumn, 
 	return keeps && from.Keeps(to), !refused(from.CheckRetypeUsing(name, to), -1)
 }
 
+// nextID is what a type that takes no values of before adds to the id of the column, as
+// pgseal.write_type does.
+const nextID = 1 << 24
+
 // retype writes the command for the server. That the column has the domain is compared
 // where the server reads the statement, and evaluated never.
 func (a *analysis) retype(name string, d *pg.ColumnDef, r retyping) {
@@ -166,8 +208,16 @@ func (a *analysis) retype(name string, d *pg.ColumnDef, r retyping) {
 	domain, column := domainSchema+"."+quoteName(c.DomainName), quoteName(name)
 	a.edit(r.span.start, r.span.end, fmt.Sprintf("%[1]s USING CASE WHEN COALESCE(pgseal.retyped(%[3]s::pg_catalog.regtype, %[4]d, '%[5]d'::pg_catalog.regtype, %[6]d, %[7]s::pg_catalog.regcollation, %[8]t), "+
 		GuardFunction+"(%[2]s, NULL::%[1]s) OPERATOR(pg_catalog.=) '') THEN %[2]s ELSE %[2]s END",
-		domain, column, quoteText(domain), c.ID, c.Type.OID, c.Type.Typmod, collation, r.anew), nil)
+		domain, column, quoteText(domain), r.was.ID, c.Type.OID, c.Type.Typmod, collation, r.anew), nil)
 	a.note("retype", c, "as "+c.Type.Name(), r.at)
+}
+
+func refusedByType(err error, at int32) error {
+	var e *logical.Error
+	if !errors.As(err, &e) {
+		return refuseDefect()
+	}
+	return &Refusal{Anchor: "type", Code: e.Code, Message: e.Message, Hint: e.Hint, Position: int(at)}
 }
 
 func hintUnsealed(c *catalog.SealedColumn) string {

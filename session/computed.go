@@ -249,6 +249,11 @@ func (s *Session) sealAnswer(dst []byte, l *rewrite.Literal) ([]byte, error) {
 	case null:
 		return append(dst, "NULL::pg_catalog.bytea"...), nil
 	}
+	if l.Operand.Default != nil {
+		if v, null, err = s.printedValue(v.Data, l.Operand.Default); null || err != nil {
+			return append(dst, "NULL"...), err
+		}
+	}
 	if r := l.CheckType(v.OID); r != nil {
 		return dst, r
 	}
@@ -260,6 +265,9 @@ func (s *Session) sealAnswer(dst []byte, l *rewrite.Literal) ([]byte, error) {
 	case err != nil:
 		if statementError(err) == nil {
 			return dst, err
+		}
+		if c := l.Operand.Default; c != nil {
+			return dst, defaultUnfit(c, l.Position)
 		}
 		return dst, &literalError{err, l.Position, false}
 	}

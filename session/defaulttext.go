@@ -10,6 +10,7 @@ import (
 	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
+	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -325,6 +326,29 @@ func (s *Session) openDefault(env []byte) (*catalog.SealedColumn, []byte, Need, 
 		return nil, nil, Need{}, nil
 	}
 	return c, plain, Need{}, nil
+}
+
+// printedValue is the value of a column's constant default as the server prints it.
+func (s *Session) printedValue(text []byte, of *catalog.SealedColumn) (v logical.Value, null bool, err error) {
+	moved := &rewrite.Refusal{Anchor: "computed-default", Code: errDefaultMoved.Code, Message: errDefaultMoved.Message, Hint: errDefaultMoved.Hint, Column: of, Position: -1}
+	d, found := nextDefault(text, 0)
+	switch {
+	case !found:
+		return v, false, moved
+	case d.null:
+		return v, true, nil
+	}
+	c, plain, need, err := s.openDefault(d.envelope(text[d.start:d.end]))
+	switch {
+	case err != nil:
+		return v, false, err
+	case need.Kind != NeedNothing:
+		s.need = need
+		return v, false, errNeed
+	case c == nil || c.ID != of.ID:
+		return v, false, moved
+	}
+	return logical.Value{Data: plain, Binary: true, OID: c.Type.OID}, false, nil
 }
 
 // asReached leaves out the schema of a type at the end of an expression where the

@@ -8,6 +8,7 @@ import (
 	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
+	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -157,6 +158,13 @@ var errDefaultMoved = &wire.Error{
 	Code:    codeFeatureNotSupported,
 	Message: "the default of a sealed column in this statement has just been changed",
 	Hint:    "Commit the change first, or repeat the statement.",
+}
+
+// defaultUnfit: the server would fail where a row gets the default, and not before.
+func defaultUnfit(c *catalog.SealedColumn, position int) *rewrite.Refusal {
+	return &rewrite.Refusal{Anchor: "retype", Code: codeFeatureNotSupported, Column: c, Position: position,
+		Message: "sealed column " + c.String() + " has a default that is no value of the new type",
+		Hint:    "Set the default in the same statement, or drop it in front of it."}
 }
 
 // sealError is a value that could be converted but not sealed.

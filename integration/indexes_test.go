@@ -34,6 +34,8 @@ func TestIndexesOverSealedColumns(t *testing.T) {
 				S("CREATE UNIQUE INDEX ON people (name, email) INCLUDE (note)"),
 				S("CREATE INDEX CONCURRENTLY ON ONLY public.people USING btree (email, lower(name), (id + 1), name, name)"),
 				S("CREATE INDEX IF NOT EXISTS mail ON people (email) INCLUDE (city)"),
+				S("CREATE INDEX latest ON people (email DESC NULLS LAST, city ASC, name DESC)"),
+				S("CREATE INDEX ON people USING hash (email DESC)").Fails("0A000"),
 				S("CREATE INDEX IF NOT EXISTS ON people (email)").Fails("42601"),
 				S("CREATE INDEX ON people (email); CREATE INDEX ON people (email); CREATE INDEX people_city_idx ON people (id); CREATE INDEX ON people (city)").Simple(),
 				S("CREATE INDEX ON people USING hash (email) INCLUDE (note)").Fails("0A000"),

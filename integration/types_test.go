@@ -164,7 +164,7 @@ func TestEveryTypeKeepsItsValues(t *testing.T) {
 			steps = append(steps,
 				S(fmt.Sprintf(`UPDATE "values" SET %s = $2 WHERE id = $1 RETURNING id, %[1]s`, typ.column), "0", typ.accepts[1]),
 				S(fmt.Sprintf(`SELECT %s FROM "values" ORDER BY id`, typ.column)))
-			json := S(fmt.Sprintf(`SELECT id, to_json(%s), jsonb_build_array(%[1]s, id) FROM "values" ORDER BY id`, typ.column))
+			json := S(fmt.Sprintf(`SELECT id, to_json(%s), jsonb_build_array(%[1]s, id), json_build_array(%[1]s)::jsonb FROM "values" ORDER BY id`, typ.column))
 			if typ.typ == "hstore" {
 				json = json.Refused(typ.column)
 			}

@@ -24,7 +24,7 @@ type buffers struct {
 	equal []byte // what decides equality
 	term  [envelope.EqualitySize]byte
 	out   []byte // an envelope or a term
-	array []byte // terms of an array, one after the other
+	array []byte // terms or values of an array one after the other, or a text to be read twice
 }
 
 // maxBuffer is what each of the buffers keeps, in bytes, after a large value.

@@ -30,10 +30,12 @@ type longLived struct {
 }
 
 // replan is what PostgreSQL says of a prepared statement whose results have
-// changed; drivers then prepare it again.
+// changed; drivers then prepare it again. Some, pgjdbc among them, look at the
+// routine only.
 func replan(err error) bool {
 	pgErr := new(pgconn.PgError)
-	return errors.As(err, &pgErr) && pgErr.Code == "0A000" && pgErr.Message == "cached plan must not change result type"
+	return errors.As(err, &pgErr) && pgErr.Code == "0A000" && pgErr.Message == "cached plan must not change result type" &&
+		pgErr.Routine == "RevalidateCachedQuery"
 }
 
 // twice runs what may have to be prepared again once.

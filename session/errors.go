@@ -142,6 +142,7 @@ var errContradiction = &wire.Error{
 	Code:    codeFeatureNotSupported,
 	Message: "cached plan must not change result type",
 	Detail:  "The server describes other sealed result columns than the statement was planned with.",
+	Routine: revalidates,
 	Hint:    "Prepare the statement again.",
 }
 

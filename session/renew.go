@@ -100,12 +100,17 @@ func (p *statement) adopt(plan *rewrite.Plan) {
 	}
 }
 
+// revalidates is the function of PostgreSQL that reports a changed result type.
+// pgjdbc and postgres.js prepare a statement again only if the error names it.
+const revalidates = "RevalidateCachedQuery"
+
 // errReplan is what PostgreSQL says of a statement whose result types have
 // changed; drivers prepare it again.
 var errReplan = &wire.Error{
 	Code:    codeFeatureNotSupported,
 	Message: "cached plan must not change result type",
 	Detail:  "Sealed columns have changed since the statement was prepared.",
+	Routine: revalidates,
 	Hint:    "Prepare the statement again.",
 }
 

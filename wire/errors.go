@@ -19,6 +19,7 @@ const (
 	FieldColumn           = 'c'
 	FieldDataType         = 'd'
 	FieldConstraint       = 'n'
+	FieldRoutine          = 'R'
 )
 
 // ErrorFields are the fields of an ErrorResponse or NoticeResponse, checked
@@ -105,6 +106,7 @@ type Error struct {
 	Column     string
 	DataType   string
 	Constraint string
+	Routine    string // the server's function that would report it: drivers recognise some errors by it
 	// Unread: the text cannot even be parsed, so it fails alike in an aborted
 	// transaction.
 	Unread bool
@@ -136,6 +138,7 @@ func (e *Error) Append(dst []byte) []byte {
 	dst = appendOptional(dst, FieldColumn, e.Column)
 	dst = appendOptional(dst, FieldDataType, e.DataType)
 	dst = appendOptional(dst, FieldConstraint, e.Constraint)
+	dst = appendOptional(dst, FieldRoutine, e.Routine)
 	dst = append(dst, 0)
 	return End(dst, start)
 }

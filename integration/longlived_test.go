@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -58,36 +59,38 @@ func (s *longLived) use(t *testing.T, n int, w string, searches bool) {
 			t.Errorf("%v: round %d: %s: %v", s.mode, n, what, err)
 		}
 	}
-	check("INSERT", twice(func() error {
-		_, err := s.conn.Exec(ctx, "INSERT INTO accounts (id, iban) VALUES ($1, $2)", id, written)
-		return err
-	}))
+	// In a transaction nothing could be prepared again after an error.
+	tx, err := s.conn.Begin(ctx)
+	check("BEGIN", err)
+	_, err = tx.Exec(ctx, "INSERT INTO accounts (id, iban) VALUES ($1, $2)", id, written)
+	check("INSERT", err)
 	for i, want := range map[int]string{7: "iban7", id: written} {
-		check("SELECT", twice(func() error {
-			var got string
-			err := s.conn.QueryRow(ctx, "SELECT iban FROM accounts WHERE id = $1", i).Scan(&got)
-			if err == nil && got != want {
-				err = fmt.Errorf("%q, want %q", got, want)
-			}
-			return err
-		}))
-	}
-	if !searches {
-		return
-	}
-	check("search", twice(func() error {
-		var got int
-		err := s.conn.QueryRow(ctx, "SELECT id FROM accounts WHERE iban = $1", written).Scan(&got)
-		if err == nil && got != id {
-			err = fmt.Errorf("%d, want %d", got, id)
+		var got string
+		err := tx.QueryRow(ctx, "SELECT iban FROM accounts WHERE id = $1", i).Scan(&got)
+		if err == nil && got != want {
+			err = fmt.Errorf("%q, want %q", got, want)
 		}
-		return err
-	}))
+		check("SELECT", err)
+	}
+	check("COMMIT", tx.Commit(ctx))
+	var got int
+	err = s.conn.QueryRow(ctx, "SELECT id FROM accounts WHERE iban = $1", written).Scan(&got)
+	switch {
+	case !searches:
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != "0A000" || !strings.Contains(pg.Hint, "--equality") {
+			check("search", fmt.Errorf("%w, want a refusal that names --equality", err))
+		}
+	case err == nil && got != id:
+		check("search", fmt.Errorf("%d, want %d", got, id))
+	default:
+		check("search", err)
+	}
 }
 
 // A column is sealed, gets a term and is unsealed while sessions with prepared
-// statements, transactions and cursors go on: every answer is right, or the
-// statement has to be prepared again.
+// statements, transactions and cursors go on: every answer is right, and none of them
+// has to prepare anything again but what SQL's PREPARE has prepared.
 func TestSessionsOutliveSealing(t *testing.T) {
 	pair := harness.New(t, banks)
 	w := pair.Env.Canaries.Text()

@@ -38,16 +38,20 @@ func versions(t *testing.T, conn *pgx.Conn) map[int]int {
 	return found
 }
 
-// writeAndAsk writes the value in row 1 through one connection and asks another
-// for the key version it was sealed under.
+// writeAndAsk writes values in rows 1 and 2 through one connection, the second one
+// as it stands in a prepared statement, and asks another for the older of the key
+// versions they were sealed under.
 func writeAndAsk(t *testing.T, through, direct *pgx.Conn) int {
 	t.Helper()
 	if _, err := through.Exec(t.Context(), "UPDATE accounts SET secret = $1 WHERE id = 1", "rewritten"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := through.Exec(t.Context(), "UPDATE accounts SET secret = 'a constant' WHERE id = $1", 2); err != nil {
+		t.Fatal(err)
+	}
 	var version int
-	err := direct.QueryRow(t.Context(), `SELECT k.version FROM accounts a JOIN pgseal.data_key k
-		ON k.key_id = pgseal.key_id(a.secret) WHERE a.id = 1`).Scan(&version)
+	err := direct.QueryRow(t.Context(), `SELECT min(k.version) FROM accounts a JOIN pgseal.data_key k
+		ON k.key_id = pgseal.key_id(a.secret) WHERE a.id IN (1, 2)`).Scan(&version)
 	if err != nil {
 		t.Fatal(err)
 	}

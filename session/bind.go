@@ -35,10 +35,8 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	case st == nil:
 		return s.refuse(s.unknownStatement(name), out)
 	}
-	if act, need, refusal := s.renew(st, len(name) == 0, snap, stale, out); refusal != nil {
-		return s.refuse(refusal, out)
-	} else if act == wait {
-		return wait, need, nil
+	if act, need, err, ok := s.renewed(name, st, snap, stale, out); !ok {
+		return act, need, err
 	}
 	params := st.plan != nil && st.plan.Params != nil
 	if params && st.untyped {

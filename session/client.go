@@ -192,6 +192,14 @@ func (s *Session) describe(t wire.Target, out *Output) (action, Need, error) {
 		if !known {
 			return s.waitServer(out)
 		}
+		if snap, stale := s.current(); st != nil && st.lost && snap != nil {
+			if act, need, err, ok := s.renewed(t.Name, st, snap, stale, out); !ok {
+				return act, need, err
+			}
+			if st, known = s.statement(t.Name); !known {
+				return s.waitServer(out)
+			}
+		}
 		if st != nil && !st.opaque {
 			st.described = true
 		}

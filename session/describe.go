@@ -19,7 +19,11 @@ func (s *Session) parameterDescription(size int, b []byte, out *Output) (action,
 	}
 	act := s.unlessSilent(relay)
 	st := r.statement
-	if st == nil || st.plan == nil || st.plan.Params == nil || act == drop {
+	if st == nil || act == drop {
+		return act, Need{}, nil
+	}
+	sealed := st.plan != nil && st.plan.Params != nil
+	if !sealed && !r.tellsParams() {
 		return act, Need{}, nil
 	}
 	if len(b) < size {
@@ -29,11 +33,25 @@ func (s *Session) parameterDescription(size int, b []byte, out *Output) (action,
 	if err != nil {
 		return wait, Need{}, violation("malformed ParameterDescription from the server")
 	}
+	if !sealed {
+		s.types = s.types[:0]
+		for i := range oids.Len() {
+			s.types = append(s.types, oids.At(i))
+		}
+		r.toldParams(printTypes(s.types))
+		if r.remakes() {
+			act = drop
+		}
+		return act, Need{}, nil
+	}
 	if oids.Len() != len(st.plan.Params) {
 		return wait, Need{}, violation("the server describes other parameters than the statement has")
 	}
 	st.infer(oids)
-	if r.hidden {
+	if !r.hidden {
+		r.toldParams(printTypes(st.types))
+	}
+	if r.hidden || r.remakes() {
 		return drop, Need{}, nil
 	}
 	dst, start := wire.Begin(out.client.scratch, wire.TypeParameterDescription)
@@ -52,9 +70,10 @@ func (s *Session) noData() (action, Need, error) {
 		return wait, Need{}, errUnasked
 	}
 	act := s.unlessSilent(relay)
-	if r.hidden {
+	if r.hidden || r.remakes() {
 		act = drop
 	}
+	s.toldRows(r, noRows)
 	s.finish()
 	return act, Need{}, nil
 }
@@ -98,13 +117,13 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 			s.finish()
 			return drop, Need{}, nil
 		}
-		return s.rowsPass(r), Need{}, nil
+		return s.rowsPass(r, size, b)
 	}
 	if len(b) < size {
 		return s.incomplete(size)
 	}
 	if s.passes(r, b, snap) {
-		return s.rowsPass(r), Need{}, nil
+		return s.rowsPass(r, size, b)
 	}
 	if s.recall(r, b, snap, out) {
 		return drop, Need{}, nil
@@ -132,13 +151,27 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 
 // rowsPass relays a description of rows with nothing sealed. Those of a Query
 // follow it; what follows that of a portal may be another portal's.
-func (s *Session) rowsPass(r *request) action {
+func (s *Session) rowsPass(r *request, size int, b []byte) (action, Need, error) {
 	if r.kind == query {
 		s.result.opening = passing
-	} else {
-		s.finish()
+		return relay, Need{}, nil
 	}
-	return relay
+	act := relay
+	if r.tellsRows() {
+		if len(b) < size {
+			return s.incomplete(size)
+		}
+		fields, err := wire.ParseRowDescription(b[wire.HeaderLen:])
+		if err != nil {
+			return wait, Need{}, violation("malformed RowDescription from the server")
+		}
+		if r.remakes() {
+			act = drop
+		}
+		s.toldRows(r, printFields(fields, nil))
+	}
+	s.finish()
+	return act, Need{}, nil
 }
 
 // undescribed fails a statement whose rows cannot be told apart.
@@ -347,11 +380,14 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 	}
 	act := relay
 	switch {
-	case r.hidden:
+	case r.hidden || r.remakes():
 		act = drop
 	case s.sealedColumns > 0:
 		act = drop
 		s.showFields(bound, fields, out, r.kind == query)
+	}
+	if r.kind != query && r.tellsRows() {
+		s.toldRows(r, printFields(fields, s.columns))
 	}
 	if r.kind != query {
 		s.finish()
@@ -373,16 +409,22 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		if i < len(s.origin) && s.origin[i].Relation != 0 && f.Table == 0 {
 			f.Table, f.AttNum = s.origin[i].Relation, s.origin[i].AttNum
 		}
-		if c != nil && c != unclear && c != born && !c.IsText() && c.Document == nil && c.Record == nil {
-			shown := c.Type.Shown()
-			f.Type, f.TypLen, f.TypMod = shown.OID, shown.Size(), shown.Typmod
-			if bound != nil && bound.asked {
-				f.Format = bound.formats.of(i)
-			}
+		if showField(&f, c) && bound != nil && bound.asked {
+			f.Format = bound.formats.of(i)
 		}
 		dst = f.Append(dst)
 	}
 	out.client.put(wire.End(dst, start))
+}
+
+// showField gives a field the type that the client knows, if it has another one.
+func showField(f *wire.Field, c *catalog.SealedColumn) bool {
+	if c == nil || c == unclear || c == born || c.IsText() || c.Document != nil || c.Record != nil {
+		return false
+	}
+	shown := c.Type.Shown()
+	f.Type, f.TypLen, f.TypMod = shown.OID, shown.Size(), shown.Typmod
+	return true
 }
 
 // codesOf are the formats of the described columns.

@@ -116,7 +116,13 @@ func (s *Session) unplanned(m *wire.Parse, snap *catalog.Snapshot) *statement {
 			return s.relayed(snap, h)
 		}
 	}
-	return &statement{text: string(text), foreign: foreign, mode: rewrite.Extended, escapes: !s.settings.conforming, declared: declared(m), opaque: h&fetches != 0 || s.catalog.inside != nil && h&controls == 0, hints: h, version: snap.Version}
+	return s.unplannedText(string(text), foreign, declared(m), h, snap)
+}
+
+// unplannedText is unplanned for a text that is kept.
+func (s *Session) unplannedText(text string, foreign bool, declared []uint32, h hints, snap *catalog.Snapshot) *statement {
+	return &statement{text: text, foreign: foreign, mode: rewrite.Extended, escapes: !s.settings.conforming, declared: declared,
+		opaque: h&fetches != 0 || s.catalog.inside != nil && h&controls == 0, hints: h, version: snap.Version}
 }
 
 func declared(m *wire.Parse) []uint32 {
@@ -132,7 +138,7 @@ func declared(m *wire.Parse) []uint32 {
 
 // parsePlanned sends the server's text of a statement with sealed columns.
 func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *planning, out *Output) (action, Need, error) {
-	st := s.planned(m, snap, p)
+	st := s.planned(m.Query, declared(m), snap, p)
 	types, refusal := s.typeParameters(st, p, m.Query)
 	if refusal != nil {
 		s.recycle(p)
@@ -150,9 +156,7 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 	if q != nil {
 		dst = appendTried(dst, q, m.Name)
 	}
-	s.deferring, s.deferred = true, nil
-	dst, need, refusal := s.appendParse(dst, m.Name, p, types)
-	st.deferred, s.deferring, st.constants = s.deferred, false, slices.Clone(p.constants)
+	dst, need, refusal := s.appendDeferring(dst, m.Name, st, p, types)
 	if refusal != nil || need.Kind != NeedNothing {
 		s.recycle(p)
 		if refusal != nil {
@@ -166,6 +170,15 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 	}
 	s.prepare(m.Name, st).planning = p
 	return drop, Need{}, nil
+}
+
+// appendDeferring is appendParse for a statement that fails at Bind with what
+// PostgreSQL finds wrong with its literals only there.
+func (s *Session) appendDeferring(dst, name []byte, st *statement, p *planning, types []uint32) ([]byte, Need, *wire.Error) {
+	s.deferring, s.deferred = true, nil
+	dst, need, refusal := s.appendParse(dst, name, p, types)
+	st.deferred, s.deferring, st.constants = s.deferred, false, slices.Clone(p.constants)
+	return dst, need, refusal
 }
 
 // appendParse appends the Parse of a planned text.
@@ -186,10 +199,10 @@ func (s *Session) appendParse(dst, name []byte, p *planning, types []uint32) ([]
 }
 
 // planned is the statement of a planned Parse.
-func (s *Session) planned(m *wire.Parse, snap *catalog.Snapshot, p *planning) *statement {
+func (s *Session) planned(text []byte, declared []uint32, snap *catalog.Snapshot, p *planning) *statement {
 	st := &statement{
-		text: string(m.Query), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared(m),
-		hints: s.look(m.Query), version: snap.Version, escapes: p.escapes, read: true,
+		text: string(text), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared,
+		hints: s.look(text), version: snap.Version, escapes: p.escapes, read: true,
 	}
 	if p.foreign {
 		st.text, st.foreign = string(p.client), true

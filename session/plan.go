@@ -192,11 +192,19 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 		bound, err = s.cfg.Planner.Execute(&p.scratch, request, s.findPrepared)
 		switch {
 		case s.outdated != nil:
-			act, need, refusal := s.renew(s.outdated, false, snap, nil, out)
-			if act == relay {
-				return s.planWith(p, snap, text, mode, out)
+			r := s.renew(s.outdated, false, snap, nil, out)
+			switch {
+			case r.changed:
+				if r.planning != nil {
+					s.recycle(r.planning)
+				}
+				return verdict{act: drop, refusal: errReplan}
+			case r.refusal != nil:
+				return verdict{act: drop, refusal: r.refusal}
+			case r.act == wait:
+				return verdict{act: wait, need: r.need}
 			}
-			return verdict{act: act, need: need, refusal: refusal}
+			return s.planWith(p, snap, text, mode, out)
 		case err == nil && s.doomed != nil:
 			return verdict{act: drop, refusal: s.doomed}
 		case err == nil && s.unknown != "":

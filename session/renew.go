@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 
@@ -10,39 +11,34 @@ import (
 	"pgseal/wire"
 )
 
-// renew checks that a statement planned under an older snapshot would be
-// planned the same today. If not, the client has to prepare it again, as when
-// the server finds other result types. unnamed: it is the unnamed statement,
-// whose text is kept apart.
-func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, stale error, out *Output) (action, Need, *wire.Error) {
+// renew checks that a statement planned under an older snapshot would be planned the
+// same today. unnamed: it is the unnamed statement, whose text is kept apart.
+func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, stale error, out *Output) renewal {
 	if st.plan != nil && stale != nil {
-		return drop, Need{}, staleCatalog(stale)
+		return renewal{refusal: staleCatalog(stale)}
 	}
 	if s.catalog.stale && !s.frame.fresh && (s.catalog.spread || st.plan != nil) {
 		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
-		return wait, Need{Kind: NeedCatalog}, nil
+		return renewal{act: wait, need: Need{Kind: NeedCatalog}}
 	}
 	if in := s.catalog.inside; in != nil && in.old && (in.spread || st.plan != nil) && st.hints&controls == 0 {
 		v := s.readInside(rewrite.Extended, out)
-		return v.act, v.need, v.refusal
+		return renewal{act: v.act, need: v.need, refusal: v.refusal}
 	}
+	same := !st.lost && !st.rotated(snap)
 	if st.inner != nil {
-		if inner, _ := s.prepared(st.plan.Name); inner != st.inner {
-			return drop, Need{}, errReplan
-		}
+		inner, _ := s.prepared(st.plan.Name)
+		same = same && inner == st.inner
 	}
-	if st.rotated(snap) {
-		return drop, Need{}, errReplan
-	}
-	if st.version == snap.Version {
-		return relay, Need{}, nil
+	if same && st.version == snap.Version {
+		return renewal{}
 	}
 	text := []byte(st.text)
 	if len(text) == 0 && unnamed {
 		text = s.unnamed
 	}
 	if len(text) == 0 {
-		return drop, Need{}, errReplan
+		return renewal{refusal: errReplan}
 	}
 	var v verdict
 	if st.foreign {
@@ -52,30 +48,37 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	}
 	switch {
 	case v.act == wait:
-		return wait, v.need, nil
-	case v.refusal != nil && v.refusal.Code == codeFeatureNotSupported:
-		return drop, Need{}, errReplan
-	case v.refusal != nil: // the server would fail in this way
-		return drop, Need{}, v.refusal
-	}
-	print := uint64(0)
-	if v.planning != nil {
-		if v.planning.bound.Plan.Traits()&rewrite.TraitBackslash != 0 && st.escapes != v.planning.escapes {
-			s.recycle(v.planning)
-			return drop, Need{}, errReplan // today the text means something else
+		return renewal{act: wait, need: v.need}
+	case v.refusal != nil: // so it would be, if it were prepared now
+		if v.probe != nil {
+			s.recycle(v.probe)
 		}
-		if print = s.fingerprint(v.planning); print == st.print {
-			st.adopt(v.planning.bound.Plan)
+		return renewal{refusal: v.refusal}
+	}
+	p, print := v.planning, uint64(0)
+	another := st.escapes == s.settings.conforming && bytes.IndexByte(text, '\\') >= 0
+	if p != nil {
+		print = s.fingerprint(p)
+		another = another && p.bound.Plan.Traits()&rewrite.TraitBackslash != 0
+	}
+	var r renewal
+	switch {
+	case !another && same && print == st.print:
+		if p != nil {
+			st.adopt(p.bound.Plan)
 		}
-		s.recycle(v.planning)
+		if st.text != "" {
+			st.version = snap.Version
+		}
+	case another || st.foreign: // today the text means something else, or its bytes are gone
+		r.refusal = errReplan
+	default:
+		return renewal{changed: true, text: text, planning: p}
 	}
-	if print != st.print {
-		return drop, Need{}, errReplan
+	if p != nil {
+		s.recycle(p)
 	}
-	if st.text != "" {
-		st.version = snap.Version
-	}
-	return relay, Need{}, nil
+	return r
 }
 
 // adopt takes over a plan with the same fingerprint: it has the columns as they

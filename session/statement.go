@@ -61,6 +61,12 @@ type statement struct {
 	recent description
 	// codes are the formats of a cursor's columns, as described.
 	codes []int16
+
+	told told
+	// lost: the server may not hold it any more, as it is being prepared anew, or
+	// could not be. again is that, of the old statement and of the new one.
+	lost  bool
+	again *remake
 }
 
 // sealedUnder is the data key under which a value of a table has been sealed.

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -136,7 +135,8 @@ func loadShownIndexes(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownI
 		       coalesce(CASE WHEN term.attname IS NULL THEN i.indcollation[e.n - 1]
 		            ELSE coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation) END, 0),
 		       coalesce(i.indoption[e.n - 1], 0::int2),
-		       i.indisunique AND i.indpred IS NULL AND term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1
+		       i.indisunique AND i.indpred IS NULL AND term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1,
+		       coalesce(CASE WHEN term.attname IS NOT NULL THEN terms.notes[`+expressionNumber+`] END, '')
 		  FROM pg_index i
 		  JOIN pg_class ic ON ic.oid = i.indexrelid
 		  JOIN pg_namespace ns ON ns.oid = ic.relnamespace
@@ -159,11 +159,12 @@ func loadShownIndexes(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownI
 		e              ShownElement
 		schema, method string
 		made           bool
+		note           string
 		schemas        = map[uint32]string{}
 		methods        = map[uint32]string{}
 	)
 	_, err = pgx.ForEachRow(rows, []any{&x.OID, &x.Relation, &x.Schema, &schema, &x.Name, &method, &x.KeyColumns, &x.Parent, &x.NullsEqual,
-		&e.AttNum, &e.Column, &e.Name, &e.Term, &e.Domain, &e.OpClass, &e.Collation, &e.Option, &made}, func() error {
+		&e.AttNum, &e.Column, &e.Name, &e.Term, &e.Domain, &e.OpClass, &e.Collation, &e.Option, &made, &note}, func() error {
 		if n := len(all); n == 0 || all[n-1].OID != x.OID {
 			all = append(all, x)
 			schemas[x.OID], methods[x.OID] = schema, method
@@ -172,6 +173,8 @@ func loadShownIndexes(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownI
 		if made {
 			last.Made, last.Constraint, e.Option = true, true, 0
 		}
+		e.Note = noteText(note)
+		e.Suffix, _ = ParseSuffix(e.Note)
 		last.Elements = append(last.Elements, e)
 		return nil
 	})
@@ -215,7 +218,7 @@ func applyNotes(all []ShownIndex, notes []indexNote, schemas map[uint32]string) 
 		x := &all[i]
 		for k := range x.Elements {
 			e := &x.Elements[k]
-			if !e.Term {
+			if !e.Term || e.Note != "" {
 				continue
 			}
 			// Partitions nest less deeply than this.
@@ -224,7 +227,7 @@ func applyNotes(all []ShownIndex, notes []indexNote, schemas map[uint32]string) 
 			for range maxDepth {
 				n, ok := noteOf(notes, e.Domain, schemas[at.OID], at.Name)
 				if ok {
-					e.Suffix = n.suffix
+					e.Suffix, _ = ParseSuffix(n.suffix)
 					x.Constraint = x.Constraint || n.constraint
 					if at == x {
 						x.Comment = n.comment
@@ -239,36 +242,37 @@ func applyNotes(all []ShownIndex, notes []indexNote, schemas map[uint32]string) 
 	}
 }
 
-// suffixes are what sealing writes: a collation, an operator class, an order.
-var suffixes = regexp.MustCompile(`^(?: COLLATE (\S+))?(?: ((?:"(?:[^"]|"")+"|[^" ]+)\.(?:"(?:[^"]|"")+"|[^" ]+)))?((?: DESC)?(?: NULLS (?:FIRST|LAST))?)$`)
-
 const (
 	optionDescending = 1
 	optionNullsFirst = 2
 )
 
 // resolve finds the objects that the suffix names, and turns it into the form in
-// which the server prints it.
+// which the server prints it: without what the column has by itself.
 func (e *ShownElement) resolve(ctx context.Context, tx pgx.Tx, method string) error {
-	m := suffixes.FindStringSubmatch(e.Suffix)
-	if e.Suffix == "" || m == nil {
+	s := &e.Suffix
+	if *s == (Suffix{}) {
 		return nil
 	}
-	if strings.Contains(m[3], "DESC") {
+	if strings.Contains(s.Order, "DESC") {
 		e.Option |= optionDescending | optionNullsFirst
 	}
 	switch {
-	case strings.Contains(m[3], "FIRST"):
+	case strings.Contains(s.Order, "FIRST"):
 		e.Option |= optionNullsFirst
-	case strings.Contains(m[3], "LAST"):
+	case strings.Contains(s.Order, "LAST"):
 		e.Option &^= optionNullsFirst
 	}
-	e.Suffix = strings.ReplaceAll(e.Suffix, " pg_catalog.", " ")
+	const named = "CASE n.nspname WHEN 'pg_catalog' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident"
 	return tx.QueryRow(ctx, `
-		SELECT coalesce((SELECT o.oid FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am a ON a.oid = o.opcmethod
-		                  WHERE a.amname = $1 AND quote_ident(n.nspname) || '.' || quote_ident(o.opcname) = $2), $3::oid),
-		       coalesce(to_regcollation(nullif($4, ''))::oid, $5::oid)`,
-		method, m[2], e.OpClass, m[1], e.Collation).Scan(&e.OpClass, &e.Collation)
+		SELECT coalesce(o.oid, $3::oid), coalesce(`+named+`(o.opcname), ''),
+		       coalesce(c.oid, $5::oid), coalesce(c.name, '')
+		  FROM (SELECT) one
+		  LEFT JOIN (pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am a ON a.oid = o.opcmethod)
+		    ON a.amname = $1 AND quote_ident(n.nspname) || '.' || quote_ident(o.opcname) = $2 AND o.oid <> $3
+		  LEFT JOIN (SELECT c.oid, `+named+`(c.collname) AS name FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace) c
+		    ON c.oid = to_regcollation(nullif($4, ''))::oid AND c.oid <> $5`,
+		method, s.OpClass, e.OpClass, s.Collation, e.Collation).Scan(&e.OpClass, &s.OpClass, &e.Collation, &s.Collation)
 }
 
 func loadHidden(ctx context.Context, tx pgx.Tx, h *Hidden) error {

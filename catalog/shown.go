@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -75,6 +76,17 @@ type ShownType struct {
 	Array      bool
 }
 
+// TypeOf is the type of a sealed column, the zero one if that is not known.
+func (s *Shown) TypeOf(c *SealedColumn) (t ShownType) {
+	if s == nil {
+		return t
+	}
+	if i := slices.IndexFunc(s.Types, func(t ShownType) bool { return t.Domain == c.Domain }); i >= 0 {
+		t = s.Types[i]
+	}
+	return t
+}
+
 // ShownStorage is how one relation stored a sealed column in clear.
 type ShownStorage struct {
 	Relation    uint32
@@ -91,7 +103,7 @@ type ShownIndex struct {
 	Name       string
 	Parent     uint32 // index of the partitioned table that it is attached to, 0 if none
 	Constraint bool   // it stands for a UNIQUE constraint
-	Made       bool   // which was made through pgseal: its terms are in descending order
+	Made       bool   // and says so itself: its terms are in descending order
 	Comment    string // of the constraint
 	Elements   []ShownElement
 	// KeyColumns is how many of Elements are no INCLUDE columns.
@@ -116,7 +128,8 @@ type ShownElement struct {
 	Name      string // of the column, as it is
 	Term      bool
 	Domain    uint32 // of the sealed column, where Term
-	Suffix    string // behind the column in the index's definition
+	Suffix    Suffix // behind the column in the index's definition
+	Note      string // which the index has of it, "" if it has none
 	OpClass   uint32
 	Collation uint32
 	Option    int16

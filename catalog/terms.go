@@ -1,18 +1,86 @@
 package catalog
 
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
 // The functions that print what stands in an index or a default open the relation,
 // and would wait for whoever is altering it: one long ALTER TABLE would keep every
 // session from planning anything. So terms are found in the server's own tree of the
 // expressions.
 
+// An element of an index over terms is pgseal.eq(column). What the client wrote behind
+// the column, a collation, an operator class, an order, stands in it as a note that the
+// server takes out again when it reads the index: pgseal.eq(CASE WHEN 'note' IS NOT NULL
+// THEN column END). So it survives renaming, LIKE, partitions and dumps, and whoever may
+// make the index may write it.
+
+// TermElement is the element of an index for a column, both as SQL. suffix is what
+// ParseSuffix takes.
+func TermElement(column, suffix string) string {
+	if suffix == "" || strings.ContainsAny(suffix, `'\`) {
+		return "pgseal.eq(" + column + ")"
+	}
+	note := "'" + suffix + "'"
+	if s, ok := ParseSuffix(suffix); ok && s.Collation != "" {
+		note += " COLLATE " + s.Collation // which the server looks up, and keeps
+	}
+	return "pgseal.eq(CASE WHEN " + note + " IS NOT NULL THEN " + column + " END)"
+}
+
+// Suffix is what stands behind a column in the definition of an index.
+type Suffix struct {
+	Collation, OpClass string // with their schemas, "" for the column's own
+	Order              string // " DESC NULLS LAST", without what is the default
+}
+
+func (s Suffix) String() string {
+	var b strings.Builder
+	if s.Collation != "" {
+		b.WriteString(" COLLATE " + s.Collation)
+	}
+	if s.OpClass != "" {
+		b.WriteString(" " + s.OpClass)
+	}
+	return b.String() + s.Order
+}
+
+const qualifiedName = `(?:"(?:[^"]|"")+"|[^" .]+)\.(?:"(?:[^"]|"")+"|[^" .]+)`
+
+var suffixes = regexp.MustCompile(`^(?: COLLATE (` + qualifiedName + `))?(?: (` + qualifiedName + `))?((?: DESC)?(?: NULLS (?:FIRST|LAST))?)$`)
+
+// ParseSuffix reads what String gives.
+func ParseSuffix(text string) (s Suffix, ok bool) {
+	m := suffixes.FindStringSubmatch(text)
+	if m == nil {
+		return s, false
+	}
+	return Suffix{Collation: m[1], OpClass: m[2], Order: m[3]}, true
+}
+
+var notedTerm = regexp.MustCompile(`^pgseal\.eq\(\s*CASE\s+WHEN \(*'([^'\\]*)'[^\n]*IS NOT NULL\)? THEN \(?([^\n]+?)\)?::bytea\s+ELSE NULL::bytea\s+END\)$`)
+
+// NotedTerm reads an element as the server prints it: the column, as SQL, and the note.
+func NotedTerm(element string) (column, suffix string, ok bool) {
+	m := notedTerm.FindStringSubmatch(element)
+	if m == nil {
+		return "", "", false
+	}
+	return m[2], m[1], true
+}
+
 // indexTerms is a lateral item for an index i: terms.attnums has, for each of its
-// expressions in order, the attribute of which it is the equality term, or NULL.
+// expressions in order, the attribute of which it is the equality term, or NULL;
+// terms.notes the bytes of its note, or NULL.
 const indexTerms = `LATERAL (
-		         SELECT array_agg((regexp_match(element.tree,
-		                    $re$^[{]FUNCEXPR :funcid $re$ || to_regprocedure('pgseal.eq(bytea)')::oid ||
-		                    $re$ [^{}()]*:args [(](?:[{]RELABELTYPE :arg )?[{]VAR :varno 1 :varattno ([0-9]+) [^{}]*[}](?: [^{}]*[}])?[)] :location$re$))[1]::int2
-		                  ORDER BY element.number) AS attnums
-		           FROM (SELECT number, string_agg(token, '' ORDER BY place) AS tree
+		         SELECT array_agg(found[2]::int2 ORDER BY number) AS attnums, array_agg(found[1] ORDER BY number) AS notes
+		           FROM (SELECT number, regexp_match(string_agg(token, '' ORDER BY place),
+		                        $re$^[{]FUNCEXPR :funcid $re$ || to_regprocedure('pgseal.eq(bytea)')::oid ||
+		                        $re$ [^{}()]*:args [(](?:[{]CASE(?:EXPR)? [^{}()]*:args [(][{](?:CASE)?WHEN :expr [{]NULLTEST :arg (?:[{]COLLATE(?:EXPR)? :arg )?[{]CONST [^{}]*:constisnull false [^{}]*:constvalue [0-9]+ [[]([-0-9 ]*)[]][}](?: [^{}]*[}])?$re$ ||
+		                        $re$ :nulltesttype 1 [^{}]*[}] :result )?(?:[{]RELABELTYPE :arg )?[{]VAR :varno 1 :varattno ([0-9]+) [^{}]*[}](?: [^{}]*[}]){0,2}$re$ ||
+		                        $re$(?:[)] :defresult [{]CONST [^{}]*[}] [^{}]*[}])?[)] :location$re$) AS found
 		                   FROM (SELECT place, token, depth, sum((token = '{' AND depth = 0)::int) OVER (ORDER BY place) AS number
 		                           FROM (SELECT place, t[1] AS token,
 		                                        coalesce(sum((t[1] = '{')::int - (t[1] = '}')::int) OVER (ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS depth
@@ -21,7 +89,22 @@ const indexTerms = `LATERAL (
 		                  GROUP BY number) element
 		       ) terms`
 
+// expressionNumber is which of its expressions the element e.n of an index is.
+const expressionNumber = `(SELECT count(*) FROM generate_series(1, e.n) z WHERE i.indkey[z - 1] = 0)`
+
 // indexTerm joins the attribute, as term, whose term is the element e.n of an index.
 const indexTerm = `LEFT JOIN pg_attribute term
 		         ON i.indkey[e.n - 1] = 0 AND term.attrelid = i.indrelid AND term.attnum > 0 AND NOT term.attisdropped
-		        AND term.attnum = terms.attnums[(SELECT count(*) FROM generate_series(1, e.n) z WHERE i.indkey[z - 1] = 0)]`
+		        AND term.attnum = terms.attnums[` + expressionNumber + `]`
+
+// noteText is the text of a note's bytes, as the server's tree has them: signed
+// numbers, the last one 0.
+func noteText(bytes string) string {
+	var text []byte
+	for _, field := range strings.Fields(bytes) {
+		if n, err := strconv.Atoi(field); err == nil && n != 0 {
+			text = append(text, byte(n))
+		}
+	}
+	return string(text)
+}

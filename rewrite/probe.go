@@ -217,11 +217,4 @@ func (p *prober) relationInFrom(rv *pg.RangeVar) {
 }
 
 // logicalName is a column's logical type as SQL names it, "" if that is not known.
-func (p *prober) logicalName(c *catalog.SealedColumn) string {
-	for i := range p.snap.Shown().Types {
-		if t := &p.snap.Shown().Types[i]; t.Domain == c.Domain {
-			return t.Name
-		}
-	}
-	return ""
-}
+func (p *prober) logicalName(c *catalog.SealedColumn) string { return p.snap.Shown().TypeOf(c).Name }

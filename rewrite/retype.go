@@ -45,7 +45,7 @@ func (a *analysis) retypes(x *pg.AlterTableStmt, it *item, sc *scope) (changes m
 			return nil
 		}
 		r, ok := a.retyping(cmd.Name, d, c.sealed, sc)
-		if !ok {
+		if !ok || !a.keepsIndexes(it.relation, of.AttNum, r) {
 			return nil
 		}
 		converts := false

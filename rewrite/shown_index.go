@@ -215,12 +215,18 @@ func indexDefinitionCall(shown *catalog.Shown, args int) *call {
 			if !e.Term {
 				continue
 			}
+			if e.Note != "" {
+				form := notedForm(e)
+				whole = fmt.Sprintf("pg_catalog.regexp_replace(%s, %s, %s)", whole, quoteText(form), elementSQL(e))
+				element = fmt.Sprintf("pg_catalog.regexp_replace(%s, %s, %s)", element, quoteText(form), quoteText(e.Column))
+				continue
+			}
 			forms := []string{"pgseal.eq((" + e.Column + ")::bytea)", "pgseal.eq(" + e.Column + "::bytea)"}
 			if x.Made {
 				forms = append([]string{forms[0] + madeOrder, forms[1] + madeOrder}, forms...)
 			}
 			for _, form := range forms {
-				whole = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", whole, quoteText(form), quoteText(e.Column+e.Suffix))
+				whole = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", whole, quoteText(form), elementSQL(e))
 				element = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", element, quoteText(form), quoteText(e.Column))
 			}
 		}
@@ -238,6 +244,23 @@ func indexDefinitionCall(shown *catalog.Shown, args int) *call {
 	c.before = "(SELECT " + oneOf(choices, "q.d") + " AS pg_get_indexdef FROM (SELECT pg_catalog.pg_get_indexdef(" + inner + ") AS d, " + passed + " FROM (SELECT ("
 	c.after = ") r) q)"
 	return c
+}
+
+// notedForm is a regular expression for an element with a note, as the server prints
+// it.
+func notedForm(e *catalog.ShownElement) string {
+	return `pgseal\.eq\(\s*CASE\s+WHEN \(*'` + regexp.QuoteMeta(e.Note) + `'[^\n]*IS NOT NULL\)? THEN \(?` + regexp.QuoteMeta(e.Column) + `\)?::bytea\s+ELSE NULL::bytea\s+END\)`
+}
+
+// elementSQL gives the element as the client wrote it. Whether the name of its
+// collation has a schema depends on the session's search path.
+func elementSQL(e *catalog.ShownElement) string {
+	if e.Suffix.Collation == "" {
+		return quoteText(e.Column + e.Suffix.String())
+	}
+	behind := e.Suffix
+	behind.Collation = ""
+	return fmt.Sprintf("pg_catalog.concat(%s, %d::pg_catalog.regcollation, %s)", quoteText(e.Column+" COLLATE "), e.Collation, quoteText(behind.String()))
 }
 
 func constraintDefinitionCall(shown *catalog.Shown, args int) *call {

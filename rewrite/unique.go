@@ -9,9 +9,9 @@ import (
 )
 
 // A UNIQUE constraint over a sealed column is a unique index over its term, which
-// the server cannot call a constraint. One that is made through pgseal has its terms
-// in descending order, which nothing else has: so the catalog knows it again (see
-// catalog.ShownIndex.Made), and a dump keeps it.
+// the server cannot call a constraint. Its terms are in descending order, which nothing
+// else has: so the catalog knows it again (see catalog.ShownIndex.Made), and a dump
+// keeps it.
 const madeOrder = " DESC"
 
 // uniqueConstraint is ALTER TABLE … ADD CONSTRAINT … UNIQUE over a sealed column. It
@@ -67,6 +67,16 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 // terms. It is false, and has done nothing, for anything else.
 func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
 	cmd := onlyCommand(x)
+	for _, n := range x.Cmds {
+		c := n.GetAlterTableCmd()
+		if cmd == nil && it.relation != nil && c.GetSubtype() == pg.AlterTableType_AT_DropConstraint && a.isIndex(it.relation, c.Name) {
+			a.fail(&Refusal{
+				Anchor: "unique-constraint", Code: codeNotSupported, Position: -1,
+				Message: "constraint \"" + c.Name + "\" is an index over sealed values, which cannot be dropped together with other changes",
+				Hint:    "Send ALTER TABLE … DROP CONSTRAINT as a statement of its own.",
+			})
+		}
+	}
 	if it.relation == nil || cmd.GetSubtype() != pg.AlterTableType_AT_DropConstraint || !a.isIndex(it.relation, cmd.Name) {
 		return false
 	}

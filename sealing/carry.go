@@ -7,10 +7,17 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"pgseal/catalog"
 )
 
-// carried is what unsealing must know to bring an index back as it was. It
-// stands in pgseal.sealed_column.original.
+// constraintOrder says of a unique index over terms that it is a UNIQUE constraint
+// of the plain table: see rewrite.madeOrder.
+const constraintOrder = " DESC"
+
+// carried is what the index does not say itself of what unsealing must know to bring
+// it back as it was. It stands in pgseal.sealed_column.original. Constraint and Suffix
+// were noted here before the index said both.
 type carried struct {
 	Schema     string `json:"schema"`
 	Name       string `json:"name"`
@@ -27,19 +34,22 @@ func carryIndexes(c *column, indexes []index, equality bool) (creates []string, 
 		if err := x.checkCarry(c, equality); err != nil {
 			return nil, nil, err
 		}
-		note := carried{Schema: x.schema, Name: x.name, Constraint: x.constraint, Comment: x.constraintNote}
 		elements, isExpression := make([]string, len(x.elements)), make([]bool, len(x.elements))
 		for k := range x.elements {
 			if e := &x.elements[k]; e.attnum == x.member.attnum {
-				elements[k], isExpression[k] = "pgseal.eq("+e.sql+")", true
-				note.Suffix = e.suffix
+				elements[k], isExpression[k] = catalog.TermElement(e.sql, e.suffix), true
+				if x.constraint {
+					elements[k] += constraintOrder
+				}
 			} else {
 				elements[k], isExpression[k] = e.definition()+e.suffix, e.attnum == 0
 			}
 		}
 		creates = append(creates, x.createSQL(elements))
 		creates = append(creates, x.afterwards(isExpression)...)
-		notes = append(notes, note)
+		if x.constraintNote != "" {
+			notes = append(notes, carried{Schema: x.schema, Name: x.name, Comment: x.constraintNote})
+		}
 	}
 	return append(creates, attachSQL(indexes)...), notes, nil
 }
@@ -92,18 +102,29 @@ func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, 
 		}
 		elements, plain, isExpression := make([]string, len(x.elements)), make([]string, len(x.elements)), make([]bool, len(x.elements))
 		terms, others := 0, 0
+		note.Constraint = note.Constraint || x.saysConstraint()
 		for k := range x.elements {
 			e := &x.elements[k]
+			of, suffix, isNoted := catalog.NotedTerm(e.sql)
 			switch {
-			case e.attnum == 0 && slices.Contains(term, e.sql):
-				// See rewrite.madeOrder.
-				note.Constraint = note.Constraint || x.unique && e.suffix == " DESC"
+			case e.attnum == 0 && (isNoted && of == term[0] || slices.Contains(term[1:], e.sql)):
 				terms++
 				plain[k] = quote(c.name)
-				elements[k] = plain[k] + note.Suffix
+				elements[k] = plain[k]
+				switch {
+				case isNoted:
+					elements[k] += suffix
+				case !note.Constraint && e.suffix != "":
+					elements[k] += e.suffix
+				default:
+					elements[k] += note.Suffix
+				}
 			case e.attnum == 0:
 				others++
 				elements[k], isExpression[k] = e.definition()+e.suffix, true
+				if note.Constraint && strings.HasPrefix(e.sql, "pgseal.eq(") && !isNoted && e.suffix == "" {
+					elements[k] += constraintOrder // goes on to say so
+				}
 			default:
 				plain[k] = e.sql
 				elements[k] = e.sql + e.suffix
@@ -120,9 +141,8 @@ func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, 
 				creates = append(creates, fmt.Sprintf("COMMENT ON CONSTRAINT %s ON %s IS %s", quote(x.name), x.member.sql(), literal(note.Comment)))
 			}
 		default:
-			if note.Constraint {
-				note.Schema, note.Name, note.Suffix = x.schema, x.name, ""
-				handed = append(handed, note)
+			if note.Constraint && note.Comment != "" {
+				handed = append(handed, carried{Schema: x.schema, Name: x.name, Comment: note.Comment})
 			}
 			creates = append(creates, x.createSQL(elements))
 		}
@@ -166,9 +186,18 @@ func findNote(notes []carried, x *index) (carried, bool) {
 	return carried{}, false
 }
 
-// termOver is pgseal.eq over a column in the forms in which the server prints it.
+// saysConstraint says whether the index is a UNIQUE constraint of the plain table, by
+// its own definition.
+func (x *index) saysConstraint() bool {
+	return x.unique && x.predicate == "" && slices.ContainsFunc(x.elements, func(e element) bool {
+		_, _, isNoted := catalog.NotedTerm(e.sql)
+		return e.attnum == 0 && strings.HasPrefix(e.sql, "pgseal.eq(") && !isNoted && e.suffix == constraintOrder
+	})
+}
+
+// termOver is a column, and pgseal.eq over it in the forms in which the server prints it.
 func termOver(ctx context.Context, tx pgx.Tx, column string) (forms []string, err error) {
-	err = tx.QueryRow(ctx, `SELECT ARRAY['pgseal.eq((' || pg_catalog.quote_ident($1) || ')::bytea)', 'pgseal.eq(' || pg_catalog.quote_ident($1) || ')']`,
+	err = tx.QueryRow(ctx, `SELECT ARRAY[pg_catalog.quote_ident($1), 'pgseal.eq((' || pg_catalog.quote_ident($1) || ')::bytea)', 'pgseal.eq(' || pg_catalog.quote_ident($1) || ')']`,
 		column).Scan(&forms)
 	return forms, err
 }
@@ -191,7 +220,7 @@ WHERE column_id <> $1 AND domain IN (
 			if at < 0 {
 				o.Indexes = append(o.Indexes, n)
 			} else {
-				o.Indexes[at].Constraint, o.Indexes[at].Comment = true, n.Comment
+				o.Indexes[at].Comment = n.Comment
 			}
 			if err := writeOriginal(ctx, tx, found[i].id, *o); err != nil {
 				return err

@@ -101,7 +101,11 @@ SELECT i.indexrelid, n.nspname, ic.relname,
            CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_collation co WHERE co.oid = i.indcollation[k] AND NOT co.collisdeterministic)
                 THEN 'a nondeterministic collation'
                 WHEN EXISTS (SELECT FROM pg_catalog.pg_opclass op WHERE op.oid = i.indclass[k] AND op.opcnamespace <> 'pg_catalog'::regnamespace)
-                THEN 'an operator class of its own' ELSE '' END
+                THEN 'an operator class of its own'
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_opclass op WHERE op.oid = i.indclass[k] AND op.opcintype = 'bpchar'::regtype)
+                     AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+                                     WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND 'bpchar'::regtype IN (t.oid, t.typbasetype))
+                THEN 'an operator class of another type' ELSE '' END
          FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),
        ARRAY(SELECT coalesce((SELECT a.attstattarget FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attnum = k + 1), -1)::int
          FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k ORDER BY k),

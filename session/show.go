@@ -204,20 +204,26 @@ func hexDigits(b []byte) (n int) {
 }
 
 // argumentOf is what stands before the closing parenthesis, without the cast to
-// bytea that the server may write around it; n counts the parenthesis too, and
-// is 0 if there is none.
+// bytea that the server may write around it, and without the note of an index; n
+// counts the parenthesis too, and is 0 if there is none.
 func argumentOf(text []byte) (argument []byte, n int) {
 	depth := 1
-	quoted := false
+	quote := byte(0)
 	for i, c := range text {
 		switch {
-		case c == '"':
-			quoted = !quoted
-		case quoted:
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
 		case c == '(':
 			depth++
 		case c == ')':
 			if depth--; depth == 0 {
+				if column, _, noted := catalog.NotedTerm(termCall + string(text[:i+1])); noted {
+					return []byte(column), i + 1
+				}
 				return bytes.TrimSuffix(text[:i], []byte("::bytea")), i + 1
 			}
 		}

@@ -324,7 +324,8 @@ func (a *analysis) shownAs(e *sealedExpr) Operand {
 func (a *analysis) nullIf(n *pg.Node, sc *scope) *sealedExpr {
 	x := n.GetAExpr()
 	left := a.peek(x.Lexpr, sc)
-	if left == nil || left.ref == nil || left.grouped || left.converted() || left.terms == nil || left.column.Type.Def != nil || !hasEquality(left.column) {
+	if left == nil || left.ref == nil || left.grouped || left.converted() || left.terms == nil || left.column.Type.Def != nil ||
+		!hasEquality(left.column) && !(a.canBeEmpty(left) && a.maybeEmpty(x.Rexpr)) {
 		return nil
 	}
 	start, end, ok := a.alternativesSpan(n)
@@ -351,6 +352,9 @@ func (a *analysis) settleNullIf(e *sealedExpr, x *pg.A_Expr, sc *scope) {
 		return
 	}
 	a.insert(e.terms[0].end-1, " THEN NULL ELSE "+string(a.text[reference.start:reference.end])+" END")
+	if a.compareEmpty(left, x.Rexpr) {
+		return
+	}
 	a.toTerm(left)
 	a.listMember(left, x.Rexpr, false, 0, sc)
 }

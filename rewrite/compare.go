@@ -132,7 +132,7 @@ func (a *analysis) compare(l, r *pg.Node, op string, sc *scope) {
 func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 	switch {
 	case right == nil:
-		if !a.comparableExpr(left) {
+		if a.compareEmpty(left, n) || !a.comparableExpr(left) {
 			return
 		}
 		a.toTerm(left)

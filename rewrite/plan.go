@@ -20,7 +20,13 @@ const (
 	Store Role = iota
 	// Equality turns the value into the column's equality term.
 	Equality
+	// Emptiness turns the empty value into an empty bytea. For any other the answer
+	// is RefuseEmpty.
+	Emptiness
 )
+
+// Compares reports that the value is compared, and not stored.
+func (r Role) Compares() bool { return r != Store }
 
 // Operand says how one value of the client becomes one value for the server,
 // always a bytea (or bytea[] when Array).

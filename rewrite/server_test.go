@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/catalog"
+	"pgseal/envelope"
 	"pgseal/integration/pgtest"
 	"pgseal/logical"
 )
@@ -189,6 +190,25 @@ func TestTheServerAcceptsWhatIsPlanned(t *testing.T) {
 			}
 			if err := exec("ROLLBACK; DEALLOCATE ALL"); err != nil {
 				t.Fatal(err)
+			}
+		}
+	}
+	emptyByTheEnvelopesOwnTerms(t, conn)
+}
+
+// emptyByTheEnvelopesOwnTerms: a column can have got a term since the statement was
+// planned.
+func emptyByTheEnvelopesOwnTerms(t *testing.T, conn *pgx.Conn) {
+	for _, terms := range []envelope.TermFlags{0, envelope.TermEquality} {
+		for length := range 20 {
+			sealed := make([]byte, envelope.Overhead(terms)+length)
+			sealed[envelope.HeaderSize-1] = byte(terms)
+			var empty bool
+			if err := conn.QueryRow(t.Context(), "SELECT "+contentFrom+"$1::bytea"+contentTo+" = ''", sealed).Scan(&empty); err != nil {
+				t.Fatal(err)
+			}
+			if empty != (length == 0) {
+				t.Errorf("of an envelope with terms %d of %d bytes: empty %v", terms, length, empty)
 			}
 		}
 	}

@@ -299,12 +299,12 @@ func (o *Operand) inferred() uint32 {
 		return o.Base
 	}
 	t := o.Column.Type
-	if o.Role == Equality {
+	if o.Role.Compares() {
 		t = t.Shown() // a domain is compared as its base type
 	}
 	if o.Via != nil {
 		t = *o.Via
-	} else if o.Role == Equality && !o.Listed {
+	} else if o.Role.Compares() && !o.Listed {
 		t = t.Compared()
 	}
 	if o.Array {

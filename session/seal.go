@@ -41,7 +41,7 @@ func (b *buffers) clamp() {
 
 // useOf is the use of a value in the role of an operand.
 func useOf(op *rewrite.Operand) logical.Use {
-	if op.Role == rewrite.Equality {
+	if op.Role.Compares() {
 		return logical.Compare
 	}
 	return logical.Assign
@@ -54,13 +54,13 @@ func operandType(op *rewrite.Operand) uint32 {
 		return op.Base
 	}
 	t := op.Column.Type
-	if op.Role == rewrite.Equality {
+	if op.Role.Compares() {
 		t = t.Shown() // a domain is compared as its base type
 	}
 	switch {
 	case op.Via != nil:
 		t = *op.Via
-	case op.Role == rewrite.Equality && !op.Listed:
+	case op.Role.Compares() && !op.Listed:
 		t = t.Compared()
 	}
 	if op.Array {
@@ -123,7 +123,7 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 			b.via, b.equal = b.equal, b.via
 			v = logical.Value{Data: b.via, Binary: true, OID: op.Then[i].OID}
 		}
-	} else if t := op.Column.Type.Shown(); op.Role == rewrite.Equality && !op.Listed && (v.OID == 0 || v.OID == oidUnknown) {
+	} else if t := op.Column.Type.Shown(); op.Role.Compares() && !op.Listed && (v.OID == 0 || v.OID == oidUnknown) {
 		v.OID = t.Compared().OID // as which PostgreSQL reads it
 	}
 	b.plain, err = s.typeNow(op.Column, op.Column.Type).AppendCanonical(b.plain[:0], v, useOf(op), settings)
@@ -157,16 +157,21 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 		return s.appendTerms(dst, op, v)
 	}
 	c := op.Column
-	if len(v.Data) >= largeValue && op.Role != rewrite.Equality && op.Via == nil {
+	if len(v.Data) >= largeValue && op.Role == rewrite.Store && op.Via == nil {
 		return s.appendLarge(dst, op, v)
 	}
-	if err := s.canonical(op, v); err != nil {
-		if errors.Is(err, logical.ErrNeverEqual) {
-			return dst, Need{}, nil // an empty bytea equals no term
-		}
+	err := s.canonical(op, v)
+	switch never := errors.Is(err, logical.ErrNeverEqual); {
+	case err != nil && !never:
 		return dst, Need{}, valueError(err, c)
-	}
-	if op.Role == rewrite.Equality {
+	case op.Role == rewrite.Emptiness:
+		if never || len(s.buf.plain) > 0 {
+			return dst, Need{}, refused(op.RefuseEmpty(), nil)
+		}
+		return dst, Need{}, nil
+	case never:
+		return dst, Need{}, nil // an empty bytea equals no term
+	case op.Role == rewrite.Equality:
 		return s.equality(dst, c)
 	}
 	return s.appendEnvelope(dst, c)

@@ -26,6 +26,8 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 		S("SELECT id FROM notes WHERE COALESCE(body, '') = '' ORDER BY id"),
 		S("SELECT id FROM notes WHERE COALESCE(title, 'none') <> '' ORDER BY id"),
 		S("SELECT id FROM notes WHERE body::varchar = ''::text ORDER BY id"),
+		S("SELECT id, NULLIF(body, ''), COALESCE(NULLIF(title, ''), 'none') FROM notes ORDER BY id"),
+		S("SELECT COALESCE(title, NULLIF(title, '')), COALESCE(NULLIF(title, ''), title), CASE WHEN id = 1 THEN NULLIF(title, '') ELSE title END, CASE WHEN id = 2 THEN NULLIF(title, '') END FROM notes ORDER BY id"),
 		S("SELECT id FROM notes WHERE (title, id) = ('', 1)"),
 		S("SELECT count(*) FILTER (WHERE body <> ''), count(CASE WHEN title = '' THEN 1 END), bool_or(body = '') FROM notes"),
 		S("SELECT n.id, m.body FROM notes n LEFT JOIN notes m ON m.id = n.id AND m.body <> '' ORDER BY n.id"),

@@ -84,13 +84,30 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 		kept = kept && a.castAlike(r, e.column.Type)
 	}
 	if !kept {
-		e.shown = a.as(e.column, loose(e.column.Type))
+		t, ok := commonOf(e.column, inners)
+		if !ok {
+			return nil
+		}
+		e.shown = a.as(e.column, loose(t))
 	}
 	if start, end, ok := a.alternativesSpan(n); ok {
 		e.terms = []term{{start, end}}
 		e.renamed = a.namedByValue(n.GetCaseExpr().GetDefresult())
 	}
 	return e
+}
+
+// commonOf is the common type of alternatives that are all of one column, or of those
+// that it stands for: NULLIF of a varchar is a text.
+func commonOf(c *catalog.SealedColumn, alternatives []column) (t logical.Type, ok bool) {
+	if c.Mixed != nil {
+		return c.Type, true
+	}
+	t, ok = shownColumn(&alternatives[0]).Type, true
+	for i := 1; i < len(alternatives) && ok; i++ {
+		t, ok = commonType(t, shownColumn(&alternatives[i]).Type)
+	}
+	return t, ok
 }
 
 // namedByValue says whether the ELSE of a CASE is a value, which can be guarded: the

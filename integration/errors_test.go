@@ -130,6 +130,9 @@ CREATE TABLE notes (id int PRIMARY KEY, body varchar(3) NOT NULL, CHECK (body <>
 		{"INSERT INTO people (id, name, ssn) VALUES ($1, $2, $3)", []string{"60", "x", "longer than eleven"}},
 		{"INSERT INTO people (id, name, ssn) VALUES ($1, $2, $3)", []string{"60", "x", w + "01"}},
 		{"INSERT INTO people (id, name, ssn) VALUES ($1, $2, $3)", []string{"1", "x", "y"}},
+		// What was sealed when the statement was prepared.
+		{"INSERT INTO people (id, name, ssn) VALUES ($1, 'x', '" + w + "01')", []string{"60"}},
+		{"INSERT INTO people (id, name, ssn, email) VALUES (60, 'x', '" + w + "02', '" + w + "@a')", []string{}},
 		{"SELECT id FROM people WHERE age = ANY($1)", []string{"{1,ü}"}},
 		{"SELECT id FROM people WHERE age = ANY($1)", []string{"1"}},
 		{"SELECT id FROM people WHERE age = $1 AND id = $1", []string{"ü"}},

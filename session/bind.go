@@ -113,6 +113,9 @@ func (s *Session) unbound(need Need, err error, out *Output) (action, Need, erro
 
 // bound notes a Bind that is being sent.
 func (s *Session) bound(name []byte, p portal) {
+	if st := p.statement; st != nil {
+		s.sent.again(st.sent)
+	}
 	portals := s.portals.make(name)
 	portals.send(p, s.segment)
 	s.push(&request{kind: bind, portal: p, portals: portals})

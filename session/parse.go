@@ -176,8 +176,10 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 // PostgreSQL finds wrong with its literals only there.
 func (s *Session) appendDeferring(dst, name []byte, st *statement, p *planning, types []uint32) ([]byte, Need, *wire.Error) {
 	s.deferring, s.deferred = true, nil
+	noted := s.sent.noted
 	dst, need, refusal := s.appendParse(dst, name, p, types)
 	st.deferred, s.deferring, st.constants = s.deferred, false, slices.Clone(p.constants)
+	st.sent = s.sent.last(s.sent.noted - noted)
 	return dst, need, refusal
 }
 

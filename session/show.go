@@ -32,8 +32,9 @@ const (
 // sentValues remembers the last values stored in columns with an equality
 // term, until the transaction ends. Nothing is kept of those without one.
 type sentValues struct {
-	ring []sentValue
-	next int
+	ring  []sentValue
+	next  int
+	noted int // so far
 }
 
 func (v *sentValues) note(term []byte, c *catalog.SealedColumn, plain []byte) {
@@ -45,8 +46,27 @@ func (v *sentValues) note(term []byte, c *catalog.SealedColumn, plain []byte) {
 	}
 	e := &v.ring[v.next]
 	v.next = (v.next + 1) % sentCount
+	v.noted++
 	copy(e.term[:], term)
 	e.column, e.n = c, uint8(copy(e.plain[:], plain))
+}
+
+// last are copies of the values noted last, n at most.
+func (v *sentValues) last(n int) (values []sentValue) {
+	for i := range min(n, len(v.ring)) {
+		if e := v.ring[(v.next+sentCount-1-i)%sentCount]; e.column != nil {
+			values = append(values, e)
+		}
+	}
+	return values
+}
+
+// again notes values that are stored again.
+func (v *sentValues) again(values []sentValue) {
+	for i := range values {
+		e := &values[i]
+		v.note(e.term[:], e.column, e.plain[:e.n])
+	}
 }
 
 // forget lets go of the values.

@@ -43,6 +43,9 @@ type statement struct {
 	// constants are the keys under which literals in it have been sealed, nil for
 	// none.
 	constants []sealedUnder
+	// sent are the values of those that have a term: its errors can show them each time
+	// that it runs.
+	sent []sentValue
 	// deferred is why every Bind fails, though Parse does not; of a PREPARE why every
 	// EXECUTE fails of what it prepares.
 	deferred *wire.Error

@@ -1,6 +1,9 @@
 package catalog
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Functions and triggers run on the server and see envelopes. What they compute
 // from those (a text for the client, a row of an audit table, a comparison) is
@@ -16,12 +19,22 @@ type Use struct {
 	Anywhere bool
 }
 
-// Trigger is one that may use a sealed column of the relation that it fires for.
+// Trigger is one that may use a sealed column, and is fired by writes to a relation.
 type Trigger struct {
-	Name   string
-	Column string
-	// Insert, Update and Delete are the events that it fires for.
+	Name     string
+	Of       *Relation // whose column it may use
+	Column   string
+	Anywhere bool // as of Use
+	// Insert, Update and Delete are the events that fire it.
 	Insert, Update, Delete bool
+	// Keys are the columns of which one must be set for an update to fire it, through
+	// a foreign key, "" for any.
+	Keys string
+}
+
+// FiredBy reports whether an update of columns fires it.
+func (t *Trigger) FiredBy(columns []string) bool {
+	return t.Update && (t.Keys == "" || slices.ContainsFunc(strings.Split(t.Keys, keySeparator), func(key string) bool { return slices.Contains(columns, key) }))
 }
 
 // Code is what a function does, as text.

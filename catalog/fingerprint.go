@@ -41,6 +41,7 @@ type watched struct {
 	names     []string // of all relations in the snapshot
 	relations []uint32 // those of users
 	sealed    []uint32 // of these, those with sealed columns
+	fires     []uint32 // of the relations, those whose writes fire triggers that may use sealed columns
 	types     []uint32 // sealed, or made of what is
 }
 
@@ -68,7 +69,7 @@ const (
 			UNION ALL
 			SELECT hashtidextended(c.ctid, 6 + c.xmin::text::int8 * 16) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = ANY($3)
 			UNION ALL
-			SELECT hashtidextended(ctid, 7 + xmin::text::int8 * 16) FROM pg_trigger WHERE tgrelid = ANY($3)
+			SELECT hashtidextended(ctid, 7 + xmin::text::int8 * 16) FROM pg_trigger WHERE NOT tgisinternal
 			UNION ALL
 			SELECT hashtidextended(ctid, 8 + xmin::text::int8 * 16) FROM pg_type WHERE oid >= 16384 AND typtype IN ('d', 'e', 'r', 'm')
 			UNION ALL
@@ -83,6 +84,8 @@ const (
 			SELECT hashtidextended(ctid, 13 + xmin::text::int8 * 16) FROM pg_constraint WHERE contypid > 0
 			UNION ALL
 			SELECT hashtidextended(ctid, 14 + xmin::text::int8 * 16) FROM pg_attrdef WHERE adrelid = ANY($3)
+			UNION ALL
+			SELECT hashtidextended(ctid, 15 + xmin::text::int8 * 16) FROM pg_depend WHERE refclassid = 'pg_class'::regclass AND refobjid = ANY($5)
 		) rows(h)`
 
 	tablesHash = `
@@ -118,5 +121,5 @@ func takeFingerprint(ctx context.Context, tx pgx.Tx, w watched) (f fingerprint, 
 
 // look takes the part of the fingerprint that depends on what is watched.
 func (f *fingerprint) look(ctx context.Context, tx pgx.Tx, w watched) error {
-	return tx.QueryRow(ctx, objectsHash, w.names, w.relations, w.sealed, w.types).Scan(&f.objects)
+	return tx.QueryRow(ctx, objectsHash, w.names, w.relations, w.sealed, w.types, w.fires).Scan(&f.objects)
 }

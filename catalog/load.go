@@ -148,9 +148,6 @@ func loadContents(ctx context.Context, tx reader, c *Contents, types sealedTypes
 		return w, err
 	}
 	for _, r := range c.Relations {
-		if r.OID >= firstUserOID {
-			w.relations = append(w.relations, r.OID)
-		}
 		if r.Sealed {
 			w.sealed = append(w.sealed, r.OID)
 		}
@@ -169,6 +166,15 @@ func loadContents(ctx context.Context, tx reader, c *Contents, types sealedTypes
 			unanswered = err // the others have their questions, too
 		} else if err != nil {
 			return w, err
+		}
+	}
+	for _, r := range c.Relations {
+		if r.OID >= firstUserOID {
+			w.relations = append(w.relations, r.OID)
+		}
+		if len(r.Triggers) > 0 {
+			w.fires = append(w.fires, r.OID)
+			w.names = append(w.names, r.Name)
 		}
 	}
 	return w, unanswered

@@ -28,7 +28,7 @@ func loadCode(ctx context.Context, tx reader, c *Contents, sealed []uint32) erro
 	if err := loadBodies(ctx, tx, c, byName, named); err != nil {
 		return err
 	}
-	return loadTriggers(ctx, tx, byOID, sealed, named)
+	return loadTriggers(ctx, tx, c, byOID, sealed, named)
 }
 
 // loadBodies reads the bodies that name a relation with sealed columns, then
@@ -37,10 +37,7 @@ func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][
 	c.Uses, c.Alters = map[string][]Use{}, map[string]bool{}
 	search := slices.Sorted(maps.Keys(byName))
 	for len(search) > 0 {
-		patterns := make([]string, len(search))
-		for i, name := range search {
-			patterns[i] = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(name)) + "%"
-		}
+		patterns := namePatterns(search)
 		rows, err := tx.Query(ctx, `
 			SELECT p.proname::text, p.prosrc, l.lanname::text,
 			       (SELECT substr(s, length('search_path=') + 1) FROM unnest(p.proconfig) s WHERE s LIKE 'search\_path=%')
@@ -90,6 +87,15 @@ func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][
 	return nil
 }
 
+// namePatterns are those of LIKE for texts, in small letters, that have one of the names.
+func namePatterns(names []string) []string {
+	patterns := make([]string, len(names))
+	for i, name := range names {
+		patterns[i] = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(name)) + "%"
+	}
+	return patterns
+}
+
 // plainSQL names the languages whose texts are SQL.
 func plainSQL(language string) bool { return language == "sql" || language == "plpgsql" }
 
@@ -113,99 +119,4 @@ func splitPath(path string) (schemas []string) {
 		}
 	}
 	return schemas
-}
-
-const (
-	triggerInsert = 4
-	triggerDelete = 8
-	triggerUpdate = 16
-)
-
-// loadTriggers adds to relations with sealed columns the triggers that may use
-// one: their own, and those of the relations below them, through which their rows
-// pass: partitions, children, and what their views read.
-func loadTriggers(ctx context.Context, tx reader, byOID map[uint32]*Relation, sealed []uint32, named func(string) []*Relation) error {
-	rows, err := tx.Query(ctx, `
-		SELECT t.tgrelid, t.tgname::text, t.tgtype::int, l.lanname::text, p.prosrc, encode(t.tgargs, 'escape'),
-		       coalesce(t.tgnewtable, t.tgoldtable) IS NOT NULL
-		  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
-		 WHERE t.tgrelid = ANY($1) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-		 ORDER BY t.tgrelid, t.tgname`, sealed)
-	if err != nil {
-		return err
-	}
-	var (
-		oid                             uint32
-		kind                            int32
-		name, language, text, arguments string
-		tables                          bool
-	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &kind, &language, &text, &arguments, &tables}, func() error {
-		r := byOID[oid]
-		column := triggerUses(text, arguments, language == "plpgsql" || language == "internal" || language == "c", r, named)
-		if column == "" && tables && readCode(text).wholeRow() {
-			column = firstSealed(r)
-		}
-		if column == "" {
-			for _, use := range Uses(Code{Text: text, SQL: plainSQL(language)}, named) {
-				if use.Relation != r || kind&1 == 0 { // it reads the table by itself
-					column = use.Column
-				}
-			}
-		}
-		if column != "" {
-			r.Triggers = append(r.Triggers, Trigger{name, column, kind&triggerInsert != 0, kind&triggerUpdate != 0, kind&triggerDelete != 0})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return spreadTriggers(ctx, tx, byOID, sealed)
-}
-
-func firstSealed(r *Relation) string {
-	for i := range r.Columns {
-		if r.Columns[i].Sealed != nil {
-			return r.Columns[i].Name
-		}
-	}
-	return ""
-}
-
-// spreadTriggers gives the triggers of relations to those above them.
-func spreadTriggers(ctx context.Context, tx reader, byOID map[uint32]*Relation, sealed []uint32) error {
-	rows, err := tx.Query(ctx, `
-		SELECT inhrelid, inhparent FROM pg_inherits WHERE inhrelid = ANY($1)
-		UNION
-		SELECT d.refobjid, r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
-		 WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY($1) AND r.ev_class <> d.refobjid`, sealed)
-	if err != nil {
-		return err
-	}
-	above := map[uint32][]uint32{}
-	var below, up uint32
-	if _, err = pgx.ForEachRow(rows, []any{&below, &up}, func() error { above[below] = append(above[below], up); return nil }); err != nil {
-		return err
-	}
-	var spread func(t []Trigger, oid uint32, depth int)
-	spread = func(t []Trigger, oid uint32, depth int) {
-		const maxDepth = 64
-		for _, up := range above[oid] {
-			if r := byOID[up]; r != nil && depth < maxDepth {
-				for _, one := range t {
-					if !slices.Contains(r.Triggers, one) {
-						r.Triggers = append(r.Triggers, one)
-					}
-				}
-				spread(t, up, depth+1)
-			}
-		}
-	}
-	for _, oid := range sealed {
-		if own := byOID[oid].Triggers; len(own) > 0 {
-			spread(slices.Clone(own), oid, 0)
-		}
-	}
-	return nil
 }

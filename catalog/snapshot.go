@@ -131,7 +131,7 @@ type Relation struct {
 	// Changing: a column is being sealed or unsealed at this moment, so that
 	// nothing planned from this snapshot may reach the server.
 	Changing bool
-	// Triggers are those that may use a sealed column.
+	// Triggers are those that may use a sealed column when it is written.
 	Triggers []Trigger
 	// Homonym: it has sealed columns, and a type that is no relation's has its
 	// name, so that the name of its row type may be that one's.
@@ -161,29 +161,30 @@ type Snapshot struct {
 	// wrong. A rotated key does not change it: keys are looked up at run time.
 	Version uint64
 
-	relations []*Relation
-	byOID     map[uint32]*Relation
-	byName    map[string][]*Relation
-	origins   map[Attribute]*SealedColumn
-	columns   map[uint32]*SealedColumn
-	functions map[string]bool
-	uses      map[string][]Use
-	types     map[string][]logical.Type // that are not built in, by name
-	arrays    map[uint32]logical.Type   // of those, by element type
-	words     words
-	activeKey map[uint32]uint32
-	metadata  map[uint32]*SealedColumn // by domain
-	sealing   map[string]bool
-	alters    map[string]bool
-	setters   Setters
-	inFlux    *Snapshot
-	namesOnly bool
-	shown     *Shown
-	shownWord words     // through which a statement could meet what is shown
-	strict    *Snapshot // the same without those; nil when there are none
-	wanted    *wanted   // where what is missing is noted; nil when all is there
-	defaults  bool      // a sealed column has one
-	opens     bool      // the code of a function that is in uses opens cursors
+	relations  []*Relation
+	byOID      map[uint32]*Relation
+	byName     map[string][]*Relation
+	origins    map[Attribute]*SealedColumn
+	columns    map[uint32]*SealedColumn
+	functions  map[string]bool
+	uses       map[string][]Use
+	types      map[string][]logical.Type // that are not built in, by name
+	arrays     map[uint32]logical.Type   // of those, by element type
+	words      words
+	activeKey  map[uint32]uint32
+	metadata   map[uint32]*SealedColumn // by domain
+	sealing    map[string]bool
+	alters     map[string]bool
+	triggering map[string]bool
+	setters    Setters
+	inFlux     *Snapshot
+	namesOnly  bool
+	shown      *Shown
+	shownWord  words     // through which a statement could meet what is shown
+	strict     *Snapshot // the same without those; nil when there are none
+	wanted     *wanted   // where what is missing is noted; nil when all is there
+	defaults   bool      // a sealed column has one
+	opens      bool      // the code of a function that is in uses opens cursors
 }
 
 // Contents is what a Snapshot is built from.
@@ -201,6 +202,9 @@ type Contents struct {
 	// Alters has the unqualified names of functions whose code may do DDL with relations
 	// that have sealed columns.
 	Alters map[string]bool
+	// Triggering are the unqualified names of functions of triggers whose code may use
+	// sealed columns.
+	Triggering []string
 	// Sealing are the unqualified names of the types that are, or contain, sealed values.
 	Sealing []string
 	// Metadata are the rows of pgseal.sealed_column, by the OIDs of their domains.
@@ -214,19 +218,20 @@ type Contents struct {
 // New builds a snapshot. The relations must not be changed afterwards.
 func New(version uint64, c Contents) *Snapshot {
 	s := &Snapshot{
-		Version:   version,
-		relations: c.Relations,
-		byOID:     make(map[uint32]*Relation, len(c.Relations)),
-		byName:    make(map[string][]*Relation, len(c.Relations)),
-		origins:   map[Attribute]*SealedColumn{},
-		columns:   map[uint32]*SealedColumn{},
-		functions: map[string]bool{},
-		sealing:   map[string]bool{},
-		types:     map[string][]logical.Type{},
-		arrays:    map[uint32]logical.Type{},
-		activeKey: c.ActiveKeys,
-		metadata:  c.Metadata,
-		setters:   c.Setters,
+		Version:    version,
+		relations:  c.Relations,
+		byOID:      make(map[uint32]*Relation, len(c.Relations)),
+		byName:     make(map[string][]*Relation, len(c.Relations)),
+		origins:    map[Attribute]*SealedColumn{},
+		columns:    map[uint32]*SealedColumn{},
+		functions:  map[string]bool{},
+		sealing:    map[string]bool{},
+		triggering: map[string]bool{},
+		types:      map[string][]logical.Type{},
+		arrays:     map[uint32]logical.Type{},
+		activeKey:  c.ActiveKeys,
+		metadata:   c.Metadata,
+		setters:    c.Setters,
 	}
 	for _, r := range c.Relations {
 		s.byOID[r.OID] = r
@@ -242,9 +247,13 @@ func New(version uint64, c Contents) *Snapshot {
 				}
 			}
 		}
-		if r.Sealed || r.Changing {
+		if r.Sealed || r.Changing || len(r.Triggers) > 0 {
 			s.words.add(r.Name)
 		}
+	}
+	for _, f := range c.Triggering {
+		s.triggering[f] = true
+		s.words.add(f)
 	}
 	for _, name := range c.Sealing {
 		s.sealing[name] = true
@@ -371,6 +380,10 @@ func (s *Snapshot) Domain(name string) *SealedColumn {
 // Alters reports whether the code of functions of that name may do DDL with relations
 // that have sealed columns.
 func (s *Snapshot) Alters(name string) bool { return s.alters[name] }
+
+// Triggering reports whether a function of that name is one for triggers whose code may
+// use sealed columns.
+func (s *Snapshot) Triggering(name string) bool { return s.triggering[name] }
 
 // Sealing reports whether a type of that name is, or contains, a sealed value.
 func (s *Snapshot) Sealing(name string) bool { return s.sealing[name] }

@@ -80,7 +80,10 @@ func version(c Contents) uint64 {
 		}
 		for _, t := range r.Triggers {
 			text(t.Name)
+			number(uint64(t.Of.OID))
 			text(t.Column)
+			flag(t.Anywhere)
+			text(t.Keys)
 			flag(t.Insert)
 			flag(t.Update)
 			flag(t.Delete)
@@ -92,7 +95,7 @@ func version(c Contents) uint64 {
 		h.Write(b)
 		b = b[:0]
 	}
-	for _, name := range slices.Concat(c.RowFunctions, c.Sealing, slices.Sorted(maps.Keys(c.Alters))) {
+	for _, name := range slices.Concat(c.RowFunctions, c.Sealing, c.Triggering, slices.Sorted(maps.Keys(c.Alters))) {
 		text(name)
 	}
 	for _, name := range c.Setters.Names {

@@ -223,8 +223,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
 	}
 	seals := a.namesSealing() || a.stmt.Stmt.GetDoStmt() != nil // that may do anything
-	sealed = sealed || a.renamesSealed() || seals
-	s.Spreads = seals || sealed && !keepsRelations(a.stmt.Stmt)
+	fires := a.namesFiring()
+	sealed = sealed || a.renamesSealed() || seals || fires
+	s.Spreads = seals || fires || sealed && !keepsRelations(a.stmt.Stmt)
 	s.Moves = !temporary(a.stmt.Stmt) && (sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt))
 	if sealed && a.keepsNames() {
 		return
@@ -242,6 +243,17 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	}
 }
 
+// namesFiring says whether the statement has the name of a relation whose writes fire
+// triggers that may use sealed columns, or of the function of one: what it makes may be
+// another.
+func (a *analysis) namesFiring() bool {
+	from, end := a.statementTokens()
+	return slices.ContainsFunc(a.tokens[from:end], func(t token) bool {
+		name, ok := a.tokenName(t)
+		return ok && (a.snap.Triggering(name) || slices.ContainsFunc(a.snap.Named(name), func(r *catalog.Relation) bool { return len(r.Triggers) > 0 }))
+	})
+}
+
 // renamesSealed says whether a relation that may have sealed columns gets another
 // name.
 func (a *analysis) renamesSealed() bool {
@@ -256,12 +268,14 @@ func (a *analysis) renamesSealed() bool {
 // relations with sealed columns that there are, under the names that they have.
 func keepsRelations(n *pg.Node) bool {
 	switch n := n.GetNode().(type) {
-	case *pg.Node_IndexStmt, *pg.Node_DropStmt, *pg.Node_CreateTrigStmt, *pg.Node_CreateStatsStmt, *pg.Node_CreatePolicyStmt:
+	case *pg.Node_IndexStmt, *pg.Node_DropStmt, *pg.Node_CreateStatsStmt, *pg.Node_CreatePolicyStmt:
 		return true
 	case *pg.Node_AlterTableStmt:
 		return !slices.ContainsFunc(n.AlterTableStmt.Cmds, func(n *pg.Node) bool {
 			switch n.GetAlterTableCmd().GetSubtype() {
-			case pg.AlterTableType_AT_AttachPartition, pg.AlterTableType_AT_AddInherit, pg.AlterTableType_AT_AddOf:
+			case pg.AlterTableType_AT_AttachPartition, pg.AlterTableType_AT_AddInherit, pg.AlterTableType_AT_AddOf,
+				pg.AlterTableType_AT_EnableTrig, pg.AlterTableType_AT_EnableAlwaysTrig, pg.AlterTableType_AT_EnableReplicaTrig,
+				pg.AlterTableType_AT_EnableTrigAll, pg.AlterTableType_AT_EnableTrigUser: // which others fire, perhaps
 				return true
 			}
 			return false

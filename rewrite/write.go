@@ -41,20 +41,35 @@ func (a *analysis) returning(list []*pg.Node, sc *scope, into *item) []column {
 
 // triggers refuses to fire a trigger that may use a sealed column.
 func (a *analysis) triggers(into *item, at int32, fires func(*catalog.Trigger) bool) {
-	if into.relation == nil {
-		return
+	of := into.candidates
+	if into.relation != nil {
+		of = []*catalog.Relation{into.relation}
 	}
-	for i := range into.relation.Triggers {
-		t := &into.relation.Triggers[i]
-		if c := into.relation.Column(t.Column); c != nil && c.Sealed != nil && fires(t) {
-			a.fail(refuseTriggerCode(t.Name, c.Sealed, at))
-			return
-		}
-		if c := into.sealed(); c != nil && fires(t) { // a view has other names
-			a.fail(refuseTriggerCode(t.Name, c, at))
-			return
+	for _, r := range of {
+		for i := range r.Triggers {
+			a.trigger(&r.Triggers[i], into, at, fires)
 		}
 	}
+}
+
+func (a *analysis) trigger(t *catalog.Trigger, into *item, at int32, fires func(*catalog.Trigger) bool) {
+	switch {
+	case !fires(t) || a.err != nil:
+	case into.relation == nil && (a.pathSet || a.remade.opaque):
+		a.fail(refuseMixedText(into.name, -1))
+	case into.relation == nil:
+		a.fail(ErrNeedSearchPath) // which relation the name stands for
+	case t.Anywhere || a.pathMoved || a.pathReaches(t.Of):
+		a.fail(refuseTriggerCode(t.Name, t.Of.Column(t.Column).Sealed, at))
+	}
+}
+
+// setColumns are the columns that a SET list names.
+func setColumns(list []*pg.Node) (names []string) {
+	for _, n := range list {
+		names = append(names, n.GetResTarget().GetName())
+	}
+	return names
 }
 
 // insertTargets are the columns that an INSERT fills, in order.
@@ -108,7 +123,7 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 	defer func() { a.within = saved }()
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
 	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool {
-		return t.Insert || t.Update && len(s.OnConflictClause.GetTargetList()) > 0
+		return t.Insert || len(s.OnConflictClause.GetTargetList()) > 0 && t.FiredBy(setColumns(s.OnConflictClause.TargetList))
 	})
 	a.begin("insert", s.Relation, s.WithClause)
 	targets, asked := a.insertTargets(s.Cols, into), len(a.asked)
@@ -365,7 +380,7 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	defer func() { a.within = saved }()
 	sc, into := a.writing(s.Relation, s.WithClause, outer)
 	a.begin("update", s.Relation, s.WithClause)
-	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return t.Update })
+	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return t.FiredBy(setColumns(s.TargetList)) })
 	sc.items = []*item{into}
 	a.from(s.FromClause, sc)
 	// In the server's order, in which parameters get their types.

@@ -222,7 +222,11 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 			return built{}, ErrStaleCatalog // it may be the reason
 		default:
 			var refusal *Refusal
-			if errors.As(a.err, &refusal) && (refusal.Code == codeNotSupported || refusal.Code == codeUndefined || refusal.Anchor == "no-operator") {
+			isRefusal := errors.As(a.err, &refusal)
+			if isRefusal && a.path == nil && len(a.presumed) > 0 {
+				return built{}, ErrNeedSearchPath // which need not lead to what is refused
+			}
+			if isRefusal && (refusal.Code == codeNotSupported || refusal.Code == codeUndefined || refusal.Anchor == "no-operator") {
 				refusal.probe = a.probe(tree)
 			}
 			return built{}, a.err

@@ -319,7 +319,7 @@ func (a *analysis) written(i int, otherwise string) string {
 
 // createTable is CREATE TABLE.
 func (a *analysis) createTable(x *pg.CreateStmt) {
-	it := &item{name: x.Relation.GetRelname(), byName: true, byColumn: true, base: true}
+	it := &item{name: x.Relation.GetRelname(), schema: x.Relation.GetSchemaname(), byName: true, byColumn: true, base: true}
 	for _, n := range x.InhRelations {
 		it.columns = append(it.columns, a.baseItem(n.GetRangeVar()).columns...)
 	}
@@ -403,7 +403,12 @@ func (a *analysis) constraint(c *pg.Constraint, it *item, sc *scope) {
 		}
 	}
 	if c.Pktable != nil {
-		referenced := a.baseItem(c.Pktable)
+		referenced := it
+		// A table that refers to itself is the one that is made here, whatever else
+		// has its name.
+		if c.Pktable.Relname != it.name || c.Pktable.Schemaname != it.schema {
+			referenced = a.baseItem(c.Pktable)
+		}
 		for _, name := range names(c.PkAttrs) {
 			a.key(name, referenced, what, c.Location)
 		}

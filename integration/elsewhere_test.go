@@ -1,0 +1,33 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// A table with sealed columns in a schema that the search path does not have is
+// none of the statement's: neither what the statement makes, nor what it finds.
+func TestTablesBesideTheSearchPath(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `
+CREATE SCHEMA other;
+CREATE TABLE other.members (id int, name text);
+CREATE TABLE other.firms (id int, name text)`,
+		Seal: []string{"other.members.id --equality", "other.members.name", "other.firms.id --equality"},
+	})
+	pair.Same(t,
+		S("CREATE TABLE people (id int PRIMARY KEY, firm int REFERENCES firms (id))"),
+		S("ALTER TABLE members ADD PRIMARY KEY (id)"),
+		S("ALTER TABLE members ADD CHECK (id > 0)"),
+		S("CREATE TABLE IF NOT EXISTS members (id int PRIMARY KEY, name text, boss int REFERENCES members (id))"),
+		S("CREATE TABLE firms (id int PRIMARY KEY, name text CHECK (name <> ''), holding int, FOREIGN KEY (holding) REFERENCES firms)"),
+		S("ALTER TABLE firms ADD FOREIGN KEY (holding) REFERENCES members (id)"),
+		S("INSERT INTO members VALUES (1, 'Ada', NULL), (2, 'Bob', 1)"),
+		S("SELECT id, name, boss FROM members WHERE boss = 1 ORDER BY id"),
+		S("INSERT INTO members VALUES (3, 'Cyd', 4)"),
+		S("INSERT INTO other.members VALUES (1, 'Eve')"),
+		S("SET search_path = other"),
+		S("SELECT id, name FROM members WHERE id = 1"),
+	)
+}

@@ -33,7 +33,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		s.bound(portalName, portal{})
 		return relay, Need{}, nil
 	case st == nil:
-		return s.refuse(s.unknownStatement(name), out)
+		return s.refuseBind(s.unknownStatement(name), out)
 	}
 	if act, need, err, ok := s.renewed(name, st, snap, stale, out); !ok {
 		return act, need, err
@@ -69,7 +69,10 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		return relay, Need{}, nil
 	}
 	if params || st.failsAtBind() != nil {
-		if refusal := st.check(&m); refusal != nil {
+		if refusal := st.checkCounts(&m); refusal != nil {
+			return s.refuseBind(refusal, out)
+		}
+		if refusal := st.check(); refusal != nil {
 			return s.refuse(refusal, out)
 		}
 	}
@@ -121,11 +124,8 @@ func (s *Session) bound(name []byte, p portal) {
 	s.push(&request{kind: bind, portal: p, portals: portals})
 }
 
-// check refuses a Bind that the server would refuse, in its words and its order.
-func (p *statement) check(m *wire.Bind) *wire.Error {
-	if refusal := p.checkCounts(m); refusal != nil {
-		return refusal
-	}
+// check refuses a Bind that the server would refuse, in its words.
+func (p *statement) check() *wire.Error {
 	if e := p.failsAtBind(); e != nil {
 		return e
 	}
@@ -137,6 +137,7 @@ func (p *statement) check(m *wire.Bind) *wire.Error {
 	return nil
 }
 
+// checkCounts is check for what the server sees before it looks at the transaction.
 func (p *statement) checkCounts(m *wire.Bind) *wire.Error {
 	if n := m.ParamFormats.Len(); n > 1 && n != m.Params.Len() {
 		return &wire.Error{Code: codeProtocolViolation, Message: "bind message has " + itoa(n) + " parameter formats but " + itoa(m.Params.Len()) + " parameters"}

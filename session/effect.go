@@ -60,7 +60,7 @@ func (s *Session) effect(r *request) {
 		s.statements.make([]byte(st.Name)).set(p)
 	case rewrite.Deallocates:
 		if st.Name == "" {
-			s.statements.clear()
+			s.statements.clearNamed() // the unnamed one stays
 			s.inserts.forget()
 		} else if e := s.statements.find([]byte(st.Name)); e != nil {
 			e.set(nil)
@@ -71,7 +71,7 @@ func (s *Session) effect(r *request) {
 	case rewrite.Closes:
 		s.closed(st)
 	case rewrite.Discards:
-		s.statements.clear()
+		s.statements.clearNamed()
 		s.inserts.forget()
 		s.portals.clear()
 		s.cursors.clear()

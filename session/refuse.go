@@ -62,7 +62,9 @@ func (s *Session) probeQuery(p *planning, e *wire.Error, out *Output) (action, N
 		return s.refuseQuery(e, out)
 	}
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', "")
-	s.push(&request{kind: closeTarget, simple: true})
+	unnamed := &s.statements.unnamed
+	unnamed.send(nil, s.segment)
+	s.push(&request{kind: closeTarget, simple: true, names: unnamed})
 	dst = s.appendProbe(dst, p, e, nil)
 	dst = appendFailingParse(dst, failingName, e)
 	s.push(&request{kind: parse, refusal: e})
@@ -96,6 +98,14 @@ func (s *Session) refuseQuery(e *wire.Error, out *Output) (action, Need, error) 
 func (s *Session) refuse(e *wire.Error, out *Output) (action, Need, error) {
 	out.server.put(appendFailingParse(out.server.scratch, failingName, e))
 	s.push(&request{kind: parse, refusal: e})
+	return drop, Need{}, nil
+}
+
+// refuseBind is refuse for a Bind with a mistake that the server finds before it says
+// that the transaction is aborted: in its place goes one to no statement.
+func (s *Session) refuseBind(e *wire.Error, out *Output) (action, Need, error) {
+	out.server.put(appendPlainBind(out.server.scratch, "", failingName))
+	s.push(&request{kind: bind, refusal: e})
 	return drop, Need{}, nil
 }
 

@@ -106,6 +106,12 @@ func (e *entry[T]) uncertain(segment uint64) bool {
 func (r *registry[T]) clear() {
 	var none T
 	r.unnamed.set(none)
+	r.clearNamed()
+}
+
+// clearNamed is clear for all but the unnamed one.
+func (r *registry[T]) clearNamed() {
+	var none T
 	for _, e := range r.named {
 		if e.pending == 0 {
 			r.remove(e)

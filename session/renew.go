@@ -70,7 +70,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		if st.text != "" {
 			st.version = snap.Version
 		}
-	case another || st.foreign: // today the text means something else, or its bytes are gone
+	case another, st.foreign, st.name != "": // it means something else today, its bytes are gone, or it stands in a PREPARE
 		r.refusal = errReplan
 	default:
 		return renewal{changed: true, text: text, planning: p}

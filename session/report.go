@@ -136,8 +136,14 @@ func (r *request) lacks(f wire.ErrorFields) bool {
 // refusedInstead reports the error of a statement that stands in the place of a
 // refused one. In a text of several another statement may have failed.
 func refusedInstead(f wire.ErrorFields) bool {
-	code := string(f.Get(wire.FieldCode))
-	return (code == codeUndefinedColumn || code == codeSyntaxError) && bytes.Contains(f.Get(wire.FieldMessage), []byte(failingColumn))
+	message := f.Get(wire.FieldMessage)
+	switch string(f.Get(wire.FieldCode)) {
+	case codeUndefinedColumn, codeSyntaxError:
+		return bytes.Contains(message, []byte(failingColumn))
+	case codeUndefinedStatement:
+		return bytes.Contains(message, []byte(failingName))
+	}
+	return false
 }
 
 // failureOver: nothing is left to be told to either side.
@@ -165,6 +171,9 @@ func (s *Session) failed() {
 	r := s.front()
 	if r == nil || r.kind == query || r.kind == call || r.kind == syncPoint {
 		return
+	}
+	if r.kind == parse && r.names == &s.statements.unnamed {
+		r.names.confirmed = nil // it goes with a Parse, whatever comes of that
 	}
 	for s.fifo.len() > 0 && s.fifo.at(0).kind != syncPoint {
 		s.skipped(s.fifo.at(0))

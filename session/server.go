@@ -393,6 +393,9 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	default:
 		return wait, Need{}, errUnasked
 	}
+	if r.kind == query {
+		s.statements.unnamed.set(nil)
+	}
 	hidden, ours, inline, trial, part := r.hidden, r.ready, r.inline, r.trial, r.piece
 	s.finish()
 	s.delayed.showEnd(out)

@@ -242,6 +242,7 @@ func (s *Session) push(r *request) {
 	}
 	if s.flushed = false; r.kind == query && !r.hidden {
 		r.piece = s.frame.piece
+		s.statements.unnamed.latest = nil // it goes with a Query
 	}
 	s.fifo.push(r)
 	if r.kind == query || r.kind == call || r.kind == syncPoint {

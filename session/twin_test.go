@@ -389,6 +389,15 @@ func TestTwin(t *testing.T) {
 //	await         until ReadyForQuery for everything sent
 //	await n X     until n frames of type X
 func runTwin(t *testing.T, text string, plain, sealed peer) {
+	t.Helper()
+	if batch, want, got := compareTwin(t, text, plain, sealed); got != want {
+		t.Fatalf("after\n%s\nplain:\n%s\nsealed:\n%s", batch, want, got)
+	}
+}
+
+// compareTwin is runTwin up to the first difference, which it gives with the frames
+// before it.
+func compareTwin(t *testing.T, text string, plain, sealed peer) (sent, want, got string) {
 	r := &scripted{world: newWorld(t)}
 	var batch []string
 	asked := 0
@@ -418,13 +427,14 @@ func runTwin(t *testing.T, text string, plain, sealed peer) {
 			got := answers(t, sealed, n, typ)
 			got = strings.ReplaceAll(got, ` "H:`+hintNewerSyntax+`"`, "") // on servers of which the parser is older
 			if got != want {
-				t.Fatalf("after\n%s\nplain:\n%s\nsealed:\n%s", strings.Join(batch, "\n"), want, got)
+				return strings.Join(batch, "\n"), want, got
 			}
 			batch = nil
 		default:
 			t.Fatalf("unknown line %q", line)
 		}
 	}
+	return "", "", ""
 }
 
 var tableOID = regexp.MustCompile(`(RowDescription|[ ])([^ :]+):[1-9][0-9]{4,}:`)

@@ -42,6 +42,8 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 		S("UPDATE notes SET code = 'empty', title = NULLIF(title, '') WHERE body = '' RETURNING id, title"),
 		S("DELETE FROM notes WHERE aside = '' RETURNING id").Unordered(),
 		S("SELECT * FROM notes ORDER BY id"),
+		S("INSERT INTO notes (id, body) VALUES (2, 'x') ON CONFLICT (id) DO UPDATE SET code = 'twice' WHERE notes.body <> '' RETURNING id, code, body = ''"),
+		S("INSERT INTO notes (id, body) VALUES (2, 'x') ON CONFLICT (id) WHERE body <> '' DO NOTHING").Refused("public.notes.body"),
 		S("SELECT id FROM notes WHERE body = 'x'").Refused("public.notes.body"),
 		S("SELECT id FROM notes WHERE body = $1", word).Refused("public.notes.body"),
 		S("SELECT id FROM notes WHERE title <> $1", strings.Repeat(word, 40)).Refused("public.notes.title"),

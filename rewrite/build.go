@@ -311,6 +311,7 @@ type analysis struct {
 	cacheable   bool
 	touched     bool // something of the text is sealed
 	persistent  bool // inside a view, an index, …: no value may be sealed into it
+	arbiter     bool // inside the predicate of an index that ON CONFLICT infers
 
 	postponed    []*constants            // whose use is not decided yet
 	uses         []use                   // of the parameters of the statement being planned

@@ -44,8 +44,10 @@ func (a *analysis) compareEmpty(left *sealedExpr, n *pg.Node) bool {
 // value equals the empty value, and can be compared with it where it stands.
 func (a *analysis) canBeEmpty(e *sealedExpr) bool {
 	c := e.column
-	// No subquery can stand in what is stored, nor in the WHERE of COPY.
-	if hasEquality(c) || c.Broken != "" || c.Assembled() || e.terms == nil || e.converted() || a.persistent || a.stmt.Stmt.GetCopyStmt().GetIsFrom() {
+	if hasEquality(c) || c.Broken != "" || c.Assembled() || e.terms == nil || e.converted() {
+		return false
+	}
+	if a.persistent || a.arbiter || a.stmt.Stmt.GetCopyStmt().GetIsFrom() { // where no subquery can stand
 		return false
 	}
 	for _, cast := range e.casts {

@@ -210,7 +210,9 @@ func (a *analysis) infer(f *pg.InferClause, sc *scope, into *item) {
 			a.note("compare", c.sealed, "by equality term in ON CONFLICT", t.start)
 		}
 	}
+	a.arbiter = true
 	a.condition(f.WhereClause, sc)
+	a.arbiter = false
 }
 
 // elements finds the first token of each of the n elements in the list in

@@ -42,7 +42,7 @@ func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
 	for _, side := range []*pg.Node{x.Lexpr, x.Rexpr} {
 		for _, n := range listOf(side) {
 			if e := a.peek(n, sc); e != nil {
-				a.fail(refuseOperator(e.column, e.at, name))
+				a.fail(refuseOperand(e, name))
 				return
 			}
 			a.in("operator "+name, func() { a.plain(n, sc) })

@@ -113,7 +113,7 @@ func (a *analysis) document(n *pg.Node, sc *scope) *sealedExpr {
 			continue
 		}
 		if of := a.sealedWithin(arg.node, sc); of != nil {
-			e = a.newDocument(n, of, call.typ, &draft{}, sc)
+			e = a.newDocument(n, of, call.typ, &draft{kind: a.kindOf(&call, sc)}, sc)
 			e.at = call.at
 			a.givesJSON(&call, of, sc)
 			break
@@ -223,6 +223,10 @@ func (a *analysis) settleDocument(e *sealedExpr) {
 	sc := e.made.scope
 	if x := e.made.node.GetTypeCast(); x != nil {
 		a.settleDocumentCast(e, x, sc)
+		return
+	}
+	if x := e.made.node.GetAExpr(); x != nil {
+		a.settleDocumentOperator(x, sc)
 		return
 	}
 	call, _ := a.documentCallOf(e.made.node)

@@ -17,6 +17,7 @@ import (
 type draft struct {
 	json []int // parts that have been put into json so far
 	text bool  // has become text, which is shown and no part of another one
+	kind documentKind
 }
 
 func (a *analysis) drafted(c *catalog.SealedColumn, d *draft) {
@@ -110,9 +111,9 @@ func (a *analysis) castDocument(n *pg.Node, e *sealedExpr, sc *scope) *sealedExp
 	d := from
 	switch {
 	case !isJSON:
-		d = &draft{from.json, true}
+		d = &draft{json: from.json, text: true}
 	case to.OID == logical.OIDJSONB:
-		d = &draft{}
+		d = &draft{kind: from.kind}
 	}
 	made := a.newDocument(n, e.column, to, d, sc)
 	made.at = e.at

@@ -74,6 +74,7 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 		if x.AExpr.Kind == pg.A_Expr_Kind_AEXPR_NULLIF {
 			return a.nullIf(n, sc)
 		}
+		return a.documentOperator(n, sc)
 	case *pg.Node_FuncCall:
 		if e := a.document(n, sc); e != nil {
 			return e

@@ -245,6 +245,9 @@ func (b *Bound) evaluate(p *piece) error {
 			if s.value, ok = appendString(s.value, b.text, token{n.kind, n.start, n.end}); !ok {
 				return refuseEscape(int(n.start))
 			}
+			if l.Operand.Null != nil {
+				l.OID = logical.OIDText
+			}
 		} else {
 			if p.value.negative {
 				s.value = append(s.value, '-')

@@ -330,6 +330,9 @@ func showOperand(o *Operand, what string) string {
 		s += "each of "
 	}
 	s += what + " as " + o.Column.Table + "." + o.Column.Name
+	if o.Null != nil {
+		s += fmt.Sprintf(" unless %q", *o.Null)
+	}
 	if o.Via != nil {
 		s += " via " + o.Via.Name()
 	}

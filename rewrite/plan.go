@@ -52,6 +52,9 @@ type Operand struct {
 	// Default, if not nil, is the column of whose sealed constant default, as the server
 	// prints it, the value is.
 	Default *catalog.SealedColumn
+	// Null, if not nil, is the text that becomes NULL: NULLIF($1, ''). The client's
+	// value is a text then.
+	Null *string
 	// Base is the type that PostgreSQL gives the value if the client declares none,
 	// 0 for what the role says.
 	Base uint32

@@ -182,7 +182,7 @@ func declared(types []uint32, i int) uint32 {
 
 // argument is one argument of EXECUTE in a sealed role.
 func (a *analysis) argument(n *pg.Node, op *Operand) {
-	if !a.bind(n, *op, false) && !a.computed(n, *op, nil) {
+	if !a.bind(n, *op, false) && (op.Null != nil || !a.computed(n, *op, nil)) {
 		a.plain(n, nil)
 		a.fail(refuseComputedArgument(op.Column, location(n)))
 	}
@@ -193,7 +193,7 @@ func (a *analysis) argumentAgain(f *furtherArguments, n *pg.Node, op *Operand) {
 	value, casts := withoutCasts(n)
 	switch c := value.GetAConst(); {
 	case c == nil:
-		if answer := a.answerTo(n); answer > 0 {
+		if answer := a.answerTo(n); answer > 0 && op.Null == nil {
 			f.answer(a, op, answer)
 			return
 		}

@@ -260,6 +260,13 @@ func refuseValueCast(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// refuseNullIf is for a value that NULLIF does not compare as text.
+func refuseNullIf(c *catalog.SealedColumn, position int, oid uint32) *Refusal {
+	r := sealedRefusal("value-cast", c, int32(position), "does not take NULLIF of a value of type "+logical.TypeName(oid))
+	r.Hint = "Pass the value as text, or NULL instead of it."
+	return r
+}
+
 // refuseBeside is for a value that would give COALESCE or CASE another type than
 // the column's.
 func refuseBeside(c *catalog.SealedColumn, position int, oid uint32) *Refusal {

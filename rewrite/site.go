@@ -65,6 +65,9 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 	if oid == 0 || oid == oidUnknown {
 		return nil
 	}
+	if o.Null != nil && oid != logical.OIDText && oid != logical.OIDVarchar {
+		return refuseNullIf(o.Column, o.Site.position(o.Site.at, literals), oid)
+	}
 	if o.Site.argument > 0 && !o.Site.casted {
 		return o.checkArgument(oid, literals)
 	}

@@ -34,6 +34,9 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 	if f := n.GetFuncCall(); f != nil && len(casts) == 0 {
 		return a.bindMade(f, &op)
 	}
+	if n.GetAExpr() != nil {
+		return a.bindNullIf(n, casts, &op)
+	}
 	if constant == nil && param == nil {
 		return false
 	}
@@ -42,6 +45,9 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 		at = param.Location
 	}
 	switch {
+	case op.Null != nil && slices.ContainsFunc(casts, func(c *pg.TypeCast) bool { to, ok := a.typeNamed(c.TypeName); return !ok || !isText(to.whole()) }):
+		a.fail(refuseValueCast(op.Column, at)) // an argument of EXECUTE that is not the text as it stands
+		return true
 	case a.persistent && (param != nil || !constant.Isnull):
 		a.fail(refusePersistent(op.Column, at))
 		return true
@@ -319,6 +325,9 @@ func (o *Operand) sameAs(other *Operand) bool {
 		return o == other
 	}
 	if o.Column != other.Column || o.Role != other.Role || o.Array != other.Array || (o.Via == nil) != (other.Via == nil) {
+		return false
+	}
+	if (o.Null == nil) != (other.Null == nil) || o.Null != nil && *o.Null != *other.Null {
 		return false
 	}
 	if o.Beside != other.Beside || o.Base != other.Base || !slices.Equal(o.Then, other.Then) {

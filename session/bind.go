@@ -214,6 +214,10 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 			dst = wire.AppendValue(dst, value)
 			continue
 		}
+		if p.Operand.IsNull(value) {
+			dst = wire.AppendValue(dst, nil)
+			continue
+		}
 		f, _ := m.ParamFormats.Format(p.Client)
 		if f != wire.Text && f != wire.Binary {
 			return dst, Need{}, ofParameter(&wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}, m, p.Client, false)

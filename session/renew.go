@@ -193,6 +193,9 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 		}
 	}
 	b = appendColumnAs(b, op.Column, t)
+	if op.Null != nil {
+		b = append(append(b, 1), *op.Null...)
+	}
 	if op.Via != nil {
 		b = appendType(b, *op.Via)
 	}

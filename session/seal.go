@@ -310,6 +310,9 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 			return dst, r
 		}
 	}
+	if l.Operand.IsNull(l.Value) {
+		return append(dst, "NULL::pg_catalog.bytea"...), nil
+	}
 	out, need, err := s.appendOperand(s.buf.out[:0], l.Operand, logical.Value{Data: l.Value, OID: l.OID})
 	if err == nil && need.Kind != NeedNothing {
 		s.need = need

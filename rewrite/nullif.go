@@ -1,0 +1,83 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// maxNull is the longest string that NULLIF may name: shorter than what the session
+// seals without looking at it as a whole.
+const maxNull = 64
+
+// bindNullIf gives a sealed role to NULLIF(value, 'string'), as applications make NULL
+// of an empty field: NULLIF($1, ”)::date. Both are text to PostgreSQL, and equal if
+// their bytes are, so the session sees which value is NULL. The string steers the plan.
+// It is false, and has done nothing, for any other expression.
+func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) bool {
+	x := n.GetAExpr()
+	if x.GetKind() != pg.A_Expr_Kind_AEXPR_NULLIF || op.Array || op.Null != nil || op.Site.argument > 0 || op.Role == Emptiness {
+		return false
+	}
+	left, ok := a.textOnly(x.Lexpr)
+	null, known := a.nullOf(x.Rexpr)
+	start, end, spanned := a.alternativesSpan(n)
+	if !ok || !known || !spanned {
+		return false
+	}
+	if a.persistent {
+		a.fail(refusePersistent(op.Column, x.Location))
+		return true
+	}
+	op.Null, op.Base = &null, logical.OIDText
+	if len(casts) > 0 {
+		if !a.via(casts, op, x.Location) {
+			return true
+		}
+	} else if r := a.checked(op, logical.OIDText); r != nil {
+		a.fail(r)
+		return true
+	}
+	a.steer(location(x.Rexpr))
+	if p := left.GetParamRef(); p != nil {
+		if a.use(p, op); a.err == nil {
+			u := &a.uses[len(a.uses)-1]
+			u.start, u.end = start, end
+		}
+	} else {
+		i := a.tokenAt(left.GetAConst().Location)
+		a.edit(start, end, "", &value{operand: op, literal: int32(a.literalAt(a.tokens[i].start))})
+		a.note(op.verb(), op.Column, "a literal", x.Location)
+	}
+	a.operands = append(a.operands, op)
+	return true
+}
+
+// textOnly is a string or a parameter, without the casts around it that leave text as
+// it is.
+func (a *analysis) textOnly(n *pg.Node) (*pg.Node, bool) {
+	n, casts := withoutCasts(n)
+	for _, c := range casts {
+		if to, ok := a.typeNamed(c.TypeName); !ok || !isText(to.whole()) {
+			return nil, false
+		}
+	}
+	if n.GetParamRef() != nil {
+		return n, true
+	}
+	i := a.tokenAt(n.GetAConst().GetLocation())
+	return n, n.GetAConst().GetSval() != nil && i >= 0 && a.tokens[i].kind.isString()
+}
+
+// nullOf reads a string that means the same in every encoding.
+func (a *analysis) nullOf(n *pg.Node) (string, bool) {
+	i := a.tokenAt(n.GetAConst().GetLocation())
+	if n.GetAConst().GetSval() == nil || i < 0 || !a.tokens[i].kind.isString() {
+		return "", false
+	}
+	text, ok := appendString(nil, a.text, a.tokens[i])
+	return string(text), ok && len(text) <= maxNull && IsASCII(text)
+}
+
+// IsNull says whether NULLIF makes NULL of a value in its text form.
+func (o *Operand) IsNull(text []byte) bool { return o.Null != nil && string(text) == *o.Null }

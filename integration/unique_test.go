@@ -33,7 +33,7 @@ func TestUniqueConstraintsOverSealedColumns(t *testing.T) {
 				S("ALTER TABLE owners RENAME CONSTRAINT owners_mail TO owners_email_key1"),
 				S("ALTER TABLE owners ADD UNIQUE (email)"),
 				S("ALTER TABLE owners DROP CONSTRAINT owners_email_key1"),
-				S("ALTER TABLE owners ADD CONSTRAINT owners_mail UNIQUE (email)"),
+				S("ALTER TABLE owners ADD CONSTRAINT owners_mail UNIQUE (email) NOT DEFERRABLE INITIALLY IMMEDIATE"),
 				S(shown),
 				S("INSERT INTO owners (id, email) VALUES (4, '" + w + "')").Fails("23505"),
 				S("INSERT INTO owners (id, email) VALUES (4, '" + w + "') ON CONFLICT (email) DO NOTHING"),

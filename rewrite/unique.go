@@ -52,6 +52,7 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 	a.edit(int(a.tokens[table-1].start), int(a.tokens[table].end), "CREATE UNIQUE INDEX "+quoteName(name)+" ON", nil)
 	a.leaveOutIfExists(table)
 	a.edit(int(a.tokens[behind].start), int(a.tokens[unique].end), "", nil)
+	a.leaveOutTiming()
 	for i, key := range names(c.Keys) {
 		if k := it.column(key); k != nil && k.sealed != nil {
 			t := a.tokens[elements[i]]
@@ -135,6 +136,16 @@ func (a *analysis) alteredTable(rv *pg.RangeVar) (table, behind int) {
 		return -1, -1
 	}
 	return from + 1, behind
+}
+
+// leaveOutTiming takes NOT DEFERRABLE and INITIALLY IMMEDIATE off the end, which no
+// index has and every index is.
+func (a *analysis) leaveOutTiming() {
+	_, end := a.statementTokens()
+	for a.is(end-2, "not") && a.is(end-1, "deferrable") || a.is(end-2, "initially") && a.is(end-1, "immediate") {
+		a.edit(int(a.tokens[end-2].start), int(a.tokens[end-1].end), "", nil)
+		end -= 2
+	}
 }
 
 // leaveOutIfExists takes IF EXISTS behind TABLE out: the table is known.

@@ -46,22 +46,27 @@ func (a *analysis) sortsByTruth(n *pg.Node, sc *scope, outputs []column) bool {
 		return false
 	}
 	if len(ref.Fields) == 1 {
-		var output *column // a name is an output's first
-		for i := range outputs {
-			c := &outputs[i]
-			switch {
-			case c.rest, c.name == ref.Fields[0].GetString_().GetSval() && output != nil:
-				return false
-			case c.name == ref.Fields[0].GetString_().GetSval():
-				output = c
-			}
-		}
-		if output != nil {
-			return a.sortsByOutput(ref, output)
+		if output, ok := outputNamed(ref, outputs); output != nil || !ok {
+			return ok && a.sortsByOutput(ref, output)
 		}
 	}
 	e := a.peek(n, sc)
 	return e != nil && !e.grouped && a.isTrue(e)
+}
+
+// outputNamed is the output that a name in ORDER BY is first, nil for none; ok is
+// false where that may be one of several.
+func outputNamed(ref *pg.ColumnRef, outputs []column) (output *column, ok bool) {
+	for i := range outputs {
+		c := &outputs[i]
+		switch {
+		case c.rest, c.name == ref.Fields[0].GetString_().GetSval() && output != nil:
+			return nil, false
+		case c.name == ref.Fields[0].GetString_().GetSval():
+			output = c
+		}
+	}
+	return output, true
 }
 
 // sortsByOutput is sortsByTruth for the name of an output.

@@ -96,12 +96,12 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
 	a.in("ORDER BY", func() {
 		for _, n := range s.SortClause {
-			n := n.GetSortBy().GetNode()
+			by := n.GetSortBy()
 			// DISTINCT and set operations sort by outputs only.
-			if s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && a.sortsByTruth(n, sc, outputs) {
+			if s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && (a.sortsByTruth(by.GetNode(), sc, outputs) || a.sortsByOneValue(by, s, sc, outputs)) {
 				continue
 			}
-			a.sortItem(n, sc, outputs, targets)
+			a.sortItem(by.GetNode(), sc, outputs, targets)
 		}
 	})
 	a.in("LIMIT", func() {

@@ -94,6 +94,7 @@ func TestUnreadTextsInAbortedTransactions(t *testing.T) {
 	pair.Same(t,
 		simple("PREPARE one AS SELECT id FROM people WHERE id = $1"),
 		simple("SELECT 1; EXECUTE one (1, 2)").Fails("42601"),
+		S("INSERT INTO people (id, ssn) VALUES (501, 'x'), (502, unquoted)").Fails("42703"),
 		simple("BEGIN"),
 		S("SELECT 1/0").Fails("22012"),
 		S("SELECT ssn FRM people").Fails("42601"),

@@ -205,6 +205,16 @@ type scope struct {
 	grouped grouped
 }
 
+// empty says that no name is in scope: what VALUES gives to INSERT refers to nothing.
+func (sc *scope) empty() bool {
+	for ; sc != nil; sc = sc.outer {
+		if len(sc.items) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // groups says whether a query, this one or one around it, groups by the term of
 // a column.
 func (sc *scope) groups(c *column) bool {

@@ -223,7 +223,7 @@ func (g *generator) output(prefix string) string {
 	case 9:
 		return fmt.Sprintf("coalesce(%s, %s%s, %s)", name, prefix, g.column().name, g.value(c))
 	case 10:
-		return fmt.Sprintf("(SELECT %s FROM h WHERE h.id < 5)", g.one("array_agg(h."+c.name+" ORDER BY id)", "coalesce(array_agg(h."+c.name+" ORDER BY id), '{}')", "array_agg(h."+c.name+"::text ORDER BY id)", "json_agg(h ORDER BY id)::jsonb", "jsonb_agg(row_to_json(h) ORDER BY id)", "json_agg(ROW(h."+c.name+") ORDER BY id)::text", "json_agg(h."+c.name+" ORDER BY id)::jsonb"))
+		return fmt.Sprintf("(SELECT %s FROM h WHERE h.id < 5)", g.one("array_agg(h."+c.name+" ORDER BY id)", "(array_agg(h."+c.name+" ORDER BY id))[2]", "(array_agg(h."+c.name+" ORDER BY id))[2:3]", "jsonb_agg(to_jsonb(h) - 't' || jsonb_build_object('x', h."+c.name+") ORDER BY id)", "coalesce(array_agg(h."+c.name+" ORDER BY id), '{}')", "array_agg(h."+c.name+"::text ORDER BY id)", "json_agg(h ORDER BY id)::jsonb", "jsonb_agg(row_to_json(h) ORDER BY id)", "json_agg(ROW(h."+c.name+") ORDER BY id)::text", "json_agg(h."+c.name+" ORDER BY id)::jsonb"))
 	case 11:
 		return fmt.Sprintf("(SELECT %s FROM h WHERE h.id = %sid)", g.one("h", "h IS NULL", "(h)."+c.name, "ROW(h."+c.name+", 1)", "CASE WHEN id > 1 THEN h."+c.name+" ELSE h."+g.column().name+" END"), prefix)
 	case 0:

@@ -158,10 +158,14 @@ func (a *arrayOf) each(dst []byte, start int, write func(dst, elem []byte) ([]by
 // send writes the binary format with its text in the client's encoding.
 func (a *arrayOf) send(dst, canonical []byte, s *Settings) ([]byte, error) {
 	start := len(dst)
-	return a.each(append(dst, canonical...), start, func(dst, elem []byte) ([]byte, error) {
+	dst, err := a.each(append(dst, canonical...), start, func(dst, elem []byte) ([]byte, error) {
 		at := len(dst)
 		return s.encodeTail(append(dst, elem...), at)
 	})
+	if err == nil {
+		copy(dst[start+arrayFlags:start+2*arrayFlags], canonical[arrayFlags:])
+	}
+	return dst, err
 }
 
 func (a *arrayOf) check(canonical []byte) bool {

@@ -224,6 +224,10 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 		return
 	}
 	sc := e.made.scope
+	if x := e.made.node.GetAIndirection(); x != nil {
+		a.settleSubscripted(x, sc)
+		return
+	}
 	if e.column.Elements != nil && resultsOf(e.made.node) == nil {
 		a.settleElements(e.made.node, sc)
 		return

@@ -53,7 +53,10 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 		return a.referenceTo(ref.column, x.ColumnRef.Location, term{start, end}, ok, sc)
 	case *pg.Node_AIndirection:
 		c, of := a.field(x.AIndirection, sc)
-		if c == nil || c.sealed == nil {
+		if c == nil {
+			return a.subscripted(n, sc)
+		}
+		if c.sealed == nil {
 			return nil
 		}
 		return a.referenceTo(c, location(n), of, true, sc)

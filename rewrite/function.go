@@ -36,6 +36,9 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 			if e := a.peek(arg, sc); e != nil && truthAggregate(parts) && a.isTrue(e) {
 				continue
 			}
+			if a.measured(parts, arg, sc) {
+				continue
+			}
 			a.plain(arg, sc)
 		}
 		for _, o := range f.AggOrder {

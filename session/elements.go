@@ -42,6 +42,11 @@ func (s *Session) openElements(c *cell, value []byte) (Need, error) {
 	case err != nil:
 		return Need{}, err
 	}
+	const flags, end = 4, 8 // of the binary form: whether there are NULLs
+	if v.Binary && len(value) >= end && len(s.buf.array) >= end {
+		// A slice of an array with NULLs may be said to have some, too.
+		copy(s.buf.array[flags:end], value[flags:end])
+	}
 	t := s.theBatch()
 	if c.client == wire.Binary {
 		t.made, err = c.sealed.Type.AppendBinary(t.made, s.buf.array, &s.settings.values)

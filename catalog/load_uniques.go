@@ -13,6 +13,7 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
 	rows, err := tx.Query(ctx, `
 		SELECT i.indrelid, ic.relname::text, i.indpred IS NOT NULL,
+		       NOT (i.indpred IS NOT NULL) AND bool_or(term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1),
 		       array_agg(coalesce(plain.attname, term.attname)::text ORDER BY e.n),
 		       array_agg(term.attname IS NOT NULL ORDER BY e.n)
 		  FROM pg_index i
@@ -34,9 +35,9 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 		columns []*string
 		terms   []bool
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &unique.Name, &unique.Partial, &columns, &terms}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &unique.Name, &unique.Partial, &unique.Made, &columns, &terms}, func() error {
 		relation := sealed[oid]
-		u := Unique{Name: unique.Name, Partial: unique.Partial}
+		u := Unique{Name: unique.Name, Partial: unique.Partial, Made: unique.Made}
 		overTerm := false
 		for i, name := range columns {
 			if name == nil {

@@ -111,6 +111,7 @@ type Unique struct {
 	Name    string
 	Columns []string // element by element; sealed ones are indexed by their equality term
 	Partial bool     // has a WHERE clause: ON CONFLICT infers it only with a predicate that implies that
+	Made    bool     // stands for a constraint, see ShownIndex.Made: known inside of the transaction that has made it
 }
 
 // Relation is a table, partition, view, materialised view or foreign table.

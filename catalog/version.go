@@ -69,6 +69,7 @@ func version(c Contents) uint64 {
 		for _, u := range r.Uniques {
 			text(u.Name)
 			flag(u.Partial)
+			flag(u.Made)
 			number(uint64(len(u.Columns)))
 			for _, name := range u.Columns {
 				text(name)

@@ -98,6 +98,9 @@ func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
 
 // isIndex says whether a constraint is an index over terms.
 func (a *analysis) isIndex(r *catalog.Relation, constraint string) bool {
+	if slices.ContainsFunc(r.Uniques, func(u catalog.Unique) bool { return u.Made && u.Name == constraint }) {
+		return true
+	}
 	return a.snap.Shown() != nil && slices.ContainsFunc(a.snap.Shown().Indexes, func(x catalog.ShownIndex) bool {
 		return x.Relation == r.OID && x.Name == constraint && x.IsConstraint()
 	})

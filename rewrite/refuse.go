@@ -111,14 +111,14 @@ func refuseArrayOfArrays(c *catalog.SealedColumn, position int32) *Refusal {
 func refuseOtherColumn(c, other *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("other-column", c, position, "cannot be compared with "+other.String())
 	r.Detail = "The two have different keys, so that equal values have different terms."
-	r.Hint = "Compare them in the application."
+	r.Hint = "Select the values of one side first and search for them in the other, with IN (…) or = ANY ($1); or join over plain keys."
 	return r
 }
 
 func refuseComputed(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("compared-with-expression", c, position, "can be compared with literals, parameters and itself only")
 	r.Detail = "The server would have to compute the other side, and cannot seal it."
-	r.Hint = "Compute the value first and pass it as a parameter or literal."
+	r.Hint = "Compute or select the other side first and pass it as a parameter or literal; several values with IN (…) or = ANY ($1)."
 	return r
 }
 
@@ -304,7 +304,7 @@ func refuseShownStar(name string, position int32) *Refusal {
 
 func refuseJoinColumn(c *catalog.SealedColumn, position int32, how string) *Refusal {
 	r := sealedRefusal("join-column", c, position, "cannot be joined with "+how)
-	r.Hint = "Join with ON a." + c.Name + " = b." + c.Name + "."
+	r.Hint = "Join a table with itself with ON x." + c.Name + " = y." + c.Name + ", two tables with ON over plain keys."
 	return r
 }
 

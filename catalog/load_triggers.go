@@ -108,7 +108,11 @@ func spreadTriggers(ctx context.Context, tx reader, found map[uint32][]Trigger) 
 	const action = "IN ('c', 'n', 'd')" // CASCADE, SET NULL, SET DEFAULT
 	for from := slices.Sorted(maps.Keys(found)); len(from) > 0; {
 		rows, err := tx.Query(ctx, `
-			SELECT inhrelid, inhparent, '', '', '' FROM pg_inherits WHERE inhrelid = ANY($1)
+			SELECT inhrelid, inhparent, '', '',
+			       coalesce((SELECT CASE WHEN 0 = ANY(p.partattrs::int2[]) THEN '`+anyKey+`' ELSE
+			                    (SELECT string_agg(attname, '`+keySeparator+`' ORDER BY attnum) FROM pg_attribute WHERE attrelid = p.partrelid AND attnum = ANY(p.partattrs::int2[])) END
+			                  FROM pg_partitioned_table p WHERE p.partrelid = inhparent), '')
+			  FROM pg_inherits WHERE inhrelid = ANY($1)
 			UNION
 			SELECT d.refobjid, r.ev_class, 'v', '', '' FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
 			 WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY($1) AND r.ev_class <> d.refobjid
@@ -124,19 +128,25 @@ func spreadTriggers(ctx context.Context, tx reader, found map[uint32][]Trigger) 
 		var below, up uint32
 		var deletes, updates, keys string
 		more := map[uint32]bool{}
+		add := func(t Trigger) {
+			if (t.Insert || t.Update || t.Delete) && !slices.Contains(found[up], t) {
+				found[up] = append(found[up], t)
+				more[up] = true
+			}
+		}
 		_, err = pgx.ForEachRow(rows, []any{&below, &up, &deletes, &updates, &keys}, func() error {
 			for _, t := range found[below] {
 				switch deletes {
 				case "": // a parent
+					if keys != "" && (t.Insert || t.Delete) {
+						add(t.byMoving(keys))
+					}
 				case "v":
 					t.Keys = "" // a view has other names
 				default:
 					t = t.byForeignKey(deletes, updates, keys)
 				}
-				if (t.Insert || t.Update || t.Delete) && !slices.Contains(found[up], t) {
-					found[up] = append(found[up], t)
-					more[up] = true
-				}
+				add(t)
 			}
 			return nil
 		})
@@ -148,8 +158,22 @@ func spreadTriggers(ctx context.Context, tx reader, found map[uint32][]Trigger) 
 	return nil
 }
 
-// keySeparator stands between the names in Trigger.Keys.
-const keySeparator = "\x01"
+// keySeparator stands between the names in Trigger.Keys; anyKey is a partition key with
+// an expression in it.
+const (
+	keySeparator = "\x01"
+	anyKey       = "\x02"
+)
+
+// byMoving is when a trigger of a partition is fired by an update of the partitioned
+// table that moves a row to another partition.
+func (t Trigger) byMoving(keys string) Trigger {
+	t.Insert, t.Update, t.Delete, t.Keys = false, true, false, keys
+	if keys == anyKey {
+		t.Keys = ""
+	}
+	return t
+}
 
 // byForeignKey is when a trigger is fired by what is done to the table that a foreign
 // key of its own references.

@@ -38,11 +38,15 @@ CREATE TABLE visits (id int);
 CREATE TRIGGER a BEFORE INSERT ON copies FOR EACH ROW EXECUTE FUNCTION fill();
 CREATE TRIGGER a BEFORE INSERT OR UPDATE ON others FOR EACH ROW EXECUTE FUNCTION fill_by_function();
 CREATE TRIGGER a AFTER INSERT ON visits FOR EACH ROW EXECUTE FUNCTION counts();
+CREATE TABLE parts (id int, k int, name text) PARTITION BY RANGE (id);
+CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (10);
+CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (10) TO (20);
+CREATE TRIGGER a AFTER DELETE ON parts_low FOR EACH ROW EXECUTE FUNCTION audited();
 CREATE SCHEMA apart;
 CREATE TABLE apart.copies (id int, mail text);
 INSERT INTO grand VALUES (1); INSERT INTO parents VALUES (1, 1, 'x', 1), (2, 2, 'y', 1); INSERT INTO children VALUES (1, 1, 'c');
 INSERT INTO owners VALUES (1), (2);`,
-		Seal: []string{"public.children.name", "public.members.name", "public.things.name", "public.users.email"},
+		Seal: []string{"public.children.name", "public.members.name", "public.things.name", "public.users.email", "public.parts.name"},
 	})
 	w := pair.Env.Canaries.Text()
 	for _, mode := range []harness.Mode{harness.Simple, harness.PreparedText} {
@@ -61,6 +65,11 @@ INSERT INTO owners VALUES (1), (2);`,
 				S("UPDATE owners SET id = 3 WHERE id = 2"),
 				S("UPDATE owners SET id = 2 WHERE id = 3"),
 				S("DELETE FROM owners WHERE id = 9"),
+				S("INSERT INTO parts VALUES (1, 1, $1)", w),
+				S("UPDATE parts SET k = 2"),
+				S("UPDATE parts SET id = id + 10").Refused("public.parts.name"),
+				S("SELECT * FROM parts"),
+				S("TRUNCATE parts"),
 				S("SELECT * FROM audit"),
 				S("INSERT INTO copies VALUES (1)").Refused("public.users.email"),
 				S("UPDATE copies SET mail = 'x'"),

@@ -55,6 +55,13 @@ type Settings struct {
 	foreignServer bool
 }
 
+// WithUnreported is s with the settings of another that the server does not report:
+// extra_float_digits and bytea_output.
+func (s Settings) WithUnreported(of *Settings) Settings {
+	s.floatDigits, s.byteaEscape = of.floatDigits, of.byteaEscape
+	return s
+}
+
 // Set takes over a ParameterStatus or a SET. Names are case-insensitive and
 // unknown ones are ignored. A time zone or encoding that is not known here is
 // remembered as unknown, and conversions that depend on it fail with Code

@@ -80,7 +80,7 @@ func (s *Session) answerRow(body []byte) error {
 	}
 	for _, name := range askedSettings {
 		value, _ := it.Next()
-		s.settings.set(name, string(value))
+		s.settings.asked(name, string(value))
 	}
 	if cursors {
 		names, _ := it.Next()

@@ -288,7 +288,9 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			if st.plan != nil && st.hints.changeSettings() && showsSettings(st.plan.Results, &p.formats) {
 				return s.refuse(errSettingsMoved, out)
 			}
-			if need, unsettled := s.unsettled(rewrite.Extended, st.shownBy(), out); unsettled {
+			if s.failedBlock() {
+				// It has no rows, and the server answers no question.
+			} else if need, unsettled := s.unsettled(rewrite.Extended, st.shownBy(), out); unsettled {
 				return wait, need, nil
 			}
 			r.guard, r.writes, s.opens = true, st.hints&readsOnly == 0, true
@@ -310,6 +312,20 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	}
 	s.push(&r)
 	return relay, Need{}, nil
+}
+
+// failedBlock reports that the transaction is aborted, and nothing under way can end it.
+func (s *Session) failedBlock() bool {
+	if s.status != 'E' {
+		return false
+	}
+	for i := range s.fifo.len() {
+		switch s.fifo.at(i).kind {
+		case query, call, execute:
+			return false
+		}
+	}
+	return true
 }
 
 // catalogState is what the session knows of its snapshot's age.

@@ -404,14 +404,13 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	if s.batch != nil {
 		s.batch.clamp()
 	}
-	s.settings.known = true // what has changed has been reported
+	s.settings.settle(status == 'I')
 	s.leases.failed = nil
 	s.status = status
 	s.result.end()
 	if status == 'I' {
 		s.portals.clear()
 		s.cursors.ended()
-		s.settings.changed = false
 		s.sent.forget()
 		s.tell(s.catalog.ended(s.fifo.len() == 0))
 	} else if s.catalog.inside != nil && s.fifo.len() == 0 {

@@ -39,6 +39,44 @@ type settings struct {
 	// escape is bytea_output, as the last envelope in text has shown it, or the
 	// server has said.
 	escape bool
+	// told is what the server has reported, kept while the others are those that it
+	// was asked for since: of what an error or a RESET takes back it says nothing.
+	told *reported
+}
+
+// reported are settings that the server reports.
+type reported struct {
+	values             logical.Settings
+	encoding           string
+	conforming, tricky bool
+}
+
+// asked takes over what the server was asked for, up to the next ReadyForQuery.
+func (t *settings) asked(name, value string) {
+	if t.told == nil {
+		t.told = &reported{t.values, t.encoding, t.conforming, t.tricky}
+	}
+	t.set(name, value)
+}
+
+// restore goes back to what the server has reported.
+func (t *settings) restore() {
+	if r := t.told; r != nil {
+		t.values, t.encoding, t.conforming, t.tricky = r.values.WithUnreported(&t.values), r.encoding, r.conforming, r.tricky
+		t.utf8 = t.values
+		_ = t.utf8.Set("client_encoding", "UTF8")
+		t.told = nil
+	}
+}
+
+// settle follows a ReadyForQuery, before which the server has reported what has
+// changed. over: the transaction has ended.
+func (t *settings) settle(over bool) {
+	t.restore()
+	t.known = true
+	if over && t.changed { // and what it does not report may have changed back
+		t.changed, t.seen = false, 0
+	}
 }
 
 // unreported are settings that the server does not report.
@@ -141,7 +179,10 @@ func (s *Session) unsettled(mode rewrite.Mode, by unreported, out *Output) (need
 	switch {
 	case s.resets > 0:
 		_, need, _ = s.waitServer(out)
-	case !s.frame.answer && (!s.settings.known || by != 0 && (by&^s.settings.seen != 0 || s.dynamic())):
+	case s.frame.answer || s.settings.known && (by == 0 || by&^s.settings.seen == 0 && !s.dynamic()):
+	case s.status == 'E' && s.fifo.len() > 0 && !s.frame.asking: // it may be over by then
+		_, need, _ = s.waitServer(out)
+	default:
 		_, need, _ = s.ask(mode, out)
 	}
 	return need, need.Kind != NeedNothing
@@ -198,6 +239,7 @@ func (s *Session) parameterStatus(b []byte) (action, Need, error) {
 	if string(name) == "search_path" && s.catalog.inside.hides(s.front(), value) {
 		return drop, Need{}, nil
 	}
+	s.settings.restore()
 	s.settings.set(string(name), string(value))
 	return relay, Need{}, nil
 }

@@ -38,6 +38,12 @@ func TestNullIfOfValues(t *testing.T) {
 		S("INSERT INTO fields (d) VALUES (NULLIF('2001-02-03', ''))").Fails("42804"),       // a text
 		S("SELECT id FROM fields WHERE i = NULLIF('5', '')").Fails("42883"),                // a text
 		S("SELECT * FROM fields ORDER BY id"),
+		// The old value is kept where the field is empty.
+		S("UPDATE fields SET t = COALESCE(NULLIF($1, ''), t), v = COALESCE(NULLIF($2, ''), v), i = COALESCE(NULLIF($3, '')::int, i), d = CASE WHEN id > 0 THEN NULLIF($4, '')::date ELSE d END WHERE id = 1 RETURNING *", "", "new", "", ""),
+		S("UPDATE fields SET t = COALESCE(NULLIF($1, ''), t), v = COALESCE(NULLIF($2, ''), v), i = COALESCE(NULLIF($3, '')::int, i) WHERE id = 1 RETURNING *", "kept", "", "11"),
+		S("UPDATE fields SET v = COALESCE(NULLIF('"+word+"', ''), v) WHERE id = 1").Fails("22001"), // too long
+		S("SELECT COALESCE(NULLIF('', ''), t), COALESCE(v, NULLIF('none', '')), COALESCE(NULLIF('', ''), v), COALESCE(v, NULLIF('', ''), 'x'), COALESCE(NULLIF('', '')::int, i), CASE WHEN id = 1 THEN t ELSE NULLIF('', '') END FROM fields ORDER BY id"),
+		S("SELECT id FROM fields WHERE COALESCE(NULLIF('', ''), t) = 'kept' OR COALESCE(NULLIF($1, '')::int, i) = 11", ""),
 	)
 	pair.Same(t,
 		S("PREPARE field (text) AS INSERT INTO fields (i, t) VALUES (NULLIF($1, '')::int, NULLIF($1, '')) RETURNING i, t").Simple(),
@@ -47,6 +53,7 @@ func TestNullIfOfValues(t *testing.T) {
 		S("EXECUTE field(current_setting('search_path'))").Refused("public.fields.i").Simple(),
 		S("DEALLOCATE field").Simple(),
 		S("INSERT INTO fields (i) VALUES (NULLIF(5, 0))").Refused("public.fields.i"),
+		S("SELECT COALESCE(NULLIF('', '')::numeric, n) FROM fields").Refused("public.fields.n"),
 		S("SELECT i, t FROM fields ORDER BY id"),
 	)
 }

@@ -52,9 +52,14 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 	kept := n.GetCaseExpr() == nil || n.GetCaseExpr().Defresult != nil
 	var others []*pg.Node
 	var inners []column
+	text := logical.Type{OID: logical.OIDText, Typmod: -1}
+	texts, first := false, false // NULLIF without a cast; before the column
 	for _, r := range results {
-		if isConstant(r) || a.steady(r) || a.isEmptyArray(r) {
+		if a.isGiven(r) || a.steady(r) || a.isEmptyArray(r) {
 			others = append(others, r)
+			if !isConstant(r) && r.GetTypeCast() == nil && a.isGiven(r) {
+				texts, first = true, first || e.column == nil
+			}
 			continue
 		}
 		inner := a.peek(r, sc)
@@ -77,14 +82,26 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 	} else {
 		return nil
 	}
+	if texts && e.column.Mixed != nil {
+		return nil
+	}
 	for _, r := range others {
-		if e.column.Elements != nil && !a.besideArrays(r, e.column.Type) || e.column.Elements == nil && !isConstant(r) && !a.steady(r) {
+		if e.column.Elements != nil && !a.besideArrays(r, e.column.Type) || e.column.Elements == nil && !a.isGiven(r) && !a.steady(r) {
+			return nil
+		}
+		if !isConstant(r) && a.isGiven(r) && !a.nullIfBeside(r, e.column) {
 			return nil
 		}
 		kept = kept && a.castAlike(r, e.column.Type)
 	}
 	if !kept {
 		t, ok := commonOf(e.column, inners)
+		switch {
+		case ok && first:
+			t, ok = commonType(text, t)
+		case ok && texts:
+			t, ok = commonType(t, text)
+		}
 		if !ok {
 			return nil
 		}
@@ -114,7 +131,7 @@ func commonOf(c *catalog.SealedColumn, alternatives []column) (t logical.Type, o
 // server would name the CASE after that.
 func (a *analysis) namedByValue(n *pg.Node) bool {
 	_, strength := a.figureName(n)
-	return n != nil && strength <= 1 && !isNull(n)
+	return n != nil && (strength <= 1 || a.isGiven(n)) && !isNull(n)
 }
 
 // castAlike says whether a value is cast to a type, with its length or precision.
@@ -256,8 +273,8 @@ func (a *analysis) settleResult(n *pg.Node, e *sealedExpr, op Operand, sc *scope
 		a.settleEmptyArray(n, e)
 		return
 	}
-	computed := !isConstant(n) && a.steady(n)
-	if !computed && !isConstant(n) {
+	computed := !a.isGiven(n) && a.steady(n)
+	if !computed && !a.isGiven(n) {
 		inner := a.peek(n, sc)
 		a.settle(inner, op)
 		a.dropOwnCasts(inner)
@@ -273,9 +290,12 @@ func (a *analysis) settleResult(n *pg.Node, e *sealedExpr, op Operand, sc *scope
 		if r == n {
 			op.Beside = besideBefore
 		}
-		if r == n || !isConstant(r) && !a.steady(r) {
+		if r == n || !a.isGiven(r) && !a.steady(r) {
 			break
 		}
+	}
+	if !computed && !isConstant(n) {
+		op.Beside = notBeside // NULLIF has a type that fits
 	}
 	if computed && a.computed(n, op, sc) {
 		return

@@ -3,6 +3,7 @@ package rewrite
 import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -51,6 +52,31 @@ func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 	}
 	a.operands = append(a.operands, op)
 	return true
+}
+
+// isGiven says whether an expression is a constant, or NULLIF that bindNullIf binds.
+func (a *analysis) isGiven(n *pg.Node) bool {
+	if isConstant(n) {
+		return true
+	}
+	n, _ = withoutCasts(n)
+	x := n.GetAExpr()
+	if x.GetKind() != pg.A_Expr_Kind_AEXPR_NULLIF || a.persistent {
+		return false
+	}
+	_, value := a.textOnly(x.Lexpr)
+	_, null := a.nullOf(x.Rexpr)
+	return value && null
+}
+
+// nullIfBeside says whether NULLIF of values can be an alternative to a column: it is of
+// the column's type, or a text beside characters. The planner leaves out what it finds
+// to be NULL, and with it changes the modifier that the choice is described with.
+func (a *analysis) nullIfBeside(n *pg.Node, c *catalog.SealedColumn) bool {
+	if n.GetTypeCast() == nil {
+		return c.Type.OID == logical.OIDText || c.Type.OID == logical.OIDVarchar
+	}
+	return c.Type.Typmod == -1 && a.castAlike(n, c.Type)
 }
 
 // textOnly is a string or a parameter, without the casts around it that leave text as

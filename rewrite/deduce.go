@@ -29,20 +29,43 @@ func (d *deduction) by(u *use) {
 	}
 }
 
-// eachUse gives the uses of a parameter in the order in which they give it a
-// type. late are those that were read while it had none.
-func (a *analysis) eachUse(client int, yield func(u *use, late bool)) {
+// usesOf are the uses of each parameter, in the order of the text.
+type usesOf struct {
+	all []use
+	of  [][]int // by parameter: indexes in all
+	run []int   // of each use: those that are read together have the same
+}
+
+// byParameter takes the uses apart: a batch of rows has as many parameters as uses.
+func (a *analysis) byParameter(client int) usesOf {
+	by := usesOf{all: a.uses, of: make([][]int, client), run: make([]int, len(a.uses))}
+	for i, u := range a.uses {
+		by.of[u.client-1] = append(by.of[u.client-1], i)
+		switch {
+		case i == 0:
+		case u.group != 0 && u.group == a.uses[i-1].group:
+			by.run[i] = by.run[i-1]
+		default:
+			by.run[i] = by.run[i-1] + 1
+		}
+	}
+	return by
+}
+
+// each gives the uses of a parameter in the order in which they give it a type.
+// late are those that were read while it had none.
+func (by *usesOf) each(client int, yield func(u *use, late bool)) {
 	typed := false
-	for i := 0; i < len(a.uses); {
-		end := i + 1
-		for a.uses[i].group != 0 && end < len(a.uses) && a.uses[end].group == a.uses[i].group {
+	for list := by.of[client-1]; len(list) > 0; {
+		end := 1
+		for end < len(list) && by.run[list[end]] == by.run[list[0]] {
 			end++
 		}
 		var late []*use
-		for k := i; k < end; k++ {
-			u := &a.uses[k]
+		for _, i := range list[:end] {
+			u := &by.all[i]
 			switch {
-			case u.client != client || u.neutral:
+			case u.neutral:
 			case u.bare && !typed:
 				late = append(late, u)
 			default:
@@ -54,16 +77,16 @@ func (a *analysis) eachUse(client int, yield func(u *use, late bool)) {
 			typed = true
 			yield(u, true)
 		}
-		i = end
+		list = list[end:]
 	}
 }
 
 // deduce gives the type that a parameter with a plain role has if the client
 // declares none: to be declared to the server where a sealed role decides it,
 // as deduced where a plain one does.
-func (a *analysis) deduce(client int) (infer, deduced uint32) {
+func (by *usesOf) deduce(client int) (infer, deduced uint32) {
 	var d deduction
-	a.eachUse(client, func(u *use, _ bool) { d.by(u) })
+	by.each(client, func(u *use, _ bool) { d.by(u) })
 	if d.sealed {
 		return d.oid, d.oid
 	}
@@ -78,13 +101,14 @@ func (a *analysis) conflicts(params []Param, client int) (list []Conflict) {
 			roles[p.Client] = roles[p.Client] || p.Operand != nil
 		}
 	}
+	by := a.byParameter(client)
 	for i := range client {
 		if !roles[i] {
 			continue // the server's own
 		}
 		var d deduction
-		refusal := a.untestable(i + 1)
-		a.eachUse(i+1, func(u *use, late bool) {
+		refusal := by.untestable(i + 1)
+		by.each(i+1, func(u *use, late bool) {
 			if d.typed && late && d.oid != 0 && u.deduces != 0 && d.oid != u.deduces && refusal == nil {
 				refusal = a.refuseTwoTypes(i+1, d.oid, u.deduces, u.start)
 			}
@@ -99,18 +123,13 @@ func (a *analysis) conflicts(params []Param, client int) (list []Conflict) {
 
 // untestable is what PostgreSQL says of $1 IS NULL before another use has given
 // the parameter its type; nil if there is no such test.
-func (a *analysis) untestable(client int) *Refusal {
-	test := -1
-	for i := range a.uses {
-		u := &a.uses[i]
+func (by *usesOf) untestable(client int) *Refusal {
+	list := by.of[client-1]
+	for k, i := range list {
 		switch {
-		case u.client != client:
-		case u.neutral:
-			if test < 0 {
-				test = i
-			}
-		case test >= 0:
-			return refuseUntyped(client, a.uses[test].start)
+		case by.all[i].neutral:
+		case k > 0:
+			return refuseUntyped(client, by.all[list[0]].start)
 		default:
 			return nil
 		}

@@ -362,9 +362,10 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 	for _, u := range a.uses {
 		taken[u.client-1] = taken[u.client-1] || !u.neutral && u.operand == nil
 	}
+	by := a.byParameter(client)
 	for i := range params {
 		if taken[i] {
-			params[i].Infer, params[i].Deduced = a.deduce(i + 1)
+			params[i].Infer, params[i].Deduced = by.deduce(i + 1)
 		}
 	}
 	for _, u := range a.uses {

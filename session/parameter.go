@@ -79,58 +79,90 @@ func (s *Session) askTypes(name []byte, st *statement, out *Output) (action, Nee
 // one with a plain role may stay without. That matters if it has a sealed one too.
 func (p *statement) infer(oids wire.OIDs) {
 	p.untyped = false
+	roles, lists := p.roles(), listTypes{}
 	for i := range p.types {
 		if !p.declares(i) {
-			var sealed bool
-			p.types[i], sealed = p.inferred(i, oids)
-			p.untyped = p.untyped || p.types[i] == 0 && sealed
+			p.types[i] = p.inferred(i, roles[i], oids, &lists)
+			p.untyped = p.untyped || p.types[i] == 0 && roles[i].sealed != nil
 		}
 	}
+}
+
+// roles are those of one of the client's parameters that decide its type.
+type roles struct {
+	plain  int // 1-based index of the server's parameter, 0 for none
+	sealed *rewrite.Operand
+}
+
+func (p *statement) roles() []roles {
+	of := make([]roles, len(p.types))
+	for j, param := range p.plan.Params {
+		switch {
+		case param.Client < 0:
+		case param.Operand == nil:
+			of[param.Client].plain = j + 1
+		case of[param.Client].sealed == nil:
+			of[param.Client].sealed = param.Operand
+		}
+	}
+	return of
 }
 
 // inferred is the type of a parameter that the client has not declared, 0 if the
-// server has still to say, and whether it has a sealed role.
-func (p *statement) inferred(i int, oids wire.OIDs) (oid uint32, sealed bool) {
-	var operand *rewrite.Operand
-	plain := -1
-	for j, param := range p.plan.Params {
-		switch {
-		case param.Client != i:
-		case param.Operand == nil:
-			plain = j
-		case operand == nil:
-			operand = param.Operand
-		}
-	}
+// server has still to say.
+func (p *statement) inferred(i int, r roles, oids wire.OIDs, lists *listTypes) uint32 {
 	switch {
-	case plain >= 0 && oids.Len() > 0:
-		return oids.At(plain), operand != nil
-	case plain >= 0:
-		return p.plan.Params[plain].Deduced, operand != nil
-	case operand == nil:
-		return oidUnknown, false // used nowhere
+	case r.plain > 0 && oids.Len() > 0:
+		return oids.At(r.plain - 1)
+	case r.plain > 0:
+		return p.plan.Params[r.plain-1].Deduced
+	case r.sealed == nil:
+		return oidUnknown // used nowhere
 	}
-	return p.common(i, operand), true
+	return p.common(i, r.sealed, lists)
+}
+
+// listTypes are what types become in the IN lists of a statement, as far as that
+// has been asked.
+type listTypes struct {
+	of     []int // by parameter: 1-based index of the list that it stands in, 0 for none
+	common map[listType]uint32
+}
+
+type listType struct {
+	list int
+	oid  uint32
 }
 
 // common is the type of a parameter by its role: in an IN list the common one.
-func (p *statement) common(i int, op *rewrite.Operand) uint32 {
+func (p *statement) common(i int, op *rewrite.Operand, lists *listTypes) uint32 {
 	oid := operandType(op)
 	if !op.Listed {
 		return oid
 	}
-	for _, list := range p.plan.Lists {
-		if !slices.Contains(list, i) {
-			continue
-		}
-		for _, k := range list {
-			if p.declares(k) {
-				oid = rewrite.CommonType(oid, p.declared[k])
+	if lists.of == nil {
+		lists.of, lists.common = make([]int, len(p.types)), map[listType]uint32{}
+		for l, list := range slices.Backward(p.plan.Lists) {
+			for _, i := range list {
+				lists.of[i] = l + 1
 			}
 		}
-		break
 	}
-	return oid
+	key := listType{lists.of[i], oid}
+	if key.list == 0 {
+		return oid
+	}
+	common, known := lists.common[key]
+	if !known {
+		common = oid
+		for _, k := range p.plan.Lists[key.list-1] {
+			if p.declares(k) {
+				common = rewrite.CommonType(common, p.declared[k])
+			}
+		}
+		lists.common[key] = common
+	}
+	return common
 }
 
 // checkTypes refuses types that a sealed role cannot take. The text is bound, or

@@ -30,6 +30,7 @@ type reader interface {
 // asked that has not been answered yet.
 type Reading struct {
 	base    *Snapshot
+	before  *Snapshot // that it gives again if nothing has changed; nil if it cannot be so
 	reach   reach
 	answers map[string]*Question
 	pending []*Question
@@ -49,7 +50,12 @@ type Question struct {
 // NewReading begins to read what base is to the others. before is what an earlier
 // Reading of the same transaction has given, nil for nothing. It looks for the names
 // of both, for what was missed there, and for what the transaction has made.
-func NewReading(base, before *Snapshot) *Reading {
+//
+// Unless it has to read all anew, it looks first whether what before was read from has
+// changed since, and gives before if it has not: a migration makes and changes many
+// tables that do not concern what is sealed. What the transaction has made since, and what
+// was missed, is then not there: who needs it reads anew.
+func NewReading(base, before *Snapshot, anew bool) *Reading {
 	r := &Reading{base: base, answers: map[string]*Question{}, types: pgtype.NewMap(), reach: reach{have: base.system(), made: true}}
 	wanted := map[string]bool{}
 	for _, s := range []*Snapshot{base, before} {
@@ -68,6 +74,9 @@ func NewReading(base, before *Snapshot) *Reading {
 			wanted[n] = true
 		}
 		r.reach.oids = oids
+		if !anew && before.read != nil && before.read.base == base.Version {
+			r.before = before
+		}
 	}
 	r.reach.names = slices.Sorted(maps.Keys(wanted))
 	return r
@@ -89,6 +98,15 @@ func (r *Reading) Next() (ask []*Question, s *Snapshot, err error) {
 
 func (r *Reading) load() (*Snapshot, error) {
 	ctx := context.Background()
+	if r.before != nil {
+		print, err := r.fingerprint(ctx, r.before.read.watched)
+		if err != nil {
+			return nil, err
+		}
+		if print == r.before.read.print {
+			return r.before, nil
+		}
+	}
 	metadata, shown, err := loadRetyped(ctx, r, r.base)
 	if err != nil {
 		return nil, err
@@ -104,12 +122,37 @@ func (r *Reading) load() (*Snapshot, error) {
 		}
 	}
 	c := Contents{Metadata: metadata, ActiveKeys: r.base.activeKey, Shown: shown}
-	if _, err := loadContents(ctx, r, &c, types, changing, r.reach); err != nil {
+	w, err := loadContents(ctx, r, &c, types, changing, r.reach)
+	if err != nil {
+		return nil, err
+	}
+	// What others commit meanwhile makes another base.
+	print, err := r.fingerprint(ctx, w)
+	if err != nil {
 		return nil, err
 	}
 	s := New(version(c), c)
+	s.read = &readFrom{base: r.base.Version, watched: w, print: print}
 	s.remember(&r.wanted)
 	return s, nil
+}
+
+// readFrom is what a Reading has given a snapshot from.
+type readFrom struct {
+	base    uint64 // version
+	watched watched
+	print   insidePrint
+}
+
+// insidePrint is the fingerprint of what a transaction can change of that.
+type insidePrint struct{ types, objects, retyped int64 }
+
+const insideHash = `SELECT (` + typesHash + `), (` + objectsHash + `),
+	(SELECT coalesce(bit_xor(hashtextextended(c::text, 0)), 0) FROM pgseal.retyped_columns c)`
+
+func (r *Reading) fingerprint(ctx context.Context, w watched) (p insidePrint, err error) {
+	err = r.QueryRow(ctx, insideHash, w.names, w.relations, w.sealed, w.types, w.fires).Scan(&p.types, &p.objects, &p.retyped)
+	return p, err
 }
 
 // Query answers, or notes what has to be asked.

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -11,15 +12,22 @@ import (
 // readInside has a reading's questions answered in a transaction.
 func readInside(t *testing.T, tx pgx.Tx, base *catalog.Snapshot) *catalog.Snapshot {
 	t.Helper()
+	s, _ := readAgain(t, tx, base, nil, false)
+	return s
+}
+
+// readAgain is readInside after another reading; it says how many questions it took.
+func readAgain(t *testing.T, tx pgx.Tx, base, before *catalog.Snapshot, anew bool) (*catalog.Snapshot, int) {
+	t.Helper()
 	asked := map[string]bool{}
-	r := catalog.NewReading(base, nil)
+	r := catalog.NewReading(base, before, anew)
 	for {
 		ask, s, err := r.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s != nil {
-			return s
+			return s, len(asked)
 		}
 		for _, q := range ask {
 			key := q.SQL
@@ -69,5 +77,53 @@ func TestAReadingSeesWhatTheTransactionHasDone(t *testing.T) {
 		if got, later := columns(named(inside, "public", name)), columns(named(after, "public", name)); got != want || later != want {
 			t.Errorf("%s: inside %s, later %s, want %s", name, got, later, want)
 		}
+	}
+}
+
+// What has been read is given again as long as the transaction changes nothing of it.
+func TestAReadingIsGivenAgainUntilSomethingOfItChanges(t *testing.T) {
+	_, conn := sealedDatabase(t)
+	base := load(t, conn)
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := tx.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("SET LOCAL search_path = pg_catalog")
+	exec("CREATE TABLE public.first (id int)")
+	last := readInside(t, tx, base)
+	for _, sql := range []string{"CREATE TABLE public.second (id int)", "ALTER TABLE public.second ADD note text", "CREATE INDEX ON public.second (id)"} {
+		exec(sql)
+		if again, n := readAgain(t, tx, base, last, false); again != last || n != 1 {
+			t.Errorf("after %s: read anew, by %d questions", sql, n)
+		}
+	}
+	if named(last, "public", "second") != nil {
+		t.Error("the table was there before it was made")
+	}
+	last, _ = readAgain(t, tx, base, last, true)
+	if named(last, "public", "second") == nil {
+		t.Error("a table that has been made is not read")
+	}
+	for _, sql := range []string{
+		"ALTER TABLE public.second ADD more int", "ALTER TABLE public.users RENAME note TO remark", "CREATE TABLE public.copied AS SELECT * FROM public.users",
+		"CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS 'SELECT ssn::text FROM public.users'", "CREATE SCHEMA other", "CREATE TABLE other.users (id int)",
+		"CREATE INDEX ON public.users (id)", "ALTER TABLE public.users SET SCHEMA other2", "CREATE TYPE public.mood AS ENUM ('a')", "DROP TABLE public.copied",
+	} {
+		if strings.HasSuffix(sql, "other2") {
+			exec("CREATE SCHEMA other2")
+		}
+		exec(sql)
+		again, _ := readAgain(t, tx, base, last, false)
+		if again == last {
+			t.Errorf("after %s: given again", sql)
+		}
+		last = again
 	}
 }

@@ -186,6 +186,7 @@ type Snapshot struct {
 	wanted     *wanted   // where what is missing is noted; nil when all is there
 	defaults   bool      // a sealed column has one
 	opens      bool      // the code of a function that is in uses opens cursors
+	read       *readFrom // by a Reading; nil if it was loaded
 }
 
 // Contents is what a Snapshot is built from.

@@ -22,6 +22,8 @@ type inside struct {
 	// old: the catalog may have been changed since. spread: so that there may be
 	// something sealed of which the names are not known.
 	old, spread bool
+	// anew: it has to be read as a whole, for something is missing in it.
+	anew bool
 
 	reading *catalog.Reading  // under way, nil for none
 	last    *catalog.Question // of those that have been asked
@@ -128,7 +130,7 @@ func (s *Session) readInside(mode rewrite.Mode, out *Output) verdict {
 	s.frame.reading = true
 	in.base, in.path, in.synced = base, nil, mode == rewrite.Simple && !s.frame.inline
 	in.block = s.status == 'T' && s.fifo.len() == 0 && !in.unsure
-	in.reading = catalog.NewReading(base, in.snap)
+	in.reading = catalog.NewReading(base, in.snap, in.anew)
 	s.readOn(out)
 	if in.failed != nil {
 		return s.readInside(mode, out)
@@ -139,6 +141,7 @@ func (s *Session) readInside(mode rewrite.Mode, out *Output) verdict {
 // readOn asks what is left to ask, or takes over what has been read.
 func (s *Session) readOn(out *Output) {
 	in := s.catalog.inside
+	fresh := true
 	ask, snap, err := in.reading.Next()
 	if err == nil && len(ask) > 0 {
 		if in.last = ask[len(ask)-1]; in.path == nil {
@@ -159,10 +162,11 @@ func (s *Session) readOn(out *Output) {
 	case snap == nil:
 		return
 	default:
-		in.snap, in.reading, in.old, in.spread = snap, nil, false, false
+		fresh = snap != in.snap // what was made since may be missing
+		in.snap, in.reading, in.old, in.spread, in.anew = snap, nil, false, false, false
 	}
 	in.last = nil
-	s.seen, s.frame.reading, s.frame.fresh = false, false, true
+	s.seen, s.frame.reading, s.frame.fresh = false, false, fresh
 	switch {
 	case in.path == nil:
 	case in.block:

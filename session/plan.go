@@ -260,7 +260,8 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 	var refusal *rewrite.Refusal
 	switch {
 	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh && s.catalog.inside != nil:
-		s.catalog.inside.old, s.catalog.inside.spread = true, true
+		in := s.catalog.inside
+		in.old, in.spread, in.anew = true, true, true
 		return s.readInside(mode, out)
 	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh:
 		s.frame.fresh = true

@@ -187,7 +187,8 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 		       logical_type::oid, typmod, terms,
 		       coalesce(index_key_id, 0), coalesce(normalizer, ''), schema_name, table_name, column_name,
 		       ARRAY(SELECT decode(d, 'base64') FROM jsonb_array_elements_text(original -> 'defaults') d),
-		       ARRAY(SELECT jsonb_array_elements_text(original -> 'labels'))
+		       ARRAY(SELECT jsonb_array_elements_text(original -> 'labels')),
+		       EXISTS (SELECT FROM pg_collation WHERE oid = to_regcollation(nullif(original ->> 'collation', '')) AND NOT collisdeterministic)
 		  FROM pgseal.sealed_column`)
 	if err != nil {
 		return nil, err
@@ -201,7 +202,7 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 		normalizer string
 	)
 	_, err = pgx.ForEachRow(rows, []any{&id, &table, &s.Domain, &s.DomainName, &s.Type.OID, &s.Type.Typmod, &terms,
-		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults, &s.Labels}, func() error {
+		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults, &s.Labels, &s.Loose}, func() error {
 		column := s
 		s.Defaults, s.Labels = nil, nil
 		if len(column.Defaults) == 0 {

@@ -24,9 +24,11 @@ type SealedColumn struct {
 	Casts      []logical.Type
 	Terms      envelope.TermFlags // what the server can search by
 	IndexKeyID uint32             // data key (purpose index) of the terms; 0 without terms
-	Schema     string             // names at sealing, for messages only
-	Table      string
-	Name       string
+	// Loose: under its collation, which is nondeterministic, different strings are equal.
+	Loose  bool
+	Schema string // names at sealing, for messages only
+	Table  string
+	Name   string
 
 	// Defaults are the sealed notes of its original defaults.
 	Defaults [][]byte

@@ -60,6 +60,7 @@ func version(c Contents) uint64 {
 				text(s.Table)
 				text(s.Name)
 				text(s.Broken)
+				flag(s.Loose)
 				for _, note := range s.Defaults {
 					text(string(note))
 				}

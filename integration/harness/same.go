@@ -107,13 +107,17 @@ func (c *Comparison) Generated(step Step) (refused, same bool) {
 	return false, c.compare(step, v, sealed)
 }
 
-// bothReject reports whether both sides fail and the sealed one for the data: a
+// bothReject reports whether both sides fail, and at least one of them for the data: a
 // statement with two things wrong fails for the one that is looked at first, and
 // nothing says which that is.
 func bothReject(twin, sealed []outcome) bool {
 	x, y := twin[len(twin)-1], sealed[len(sealed)-1]
-	return x.err != nil && y.err != nil && x.status == y.status && strings.HasPrefix(y.err.Code, dataException) &&
-		(strings.HasPrefix(x.err.Code, dataException) || strings.HasPrefix(x.err.Code, wrongStatement))
+	if x.err == nil || y.err == nil || x.status != y.status {
+		return false
+	}
+	data := func(e *pgconn.PgError) bool { return strings.HasPrefix(e.Code, dataException) }
+	wrong := func(e *pgconn.PgError) bool { return strings.HasPrefix(e.Code, wrongStatement) }
+	return data(x.err) && (data(y.err) || wrong(y.err)) || wrong(x.err) && data(y.err)
 }
 
 // The classes of SQLSTATEs for values that do not fit, and for statements that are

@@ -148,38 +148,42 @@ func (s *Session) copyData(out *Output) (action, Need, error) {
 		return relay, Need{}, nil
 	case s.awaitsCopy():
 		return s.waitServer(out)
-	case !s.mayCopy():
+	}
+	switch may, planned := s.mayCopy(); {
+	case !may:
 		return drop, Need{}, nil // the server would ignore it, but see it
+	case planned:
+		return s.waitServer(out) // it may be a COPY of which nothing is sealed, or none
 	}
 	return relay, Need{}, nil
 }
 
 // mayCopy reports that what has been sent last can be a COPY of which nothing is
-// sealed. A Sync may have been sent behind it.
-func (s *Session) mayCopy() bool {
+// sealed, and whether it has been planned. A Sync may have been sent behind it.
+func (s *Session) mayCopy() (may, planned bool) {
 	last := s.fifo.len() - 1
 	for last >= 0 && (s.fifo.at(last).kind == syncPoint || s.fifo.at(last).kind == copyEnd) {
 		last--
 	}
 	if last < 0 {
-		return false
+		return false, false
 	}
-	switch r := s.fifo.at(last); r.kind {
-	case query:
-		return r.plan == nil && r.refusal == nil && !r.hidden
-	case execute:
-		if st := r.portal.statement; st != nil && st.plan != nil || r.hidden {
-			return false
-		}
-	default:
-		return false
+	r := s.fifo.at(last)
+	switch {
+	case r.hidden, r.refusal != nil:
+		return false, false
+	case r.kind == query:
+		return true, r.plan != nil
+	case r.kind != execute:
+		return false, false
 	}
 	for i := last - 1; i >= 0 && s.fifo.at(i).kind != syncPoint && s.fifo.at(i).kind != query; i-- {
 		if s.fifo.at(i).refusal != nil {
-			return false // the server skips the rest
+			return false, false // the server skips the rest
 		}
 	}
-	return true
+	st := r.portal.statement
+	return true, st != nil && st.plan != nil
 }
 
 // copyEnds takes a CopyDone or CopyFail from the client.

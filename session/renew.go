@@ -63,7 +63,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	}
 	var r renewal
 	switch {
-	case !another && same && print == st.print:
+	case same && print == st.print && (p == nil || !another):
 		if p != nil {
 			st.adopt(p.bound.Plan)
 		}

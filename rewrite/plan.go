@@ -126,10 +126,12 @@ type Statement struct {
 	// index, 0 where it declares none; nil for every other statement.
 	Types  []uint32
 	Effect Effect
-	Name   string     // of the prepared statement or cursor, for Effect
-	Inner  *Statement // what PREPARE prepared or DECLARE reads, to be kept by the session
-	Held   bool       // DECLARE … WITH HOLD
-	Copy   *Copy      // COPY of sealed columns; nil for every other statement
+	Name   string // of the prepared statement or cursor, for Effect
+	// Inner is what PREPARE prepared or DECLARE reads, to be kept by the session; of
+	// EXECUTE what it runs, if that has an effect.
+	Inner *Statement
+	Held  bool  // DECLARE … WITH HOLD
+	Copy  *Copy // COPY of sealed columns; nil for every other statement
 	// Spreads: DDL that names something sealed, so that there may be more names of
 	// that once it has run.
 	Spreads bool

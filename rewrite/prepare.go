@@ -16,6 +16,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		a.describe(inner, outputs)
 	}
 	a.settlePostponed()
+	inner.Alters = a.alters
 	types := make([]namedType, len(x.Argtypes))
 	known := make([]bool, len(x.Argtypes))
 	for i, n := range x.Argtypes {
@@ -106,6 +107,11 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		}
 		return
 	}
+	if inner.Copy != nil {
+		a.fail(refuseCopyExecuted(inner.Copy, x.Name))
+		return
+	}
+	s.Inner, a.alters = inner.effective(), a.alters || inner.Alters
 	s.executeCursor(inner)
 	s.Results, s.Origins = inner.Results, inner.Origins
 	if inner.Results != nil {

@@ -172,6 +172,19 @@ func refuseAnswerExecuted(c *catalog.SealedColumn) *Refusal {
 	return r
 }
 
+// refuseCopyExecuted is for SQL's EXECUTE of a COPY that the protocol has prepared.
+func refuseCopyExecuted(c *Copy, name string) *Refusal {
+	r := &Refusal{Anchor: "copy-executed", Code: codeNotSupported, Position: -1,
+		Message: "prepared statement \"" + name + "\" is a COPY of sealed columns, which EXECUTE cannot run",
+		Hint:    "Send COPY itself, or bind the statement."}
+	for i := range c.Columns {
+		if op := c.Columns[i].Operand; op != nil && r.Column == nil {
+			r.Column = op.Column
+		}
+	}
+	return r
+}
+
 func refuseStoreOther(c, other *catalog.SealedColumn, position int32) *Refusal {
 	for _, m := range other.Mixed {
 		if m.ID != c.ID {

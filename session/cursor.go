@@ -28,6 +28,8 @@ type cursors struct {
 	// sealed counts those with sealed results. While there are some, rows are
 	// looked at even if the catalog has nothing sealed any more.
 	sealed int
+	// sets: what is fetched from one of them can change settings.
+	sets bool
 	// undone: something has been rolled back since the last ReadyForQuery.
 	undone bool
 }
@@ -134,6 +136,7 @@ func (s *Session) openCursors(names, texts []byte) *rewrite.OpenCursors {
 
 // closesCursors reports that a statement changes which cursors there are.
 func closesCursors(st *rewrite.Statement) bool {
+	st = runs(st)
 	return st.Effect == rewrite.Declares || st.Effect == rewrite.Closes || st.Effect == rewrite.Discards
 }
 

@@ -33,21 +33,39 @@ func (s *Session) effect(r *request) {
 	if st == nil {
 		return
 	}
+	from := r.portal.statement
+	if r.kind == query {
+		from = nil
+	}
+	if st.Effect == rewrite.Executes && st.Inner != nil {
+		e := s.statements.find([]byte(st.Name))
+		if e == nil || e.confirmed == nil || e.confirmed.plan == nil {
+			return
+		}
+		from = e.confirmed
+		st = from.plan
+	}
+	s.took(r, st, from)
+}
+
+// took is effect for one statement. from is what it was prepared as, nil for one of a
+// Query.
+func (s *Session) took(r *request, st *rewrite.Statement, from *statement) {
 	if st.Alters {
 		s.catalog.changed(st)
 	}
 	switch st.Effect {
 	case rewrite.Prepares:
 		p := &statement{plan: st.Inner, name: st.Name}
-		if r.kind == execute {
-			p.text, p.mode, p.print = r.portal.statement.text, rewrite.Extended, r.portal.statement.print
-			p.constants = r.portal.statement.constants
-			p.foreign, p.escapes, p.deferred = r.portal.statement.foreign, r.portal.statement.escapes, r.portal.statement.deferred
+		if from != nil {
+			p.text, p.mode, p.print = from.text, rewrite.Extended, from.print
+			p.foreign, p.escapes, p.constants, p.deferred = from.foreign, from.escapes, from.constants, from.deferred
 		} else {
 			p.text, p.mode, p.print = string(r.planning.client), rewrite.Simple, s.fingerprint(r.planning)
 			p.foreign, p.escapes, p.constants = r.planning.foreign, r.planning.escapes, slices.Clone(r.planning.constants)
 			p.deferred = r.planning.deferred
 		}
+		p.hints = s.look([]byte(p.text)) & (resets | local)
 		if st.Inner != nil {
 			p.results, p.declared = st.Inner.Results, st.Inner.Types
 		}

@@ -62,7 +62,7 @@ func (c *catalogState) alters(p *rewrite.Plan) {
 
 // alter is alters for one statement.
 func (c *catalogState) alter(st *rewrite.Statement) {
-	if st.Effect != rewrite.ChangesCatalog && !st.Alters {
+	if st = runs(st); st.Effect != rewrite.ChangesCatalog && !st.Alters {
 		return
 	}
 	if c.inside == nil {

@@ -204,7 +204,7 @@ func (s *Session) appendParse(dst, name []byte, p *planning, types []uint32) ([]
 func (s *Session) planned(text []byte, declared []uint32, snap *catalog.Snapshot, p *planning) *statement {
 	st := &statement{
 		text: string(text), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared,
-		hints: s.look(text), version: snap.Version, escapes: p.escapes, read: true,
+		hints: s.look(text) | p.executed, version: snap.Version, escapes: p.escapes, read: true,
 	}
 	if p.foreign {
 		st.text, st.foreign = string(p.client), true
@@ -298,5 +298,14 @@ func (p *statement) shownBy() unreported {
 func (p *statement) changesNames() bool { return p != nil && p.plan != nil && changesNames(p.plan) }
 
 func changesNames(st *rewrite.Statement) bool {
+	st = runs(st)
 	return st.Effect == rewrite.Prepares || st.Effect == rewrite.Deallocates || st.Effect == rewrite.Discards
+}
+
+// runs is what a statement runs: itself, or what it executes.
+func runs(st *rewrite.Statement) *rewrite.Statement {
+	if st.Effect == rewrite.Executes && st.Inner != nil {
+		return st.Inner
+	}
+	return st
 }

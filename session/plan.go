@@ -30,6 +30,8 @@ type planning struct {
 	escapes bool
 	// deferred is why what it prepares cannot be executed.
 	deferred *wire.Error
+	// executed are hints of what it executes.
+	executed hints
 	// kept: a statement keeps it, for errors that the server finds when it runs.
 	kept bool
 }
@@ -59,7 +61,7 @@ func (s *Session) recycle(p *planning) {
 	if cap(p.client) > keptText {
 		p.client = nil
 	}
-	p.client, p.server, p.bound, p.foreign, p.constants, p.deferred = p.client[:0], p.server[:0], rewrite.Bound{}, false, p.constants[:0], nil
+	p.client, p.server, p.bound, p.foreign, p.constants, p.deferred, p.executed = p.client[:0], p.server[:0], rewrite.Bound{}, false, p.constants[:0], nil, 0
 	if len(s.spare) < maxSpare {
 		s.spare = append(s.spare, p)
 	}
@@ -179,6 +181,7 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	p.escapes = !s.settings.conforming
 	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh, Idle: s.status == 'I' && s.fifo.len() == 0 && !s.catalog.later,
 		Escapes: p.escapes, Cursors: s.frame.cursors}
+	s.executed = 0
 	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
 	if err == nil && s.frame.path == nil && !s.reaches(bound.Plan.Presumed()) {
 		err = rewrite.ErrNeedSearchPath
@@ -228,7 +231,7 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	case p.foreign && !namesASCII(bound.Plan):
 		return verdict{act: drop, refusal: refused(rewrite.RefuseEncoding(s.settings.encoding), text)}
 	}
-	p.bound = bound
+	p.bound, p.executed = bound, s.executed
 	return verdict{act: drop, planning: p}
 }
 
@@ -313,6 +316,7 @@ func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 		return nil, nil
 	}
 	st := e.latest
+	s.executed |= st.hints & unsure
 	if st.deferred != nil {
 		s.doomed = st.deferred
 	}

@@ -99,6 +99,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return s.refuseQuery(staleCatalog(stale), out)
 	}
 	plan := v.planning.bound.Plan
+	h |= v.planning.executed
 	r := request{kind: query, plan: plan, planning: v.planning, writes: h&readsOnly == 0, resets: s.resetting(h), guard: h&fetches != 0, refusal: refusal, inline: s.inlined()}
 	if all := plan.Statements(); len(all) == 1 && all[0].Copy != nil && !all[0].Copy.In {
 		r.writes = all[0].Copy.Writes

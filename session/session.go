@@ -111,6 +111,7 @@ type Session struct {
 	// unnamedHints are its hints; unnamedIn is the snapshot that knows nothing
 	// sealed in it, nil if that depends on more.
 	unnamedHints hints
+	executed     hints    // of what the planner has asked for
 	peer         answerer // is it that process
 	unnamedIn    *catalog.Snapshot
 	// unknown is a name that the planner has asked for and of which nothing is

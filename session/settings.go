@@ -147,15 +147,22 @@ func (s *Session) dynamic() bool {
 }
 
 // look finds the hints of a text. One that names a function which changes
-// settings changes them.
+// settings changes them, and so does what fetches from a cursor of such a text.
 func (s *Session) look(text []byte) hints {
 	h := look(text)
 	if setters := s.setters(); setters != nil && h&resets == 0 {
 		for _, name := range setters.Names {
 			if containsFolded(text, name) {
-				return h | resets | local
+				h |= resets | local
+				break
 			}
 		}
+	}
+	switch {
+	case h&resets != 0:
+		s.cursors.sets = s.cursors.sets || containsFolded(text, "declare")
+	case s.cursors.sets && (h&fetches != 0 || containsFolded(text, "move")):
+		h |= resets | local
 	}
 	return h
 }

@@ -11,8 +11,9 @@ import (
 // A text of several statements is planned as a whole where that is possible. Where it
 // is refused, and DDL in it may be the reason, it goes to the server in pieces, each
 // up to such a statement, and what is behind is planned for the catalog that there is
-// then. Where the server has to be asked for what one of them stores, each statement is
-// a piece. To the server a text is one transaction, as it is inside of a block. Outside,
+// then. Where the server has to be asked for what one of them stores, or one of them can
+// change settings by which values of the others are read or shown, each statement is a
+// piece. To the server a text is one transaction, as it is inside of a block. Outside,
 // the session puts a BEGIN in front and a COMMIT behind.
 
 // piece is what a Query on its way is of the client's text.

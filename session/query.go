@@ -116,8 +116,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		r.closings = r.closings || closesCursors(st)
 		by |= shownBy(st.Results)
 		if h.changeSettings() && showsSettings(st.Results, &formats{}) {
-			s.recycle(v.planning)
-			return s.refuseQuery(errSettingsMoved, out)
+			return s.settingsMoved(snap, stale, text, v.planning, out)
 		}
 		if c := st.Copy; c != nil {
 			if refusal := s.checkCopy(c); refusal != nil {
@@ -138,10 +137,8 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		s.push(&r)
 		return s.sendQuery(text, refusal, out)
 	}
-	if h&resets != 0 && len(plan.Statements()) > 1 {
-		// The server reports the change when all is over, too late.
-		s.recycle(v.planning)
-		return s.refuseQuery(errSettingsMoved, out)
+	if len(plan.Statements()) > 1 && s.canReset(h) {
+		return s.settingsMoved(snap, stale, text, v.planning, out)
 	}
 	q := questionOf(plan)
 	if q != nil && q.Counts && s.frame.computed == nil {
@@ -192,6 +189,18 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	s.catalog.undo(h)
 	s.push(&r)
 	return drop, Need{}, nil
+}
+
+// settingsMoved is for a text that can change settings by which its own values are
+// read or shown. The server reports the change when all is over, too late, so each
+// statement goes by itself.
+func (s *Session) settingsMoved(snap *catalog.Snapshot, stale error, text []byte, p *planning, out *Output) (action, Need, error) {
+	s.recycle(p)
+	v := verdict{refusal: errSettingsMoved, apart: true}
+	if need, done, err := s.sendPiece(snap, stale, text, &v, out); done {
+		return wait, need, err
+	}
+	return s.refuseQuery(errSettingsMoved, out)
 }
 
 // queryShows relays a text that is planned so that its rows are opened.

@@ -121,14 +121,21 @@ func (t *settings) setByteaOutput(escape bool) {
 // resetting reports that a text with such hints can change settings, and notes
 // it. What the server does not report is unknown from then on.
 func (s *Session) resetting(h hints) bool {
-	t := &s.settings
-	if h&controls == 0 && s.setters() != nil {
-		h |= resets | local // a trigger, a view or an operator can call one
+	resets := s.canReset(h)
+	if h&local != 0 || s.callsUnseen(h) {
+		s.settings.changed = true
 	}
-	resets := h&resets != 0 || h&ends != 0 && t.changed
-	t.changed = t.changed || h&local != 0
 	return resets
 }
+
+// canReset reports that a text with such hints can change settings.
+func (s *Session) canReset(h hints) bool {
+	return h&resets != 0 || h&ends != 0 && s.settings.changed || s.callsUnseen(h)
+}
+
+// callsUnseen reports that a text can change settings by functions which it does not
+// name: a trigger, a view or an operator can call one.
+func (s *Session) callsUnseen(h hints) bool { return h&controls == 0 && s.setters() != nil }
 
 // setters are the functions of the database that change settings, nil if there
 // are none.

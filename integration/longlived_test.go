@@ -90,7 +90,7 @@ func (s *longLived) use(t *testing.T, n int, w string, searches bool) {
 
 // A column is sealed, gets a term and is unsealed while sessions with prepared
 // statements, transactions and cursors go on: every answer is right, and none of them
-// has to prepare anything again but what SQL's PREPARE has prepared.
+// has to prepare anything again.
 func TestSessionsOutliveSealing(t *testing.T) {
 	pair := harness.New(t, banks)
 	w := pair.Env.Canaries.Text()
@@ -131,6 +131,9 @@ func TestSessionsOutliveSealing(t *testing.T) {
 	exec(held, "FETCH 1 FROM before", "iban1 ")
 	exec(held, "PREPARE p AS SELECT iban FROM accounts WHERE id = $1", "")
 	exec(held, "EXECUTE p(3)", "iban3 ")
+	exec(held, "PREPARE put (int, text) AS INSERT INTO accounts (id, iban) VALUES ($1, $2)", "")
+	exec(held, "PREPARE found AS SELECT id FROM accounts WHERE iban = $1", "")
+	exec(held, "EXECUTE found ('iban3')", "3 ")
 	exec(waiting, "BEGIN", "")
 	exec(waiting, "SELECT word FROM vault", "")
 
@@ -142,8 +145,7 @@ func TestSessionsOutliveSealing(t *testing.T) {
 		s.use(t, 2, w, false)
 	}
 	exec(held, "FETCH 1 FROM before", "iban2 ") // as it was when it was declared
-	exec(held, "EXECUTE p(3)", "ERROR: cached plan must not change result type (SQLSTATE 0A000)")
-	exec(held, "DEALLOCATE p; PREPARE p AS SELECT iban FROM accounts WHERE id = $1; EXECUTE p(3)", "iban3 ")
+	exec(held, "EXECUTE p(3)", "iban3 ")
 	exec(held, "DECLARE sealed CURSOR WITH HOLD FOR SELECT iban FROM accounts WHERE id <= 4 ORDER BY id", "")
 	exec(held, "FETCH 1 FROM sealed", "iban1 ")
 	exec(waiting, "SELECT iban FROM accounts WHERE id = 5", "iban5 ")
@@ -155,6 +157,11 @@ func TestSessionsOutliveSealing(t *testing.T) {
 		s.use(t, 3, w, true)
 	}
 	exec(held, "FETCH 1 FROM sealed", "iban2 ") // without its term
+	exec(held, "BEGIN", "")
+	exec(held, "EXECUTE put (30, '"+w+"')", "")
+	exec(held, "EXECUTE found ('"+w+"')", "30 ")
+	exec(held, "ROLLBACK", "")
+	exec(held, "EXECUTE found ('iban3'); EXECUTE p(3)", "3 iban3 ")
 	exec(held, "EXECUTE p(3)", "iban3 ")
 
 	pair.Server("DELETE FROM accounts WHERE id > 20") // what must not stand there in clear
@@ -163,6 +170,38 @@ func TestSessionsOutliveSealing(t *testing.T) {
 		s.use(t, 4, "plain", true)
 	}
 	exec(held, "FETCH 1 FROM before", "iban3 ")
+	exec(held, "EXECUTE put (30, 'plain'); EXECUTE found ('plain')", "30 ")
+	exec(held, "EXECUTE p(3)", "iban3 ")
+	exec(held, "SELECT name FROM pg_prepared_statements WHERE from_sql ORDER BY name", "found p put ")
+}
+
+// What SQL's PREPARE has prepared is prepared anew also when nothing is sealed any more.
+func TestPreparedOutlivesTheLastSealedColumn(t *testing.T) {
+	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE files (id int PRIMARY KEY, data bytea)", Seal: []string{"public.files.data --equality"}})
+	ctx := t.Context()
+	simple, extended := raw(t, pair.URL()), raw(t, pair.URL())
+	for _, c := range []*pgconn.PgConn{simple, extended} {
+		if _, err := c.Exec(ctx, "PREPARE found AS SELECT id FROM files WHERE data = $1").ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := simple.Exec(ctx, `INSERT INTO files VALUES (1, '\xff')`).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	check := func() {
+		t.Helper()
+		results, err := simple.Exec(ctx, `EXECUTE found ('\xff')`).ReadAll()
+		if r := first(results, err); r.Err != nil || len(r.Rows) != 1 {
+			t.Errorf("EXECUTE in a Query: %q, %v", r.Rows, r.Err)
+		}
+		if r := extended.ExecParams(ctx, `EXECUTE found ('\xff')`, nil, nil, nil, nil).Read(); r.Err != nil || len(r.Rows) != 1 {
+			t.Errorf("EXECUTE in a Parse: %q, %v", r.Rows, r.Err)
+		}
+	}
+	check()
+	pair.Pgseal("unseal", "public.files.data")
+	check()
+	check()
 }
 
 // DDL on a table of a prepared statement is noticed as the server notices it.

@@ -30,15 +30,6 @@ func (a *analysis) fetch(x *pg.FetchStmt, s *Statement) {
 	}
 }
 
-// effective is a statement that does something to the session beyond its rows, nil if it
-// does not.
-func (s *Statement) effective() *Statement {
-	if s.Effect == NoEffect && !s.Alters {
-		return nil
-	}
-	return s
-}
-
 // executeCursor is EXECUTE of a statement that was prepared by the protocol and
 // is about a cursor: it does to the session what that does.
 func (s *Statement) executeCursor(inner *Statement) {

@@ -128,7 +128,7 @@ type Statement struct {
 	Effect Effect
 	Name   string // of the prepared statement or cursor, for Effect
 	// Inner is what PREPARE prepared or DECLARE reads, to be kept by the session; of
-	// EXECUTE what it runs, if that has an effect.
+	// EXECUTE what it runs.
 	Inner *Statement
 	Held  bool  // DECLARE … WITH HOLD
 	Copy  *Copy // COPY of sealed columns; nil for every other statement

@@ -111,7 +111,7 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		a.fail(refuseCopyExecuted(inner.Copy, x.Name))
 		return
 	}
-	s.Inner, a.alters = inner.effective(), a.alters || inner.Alters
+	s.Inner, a.alters = inner, a.alters || inner.Alters
 	s.executeCursor(inner)
 	s.Results, s.Origins = inner.Results, inner.Origins
 	if inner.Results != nil {

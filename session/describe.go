@@ -389,6 +389,9 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 	if r.kind != query && r.tellsRows() {
 		s.toldRows(r, printFields(fields, s.columns))
 	}
+	if st := s.executes(r); st != nil && st.told.rows == 0 {
+		st.told.rows = printFields(fields, s.columns)
+	}
 	if r.kind != query {
 		s.finish()
 	}

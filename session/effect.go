@@ -56,26 +56,18 @@ func (s *Session) took(r *request, st *rewrite.Statement, from *statement) {
 	}
 	switch st.Effect {
 	case rewrite.Prepares:
-		p := &statement{plan: st.Inner, name: st.Name}
+		var p *statement
 		if from != nil {
-			p.text, p.mode, p.print = from.text, rewrite.Extended, from.print
-			p.foreign, p.escapes, p.constants, p.deferred = from.foreign, from.escapes, from.constants, from.deferred
+			p = s.preparedBy(st, from)
 		} else {
-			p.text, p.mode, p.print = string(r.planning.client), rewrite.Simple, s.fingerprint(r.planning)
-			p.foreign, p.escapes, p.constants = r.planning.foreign, r.planning.escapes, slices.Clone(r.planning.constants)
-			p.deferred = r.planning.deferred
-		}
-		p.hints = s.look([]byte(p.text)) & (resets | local)
-		if st.Inner != nil {
-			p.results, p.declared = st.Inner.Results, st.Inner.Types
+			p = s.preparedBy(st, s.asStatement(r.planning, string(r.planning.client), rewrite.Simple))
+			p.several = len(r.plan.Statements()) > 1
 		}
 		if snap, _ := s.current(); snap != nil {
 			p.version = snap.Version
 		}
-		if p.plan != nil {
-			p.inferTypes() // it has been prepared: they fit
-		}
 		s.statements.make([]byte(st.Name)).set(p)
+		s.remembers = true
 	case rewrite.Deallocates:
 		if st.Name == "" {
 			s.statements.clearNamed() // the unnamed one stays
@@ -97,4 +89,22 @@ func (s *Session) took(r *request, st *rewrite.Statement, from *statement) {
 	case rewrite.ChangesCatalog:
 		s.catalog.changed(st)
 	}
+}
+
+// asStatement is what has been planned as a statement, as far as it matters to what a
+// PREPARE in it prepares.
+func (s *Session) asStatement(p *planning, text string, mode rewrite.Mode) *statement {
+	return &statement{text: text, mode: mode, print: s.fingerprint(p), foreign: p.foreign, escapes: p.escapes,
+		constants: slices.Clone(p.constants), deferred: p.deferred}
+}
+
+// preparedBy is what a PREPARE has prepared that stands in a text. from has the text.
+func (s *Session) preparedBy(st *rewrite.Statement, from *statement) *statement {
+	p := &statement{plan: st.Inner, name: st.Name, text: from.text, mode: from.mode, print: from.print, foreign: from.foreign, escapes: from.escapes,
+		constants: from.constants, deferred: from.deferred, hints: s.look([]byte(from.text)) & (resets | local)}
+	if p.plan != nil {
+		p.results, p.declared = p.plan.Results, p.plan.Types
+		p.inferTypes() // it has been prepared: they fit
+	}
+	return p
 }

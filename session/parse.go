@@ -14,7 +14,7 @@ import (
 func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 	body := b[wire.HeaderLen:]
 	snap, stale := s.current()
-	if snap != nil && snap.Empty() && len(body) > 0 && body[0] == 0 {
+	if snap != nil && snap.Empty() && !s.remembers && len(body) > 0 && body[0] == 0 {
 		// Unnamed, and nothing is sealed: only the name matters.
 		s.unnamed = s.unnamed[:0]
 		s.prepare(nil, s.relayed(snap, 0))
@@ -37,6 +37,13 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 		}
 		s.prepare(m.Name, &statement{hints: h})
 		return relay, Need{}, nil
+	}
+	if snap.Empty() && s.remembers {
+		if v := s.renewNamed(snap, m.Query, rewrite.Extended, out); v.act == wait {
+			return wait, v.need, nil
+		} else if v.refusal != nil {
+			return s.refuseParse(m.Name, v.refusal, out)
+		}
 	}
 	if st := s.relayedBefore(&m, snap); st != nil {
 		s.prepare(nil, st)

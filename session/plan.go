@@ -195,17 +195,8 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 		bound, err = s.cfg.Planner.Execute(&p.scratch, request, s.findPrepared)
 		switch {
 		case s.outdated != nil:
-			r := s.renew(s.outdated, false, snap, nil, out)
-			switch {
-			case r.changed:
-				if r.planning != nil {
-					s.recycle(r.planning)
-				}
-				return verdict{act: drop, refusal: errReplan}
-			case r.refusal != nil:
-				return verdict{act: drop, refusal: r.refusal}
-			case r.act == wait:
-				return verdict{act: wait, need: r.need}
+			if v := s.renewExecuted(s.outdated, snap, mode, out); v.act != relay {
+				return v
 			}
 			return s.planWith(p, snap, text, mode, out)
 		case err == nil && s.doomed != nil:
@@ -320,8 +311,8 @@ func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 	if st.deferred != nil {
 		s.doomed = st.deferred
 	}
-	if snap, _ := s.current(); snap != nil && (snap.Version != st.version || st.rotated(snap)) {
-		s.outdated = st
+	if snap, _ := s.current(); snap != nil && (st.lost || snap.Version != st.version || st.rotated(snap)) {
+		s.outdated = e
 	}
 	if st.plan == nil {
 		return &relayedStatement, st.declared

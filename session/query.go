@@ -12,8 +12,10 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	snap, stale := s.current()
 	if snap != nil && snap.Empty() {
 		s.unplannedNames = true
-		s.push(&request{kind: query})
-		return relay, Need{}, nil
+		if !s.remembers || size > s.cfg.MaxFrame {
+			s.push(&request{kind: query})
+			return relay, Need{}, nil
+		}
 	}
 	if size > s.cfg.MaxFrame {
 		return s.refuseQuery(tooLong(size, s.cfg.MaxFrame), out)
@@ -24,6 +26,13 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	text, err := wire.ParseQuery(b[wire.HeaderLen:])
 	if err != nil {
 		return s.refuseQuery(malformedQuery(b[wire.HeaderLen:]), out)
+	}
+	if snap != nil && snap.Empty() {
+		if v := s.renewNamed(snap, text, rewrite.Simple, out); v.act == wait {
+			return wait, v.need, nil
+		} else if v.refusal != nil {
+			return s.refuseQuery(v.refusal, out)
+		}
 	}
 	if s.walsender && replicationCommand(text) {
 		s.push(&request{kind: query})

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"pgseal/catalog"
+	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -29,6 +30,7 @@ type remake struct {
 	old, made *statement
 	told      told // of made
 	answered  bool // made is not what old was to the client
+	queried   bool // for a Query
 }
 
 // renewal is what looking at a statement again came to.
@@ -55,10 +57,12 @@ func (s *Session) renewed(name []byte, st *statement, snap *catalog.Snapshot, st
 			return act, need, err, false
 		}
 	}
-	r := s.renew(st, len(name) == 0, snap, stale, out)
+	r := s.renew(st, len(name) == 0, snap, stale, rewrite.Extended, out)
+	if r.changed {
+		r.need, r.refusal = s.remake(name, st, &r, snap, rewrite.Extended, out)
+		r.act = wait
+	}
 	switch {
-	case r.changed:
-		act, need, err = s.remake(name, st, &r, snap, out)
 	case r.refusal != nil:
 		act, need, err = s.refuse(r.refusal, out)
 	case r.act == wait:
@@ -69,53 +73,144 @@ func (s *Session) renewed(name []byte, st *statement, snap *catalog.Snapshot, st
 	return act, need, err, false
 }
 
-// remake prepares a statement anew.
-func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.Snapshot, out *Output) (action, Need, error) {
+// remake prepares a statement anew. In the simple protocol nothing is under way.
+func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.Snapshot, mode rewrite.Mode, out *Output) (Need, *wire.Error) {
 	if st.told.rows == 0 && st.hints&readsOnly != 0 {
 		if r.planning != nil {
 			s.recycle(r.planning)
 		}
-		return s.refuse(errReplan, out) // what its rows were cannot be told any more
+		return Need{}, errReplan // what its rows were cannot be told any more
 	}
 	dst := out.server.scratch
 	if len(name) > 0 {
 		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', name)
 	}
-	var made *statement
-	if p := r.planning; p != nil {
-		made = s.planned(r.text, st.declared, snap, p)
-		types, refusal := s.typeParameters(made, p, r.text)
-		if made.copies() != nil {
-			refusal = errReplan
+	dst, made, need, refusal := s.appendAnew(dst, name, st, r, snap)
+	if refusal != nil || need.Kind != NeedNothing {
+		if r.planning != nil {
+			s.recycle(r.planning)
 		}
-		var need Need
-		if refusal == nil {
-			dst, need, refusal = s.appendDeferring(dst, name, made, p, types)
-		}
-		if refusal != nil || need.Kind != NeedNothing {
-			s.recycle(p)
-			if refusal != nil {
-				return s.refuse(refusal, out)
-			}
-			return wait, need, nil
-		}
-	} else {
-		made = s.unplannedText(string(r.text), false, st.declared, s.look(r.text), snap)
-		dst = wire.AppendParse(dst, name, made.text, st.declared)
+		return need, refusal
 	}
 	dst = wire.AppendTarget(dst, wire.TypeDescribe, 'S', name)
-	// Flush and not Sync, which would end the client's implicit transaction.
-	out.server.put(wire.AppendEmpty(dst, wire.TypeFlush))
 	if len(name) > 0 {
 		s.push(&request{kind: closeTarget, simple: true})
 	}
-	s.push(&request{kind: parse, simple: true, statement: made, planning: r.planning})
+	if st.name == "" {
+		s.push(&request{kind: parse, simple: true, statement: made, planning: r.planning})
+	} else {
+		for _, k := range [...]kind{closeTarget, parse, bind, closeTarget} {
+			s.push(&request{kind: k, simple: true})
+		}
+		s.push(&request{kind: execute, simple: true, hidden: true, planning: r.planning})
+		s.push(&request{kind: closeTarget, simple: true})
+	}
 	s.push(&request{kind: describeStatement, simple: true, statement: made})
+	if mode == rewrite.Simple && !s.frame.inline {
+		dst = wire.AppendEmpty(dst, wire.TypeSync)
+		s.push(&request{kind: syncPoint, simple: true, hidden: true})
+	} else {
+		// Sync would end the client's implicit transaction.
+		dst = wire.AppendEmpty(dst, wire.TypeFlush)
+	}
+	out.server.put(dst)
 	st.lost = true
-	st.again = &remake{name: slices.Clone(name), old: st, made: made}
+	st.again = &remake{name: slices.Clone(name), old: st, made: made, queried: mode == rewrite.Simple}
 	made.again = st.again
 	s.flushed = true
-	return wait, Need{Kind: NeedServer}, nil
+	return Need{Kind: NeedServer}, nil
+}
+
+// appendAnew appends what prepares a statement anew, up to the request for its
+// description: what the protocol has prepared by the protocol, and what SQL has by SQL.
+func (s *Session) appendAnew(dst, name []byte, st *statement, r *renewal, snap *catalog.Snapshot) ([]byte, *statement, Need, *wire.Error) {
+	p := r.planning
+	switch {
+	case st.name != "":
+		return s.appendPrepare(dst, st, r, snap)
+	case p == nil:
+		made := s.unplannedText(string(r.text), false, st.declared, s.look(r.text), snap)
+		return wire.AppendParse(dst, name, made.text, st.declared), made, Need{}, nil
+	}
+	made := s.planned(r.text, st.declared, snap, p)
+	types, refusal := s.typeParameters(made, p, r.text)
+	if made.copies() != nil {
+		refusal = errReplan
+	}
+	if refusal != nil {
+		return dst, made, Need{}, refusal
+	}
+	dst, need, refusal := s.appendDeferring(dst, name, made, p, types)
+	return dst, made, need, refusal
+}
+
+// appendPrepare appends a PREPARE, under the name of a question.
+func (s *Session) appendPrepare(dst []byte, st *statement, r *renewal, snap *catalog.Snapshot) ([]byte, *statement, Need, *wire.Error) {
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	from := &statement{text: st.text, mode: st.mode}
+	inner := &rewrite.Statement{Name: st.name}
+	if p := r.planning; p == nil {
+		dst = wire.AppendParse(dst, questionName, st.text, nil)
+	} else {
+		all := p.bound.Plan.Statements()
+		if len(all) != 1 || all[0].Effect != rewrite.Prepares {
+			return dst, nil, Need{}, errReplan
+		}
+		var need Need
+		var refusal *wire.Error
+		s.deferring, s.deferred = true, nil
+		dst, need, refusal = s.appendParse(dst, []byte(questionName), p, nil)
+		p.deferred, s.deferring = s.deferred, false
+		if refusal != nil || need.Kind != NeedNothing {
+			return dst, nil, need, refusal
+		}
+		from, inner = s.asStatement(p, st.text, st.mode), &all[0]
+	}
+	dst = appendPlainBind(dst, questionName, questionName)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	dst = wire.AppendExecute(dst, questionName, 0)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'P', questionName)
+	made := s.preparedBy(inner, from)
+	made.version = snap.Version
+	return dst, made, Need{}, nil
+}
+
+// renewExecuted is renewed for what an EXECUTE names. Nothing is to be done if the
+// verdict is to relay.
+func (s *Session) renewExecuted(e *entry[*statement], snap *catalog.Snapshot, mode rewrite.Mode, out *Output) verdict {
+	st := e.latest
+	if m := st.again; m != nil && s.remaking(m) {
+		_, need, _ := s.waitServer(out)
+		return verdict{act: wait, need: need}
+	} else if m != nil {
+		st.again = nil
+		if m.answered {
+			return verdict{act: drop, refusal: errReplan}
+		}
+	}
+	r := s.renew(st, false, snap, nil, mode, out)
+	if r.changed {
+		switch {
+		case mode == rewrite.Simple && s.fifo.len() > 0:
+			_, r.need, _ = s.waitServer(out)
+		case s.status == 'E', s.walsender: // the server says first that the transaction is aborted, or does not do it
+			r.refusal = errReplan
+		default:
+			r.need, r.refusal = s.remake([]byte(e.name), st, &r, snap, mode, out)
+			r.planning = nil
+		}
+		if r.planning != nil {
+			s.recycle(r.planning)
+		}
+		r.act = wait
+	}
+	switch {
+	case r.refusal != nil:
+		return verdict{act: drop, refusal: r.refusal}
+	case r.act == wait:
+		return verdict{act: wait, need: r.need}
+	}
+	return verdict{act: relay}
 }
 
 // remaking reports that the server has not answered all of it; an error makes it skip
@@ -127,6 +222,48 @@ func (s *Session) remaking(m *remake) bool {
 		}
 	}
 	return false
+}
+
+// renewNamed is renewExecuted for all that a text may execute, where it is not planned
+// because nothing is sealed any more.
+func (s *Session) renewNamed(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
+	if !containsFolded(text, "execute") {
+		return verdict{act: relay}
+	}
+	if s.effects > 0 || s.statementsUnderWay() {
+		act, need, _ := s.waitServer(out)
+		return verdict{act: act, need: need}
+	}
+	for _, e := range s.statements.named {
+		if st := e.latest; st == nil || st.name == "" || !st.lost && st.version == snap.Version || !containsFolded(text, e.name) {
+			continue
+		}
+		if v := s.renewExecuted(e, snap, mode, out); v.act != relay {
+			return v
+		}
+	}
+	return verdict{act: relay}
+}
+
+// remakeFails: the server has failed, perhaps in the preparation of a statement anew for
+// an EXECUTE in a Query, which then has been answered.
+func (s *Session) remakeFails(out *Output) {
+	var m *remake
+	for i := range s.fifo.len() {
+		r := s.fifo.at(i)
+		switch {
+		case r.remakes():
+			m = r.statement.again
+		case m != nil && m.queried && r.kind == syncPoint: // its ReadyForQuery is the client's
+			r.hidden, s.frame.answered = false, true
+			return
+		}
+	}
+	if m != nil && m.queried { // the server waits for a Sync, which the client has no reason to send
+		s.frame.answered = true
+		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
+		s.push(&request{kind: syncPoint})
+	}
 }
 
 // remakes reports that the request ends the preparation of a statement anew.
@@ -142,6 +279,26 @@ func (r *request) subject() *statement {
 		return nil
 	}
 	return st
+}
+
+// executes is the statement that a request executes by an EXECUTE, nil for none.
+func (s *Session) executes(r *request) *statement {
+	var st *rewrite.Statement
+	switch {
+	case r.kind == query && r.plan != nil && r.next < len(r.plan.Statements()):
+		st = &r.plan.Statements()[r.next]
+	case r.kind == describePortal && r.portal.statement != nil:
+		st = r.portal.statement.plan
+	case r.kind == describeStatement && r.statement != nil:
+		st = r.statement.plan
+	}
+	if st == nil || st.Effect != rewrite.Executes || st.Inner == nil {
+		return nil // nothing, or EXPLAIN
+	}
+	if e := s.statements.find([]byte(st.Name)); e != nil {
+		return e.confirmed
+	}
+	return nil
 }
 
 // tellsRows reports that the print of the rows' description has not been taken yet.

@@ -12,8 +12,9 @@ import (
 )
 
 // renew checks that a statement planned under an older snapshot would be planned the
-// same today. unnamed: it is the unnamed statement, whose text is kept apart.
-func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, stale error, out *Output) renewal {
+// same today. unnamed: it is the unnamed statement, whose text is kept apart. mode is that
+// of the frame at hand.
+func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, stale error, mode rewrite.Mode, out *Output) renewal {
 	if st.plan != nil && stale != nil {
 		return renewal{refusal: staleCatalog(stale)}
 	}
@@ -22,7 +23,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		return renewal{act: wait, need: Need{Kind: NeedCatalog}}
 	}
 	if in := s.catalog.inside; in != nil && in.old && (in.spread || st.plan != nil) && st.hints&controls == 0 {
-		v := s.readInside(rewrite.Extended, out)
+		v := s.readInside(mode, out)
 		return renewal{act: v.act, need: v.need, refusal: v.refusal}
 	}
 	same := !st.lost && !st.rotated(snap)
@@ -40,11 +41,14 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	if len(text) == 0 {
 		return renewal{refusal: errReplan}
 	}
+	if st.name == "" || st.several {
+		mode = st.mode
+	}
 	var v verdict
 	if st.foreign {
-		v = s.planUTF8(snap, text, true, st.mode, out)
+		v = s.planUTF8(snap, text, true, mode, out)
 	} else {
-		v = s.plan(snap, text, st.mode, out)
+		v = s.plan(snap, text, mode, out)
 	}
 	switch {
 	case v.act == wait:
@@ -70,7 +74,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		if st.text != "" {
 			st.version = snap.Version
 		}
-	case another, st.foreign, st.name != "": // it means something else today, its bytes are gone, or it stands in a PREPARE
+	case another, st.foreign, st.several: // it means something else today, its bytes are gone, or it does more
 		r.refusal = errReplan
 	default:
 		return renewal{changed: true, text: text, planning: p}

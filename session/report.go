@@ -43,7 +43,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		act = drop
 	case s.insertFails(r, fields):
 		act = drop
-	case r.hidden: // a question of ours: the client's frame fails as it would have
+	case r.hidden && !r.simple: // a question of ours: the client's frame fails as it would have
 		s.unanswered(out)
 		if r.kind == query {
 			r.hidden = false // its ReadyForQuery is the client's
@@ -75,6 +75,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		r.piece |= pieceFailed
 	}
 	s.delayed.failed()
+	s.remakeFails(out)
 	s.failed()
 	return act, Need{}, nil
 }

@@ -112,6 +112,7 @@ type Session struct {
 	// sealed in it, nil if that depends on more.
 	unnamedHints hints
 	executed     hints    // of what the planner has asked for
+	remembers    bool     // there may be statements of PREPARE that the session knows
 	peer         answerer // is it that process
 	unnamedIn    *catalog.Snapshot
 	// unknown is a name that the planner has asked for and of which nothing is
@@ -119,7 +120,7 @@ type Session struct {
 	unknown string
 	// outdated is a statement that the planner has asked for and that was
 	// planned under an older snapshot.
-	outdated *statement
+	outdated *entry[*statement]
 	// doomed is why a statement that the planner has asked for cannot run.
 	doomed *wire.Error
 

@@ -20,6 +20,7 @@ type statement struct {
 	escapes  bool         // standard_conforming_strings was off then
 	read     bool         // text has been planned, not only been looked through for names
 	name     string       // of SQL's PREPARE in the text that made it, "" for Parse
+	several  bool         // the PREPARE is not alone in text
 	print    uint64       // fingerprint of its plan
 	declared []uint32     // parameter types as the client declared them
 	plan     *rewrite.Statement

@@ -205,6 +205,9 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 // statement goes by itself.
 func (s *Session) settingsMoved(snap *catalog.Snapshot, stale error, text []byte, p *planning, out *Output) (action, Need, error) {
 	s.recycle(p)
+	if s.fifo.len() > 0 { // a text that ends a failed transaction is cut otherwise
+		return s.waitServer(out)
+	}
 	v := verdict{refusal: errSettingsMoved, apart: true}
 	if need, done, err := s.sendPiece(snap, stale, text, &v, out); done {
 		return wait, need, err

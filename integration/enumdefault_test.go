@@ -16,6 +16,9 @@ func TestDefaultsOfOwnTypes(t *testing.T) {
 	})
 	const expressions = "SELECT adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'public.kinds'::regclass ORDER BY 1"
 	const columns = "SELECT column_name::text, column_default::text FROM information_schema.columns WHERE table_name = 'kinds' ORDER BY ordinal_position"
+	// Nothing in it needs the search path but what it shows.
+	const all = "(SELECT * FROM information_schema.columns WHERE table_name = 'kinds') UNION ALL (SELECT * FROM information_schema.columns WHERE false)"
+	pair.Same(t, S(all), S("SET search_path = app"), S(all), S("SET search_path = nosuch"), S(all), S("RESET search_path"), S(all))
 	pair.Same(t, S(expressions), S(columns),
 		S("SET search_path = app, public"), S(expressions), S(columns),
 		S("SET search_path = app"), S(expressions), S(columns),

@@ -263,6 +263,8 @@ func shownBy(results []*catalog.SealedColumn) (by unreported) {
 	for _, c := range results {
 		switch {
 		case c == nil:
+		case c == catalog.DefaultText:
+			by |= searchPath // it decides which types are shown with their schema
 		case c.Elements != nil:
 			by |= shownTypeBy(c.Type)
 		case c.Record != nil:

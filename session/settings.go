@@ -85,6 +85,7 @@ type unreported uint8
 const (
 	floatDigits unreported = 1 << iota // extra_float_digits
 	byteaOutput                        // known without asking where an envelope shows it
+	searchPath                         // asked for whenever it is needed
 )
 
 // set takes over one setting.

@@ -40,7 +40,7 @@ const liveChanges = `pgseal.change c JOIN pg_locks l ON l.locktype = 'advisory' 
 	AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 	AND l.classid = 1885827939 AND l.objid = c.change_id::oid`
 
-func loadChanging(ctx context.Context, tx pgx.Tx) ([]uint32, error) {
+func loadChanging(ctx context.Context, tx reader) ([]uint32, error) {
 	rows, err := tx.Query(ctx, `SELECT DISTINCT unnest(c.relations) FROM `+liveChanges)
 	if err != nil {
 		return nil, err

@@ -75,7 +75,7 @@ type calledByDefault struct {
 // loadDefaults adds the computed defaults to relations with sealed columns.
 func loadDefaults(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofSealed|ofCode|ofTypes|ofNames|ofSchemas).Query(ctx, `
 		SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, 0), md5(d.adbin::text),
 		       ARRAY(SELECT c.relname::text || ' ' || c.oid FROM pg_depend s JOIN pg_class c ON c.oid = s.refobjid AND c.relkind = 'S'
 		              WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_class'::regclass),
@@ -142,7 +142,7 @@ func loadDefaults(ctx context.Context, tx reader, relations []*Relation) error {
 
 // identitySequences adds the sequences of identity columns, which have no default.
 func identitySequences(ctx context.Context, tx reader, relations map[uint32]*Relation, oids []uint32, sources map[*Column][]string) error {
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofSealed).Query(ctx, `
 		SELECT d.refobjid, d.refobjsubid::int2, c.relname::text || ' ' || c.oid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
 		 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY($1) AND d.deptype = 'i'`, oids)
 	if err != nil {

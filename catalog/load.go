@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -97,7 +99,7 @@ var ErrOldSchema = errors.New("the pgseal schema of the database is older than t
 
 // load builds the snapshot inside the transaction of reading, and says what it
 // was built from.
-func load(ctx context.Context, tx pgx.Tx, there presence, l loading) (*Snapshot, watched, error) {
+func load(ctx context.Context, tx reader, there presence, l loading) (*Snapshot, watched, error) {
 	var (
 		c        Contents
 		w        watched
@@ -177,12 +179,25 @@ func loadContents(ctx context.Context, tx reader, c *Contents, types sealedTypes
 			w.names = append(w.names, r.Name)
 		}
 	}
+	w.names = append(w.names, typeNames(c.Metadata)...)
 	return w, unanswered
 }
 
+// typeNames are those of the types of users that sealed columns have: another type of
+// that name is another meaning of it.
+func typeNames(columns map[uint32]*SealedColumn) []string {
+	names := map[string]bool{}
+	for _, c := range columns {
+		if c.Type.Def != nil {
+			names[c.Type.Def.Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
 // loadMetadata gives the rows of pgseal.sealed_column by the OID of their domain.
-func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, error) {
-	rows, err := tx.Query(ctx, `
+func loadMetadata(ctx context.Context, tx reader) (map[uint32]*SealedColumn, error) {
+	rows, err := about(tx, ofMetadata|ofDomains|ofTypes|ofSchemas).Query(ctx, `
 		SELECT column_id, table_id, domain::oid, coalesce((SELECT t.typname::text FROM pg_type t WHERE t.oid = domain), ''),
 		       logical_type::oid, typmod, terms,
 		       coalesce(index_key_id, 0), coalesce(normalizer, ''), schema_name, table_name, column_name,
@@ -232,7 +247,7 @@ func loadMetadata(ctx context.Context, tx pgx.Tx) (map[uint32]*SealedColumn, err
 
 // defineTypes adds to the columns what their types are, and takes identity and
 // type from those that cannot be used.
-func defineTypes(ctx context.Context, tx pgx.Tx, columns map[uint32]*SealedColumn) error {
+func defineTypes(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) error {
 	oids := make([]uint32, 0, len(columns))
 	for _, c := range columns {
 		oids = append(oids, c.Type.OID)
@@ -256,7 +271,7 @@ func defineTypes(ctx context.Context, tx pgx.Tx, columns map[uint32]*SealedColum
 	return nil
 }
 
-func loadActiveKeys(ctx context.Context, tx pgx.Tx) (map[uint32]uint32, error) {
+func loadActiveKeys(ctx context.Context, tx reader) (map[uint32]uint32, error) {
 	rows, err := tx.Query(ctx, `SELECT table_id, key_id FROM pgseal.data_key WHERE purpose = 'seal' AND state = 'active'`)
 	if err != nil {
 		return nil, err

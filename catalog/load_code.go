@@ -38,7 +38,7 @@ func loadBodies(ctx context.Context, tx reader, c *Contents, byName map[string][
 	search := slices.Sorted(maps.Keys(byName))
 	for len(search) > 0 {
 		patterns := namePatterns(search)
-		rows, err := tx.Query(ctx, `
+		rows, err := about(tx, ofCode).Query(ctx, `
 			SELECT p.proname::text, p.prosrc, l.lanname::text,
 			       (SELECT substr(s, length('search_path=') + 1) FROM unnest(p.proconfig) s WHERE s LIKE 'search\_path=%')
 			  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang

@@ -11,7 +11,7 @@ import (
 // inheritance, to whose rows it does not apply, say nothing of what is read.
 func loadKeys(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofSealed).Query(ctx, `
 		SELECT i.indrelid, array_agg(a.attname::text ORDER BY a.attnum)
 		  FROM pg_index i
 		  JOIN pg_class c ON c.oid = i.indrelid

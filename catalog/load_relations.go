@@ -30,7 +30,7 @@ func loadRelations(ctx context.Context, tx reader, types sealedTypes, changing [
 			return nil, nil, err
 		}
 	}
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofNames|ofRelations|ofSealed|ofSchemas).Query(ctx, `
 		SELECT c.oid, n.nspname::text, c.relname::text, c.relkind
 		  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		 WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND `+inReach(r)+`
@@ -113,7 +113,7 @@ func reachedNames(ctx context.Context, tx reader, types sealedTypes, changing []
 
 // loadAttributes adds their columns to relations.
 func loadAttributes(ctx context.Context, tx reader, types sealedTypes, byOID map[uint32]*Relation, oids []uint32) error {
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofRelations|ofSealed).Query(ctx, `
 		SELECT attrelid, attnum, attname::text, atttypid, atttypmod, attgenerated <> '', atthasdef AND attgenerated = '' FROM pg_attribute
 		 WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
 		 ORDER BY attrelid, attnum`, oids)
@@ -156,7 +156,7 @@ func loadHomonyms(ctx context.Context, tx reader, relations []*Relation) error {
 			names = append(names, r.Name)
 		}
 	}
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofNames).Query(ctx, `
 		SELECT t.typname::text FROM pg_type t
 		 WHERE t.typname = ANY($1::name[]) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')`, names)
 	if err != nil {
@@ -173,7 +173,7 @@ func loadHomonyms(ctx context.Context, tx reader, relations []*Relation) error {
 }
 
 func loadRowFunctions(ctx context.Context, tx reader, types sealedTypes) ([]string, error) {
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofCode).Query(ctx, `
 		SELECT DISTINCT proname::text FROM pg_proc
 		 WHERE oid >= 16384 AND (prorettype = ANY($1) OR proallargtypes && $1 OR proargtypes::oid[] && $1)
 		   AND pronamespace IS DISTINCT FROM to_regnamespace('pgseal')

@@ -16,7 +16,7 @@ type Setters struct {
 
 // loadSetters reads the bodies of all functions that are not PostgreSQL's own.
 func loadSetters(ctx context.Context, tx reader) (s Setters, err error) {
-	err = tx.QueryRow(ctx, `
+	err = about(tx, ofCode|ofSchemas).QueryRow(ctx, `
 		WITH mine AS (
 			SELECT p.proname::text AS name, l.lanname = 'c' AS c,
 			       CASE WHEN l.lanname = 'c' THEN '' ELSE p.prosrc END AS body

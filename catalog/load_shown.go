@@ -10,9 +10,9 @@ import (
 // loadShown reads what the catalogs must show. have is what was loaded before,
 // or nil: views of the same server are taken from it.
 // sealed are the relations with sealed columns.
-func loadShown(ctx context.Context, tx pgx.Tx, have *Shown, sealed []uint32) (*Shown, error) {
+func loadShown(ctx context.Context, tx reader, have *Shown, sealed []uint32) (*Shown, error) {
 	s := &Shown{}
-	if err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&s.ServerVersion); err != nil {
+	if err := about(tx, 0).QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&s.ServerVersion); err != nil {
 		return nil, err
 	}
 	var err error
@@ -36,8 +36,8 @@ func loadShown(ctx context.Context, tx pgx.Tx, have *Shown, sealed []uint32) (*S
 	return s, err
 }
 
-func loadShownTypes(ctx context.Context, tx pgx.Tx) ([]ShownType, error) {
-	rows, err := tx.Query(ctx, `
+func loadShownTypes(ctx context.Context, tx reader) ([]ShownType, error) {
+	rows, err := about(tx, ofMetadata|ofDomains|ofTypes|ofSchemas).Query(ctx, `
 		SELECT s.domain::oid, format_type(s.domain, NULL), t.oid, s.typmod, format_type(t.oid, s.typmod),
 		       t.typlen, t.typbyval, t.typalign::text, t.typstorage::text,
 		       coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation),
@@ -55,8 +55,8 @@ func loadShownTypes(ctx context.Context, tx pgx.Tx) ([]ShownType, error) {
 
 // loadShownStorage reads what sealing noted of storage, which a change of type
 // resets.
-func loadShownStorage(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownStorage, error) {
-	rows, err := tx.Query(ctx, `
+func loadShownStorage(ctx context.Context, tx reader, sealed []uint32) ([]ShownStorage, error) {
+	rows, err := about(tx, ofMetadata|ofSealed|ofSchemas).Query(ctx, `
 		SELECT a.attrelid, a.attnum,
 		       coalesce(CASE n ->> 'storage' WHEN 'PLAIN' THEN 'p' WHEN 'EXTERNAL' THEN 'e' WHEN 'MAIN' THEN 'm' WHEN 'EXTENDED' THEN 'x' END, ''),
 		       coalesce(CASE n ->> 'compression' WHEN 'pglz' THEN 'p' WHEN 'lz4' THEN 'l' END, '')
@@ -82,8 +82,8 @@ type indexNote struct {
 	constraint                    bool
 }
 
-func loadIndexNotes(ctx context.Context, tx pgx.Tx) ([]indexNote, error) {
-	rows, err := tx.Query(ctx, `
+func loadIndexNotes(ctx context.Context, tx reader) ([]indexNote, error) {
+	rows, err := about(tx, ofMetadata).Query(ctx, `
 		SELECT s.domain::oid, coalesce(n ->> 'schema', ''), coalesce(n ->> 'name', ''), coalesce(n ->> 'comment', ''),
 		       coalesce(n ->> 'suffix', ''), coalesce((n ->> 'constraint')::boolean, false)
 		  FROM pgseal.sealed_column s CROSS JOIN jsonb_array_elements(s.original -> 'indexes') n
@@ -115,13 +115,13 @@ func noteOf(notes []indexNote, domain uint32, schema, name string) (found indexN
 }
 
 // loadShownIndexes reads the indexes over terms, element by element.
-func loadShownIndexes(ctx context.Context, tx pgx.Tx, sealed []uint32) ([]ShownIndex, error) {
+func loadShownIndexes(ctx context.Context, tx reader, sealed []uint32) ([]ShownIndex, error) {
 	notes, err := loadIndexNotes(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
 	// The catalogs of before PostgreSQL 15 have no indnullsnotdistinct.
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofMetadata|ofSealed|ofDomains|ofSchemas).Query(ctx, `
 		SELECT i.indexrelid, i.indrelid, ic.relnamespace, ns.nspname::text, ic.relname::text, am.amname::text, i.indnkeyatts,
 		       coalesce((SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid = i.indexrelid), 0),
 		       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
@@ -249,7 +249,7 @@ const (
 
 // resolve finds the objects that the suffix names, and turns it into the form in
 // which the server prints it: without what the column has by itself.
-func (e *ShownElement) resolve(ctx context.Context, tx pgx.Tx, method string) error {
+func (e *ShownElement) resolve(ctx context.Context, tx reader, method string) error {
 	s := &e.Suffix
 	if *s == (Suffix{}) {
 		return nil
@@ -275,8 +275,8 @@ func (e *ShownElement) resolve(ctx context.Context, tx pgx.Tx, method string) er
 		method, s.OpClass, e.OpClass, s.Collation, e.Collation).Scan(&e.OpClass, &s.OpClass, &e.Collation, &s.Collation)
 }
 
-func loadHidden(ctx context.Context, tx pgx.Tx, h *Hidden) error {
-	return tx.QueryRow(ctx, `
+func loadHidden(ctx context.Context, tx reader, h *Hidden) error {
+	return about(tx, ofMetadata|ofDomains|ofTypes|ofCode).QueryRow(ctx, `
 		WITH schemas AS (SELECT oid FROM pg_namespace WHERE nspname IN ('pgseal', 'pgseal_column')),
 		relations AS (SELECT oid, reltoastrelid FROM pg_class WHERE relnamespace IN (SELECT oid FROM schemas)),
 		toast AS (
@@ -295,7 +295,7 @@ func loadHidden(ctx context.Context, tx pgx.Tx, h *Hidden) error {
 
 // loadShownViews reads the definitions of the system's own views. Those that
 // read what not everybody may read cannot be inlined, and are left out.
-func loadShownViews(ctx context.Context, tx pgx.Tx) (map[string]string, error) {
+func loadShownViews(ctx context.Context, tx reader) (map[string]string, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT CASE c.relnamespace WHEN 'pg_catalog'::regnamespace THEN '' ELSE 'information_schema.' END || c.relname, d.definition
 		  FROM pg_class c CROSS JOIN LATERAL pg_get_viewdef(c.oid) d(definition)

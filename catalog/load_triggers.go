@@ -30,7 +30,7 @@ func loadTriggers(ctx context.Context, tx reader, c *Contents, byOID map[uint32]
 		search = append(search, r.Name)
 	}
 	slices.Sort(search)
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofCode).Query(ctx, `
 		SELECT t.tgrelid, t.tgname::text, t.tgtype::int, l.lanname::text, p.proname::text, p.prosrc, encode(t.tgargs, 'escape'),
 		       coalesce(t.tgnewtable, t.tgoldtable) IS NOT NULL,
 		       (SELECT substr(s, length('search_path=') + 1) FROM unnest(p.proconfig) s WHERE s LIKE 'search\_path=%')

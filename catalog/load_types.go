@@ -28,7 +28,7 @@ type part struct{ oid, domain uint32 }
 func loadTypes(ctx context.Context, tx reader, metadata map[uint32]*SealedColumn) (types sealedTypes, err error) {
 	domains := slices.AppendSeq(make([]uint32, 0, len(metadata)), maps.Keys(metadata))
 	slices.Sort(domains)
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofDomains|ofTypes|ofMetadata).Query(ctx, `
 		SELECT oid FROM pg_type WHERE typnamespace = to_regnamespace('pgseal_column') AND typtype = 'd'
 		UNION SELECT oid FROM pg_type WHERE oid = ANY($1) AND typtype = 'd'`, domains)
 	if err != nil {
@@ -80,7 +80,7 @@ func loadTypes(ctx context.Context, tx reader, metadata map[uint32]*SealedColumn
 // followTypes calls yield for each type that depends on one of these, and gives
 // those for which it says that something was new.
 func followTypes(ctx context.Context, tx reader, of []uint32, yield func(of, oid, relation uint32, isDomain bool) bool) (grown []uint32, err error) {
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofSealed|ofDomains|ofTypes).Query(ctx, `
 		SELECT d.refobjid, t.oid, 0::oid, t.typtype = 'd'
 		  FROM pg_depend d JOIN pg_type t ON t.oid = d.objid
 		 WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = ANY($1) AND d.classid = 'pg_type'::regclass
@@ -118,7 +118,7 @@ func (types *sealedTypes) name(ctx context.Context, tx reader, metadata map[uint
 	for _, p := range parts {
 		oids, domains = append(oids, p.oid), append(domains, p.domain)
 	}
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofSealed|ofDomains|ofTypes|ofNames|ofSchemas).Query(ctx, `
 		SELECT format_type(p.oid, NULL), format_type(p.domain, NULL), coalesce(t.typname::text, '')
 		  FROM unnest($1::oid[], $2::oid[]) WITH ORDINALITY p(oid, domain, n) LEFT JOIN pg_type t ON t.oid = p.oid ORDER BY p.n`, oids, domains)
 	if err != nil {

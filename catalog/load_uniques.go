@@ -11,7 +11,7 @@ import (
 // itself, stands for no constraint of the plaintext table and is left out.
 func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofSealed).Query(ctx, `
 		SELECT i.indrelid, ic.relname::text, i.indpred IS NOT NULL,
 		       NOT (i.indpred IS NOT NULL) AND bool_or(term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1),
 		       array_agg(coalesce(plain.attname, term.attname)::text ORDER BY e.n),
@@ -65,7 +65,7 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 // PostgreSQL would choose for their indexes there are already. '`' is the
 // character behind '_'. Of a long name of a relation there may be only the beginning.
 func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids []uint32) error {
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofTaken).Query(ctx, `
 		SELECT r.oid, c.relname::text
 		  FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace
 		   AND c.relname >= (r.relname || '_')::name AND c.relname < (r.relname || '`+"`"+`')::name AND c.relname::text ~ '_(key|idx)[0-9]*$'

@@ -147,7 +147,7 @@ type readFrom struct {
 // insidePrint is the fingerprint of what a transaction can change of that.
 type insidePrint struct{ types, objects, retyped int64 }
 
-const insideHash = `SELECT (` + typesHash + `), (` + objectsHash + `),
+const insideHash = `SELECT (` + typesHash + `), (SELECT coalesce(bit_xor(h), 0) FROM (` + objectRows + `) rows(a, h)),
 	(SELECT coalesce(bit_xor(hashtextextended(c::text, 0)), 0) FROM pgseal.retyped_columns c)`
 
 func (r *Reading) fingerprint(ctx context.Context, w watched) (p insidePrint, err error) {
@@ -157,19 +157,18 @@ func (r *Reading) fingerprint(ctx context.Context, w watched) (p insidePrint, er
 
 // Query answers, or notes what has to be asked.
 func (r *Reading) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
-	q := &Question{SQL: sql}
-	key := sql
-	for _, a := range args {
-		p, err := textParam(a)
-		if err != nil {
-			return nil, err
-		}
-		q.Params = append(q.Params, p)
-		key += "\x00" + string(p)
+	key, params, err := questionKey(sql, args)
+	if err != nil {
+		return nil, err
 	}
 	if got := r.answers[key]; got != nil {
-		return &answered{question: got, types: r.types}, nil
+		a := &answered{rows: got.Rows, types: r.types}
+		for _, oid := range got.Types {
+			a.fields = append(a.fields, pgconn.FieldDescription{DataTypeOID: oid, Format: pgx.TextFormatCode})
+		}
+		return a, nil
 	}
+	q := &Question{SQL: sql, Params: params}
 	r.answers[key] = q
 	r.pending = append(r.pending, q)
 	return nil, errUnanswered
@@ -180,6 +179,9 @@ func (r *Reading) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	rows, err := r.Query(ctx, sql, args...)
 	return oneRow{rows, err}
 }
+
+// inArray escapes what stands in quotation marks in an array.
+var inArray = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // textParam is a parameter in PostgreSQL's text form.
 func textParam(a any) ([]byte, error) {
@@ -199,7 +201,7 @@ func textParam(a any) ([]byte, error) {
 			return nil, nil
 		}
 		for _, s := range a {
-			b = append(append(b, ",\""...), strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)...)
+			b = append(append(b, ",\""...), inArray.Replace(s)...)
 			b = append(b, '"')
 		}
 	default:
@@ -209,57 +211,6 @@ func textParam(a any) ([]byte, error) {
 		b = b[1:]
 	}
 	return append(append([]byte{'{'}, b...), '}'), nil
-}
-
-// answered are the rows of an answer, as pgx gives them.
-type answered struct {
-	question *Question
-	types    *pgtype.Map
-	fields   []pgconn.FieldDescription
-	next     int
-	err      error
-}
-
-func (a *answered) Next() bool {
-	if a.err != nil || a.next >= len(a.question.Rows) {
-		return false
-	}
-	a.next++
-	return true
-}
-
-func (a *answered) Scan(dest ...any) error {
-	if a.fields == nil {
-		for _, oid := range a.question.Types {
-			a.fields = append(a.fields, pgconn.FieldDescription{DataTypeOID: oid, Format: pgx.TextFormatCode})
-		}
-	}
-	a.err = pgx.ScanRow(a.types, a.fields, a.question.Rows[a.next-1], dest...)
-	return a.err
-}
-
-func (a *answered) Close()                                       {}
-func (a *answered) Err() error                                   { return a.err }
-func (a *answered) CommandTag() pgconn.CommandTag                { return pgconn.CommandTag{} }
-func (a *answered) FieldDescriptions() []pgconn.FieldDescription { return a.fields }
-func (a *answered) Values() ([]any, error)                       { return nil, errors.ErrUnsupported }
-func (a *answered) RawValues() [][]byte                          { return a.question.Rows[a.next-1] }
-func (a *answered) Conn() *pgx.Conn                              { return nil }
-func (a *answered) TypeMap() *pgtype.Map                         { return a.types }
-
-type oneRow struct {
-	rows pgx.Rows
-	err  error
-}
-
-func (o oneRow) Scan(dest ...any) error {
-	switch {
-	case o.err != nil:
-		return o.err
-	case !o.rows.Next():
-		return pgx.ErrNoRows
-	}
-	return o.rows.Scan(dest...)
 }
 
 // Rekeyed is the snapshot with the active keys of another one.

@@ -34,7 +34,7 @@ type userType struct {
 // Types finds the logical types with these OIDs, with their definitions where
 // they are not built in. A type that no sealed column can have is missing from
 // the types and has its reason instead. The search path must be pg_catalog.
-func Types(ctx context.Context, tx pgx.Tx, oids []uint32) (map[uint32]logical.Type, map[uint32]*TypeReason, error) {
+func Types(ctx context.Context, tx reader, oids []uint32) (map[uint32]logical.Type, map[uint32]*TypeReason, error) {
 	var unknown []uint32
 	types := map[uint32]logical.Type{}
 	for _, oid := range oids {
@@ -50,7 +50,7 @@ func Types(ctx context.Context, tx pgx.Tx, oids []uint32) (map[uint32]logical.Ty
 	}
 	// Only definitions of parts may be read, whatever the plan: that of a domain of
 	// somebody's may name a type that is gone, which the server cannot print.
-	rows, err := tx.Query(ctx, `
+	rows, err := about(tx, ofTypes|ofSchemas|ofNames).Query(ctx, `
 		WITH RECURSIVE parts(oid) AS (
 			SELECT unnest($1::oid[])
 			UNION

@@ -92,6 +92,7 @@ type Watcher struct {
 	database  uint32 // the OID of the one that conn was connected to last
 	last      fingerprint
 	watched   watched // what the snapshot was loaded from
+	answers   map[string]*answer
 
 	wanted wanted // what statements have named
 
@@ -270,7 +271,7 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 	}
 	names, oids, more := w.wanted.take()
 	s = have
-	now := w.watched
+	now, known := w.watched, w.answers
 	err = reading(ctx, w.conn, func(tx pgx.Tx) error {
 		if seen, err = takeFingerprint(ctx, tx, w.watched); err != nil {
 			return err
@@ -278,11 +279,13 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 		if have != nil && !more && !seen.snapshotDiffers(w.last) {
 			return nil
 		}
-		if s, now, err = load(ctx, tx, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}}); err != nil {
+		m := &memory{tx: tx, changed: seen.changed(w.last), known: known, used: map[string]*answer{}}
+		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}}); err != nil {
 			return err
 		}
+		known = m.used
 		s.remember(&w.wanted)
-		if seen.nothing() {
+		if seen.nothing() || now.equal(w.watched) {
 			return nil
 		}
 		return seen.look(ctx, tx, now)
@@ -293,7 +296,7 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 		}
 		return seen, nil, err
 	}
-	w.watched = now
+	w.watched, w.answers = now, known
 	w.wanted.keep(names, oids, s)
 	return seen, s, nil
 }
@@ -307,7 +310,7 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.conn, w.acknowledged = conn, 0
+		w.conn, w.acknowledged, w.answers = conn, 0, nil
 		var database uint32
 		const enter = `SELECT oid FROM pg_catalog.pg_database, pg_catalog.set_config('application_name', $1, false)
 			WHERE datname = pg_catalog.current_database()`
@@ -353,11 +356,17 @@ func (w *Watcher) pause(ctx context.Context, d time.Duration) {
 		<-ctx.Done()
 		return
 	}
-	if _, err := w.conn.WaitForNotification(ctx); err != nil {
-		if w.conn.IsClosed() {
-			w.disconnect()
+	for {
+		n, err := w.conn.WaitForNotification(ctx)
+		if err != nil {
+			if w.conn.IsClosed() {
+				w.disconnect()
+			}
+			return
 		}
-		return
+		if n.PID != w.conn.PgConn().PID() { // what it has told the others, it knows
+			break
+		}
 	}
 	// One look answers them all.
 	cancel()

@@ -1,0 +1,28 @@
+package catalog
+
+import (
+	"context"
+	"maps"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// LoadAnew asks everything that a watcher asks, but for what initdb has made, of which
+// have knows; names are the relations that statements have named.
+func LoadAnew(ctx context.Context, conn *pgx.Conn, have *Snapshot, names []string) (s *Snapshot, err error) {
+	err = reading(ctx, conn, func(tx pgx.Tx) error {
+		there, err := lookForPgseal(ctx, tx)
+		if err != nil {
+			return err
+		}
+		s, _, err = load(ctx, tx, there, loading{shown: true, have: have, reach: reach{names: names, have: have.system()}})
+		return err
+	})
+	return s, err
+}
+
+// Same reports whether two snapshots say the same; their versions cover all but names of
+// domains.
+func Same(a, b *Snapshot) bool {
+	return a.Version == b.Version && maps.EqualFunc(a.metadata, b.metadata, func(a, b *SealedColumn) bool { return a.DomainName == b.DomainName })
+}

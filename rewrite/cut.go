@@ -9,6 +9,8 @@ import (
 type Piece struct {
 	// End is where the rest begins, 0 if the text cannot be cut.
 	End int
+	// Alone: only one statement is behind it.
+	Alone bool
 	// Begins: its first statement begins a transaction block.
 	Begins bool
 	// Plain: no statement of the text cares whether it is in a block that was begun for
@@ -52,7 +54,7 @@ func Cut(text []byte, escapes, apart bool) (p Piece) {
 			changes = intoOf(n.SelectStmt) != nil
 		}
 		if (changes || apart) && p.End == 0 && i+1 < len(tree.Stmts) {
-			p.End = int(tree.Stmts[i+1].StmtLocation)
+			p.End, p.Alone = int(tree.Stmts[i+1].StmtLocation), i+2 == len(tree.Stmts)
 		}
 	}
 	return p

@@ -73,7 +73,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			return s.refuseBind(refusal, out)
 		}
 		if refusal := st.check(); refusal != nil {
-			return s.refuse(refusal, out)
+			return s.refusePortal(portalName, refusal, out)
 		}
 	}
 	if st.plan != nil && st.plan.Question != nil {
@@ -82,7 +82,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			_, need, err := s.appendBind(out.server.scratch, &m, &p)
 			s.rehearsing = false
 			if err != nil || need.Kind != NeedNothing {
-				return s.unbound(need, err, out)
+				return s.unbound(portalName, need, err, out)
 			}
 		}
 		if act, need, ok := s.compute(st.plan.Question, []byte(st.text), rewrite.Extended, out); !ok {
@@ -95,7 +95,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	dst, need, err := s.appendBind(dst, &m, &p)
 	if err != nil || need.Kind != NeedNothing {
-		return s.unbound(need, err, out)
+		return s.unbound(portalName, need, err, out)
 	}
 	out.server.put(dst)
 	s.bound(portalName, p)
@@ -103,7 +103,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 }
 
 // unbound is for a Bind of which something could not be sealed, or not yet.
-func (s *Session) unbound(need Need, err error, out *Output) (action, Need, error) {
+func (s *Session) unbound(portal []byte, need Need, err error, out *Output) (action, Need, error) {
 	e := statementError(err)
 	switch {
 	case err == nil:
@@ -111,7 +111,7 @@ func (s *Session) unbound(need Need, err error, out *Output) (action, Need, erro
 	case e == nil:
 		return wait, Need{}, err
 	}
-	return s.refuse(e, out)
+	return s.refusePortal(portal, e, out)
 }
 
 // bound notes a Bind that is being sent.

@@ -328,6 +328,16 @@ func (s *Session) failedBlock() bool {
 	return true
 }
 
+// earlier reports that a segment before the one at hand has not ended.
+func (s *Session) earlier() bool {
+	for i := range s.fifo.len() {
+		if k := s.fifo.at(i).kind; k == query || k == call || k == syncPoint {
+			return true
+		}
+	}
+	return false
+}
+
 // catalogState is what the session knows of its snapshot's age.
 type catalogState struct {
 	// stale: a statement of this session has changed the catalog.

@@ -39,6 +39,8 @@ type request struct {
 	simple bool
 	// piece is what it is of the client's text.
 	piece piece
+	// ends: its text begins with pieceEnd, which has not been answered.
+	ends bool
 	// probe: it looks for a mistake in what is refused (refuse.go).
 	probe bool
 	// question, of a Parse: the server reads it in front of a statement's.

@@ -135,6 +135,13 @@ var convertingSettings = [...]string{
 	"extra_float_digits", "bytea_output", "standard_conforming_strings",
 }
 
+// discards reports a DISCARD. It holds no value to be read, and the server would not run
+// DISCARD ALL behind a question in the same pipeline.
+func discards(text []byte) bool {
+	text = afterComments(text)
+	return foldedPrefix(text, "discard") && bytes.IndexByte(text, ';') < 0
+}
+
 func nameByte(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80
 }

@@ -38,6 +38,24 @@ func (f *frameState) rest(text []byte) []byte {
 	return append(bytes.Repeat([]byte{' '}, gone), text[f.cut:]...)
 }
 
+// A statement that was one of several runs in their implicit block, in which DECLARE is
+// possible and DISCARD ALL is not. Where it is the only one that is left, the session puts
+// an END in front, in the place of what has been carried out. The client sees nothing of it.
+const pieceEnd = "END;"
+
+// ended reports that what is left needs that.
+func (s *Session) ended() bool {
+	return s.frame.alone && s.frame.blanks >= int32(len(pieceEnd)) && s.status == 'I' && s.frame.piece == 0 && !s.frame.inline
+}
+
+// putEnd puts it into the frame of the Query that has just been pushed.
+func (s *Session) putEnd(frame []byte) {
+	if s.ended() {
+		copy(frame[wire.HeaderLen:], pieceEnd) // over blanks
+		s.fifo.at(s.fifo.len() - 1).ends = true
+	}
+}
+
 // sendPiece sends the first piece of what is left of a text that is refused as a
 // whole. done is false if it cannot be cut.
 func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, v *verdict, out *Output) (need Need, done bool, err error) {
@@ -60,34 +78,38 @@ func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, v 
 		s.push(&request{kind: query, hidden: true})
 		return Need{Kind: NeedServer}, true, nil
 	}
-	return s.sendUpTo(snap, stale, text, p.End, out)
+	return s.sendUpTo(snap, stale, text, p, out)
 }
 
 // sendEnd sends the first piece of a text that begins with the end of a transaction
 // which has failed: the server answers nothing that planning what is behind may have to
 // ask until that has ended. done is false for other texts.
 func (s *Session) sendEnd(snap *catalog.Snapshot, stale error, text []byte, out *Output) (need Need, done bool, err error) {
-	if s.fifo.len() > 0 || s.walsender ||
+	if s.walsender ||
 		!s.catalog.spreading() && !rewrite.MayTouch(snap, text) || !rewrite.IsASCII(text) && !s.settings.values.UTF8() {
 		return Need{}, false, nil
 	}
 	p := rewrite.Cut(text, !s.settings.conforming, false)
-	if p.End == 0 {
+	switch {
+	case p.End == 0:
 		return Need{}, false, nil
+	case s.fifo.len() > 0: // the transaction may be over by then
+		_, need, _ = s.waitServer(out)
+		return need, true, nil
 	}
-	return s.sendUpTo(snap, stale, text, p.End, out)
+	return s.sendUpTo(snap, stale, text, p, out)
 }
 
-// sendUpTo sends a text up to a place in it as a Query of its own.
-func (s *Session) sendUpTo(snap *catalog.Snapshot, stale error, text []byte, end int, out *Output) (need Need, done bool, err error) {
+// sendUpTo sends a piece of a text as a Query of its own.
+func (s *Session) sendUpTo(snap *catalog.Snapshot, stale error, text []byte, p rewrite.Piece, out *Output) (need Need, done bool, err error) {
 	s.frame.piece |= pieceMore
-	act, need, err := s.queryText(snap, stale, text[:end:end], nil, out)
+	act, need, err := s.queryText(snap, stale, text[:p.End:p.End], nil, out)
 	s.frame.piece &^= pieceMore
 	if err != nil || act == wait {
 		return need, true, err
 	}
 	// What was found out for it may be different for the rest.
-	s.frame = frameState{piece: s.frame.piece, cut: s.frame.cut + int32(end) - s.frame.blanks}
+	s.frame = frameState{piece: s.frame.piece, cut: s.frame.cut + int32(p.End) - s.frame.blanks, alone: p.Alone}
 	return Need{Kind: NeedServer}, true, nil
 }
 

@@ -92,6 +92,7 @@ type frameState struct {
 	// showCursors: the question has to ask for the session's cursors, too.
 	showCursors bool
 	cursors     *rewrite.OpenCursors
+	alone       bool  // only one statement is left of it
 	cut, blanks int32 // of a frame, which is shorter than 1 GiB
 	path        []string
 	// computed is what the server has been asked to compute, nil for nothing.
@@ -158,8 +159,10 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	}
-	if need, unsettled := s.unsettled(mode, 0, out); unsettled {
-		return verdict{act: wait, need: need}
+	if !discards(text) {
+		if need, unsettled := s.unsettled(mode, 0, out); unsettled {
+			return verdict{act: wait, need: need}
+		}
 	}
 	if s.catalog.inside.outdated(snap, text) {
 		return s.readInside(mode, out)

@@ -193,10 +193,13 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		out.server.put(s.upgrade(dst, &r, snap))
 		return drop, Need{}, nil
 	}
-	out.server.put(wire.End(dst, start))
+	from := len(out.server.scratch)
+	dst = wire.End(dst, start)
 	s.catalog.alters(plan)
 	s.catalog.undo(h)
 	s.push(&r)
+	s.putEnd(dst[from:])
+	out.server.put(dst)
 	return drop, Need{}, nil
 }
 
@@ -245,7 +248,10 @@ func (s *Session) sendQuery(text []byte, refusal *wire.Error, out *Output) (acti
 	if refusal == nil && s.frame.cut == 0 && s.frame.piece&pieceMore == 0 {
 		return relay, Need{}, nil
 	}
-	out.server.put(wire.AppendQuery(out.server.scratch, text))
+	from := len(out.server.scratch)
+	dst := wire.AppendQuery(out.server.scratch, text)
+	s.putEnd(dst[from:])
+	out.server.put(dst)
 	return drop, Need{}, nil
 }
 

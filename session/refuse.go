@@ -109,6 +109,24 @@ func (s *Session) refuseBind(e *wire.Error, out *Output) (action, Need, error) {
 	return drop, Need{}, nil
 }
 
+// refusePortal is refuse for a Bind with a mistake in a value. The server says first that
+// there is a portal of that name: it makes one, which goes with the transaction.
+func (s *Session) refusePortal(name []byte, e *wire.Error, out *Output) (action, Need, error) {
+	if len(name) == 0 {
+		return s.refuse(e, out)
+	}
+	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
+	dst = wire.AppendParse(dst, questionName, "", nil)
+	dst = appendPlainBind(dst, string(name), questionName)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	for _, k := range [...]kind{closeTarget, parse, bind, closeTarget} {
+		s.push(&request{kind: k, simple: true})
+	}
+	out.server.put(appendFailingParse(dst, failingName, e))
+	s.push(&request{kind: parse, refusal: e})
+	return drop, Need{}, nil
+}
+
 // refuseParse is refuse for a Parse. PostgreSQL forgets the unnamed statement
 // when a new one fails, so the failing one is unnamed too.
 func (s *Session) refuseParse(name []byte, e *wire.Error, out *Output) (action, Need, error) {

@@ -201,7 +201,7 @@ func (s *Session) notice(size int, b []byte, out *Output) (action, Need, error) 
 		return wait, Need{}, violation("malformed NoticeResponse from the server")
 	}
 	r := s.front()
-	if r != nil && r.hidden && r.ready {
+	if r != nil && (r.hidden && r.ready || r.ends) {
 		return drop, Need{}, nil // that there is no transaction
 	}
 	return s.show(wire.TypeNoticeResponse, r, fields, out), Need{}, nil

@@ -241,6 +241,10 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	if r == nil || r.kind != query && r.kind != execute {
 		return wait, Need{}, errUnasked
 	}
+	if r.ends {
+		r.ends = false
+		return drop, Need{}, nil
+	}
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out = nil
 	s.delayed.showRows(out)

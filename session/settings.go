@@ -195,7 +195,9 @@ func (s *Session) unsettled(mode rewrite.Mode, by unreported, out *Output) (need
 	case s.resets > 0:
 		_, need, _ = s.waitServer(out)
 	case s.frame.answer || s.settings.known && (by == 0 || by&^s.settings.seen == 0 && !s.dynamic()):
-	case s.status == 'E' && s.fifo.len() > 0 && !s.frame.asking: // it may be over by then
+	case mode == rewrite.Extended && s.failedBlock(): // whatever it is fails, and so would a question
+	case !s.frame.asking && (s.status == 'E' || mode == rewrite.Simple) && s.fifo.len() > 0,
+		!s.frame.asking && s.earlier(): // the transaction may be over by then, or have failed
 		_, need, _ = s.waitServer(out)
 	default:
 		_, need, _ = s.ask(mode, out)

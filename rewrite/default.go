@@ -389,7 +389,7 @@ func (a *analysis) setNullDefault(n *pg.Node, c *catalog.SealedColumn) bool {
 	if !n.GetAConst().GetIsnull() || c.Broken != "" || !a.is(i, "null") || !a.is(i-1, "default") || !a.is(i-2, "set") {
 		return false
 	}
-	if c.Type.Def == nil && c.Type.Typmod < 0 {
+	if domain := c.Type.Shown().OID != c.Type.OID; !domain && c.Type.Typmod < 0 {
 		a.edit(int(a.tokens[i-2].start), int(a.tokens[i].end), "DROP DEFAULT", nil)
 	} else {
 		a.insert(int(a.tokens[i].end), "::"+domainSchema+"."+quoteName(c.DomainName))

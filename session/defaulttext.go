@@ -351,14 +351,25 @@ func (s *Session) printedValue(text []byte, of *catalog.SealedColumn) (v logical
 	return logical.Value{Data: plain, Binary: true, OID: c.Type.OID}, false, nil
 }
 
+// printedType defines the type as which the server prints a constant of a type that
+// is not built in, and what stands behind its name: nil for other types.
+func printedType(t logical.Type) (d *logical.Definition, brackets string) {
+	d = t.Shown().Def
+	if d != nil && d.Element() != nil {
+		return d.Element(), "[]"
+	}
+	return d, ""
+}
+
 // asReached leaves out the schema of a type at the end of an expression where the
 // search path reaches it, as the server does.
-func (s *Session) asReached(sql string, d *logical.Definition) []byte {
+func (s *Session) asReached(sql string, t logical.Type) []byte {
+	d, brackets := printedType(t)
 	if d == nil || d.Ambiguous || !s.reaches([]string{d.Schema}) {
 		return []byte(sql)
 	}
-	if before, ok := strings.CutSuffix(sql, "::"+d.Qualified()); ok {
-		sql = before + "::" + strings.TrimPrefix(d.Qualified(), d.Qualifier())
+	if before, ok := strings.CutSuffix(sql, "::"+d.Qualified()+brackets); ok {
+		sql = before + "::" + strings.TrimPrefix(d.Qualified(), d.Qualifier()) + brackets
 	}
 	return []byte(sql)
 }
@@ -380,28 +391,32 @@ func (s *Session) defaultSQL(c *catalog.SealedColumn, canonical []byte) ([]byte,
 		}
 		n, err := catalog.ParseDefaultNote(plain, c.ID)
 		if err == nil && n.Null == (canonical == nil) && bytes.Equal(n.Canonical, canonical) {
-			return s.asReached(n.SQL, c.Type.Def), Need{}, nil
+			return s.asReached(n.SQL, c.Type), Need{}, nil
 		}
 	}
-	if canonical == nil {
-		return append([]byte("NULL::"), logical.Type{OID: c.Type.OID, Typmod: -1, Def: c.Type.Def}.Name()...), Need{}, nil
-	}
-	text, err := c.Type.AppendText(nil, canonical, &s.settings.values)
-	if err != nil {
-		return nil, Need{}, valueError(err, c)
-	}
-	switch c.Type.OID {
-	case logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric:
-		if len(bytes.Trim(text, "0123456789.")) == 0 { // as it was written, most likely
-			return text, Need{}, nil
+	sql, shown := []byte("NULL"), logical.Type{OID: c.Type.Shown().OID, Typmod: -1}
+	if canonical != nil {
+		text, err := c.Type.AppendText(nil, canonical, &s.settings.values)
+		if err != nil {
+			return nil, Need{}, valueError(err, c)
 		}
-	case logical.OIDBool:
-		if string(text) == "t" {
-			return []byte("true"), Need{}, nil
+		switch shown.OID {
+		case logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric:
+			if len(bytes.Trim(text, "0123456789.")) == 0 { // as it was written, most likely
+				return text, Need{}, nil
+			}
+		case logical.OIDBool:
+			if string(text) == "t" {
+				return []byte("true"), Need{}, nil
+			}
+			return []byte("false"), Need{}, nil
 		}
-		return []byte("false"), Need{}, nil
+		sql = quoteLiteral(text)
 	}
-	return append(quoteLiteral(text), "::"+logical.Type{OID: c.Type.OID, Typmod: -1}.Name()...), Need{}, nil
+	if d, brackets := printedType(c.Type); d != nil {
+		return s.asReached(string(sql)+"::"+d.Qualified()+brackets, c.Type), Need{}, nil
+	}
+	return append(sql, "::"+shown.Name()...), Need{}, nil
 }
 
 // quoteLiteral quotes as PostgreSQL does.

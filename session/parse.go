@@ -56,6 +56,15 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 	case v.act == relay:
 		s.prepare(m.Name, s.unplanned(&m, snap))
 		return relay, Need{}, nil
+	case v.refusal != nil && late(m.Query, v.refusal):
+		if v.probe != nil {
+			s.recycle(v.probe)
+		}
+		st := s.unplannedText(string(m.Query), false, declared(&m), s.look(m.Query), snap)
+		st.late = v.refusal
+		out.server.put(wire.AppendParse(out.server.scratch, m.Name, lateText, st.declared))
+		s.prepare(m.Name, st)
+		return drop, Need{}, nil
 	case v.refusal != nil:
 		return s.probeParse(m.Name, v.probe, declared(&m), v.refusal, out)
 	case stale != nil:

@@ -81,6 +81,7 @@ type frameState struct {
 
 	// inline: the question began the transaction in which the Query will run.
 	inline bool
+	missed bool // what it executes is late, still
 	typing bool // the server has been asked for inferred types
 	asking bool // the server has been asked for the search path and more
 	answer bool // and has answered
@@ -225,8 +226,28 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 	case p.foreign && !namesASCII(bound.Plan):
 		return verdict{act: drop, refusal: refused(rewrite.RefuseEncoding(s.settings.encoding), text)}
 	}
+	if refusal := misprepared(&bound); refusal != nil {
+		return verdict{act: drop, refusal: refused(refusal, text), at: refusal.Position}
+	}
 	p.bound, p.executed = bound, s.executed
 	return verdict{act: drop, planning: p}
+}
+
+// misprepared is what is wrong with the types of the parameters of a PREPARE, nil for
+// nothing.
+func misprepared(bound *rewrite.Bound) *rewrite.Refusal {
+	for i := range bound.Plan.Statements() {
+		st := &bound.Plan.Statements()[i]
+		if st.Effect != rewrite.Prepares || st.Inner == nil || st.Inner.Params == nil {
+			continue
+		}
+		p := statement{plan: st.Inner, declared: st.Inner.Types}
+		p.inferTypes()
+		if refusal := p.checkTypes(bound); refusal != nil {
+			return refusal
+		}
+	}
+	return nil
 }
 
 // reaches reports that the search path had these schemas when it was last seen.
@@ -305,7 +326,7 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 // prepared gives the planner what is prepared under a name.
 func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 	e := s.statements.find([]byte(name))
-	if e == nil || e.latest == nil || e == &s.statements.unnamed {
+	if e == nil || e.latest == nil || e.latest.renewing || e == &s.statements.unnamed { // it may execute itself
 		s.unknown = name
 		return nil, nil
 	}
@@ -313,8 +334,10 @@ func (s *Session) prepared(name string) (*rewrite.Statement, []uint32) {
 	s.executed |= st.hints & unsure
 	if st.deferred != nil {
 		s.doomed = st.deferred
+	} else if st.late != nil {
+		s.doomed = st.late
 	}
-	if snap, _ := s.current(); snap != nil && (st.lost || snap.Version != st.version || st.rotated(snap)) {
+	if snap, _ := s.current(); snap != nil && (st.lost || st.late != nil && !s.frame.missed || snap.Version != st.version || st.rotated(snap)) {
 		s.outdated = e
 	}
 	if st.plan == nil {

@@ -33,6 +33,17 @@ func failingTextOf(e *wire.Error) string {
 	return failingText
 }
 
+// lateText stands for what PostgreSQL reads only when it runs: it fails then.
+const lateText = "EXECUTE " + failingName
+
+// late reports that PostgreSQL would find a mistake in a text only when that runs. What
+// pgseal itself refuses is refused at once.
+func late(text []byte, e *wire.Error) bool {
+	text = afterComments(text)
+	return e.Code != codeFeatureNotSupported && !e.Unread &&
+		(foldedPrefix(text, "execute") || foldedPrefix(text, "copy") || foldedPrefix(text, "prepare"))
+}
+
 // A SELECT can have a mistake besides that PostgreSQL would report. So the server
 // looks at it first, in a form in which nothing of the client's but names is left
 // (rewrite.Refusal.BindProbe). It prepares that, and goes on to what fails anyway.

@@ -42,6 +42,7 @@ type renewal struct {
 	changed  bool
 	text     []byte
 	planning *planning
+	late     *wire.Error // as in statement, of what is prepared anew
 }
 
 // renewed lets a statement be used that the server holds as it has to be, and makes it so
@@ -126,6 +127,10 @@ func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.S
 func (s *Session) appendAnew(dst, name []byte, st *statement, r *renewal, snap *catalog.Snapshot) ([]byte, *statement, Need, *wire.Error) {
 	p := r.planning
 	switch {
+	case r.late != nil:
+		made := s.unplannedText(string(r.text), false, st.declared, s.look(r.text), snap)
+		made.late = r.late
+		return wire.AppendParse(dst, name, lateText, st.declared), made, Need{}, nil
 	case st.name != "":
 		return s.appendPrepare(dst, st, r, snap)
 	case p == nil:
@@ -189,6 +194,7 @@ func (s *Session) renewExecuted(e *entry[*statement], snap *catalog.Snapshot, mo
 		}
 	}
 	r := s.renew(st, false, snap, nil, mode, out)
+	s.frame.missed = s.frame.missed || st.late != nil && !r.changed
 	if r.changed {
 		switch {
 		case mode == rewrite.Simple && s.fifo.len() > 0:
@@ -343,7 +349,7 @@ func (r *request) toldParams(print uint64) {
 func (s *Session) remade(m *remake) {
 	old := m.old.told
 	sameParams := old.params == 0 || old.params == m.told.params
-	sameRows := old.rows == m.told.rows || m.told.rows == noRows
+	sameRows := old.rows == m.told.rows || m.told.rows == noRows || m.old.late != nil || m.made.late != nil
 	if m.made.again = nil; !sameParams || !sameRows {
 		m.answered = true
 		return

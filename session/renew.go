@@ -26,7 +26,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		v := s.readInside(mode, out)
 		return renewal{act: v.act, need: v.need, refusal: v.refusal}
 	}
-	same := !st.lost && !st.rotated(snap)
+	same := !st.lost && !st.rotated(snap) && st.late == nil
 	if st.inner != nil {
 		inner, _ := s.prepared(st.plan.Name)
 		same = same && inner == st.inner
@@ -45,18 +45,25 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		mode = st.mode
 	}
 	var v verdict
+	st.renewing = true
 	if st.foreign {
 		v = s.planUTF8(snap, text, true, mode, out)
 	} else {
 		v = s.plan(snap, text, mode, out)
 	}
+	st.renewing = false
+	if v.probe != nil {
+		s.recycle(v.probe)
+	}
 	switch {
 	case v.act == wait:
 		return renewal{act: wait, need: v.need}
+	case v.refusal != nil && st.late != nil && late(text, v.refusal):
+		st.late, st.version = v.refusal, snap.Version
+		return renewal{}
+	case v.refusal != nil && st.name == "" && !st.foreign && late(text, v.refusal):
+		return renewal{changed: true, text: text, late: v.refusal}
 	case v.refusal != nil: // so it would be, if it were prepared now
-		if v.probe != nil {
-			s.recycle(v.probe)
-		}
 		return renewal{refusal: v.refusal}
 	}
 	p, print := v.planning, uint64(0)

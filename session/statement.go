@@ -50,6 +50,8 @@ type statement struct {
 	// deferred is why every Bind fails, though Parse does not; of a PREPARE why every
 	// EXECUTE fails of what it prepares.
 	deferred *wire.Error
+	// late is why every Execute fails: a mistake that PostgreSQL finds only then.
+	late *wire.Error
 	// version is the snapshot's for which the plan has been found to hold.
 	version uint64
 	// results are the sealed columns of its rows, by plan or, if opaque, by
@@ -71,6 +73,8 @@ type statement struct {
 	// could not be. again is that, of the old statement and of the new one.
 	lost  bool
 	again *remake
+	// renewing: its text is being planned again.
+	renewing bool
 }
 
 // sealedUnder is the data key under which a value of a table has been sealed.

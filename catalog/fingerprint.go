@@ -122,6 +122,8 @@ const (
 			UNION ALL
 			SELECT 6, hashtidextended(ctid, 18 + xmin::text::int8 * 32) FROM pg_namespace WHERE oid >= 16384
 			UNION ALL
+			SELECT 6, hashtidextended(ctid, 20 + xmin::text::int8 * 32) FROM pg_collation WHERE oid >= 16384
+			UNION ALL
 			SELECT 7, hashtidextended(ctid, 19 + xmin::text::int8 * 32) FROM pg_depend WHERE refclassid = 'pg_class'::regclass AND refobjid = ANY($5)`
 
 	objectsHash = `SELECT a, bit_xor(h) FROM (` + objectRows + `) rows(a, h) GROUP BY a`

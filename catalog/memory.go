@@ -22,10 +22,10 @@ const (
 	ofTaken                        // which names there are that indexes of theirs would get
 	ofTypes                        // domains, enums and ranges
 	ofCode                         // functions and triggers
-	ofSchemas
-	ofFired    // what depends on relations whose writes fire triggers
-	ofDomains  // the domains of sealed columns
-	ofMetadata // pgseal.sealed_column
+	ofSchemas                      // and collations
+	ofFired                        // what depends on relations whose writes fire triggers
+	ofDomains                      // the domains of sealed columns
+	ofMetadata                     // pgseal.sealed_column
 
 	hashedAspects = iota - 2 // those that objectsHash has; the others have hashes of their own
 )

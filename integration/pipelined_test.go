@@ -113,3 +113,58 @@ func TestDDLInsideAPipeline(t *testing.T) {
 		c.Step(S(text).Simple())
 	}
 }
+
+// What is behind the end of a block in a pipeline is in no block, though the server has
+// not said so yet.
+func TestABlockIsEndedInAPipeline(t *testing.T) {
+	pair := harness.New(t, people)
+	pair.Empty()
+	c := pair.Compare(t, harness.Simple)
+	for _, step := range filled(pair.Env.Canaries) {
+		c.Step(step)
+	}
+	run := func(url string) string {
+		ctx := t.Context()
+		conn, err := pgconn.Connect(ctx, url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		if err := conn.Exec(ctx, "BEGIN").Close(); err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		pipeline := conn.StartPipeline(ctx)
+		result := func() {
+			r, err := pipeline.GetResults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reader, ok := r.(*pgconn.ResultReader); ok {
+				got := reader.Read()
+				fmt.Fprintf(&b, "%q %s %v\n", got.Rows, got.CommandTag, got.Err)
+			}
+		}
+		pipeline.SendQueryParams("ROLLBACK", nil, nil, nil, nil)
+		pipeline.SendQueryParams("ALTER TABLE people ADD made int", nil, nil, nil, nil)
+		pipeline.SendFlushRequest()
+		if err := pipeline.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		result()
+		result()
+		pipeline.SendQueryParams("SELECT * FROM people ORDER BY id", nil, nil, nil, nil)
+		if err := pipeline.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		result()
+		result()
+		if err := pipeline.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if want, got := run(pair.TwinURL()), run(pair.URL()); got != want {
+		t.Errorf("--- plain\n%s--- sealed\n%s", want, got)
+	}
+}

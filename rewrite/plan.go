@@ -132,6 +132,8 @@ type Statement struct {
 	Inner *Statement
 	Held  bool  // DECLARE … WITH HOLD
 	Copy  *Copy // COPY of sealed columns; nil for every other statement
+	// Ends: it ends a transaction, or takes back what is behind a savepoint.
+	Ends bool
 	// Spreads: DDL that names something sealed, so that there may be more names of
 	// that once it has run.
 	Spreads bool

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -214,6 +215,48 @@ func TestTextsThatNameNothingSealedNeedNoPlan(t *testing.T) {
 	}
 	if MayTouch(catalog.New(1, catalog.Contents{}), []byte("EXECUTE users")) {
 		t.Error("a database without sealed columns needs no plans")
+	}
+}
+
+// A migration of triggers and functions has nothing to do with what is sealed, and need
+// not wait for the catalog to be read anew after each.
+func TestTextsThatRunNoOtherTextNameNothing(t *testing.T) {
+	snap := testSnapshot()
+	for text, want := range map[string]bool{
+		"CREATE TRIGGER t AFTER UPDATE ON plain FOR EACH ROW EXECUTE PROCEDURE f()": false,
+		"CREATE TRIGGER t AFTER UPDATE ON plain EXECUTE\n FUNCTION s.f()":           false,
+		"CREATE TRIGGER t AFTER UPDATE ON users EXECUTE FUNCTION f()":               true,
+		"CREATE TRIGGER t AFTER UPDATE ON plain EXECUTE FUNCTION f(); EXECUTE p":    true,
+		"EXECUTE function":            true,
+		"EXECUTE function(1)":         true,
+		"EXECUTE procedure; SELECT 1": true,
+		"EXECUTE p":                   true,
+		"CREATE TABLE x (i int)":      false,
+	} {
+		if got := MayName(snap, []byte(text)); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestEndsOfTransactionsAreKnown(t *testing.T) {
+	for text, want := range map[string]bool{
+		"CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM 1; END; $$": false,
+		"CREATE TABLE x (i int)":                          false,
+		"SAVEPOINT a; CREATE TABLE x (i int)":             false,
+		"RELEASE a; CREATE TABLE x (i int)":               false,
+		"ROLLBACK TO a; CREATE TABLE x (i int)":           true,
+		"CREATE TABLE x (i int); COMMIT":                  true,
+		"ABORT; CREATE TABLE x (i int)":                   true,
+		"CREATE TABLE x (i int); PREPARE TRANSACTION 'a'": true,
+	} {
+		b, err := NewPlanner(1).Plan(&Scratch{}, Request{Snapshot: testSnapshot(), Text: []byte(text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(b.Plan.Statements(), func(s Statement) bool { return s.Ends }); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
 	}
 }
 

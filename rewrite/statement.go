@@ -187,9 +187,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 			pg.TransactionStmtKind_TRANS_STMT_SAVEPOINT, pg.TransactionStmtKind_TRANS_STMT_RELEASE:
 		case pg.TransactionStmtKind_TRANS_STMT_COMMIT, pg.TransactionStmtKind_TRANS_STMT_ROLLBACK:
 			// It takes back SET LOCAL, or SET.
-			set = !a.endTransaction(n.TransactionStmt.Kind == pg.TransactionStmtKind_TRANS_STMT_COMMIT)
+			set, s.Ends = !a.endTransaction(n.TransactionStmt.Kind == pg.TransactionStmtKind_TRANS_STMT_COMMIT), true
 		default:
-			set = true
+			set, s.Ends = true, true
 		}
 	case *pg.Node_DoStmt:
 		set = !calm

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
@@ -62,6 +63,10 @@ func mayTouch(snap *catalog.Snapshot, text []byte, count counting) bool {
 					return true
 				}
 			case digits && !quoted:
+			case count == textsCount && beginsTriggerCall(text[i:], end-i):
+				if word(snap, text[i:end], quoted, namesCount) {
+					return true
+				}
 			case word(snap, text[i:end], quoted, count):
 				return true
 			}
@@ -87,6 +92,38 @@ func mayTouch(snap *catalog.Snapshot, text []byte, count counting) bool {
 		}
 	}
 	return false
+}
+
+// beginsTriggerCall says whether a text begins with EXECUTE FUNCTION f, as in CREATE
+// TRIGGER, which executes no prepared statement: one of the name function would not be
+// followed by another name. n is the length of the first word.
+func beginsTriggerCall(text []byte, n int) bool {
+	if n != len("execute") || !strings.EqualFold(view(text[:n]), "execute") {
+		return false
+	}
+	is, rest := nextWord(text[n:])
+	if !strings.EqualFold(is, "function") && !strings.EqualFold(is, "procedure") {
+		return false
+	}
+	name, _ := nextWord(rest)
+	return name != ""
+}
+
+// nextWord gives the run of name characters that white space stands in front of, "" for
+// none.
+func nextWord(text []byte) (word string, rest []byte) {
+	i := 0
+	for i < len(text) && (text[i] == ' ' || text[i] >= '\t' && text[i] <= '\r') {
+		i++
+	}
+	end := i
+	for end < len(text) && class[text[end]]&className != 0 {
+		end++
+	}
+	if i == 0 {
+		return "", text
+	}
+	return view(text[i:end]), text[end:]
 }
 
 // hidesCharacter says whether a backslash and c begin a numeric escape.

@@ -307,7 +307,9 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 		if st.plan != nil {
 			s.catalog.alter(st.plan)
 		}
-		s.catalog.undo(st.hints)
+		if st.plan == nil || mayEnd(st.plan) {
+			s.catalog.undo(st.hints)
+		}
 	} else {
 		s.writes = true
 	}
@@ -350,6 +352,9 @@ type catalogState struct {
 	moves bool
 	// spread: stale, and what is new may have sealed columns.
 	spread bool
+	// unsure: whether the transaction is a block, for a statement that may end one is on
+	// its way.
+	unsure bool
 	// inside is the catalog of the transaction that is under way, which it has
 	// changed; nil if it has not.
 	inside *inside
@@ -379,7 +384,7 @@ func (c *catalogState) moving() bool { return c.stale || c.changing() }
 // alone: nothing else is under way.
 func (c *catalogState) ended(alone bool) (moved bool) {
 	if alone {
-		c.inside = nil
+		c.inside, c.unsure = nil, false
 	} else if c.inside != nil { // what is on its way may change the catalog, too
 		c.inside.snap, c.inside.old, c.inside.spread = nil, true, true
 	}

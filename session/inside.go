@@ -29,7 +29,6 @@ type inside struct {
 	last    *catalog.Question // of those that have been asked
 	path    []byte            // the search path to be put back, nil while it is not known
 	block   bool              // the questions are asked behind a savepoint
-	unsure  bool              // whether the transaction is a block, for a statement that ends one is on its way
 	synced  bool              // the questions are followed by a Sync of their own
 	failed  *wire.Error
 	// hid: the server has told of the questions' search path, which the client was not
@@ -52,15 +51,24 @@ const (
 	noSavepoint = "RELEASE SAVEPOINT pgseal_reading"
 )
 
-// alters notes that statements which may change the catalog are on their way to the
-// server.
-func (c *catalogState) alters(p *rewrite.Plan) {
+// alters notes that statements which may change the catalog, or take back what was
+// changed, are on their way to the server. h are the hints of their text.
+func (c *catalogState) alters(p *rewrite.Plan, h hints) {
+	ends := false
 	for i := range p.Statements() {
 		c.alter(&p.Statements()[i])
+		ends = ends || mayEnd(&p.Statements()[i])
+	}
+	if ends {
+		c.undo(h)
 	}
 }
 
-// alter is alters for one statement.
+// mayEnd says whether a statement that is planned may end a transaction; hints of its
+// text do not tell, for they are of the body of a function, too.
+func mayEnd(st *rewrite.Statement) bool { return st.Ends || st.Effect == rewrite.Executes }
+
+// alter is alters for one statement that ends nothing.
 func (c *catalogState) alter(st *rewrite.Statement) {
 	if st = runs(st); st.Effect != rewrite.ChangesCatalog && !st.Alters {
 		return
@@ -74,8 +82,11 @@ func (c *catalogState) alter(st *rewrite.Statement) {
 // undo notes that a statement is on its way which takes back what the transaction has
 // changed, or some of that.
 func (c *catalogState) undo(h hints) {
-	if h&ends != 0 && c.inside != nil {
-		c.inside.old, c.inside.spread, c.inside.unsure = true, true, true
+	if h&ends == 0 {
+		return
+	}
+	if c.unsure = true; c.inside != nil {
+		c.inside.old, c.inside.spread = true, true
 	}
 }
 
@@ -129,7 +140,7 @@ func (s *Session) readInside(mode rewrite.Mode, out *Output) verdict {
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
 	s.frame.reading = true
 	in.base, in.path, in.synced = base, nil, mode == rewrite.Simple && !s.frame.inline
-	in.block = s.status == 'T' && s.fifo.len() == 0 && !in.unsure
+	in.block = s.status == 'T' && s.fifo.len() == 0 && !s.catalog.unsure
 	in.reading = catalog.NewReading(base, in.snap, in.anew)
 	s.readOn(out)
 	if in.failed != nil {

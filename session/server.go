@@ -417,8 +417,8 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 		s.cursors.ended()
 		s.sent.forget()
 		s.tell(s.catalog.ended(s.fifo.len() == 0))
-	} else if s.catalog.inside != nil && s.fifo.len() == 0 {
-		s.catalog.inside.unsure = false
+	} else if s.fifo.len() == 0 {
+		s.catalog.unsure = false
 	}
 	if hidden && !ours {
 		return drop, Need{}, nil

@@ -52,7 +52,7 @@ func TestTheTimeForABatchGrowsWithItsParameters(t *testing.T) {
 				return best
 			}
 			const few, many = 2000, 32000
-			if a, b := took(few), took(many); b > 4*many/few*a {
+			if a, b := took(few), took(many); b > 8*many/few*a { // 16 times that if it grew with the square
 				t.Errorf("%d parameters take %v, %d take %v", few, a, many, b)
 			}
 		})

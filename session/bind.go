@@ -220,7 +220,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 		}
 		f, _ := m.ParamFormats.Format(p.Client)
 		if f != wire.Text && f != wire.Binary {
-			return dst, Need{}, ofParameter(&wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}, m, p.Client, false)
+			return dst, Need{}, ofParameter(&wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}, m, p.Client, nil)
 		}
 		v := logical.Value{Data: value, Binary: f == wire.Binary, OID: st.types[p.Client]}
 		var need Need
@@ -232,7 +232,11 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 				return dst, Need{Kind: NeedCatalog}, nil
 			}
 			if e := statementError(err); e != nil && e.Where == "" && isValueError(e) && ofInput(e) {
-				err = ofParameter(e, m, p.Client, !v.Binary)
+				var text []byte
+				if !v.Binary {
+					text = value
+				}
+				err = ofParameter(e, m, p.Client, text)
 			}
 			return dst, need, err
 		}
@@ -241,15 +245,19 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 	return dst, Need{}, nil
 }
 
-// ofParameter adds which parameter an error is about, as the server does.
-func ofParameter(e *wire.Error, m *wire.Bind, i int, text bool) *wire.Error {
+// ofParameter adds which parameter an error is about, as the server does. text is
+// its value, nil if that came in binary.
+func ofParameter(e *wire.Error, m *wire.Bind, i int, text []byte) *wire.Error {
 	at := *e
 	at.Where = "unnamed portal parameter $" + itoa(i+1)
 	if len(m.Portal) > 0 {
 		at.Where = "portal \"" + string(m.Portal) + "\" parameter $" + itoa(i+1)
 	}
-	if text {
+	switch {
+	case len(text) > 0:
 		at.Where += " = '...'" // the server's default shows no more of it
+	case text != nil:
+		at.Where += " = ''"
 	}
 	return &at
 }

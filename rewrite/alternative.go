@@ -313,6 +313,10 @@ const (
 	notBeside beside = iota
 	besideAfter
 	besideBefore
+	besideSame      // beside parameters only: all have been declared as the column's type
+	firstOfIntegers // of COALESCE, integers behind it
+	besideIntegers  // the only one beside integers
+	amongIntegers   // of several beside integers
 )
 
 // mixAll is what stands for a choice between columns: the one that all of them are,

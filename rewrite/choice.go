@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/logical"
@@ -135,6 +137,83 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 		store(r)
 	}
 	return true
+}
+
+// storeTyped stores one of parameters and integers that have a type in common which
+// does not come from the column: COALESCE($1, 0), and COALESCE($1, $2) of which the
+// client has declared both. It is false, and has done nothing, for any other
+// expression.
+func (a *analysis) storeTyped(n *pg.Node, to target, sc *scope) bool {
+	c := to.sealed
+	if a.persistent || c.Type.Def != nil || isCharacter(c.Type) {
+		return false
+	}
+	parameters, integers := 0, 0
+	for _, r := range resultsOf(n) {
+		switch {
+		case r.GetParamRef() != nil:
+			parameters++
+		case r.GetAConst().GetIval() != nil:
+			integers++
+			a.steer(location(r)) // a larger one is no int
+		case !r.GetAConst().GetIsnull():
+			return false
+		}
+	}
+	// Values are assigned to the column here, whether or not they are chosen: that must
+	// not fail, but for the first one of COALESCE, which is.
+	safe := c.Type.Typmod == -1 && (integers == 0 || c.Type.Absorbs(logical.OIDInt4, false))
+	op := Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}
+	of := op
+	switch {
+	case parameters == 0, integers > 0 && !slices.Contains(numbers[:], c.Type.OID):
+		return false
+	case integers > 0 && parameters == 1 && n.GetCaseExpr() == nil && resultsOf(n)[0].GetParamRef() != nil:
+		of.Base, of.Beside = logical.OIDInt4, firstOfIntegers
+	case !safe:
+		return false
+	case integers == 0:
+		of.Base, of.Beside = logical.OIDText, besideSame
+	case parameters == 1:
+		of.Base, of.Beside = logical.OIDInt4, besideIntegers
+	default:
+		of.Base, of.Beside = logical.OIDInt4, amongIntegers
+	}
+	store := func(r *pg.Node) {
+		if r.GetParamRef() != nil {
+			a.bind(r, of, true)
+		} else {
+			a.bind(r, op, true)
+		}
+	}
+	if x := n.GetCaseExpr(); x != nil {
+		a.caseTests(x, sc, store)
+		return true
+	}
+	for _, r := range resultsOf(n) {
+		store(r)
+	}
+	return true
+}
+
+// fits says whether a value of the type can stand there, so that it is assigned to
+// the column as when it stands alone.
+func (b beside) fits(column logical.Type, oid uint32) bool {
+	switch {
+	case b == notBeside:
+		return true
+	case b == besideBefore, b == besideAfter:
+		return column.Absorbs(oid, b == besideBefore)
+	case b == besideSame:
+		return oid == column.OID
+	case oid == logical.OIDInt2, oid == logical.OIDInt4:
+		return true
+	case b == firstOfIntegers:
+		return oid == logical.OIDInt8 || oid == logical.OIDNumeric || oid == logical.OIDFloat8
+	case b == besideIntegers: // the integers would become a real, which is less exact
+		return oid != logical.OIDFloat4 && column.Absorbs(oid, false)
+	}
+	return false
 }
 
 // assignedAlike says whether a value of one type that is cast to another, and

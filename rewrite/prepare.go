@@ -40,13 +40,17 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 	a.castInferred(inner.Params, types, known)
 	a.uses = nil
 	for i, p := range inner.Params {
-		if p.Operand == nil || p.Client < 0 || p.Client >= len(types) {
+		if p.Operand == nil || p.Client < 0 {
+			continue
+		}
+		if p.Client >= len(types) || last(names(x.Argtypes[p.Client].GetTypeName().GetNames())) == "unknown" {
+			if r := p.Operand.check(p.Operand.inferred(), a.literals); r != nil && p.Operand.Beside == besideSame {
+				a.fail(r)
+				return
+			}
 			continue
 		}
 		t := x.Argtypes[p.Client].GetTypeName()
-		if last(names(t.Names)) == "unknown" {
-			continue
-		}
 		if !known[p.Client] {
 			a.fail(refuseValueCast(p.Operand.Column, t.Location))
 			return

@@ -115,7 +115,7 @@ func (o *Operand) elements() logical.Type {
 
 // checkOwn checks the type that the value has behind its explicit cast.
 func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
-	if o.Beside != notBeside && !o.Column.Type.Absorbs(oid, o.Beside == besideBefore) {
+	if !o.Beside.fits(o.Column.Type, oid) {
 		return refuseBeside(o.Column, o.Site.position(o.Site.at, literals), oid)
 	}
 	if o.Role == Store {

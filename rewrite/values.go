@@ -451,7 +451,7 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		}
 		return
 	}
-	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) || a.storeOrComputed(n, to, sc) || a.storeNullIf(n, to) || a.storeNot(n, to, sc) ||
+	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) || a.storeTyped(n, to, sc) || a.storeOrComputed(n, to, sc) || a.storeNullIf(n, to) || a.storeNot(n, to, sc) ||
 		a.computed(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) {
 		return
 	}

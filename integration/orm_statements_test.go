@@ -185,6 +185,8 @@ func sqlAlchemy(w string) []harness.Step {
 		S("SELECT customers.id FROM customers WHERE customers.email = ANY (ARRAY[$1::VARCHAR, $2::VARCHAR]) ORDER BY customers.id", w+"@a", w+"@b"),
 		S("SELECT customers.id FROM customers WHERE customers.age = ANY (ARRAY[$1, $2]::INTEGER[]) ORDER BY customers.id", "36", "7"),
 		S("SELECT customers.id FROM customers WHERE customers.age = ANY (ARRAY[36, 7]) ORDER BY customers.id"),
+		S("SELECT customers.id FROM customers WHERE customers.email = ANY (CAST(ARRAY[$1, $2]::VARCHAR[] AS VARCHAR[])) ORDER BY customers.id", w+"@a", w+"@b"),
+		S("SELECT customers.id FROM customers WHERE customers.ssn <> ALL (CAST(ARRAY[$1, 'x']::VARCHAR(3)[] AS VARCHAR(3)[])) ORDER BY customers.id", w+"1"),
 		S("SELECT customers.id FROM customers WHERE customers.city IS DISTINCT FROM $1::TEXT ORDER BY customers.id", "London"),
 		S("SELECT customers.id FROM customers WHERE customers.city IS NOT DISTINCT FROM $1 ORDER BY customers.id", nil),
 		S("SELECT customers.id FROM customers WHERE customers.vip IS true ORDER BY customers.id"),

@@ -382,7 +382,7 @@ func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
 	}
 }
 
-// arrayOfValues is ARRAY[a, b], with a cast around it perhaps.
+// arrayOfValues is ARRAY[a, b], with casts to one type around it perhaps.
 func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 	var casts []*pg.TypeCast
 	for n.GetTypeCast() != nil {
@@ -394,13 +394,9 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		return false
 	}
 	var via *logical.Type
-	if len(casts) > 1 {
-		a.fail(refuseValueCast(left.column, left.at))
-		return true
-	}
 	for _, c := range casts {
 		to, ok := a.typeNamed(c.TypeName)
-		if !ok || !to.array {
+		if !ok || !to.array || via != nil && *via != to.Type {
 			a.fail(refuseValueCast(left.column, left.at))
 			return true
 		}

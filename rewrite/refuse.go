@@ -569,8 +569,8 @@ func refuseComputedArgument(c *catalog.SealedColumn, position int32) *Refusal {
 }
 
 func refuseUniqueConstraint(c *catalog.SealedColumn, position int32) *Refusal {
-	r := sealedRefusal("unique-constraint", c, position, "cannot be part of a UNIQUE constraint: the server would compare encrypted values")
-	r.Hint = "CREATE UNIQUE INDEX ON " + c.Schema + "." + c.Table + " (" + c.Name + "), which pgseal puts on its equality term."
+	r := sealedRefusal("unique-constraint", c, position, "cannot be part of this UNIQUE constraint: the server would compare encrypted values")
+	r.Hint = "Send ALTER TABLE … ADD CONSTRAINT … UNIQUE (…) as a statement of its own, without options, over columns with equality terms: pgseal puts it on the terms."
 	return r
 }
 

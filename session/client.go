@@ -71,11 +71,16 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	case wire.TypeCopyDone, wire.TypeCopyFail:
 		return s.copyEnds(typ, out)
 	}
-	if s.skipping {
-		if typ != wire.TypeSync {
+	if s.skipping != skipsNothing {
+		switch {
+		case typ == wire.TypeSync:
+			s.skipping = skipsNothing
+		case typ == wire.TypeFlush && s.skipping == willSkip: // the client waits for the error
+			s.flushed = true
+			return relay, Need{}, nil
+		default:
 			return drop, Need{}, nil
 		}
-		s.skipping = false
 	}
 	if s.copying.phase == copyOver && typ != wire.TypeFlush {
 		s.copying.phase = copyNone // the client has seen that it is over

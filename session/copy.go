@@ -142,7 +142,7 @@ func (s *Session) copyData(out *Output) (action, Need, error) {
 	switch {
 	case s.copying.phase == copyActive:
 		return convert, Need{}, nil
-	case s.copying.phase == copyOver, s.skipping:
+	case s.copying.phase == copyOver, s.skipping != skipsNothing:
 		return drop, Need{}, nil
 	case s.copyIn:
 		return relay, Need{}, nil
@@ -200,14 +200,14 @@ func (s *Session) copyEnds(typ byte, out *Output) (action, Need, error) {
 			s.copying.phase = copyNone
 			return drop, Need{}, nil
 		}
-	case !s.copyIn && !s.skipping && s.awaitsCopy():
+	case !s.copyIn && s.skipping == skipsNothing && s.awaitsCopy():
 		return s.waitServer(out)
 	}
 	s.copying.phase = copyNone
 	s.copying.in.release()
 	if s.copyIn {
 		s.copyIn = false
-	} else if s.fifo.len() > 0 && !s.skipping {
+	} else if s.fifo.len() > 0 && s.skipping == skipsNothing {
 		s.push(&request{kind: copyEnd})
 	}
 	return relay, Need{}, nil

@@ -54,7 +54,7 @@ func (s *Session) fail(ran bool, out *Output) {
 	out.client.put(e.Append(out.client.scratch))
 	s.result.end()
 	if extended && !s.synced() {
-		s.skipping = true
+		s.skipping = skips
 		out.server.put(appendFailingParse(out.server.scratch, failingName, nil))
 		s.fifo.push(&request{kind: parse, hidden: true, failing: true})
 	}

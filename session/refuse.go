@@ -105,11 +105,19 @@ func (s *Session) refuseQuery(e *wire.Error, out *Output) (action, Need, error) 
 	return drop, Need{}, nil
 }
 
+// skip follows a frame of the extended protocol that has been refused. What comes behind
+// it goes nowhere, for values in it may be meant for a statement that has been refused,
+// under the name of another one to which they would go as they are.
+func (s *Session) skip() (action, Need, error) {
+	s.skipping = willSkip
+	return drop, Need{}, nil
+}
+
 // refuse puts a failing Parse in the place of a frame of the extended protocol.
 func (s *Session) refuse(e *wire.Error, out *Output) (action, Need, error) {
 	out.server.put(appendFailingParse(out.server.scratch, failingName, e))
 	s.push(&request{kind: parse, refusal: e})
-	return drop, Need{}, nil
+	return s.skip()
 }
 
 // refuseBind is refuse for a Bind with a mistake that the server finds before it says
@@ -117,7 +125,7 @@ func (s *Session) refuse(e *wire.Error, out *Output) (action, Need, error) {
 func (s *Session) refuseBind(e *wire.Error, out *Output) (action, Need, error) {
 	out.server.put(appendPlainBind(out.server.scratch, "", failingName))
 	s.push(&request{kind: bind, refusal: e})
-	return drop, Need{}, nil
+	return s.skip()
 }
 
 // refusePortal is refuse for a Bind with a mistake in a value. The server says first that
@@ -135,7 +143,7 @@ func (s *Session) refusePortal(name []byte, e *wire.Error, out *Output) (action,
 	}
 	out.server.put(appendFailingParse(dst, failingName, e))
 	s.push(&request{kind: parse, refusal: e})
-	return drop, Need{}, nil
+	return s.skip()
 }
 
 // refuseParse is refuse for a Parse. PostgreSQL forgets the unnamed statement
@@ -150,11 +158,11 @@ func (s *Session) probeParse(name []byte, p *planning, types []uint32, e *wire.E
 	if len(name) > 0 {
 		out.server.put(appendFailingParse(dst, failingName, e))
 		s.push(&request{kind: parse, refusal: e})
-		return drop, Need{}, nil
+		return s.skip()
 	}
 	out.server.put(appendFailingParse(dst, name, e))
 	names := s.statements.find(name)
 	names.send(nil, s.segment)
 	s.push(&request{kind: parse, refusal: e, names: names})
-	return drop, Need{}, nil
+	return s.skip()
 }

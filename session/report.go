@@ -180,7 +180,9 @@ func (s *Session) failed() {
 		s.skipped(s.fifo.at(0))
 		s.fifo.pop()
 	}
-	s.skipping = s.fifo.len() == 0
+	if s.fifo.len() == 0 {
+		s.skipping = skips
+	}
 }
 
 // hintNotSealed is for a value that the domain of a sealed column refuses: it is

@@ -391,7 +391,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	case r != nil && (r.kind == query || r.kind == call || r.kind == syncPoint):
 	case r == nil && s.swallowedSyncs > 0:
 		s.swallowedSyncs--
-		s.skipping = false
+		s.skipping = skipsNothing
 		s.status = status
 		return relay, Need{}, nil
 	default:

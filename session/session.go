@@ -84,9 +84,9 @@ type Session struct {
 	// flushed: the server has been told to answer all it has been sent.
 	flushed bool
 
-	// skipping: the server has failed and reads on to a Sync that the client
-	// has not sent yet; it ignores everything before.
-	skipping bool
+	// skipping is whether the server ignores everything before a Sync that the client
+	// has not sent yet.
+	skipping skipping
 	// copyIn: the server reads COPY data; it ignores Sync until CopyDone or
 	// CopyFail.
 	copyIn  bool
@@ -162,6 +162,15 @@ type Session struct {
 	spare  []*planning
 }
 
+// skipping says whether frames are worth nothing.
+type skipping uint8
+
+const (
+	skipsNothing skipping = iota
+	skips                 // the server has failed
+	willSkip              // it will, at what has been sent in the place of a refused frame
+)
+
 // pending is the rest of a frame that is larger than what has been read of it.
 type pending struct {
 	left int
@@ -189,7 +198,7 @@ func New(c Config) *Session {
 // Idle reports that the session is outside a transaction, that nothing is
 // outstanding and no frame half passed on: it may be ended without harm.
 func (s *Session) Idle() bool {
-	return s.status == 'I' && s.front() == nil && s.client.left == 0 && s.server.left == 0 && !s.skipping
+	return s.status == 'I' && s.front() == nil && s.client.left == 0 && s.server.left == 0 && s.skipping == skipsNothing
 }
 
 // ReleaseBuffers gives back what a busy session has grown, and with it the

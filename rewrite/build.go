@@ -368,6 +368,7 @@ type analysis struct {
 	truth        bool           // catalogs are not shown otherwise here
 	fromFunction *pg.FuncCall   // stands in FROM itself
 	deriving     bool           // the text is the definition of a system's view
+	namedJoins   int            // around what is analysed: joins with names of their own
 	definitions  int            // how many expressions were met that give the text of a default
 }
 

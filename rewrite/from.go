@@ -188,6 +188,10 @@ func scalarName(f *pg.RangeFunction, name string) string {
 // join analyses a join and gives its items: those of both sides, and one for
 // the join itself where it has columns or a name of its own.
 func (a *analysis) join(j *pg.JoinExpr, sc *scope, lateral []*item) []*item {
+	if j.Alias != nil { // its name is a row of all that it joins
+		a.namedJoins++
+		defer func() { a.namedJoins-- }()
+	}
 	left := a.fromItem(j.Larg, sc, lateral)
 	right := a.fromItem(j.Rarg, sc, append(lateral[:len(lateral):len(lateral)], left...))
 	both := append(left[:len(left):len(left)], right...)

@@ -50,7 +50,7 @@ func (a *analysis) show(rv *pg.RangeVar, it *item) {
 		}
 	}
 	system := a.systemColumns()
-	text := shownText(a.snap, r, system)
+	text := a.shownText(r, system, a.wantedColumns(rv, r, it.name))
 	if text == "" {
 		a.qualify(rv)
 		return
@@ -286,6 +286,9 @@ func (a *analysis) commas(open, end int) (found []int) {
 	}
 	return found
 }
+
+// trueTypeColumns are those that trueType names.
+var trueTypeColumns = []string{"typtype", "typbasetype", "typtypmod", "atttypid", "atttypmod"}
 
 // trueType spells out the functions by which information_schema looks through
 // domains: they take whole rows of pg_attribute and pg_type, which subqueries do

@@ -35,27 +35,34 @@ var privilegeViews = map[string]string{
 }
 
 // shownText is the subquery that stands for a relation of the system, with
-// system columns if any are wanted; "" if it must stay as it is.
-func shownText(snap *catalog.Snapshot, r *catalog.Relation, system []string) string {
-	key := viewKey(r.Schema, r.Name)
-	text := snap.Shown().Derive("relation "+key+" "+strings.Join(system, " "), func() any {
+// system columns if any are wanted, and of columns only those unless that is nil; "" if
+// it must stay as it is.
+func (a *analysis) shownText(r *catalog.Relation, system, columns []string) string {
+	derive := func() any {
+		key := viewKey(r.Schema, r.Name)
 		switch {
 		case r.Schema == informationSchema && privilegeViews[r.Name] != "":
 			return fmt.Sprintf("(SELECT * FROM information_schema.%s WHERE %s::text <> ALL (E'{pgseal,pgseal_column}'::text[]))", r.Name, privilegeViews[r.Name])
 		case r.Kind == 'v' && !slices.Contains(catalog.ShownRelations, r.Name):
-			return derivedView(snap, snap.Shown().Views[key])
+			return derivedView(a.snap, a.snap.Shown().Views[key], columns)
 		}
-		return shownCatalog(snap, r, system)
-	})
-	return text.(string)
+		return shownCatalog(a.snap, withColumns(r, columns), system)
+	}
+	if columns != nil { // of which there can be any number
+		return derive().(string)
+	}
+	return a.snap.Shown().Derive("relation "+viewKey(r.Schema, r.Name)+" "+strings.Join(system, " "), derive).(string)
 }
 
 // derivedView spells a view of the system out, over catalogs as they are shown.
-func derivedView(snap *catalog.Snapshot, definition string) string {
+func derivedView(snap *catalog.Snapshot, definition string, columns []string) string {
 	text := []byte(definition)
 	src, tree, refusal := parse(text, false)
 	if refusal != nil || len(tree.Stmts) != 1 {
 		return ""
+	}
+	if some := withOutputs(src, tree, columns); some != "" {
+		return derivedView(snap, some, nil)
 	}
 	a := &analysis{snap: snap, path: []string{systemCatalog}, fresh: true, source: src, deriving: true}
 	a.stmt = tree.Stmts[0]
@@ -325,6 +332,9 @@ func (t *table) lookup(keyType, key, otherwise string) string {
 	return fmt.Sprintf("COALESCE((%s)[pg_catalog.array_position(%s, %s)], %s)", array(t.values, t.typ), array(t.keys, keyType), key, otherwise)
 }
 
+// inArray escapes what stands in quotation marks in an array.
+var inArray = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // array is an array as a literal that means the same under any setting.
 func array(values []string, typ string) string {
 	var b strings.Builder
@@ -332,7 +342,11 @@ func array(values []string, typ string) string {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`)
+		if strings.Trim(v, "-0123456789") == "" && v != "" {
+			b.WriteString(v)
+			continue
+		}
+		b.WriteString(`"` + inArray.Replace(v) + `"`)
 	}
 	return quoteText("{"+b.String()+"}") + "::" + typ + "[]"
 }

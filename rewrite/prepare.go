@@ -127,8 +127,12 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		}
 		return
 	}
-	if len(x.Params) != inner.ClientParams {
-		a.fail(refuseArguments(x.Name, inner.ClientParams, len(x.Params)))
+	switch n := max(inner.ClientParams, len(types)); {
+	case len(x.Params) != n:
+		a.fail(refuseArguments(x.Name, n, len(x.Params)))
+		return
+	case n > inner.ClientParams: // the server does not have them
+		a.fail(refuseUnused(x.Name))
 		return
 	}
 	a.evaluated = surelyEvaluated

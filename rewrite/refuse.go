@@ -574,6 +574,14 @@ func refuseUniqueConstraint(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// refuseUnused is for EXECUTE of a statement for which the protocol has declared
+// parameters that it does not use.
+func refuseUnused(name string) *Refusal {
+	return &Refusal{Anchor: "arguments", Code: codeNotSupported, Position: -1,
+		Message: "prepared statement \"" + name + "\" has parameters that it does not use, which EXECUTE cannot hand over beside sealed columns",
+		Hint:    "Bind the statement itself, or declare only the parameters that it uses."}
+}
+
 func refuseArguments(name string, expected, got int) *Refusal {
 	return &Refusal{
 		Anchor: "arguments", Code: codeSyntax, Position: -1,

@@ -143,6 +143,9 @@ CREATE TABLE notes (id int PRIMARY KEY, body varchar(3) NOT NULL, CHECK (body <>
 		{"SELECT id FROM people WHERE ssn = $1", []string{"a", "b"}},
 		{"SELECT id FROM people WHERE age = '1x' AND ssn = $1", nil},
 		{"SELECT id FROM people WHERE ssn = 'x'; SELECT 1", nil},
+		{"SELECT id FROM people ORDER BY ssn; SELECT 1", nil},
+		{"UPDATE people SET email = $1 || 'x'; INSERT INTO people (id, name) VALUES (60, $1)", nil},
+		{"CREATE TEMP TABLE people (ssn text); INSERT INTO people (ssn) VALUES ($1)", nil},
 	} {
 		e.extended(s.sql, s.args)
 	}

@@ -201,6 +201,9 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		refusal.Unread = refusal.Anchor == "syntax" // and not a limit of pgseal's
 		return built{}, refusal
 	}
+	if r.Mode == Extended && len(tree.Stmts) > 1 {
+		return built{}, refuseCommands() // whatever they are
+	}
 	if caught, ok, err := buildCaught(r, src, tree); ok || err != nil {
 		return caught, err
 	}

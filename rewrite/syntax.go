@@ -63,6 +63,11 @@ const (
 	maxNear   = 1 << 10 // bytes of the text that an error repeats
 )
 
+// refuseCommands is what PostgreSQL says of several statements in one Parse.
+func refuseCommands() *Refusal {
+	return &Refusal{Anchor: "syntax", Code: codeSyntax, Message: "cannot insert multiple commands into a prepared statement", Position: -1}
+}
+
 // refuseSyntax is for a text that the parser does not take. The parser has seen
 // it masked, so what it quotes of it is put right.
 func refuseSyntax(err error, text, masked []byte) *Refusal {

@@ -21,6 +21,7 @@ type cursor struct {
 	plain   bool                    // planned, and none of them is sealed
 	held    bool                    // WITH HOLD
 	kept    bool                    // held, and its transaction has been committed
+	undone  bool                    // it may have been rolled back since the last ReadyForQuery
 }
 
 type cursors struct {
@@ -30,8 +31,6 @@ type cursors struct {
 	sealed int
 	// sets: what is fetched from one of them can change settings.
 	sets bool
-	// undone: something has been rolled back since the last ReadyForQuery.
-	undone bool
 }
 
 // maxCursors bounds how many are remembered; of the others the server's
@@ -79,16 +78,27 @@ func (c *cursors) declare(st *rewrite.Statement) {
 func (c *cursors) completed(tag []byte) {
 	switch string(tag) {
 	case "COMMIT":
-		c.keep()
+		c.keep(true)
 	case "ROLLBACK":
-		c.undone = true
+		c.undo()
 	}
 }
 
-// keep: what has been declared WITH HOLD outlives its transaction.
-func (c *cursors) keep() {
+// undo: what has been declared may have been rolled back.
+func (c *cursors) undo() {
 	for name, k := range c.named {
-		if k.held && !k.kept {
+		if !k.kept {
+			k.undone = true
+			c.named[name] = k
+		}
+	}
+}
+
+// keep: what has been declared WITH HOLD outlives its transaction. undone: also what may
+// have been rolled back.
+func (c *cursors) keep(undone bool) {
+	for name, k := range c.named {
+		if k.held && !k.kept && (undone || !k.undone) {
 			k.kept = true
 			c.named[name] = k
 		}
@@ -97,17 +107,12 @@ func (c *cursors) keep() {
 
 // ended: no transaction is open.
 func (c *cursors) ended() {
-	if len(c.named) > 0 {
-		if !c.undone {
-			c.keep()
-		}
-		for name, k := range c.named {
-			if !k.kept {
-				c.forget(name)
-			}
+	c.keep(false)
+	for name, k := range c.named {
+		if !k.kept {
+			c.forget(name)
 		}
 	}
-	c.undone = false
 }
 
 // openCursors reads the cursors that the server has: two arrays, of their names and

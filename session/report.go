@@ -159,7 +159,7 @@ func isFinal(f wire.ErrorFields) bool {
 // failed skips the requests that the server skips.
 func (s *Session) failed() {
 	s.copyIn = false
-	s.cursors.undone = true
+	s.cursors.undo()
 	if s.copying.phase == copyActive {
 		s.copying.phase = copyOver
 		s.copying.in.release()

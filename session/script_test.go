@@ -275,7 +275,7 @@ func (r *scripted) numbers(f field) (out []int) {
 //
 //	Query text · Parse name text types · Bind portal statement formats results value… ·
 //	Describe S|P name · Execute portal rows · Close S|P name · Sync · Flush ·
-//	Terminate · CopyData bytes · CopyDone · CopyFail text · FunctionCall ·
+//	Terminate · CopyData bytes · CopyDone · CopyFail text · FunctionCall [function value…] ·
 //	raw bytes
 func (r *scripted) clientFrame(f []field) []byte {
 	switch f[0].word {
@@ -305,7 +305,18 @@ func (r *scripted) clientFrame(f []field) []byte {
 	case "Sync", "Flush", "Terminate", "CopyDone":
 		return wire.AppendEmpty(nil, map[string]byte{"Sync": 'S', "Flush": 'H', "Terminate": 'X', "CopyDone": 'c'}[f[0].word])
 	case "FunctionCall":
-		return r.frame('F', []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+		b, start := wire.Begin(nil, 'F')
+		args := f[min(2, len(f)):]
+		if len(f) > 1 {
+			b = wire.AppendOID(b, uint32(r.number(f[1])))
+		} else {
+			b = wire.AppendOID(b, 0)
+		}
+		b = wire.AppendCount(wire.AppendCount(b, 0), len(args)) // all in text
+		for _, v := range args {
+			b = wire.AppendValue(b, v.bytes)
+		}
+		return wire.End(wire.AppendInt16(b, wire.Text), start)
 	case "CopyData":
 		return r.frame('d', f[1].bytes)
 	case "CopyFail":

@@ -65,7 +65,7 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 // PostgreSQL would choose for their indexes there are already. '`' is the
 // character behind '_'. Of a long name of a relation there may be only the beginning.
 func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids []uint32) error {
-	rows, err := about(tx, ofTaken).Query(ctx, `
+	rows, err := about(tx, ofTaken|ofSealed).Query(ctx, `
 		SELECT r.oid, c.relname::text
 		  FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace
 		   AND c.relname >= (r.relname || '_')::name AND c.relname < (r.relname || '`+"`"+`')::name AND c.relname::text ~ '_(key|idx)[0-9]*$'

@@ -50,7 +50,7 @@ func Types(ctx context.Context, tx reader, oids []uint32) (map[uint32]logical.Ty
 	}
 	// Only definitions of parts may be read, whatever the plan: that of a domain of
 	// somebody's may name a type that is gone, which the server cannot print.
-	rows, err := about(tx, ofTypes|ofSchemas|ofNames).Query(ctx, `
+	rows, err := about(tx, ofTypes|ofSchemas|ofNames|ofCode).Query(ctx, `
 		WITH RECURSIVE parts(oid) AS (
 			SELECT unnest($1::oid[])
 			UNION

@@ -114,6 +114,7 @@ func TestAWatcherKnowsWhatAllQuestionsTell(t *testing.T) {
 		`UPDATE pgseal.sealed_column SET original = '{"storage": [{"schema": "public", "table": "users", "storage": "PLAIN"}]}' WHERE column_id = 1`,
 		`CREATE DOMAIN pgseal_column.unused AS bytea CHECK (pgseal.is_envelope(VALUE, 9, 0))`,
 		`ALTER DOMAIN pgseal_column.unused ADD CHECK (length(VALUE) > 0)`,
+		`CREATE TABLE unrelated2 (z int)`,
 		`CREATE FUNCTION pgseal.more() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
 		`UPDATE pgseal.sealed_column SET terms = 1, index_key_id = 2 WHERE column_id = 2`,
 		`UPDATE pgseal.sealed_column SET terms = 0, index_key_id = NULL WHERE column_id = 2`,
@@ -149,6 +150,9 @@ func TestAWatcherKnowsWhatAllQuestionsTell(t *testing.T) {
 		`CREATE TABLE users_ssn_idx1 (x int)`,
 		`DROP TABLE users_ssn_idx`,
 		`ALTER TABLE plain ADD CONSTRAINT users_note_key CHECK (id > 0)`,
+		`CREATE TABLE a_table_with_a_name_that_is_longer_than_names_are_in_those_of_indexes (ssn pgseal_column.public_users_ssn)`,
+		`CREATE TABLE a_table_with_a_name_that_is_longer_than_names_are_i_ssn_key (x int)`,
+		`ALTER TABLE plain ADD CONSTRAINT a_table_with_a_name_that_is_longer_than_names_a_ssn_key1 CHECK (id > 0)`,
 		// Renamed, moved, gone.
 		`ALTER TABLE users RENAME ssn TO social`,
 		`ALTER TABLE users RENAME TO persons`,

@@ -101,7 +101,7 @@ func copiedBy(c *rewrite.Copy) unreported {
 func copyOf(r *request) *rewrite.Copy {
 	switch {
 	case r.kind == query && r.plan != nil:
-		if all := r.plan.Statements(); r.next < len(all) {
+		if all := r.plan.Statements(); int(r.next) < len(all) {
 			return all[r.next].Copy
 		}
 	case r.kind == execute && r.portal.statement != nil && r.portal.statement.plan != nil:
@@ -115,7 +115,7 @@ func copyOf(r *request) *rewrite.Copy {
 func takesCopies(r *request) bool {
 	if r.kind == query && r.plan != nil {
 		all := r.plan.Statements()
-		for i := min(r.next, len(all)); i < len(all); i++ {
+		for i := min(int(r.next), len(all)); i < len(all); i++ {
 			if c := all[i].Copy; c != nil && c.In {
 				return true
 			}

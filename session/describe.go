@@ -218,7 +218,7 @@ func (s *Session) expected(r *request) expectation {
 		if r.plan != nil {
 			all = r.plan.Statements()
 		}
-		if r.next >= len(all) {
+		if int(r.next) >= len(all) {
 			return expectation{trusting: true, fetched: s.cursors.sealed > 0}
 		}
 		st := &all[r.next]

@@ -13,7 +13,7 @@ func (r *request) tag() string {
 		if st := r.portal.statement; st != nil && st.plan != nil {
 			return st.plan.Tag
 		}
-	} else if r.plan != nil && r.next < len(r.plan.Statements()) {
+	} else if r.plan != nil && int(r.next) < len(r.plan.Statements()) {
 		return r.plan.Statements()[r.next].Tag
 	}
 	return ""
@@ -26,7 +26,7 @@ func (s *Session) effect(r *request) {
 	case r.kind == execute && r.portal.statement != nil:
 		st = r.portal.statement.plan
 	case r.kind == query && r.plan != nil:
-		if all := r.plan.Statements(); r.next < len(all) {
+		if all := r.plan.Statements(); int(r.next) < len(all) {
 			st = &all[r.next]
 		}
 	}

@@ -43,8 +43,6 @@ type request struct {
 	ends bool
 	// probe: it looks for a mistake in what is refused (refuse.go).
 	probe bool
-	// question, of a Parse: the server reads it in front of a statement's.
-	question *rewrite.Question
 	// trial: should it fail, the Query goes to the server after all (insert.go).
 	trial bool
 	// process: hidden, processQuestion.
@@ -64,7 +62,9 @@ type request struct {
 	// writes: it does not only read, as far as its first words tell.
 	writes bool
 	// next is the index of the statement being answered (query).
-	next int
+	next int32
+	// question, of a Parse: the server reads it in front of a statement's.
+	question *rewrite.Question
 
 	// inside: hidden, and a part of this question of what reads the catalog inside of
 	// the transaction.

@@ -28,7 +28,7 @@ const keptDescription = 4 << 10
 func (s *Session) place(r *request) (at *description, plan *rewrite.Statement) {
 	switch r.kind {
 	case query:
-		if r.plan == nil || r.next >= len(r.plan.Statements()) {
+		if r.plan == nil || int(r.next) >= len(r.plan.Statements()) {
 			return nil, nil
 		}
 		at, plan = &s.recent, &r.plan.Statements()[r.next]

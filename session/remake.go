@@ -291,7 +291,7 @@ func (r *request) subject() *statement {
 func (s *Session) executes(r *request) *statement {
 	var st *rewrite.Statement
 	switch {
-	case r.kind == query && r.plan != nil && r.next < len(r.plan.Statements()):
+	case r.kind == query && r.plan != nil && int(r.next) < len(r.plan.Statements()):
 		st = &r.plan.Statements()[r.next]
 	case r.kind == describePortal && r.portal.statement != nil:
 		st = r.portal.statement.plan

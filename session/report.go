@@ -85,7 +85,7 @@ func (r *request) guarded() bool {
 	var st *statement
 	switch r.kind {
 	case query:
-		return r.plan != nil && r.next < len(r.plan.Statements()) && slices.ContainsFunc(r.plan.Statements()[r.next:], guards)
+		return r.plan != nil && int(r.next) < len(r.plan.Statements()) && slices.ContainsFunc(r.plan.Statements()[r.next:], guards)
 	case parse, describeStatement:
 		st = r.statement
 	default:

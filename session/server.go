@@ -262,7 +262,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 			s.cursors.completed(tag)
 			if string(tag) == "COMMIT" {
 				s.tell(s.catalog.committed())
-				if s.fifo.len() == 1 && (r.plan == nil || r.next+1 >= len(r.plan.Statements())) {
+				if s.fifo.len() == 1 && (r.plan == nil || int(r.next)+1 >= len(r.plan.Statements())) {
 					s.catalog.inside = nil // nothing has changed since, though a transaction goes on (AND CHAIN)
 				}
 			}

@@ -42,7 +42,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	if params && st.untyped {
 		return s.askTypes(name, st, out)
 	}
-	if !params && !st.opens() && st.failsAtBind() == nil {
+	if !params && !st.opens() && st.failsAtBind() == nil && st.late == nil {
 		s.bound(portalName, portal{statement: st})
 		return relay, Need{}, nil
 	}
@@ -64,7 +64,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
 	p.asked = !st.opaque && p.formats.differ(st)
-	if !params && !p.asked && st.failsAtBind() == nil {
+	if !params && !p.asked && st.failsAtBind() == nil && st.late == nil {
 		s.bound(portalName, p)
 		return relay, Need{}, nil
 	}
@@ -155,11 +155,18 @@ func (s *Session) appendBind(dst []byte, m *wire.Bind, p *portal) ([]byte, Need,
 	dst = wire.AppendCString(dst, m.Portal)
 	dst = wire.AppendCString(dst, m.Statement)
 	plan := p.statement.plan
-	if plan == nil || plan.Params == nil {
+	switch {
+	case p.statement.late != nil: // values may be meant for what is sealed, and nothing reads them
+		dst = m.ParamFormats.Append(dst)
+		dst = wire.AppendCount(dst, m.Params.Len())
+		for range m.Params.Len() {
+			dst = wire.AppendInt32(dst, wire.Null)
+		}
+	case plan == nil || plan.Params == nil:
 		dst = m.ParamFormats.Append(dst)
 		dst = wire.AppendCount(dst, m.Params.Len())
 		dst = append(dst, m.Params.Bytes()...)
-	} else {
+	default:
 		var need Need
 		var err error
 		if dst, need, err = s.appendParams(dst, m, p.statement); err != nil || need.Kind != NeedNothing {

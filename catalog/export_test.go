@@ -26,3 +26,13 @@ func LoadAnew(ctx context.Context, conn *pgx.Conn, have *Snapshot, names []strin
 func Same(a, b *Snapshot) bool {
 	return a.Version == b.Version && maps.EqualFunc(a.metadata, b.metadata, func(a, b *SealedColumn) bool { return a.DomainName == b.DomainName })
 }
+
+// Forgetful is a snapshot of which nobody knows what it was read from.
+func Forgetful(s *Snapshot) *Snapshot {
+	if s == nil {
+		return nil
+	}
+	n := *s
+	n.read = nil
+	return &n
+}

@@ -79,7 +79,8 @@ const (
 		SELECT coalesce(bit_xor(hashtidextended(t.ctid, t.xmin::text::int8)), 0)
 		  FROM pg_type t WHERE t.typnamespace = to_regnamespace('pgseal_column')`
 
-	// With an index for whatever can be many. $3 are among $2.
+	// With an index for whatever can be many. $3 are among $2. A row that stands for
+	// several objects hashes otherwise for each: twice the same would be nothing.
 	objectRows = `
 			SELECT 0, hashtidextended(ctid, 1 + xmin::text::int8 * 32) FROM pg_class WHERE relname = ANY($1::name[])
 			UNION ALL
@@ -97,21 +98,21 @@ const (
 			UNION ALL
 			SELECT 2, hashtidextended(ctid, 8 + xmin::text::int8 * 32) FROM pg_attrdef WHERE adrelid = ANY($3)
 			UNION ALL
-			SELECT 2, hashtidextended(c.ctid, 9 + c.xmin::text::int8 * 32) FROM pg_attrdef d
+			SELECT 2, hashtidextended(c.ctid, (9 + c.xmin::text::int8 * 32) # (d.oid::int8 << 31)) FROM pg_attrdef d
 			  JOIN pg_depend s ON s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_class'::regclass
 			  JOIN pg_class c ON c.oid = s.refobjid AND c.relkind = 'S' WHERE d.adrelid = ANY($3)
 			UNION ALL
 			SELECT 2, hashtidextended(c.ctid, 10 + c.xmin::text::int8 * 32) FROM pg_depend s JOIN pg_class c ON c.oid = s.objid AND c.relkind = 'S'
 			 WHERE s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass AND s.refobjid = ANY($3) AND s.deptype = 'i'
 			UNION ALL
-			SELECT 3, hashtidextended(c.ctid, 11 + c.xmin::text::int8 * 32) FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace
+			SELECT 3, hashtidextended(c.ctid, (11 + c.xmin::text::int8 * 32) # (r.oid::int8 << 31)) FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace
 			   AND c.relname >= (r.relname || '_')::name AND c.relname < (r.relname || '` + "`" + `')::name WHERE r.oid = ANY($3)
 			UNION ALL
-			SELECT 3, hashtidextended(c.ctid, 12 + c.xmin::text::int8 * 32) FROM pg_class r JOIN pg_constraint c ON c.connamespace = r.relnamespace
+			SELECT 3, hashtidextended(c.ctid, (12 + c.xmin::text::int8 * 32) # (r.oid::int8 << 31)) FROM pg_class r JOIN pg_constraint c ON c.connamespace = r.relnamespace
 			   AND c.conname >= (r.relname || '_')::name AND c.conname < (r.relname || '` + "`" + `')::name WHERE r.oid = ANY($3)
 			UNION ALL
-			SELECT 3, hashtidextended(c.place, 21 + c.xmin::text::int8 * 32) FROM (
-				SELECT relnamespace, left(relname::text, CASE WHEN octet_length(relname::text) = length(relname::text) THEN 26 ELSE 6 END) AS beginning
+			SELECT 3, hashtidextended(c.place, (21 + c.xmin::text::int8 * 32) # (r.oid::int8 << 31)) FROM (
+				SELECT oid, relnamespace, left(relname::text, CASE WHEN octet_length(relname::text) = length(relname::text) THEN 26 ELSE 6 END) AS beginning
 				  FROM pg_class WHERE oid = ANY($3) AND octet_length(relname::text) > 26) r
 			 CROSS JOIN LATERAL (SELECT ctid AS place, xmin, relname::text AS name FROM pg_class WHERE relnamespace = r.relnamespace
 			                      UNION ALL SELECT ctid, xmin, conname::text FROM pg_constraint WHERE connamespace = r.relnamespace) c WHERE starts_with(c.name, r.beginning)

@@ -40,9 +40,12 @@ type memory struct {
 
 // answer is what the server said to one question.
 type answer struct {
-	of     aspect
 	fields []pgconn.FieldDescription
 	rows   [][][]byte
+}
+
+func (a *answer) read(types *pgtype.Map) pgx.Rows {
+	return &answered{fields: a.fields, rows: a.rows, types: types}
 }
 
 func (m *memory) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
@@ -55,8 +58,11 @@ func (m *memory) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row 
 
 // about gives a reader that need not ask again what depends on nothing but of.
 func about(r reader, of aspect) reader {
-	if m, ok := r.(*memory); ok {
-		return remembered{m, of}
+	switch r := r.(type) {
+	case *memory:
+		return remembered{r, of}
+	case *Reading:
+		return recalling{r, of}
 	}
 	return r
 }
@@ -72,13 +78,13 @@ func (r remembered) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 		return nil, err
 	}
 	a := r.known[key]
-	if a == nil || a.of&r.changed != 0 {
+	if a == nil || r.of&r.changed != 0 {
 		if a, err = r.ask(ctx, sql, args); err != nil {
 			return nil, err
 		}
 	}
 	r.used[key] = a
-	return &answered{fields: a.fields, rows: a.rows, types: r.tx.Conn().TypeMap()}, nil
+	return a.read(r.tx.Conn().TypeMap()), nil
 }
 
 func (r remembered) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
@@ -92,7 +98,7 @@ func (r remembered) ask(ctx context.Context, sql string, args []any) (*answer, e
 		return nil, err
 	}
 	defer rows.Close()
-	a := &answer{of: r.of, fields: slices.Clone(rows.FieldDescriptions())}
+	a := &answer{fields: slices.Clone(rows.FieldDescriptions())}
 	for rows.Next() {
 		raw := rows.RawValues()
 		row, size := make([][]byte, len(raw)), 0

@@ -30,12 +30,16 @@ type reader interface {
 // asked that has not been answered yet.
 type Reading struct {
 	base    *Snapshot
-	before  *Snapshot // that it gives again if nothing has changed; nil if it cannot be so
+	before  *Snapshot          // that it gives again if nothing has changed; nil if it cannot be so
+	from    *readFrom          // what is known already, nil for nothing
+	changed aspect             // since that
+	used    map[string]*answer // what the load at hand has been told
 	reach   reach
 	answers map[string]*Question
 	pending []*Question
 	wanted  wanted
 	types   *pgtype.Map
+	same    bool
 }
 
 // Question is one query and its answer. The search path must be pg_catalog, pg_temp.
@@ -45,18 +49,28 @@ type Question struct {
 	// Whoever has asked fills in the types of the columns, and the values in text.
 	Types []uint32
 	Rows  [][][]byte
+
+	given *answer // made of that
 }
 
 // NewReading begins to read what base is to the others. before is what an earlier
 // Reading of the same transaction has given, nil for nothing. It looks for the names
 // of both, for what was missed there, and for what the transaction has made.
 //
-// Unless it has to read all anew, it looks first whether what before was read from has
-// changed since, and gives before if it has not: a migration makes and changes many
-// tables that do not concern what is sealed. What the transaction has made since, and what
-// was missed, is then not there: who needs it reads anew.
+// It looks first what has changed of that which before was read from, or else base, and
+// asks again what depends on it: a migration makes and changes many tables that do not
+// concern what is sealed. If nothing has, it gives that again, unless it has to read anew.
+// What the transaction has made since, and what was missed, is then not there: who needs
+// it reads anew.
 func NewReading(base, before *Snapshot, anew bool) *Reading {
 	r := &Reading{base: base, answers: map[string]*Question{}, types: pgtype.NewMap(), reach: reach{have: base.system(), made: true}}
+	last := base
+	if before != nil && before.read != nil && before.read.base == base.Version {
+		last = before
+	}
+	if r.from = last.read; r.from != nil && !anew {
+		r.before = last
+	}
 	wanted := map[string]bool{}
 	for _, s := range []*Snapshot{base, before} {
 		if s == nil {
@@ -74,9 +88,6 @@ func NewReading(base, before *Snapshot, anew bool) *Reading {
 			wanted[n] = true
 		}
 		r.reach.oids = oids
-		if !anew && before.read != nil && before.read.base == base.Version {
-			r.before = before
-		}
 	}
 	r.reach.names = slices.Sorted(maps.Keys(wanted))
 	return r
@@ -98,14 +109,16 @@ func (r *Reading) Next() (ask []*Question, s *Snapshot, err error) {
 
 func (r *Reading) load() (*Snapshot, error) {
 	ctx := context.Background()
-	if r.before != nil {
-		print, err := r.fingerprint(ctx, r.before.read.watched)
+	r.used = map[string]*answer{}
+	if r.from != nil {
+		print, err := r.fingerprint(ctx, r.from.watched)
 		if err != nil {
 			return nil, err
 		}
-		if print == r.before.read.print {
-			return r.before, nil
+		if print == r.from.print && r.before != nil {
+			return r.again(), nil
 		}
+		r.changed = print.changed(r.from.print)
 	}
 	metadata, shown, err := loadRetyped(ctx, r, r.base)
 	if err != nil {
@@ -132,26 +145,74 @@ func (r *Reading) load() (*Snapshot, error) {
 		return nil, err
 	}
 	s := New(version(c), c)
-	s.read = &readFrom{base: r.base.Version, watched: w, print: print}
+	s.read = &readFrom{base: r.base.Version, watched: w, print: print, answers: r.used}
 	s.remember(&r.wanted)
 	return s, nil
 }
 
-// readFrom is what a Reading has given a snapshot from.
+// GivenAgain reports that nothing has changed, and that Next has given what there was.
+func (r *Reading) GivenAgain() bool { return r.same }
+
+// again gives it. What the others share does not note what the transaction lacks.
+func (r *Reading) again() *Snapshot {
+	r.same = true
+	if r.before != r.base {
+		return r.before
+	}
+	s := *r.base
+	if s.strict != nil {
+		strict := *s.strict
+		s.strict = &strict
+	}
+	s.read = &readFrom{base: s.Version, watched: r.from.watched, print: r.from.print, answers: r.from.answers}
+	s.remember(&r.wanted)
+	return &s
+}
+
+// readFrom is what a snapshot was read from.
 type readFrom struct {
-	base    uint64 // version
+	base    uint64 // version of what a Reading was made beside
 	watched watched
 	print   insidePrint
+	answers map[string]*answer
 }
 
 // insidePrint is the fingerprint of what a transaction can change of that.
-type insidePrint struct{ types, objects, retyped int64 }
+type insidePrint struct {
+	types, retyped int64
+	objects        [hashedAspects]int64
+}
 
-const insideHash = `SELECT (` + typesHash + `), (SELECT coalesce(bit_xor(h), 0) FROM (` + objectRows + `) rows(a, h)),
-	(SELECT coalesce(bit_xor(hashtextextended(c::text, 0)), 0) FROM pgseal.retyped_columns c)`
+// changed gives the aspects in which p and other differ.
+func (p insidePrint) changed(other insidePrint) (a aspect) {
+	if p.retyped != other.retyped {
+		a |= ofMetadata
+	}
+	return a | fingerprint{types: p.types, objects: p.objects}.changed(fingerprint{types: other.types, objects: other.objects})
+}
+
+const insideHash = objectsHash + `
+	UNION ALL SELECT -1, (` + typesHash + `)
+	UNION ALL SELECT -2, coalesce(bit_xor(hashtextextended(c::text, 0)), 0) FROM pgseal.retyped_columns c`
 
 func (r *Reading) fingerprint(ctx context.Context, w watched) (p insidePrint, err error) {
-	err = r.QueryRow(ctx, insideHash, w.names, w.relations, w.sealed, w.types, w.fires).Scan(&p.types, &p.objects, &p.retyped)
+	rows, err := r.Query(ctx, insideHash, w.names, w.relations, w.sealed, w.types, w.fires)
+	if err != nil {
+		return p, err
+	}
+	var a int
+	var h int64
+	_, err = pgx.ForEachRow(rows, []any{&a, &h}, func() error {
+		switch a {
+		case -1:
+			p.types = h
+		case -2:
+			p.retyped = h
+		default:
+			p.objects[a] = h
+		}
+		return nil
+	})
 	return p, err
 }
 
@@ -161,17 +222,28 @@ func (r *Reading) Query(_ context.Context, sql string, args ...any) (pgx.Rows, e
 	if err != nil {
 		return nil, err
 	}
-	if got := r.answers[key]; got != nil {
-		a := &answered{rows: got.Rows, types: r.types}
-		for _, oid := range got.Types {
-			a.fields = append(a.fields, pgconn.FieldDescription{DataTypeOID: oid, Format: pgx.TextFormatCode})
-		}
-		return a, nil
+	a, err := r.ask(key, sql, params)
+	if err != nil {
+		return nil, err
 	}
-	q := &Question{SQL: sql, Params: params}
-	r.answers[key] = q
-	r.pending = append(r.pending, q)
-	return nil, errUnanswered
+	return a.read(r.types), nil
+}
+
+func (r *Reading) ask(key, sql string, params [][]byte) (*answer, error) {
+	q := r.answers[key]
+	if q == nil {
+		q = &Question{SQL: sql, Params: params}
+		r.answers[key] = q
+		r.pending = append(r.pending, q)
+		return nil, errUnanswered
+	}
+	if q.given == nil {
+		q.given = &answer{rows: q.Rows}
+		for _, oid := range q.Types {
+			q.given.fields = append(q.given.fields, pgconn.FieldDescription{DataTypeOID: oid, Format: pgx.TextFormatCode})
+		}
+	}
+	return q.given, nil
 }
 
 // QueryRow is Query for one row.
@@ -223,4 +295,33 @@ func (s *Snapshot) Rekeyed(from *Snapshot) *Snapshot {
 		n.strict = &strict
 	}
 	return &n
+}
+
+// recalling is a Reading that need not ask again what depends on nothing but of.
+type recalling struct {
+	*Reading
+	of aspect
+}
+
+func (r recalling) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
+	key, params, err := questionKey(sql, args)
+	if err != nil {
+		return nil, err
+	}
+	var a *answer
+	if r.from != nil && r.changed&r.of == 0 {
+		a = r.from.answers[key]
+	}
+	if a == nil {
+		if a, err = r.ask(key, sql, params); err != nil {
+			return nil, err
+		}
+	}
+	r.used[key] = a
+	return a.read(r.types), nil
+}
+
+func (r recalling) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := r.Query(ctx, sql, args...)
+	return oneRow{rows, err}
 }

@@ -285,10 +285,11 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 		}
 		known = m.used
 		s.remember(&w.wanted)
-		if seen.nothing() || now.equal(w.watched) {
-			return nil
+		if !seen.nothing() && !now.equal(w.watched) {
+			err = seen.look(ctx, tx, now)
 		}
-		return seen.look(ctx, tx, now)
+		s.read = &readFrom{base: s.Version, watched: now, print: insidePrint{types: seen.types, objects: seen.objects}, answers: known}
+		return err
 	})
 	if err != nil {
 		if more {

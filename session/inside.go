@@ -173,7 +173,7 @@ func (s *Session) readOn(out *Output) {
 	case snap == nil:
 		return
 	default:
-		fresh = snap != in.snap // what was made since may be missing
+		fresh = !in.reading.GivenAgain() // what was made since may be missing
 		in.snap, in.reading, in.old, in.spread, in.anew = snap, nil, false, false, false
 	}
 	in.last = nil

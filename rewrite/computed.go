@@ -293,7 +293,7 @@ func (a *analysis) computesString(n *pg.Node, content func([]byte) bool, c *comp
 	}
 	if content != nil {
 		i := a.tokenAt(k.Location)
-		if k.GetSval() == nil || i < 0 || a.tokens[i].kind != tokenString {
+		if k.GetSval() == nil || i < 0 || !a.tokens[i].kind.isVerbatim() {
 			return false
 		}
 		s, ok := appendString(nil, a.text, a.tokens[i])
@@ -350,7 +350,7 @@ func (a *analysis) computesLiteral(k *pg.A_Const, c *computation) bool {
 	case i < 0:
 		return false
 	case k.GetSval() != nil:
-		if a.tokens[i].kind != tokenString && a.tokens[i].kind != tokenIdentifier { // extract(epoch FROM …)
+		if !a.tokens[i].kind.isVerbatim() && a.tokens[i].kind != tokenIdentifier { // extract(epoch FROM …)
 			return false
 		}
 	case k.GetBoolval() != nil:
@@ -363,7 +363,7 @@ func (a *analysis) computesLiteral(k *pg.A_Const, c *computation) bool {
 		c.literals = append(c.literals, a.tokens[number].start)
 		return c.covers(i, end)
 	}
-	if a.tokens[i].kind == tokenString {
+	if a.tokens[i].kind.isVerbatim() {
 		c.literals = append(c.literals, k.Location)
 	}
 	return c.covers(i, i)

@@ -38,6 +38,10 @@ func (k tokenKind) isLiteral() bool {
 
 func (k tokenKind) isString() bool { return k >= tokenString && k <= tokenDollarString }
 
+// isVerbatim says whether a string means the same in every session, and has no
+// escapes but a doubled quotation mark.
+func (k tokenKind) isVerbatim() bool { return k == tokenString || k == tokenDollarString }
+
 // Classes of bytes, as scan.l has them.
 const (
 	classSpace = 1 << iota

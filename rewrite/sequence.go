@@ -17,7 +17,7 @@ func (a *analysis) sequenceNamed(arg *pg.Node) string {
 		arg = cast.Arg
 	}
 	i := a.tokenAt(arg.GetAConst().GetLocation())
-	if arg.GetAConst().GetSval() == nil || i < 0 || a.tokens[i].kind != tokenString {
+	if arg.GetAConst().GetSval() == nil || i < 0 || !a.tokens[i].kind.isVerbatim() {
 		return ""
 	}
 	s, _ := appendString(nil, a.text, a.tokens[i])

@@ -143,7 +143,8 @@ func load(ctx context.Context, tx reader, there presence, l loading) (*Snapshot,
 	return New(version(c), c), w, nil
 }
 
-// loadContents fills in the relations and what is around them.
+// loadContents fills in the relations and what is around them. What c shows already is
+// from outside of a transaction.
 func loadContents(ctx context.Context, tx reader, c *Contents, types sealedTypes, changing []uint32, reach reach) (w watched, err error) {
 	w.types, c.Sealing = types.oids, types.names
 	if c.Relations, w.names, err = loadRelations(ctx, tx, types, changing, reach); err != nil {
@@ -163,6 +164,7 @@ func loadContents(ctx context.Context, tx reader, c *Contents, types sealedTypes
 		func() (err error) { c.RowFunctions, err = loadRowFunctions(ctx, tx, types); return err },
 		func() (err error) { c.Setters, err = loadSetters(ctx, tx); return err },
 		func() error { return loadCode(ctx, tx, c, w.sealed) },
+		func() (err error) { c.Shown, err = c.Shown.inside(ctx, tx, w.sealed); return err },
 	} {
 		if err := load(); errors.Is(err, errUnanswered) {
 			unanswered = err // the others have their questions, too

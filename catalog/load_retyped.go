@@ -50,7 +50,8 @@ func loadRetyped(ctx context.Context, tx reader, base *Snapshot) (map[uint32]*Se
 // retyped is what the catalogs show where one column has got another type, which resets
 // how it is stored.
 func (s *Shown) retyped(t ShownType) *Shown {
-	n := &Shown{ServerVersion: s.ServerVersion, Types: slices.Clone(s.Types), Storage: s.Storage, Indexes: s.Indexes, Hidden: s.Hidden, Views: s.Views}
+	n := s.copied()
+	n.Types = slices.Clone(s.Types)
 	for i := range n.Types {
 		if n.Types[i].Domain == t.Domain {
 			t.DomainName = n.Types[i].DomainName

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"reflect"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -22,7 +23,10 @@ func loadShown(ctx context.Context, tx reader, have *Shown, sealed []uint32) (*S
 	if s.Storage, err = loadShownStorage(ctx, tx, sealed); err != nil {
 		return nil, err
 	}
-	if s.Indexes, err = loadShownIndexes(ctx, tx, sealed); err != nil {
+	if s.notes, err = loadIndexNotes(ctx, tx); err != nil {
+		return nil, err
+	}
+	if s.Indexes, err = loadShownIndexes(ctx, tx, s, sealed); err != nil {
 		return nil, err
 	}
 	if err = loadHidden(ctx, tx, &s.Hidden); err != nil {
@@ -114,11 +118,13 @@ func noteOf(notes []indexNote, domain uint32, schema, name string) (found indexN
 	return found, count == 1
 }
 
-// loadShownIndexes reads the indexes over terms, element by element.
-func loadShownIndexes(ctx context.Context, tx reader, sealed []uint32) ([]ShownIndex, error) {
-	notes, err := loadIndexNotes(ctx, tx)
-	if err != nil {
-		return nil, err
+// loadShownIndexes reads the indexes over terms, element by element. What s says of
+// types and notes is known.
+func loadShownIndexes(ctx context.Context, tx reader, s *Shown, sealed []uint32) ([]ShownIndex, error) {
+	var domains, types, collations []uint32
+	for i := range s.Types {
+		t := &s.Types[i]
+		domains, types, collations = append(domains, t.Domain), append(types, t.OID), append(collations, t.Collation)
 	}
 	// The catalogs of before PostgreSQL 15 have no indnullsnotdistinct.
 	rows, err := about(tx, ofMetadata|ofSealed|ofDomains|ofSchemas).Query(ctx, `
@@ -130,10 +136,9 @@ func loadShownIndexes(ctx context.Context, tx reader, sealed []uint32) ([]ShownI
 		       coalesce(CASE WHEN term.attname IS NULL THEN i.indclass[e.n - 1] ELSE (
 		           SELECT o.oid FROM pg_opclass o
 		            WHERE o.opcmethod = ic.relam AND o.opcdefault
-		              AND o.opcintype = CASE s.logical_type WHEN 'varchar'::regtype THEN 'text'::regtype ELSE s.logical_type END
+		              AND o.opcintype = CASE t.oid WHEN 'varchar'::regtype THEN 'text'::regtype ELSE t.oid END
 		       ) END, 0),
-		       coalesce(CASE WHEN term.attname IS NULL THEN i.indcollation[e.n - 1]
-		            ELSE coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation) END, 0),
+		       coalesce(CASE WHEN term.attname IS NULL THEN i.indcollation[e.n - 1] ELSE t.coll END, 0),
 		       coalesce(i.indoption[e.n - 1], 0::int2),
 		       i.indisunique AND i.indpred IS NULL AND term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1,
 		       coalesce(CASE WHEN term.attname IS NOT NULL THEN terms.notes[`+expressionNumber+`] END, '')
@@ -146,10 +151,9 @@ func loadShownIndexes(ctx context.Context, tx reader, sealed []uint32) ([]ShownI
 		         ON plain.attrelid = i.indrelid AND plain.attnum = i.indkey[e.n - 1] AND plain.attnum > 0
 		 CROSS JOIN `+indexTerms+`
 		  `+indexTerm+`
-		  LEFT JOIN pgseal.sealed_column s ON s.domain = term.atttypid
-		  LEFT JOIN pg_type t ON t.oid = s.logical_type
+		  LEFT JOIN unnest($2::oid[], $3::oid[], $4::oid[]) AS t(domain, oid, coll) ON t.domain = term.atttypid
 		 WHERE i.indexprs IS NOT NULL AND i.indrelid = ANY($1)
-		 ORDER BY i.indexrelid, e.n`, sealed)
+		 ORDER BY i.indexrelid, e.n`, sealed, domains, types, collations)
 	if err != nil {
 		return nil, err
 	}
@@ -187,15 +191,23 @@ func loadShownIndexes(ctx context.Context, tx reader, sealed []uint32) ([]ShownI
 			kept = append(kept, x)
 		}
 	}
-	applyNotes(kept, notes, schemas)
-	for i := range kept {
-		for k := range kept[i].Elements {
-			if err := kept[i].Elements[k].resolve(ctx, tx, methods[kept[i].OID]); err != nil {
-				return nil, err
-			}
-		}
+	applyNotes(kept, s.notes, schemas)
+	return kept, resolve(ctx, tx, kept, methods)
+}
+
+// inside is what the catalogs show inside of a transaction, which may have made,
+// renamed and dropped indexes.
+func (s *Shown) inside(ctx context.Context, tx reader, sealed []uint32) (*Shown, error) {
+	if s == nil {
+		return nil, nil
 	}
-	return kept, nil
+	indexes, err := loadShownIndexes(ctx, tx, s, sealed)
+	if err != nil || reflect.DeepEqual(indexes, s.Indexes) {
+		return s, err
+	}
+	n := s.copied()
+	n.Indexes = indexes
+	return n, nil
 }
 
 func (x *ShownIndex) hasTerm() bool {
@@ -247,32 +259,63 @@ const (
 	optionNullsFirst = 2
 )
 
-// resolve finds the objects that the suffix names, and turns it into the form in
-// which the server prints it: without what the column has by itself.
-func (e *ShownElement) resolve(ctx context.Context, tx reader, method string) error {
-	s := &e.Suffix
-	if *s == (Suffix{}) {
+// resolve finds the objects that suffixes name, and turns these into the form in
+// which the server prints them: without what the column has by itself.
+func resolve(ctx context.Context, tx reader, all []ShownIndex, methodOf map[uint32]string) error {
+	var (
+		elements                      []*ShownElement
+		methods, opClasses, collNames []string
+		ownClasses, ownCollations     []uint32
+	)
+	for i := range all {
+		for k := range all[i].Elements {
+			e := &all[i].Elements[k]
+			if e.Suffix == (Suffix{}) {
+				continue
+			}
+			e.order()
+			elements = append(elements, e)
+			methods, opClasses, collNames = append(methods, methodOf[all[i].OID]), append(opClasses, e.Suffix.OpClass), append(collNames, e.Suffix.Collation)
+			ownClasses, ownCollations = append(ownClasses, e.OpClass), append(ownCollations, e.Collation)
+		}
+	}
+	if len(elements) == 0 {
 		return nil
 	}
-	if strings.Contains(s.Order, "DESC") {
+	const named = "CASE n.nspname WHEN 'pg_catalog' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident"
+	rows, err := tx.Query(ctx, `
+		SELECT coalesce(o.oid, e.class), coalesce(`+named+`(o.opcname), ''), coalesce(c.oid, e.coll), coalesce(c.name, '')
+		  FROM unnest($1::text[], $2::text[], $3::oid[], $4::text[], $5::oid[]) WITH ORDINALITY AS e(method, opclass, class, collname, coll, n)
+		  LEFT JOIN (pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am a ON a.oid = o.opcmethod)
+		    ON a.amname = e.method AND quote_ident(n.nspname) || '.' || quote_ident(o.opcname) = e.opclass AND o.oid <> e.class
+		  LEFT JOIN (SELECT c.oid, `+named+`(c.collname) AS name FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace) c
+		    ON c.oid = to_regcollation(nullif(e.collname, ''))::oid AND c.oid <> e.coll
+		 ORDER BY e.n`, methods, opClasses, ownClasses, collNames, ownCollations)
+	if err != nil {
+		return err
+	}
+	var found ShownElement
+	next := 0
+	_, err = pgx.ForEachRow(rows, []any{&found.OpClass, &found.Suffix.OpClass, &found.Collation, &found.Suffix.Collation}, func() error {
+		e := elements[next]
+		e.OpClass, e.Suffix.OpClass, e.Collation, e.Suffix.Collation = found.OpClass, found.Suffix.OpClass, found.Collation, found.Suffix.Collation
+		next++
+		return nil
+	})
+	return err
+}
+
+// order gives the element the options that its suffix stands for.
+func (e *ShownElement) order() {
+	if strings.Contains(e.Suffix.Order, "DESC") {
 		e.Option |= optionDescending | optionNullsFirst
 	}
 	switch {
-	case strings.Contains(s.Order, "FIRST"):
+	case strings.Contains(e.Suffix.Order, "FIRST"):
 		e.Option |= optionNullsFirst
-	case strings.Contains(s.Order, "LAST"):
+	case strings.Contains(e.Suffix.Order, "LAST"):
 		e.Option &^= optionNullsFirst
 	}
-	const named = "CASE n.nspname WHEN 'pg_catalog' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident"
-	return tx.QueryRow(ctx, `
-		SELECT coalesce(o.oid, $3::oid), coalesce(`+named+`(o.opcname), ''),
-		       coalesce(c.oid, $5::oid), coalesce(c.name, '')
-		  FROM (SELECT) one
-		  LEFT JOIN (pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am a ON a.oid = o.opcmethod)
-		    ON a.amname = $1 AND quote_ident(n.nspname) || '.' || quote_ident(o.opcname) = $2 AND o.oid <> $3
-		  LEFT JOIN (SELECT c.oid, `+named+`(c.collname) AS name FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace) c
-		    ON c.oid = to_regcollation(nullif($4, ''))::oid AND c.oid <> $5`,
-		method, s.OpClass, e.OpClass, s.Collation, e.Collation).Scan(&e.OpClass, &s.OpClass, &e.Collation, &s.Collation)
 }
 
 func loadHidden(ctx context.Context, tx reader, h *Hidden) error {

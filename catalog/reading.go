@@ -24,7 +24,7 @@ type reader interface {
 // changed it: somebody else asks its questions there. It does no I/O. What a client
 // cannot have changed, and need not be allowed to read, it takes from a snapshot:
 // what the domains of sealed columns stand for, but for the types that the transaction
-// has given them, keys, what the catalogs show.
+// has given them, keys, what the catalogs show of all but indexes.
 //
 // It begins anew with each answer: what loads the catalog runs until something is
 // asked that has not been answered yet.

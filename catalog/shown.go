@@ -25,7 +25,13 @@ type Shown struct {
 	// shown otherwise, in names relative to pg_catalog.
 	Views map[string]string
 
-	derived sync.Map // see Derive
+	notes   []indexNote // what Indexes were read with
+	derived sync.Map    // see Derive
+}
+
+// copied is s without what has been derived from it.
+func (s *Shown) copied() *Shown {
+	return &Shown{ServerVersion: s.ServerVersion, Types: s.Types, Storage: s.Storage, Indexes: s.Indexes, Hidden: s.Hidden, Views: s.Views, notes: s.notes}
 }
 
 // Derive gives what was derived from s under a name before, or derives it. It

@@ -146,3 +146,30 @@ func TestColumnsAddedInTheSameTransaction(t *testing.T) {
 		})
 	}
 }
+
+// A migration looks at what it has made before it goes on: indexes over terms are those
+// of the columns, under the names that they have by now.
+func TestIndexesMadeInTheSameTransaction(t *testing.T) {
+	pair := harness.New(t, people)
+	const indexes = `SELECT c.relname::text, pg_get_indexdef(c.oid), pg_get_indexdef(c.oid, 1, true), x.indkey::text, x.indclass::text, x.indcollation::text, x.indoption::text, x.indexprs IS NULL
+		FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_class r ON r.oid = x.indrelid WHERE r.relname IN ('made', 'people') ORDER BY c.relname`
+	const constraints = `SELECT o.conname::text, o.contype::text, o.conkey::text, pg_get_constraintdef(o.oid) FROM pg_constraint o JOIN pg_class r ON r.oid = o.conrelid WHERE r.relname IN ('made', 'people') ORDER BY 1`
+	for _, mode := range harness.Modes {
+		t.Run(string(mode), func(t *testing.T) {
+			c := pair.Compare(t, mode)
+			for _, sql := range []string{
+				"BEGIN", "CREATE TABLE made (LIKE people)",
+				"CREATE INDEX made_city ON made (city text_pattern_ops, id, ssn DESC)", "CREATE INDEX made_age ON made (age)", indexes,
+				"ALTER TABLE people ADD CONSTRAINT mails UNIQUE (email, name)", constraints,
+				"ALTER INDEX people_email RENAME TO e", "ALTER TABLE people RENAME CONSTRAINT mails TO letters", indexes, constraints,
+				"SAVEPOINT s", "ALTER TABLE people DROP CONSTRAINT people_ssn_key", "DROP INDEX e, made_age", indexes, constraints,
+				"ROLLBACK TO s", indexes, constraints, "SELECT indexdef || '' FROM pg_indexes WHERE tablename = 'made' ORDER BY indexname",
+				"ROLLBACK", indexes, constraints,
+			} {
+				if !c.Step(S(sql)) {
+					t.FailNow()
+				}
+			}
+		})
+	}
+}

@@ -163,6 +163,9 @@ func loadContents(ctx context.Context, tx reader, c *Contents, types sealedTypes
 		func() error { return loadDefaults(ctx, tx, c.Relations) },
 		func() (err error) { c.RowFunctions, err = loadRowFunctions(ctx, tx, types); return err },
 		func() (err error) { c.Setters, err = loadSetters(ctx, tx); return err },
+		func() error {
+			return about(tx, ofCode).QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D')`).Scan(&c.Reacts)
+		},
 		func() error { return loadCode(ctx, tx, c, w.sealed) },
 		func() (err error) { c.Shown, err = c.Shown.inside(ctx, tx, w.sealed); return err },
 	} {

@@ -114,21 +114,24 @@ func reachedNames(ctx context.Context, tx reader, types sealedTypes, changing []
 // loadAttributes adds their columns to relations.
 func loadAttributes(ctx context.Context, tx reader, types sealedTypes, byOID map[uint32]*Relation, oids []uint32) error {
 	rows, err := about(tx, ofRelations|ofSealed).Query(ctx, `
-		SELECT attrelid, attnum, attname::text, atttypid, atttypmod, attgenerated <> '', atthasdef AND attgenerated = '' FROM pg_attribute
+		SELECT attrelid, attnum, attname::text, atttypid, atttypmod, attgenerated <> '', atthasdef AND attgenerated = '', 
+		       attinhcount > 0 AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = attrelid AND c.relispartition) FROM pg_attribute
 		 WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
 		 ORDER BY attrelid, attnum`, oids)
 	if err != nil {
 		return err
 	}
 	var (
-		oid    uint32
-		column Column
+		oid       uint32
+		column    Column
+		inherited bool
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &column.AttNum, &column.Name, &column.TypeOID, &column.Typmod, &column.Generated, &column.HasDefault}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &column.AttNum, &column.Name, &column.TypeOID, &column.Typmod, &column.Generated, &column.HasDefault, &inherited}, func() error {
 		relation := byOID[oid]
 		if relation == nil {
 			return fmt.Errorf("attribute %s of a relation that does not exist (oid %d)", column.Name, oid)
 		}
+		relation.Inherits = relation.Inherits || inherited
 		c := column
 		if c.Sealed = types.columns[c.TypeOID]; c.Sealed != nil {
 			relation.Sealed = true

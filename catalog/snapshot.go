@@ -134,6 +134,8 @@ type Relation struct {
 	// Changing: a column is being sealed or unsealed at this moment, so that
 	// nothing planned from this snapshot may reach the server.
 	Changing bool
+	// Inherits: it is a child of others, and no partition, so that it changes with them.
+	Inherits bool
 	// Triggers are those that may use a sealed column when it is written.
 	Triggers []Trigger
 	// Homonym: it has sealed columns, and a type that is no relation's has its
@@ -188,6 +190,7 @@ type Snapshot struct {
 	wanted     *wanted   // where what is missing is noted; nil when all is there
 	defaults   bool      // a sealed column has one
 	opens      bool      // the code of a function that is in uses opens cursors
+	reacts     bool      // see Contents
 	read       *readFrom // by a Reading; nil if it was loaded
 }
 
@@ -198,6 +201,8 @@ type Contents struct {
 	// parameter is, or contains, a sealed value.
 	RowFunctions []string
 	Setters      Setters
+	// Reacts: the database has event triggers, which may do something else beside DDL.
+	Reacts bool
 	// Uses are the unqualified names of functions whose code may use sealed
 	// columns, and those.
 	Uses map[string][]Use
@@ -236,6 +241,7 @@ func New(version uint64, c Contents) *Snapshot {
 		activeKey:  c.ActiveKeys,
 		metadata:   c.Metadata,
 		setters:    c.Setters,
+		reacts:     c.Reacts,
 	}
 	for _, r := range c.Relations {
 		s.byOID[r.OID] = r
@@ -308,6 +314,9 @@ func (s *Snapshot) define(t logical.Type) {
 		s.define(part)
 	}
 }
+
+// Reacts reports that DDL may have effects beside its own.
+func (s *Snapshot) Reacts() bool { return s.reacts }
 
 // Setters says what functions do to settings.
 func (s *Snapshot) Setters() *Setters { return &s.setters }

@@ -30,6 +30,7 @@ func version(c Contents) uint64 {
 		number(uint64(r.Kind))
 		flag(r.Changing)
 		flag(r.Homonym)
+		flag(r.Inherits)
 		number(uint64(len(r.Columns)))
 		for _, column := range r.Columns {
 			number(uint64(column.AttNum))
@@ -104,6 +105,7 @@ func version(c Contents) uint64 {
 		text(name)
 	}
 	flag(c.Setters.Dynamic)
+	flag(c.Reacts)
 	for _, name := range slices.Sorted(maps.Keys(c.Uses)) {
 		text(name)
 		for _, use := range c.Uses[name] {

@@ -142,6 +142,8 @@ type Statement struct {
 	// Moves: DDL through which a name may come to stand for something sealed, or no
 	// longer, for other sessions, too.
 	Moves bool
+	// Quiet: DDL that concerns nothing the snapshot knows of.
+	Quiet bool
 	// Width is how many columns the rows of a SELECT have whose text names each of
 	// them (no star, no set operation); 0 for every other statement.
 	Width int

@@ -227,6 +227,7 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	sealed = sealed || a.renamesSealed() || seals || fires
 	s.Spreads = seals || fires || sealed && !keepsRelations(a.stmt.Stmt)
 	s.Moves = !temporary(a.stmt.Stmt) && (sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt))
+	s.Quiet = !sealed && !s.Spreads && !s.Moves && a.quiet()
 	if sealed && a.keepsNames() {
 		return
 	}

@@ -29,6 +29,11 @@ func MayTouch(snap *catalog.Snapshot, text []byte) bool {
 // most effects: DDL is none.
 func MayName(snap *catalog.Snapshot, text []byte) bool { return mayTouch(snap, text, textsCount) }
 
+// MayAlter reports whether a text may hold DDL, or run another text.
+func MayAlter(text []byte) bool { return mayTouch(anyNames, text, effectsCount) }
+
+var anyNames = catalog.Names()
+
 // counting says which words count beside the names of what is sealed. Each
 // includes those before it.
 type counting uint8

@@ -310,7 +310,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 		}
 		r.effects, r.closings, r.resets = st.changesNames(), st.closesCursors(), s.resetting(st.hints)
 		if st.plan != nil {
-			s.catalog.alter(st.plan)
+			s.catalog.alter(st.plan, st.version)
 		}
 		if st.plan == nil || mayEnd(st.plan) {
 			s.catalog.undo(st.hints)
@@ -363,6 +363,9 @@ type catalogState struct {
 	// inside is the catalog of the transaction that is under way, which it has
 	// changed; nil if it has not.
 	inside *inside
+	// quiet is the version of the snapshot beside which DDL has been sent that concerns
+	// nothing in it; 0 if there was none since the catalog was read.
+	quiet uint64
 	// asked are the relations that were unknown even after a refresh, in a
 	// snapshot of the version. A ring, because nothing bounds their number.
 	asked   [8]uint32
@@ -373,14 +376,27 @@ type catalogState struct {
 // changed notes a statement that has changed the catalog. Only the end of its
 // transaction shows it to others.
 func (c *catalogState) changed(st *rewrite.Statement) {
+	if st.Quiet && c.quiet != 0 {
+		return
+	}
 	c.later, c.spreads, c.moves = true, c.spreads || st.Spreads, c.moves || st.Moves
 }
 
 // outdated reports that the catalog has to be read again before a text is
 // planned: what the text names may have changed since.
 func (c *catalogState) outdated(snap *catalog.Snapshot, text []byte) bool {
-	return c.stale && (c.spread || rewrite.MayName(snap, text))
+	return c.stale && (c.spread || rewrite.MayName(snap, text)) || c.inside == nil && c.disquiets(snap, text)
 }
+
+// disquiets reports that a text may have to do with what quiet DDL has done: the names
+// that it has taken, which other DDL would take, or a relation that the snapshot has come
+// to know since.
+func (c *catalogState) disquiets(snap *catalog.Snapshot, text []byte) bool {
+	return c.quiet != 0 && (c.quiet != snap.Version || rewrite.MayAlter(text)) && rewrite.MayName(snap, text)
+}
+
+// refreshed: the catalog has been read.
+func (c *catalogState) refreshed() { c.stale, c.spread, c.quiet = false, false, 0 }
 
 // moving reports that names may have come to stand for something else.
 func (c *catalogState) moving() bool { return c.stale || c.changing() }

@@ -53,10 +53,10 @@ const (
 
 // alters notes that statements which may change the catalog, or take back what was
 // changed, are on their way to the server. h are the hints of their text.
-func (c *catalogState) alters(p *rewrite.Plan, h hints) {
+func (c *catalogState) alters(p *rewrite.Plan, h hints, version uint64) {
 	ends := false
 	for i := range p.Statements() {
-		c.alter(&p.Statements()[i])
+		c.alter(&p.Statements()[i], version)
 		ends = ends || mayEnd(&p.Statements()[i])
 	}
 	if ends {
@@ -68,15 +68,23 @@ func (c *catalogState) alters(p *rewrite.Plan, h hints) {
 // text do not tell, for they are of the body of a function, too.
 func mayEnd(st *rewrite.Statement) bool { return st.Ends || st.Effect == rewrite.Executes }
 
-// alter is alters for one statement that ends nothing.
-func (c *catalogState) alter(st *rewrite.Statement) {
+// alter is alters for one statement that ends nothing. version is that of the snapshot
+// which it has been planned by.
+func (c *catalogState) alter(st *rewrite.Statement, version uint64) {
 	if st = runs(st); st.Effect != rewrite.ChangesCatalog && !st.Alters {
 		return
 	}
 	if c.inside == nil {
 		c.inside = new(inside)
 	}
-	c.inside.old, c.inside.spread = true, c.inside.spread || st.Spreads
+	switch {
+	case !st.Quiet || st.Alters:
+		c.inside.old, c.inside.spread = true, c.inside.spread || st.Spreads
+	case c.quiet == 0:
+		c.quiet = version
+	case c.quiet != version:
+		c.inside.old = true
+	}
 }
 
 // undo notes that a statement is on its way which takes back what the transaction has
@@ -175,6 +183,7 @@ func (s *Session) readOn(out *Output) {
 	default:
 		fresh = !in.reading.GivenAgain() // what was made since may be missing
 		in.snap, in.reading, in.old, in.spread, in.anew = snap, nil, false, false, false
+		s.catalog.later, s.catalog.quiet = s.catalog.later || s.catalog.quiet != 0, 0
 	}
 	in.last = nil
 	s.seen, s.frame.reading, s.frame.fresh = false, false, fresh

@@ -157,7 +157,8 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 		return verdict{act: relay}
 	}
 	if s.catalog.outdated(snap, text) && !s.frame.fresh {
-		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
+		s.catalog.refreshed()
+		s.frame.fresh = true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	}
 	if !discards(text) {
@@ -165,7 +166,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 			return verdict{act: wait, need: need}
 		}
 	}
-	if s.catalog.inside.outdated(snap, text) {
+	if s.catalog.inside.outdated(snap, text) || s.catalog.inside != nil && look(text)&controls == 0 && s.catalog.disquiets(snap, text) {
 		return s.readInside(mode, out)
 	}
 	p := s.take()

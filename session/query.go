@@ -141,7 +141,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return wait, need, nil
 	}
 	if plan.Relay() {
-		s.catalog.alters(plan, h)
+		s.catalog.alters(plan, h, snap.Version)
 		s.push(&r)
 		return s.sendQuery(text, refusal, out)
 	}
@@ -194,7 +194,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	}
 	from := len(out.server.scratch)
 	dst = wire.End(dst, start)
-	s.catalog.alters(plan, h)
+	s.catalog.alters(plan, h, snap.Version)
 	s.push(&r)
 	s.putEnd(dst[from:])
 	out.server.put(dst)

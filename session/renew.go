@@ -18,11 +18,14 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	if st.plan != nil && stale != nil {
 		return renewal{refusal: staleCatalog(stale)}
 	}
-	if s.catalog.stale && !s.frame.fresh && (s.catalog.spread || st.plan != nil) {
-		s.catalog.stale, s.catalog.spread, s.frame.fresh = false, false, true
+	in := s.catalog.inside
+	known := st.plan != nil && s.catalog.quiet != 0 && s.catalog.quiet != snap.Version // what was not, perhaps
+	if !s.frame.fresh && (s.catalog.stale && (s.catalog.spread || st.plan != nil) || in == nil && known) {
+		s.catalog.refreshed()
+		s.frame.fresh = true
 		return renewal{act: wait, need: Need{Kind: NeedCatalog}}
 	}
-	if in := s.catalog.inside; in != nil && in.old && (in.spread || st.plan != nil) && st.hints&controls == 0 {
+	if in != nil && (in.old && (in.spread || st.plan != nil) || known) && st.hints&controls == 0 {
 		v := s.readInside(mode, out)
 		return renewal{act: v.act, need: v.need, refusal: v.refusal}
 	}

@@ -338,12 +338,16 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 		s.Tag = "ALTER TABLE"
 		return
 	}
+	done := a.uniquesBeside(x, it, s)
+	if done == nil {
+		a.dropsBeside(x, it)
+	}
 	sc := &scope{items: []*item{it}}
 	changes := a.retypes(x, it, sc)
 	a.retyped, s.Guarded = changes != nil, changes != nil
 	for _, n := range x.Cmds {
 		cmd := n.GetAlterTableCmd()
-		if cmd == nil || a.err != nil {
+		if cmd == nil || a.err != nil || done[cmd] {
 			continue
 		}
 		var sealed *catalog.SealedColumn

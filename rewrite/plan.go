@@ -153,6 +153,8 @@ type Statement struct {
 	// Tag is the command tag that the client expects, where the server gives
 	// another one; "" for the server's own.
 	Tag string
+	// Extra is how many statements the server has in its place, but one.
+	Extra int
 	// Guarded: the server fails the statement if a name in it has come to stand
 	// for something else than it was planned for. See guard.go.
 	Guarded bool

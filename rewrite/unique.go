@@ -68,16 +68,6 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 // terms. It is false, and has done nothing, for anything else.
 func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
 	cmd := onlyCommand(x)
-	for _, n := range x.Cmds {
-		c := n.GetAlterTableCmd()
-		if cmd == nil && it.relation != nil && c.GetSubtype() == pg.AlterTableType_AT_DropConstraint && a.isIndex(it.relation, c.Name) {
-			a.fail(&Refusal{
-				Anchor: "unique-constraint", Code: codeNotSupported, Position: -1,
-				Message: "constraint \"" + c.Name + "\" is an index over sealed values, which cannot be dropped together with other changes",
-				Hint:    "Send ALTER TABLE … DROP CONSTRAINT as a statement of its own.",
-			})
-		}
-	}
 	if it.relation == nil || cmd.GetSubtype() != pg.AlterTableType_AT_DropConstraint || !a.isIndex(it.relation, cmd.Name) {
 		return false
 	}
@@ -94,6 +84,20 @@ func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
 	a.edit(int(a.tokens[table-1].start), int(a.tokens[i].end), "DROP INDEX "+quoteName(it.relation.Schema)+"."+quoteName(cmd.Name), nil)
 	a.touched = true
 	return true
+}
+
+// dropsBeside refuses to drop one beside other commands.
+func (a *analysis) dropsBeside(x *pg.AlterTableStmt, it *item) {
+	for _, n := range x.Cmds {
+		c := n.GetAlterTableCmd()
+		if len(x.Cmds) > 1 && it.relation != nil && c.GetSubtype() == pg.AlterTableType_AT_DropConstraint && a.isIndex(it.relation, c.Name) {
+			a.fail(&Refusal{
+				Anchor: "unique-constraint", Code: codeNotSupported, Position: -1,
+				Message: "constraint \"" + c.Name + "\" is an index over sealed values, which cannot be dropped together with these changes",
+				Hint:    "Send ALTER TABLE … DROP CONSTRAINT as a statement of its own.",
+			})
+		}
+	}
 }
 
 // isIndex says whether a constraint is an index over terms.

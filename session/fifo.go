@@ -63,6 +63,8 @@ type request struct {
 	writes bool
 	// next is the index of the statement being answered (query).
 	next int32
+	// extra is how many statements have ended that the server has in its place.
+	extra int32
 	// question, of a Parse: the server reads it in front of a statement's.
 	question *rewrite.Question
 

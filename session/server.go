@@ -245,6 +245,11 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		r.ends = false
 		return drop, Need{}, nil
 	}
+	if r.kind == query && r.plan != nil && int(r.next) < len(r.plan.Statements()) && int(r.extra) < r.plan.Statements()[r.next].Extra {
+		r.extra++
+		return drop, Need{}, nil
+	}
+	r.extra = 0
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out = nil
 	s.delayed.showRows(out)

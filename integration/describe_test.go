@@ -205,3 +205,15 @@ func allFields(e *pgconn.PgError) string {
 	}
 	return b.String()
 }
+
+// ODBC's drivers ask of what column of which table an output is, to say whether it can
+// be NULL; also of the catalogs' own.
+func TestNamesOfAttributesHaveTheirOrigin(t *testing.T) {
+	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE notes (id int PRIMARY KEY, note text)", Seal: []string{"public.notes.note --equality"}})
+	for _, mode := range harness.Modes {
+		t.Run(string(mode), func(t *testing.T) {
+			c := pair.Compare(t, mode)
+			c.Step(S("SELECT a.attname, a.attnum FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relname = 'notes' AND a.attnum > 0 ORDER BY a.attnum"))
+		})
+	}
+}

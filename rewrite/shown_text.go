@@ -264,7 +264,9 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 	columns["attcompression"] = oneOf(keptStorage(shown, func(s *catalog.ShownStorage) string { return s.Compression }), "attcompression")
 	names := table{typ: "name"}
 	eachTerm(shown, func(key string, e *catalog.ShownElement) { names.add(key, e.Name) })
-	columns["attname"] = oneOf([]branch{{ofTerm, names.lookup("int8", attributeKey, "attname")}}, "attname")
+	if len(names.keys) > 0 { // else the column is the catalog's own, with its origin and indexes
+		columns["attname"] = oneOf([]branch{{ofTerm, names.lookup("int8", attributeKey, "attname")}}, "attname")
+	}
 	if len(shown.Types) > 0 {
 		columns["attmissingval"] = fmt.Sprintf("CASE WHEN atttypid < %d OR %s THEN attmissingval END", firstUserOID, noneOf("atttypid", domainsOf(shown)))
 	}

@@ -80,7 +80,7 @@ func (c copySides) out(sql string) []byte {
 	var got, want bytes.Buffer
 	wantOutcome := outcome(c.twin.CopyTo(c.t.Context(), &want, sql))
 	if gotOutcome := outcome(c.sealed.CopyTo(c.t.Context(), &got, sql)); gotOutcome != wantOutcome || got.String() != want.String() {
-		c.t.Errorf("%s: %s\n%s\nplain: %s\n%s", sql, gotOutcome, got.String(), wantOutcome, want.String())
+		c.t.Errorf("%s: %s\n%q\nplain: %s\n%q", sql, gotOutcome, got.String(), wantOutcome, want.String())
 	}
 	return want.Bytes()
 }

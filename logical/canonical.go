@@ -101,8 +101,8 @@ func (t Type) AppendBinary(dst, canonical []byte, s *Settings) ([]byte, error) {
 // of any valid value itself.
 func (t Type) Verbatim(binary bool, s *Settings) bool {
 	c := t.codec()
-	if c == nil || t.Def != nil || c.send != nil || !binary && (t.OID == OIDBytea || !c.textual) {
-		return false
+	if c == nil || t.Def != nil || c.send != nil || !binary && (!c.textual || t.OID == OIDJSONB) {
+		return false // the text of a jsonb is without its version
 	}
 	if !c.textual {
 		return true

@@ -44,6 +44,8 @@ const (
 // they are for the client, never for a log.
 type Error struct {
 	Code, Message, Detail, Hint string
+	// Context is where in the value something is wrong.
+	Context string
 	// Stale: a newer catalog may know better, because types can get new labels.
 	Stale bool
 	// Schema, Type and Constraint are the domain and its constraint that refuse a

@@ -1,6 +1,10 @@
 package logical
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"errors"
+	"unicode/utf8"
+)
 
 var jsonCodec = codec{
 	name: "json", size: -1, textual: true, incomparable: true,
@@ -181,13 +185,14 @@ func (l *jsonLexer) string() error {
 		c := l.input[i]
 		switch {
 		case c == '"':
+			l.end = i + 1
 			if high >= 0 {
 				return lowSurrogateMissing()
 			}
-			l.end = i + 1
 			return nil
 		case c == '\\':
 			if high >= 0 && i+1 < len(l.input) && l.input[i+1] != 'u' {
+				l.end = i + 2
 				return lowSurrogateMissing()
 			}
 			r, n, err := l.escape(i + 1)
@@ -200,6 +205,7 @@ func (l *jsonLexer) string() error {
 			}
 			if n == 5 {
 				if r, err = joinSurrogates(&high, r); err != nil {
+					l.end = i
 					return err
 				}
 			}
@@ -208,9 +214,11 @@ func (l *jsonLexer) string() error {
 			}
 		default:
 			if c < ' ' {
+				l.end = i
 				return jsonSyntax("Character with value 0x" + string([]byte{hexDigits[c>>4], hexDigits[c&15]}) + " must be escaped.")
 			}
 			if high >= 0 {
+				l.end = i + 1
 				return lowSurrogateMissing()
 			}
 			if l.unescape {
@@ -246,6 +254,8 @@ func (l *jsonLexer) escape(i int) (r rune, n int, err error) {
 			}
 			v := hexValue(l.input[j])
 			if v < 0 {
+				_, size := utf8.DecodeRune(l.input[j:])
+				l.end = j + size
 				return 0, 0, jsonSyntax(`"\u" must be followed by four hexadecimal digits.`)
 			}
 			r = r<<4 | rune(v)
@@ -253,6 +263,7 @@ func (l *jsonLexer) escape(i int) (r rune, n int, err error) {
 		return r, 5, nil
 	}
 	_, size := utf8.DecodeRune(l.input[i:])
+	l.end = i + size
 	return 0, 0, jsonSyntax(`Escape sequence "\` + string(l.input[i:i+size]) + `" is invalid.`)
 }
 
@@ -310,6 +321,40 @@ func (p *jsonParser) document() error {
 }
 
 func (p *jsonParser) root() (node jsonNode, err error) {
+	if node, err = p.whole(); err != nil {
+		var e *Error
+		if errors.As(err, &e) && (e.Code == codeInvalidText || e.Code == codeUntranslatable) {
+			e.Context = p.lexer.context()
+		}
+	}
+	return node, err
+}
+
+// context shows where the lexer stands, as the server does behind a mistake: what
+// comes before it in its line, from some 50 bytes on.
+func (l *jsonLexer) context() string {
+	before := l.input[:l.end]
+	line := bytes.Count(before, []byte("\n")) + 1
+	before = before[bytes.LastIndexByte(before, '\n')+1:]
+	from := 0
+	for len(before)-from >= 50 {
+		_, size := utf8.DecodeRune(before[from:])
+		from += size
+	}
+	text := string(before)
+	if from > 3 {
+		text = "..." + string(before[from:])
+	}
+	if l.end < len(l.input) && l.input[l.end] != '\n' && l.input[l.end] != '\r' {
+		text += "..."
+	}
+	return JSONContext + itoa(line) + ": " + text
+}
+
+// JSONContext is how the context of a mistake in a document begins.
+const JSONContext = "JSON data, line "
+
+func (p *jsonParser) whole() (node jsonNode, err error) {
 	if err := p.lexer.next(); err != nil {
 		return node, err
 	}

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"strings"
+
 	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -238,7 +240,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 			if s.behind(err) {
 				return dst, Need{Kind: NeedCatalog}, nil
 			}
-			if e := statementError(err); e != nil && e.Where == "" && isValueError(e) && ofInput(e) {
+			if e := statementError(err); e != nil && (e.Where == "" || strings.HasPrefix(e.Where, logical.JSONContext)) && isValueError(e) && ofInput(e) {
 				var text []byte
 				if !v.Binary {
 					text = value
@@ -255,17 +257,18 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 // ofParameter adds which parameter an error is about, as the server does. text is
 // its value, nil if that came in binary.
 func ofParameter(e *wire.Error, m *wire.Bind, i int, text []byte) *wire.Error {
-	at := *e
-	at.Where = "unnamed portal parameter $" + itoa(i+1)
+	where := "unnamed portal parameter $" + itoa(i+1)
 	if len(m.Portal) > 0 {
-		at.Where = "portal \"" + string(m.Portal) + "\" parameter $" + itoa(i+1)
+		where = "portal \"" + string(m.Portal) + "\" parameter $" + itoa(i+1)
 	}
 	switch {
 	case len(text) > 0:
-		at.Where += " = '...'" // the server's default shows no more of it
+		where += " = '...'" // the server's default shows no more of it
 	case text != nil:
-		at.Where += " = ''"
+		where += " = ''"
 	}
+	at := *e
+	at.Where = within(e.Where, where)
 	return &at
 }
 

@@ -93,7 +93,7 @@ func addedFailure(err error, where string) (*copyFailure, error) {
 		return nil, err
 	}
 	failure := *e
-	failure.Where = where
+	failure.Where = within(e.Where, where)
 	return &copyFailure{failure: &failure}, nil
 }
 

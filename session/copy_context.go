@@ -169,6 +169,6 @@ func (c *copyIn) withLine(where []byte) []byte {
 // encodingError is what the server says of characters that are none.
 func encodingError(err error, where string) *wire.Error {
 	e := *statementError(valueError(err, nil))
-	e.Where = where
+	e.Where = within(e.Where, where)
 	return &e
 }

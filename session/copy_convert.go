@@ -114,7 +114,7 @@ func (s *Session) convertLine(dst, line []byte) ([]byte, Need, *copyFailure, err
 			return dst, Need{}, failure, nil
 		}
 		if isValueError(e) {
-			e.Where = c.valueContext(column)
+			e.Where = within(e.Where, c.valueContext(column))
 		}
 		return dst, Need{}, &copyFailure{failure: e}, nil
 	}

@@ -408,7 +408,7 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 			return c.appendRest(c.appendSkipped(dst, at), line, i+1), Need{}, nil, nil
 		}
 		dst = c.appendRest(c.appendMarker(dst), line, i+1)
-		e.Where = c.valueContext(&c.plan.Columns[i])
+		e.Where = within(e.Where, c.valueContext(&c.plan.Columns[i]))
 		return dst, Need{}, &copyFailure{failure: e, where: c.lineContext(line)}, nil
 	}
 	dst = append(dst, line[kept:]...)

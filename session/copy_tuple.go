@@ -60,7 +60,7 @@ func (s *Session) copyTuple(dst []byte) ([]byte, Need, *copyFailure, error) {
 		case !isValueError(e):
 			return dst, Need{}, &copyFailure{failure: e}, nil
 		}
-		e.Where = c.valueContext(column)
+		e.Where = within(e.Where, c.valueContext(column))
 		return wire.AppendInt32(dst, noSize), Need{}, &copyFailure{failure: e, code: codeBadCopyFormat, line: c.number}, nil
 	}
 	dst = append(dst, row[kept:]...)

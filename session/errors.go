@@ -100,7 +100,7 @@ func (s *Session) corrupt(c *catalog.SealedColumn, key uint32, why error) *wire.
 func valueError(err error, c *catalog.SealedColumn) error {
 	var l *logical.Error
 	if errors.As(err, &l) {
-		e := &wire.Error{Code: l.Code, Message: l.Message, Detail: l.Detail, Hint: l.Hint,
+		e := &wire.Error{Code: l.Code, Message: l.Message, Detail: l.Detail, Hint: l.Hint, Where: l.Context,
 			Schema: l.Schema, DataType: l.Type, Constraint: l.Constraint}
 		if l.Stale {
 			return &outdatedError{e, c.Domain}
@@ -112,6 +112,14 @@ func valueError(err error, c *catalog.SealedColumn) error {
 		Message: "a value of sealed column \"" + c.String() + "\" cannot be converted",
 		Detail:  err.Error(),
 	}
+}
+
+// within adds around what an error's context says already.
+func within(inner, around string) string {
+	if inner == "" {
+		return around
+	}
+	return inner + "\n" + around
 }
 
 // outdatedError is an error that a newer catalog may take back: an enum can have

@@ -18,7 +18,7 @@ import (
 )
 
 // generatedCopies is how many COPY FROM, each with a COPY TO behind it, are run.
-const generatedCopies = 150
+const generatedCopies = 100
 
 // TestGeneratedCopies lets chance write data of COPY, and mistakes into it. Each is
 // stored as the plain database stores it, fails with the same error, or is refused;
@@ -55,7 +55,7 @@ func TestGeneratedCopies(t *testing.T) {
 			sides.both(t, "TRUNCATE g")
 			continue
 		}
-		if got != want {
+		if got != want && !unended(data, got, want) {
 			t.Errorf("%s\n%q\nsealed: %s\n plain: %s", sql, data, got, want)
 		}
 		sides.out("COPY (SELECT * FROM g ORDER BY id) TO STDOUT")
@@ -69,6 +69,48 @@ func TestGeneratedCopies(t *testing.T) {
 	}
 }
 
+// unended says that data without an end of its last line fails on both sides, if with
+// different errors: what ends it for the server may give it another meaning.
+func unended(data []byte, got, want string) bool {
+	ended := len(data) == 0 || strings.HasSuffix(string(data), "\n") || strings.HasSuffix(string(data), "\r")
+	return !ended && !strings.HasPrefix(got, "COPY") && !strings.HasPrefix(want, "COPY")
+}
+
+// Mistakes that the generator has found.
+func TestMistakesInCopiedData(t *testing.T) {
+	c := newCopySides(t, harness.Schema{
+		DDL:  "CREATE TABLE g (id int PRIMARY KEY, p text, t text, j jsonb, f float8)",
+		Seal: []string{"public.g.t", "public.g.j", "public.g.f"},
+	})
+	for _, m := range []struct{ sql, data string }{
+		{"COPY g (id, t) FROM STDIN (FORMAT csv, HEADER)", "id,\x00t\n1,a\n"},
+		{"COPY g (id, t) FROM STDIN (FORMAT csv, HEADER) WHERE t IS NOT NULL", "id,\xfft\n1,a\n"},
+		{"COPY g (id, t) FROM STDIN (FORMAT csv, HEADER MATCH)", "id,\"t\n1,a\n"},
+		{"COPY g (id, t, p) FROM STDIN (ENCODING 'EUC_JP')", "1\ta\t\xf0\x9d\n2\t\xe2\x82\tb\n"},
+		{"COPY g (p, id, t) FROM STDIN (FORMAT csv) WHERE t IS NOT NULL", "x"},
+		{"COPY g (p, id, t) FROM STDIN (FORMAT csv, ENCODING 'LATIN1')", "a,1,b\nc,2,\"d\n\",e\n"},
+		{"COPY g (p, t) FROM STDIN (FORMAT csv, QUOTE 'e', ENCODING 'LATIN1')", "a,b\n"},
+		{"COPY g (id, t) FROM STDIN (FORMAT csv)", "1,\"a\n\xff\nb\"\n"},
+		{"COPY g (id, j) FROM STDIN", "1\t{\n"},
+		{"COPY g (id, j) FROM STDIN (FORMAT csv)", "1,\"{\"\"a\"\": 1,\n \"\"b\"\" 2}\"\n"},
+		{"COPY g (id, j) FROM STDIN", "1\t[" + strings.Repeat("1, ", 40) + "x, 2]\n"},
+		{"COPY g (id, j) FROM STDIN", "1\t[\"\\\\q\"]\n"},
+	} {
+		c.in(m.sql, []byte(m.data))
+	}
+	c.out("COPY g TO STDOUT")
+	for _, document := range []string{"{", "[1,\n 2,, 3]", "\"\t\"", "nul", `"\u12x4"`, "{\"k\" \"v\"}", "1 2", ""} {
+		var said []string
+		for _, side := range []*pgconn.PgConn{c.twin, c.sealed} {
+			r := side.ExecParams(t.Context(), "INSERT INTO g (id, j) VALUES (1, $1)", [][]byte{[]byte(document)}, nil, nil, nil).Read()
+			said = append(said, outcome(r.CommandTag, r.Err))
+		}
+		if said[0] != said[1] {
+			t.Errorf("%q: %s\nplain: %s", document, said[1], said[0])
+		}
+	}
+}
+
 // copiedColumns are those of the generator of statements that COPY has anything to
 // find in.
 var copiedColumns = slices.DeleteFunc(slices.Clone(generatorColumns), func(c column) bool { return c.name == "w" || c.name == "r" })
@@ -76,6 +118,7 @@ var copiedColumns = slices.DeleteFunc(slices.Clone(generatorColumns), func(c col
 type copyGenerator struct {
 	*rand.Rand
 	canary string
+	word   string // that texts for sealed columns have: canary where each goes to its own column
 }
 
 func (g *copyGenerator) one(of ...string) string { return of[g.IntN(len(of))] }
@@ -104,13 +147,19 @@ func (g *copyGenerator) in() (sql string, data []byte) {
 	if g.chance(10) {
 		sql += " WHERE " + g.one("k > 0", "id < 20", "p IS NOT NULL", "t IS NOT NULL")
 	}
-	switch {
-	case f.binary:
+	mistakes := 0
+	for g.chance(25) {
+		mistakes++
+	}
+	if g.word = ""; mistakes == 0 {
+		g.word = g.canary
+	}
+	if f.binary {
 		data = g.binary(columns)
-	default:
+	} else {
 		data = g.lines(columns, &f)
 	}
-	for g.chance(25) {
+	for range mistakes {
 		data = g.mistake(data)
 	}
 	return sql, data
@@ -213,11 +262,15 @@ func (f *copyFormat) text() string {
 
 // value is a text for a column, mostly one that fits.
 func (g *copyGenerator) value(c column) string {
+	word := g.word
+	if c.sealed == "-" {
+		word = ""
+	}
 	switch {
 	case c.typ == "text" && g.chance(40):
-		return nastyText(g.Rand, g.canary)
+		return nastyText(g.Rand, word)
 	case g.chance(2):
-		return g.one("", "x", "1", "\\", "a\tb", g.canary)
+		return g.one("", "x", "1", "\\", "a\tb", word)
 	}
 	return c.values[g.IntN(len(c.values))]
 }
@@ -258,7 +311,7 @@ func (g *copyGenerator) lines(columns []column, f *copyFormat) []byte {
 		}
 	}
 	if g.chance(15) {
-		b.WriteString("\\." + g.one("", f.lineEnd, f.lineEnd+"what follows is not read"))
+		b.WriteString("\\." + f.lineEnd + g.one("", "what follows is not read"))
 	}
 	return []byte(b.String())
 }
@@ -361,7 +414,11 @@ func (g *copyGenerator) mistake(data []byte) []byte {
 // run copies data in frames of any size.
 func (g *copyGenerator) run(t *testing.T, conn *pgconn.PgConn, sql string, data []byte) (string, error) {
 	tag, err := conn.CopyFrom(t.Context(), &pieces{Reader: bytes.NewReader(data), Rand: rand.New(rand.NewPCG(uint64(len(data)), 3))}, sql)
-	return outcome(tag, err), err
+	text := outcome(tag, err)
+	if strings.HasPrefix(text, "22021") || strings.HasPrefix(text, "22P05") {
+		text = text[:5] // the server looks ahead over the end of a line
+	}
+	return text, err
 }
 
 // pieces reads a few bytes at a time.

@@ -247,12 +247,21 @@ type copyFailure struct {
 	atEnd bool
 }
 
+// unreadLine goes before a CopyFail. The server finds characters that are none in what
+// came before only when it has 16 bytes from there on (MAX_CONVERSION_INPUT_LENGTH).
+const unreadLine = "xxxxxxxxxxxxxxxx"
+
 // failCopy makes the server end a COPY FROM, behind what has been put for it. It
 // is the server's own error, in its own time, that the client gets, or what f
 // puts in its place.
 func (s *Session) failCopy(f *copyFailure, dst []byte) []byte {
 	s.fifo.at(0).copyFailure = f
 	s.copying.phase = copyOver
+	if c := &s.copying.in; c.tuples == nil && !c.converts {
+		var start int
+		dst, start = wire.Begin(dst, wire.TypeCopyData)
+		dst = wire.End(append(dst, unreadLine...), start)
+	}
 	s.copying.in.release()
 	s.copyIn = false
 	dst, start := wire.Begin(dst, wire.TypeCopyFail)

@@ -29,7 +29,9 @@ func clipped(data []byte) string {
 }
 
 // place is the server's CONTEXT of a line that it could not read.
-func (c *copyIn) place() string { return "COPY " + c.plan.Relation + ", line " + itoa(c.number) }
+func (c *copyIn) place() string { return c.placeOf(c.number) }
+
+func (c *copyIn) placeOf(line int) string { return "COPY " + c.plan.Relation + ", line " + itoa(line) }
 
 // lineContext is the server's CONTEXT of a line.
 func (c *copyIn) lineContext(line []byte) string {
@@ -129,7 +131,7 @@ func (s *Session) clientsOwn(where []byte) []byte {
 		if text, ok := c.skipped.find(where); ok {
 			return bytes.Replace(where, []byte(copyMarker), []byte(text), 1)
 		}
-	case bytes.HasPrefix(where, []byte("COPY ")) && (bytes.Contains(where, []byte(hexStart+envelopeHex)) || c.plan != nil && len(c.plan.Added) > 0):
+	case bytes.HasPrefix(where, []byte("COPY ")) && c.plan != nil:
 		from := bytes.IndexByte(where, '"')
 		line, ok := c.lately.find(where)
 		if !ok || from < 0 || bytes.Contains(where[:from], []byte(", column ")) {

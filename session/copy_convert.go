@@ -65,6 +65,9 @@ func (s *Session) convertRow(dst []byte) ([]byte, Need, *copyFailure, error) {
 	line, marker := c.lines.Bytes(), c.event == copyformat.Marker
 	switch {
 	case c.header:
+		if failure := c.undecodable(line); failure != nil {
+			return dst, Need{}, failure, nil
+		}
 	case marker && len(line) == 0:
 		c.rows++ // the server looks for one
 	default:

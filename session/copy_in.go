@@ -248,6 +248,9 @@ func (s *Session) copyRow(dst []byte) ([]byte, Need, *copyFailure, error) {
 	if failure != nil && (failure.atEnd || failure.code == "" && len(dst) == at) {
 		return dst, Need{}, failure, nil // an empty line would be a row
 	}
+	if failure != nil && eol == "" {
+		eol = "\n" // the server is to read the line, and no more will come
+	}
 	dst = append(dst, eol...)
 	if failure != nil && c.lines.EOL() == copyformat.EOLReturn {
 		dst = append(dst, 'x') // the server waits for what follows the first one
@@ -260,6 +263,9 @@ func (s *Session) copyRow(dst []byte) ([]byte, Need, *copyFailure, error) {
 // not reach it.
 func (c *copyIn) appendHeader(dst, line []byte) ([]byte, *copyFailure) {
 	f := &c.plan.Format
+	if failure := c.undecodable(line); failure != nil {
+		return dst, failure
+	}
 	if f.Header == copyformat.HeaderMatch {
 		if failure := c.headerDiffers(line); failure != nil {
 			return c.appendMarker(dst), failure
@@ -282,6 +288,9 @@ func (c *copyIn) appendNewlines(dst []byte) []byte {
 
 // headerDiffers compares the header with the columns' names, as the server does.
 func (c *copyIn) headerDiffers(line []byte) *copyFailure {
+	if c.lines.Unclosed() {
+		return c.malformed(line, "unterminated CSV quoted field")
+	}
 	f := &c.plan.Format
 	n := c.lines.Fields()
 	e := &wire.Error{Code: codeBadCopyFormat, Where: c.lineContext(line)}
@@ -370,6 +379,9 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 		if failure := c.misread(line); failure != nil {
 			return c.appendMisread(dst, failure), Need{}, failure, nil
 		}
+		if c.lines.Newlines > 0 {
+			dst = append(c.appendNewlines(append(dst, f.Quote)), f.Quote)
+		}
 		dst = c.appendRest(dst, line, 0)
 		for range c.plan.Added { // more than the server's, too
 			dst = append(dst, f.Delimiter)
@@ -425,8 +437,8 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 // value, or the number of fields: characters that are none.
 func (c *copyIn) misread(line []byte) *copyFailure {
 	f := &c.plan.Format
-	if _, err := c.values.Decode(line); err != nil {
-		return &copyFailure{failure: encodingError(err, c.place())}
+	if failure := c.undecodable(line); failure != nil {
+		return failure
 	}
 	if f.Kind == copyformat.CSV {
 		return nil
@@ -447,6 +459,26 @@ func (c *copyIn) misread(line []byte) *copyFailure {
 		}
 	}
 	return nil
+}
+
+// undecodable is what the server says of a line, also of a header that it throws
+// away, in which there are characters that are none.
+func (c *copyIn) undecodable(line []byte) *copyFailure {
+	_, err := c.values.Decode(line)
+	if err == nil {
+		return nil
+	}
+	// It counts ends of lines inside quotes as it comes to them.
+	number := c.number - c.lines.Newlines
+	for range c.lines.Newlines {
+		end := bytes.IndexByte(line, c.lines.Counted) + 1
+		if _, err := c.values.Decode(line[:end]); err != nil {
+			break
+		}
+		line = line[end:]
+		number++
+	}
+	return &copyFailure{failure: encodingError(err, c.placeOf(number))}
 }
 
 // appendMisread appends what the server misreads too, if the failure is one of

@@ -213,8 +213,9 @@ func (s *Session) notice(size int, b []byte, out *Output) (action, Need, error) 
 // have worded it. r is what the server is answering, nil if nothing.
 func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) action {
 	mapped := r != nil && r.planning != nil && len(r.planning.server) > 0
-	converted := r != nil && s.copying.in.converts && copyOf(r) == s.copying.in.plan
-	if !mapped && !converted && !mentionsSealed(f) {
+	copying := r != nil && s.copying.in.plan != nil && copyOf(r) == s.copying.in.plan
+	converted := copying && s.copying.in.converts
+	if !mapped && !copying && !mentionsSealed(f) {
 		return relay
 	}
 	own := string(f.Get(wire.FieldSchema)) == domainSchema
@@ -246,7 +247,7 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 		case wire.FieldWhere:
 			if converted {
 				value = s.copying.in.convertedContext(value, string(f.Get(wire.FieldCode)))
-			} else if foundWhenStored(string(f.Get(wire.FieldCode))) && r != nil && copyOf(r) == s.copying.in.plan && s.copying.in.storesSingly() {
+			} else if copying && foundWhenStored(string(f.Get(wire.FieldCode))) && s.copying.in.storesSingly() {
 				value = s.copying.in.withLine(value)
 			}
 			if mapped {

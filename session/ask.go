@@ -35,11 +35,13 @@ func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
 		question += cursorsQuestion
 	}
 	dst := out.server.scratch
-	if mode == rewrite.Simple {
+	// A Query would end the transaction of what is in front of it without a Sync.
+	if mode == rewrite.Simple && (!s.begun || s.status != 'I') {
 		out.server.put(wire.AppendQuery(dst, question))
 		s.push(&request{kind: query, hidden: true})
 		return wait, Need{Kind: NeedServer}, nil
 	}
+	s.frame.behind = mode == rewrite.Simple
 	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, question, nil)
 	dst = appendPlainBind(dst, questionName, questionName)
@@ -102,7 +104,7 @@ func (s *Session) unanswered(out *Output) {
 		return
 	}
 	s.frame.answered = true
-	if s.frame.inline { // the server waits for a Sync, which the client has no reason to send
+	if s.frame.inline || s.frame.behind { // the server waits for a Sync, which the client has no reason to send
 		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
 		s.push(&request{kind: syncPoint})
 	}

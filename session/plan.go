@@ -81,6 +81,7 @@ type frameState struct {
 
 	// inline: the question began the transaction in which the Query will run.
 	inline bool
+	behind bool // a Query, and the question stands behind what is in front of it without a Sync
 	missed bool // what it executes is late, still
 	typing bool // the server has been asked for inferred types
 	asking bool // the server has been asked for the search path and more

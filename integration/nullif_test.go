@@ -31,6 +31,7 @@ func TestNullIfOfValues(t *testing.T) {
 		S("SELECT id FROM fields WHERE c = NULLIF('ab', '') OR c = NULLIF('ab    ', '') ORDER BY id"), S("SELECT id FROM fields WHERE c = NULLIF('ab    ', '') OR c = NULLIF($1, '')", "ab "),
 		S("SELECT id FROM fields WHERE c IN (NULLIF($1, ''), NULLIF('', '')) OR i IN (NULLIF($2, '')::int, 6) ORDER BY id", "ab", ""),
 		S("SELECT id FROM fields WHERE d IN (NULLIF('2001-02-03', ''), NULL)"),
+		S("SELECT id, NULLIF(t, t), NULLIF(f.i , f.i ), COALESCE(NULLIF(c, c), 'none') FROM fields f ORDER BY id"),
 		S("INSERT INTO fields (v) VALUES (NULLIF('"+word+"', ''))").Fails("22001"),         // too long
 		S("INSERT INTO fields (i) VALUES (NULLIF('a', '')::int)").Fails("22P02"),           // no number
 		S("INSERT INTO fields (i) VALUES (NULLIF($1, '')::int)", "a").Fails("22P02"),       // no number

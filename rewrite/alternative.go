@@ -396,12 +396,12 @@ func (a *analysis) settleNullIf(e *sealedExpr, x *pg.A_Expr, sc *scope) {
 	if !a.nullIfEdits(e.terms[0], reference.end) {
 		return
 	}
-	a.insert(e.terms[0].end-1, " THEN NULL ELSE "+string(a.text[reference.start:reference.end])+" END")
-	if a.compareEmpty(left, x.Rexpr) {
-		return
+	if !a.compareEmpty(left, x.Rexpr) {
+		a.toTerm(left)
+		a.listMember(left, x.Rexpr, false, 0, sc)
 	}
-	a.toTerm(left)
-	a.listMember(left, x.Rexpr, false, 0, sc)
+	// Behind what closes the term of the other side, which may stand at the same place.
+	a.insert(e.terms[0].end-1, " THEN NULL ELSE "+string(a.text[reference.start:reference.end])+" END")
 }
 
 // nullIfEdits puts CASE WHEN in the place of NULLIF, and = in that of the comma.

@@ -170,21 +170,23 @@ func TestEveryTypeKeepsItsValues(t *testing.T) {
 			}
 			steps = append(steps, json)
 			pair.Same(t, steps...)
-			copiesRound(t, pair, typ.column)
+			copiesRound(t, pair, "", `"values"`, "id, "+typ.column, "")
 		})
 	}
 }
 
-// copiesRound copies what stands in a column out, in every format, and in again.
-func copiesRound(t *testing.T, pair *harness.Pair, column string) {
+// copiesRound copies columns of a table out, in every format, and in again, after a
+// setting.
+func copiesRound(t *testing.T, pair *harness.Pair, set, table, columns, where string) {
 	t.Helper()
 	c := copySides{t, pair, raw(t, pair.TwinURL()), raw(t, pair.URL())}
+	c.both(t, set)
 	for _, format := range []string{"text", "csv", "binary"} {
-		data := c.out(fmt.Sprintf(`COPY (SELECT id, %s FROM "values" ORDER BY id) TO STDOUT (FORMAT %s)`, column, format))
-		c.both(t, `TRUNCATE "values"`)
-		c.in(fmt.Sprintf(`COPY "values" (id, %s) FROM STDIN (FORMAT %s)`, column, format), data)
+		data := c.out(fmt.Sprintf("COPY (SELECT %s FROM %s %s ORDER BY id) TO STDOUT (FORMAT %s)", columns, table, where, format))
+		c.both(t, "TRUNCATE "+table)
+		c.in(fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT %s)", table, columns, format), data)
 	}
-	c.out(fmt.Sprintf(`COPY (SELECT id, %s FROM "values" ORDER BY id) TO STDOUT`, column))
+	c.out(fmt.Sprintf("COPY (SELECT %s FROM %s ORDER BY id) TO STDOUT", columns, table))
 }
 
 // Large values are written from where they stand, if that is what the client gets.
@@ -253,6 +255,7 @@ func TestSessionSettingsShapeValues(t *testing.T) {
 				S("SELECT id FROM shaped WHERE tz = $1 ORDER BY id", "2024-07-01 12:34:56.789+00"),
 				S("BEGIN"), S("SET LOCAL DateStyle = 'SQL, DMY'"), read, S("ROLLBACK"), read,
 				S("RESET ALL"), json, read)
+			copiesRound(t, pair, set, "shaped", "id, d, ts, tz, f4, f8, b, t, i, ds, bs, fs", "")
 		})
 	}
 }
@@ -275,6 +278,9 @@ func TestClientEncodingIsFollowed(t *testing.T) {
 		S("SELECT id, t, v, j FROM encoded ORDER BY id"),
 		S("SELECT id FROM encoded WHERE t = $1", "été"),
 	)
+	for _, set := range []string{"SET client_encoding = 'UTF8'", "SET client_encoding = 'LATIN1'", "SET client_encoding = 'WIN1252'"} {
+		copiesRound(t, pair, set, "encoded", "id, t, v, j", "WHERE id <> 2")
+	}
 }
 
 // A cast around a parameter belongs to the logical type.

@@ -27,6 +27,8 @@ const (
 
 	infoSeal  = "pgseal v1 seal aes-256-gcm"
 	infoIndex = "pgseal v1 index hmac-sha256"
+	infoLower = "pgseal v1 lower hmac-sha256"
+	infoUpper = "pgseal v1 upper hmac-sha256"
 	infoCheck = "pgseal v1 key check"
 
 	// What a Digest marshals to: 4 bytes of magic, the state, one block, the

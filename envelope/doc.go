@@ -1,5 +1,5 @@
 // Package envelope is the sealed value: it seals and opens one value of one
-// column, and computes the equality term by which the server may search for it.
+// column, and computes the terms by which the server may search for it.
 //
 // # Format, version 1
 //
@@ -7,8 +7,8 @@
 //	 1   1  version and suite (0x01: AES-256-GCM with a 96-bit random nonce)
 //	 2   4  column id, uint32, big endian
 //	 6   4  key id, uint32, big endian
-//	10   1  term flags (bit 0: equality; every other bit is refused)
-//	11   …  terms in the order of their flags (equality: 16 bytes)
+//	10   1  term flags (bit 0: equality, 3: lower, 4: upper; every other bit is refused)
+//	11   …  terms in the order of their flags, 16 bytes each
 //	 …  12  nonce
 //	 …   n  ciphertext, as long as the plaintext
 //	 …  16  tag
@@ -24,10 +24,14 @@
 //
 //	"pgseal v1 seal aes-256-gcm" ‖ column id       32 bytes, AES-256 key of one column
 //	"pgseal v1 index hmac-sha256" ‖ column id      32 bytes, HMAC key of one column's equality terms
+//	"pgseal v1 lower hmac-sha256" ‖ column id      32 bytes, HMAC key of the terms of lower(value)
+//	"pgseal v1 upper hmac-sha256" ‖ column id      32 bytes, HMAC key of the terms of upper(value)
 //	"pgseal v1 key check"                          16 bytes, key-check value, not secret
 //
 // The equality term is the first 16 bytes of HMAC-SHA256 under the column's
-// index subkey over the canonical plaintext.
+// index subkey over the canonical plaintext. The terms of lower and upper are those
+// of the plaintext in lower and upper case, under subkeys of their own. What that is
+// the database says; see docs/decisions/0026-case-insensitive-equality.md.
 //
 // # Erasure
 //

@@ -89,8 +89,14 @@ func useDeep(k *Key, g, depth int) {
 	for i := range 8 {
 		column := erasedColumns[(g+i)%(len(erasedColumns)-1)]
 		plaintext := make([]byte, i*depth)
-		term := k.AppendEquality(nil, column, plaintext)
-		env, err := k.Seal(nil, column, TermEquality, term, plaintext)
+		var terms []byte
+		for _, kind := range []TermFlags{TermEquality, TermLower, TermUpper} {
+			var err error
+			if terms, err = k.Term(terms, kind, column, plaintext); err != nil {
+				panic(err)
+			}
+		}
+		env, err := k.Seal(nil, column, knownTerms, terms, plaintext)
 		if err != nil {
 			panic(err)
 		}

@@ -1,12 +1,16 @@
 package envelope
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 const (
 	Magic        = 0xE5
 	Version1     = 0x01
 	HeaderSize   = 11 // magic, version, column id, key id, term flags
-	EqualitySize = 16
+	EqualitySize = 16 // of TermLower and TermUpper, too
+	MaxTerms     = 3 * EqualitySize
 	NonceSize    = 12
 	TagSize      = 16
 
@@ -26,8 +30,12 @@ type TermFlags uint8
 
 const (
 	TermEquality TermFlags = 1 << 0
+	// TermLower and TermUpper are equality terms of lower(value) and upper(value).
+	// Bits 1 and 2 are those of other kinds of terms.
+	TermLower TermFlags = 1 << 3
+	TermUpper TermFlags = 1 << 4
 
-	knownTerms = TermEquality
+	knownTerms = TermEquality | TermLower | TermUpper
 )
 
 // Header is what an envelope says of itself in clear. Nothing of it is to be
@@ -83,11 +91,31 @@ func structure(b []byte) (terms TermFlags, ok bool) {
 
 // Equality returns the equality term inside an envelope that Parse accepted:
 // EqualitySize bytes of b itself, or nil if the envelope carries none.
-func Equality(b []byte) []byte {
-	if len(b) < HeaderSize+EqualitySize || TermFlags(b[flagsOffset])&TermEquality == 0 {
+func Equality(b []byte) []byte { return Term(b, TermEquality) }
+
+// Term is Equality for one term of any kind.
+func Term(b []byte, kind TermFlags) []byte {
+	if len(b) < HeaderSize || TermFlags(b[flagsOffset])&kind == 0 {
 		return nil
 	}
-	return b[HeaderSize : HeaderSize+EqualitySize : HeaderSize+EqualitySize]
+	at := HeaderSize + termsSize(TermFlags(b[flagsOffset])&(kind-1)) // behind those of lower bits
+	if len(b) < at+EqualitySize {
+		return nil
+	}
+	return b[at : at+EqualitySize : at+EqualitySize]
+}
+
+// Terms returns all terms inside an envelope that Parse accepted, one behind the
+// other as Seal takes them: bytes of b itself.
+func Terms(b []byte) []byte {
+	if len(b) < HeaderSize {
+		return nil
+	}
+	end := HeaderSize + termsSize(TermFlags(b[flagsOffset]))
+	if len(b) < end {
+		return nil
+	}
+	return b[HeaderSize:end:end]
 }
 
 // Overhead returns the bytes that an envelope with these terms has beyond its
@@ -100,10 +128,7 @@ func Overhead(t TermFlags) int {
 func Prefix(t TermFlags) int { return Overhead(t) - TagSize }
 
 func termsSize(t TermFlags) int {
-	if t&TermEquality != 0 {
-		return EqualitySize
-	}
-	return 0
+	return EqualitySize * bits.OnesCount8(uint8(t&knownTerms))
 }
 
 func appendHeader(dst []byte, h Header) []byte {

@@ -27,15 +27,42 @@ type Key struct {
 	erased uint64 // seals of the subkeys that Erase removed
 }
 
-// subkeyID is a column's id and whether the subkey is its index: one number,
-// for which maps are fastest.
+// subkeyID is a column's id and what the subkey is for: one number, for which maps
+// are fastest.
 type subkeyID uint64
 
-func sealID(columnID uint32) subkeyID  { return subkeyID(columnID) << 1 }
-func indexID(columnID uint32) subkeyID { return subkeyID(columnID)<<1 | 1 }
+// What subkeys are for, in the low bits.
+const (
+	forSeals subkeyID = iota
+	forEquality
+	forLower
+	forUpper
 
-func (id subkeyID) index() bool      { return id&1 != 0 }
-func (id subkeyID) columnID() uint32 { return uint32(id >> 1) }
+	purposeBits = 2
+)
+
+func sealID(columnID uint32) subkeyID { return subkeyID(columnID)<<purposeBits | forSeals }
+
+// termID is the subkey of one kind of terms, which must be a single one.
+func termID(columnID uint32, kind TermFlags) subkeyID {
+	id := subkeyID(columnID) << purposeBits
+	switch kind {
+	case TermLower:
+		return id | forLower
+	case TermUpper:
+		return id | forUpper
+	}
+	return id | forEquality
+}
+
+func (id subkeyID) purpose() subkeyID { return id & (1<<purposeBits - 1) }
+func (id subkeyID) index() bool       { return id.purpose() != forSeals }
+func (id subkeyID) columnID() uint32  { return uint32(id >> purposeBits) }
+
+// info is HKDF's info string for such a subkey, without the column.
+func (id subkeyID) info() string {
+	return [...]string{forSeals: infoSeal, forEquality: infoIndex, forLower: infoLower, forUpper: infoUpper}[id.purpose()]
+}
 
 // subkey is one column's: a sealer or an index, never both.
 type subkey struct {
@@ -99,8 +126,8 @@ func (k *Key) liveSeals() (n uint64) {
 }
 
 // Seal appends to dst the envelope of plaintext for a column and returns the
-// extended slice. termBytes are the terms that the flags announce, in order; for
-// TermEquality the EqualitySize bytes of AppendEquality. Nothing is appended on
+// extended slice. termBytes are the terms that the flags announce, in order, each
+// the EqualitySize bytes of Term. Nothing is appended on
 // an error: ErrTermFlags, ErrTermBytes, ErrTooLong, ErrOverlap, ErrExhausted,
 // ErrErased or ErrMemory.
 //
@@ -214,12 +241,19 @@ func (k *Key) Open(dst []byte, columnID uint32, env []byte) ([]byte, error) {
 // share a term if they are given the same columnID. The errors are ErrErased and
 // ErrMemory. It does not allocate if dst has room.
 func (k *Key) EqualityTerm(dst []byte, columnID uint32, canonical []byte) ([]byte, error) {
+	return k.Term(dst, TermEquality, columnID, canonical)
+}
+
+// Term is EqualityTerm for any one kind of terms: canonical is what is compared, of
+// TermLower lower(value). The terms of two kinds have different subkeys, so that one
+// tells nothing of the other.
+func (k *Key) Term(dst []byte, kind TermFlags, columnID uint32, canonical []byte) ([]byte, error) {
 	user := k.guard.enter()
 	if user == nil {
 		return nil, ErrErased
 	}
 	defer leave(user)
-	s, err := k.subkey(indexID(columnID))
+	s, err := k.subkey(termID(columnID, kind))
 	if err != nil {
 		return nil, err
 	}
@@ -294,11 +328,10 @@ func (k *Key) newSubkey(id subkeyID) (s *subkey, err error) {
 	}
 	h := hashers.Get().(*hasher)
 	beginSecret()
+	h.expandColumn(k.root, id.info(), id.columnID())
 	if id.index() {
-		h.expandColumn(k.root, infoIndex, id.columnID())
 		h.key(s.index, h.sum[:])
 	} else {
-		h.expandColumn(k.root, infoSeal, id.columnID())
 		err = expandSealer(s.sealer, h.sum[:])
 	}
 	h.erase()

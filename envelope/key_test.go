@@ -36,20 +36,76 @@ func newTestKey(t testing.TB) *Key {
 
 func seal(t testing.TB, k *Key, terms TermFlags, plaintext []byte) []byte {
 	t.Helper()
-	var term []byte
-	if terms&TermEquality != 0 {
-		term = k.AppendEquality(nil, testColumn, plaintext)
-	}
-	env, err := k.Seal(nil, testColumn, terms, term, plaintext)
+	env, err := k.Seal(nil, testColumn, terms, termsOf(t, k, testColumn, terms, plaintext), plaintext)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return env
 }
 
+// folded is what a term of a kind is made of, in these tests.
+var folded = map[TermFlags]func([]byte) []byte{
+	TermEquality: bytes.Clone, TermLower: bytes.ToLower, TermUpper: bytes.ToUpper,
+}
+
+// kinds are the terms in the order of their flags.
+var kinds = []TermFlags{TermEquality, TermLower, TermUpper}
+
+func termsOf(t testing.TB, k *Key, column uint32, terms TermFlags, plaintext []byte) (all []byte) {
+	t.Helper()
+	for _, kind := range kinds {
+		if terms&kind != 0 {
+			var err error
+			if all, err = k.Term(all, kind, column, folded[kind](plaintext)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return all
+}
+
+func TestEachTermStandsBehindThoseOfLowerFlags(t *testing.T) {
+	k := newTestKey(t)
+	value := []byte("Straße 9")
+	for terms := range knownTerms + 1 {
+		if terms&^knownTerms != 0 {
+			continue
+		}
+		env, all := seal(t, k, terms, value), []byte(nil)
+		for _, kind := range kinds {
+			want := termsOf(t, k, testColumn, terms&kind, value)
+			if got := Term(env, kind); !bytes.Equal(got, want) {
+				t.Errorf("terms %d: that of %d is %x, want %x", terms, kind, got, want)
+			}
+			all = append(all, want...)
+		}
+		if got := Terms(env); !bytes.Equal(got, all) {
+			t.Errorf("terms %d: all of them are %x, want %x", terms, got, all)
+		}
+		if plain, err := k.Open(nil, testColumn, env); err != nil || !bytes.Equal(plain, value) {
+			t.Errorf("terms %d: %v", terms, err)
+		}
+	}
+}
+
+func TestTermsOfOneTextHaveNothingInCommon(t *testing.T) {
+	k := newTestKey(t)
+	seen := map[string]TermFlags{}
+	for _, kind := range kinds {
+		term, err := k.Term(nil, kind, testColumn, []byte("123"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := seen[string(term)]; ok {
+			t.Errorf("the terms of %d and %d are the same", kind, other)
+		}
+		seen[string(term)] = kind
+	}
+}
+
 func TestWhatIsSealedOpensToTheSameBytes(t *testing.T) {
 	k := newTestKey(t)
-	for _, terms := range []TermFlags{0, TermEquality} {
+	for _, terms := range []TermFlags{0, TermEquality, TermEquality | TermUpper, knownTerms} {
 		for _, size := range []int{0, 1, 15, 16, 17, 50, 127, 128, 129, 4096, 1 << 20} {
 			plaintext := bytes.Repeat([]byte{'p'}, size)
 			env := seal(t, k, terms, plaintext)
@@ -116,10 +172,12 @@ func TestDerivationsAreHKDFAndHMAC(t *testing.T) {
 		}
 		for _, n := range []int{0, 1, 55, 56, 64, 65, 1000} {
 			message := bytes.Repeat([]byte{'m'}, n)
-			mac := hmac.New(sha256.New, derive("pgseal v1 index hmac-sha256"+column, 32))
-			mac.Write(message)
-			if got := k.AppendEquality(nil, testColumn, message); !bytes.Equal(got, mac.Sum(nil)[:EqualitySize]) {
-				t.Errorf("%d bytes: term of %d bytes is not HMAC's", size, n)
+			for kind, info := range map[TermFlags]string{TermEquality: "index", TermLower: "lower", TermUpper: "upper"} {
+				mac := hmac.New(sha256.New, derive("pgseal v1 "+info+" hmac-sha256"+column, 32))
+				mac.Write(message)
+				if got, err := k.Term(nil, kind, testColumn, message); err != nil || !bytes.Equal(got, mac.Sum(nil)[:EqualitySize]) {
+					t.Errorf("%d bytes: %s term of %d bytes is not HMAC's: %v", size, info, n, err)
+				}
 			}
 		}
 		env, err := k.Seal(nil, testColumn, 0, nil, []byte("plaintext"))

@@ -39,6 +39,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 		"OpenAll":        func() { OpenAll(dst, cells) },
 		"Opener":         func() { k.Opener(testColumn) },
 		"AppendEquality": func() { k.AppendEquality(dst, testColumn, cell) },
+		"Term":           func() { k.Term(dst, TermLower, testColumn, cell) },
 		"refused Open":   func() { k.Open(dst, testColumn+1, env) },
 	} {
 		if n := testing.AllocsPerRun(1000, f); n != 0 {

@@ -27,7 +27,9 @@ type vector struct {
 	column    uint32 // that is asked for
 	keyCheck  []byte
 	terms     TermFlags
-	equality  []byte
+	equality  []byte // and the terms that stand behind it
+	lower     []byte
+	upper     []byte
 	nonce     []byte
 	plaintext []byte
 	envelope  []byte
@@ -50,6 +52,10 @@ func (v vector) String() string {
 		line("key-check", hex.EncodeToString(v.keyCheck))
 		line("terms", fmt.Sprint(uint8(v.terms)))
 		line("equality", hex.EncodeToString(v.equality))
+		if v.terms&(TermLower|TermUpper) != 0 {
+			line("lower", hex.EncodeToString(v.lower))
+			line("upper", hex.EncodeToString(v.upper))
+		}
 		line("nonce", hex.EncodeToString(v.nonce))
 		line("plaintext", hex.EncodeToString(v.plaintext))
 	}
@@ -89,7 +95,7 @@ func readVectors(t testing.TB, file string) (vectors []vector) {
 		vectors = append(vectors, vector{
 			name: fields["name"], expect: fields["expect"], dataKey: bytesOf("data-key"), keyID: number("key-id"),
 			column: number("column"), keyCheck: bytesOf("key-check"), terms: TermFlags(number("terms")),
-			equality: bytesOf("equality"), nonce: bytesOf("nonce"), plaintext: bytesOf("plaintext"), envelope: bytesOf("envelope"),
+			equality: bytesOf("equality"), lower: bytesOf("lower"), upper: bytesOf("upper"), nonce: bytesOf("nonce"), plaintext: bytesOf("plaintext"), envelope: bytesOf("envelope"),
 		})
 	}
 	return vectors
@@ -133,19 +139,28 @@ func (v vector) check(t *testing.T) {
 	if check := k.Check(); !bytes.Equal(check[:], v.keyCheck) {
 		t.Errorf("key check %x", check)
 	}
-	if v.terms&TermEquality != 0 {
-		if got := k.AppendEquality(nil, v.column, v.plaintext); !bytes.Equal(got, v.equality) {
-			t.Errorf("equality term %x", got)
+	for _, kind := range kinds {
+		want := *v.term(kind)
+		if v.terms&kind != 0 {
+			if got, err := k.Term(nil, kind, v.column, folded[kind](v.plaintext)); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("term %d: %x, %v", kind, got, err)
+			}
+		}
+		if got := Term(v.envelope, kind); !bytes.Equal(got, want) {
+			t.Errorf("term %d of the envelope: %x", kind, got)
 		}
 	}
-	if got := Equality(v.envelope); !bytes.Equal(got, v.equality) {
-		t.Errorf("equality term of the envelope %x", got)
-	}
-	got, err := k.seal(nil, v.column, v.terms, v.equality, v.plaintext, [NonceSize]byte(v.nonce))
+	got, err := k.seal(nil, v.column, v.terms, v.allTerms(), v.plaintext, [NonceSize]byte(v.nonce))
 	if err != nil || !bytes.Equal(got, v.envelope) {
 		t.Errorf("Seal: %x, %v", got, err)
 	}
 }
+
+func (v *vector) term(kind TermFlags) *[]byte {
+	return map[TermFlags]*[]byte{TermEquality: &v.equality, TermLower: &v.lower, TermUpper: &v.upper}[kind]
+}
+
+func (v *vector) allTerms() []byte { return slices.Concat(v.equality, v.lower, v.upper) }
 
 func writeVectors(t *testing.T) {
 	write := func(file string, vectors []vector) {
@@ -177,10 +192,10 @@ func goodVectors(t *testing.T) (vectors []vector) {
 		defer k.Erase()
 		check := k.Check()
 		v.keyCheck = check[:]
-		if terms&TermEquality != 0 {
-			v.equality = k.AppendEquality(nil, column, v.plaintext)
+		for _, kind := range kinds {
+			*v.term(kind) = termsOf(t, k, column, terms&kind, v.plaintext)
 		}
-		if v.envelope, err = k.seal(nil, column, terms, v.equality, v.plaintext, [NonceSize]byte(v.nonce)); err != nil {
+		if v.envelope, err = k.seal(nil, column, terms, v.allTerms(), v.plaintext, [NonceSize]byte(v.nonce)); err != nil {
 			t.Fatal(err)
 		}
 		vectors = append(vectors, v)
@@ -195,6 +210,9 @@ func goodVectors(t *testing.T) (vectors []vector) {
 	text("one block", 32, testColumn, 0, "0123456789abcdef")
 	text("plaintext that is an envelope", 32, testColumn, TermEquality, string(vectors[0].envelope))
 	text("many blocks", 32, testColumn, TermEquality, strings.Repeat("seventeen bytes, ", 20))
+	text("with a term of the value in lower case", 32, testColumn, TermEquality|TermLower, "Bob@Example.com")
+	text("with a term of the value in upper case", 32, testColumn, TermEquality|TermUpper, "Bob@Example.com")
+	text("with all terms", 32, testColumn, knownTerms, "Bob@Example.com")
 	return vectors
 }
 
@@ -224,6 +242,9 @@ func malformedVectors(good vector) (vectors []vector) {
 		good.bad("version 0", "ErrVersion", set(1, 0)),
 		good.bad("version 2", "ErrVersion", set(1, 2)),
 		good.bad("unknown flag beside equality", "ErrTermFlags", set(10, 0x03)),
+		good.bad("the flag of order", "ErrTermFlags", set(10, 0x02)),
+		good.bad("the flag of match", "ErrTermFlags", set(10, 0x04)),
+		good.bad("terms that it has no room for", "ErrTruncated", set(10, 0x19)),
 		good.bad("highest flag", "ErrTermFlags", set(10, 0x80)),
 		good.bad("all flags", "ErrTermFlags", set(10, 0xff)),
 	)
@@ -267,6 +288,7 @@ func tamperedVectors(good vector) (vectors []vector) {
 			env[10] = 0
 			return slices.Delete(env, 11, 27)
 		}),
+		good.bad("equality flag made that of lower", "ErrAuthentication", func(env []byte) []byte { env[10] = byte(TermLower); return env }),
 		good.bad("last byte cut", "ErrAuthentication", func(env []byte) []byte { return env[:len(env)-1] }),
 		good.bad("tag cut", "ErrAuthentication", func(env []byte) []byte { return slices.Concat(env[:39], env[39:55]) }),
 		good.bad("a byte appended", "ErrAuthentication", func(env []byte) []byte { return append(env, 0) }),

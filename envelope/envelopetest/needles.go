@@ -46,12 +46,14 @@ func Of(material []byte, columns ...uint32) (Needles, error) {
 	n.addHMAC(extracted)
 	for _, column := range columns {
 		id := string(binary.BigEndian.AppendUint32(nil, column))
-		index, err := hkdf.Expand(sha256.New, extracted, "pgseal v1 index hmac-sha256"+id, 32)
-		if err != nil {
-			return nil, err
+		for _, terms := range []string{"index", "lower", "upper"} {
+			index, err := hkdf.Expand(sha256.New, extracted, "pgseal v1 "+terms+" hmac-sha256"+id, 32)
+			if err != nil {
+				return nil, err
+			}
+			n.add(Subkey, index)
+			n.addHMAC(index)
 		}
-		n.add(Subkey, index)
-		n.addHMAC(index)
 		seal, err := hkdf.Expand(sha256.New, extracted, "pgseal v1 seal aes-256-gcm"+id, 32)
 		if err != nil {
 			return nil, err

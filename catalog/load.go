@@ -27,7 +27,7 @@ func Load(ctx context.Context, conn *pgx.Conn) (*Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}})
+		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}})
 		return err
 	})
 	return s, err
@@ -38,6 +38,7 @@ type loading struct {
 	shown bool      // load what the catalogs must show
 	have  *Snapshot // as loaded before, or nil
 	reach reach
+	folds foldings
 }
 
 // LoadIn reads the catalog inside a transaction of the caller's, as that
@@ -48,7 +49,7 @@ func LoadIn(ctx context.Context, tx pgx.Tx) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, _, err := load(ctx, tx, there, loading{reach: reach{all: true}})
+	s, _, err := load(ctx, tx, there, loading{reach: reach{all: true}, folds: foldings{}})
 	return s, err
 }
 
@@ -87,7 +88,7 @@ func lookForPgseal(ctx context.Context, tx pgx.Tx) (p presence, err error) {
 			AND to_regclass('pgseal.job') IS NOT NULL
 			AND to_regclass('pgseal.change') IS NOT NULL,
 		to_regnamespace('pgseal_column') IS NOT NULL,
-		to_regprocedure('pgseal.retyped(regtype, integer, regtype, integer, regcollation, boolean)') IS NOT NULL`).Scan(&p.tables, &p.domains, &current)
+		to_regprocedure('pgseal.lower(bytea)') IS NOT NULL`).Scan(&p.tables, &p.domains, &current)
 	if err == nil && p.tables && !current {
 		err = ErrOldSchema
 	}
@@ -109,6 +110,9 @@ func load(ctx context.Context, tx reader, there presence, l loading) (*Snapshot,
 	)
 	if there.tables {
 		if metadata, err = loadMetadata(ctx, tx); err != nil {
+			return nil, w, err
+		}
+		if err = l.folds.load(ctx, tx, metadata); err != nil {
 			return nil, w, err
 		}
 		if c.ActiveKeys, err = loadActiveKeys(ctx, tx); err != nil {
@@ -208,21 +212,24 @@ func loadMetadata(ctx context.Context, tx reader) (map[uint32]*SealedColumn, err
 		       coalesce(index_key_id, 0), coalesce(normalizer, ''), schema_name, table_name, column_name,
 		       ARRAY(SELECT decode(d, 'base64') FROM jsonb_array_elements_text(original -> 'defaults') d),
 		       ARRAY(SELECT jsonb_array_elements_text(original -> 'labels')),
-		       EXISTS (SELECT FROM pg_collation WHERE oid = to_regcollation(nullif(original ->> 'collation', '')) AND NOT collisdeterministic)
+		       EXISTS (SELECT FROM pg_collation WHERE oid = to_regcollation(nullif(original ->> 'collation', '')) AND NOT collisdeterministic),
+		       coalesce((SELECT quote_ident(n.nspname) || '.' || quote_ident(c.collname)
+		          FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+		         WHERE c.oid = coalesce(to_regcollation(nullif(original ->> 'collation', ''))::oid, (SELECT t.typcollation FROM pg_type t WHERE t.oid = logical_type))), '')
 		  FROM pgseal.sealed_column`)
 	if err != nil {
 		return nil, err
 	}
 	byDomain := map[uint32]*SealedColumn{}
 	var (
-		s          SealedColumn
-		id, table  int32
-		index      int32
-		terms      int32
-		normalizer string
+		s                     SealedColumn
+		id, table             int32
+		index                 int32
+		terms                 int32
+		normalizer, collation string
 	)
 	_, err = pgx.ForEachRow(rows, []any{&id, &table, &s.Domain, &s.DomainName, &s.Type.OID, &s.Type.Typmod, &terms,
-		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults, &s.Labels, &s.Loose}, func() error {
+		&index, &normalizer, &s.Schema, &s.Table, &s.Name, &s.Defaults, &s.Labels, &s.Loose, &collation}, func() error {
 		column := s
 		s.Defaults, s.Labels = nil, nil
 		if len(column.Defaults) == 0 {
@@ -236,10 +243,13 @@ func loadMetadata(ctx context.Context, tx reader) (map[uint32]*SealedColumn, err
 		switch {
 		case id <= 0 || table <= 0 || index < 0:
 			column.Broken = "its row in pgseal.sealed_column has an id that pgseal never gives"
-		case column.Terms&^envelope.TermEquality != 0:
+		case column.Terms&^(envelope.TermEquality|FoldTerms) != 0:
 			column.Broken = "it has search terms that this version of pgseal does not know"
-		case normalizer != "":
+		case !normalizes(normalizer, column.Terms):
 			column.Broken = "its terms are normalised in a way that this version of pgseal does not know: " + normalizer
+		}
+		if normalizer != "" {
+			column.Folding = &Folding{collation: collation, normalizer: normalizer}
 		}
 		byDomain[column.Domain] = &column
 		return nil

@@ -38,6 +38,9 @@ func loadRetyped(ctx context.Context, tx reader, base *Snapshot) (map[uint32]*Se
 		if column.DomainName = name; column.ID != uint32(id) {
 			column.ID, column.Defaults, column.Labels = uint32(id), nil, nil
 		}
+		if column.Folding != nil {
+			column.AddFolding(*column.Folding)
+		}
 		if metadata = maps.Clone(metadata); shown != nil {
 			shown = shown.retyped(t)
 		}

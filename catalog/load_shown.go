@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"pgseal/envelope"
 )
 
 // loadShown reads what the catalogs must show. have is what was loaded before,
@@ -132,16 +134,16 @@ func loadShownIndexes(ctx context.Context, tx reader, s *Shown, sealed []uint32)
 		       coalesce((SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid = i.indexrelid), 0),
 		       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
 		       coalesce(term.attnum, plain.attnum, 0), coalesce(quote_ident(coalesce(term.attname, plain.attname)), ''),
-		       coalesce(coalesce(term.attname, plain.attname)::text, ''), term.attname IS NOT NULL, coalesce(term.atttypid, 0),
+		       coalesce(CASE WHEN `+indexTermKind+` = 1 THEN term.attname END, plain.attname, (SELECT attname FROM pg_attribute WHERE attrelid = i.indexrelid AND attnum = e.n))::text, term.attname IS NOT NULL, coalesce(term.atttypid, 0),
 		       coalesce(CASE WHEN term.attname IS NULL THEN i.indclass[e.n - 1] ELSE (
 		           SELECT o.oid FROM pg_opclass o
 		            WHERE o.opcmethod = ic.relam AND o.opcdefault
-		              AND o.opcintype = CASE t.oid WHEN 'varchar'::regtype THEN 'text'::regtype ELSE t.oid END
+		              AND o.opcintype = CASE WHEN t.oid = 'varchar'::regtype OR `+indexTermKind+` <> 1 THEN 'text'::regtype ELSE t.oid END
 		       ) END, 0),
 		       coalesce(CASE WHEN term.attname IS NULL THEN i.indcollation[e.n - 1] ELSE t.coll END, 0),
 		       coalesce(i.indoption[e.n - 1], 0::int2),
 		       i.indisunique AND i.indpred IS NULL AND term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1,
-		       coalesce(CASE WHEN term.attname IS NOT NULL THEN terms.notes[`+expressionNumber+`] END, '')
+		       coalesce(CASE WHEN term.attname IS NOT NULL THEN terms.notes[`+expressionNumber+`] END, ''), coalesce(`+indexTermKind+`, 1)
 		  FROM pg_index i
 		  JOIN pg_class ic ON ic.oid = i.indexrelid
 		  JOIN pg_namespace ns ON ns.oid = ic.relnamespace
@@ -164,11 +166,12 @@ func loadShownIndexes(ctx context.Context, tx reader, s *Shown, sealed []uint32)
 		schema, method string
 		made           bool
 		note           string
+		kind           int32
 		schemas        = map[uint32]string{}
 		methods        = map[uint32]string{}
 	)
 	_, err = pgx.ForEachRow(rows, []any{&x.OID, &x.Relation, &x.Schema, &schema, &x.Name, &method, &x.KeyColumns, &x.Parent, &x.NullsEqual,
-		&e.AttNum, &e.Column, &e.Name, &e.Term, &e.Domain, &e.OpClass, &e.Collation, &e.Option, &made, &note}, func() error {
+		&e.AttNum, &e.Column, &e.Name, &e.Term, &e.Domain, &e.OpClass, &e.Collation, &e.Option, &made, &note, &kind}, func() error {
 		if n := len(all); n == 0 || all[n-1].OID != x.OID {
 			all = append(all, x)
 			schemas[x.OID], methods[x.OID] = schema, method
@@ -176,6 +179,9 @@ func loadShownIndexes(ctx context.Context, tx reader, s *Shown, sealed []uint32)
 		last := &all[len(all)-1]
 		if made {
 			last.Made, last.Constraint, e.Option = true, true, 0
+		}
+		if e.Fold = envelope.TermFlags(kind) & FoldTerms; e.Fold != 0 {
+			e.AttNum = 0
 		}
 		e.Note = noteText(note)
 		e.Suffix, _ = ParseSuffix(e.Note)

@@ -355,7 +355,7 @@ func TestARoleThatMayNotReadIsToldWhatToDo(t *testing.T) {
 
 func TestAnOlderSchemaSaysWhatToDo(t *testing.T) {
 	_, conn := sealedDatabase(t)
-	mustExec(t, conn, `DROP FUNCTION pgseal.retyped`) // which version 0.3 did not have
+	mustExec(t, conn, `DROP FUNCTION pgseal.lower`) // which version 0.4 did not have
 	if _, err := catalog.Load(t.Context(), conn); err == nil || !strings.Contains(err.Error(), "pgseal init") {
 		t.Errorf("got %v", err)
 	}

@@ -7,15 +7,15 @@ import (
 )
 
 // loadUniques adds the unique indexes over equality terms to their relations.
-// An index with another expression among its elements, or over a sealed column
-// itself, stands for no constraint of the plaintext table and is left out.
+// An index with another expression among its elements, such as the term of lower, or
+// over a sealed column itself, stands for no constraint of the plaintext table and is left out.
 func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
 	rows, err := about(tx, ofSealed).Query(ctx, `
 		SELECT i.indrelid, ic.relname::text, i.indpred IS NOT NULL,
 		       NOT (i.indpred IS NOT NULL) AND bool_or(term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1),
 		       array_agg(coalesce(plain.attname, term.attname)::text ORDER BY e.n),
-		       array_agg(term.attname IS NOT NULL ORDER BY e.n)
+		       array_agg(term.attname IS NOT NULL ORDER BY e.n), coalesce(bool_or(`+indexTermKind+` <> 1), false)
 		  FROM pg_index i
 		  JOIN pg_class ic ON ic.oid = i.indexrelid
 		 CROSS JOIN LATERAL generate_series(1, i.indnkeyatts::integer) AS e(n)
@@ -34,8 +34,12 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 		unique  Unique
 		columns []*string
 		terms   []bool
+		folded  bool
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &unique.Name, &unique.Partial, &unique.Made, &columns, &terms}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &unique.Name, &unique.Partial, &unique.Made, &columns, &terms, &folded}, func() error {
+		if folded {
+			return nil
+		}
 		relation := sealed[oid]
 		u := Unique{Name: unique.Name, Partial: unique.Partial, Made: unique.Made}
 		overTerm := false

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"pgseal/envelope"
 )
 
 // Shown is what it takes to make the system catalogs show the database as the
@@ -101,7 +103,7 @@ type ShownStorage struct {
 	Compression string // likewise, "" for the server's default
 }
 
-// ShownIndex is an index over the equality term of a sealed column.
+// ShownIndex is an index over a term of a sealed column.
 type ShownIndex struct {
 	OID        uint32
 	Relation   uint32
@@ -129,9 +131,10 @@ func (x *ShownIndex) IsConstraint() bool {
 
 // ShownElement is one element of an index.
 type ShownElement struct {
-	AttNum    int16  // 0 for an expression that is no term
-	Column    string // quoted as SQL needs it
-	Name      string // of the column, as it is
+	AttNum    int16              // 0 for an expression, but for an equality term
+	Fold      envelope.TermFlags // which term of lower or upper it is, 0 for none
+	Column    string             // quoted as SQL needs it
+	Name      string             // of the column, as it is
 	Term      bool
 	Domain    uint32 // of the sealed column, where Term
 	Suffix    Suffix // behind the column in the index's definition

@@ -25,7 +25,14 @@ type SealedColumn struct {
 	Terms      envelope.TermFlags // what the server can search by
 	IndexKeyID uint32             // data key (purpose index) of the terms; 0 without terms
 	// Loose: under its collation, which is nondeterministic, different strings are equal.
-	Loose  bool
+	Loose bool
+	// Folding is there if the Terms have one of lower or upper.
+	Folding *Folding
+	// Folded, if not 0, is the one of those terms that is meant, of what is no column
+	// but lower or upper of one, and a text.
+	Folded envelope.TermFlags
+	Of     *SealedColumn // the column then
+
 	Schema string // names at sealing, for messages only
 	Table  string
 	Name   string

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"pgseal/envelope"
 )
 
 // The functions that print what stands in an index or a default open the relation,
@@ -17,17 +19,28 @@ import (
 // THEN column END). So it survives renaming, LIKE, partitions and dumps, and whoever may
 // make the index may write it.
 
-// TermElement is the element of an index for a column, both as SQL. suffix is what
-// ParseSuffix takes.
-func TermElement(column, suffix string) string {
+// TermFunction is the function of SQL that gives a term of an envelope.
+func TermFunction(kind envelope.TermFlags) string {
+	switch kind {
+	case envelope.TermLower:
+		return "pgseal.lower"
+	case envelope.TermUpper:
+		return "pgseal.upper"
+	}
+	return "pgseal.eq"
+}
+
+// TermElement is the element of an index for a term of a column, both as SQL. suffix is
+// what ParseSuffix takes.
+func TermElement(kind envelope.TermFlags, column, suffix string) string {
 	if suffix == "" || strings.ContainsAny(suffix, `'\`) {
-		return "pgseal.eq(" + column + ")"
+		return TermFunction(kind) + "(" + column + ")"
 	}
 	note := "'" + suffix + "'"
 	if s, ok := ParseSuffix(suffix); ok && s.Collation != "" {
 		note += " COLLATE " + s.Collation // which the server looks up, and keeps
 	}
-	return "pgseal.eq(CASE WHEN " + note + " IS NOT NULL THEN " + column + " END)"
+	return TermFunction(kind) + "(CASE WHEN " + note + " IS NOT NULL THEN " + column + " END)"
 }
 
 // Suffix is what stands behind a column in the definition of an index.
@@ -60,25 +73,34 @@ func ParseSuffix(text string) (s Suffix, ok bool) {
 	return Suffix{Collation: m[1], OpClass: m[2], Order: m[3]}, true
 }
 
-var notedTerm = regexp.MustCompile(`^pgseal\.eq\(\s*CASE\s+WHEN \(*'([^'\\]*)'[^\n]*IS NOT NULL\)? THEN \(?([^\n]+?)\)?::bytea\s+ELSE NULL::bytea\s+END\)$`)
+var notedTerm = regexp.MustCompile(`^pgseal\.(eq|lower|upper)\(\s*CASE\s+WHEN \(*'([^'\\]*)'[^\n]*IS NOT NULL\)? THEN \(?([^\n]+?)\)?::bytea\s+ELSE NULL::bytea\s+END\)$`)
 
 // NotedTerm reads an element as the server prints it: the column, as SQL, and the note.
-func NotedTerm(element string) (column, suffix string, ok bool) {
+func NotedTerm(element string) (kind envelope.TermFlags, column, suffix string, ok bool) {
 	m := notedTerm.FindStringSubmatch(element)
 	if m == nil {
-		return "", "", false
+		return 0, "", "", false
 	}
-	return m[2], m[1], true
+	switch m[1] {
+	case "lower":
+		kind = envelope.TermLower
+	case "upper":
+		kind = envelope.TermUpper
+	default:
+		kind = envelope.TermEquality
+	}
+	return kind, m[3], m[2], true
 }
 
 // indexTerms is a lateral item for an index i: terms.attnums has, for each of its
-// expressions in order, the attribute of which it is the equality term, or NULL;
-// terms.notes the bytes of its note, or NULL.
+// expressions in order, the attribute of which it is a term, or NULL; terms.notes the
+// bytes of its note, or NULL; terms.kinds which term it is.
 const indexTerms = `LATERAL (
-		         SELECT array_agg(found[2]::int2 ORDER BY number) AS attnums, array_agg(found[1] ORDER BY number) AS notes
+		         SELECT array_agg(found[3]::int2 ORDER BY number) AS attnums, array_agg(found[2] ORDER BY number) AS notes,
+		                array_agg(CASE found[1]::oid WHEN to_regprocedure('pgseal.lower(bytea)') THEN 8 WHEN to_regprocedure('pgseal.upper(bytea)') THEN 16 ELSE 1 END ORDER BY number) AS kinds
 		           FROM (SELECT number, regexp_match(string_agg(token, '' ORDER BY place),
-		                        $re$^[{]FUNCEXPR :funcid $re$ || to_regprocedure('pgseal.eq(bytea)')::oid ||
-		                        $re$ [^{}()]*:args [(](?:[{]CASE(?:EXPR)? [^{}()]*:args [(][{](?:CASE)?WHEN :expr [{]NULLTEST :arg (?:[{]COLLATE(?:EXPR)? :arg )?[{]CONST [^{}]*:constisnull false [^{}]*:constvalue [0-9]+ [[]([-0-9 ]*)[]][}](?: [^{}]*[}])?$re$ ||
+		                        $re$^[{]FUNCEXPR :funcid ($re$ || concat_ws('|', to_regprocedure('pgseal.eq(bytea)')::oid, to_regprocedure('pgseal.lower(bytea)')::oid, to_regprocedure('pgseal.upper(bytea)')::oid) ||
+		                        $re$) [^{}()]*:args [(](?:[{]CASE(?:EXPR)? [^{}()]*:args [(][{](?:CASE)?WHEN :expr [{]NULLTEST :arg (?:[{]COLLATE(?:EXPR)? :arg )?[{]CONST [^{}]*:constisnull false [^{}]*:constvalue [0-9]+ [[]([-0-9 ]*)[]][}](?: [^{}]*[}])?$re$ ||
 		                        $re$ :nulltesttype 1 [^{}]*[}] :result )?(?:[{]RELABELTYPE :arg )?[{]VAR :varno 1 :varattno ([0-9]+) [^{}]*[}](?: [^{}]*[}]){0,2}$re$ ||
 		                        $re$(?:[)] :defresult [{]CONST [^{}]*[}] [^{}]*[}])?[)] :location$re$) AS found
 		                   FROM (SELECT place, token, depth, sum((token = '{' AND depth = 0)::int) OVER (ORDER BY place) AS number
@@ -92,7 +114,10 @@ const indexTerms = `LATERAL (
 // expressionNumber is which of its expressions the element e.n of an index is.
 const expressionNumber = `(SELECT count(*) FROM generate_series(1, e.n) z WHERE i.indkey[z - 1] = 0)`
 
-// indexTerm joins the attribute, as term, whose term is the element e.n of an index.
+// indexTermKind is which term of that it is: see envelope.TermFlags.
+const indexTermKind = `CASE WHEN term.attname IS NOT NULL THEN terms.kinds[` + expressionNumber + `] END`
+
+// indexTerm joins the attribute, as term, of which a term is the element e.n of an index.
 const indexTerm = `LEFT JOIN pg_attribute term
 		         ON i.indkey[e.n - 1] = 0 AND term.attrelid = i.indrelid AND term.attnum > 0 AND NOT term.attisdropped
 		        AND term.attnum = terms.attnums[` + expressionNumber + `]`

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"pgseal/logical"
 )
 
 // version is a hash of everything in a snapshot that a plan is made from, so
@@ -62,6 +64,17 @@ func version(c Contents) uint64 {
 				text(s.Name)
 				text(s.Broken)
 				flag(s.Loose)
+				if f := s.Folding; f != nil {
+					flag(f.Changed)
+					flag(f.Own)
+					for _, folds := range []*Folds{f.Column, f.Given} {
+						if folds == nil {
+							folds = &Folds{new(logical.Fold), new(logical.Fold)}
+						}
+						text(folds.Lower.Hash())
+						text(folds.Upper.Hash())
+					}
+				}
 				for _, note := range s.Defaults {
 					text(string(note))
 				}

@@ -93,6 +93,7 @@ type Watcher struct {
 	last      fingerprint
 	watched   watched // what the snapshot was loaded from
 	answers   map[string]*answer
+	folds     foldings // of the server that conn is connected to
 
 	wanted wanted // what statements have named
 
@@ -280,7 +281,7 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 			return nil
 		}
 		m := &memory{tx: tx, changed: seen.changed(w.last), known: known, used: map[string]*answer{}}
-		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}}); err != nil {
+		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}, folds: w.folds}); err != nil {
 			return err
 		}
 		known = m.used
@@ -311,7 +312,7 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.conn, w.acknowledged, w.answers = conn, 0, nil
+		w.conn, w.acknowledged, w.answers, w.folds = conn, 0, nil, foldings{}
 		var database uint32
 		const enter = `SELECT oid FROM pg_catalog.pg_database, pg_catalog.set_config('application_name', $1, false)
 			WHERE datname = pg_catalog.current_database()`

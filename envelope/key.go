@@ -41,7 +41,7 @@ const (
 	purposeBits = 2
 )
 
-func sealID(columnID uint32) subkeyID { return subkeyID(columnID)<<purposeBits | forSeals }
+func sealID(columnID uint32) subkeyID { return subkeyID(columnID) << purposeBits } // forSeals
 
 // termID is the subkey of one kind of terms, which must be a single one.
 func termID(columnID uint32, kind TermFlags) subkeyID {

@@ -23,8 +23,12 @@ func newEnvelope(t *testing.T, columnID, keyID uint32, terms envelope.TermFlags,
 	}
 	defer key.Erase()
 	var term []byte
-	if terms&envelope.TermEquality != 0 {
-		term = key.AppendEquality(nil, columnID, []byte(value))
+	for _, kind := range []envelope.TermFlags{envelope.TermEquality, envelope.TermLower, envelope.TermUpper} {
+		if terms&kind != 0 {
+			if term, err = key.Term(term, kind, columnID, []byte(value)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	env, err := key.Seal(nil, columnID, terms, term, []byte(value))
 	if err != nil {
@@ -57,7 +61,7 @@ func TestEnvelopeFunctionsAgreeWithGo(t *testing.T) {
 	_, conn := installedDatabase(t)
 	// The last two have the bytes that mean something in a pattern of LIKE.
 	for _, columnID := range []uint32{1<<31 - 1, 0x255f5c25, 0x5c255f5c} {
-		for _, terms := range []envelope.TermFlags{0, envelope.TermEquality} {
+		for _, terms := range []envelope.TermFlags{0, 1, 1 | envelope.TermLower, 1 | envelope.TermUpper, 1 | envelope.TermLower | envelope.TermUpper} {
 			checkEnvelopeFunctions(t, conn, columnID, terms)
 		}
 	}
@@ -77,15 +81,17 @@ func checkEnvelopeFunctions(t *testing.T, conn *pgx.Conn, columnID uint32, terms
 		t.Errorf("key_id is %d", got)
 	}
 	if terms != 0 {
-		if got := one[[]byte](t, conn, `SELECT pgseal.eq($1)`, env); string(got) != string(envelope.Equality(env)) {
-			t.Errorf("eq is %x", got)
+		for kind, function := range map[envelope.TermFlags]string{envelope.TermEquality: "eq", envelope.TermLower: "lower", envelope.TermUpper: "upper"} {
+			if got := one[[]byte](t, conn, `SELECT pgseal.`+function+`($1)`, env); terms&kind != 0 && string(got) != string(envelope.Term(env, kind)) {
+				t.Errorf("terms %d: %s is %x", terms, function, got)
+			}
 		}
 	}
 	for n := range len(env) + 1 {
 		if got := one[bool](t, conn, `SELECT pgseal.is_envelope($1, $2, $3)`, env[:n], columnID, int(terms)); got != (n == len(env)) {
 			t.Errorf("terms %d, %d of %d bytes: is_envelope says %t", terms, n, len(env), got)
 		}
-		one[any](t, conn, `SELECT ROW(pgseal.eq($1), pgseal.is_envelope($1, 1))::text`, env[:n]) // no error for any length
+		one[any](t, conn, `SELECT ROW(pgseal.eq($1), pgseal.lower($1), pgseal.upper($1), pgseal.is_envelope($1, 1))::text`, env[:n]) // no error for any length
 	}
 	for i := range envelope.HeaderSize {
 		flipped := append([]byte(nil), env...)

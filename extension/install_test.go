@@ -134,9 +134,9 @@ func TestTheFirstVersionBecomesThisOne(t *testing.T) {
 	const functions = `SELECT coalesce(string_agg(pg_catalog.pg_get_functiondef(p.oid) || coalesce(p.proacl::text, '') ||
 		coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), ''), E'\n' ORDER BY p.oid::regprocedure::text), '')
 		FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'pgseal'::regnamespace`
-	const views = `SELECT string_agg(c.relname || pg_catalog.pg_get_viewdef(c.oid) || coalesce(c.reloptions::text, '') || c.relacl::text ||
+	const views = `SELECT string_agg(c.relname || pg_catalog.pg_get_viewdef(c.oid) || coalesce(c.reloptions::text, '') || coalesce(c.relacl::text, '') ||
 		coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), '') || coalesce((SELECT pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid), ''), E'\n' ORDER BY c.relname)
-		FROM pg_catalog.pg_class c WHERE c.relnamespace = 'pgseal'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'retyp%'`
+		FROM pg_catalog.pg_class c WHERE c.relnamespace = 'pgseal'::regnamespace AND c.relkind = 'v' AND (c.relname LIKE 'retyp%' OR c.relname = 'columns')`
 	for _, what := range []string{functions, views} {
 		if got, want := one[string](t, old, what), one[string](t, fresh, what); got != want {
 			t.Errorf("after the upgrade:\n%s\nfresh:\n%s", got, want)
@@ -203,9 +203,11 @@ func TestPublicMayUseTheTypesAndNothingElse(t *testing.T) {
 		"function pgseal.is_envelope(bytea,integer) EXECUTE",
 		"function pgseal.is_envelope(bytea,integer,integer) EXECUTE",
 		"function pgseal.key_id(bytea) EXECUTE",
+		"function pgseal.lower(bytea) EXECUTE",
 		"function pgseal.retype(regtype,integer,regtype,integer,regcollation,boolean) EXECUTE",
 		"function pgseal.retyped(regtype,integer,regtype,integer,regcollation,boolean) EXECUTE",
 		"function pgseal.same_type(anyelement,anyelement) EXECUTE",
+		"function pgseal.upper(bytea) EXECUTE",
 		"function pgseal.version() EXECUTE",
 		"relation retyped_columns SELECT",
 		"relation retyping SELECT",

@@ -91,6 +91,10 @@ func sealedLife(t *testing.T, env *harness.Environment, b pgtest.Binaries) {
 		readsBack(t, conn, "SELECT count(*)::text FROM people WHERE born = '1970-01-01'", "3")
 	}
 	read()
+	foldsCase(t, conn, word, func(args ...string) (string, error) {
+		r, err := env.CommandOn(ctx, c, "short", args...)
+		return r.Stderr, err
+	})
 	newerSyntax(t, conn, b.Major, word)
 	toldPaths(t, conn)
 	for _, sql := range []string{"ALTER TABLE people ALTER ssn TYPE text", "INSERT INTO people (id, ssn) VALUES (4, '" + word + " is longer')", "DELETE FROM people WHERE id = 4"} {

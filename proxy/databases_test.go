@@ -193,7 +193,7 @@ func TestADatabaseThatTheProxysRoleCannotEnterIsRefused(t *testing.T) {
 
 func TestAnOlderSchemaIsRefusedAtOnce(t *testing.T) {
 	w := newWorld(t, DatabasesConfig{})
-	if _, err := w.conn.Exec(t.Context(), "DROP FUNCTION pgseal.retyped"); err != nil {
+	if _, err := w.conn.Exec(t.Context(), "DROP FUNCTION pgseal.lower"); err != nil {
 		t.Fatal(err)
 	}
 	p := startProxy(t, Config{Open: w.Open, StartupTimeout: time.Hour})

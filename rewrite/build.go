@@ -466,6 +466,9 @@ func (a *analysis) edit(start, end int, text string, v *value) {
 func (a *analysis) insert(at int, text string) { a.edit(at, at, text, nil) }
 
 func (a *analysis) note(do string, c *catalog.SealedColumn, what string, position int32) {
+	if c.Of != nil {
+		c = c.Of
+	}
 	a.touched = true
 	a.acted = append(a.acted, c)
 	a.actions = append(a.actions, Action{Do: do, Column: c.String(), What: strings.TrimSpace(what), Position: int(position)})

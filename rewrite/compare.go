@@ -110,7 +110,7 @@ func (a *analysis) compare(l, r *pg.Node, op string, sc *scope) {
 	if a.err != nil {
 		return
 	}
-	left, right := a.peek(l, sc), a.peek(r, sc)
+	left, right := a.comparand(l, sc), a.comparand(r, sc)
 	if left == nil && right == nil {
 		before := len(a.uses)
 		a.in("operator "+op, func() {
@@ -137,12 +137,15 @@ func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 		}
 		a.toTerm(left)
 		op := Operand{Column: left.column, Role: Equality, Site: a.site}
+		n = a.unfold(n, &op)
 		if !a.give(n, op, sc) && !a.computed(n, op, sc) {
 			a.refuseComputed(left, n, sc)
 		}
 	case left.column == right.column:
 		a.toTerm(left)
 		a.toTerm(right)
+	case left.column.ID == right.column.ID:
+		a.fail(refuseOtherFold(left.column, right.at))
 	default:
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
 	}
@@ -195,7 +198,7 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 	if a.err != nil {
 		return
 	}
-	left := a.peek(n, sc)
+	left := a.comparand(n, sc)
 	if left == nil {
 		a.valueInList(n, items, sc)
 		return
@@ -233,7 +236,7 @@ func (a *analysis) typedByList(left *sealedExpr, items []*pg.Node, sc *scope) bo
 				return false
 			}
 		}
-		if a.peek(item, sc) == nil {
+		if a.comparand(item, sc) == nil {
 			values++
 		}
 	}
@@ -275,7 +278,7 @@ func (a *analysis) listNumber(left *sealedExpr, items []*pg.Node) uint32 {
 }
 
 func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, base uint32, sc *scope) {
-	switch right := a.peek(item, sc); {
+	switch right := a.comparand(item, sc); {
 	case right != nil && right.column == left.column:
 		a.toTerm(right)
 	case right != nil:
@@ -289,6 +292,7 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, base
 		case item.GetAConst().GetSval() != nil:
 			op.Listed, op.Via = false, &logical.Type{OID: base, Typmod: -1}
 		}
+		item = a.unfold(item, &op)
 		if !a.give(item, op, sc) && (listed || !a.computed(item, op, sc)) {
 			a.refuseComputed(left, item, sc)
 		}
@@ -300,7 +304,7 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, base
 func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 	var first *sealedExpr
 	for _, item := range items {
-		if e := a.peek(item, sc); e != nil {
+		if e := a.comparand(item, sc); e != nil {
 			first = e
 			break
 		}
@@ -315,7 +319,7 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 		return
 	}
 	for _, item := range items {
-		e := a.peek(item, sc)
+		e := a.comparand(item, sc)
 		if e == nil {
 			a.refuseComputed(first, item, sc)
 			return
@@ -327,7 +331,8 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 		a.toTerm(e)
 	}
 	a.site.flipped = true
-	if !a.bind(n, Operand{Column: first.column, Role: Equality, Site: a.site}, false) {
+	op := Operand{Column: first.column, Role: Equality, Site: a.site}
+	if n = a.unfold(n, &op); !a.bind(n, op, false) {
 		a.refuseComputed(first, n, sc)
 	}
 }
@@ -358,7 +363,7 @@ func sameFamily(x, y uint32) bool {
 
 // arrayComparison is x = ANY(array) and its kin.
 func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
-	left := a.peek(x.Lexpr, sc)
+	left := a.comparand(x.Lexpr, sc)
 	if left == nil {
 		a.in("operator ANY or ALL", func() {
 			a.plain(x.Lexpr, sc)
@@ -447,7 +452,7 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		return nil
 	}
 	for i, test := range tests {
-		left, right := a.peek(test, sc), sealed(i)
+		left, right := a.comparand(test, sc), sealed(i)
 		switch {
 		case a.err != nil:
 			return

@@ -12,11 +12,12 @@ import (
 // Whether a value is empty its envelope shows by its length, so that notes = ”
 // needs no equality term. What is compared is the first byte behind header, terms
 // and nonce that does not belong to the tag: there is none of the empty value. By the
-// envelope's own flags, because a column can get a term before pgseal knows.
+// envelope's own flags, one for each term, because a column can get a term before pgseal
+// knows.
 var (
 	contentFrom = "(SELECT pg_catalog.substr(v, " + strconv.Itoa(envelope.Overhead(0)+1) + " OPERATOR(pg_catalog.+) (" +
-		strconv.Itoa(envelope.EqualitySize) + " OPERATOR(pg_catalog.*) (pg_catalog.get_byte(pg_catalog.substr(v, " +
-		strconv.Itoa(envelope.HeaderSize) + ", 1), 0) OPERATOR(pg_catalog.&) " + strconv.Itoa(int(termEquality)) + ")), 1) FROM (SELECT "
+		strconv.Itoa(envelope.EqualitySize) + " OPERATOR(pg_catalog.*) pg_catalog.bit_count(pg_catalog.substr(v, " +
+		strconv.Itoa(envelope.HeaderSize) + ", 1))::pg_catalog.int4), 1) FROM (SELECT "
 	contentTo = ") AS pgseal_value(v))"
 )
 

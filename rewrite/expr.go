@@ -26,6 +26,8 @@ type sealedExpr struct {
 	made    *alternatives
 	shown   *catalog.SealedColumn
 	renamed bool
+	// fold is there if it is lower or upper of a column.
+	fold *foldedExpr
 }
 
 // typ is the type that the expression has for the client, without its casts.
@@ -159,6 +161,9 @@ func (a *analysis) sublink(s *pg.SubLink, sc *scope) []column {
 func (a *analysis) toTerm(e *sealedExpr) {
 	switch {
 	case !a.comparableExpr(e):
+		return
+	case e.fold != nil:
+		a.foldToTerm(e)
 		return
 	case e.terms == nil:
 		a.fail(refuseUse(e.column, e.at, ""))

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strings"
 
 	"pgseal/catalog"
 	"pgseal/envelope"
@@ -61,6 +62,11 @@ var fixture = []fixtureRelation{
 		{name: "id"}, {name: "a", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "nextval('s'::regclass)", PerRow: true, Counts: true, Beside: "id"}},
 		{name: "b", oid: logical.OIDInt4, typmod: -1, def: &catalog.ComputedDefault{SQL: "app.next_b()", PerRow: true, Counts: true, Alone: true, Calls: []string{"next_b"}, Functions: []string{"next_b"}}},
 	}},
+	{schema: "public", name: "persons", columns: []fixtureColumn{
+		{name: "id"}, {name: "nick", oid: logical.OIDVarchar, typmod: 20, equality: true, folds: "lower"}, {name: "mail", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower upper"},
+		{name: "login", oid: logical.OIDText, typmod: -1, equality: true, folds: "upper"}, {name: "old", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower changed"},
+		{name: "dear", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower contextual"}, {name: "own", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower own"},
+	}},
 	{schema: "public", name: "hosts", columns: []fixtureColumn{{name: "id"}, {name: "host", oid: logical.OIDInet, typmod: -1, equality: true}}},
 }
 
@@ -84,6 +90,8 @@ type fixtureColumn struct {
 	// domain is the name of its own, "" for one that nothing compares.
 	domain     string
 	hasDefault bool
+	// folds are the terms of lower and upper, and what is the matter with them.
+	folds string
 }
 
 // testSnapshot builds the catalog of the fixture.
@@ -113,6 +121,25 @@ func testSnapshot() *catalog.Snapshot {
 				}
 				if fc.equality {
 					s.Terms = envelope.TermEquality
+				}
+				if fc.folds != "" {
+					ascii := &catalog.Folds{Lower: logical.NewFold([]rune{'A'}, []rune{'a'}), Upper: logical.NewFold([]rune{'a'}, []rune{'A'})}
+					f := catalog.Folding{Column: ascii, Given: ascii}
+					for word := range strings.FieldsSeq(fc.folds) {
+						switch word {
+						case "lower":
+							s.Terms |= envelope.TermLower
+						case "upper":
+							s.Terms |= envelope.TermUpper
+						case "changed":
+							f.Changed = true
+						case "contextual":
+							f.Given = nil
+						case "own":
+							f.Own = true
+						}
+					}
+					s.AddFolding(f)
 				}
 				sealed[f.name+"."+fc.name] = s
 				col.Sealed = s

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"pgseal/catalog"
 	"pgseal/copyformat"
 	"pgseal/logical"
 )
@@ -329,7 +330,14 @@ func showOperand(o *Operand, what string) string {
 	if o.Array {
 		s += "each of "
 	}
-	s += what + " as " + o.Column.Table + "." + o.Column.Name
+	name := o.Column.Table + "." + o.Column.Name
+	if o.Column.Folded != 0 {
+		name = catalog.FoldName(o.Column.Folded) + " of " + name
+	}
+	if o.Fold != 0 {
+		what = catalog.FoldName(o.Fold) + " of " + what
+	}
+	s += what + " as " + name
 	if o.Null != nil {
 		s += fmt.Sprintf(" unless %q", *o.Null)
 	}

@@ -8,6 +8,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
+	"pgseal/envelope"
 	"pgseal/logical"
 )
 
@@ -21,6 +22,11 @@ func (a *analysis) index(x *pg.IndexStmt) {
 	for i, n := range x.IndexParams {
 		e := n.GetIndexElem()
 		c := it.column(e.GetName())
+		if of := a.foldOf(e.GetExpr(), sc); of != nil {
+			a.foldIndex(x, e, of, elements, i)
+			overTerm = true
+			continue
+		}
 		if e.GetName() == "" || c == nil || c.sealed == nil {
 			a.ofIndex("an index over an expression", sc, e.GetExpr())
 			continue
@@ -31,10 +37,7 @@ func (a *analysis) index(x *pg.IndexStmt) {
 		case !method || elements == nil:
 			a.fail(refuseDefinition(c.sealed, x.Relation.Location, "an index of this kind"))
 		case !ok:
-			r := refuseDefinition(c.sealed, x.Relation.Location, "an index with this collation or operator class")
-			r.Detail = "Which values it holds equal is not for a term to say."
-			r.Hint = "Index it without, or with a collation or an operator class of PostgreSQL's own for type " + c.sealed.Type.Name() + "."
-			a.fail(r)
+			a.fail(refuseIndexSuffix(c.sealed, x.Relation.Location))
 		case a.comparable(c.sealed, x.Relation.Location):
 			a.indexTerm(elements, i, suffix, x.AccessMethod == "hash")
 			a.note("index", c.sealed, "by equality term", a.tokens[elements[i]].start)
@@ -50,6 +53,39 @@ func (a *analysis) index(x *pg.IndexStmt) {
 	}
 	// INCLUDE only stores what it names: a sealed column as it is.
 	a.ofIndex("an index's WHERE", sc, x.WhereClause)
+}
+
+// foldIndex puts the term of lower or upper of a column for element i of an index.
+func (a *analysis) foldIndex(x *pg.IndexStmt, e *pg.IndexElem, of *sealedExpr, elements []int, i int) {
+	c := of.fold.of.column
+	suffix, ok := a.suffixOf(e, of.column)
+	switch {
+	case x.AccessMethod != "btree" && (x.AccessMethod != "hash" || suffix.Order != ""), elements == nil:
+		a.fail(refuseDefinition(c, x.Relation.Location, "an index of this kind"))
+	case !ok:
+		a.fail(refuseIndexSuffix(of.column, x.Relation.Location))
+	default:
+		first, last := elements[i], elements[i]
+		for depth := 0; ; last++ {
+			if a.is(last, "(") {
+				depth++
+			} else if a.is(last, ")") {
+				depth--
+			}
+			if depth == 0 && (a.is(last+1, ",") || a.is(last+1, ")")) {
+				break
+			}
+		}
+		a.edit(int(a.tokens[first].start), int(a.tokens[last].end), catalog.TermElement(of.column.Folded, quoteName(of.fold.of.ref.name), suffix.String()), nil)
+		a.note("index", c, "by term of "+catalog.FoldName(of.column.Folded), a.tokens[first].start)
+	}
+}
+
+func refuseIndexSuffix(c *catalog.SealedColumn, position int32) *Refusal {
+	r := refuseDefinition(c, position, "an index with this collation or operator class")
+	r.Detail = "Which values it holds equal is not for a term to say."
+	r.Hint = "Index it without, or with a collation or an operator class of PostgreSQL's own for type " + c.Type.Name() + "."
+	return r
 }
 
 // ofIndex analyses an expression in CREATE INDEX.
@@ -77,7 +113,7 @@ func (a *analysis) indexTerm(elements []int, i int, suffix catalog.Suffix, hash 
 		last++
 	}
 	name, _ := a.tokenName(first)
-	a.edit(int(first.start), int(a.tokens[last].end), catalog.TermElement(quoteName(name), suffix.String()), nil)
+	a.edit(int(first.start), int(a.tokens[last].end), catalog.TermElement(envelope.TermEquality, quoteName(name), suffix.String()), nil)
 }
 
 // suffixOf reads what stands behind a sealed column in CREATE INDEX. ok is false where

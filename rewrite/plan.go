@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"pgseal/catalog"
+	"pgseal/envelope"
 	"pgseal/logical"
 )
 
@@ -44,6 +45,9 @@ type Operand struct {
 	// further, one after the other.
 	Via  *logical.Type
 	Then []logical.Type
+	// Fold, if not 0, says that lower or upper of the value is compared, as the server
+	// computes that of a parameter.
+	Fold envelope.TermFlags
 	// Site is where the value stands.
 	Site Site
 	// Beside says that the value shares its type with the column: it is one of the

@@ -23,6 +23,8 @@ func fixtureDDL() string {
 	var b strings.Builder
 	b.WriteString(`CREATE SCHEMA app; CREATE SCHEMA pgseal;
 		CREATE FUNCTION pgseal.eq(value bytea) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql RETURN pg_catalog.substring(value, 12, 16);
+		CREATE FUNCTION pgseal.lower(value bytea) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql RETURN pg_catalog.substring(value, 28, 16);
+		CREATE FUNCTION pgseal.upper(value bytea) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql RETURN pg_catalog.substring(value, 44, 16);
 		CREATE FUNCTION pgseal.computed_default(anyelement) RETURNS bytea LANGUAGE plpgsql AS 'BEGIN RAISE feature_not_supported; END';
 		CREATE SCHEMA pgseal_column;
 		CREATE FUNCTION pgseal.same_type(anyelement, anyelement) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS 'SELECT NULL::bytea';
@@ -199,7 +201,7 @@ func TestTheServerAcceptsWhatIsPlanned(t *testing.T) {
 // emptyByTheEnvelopesOwnTerms: a column can have got a term since the statement was
 // planned.
 func emptyByTheEnvelopesOwnTerms(t *testing.T, conn *pgx.Conn) {
-	for _, terms := range []envelope.TermFlags{0, envelope.TermEquality} {
+	for _, terms := range []envelope.TermFlags{0, envelope.TermEquality, envelope.TermEquality | envelope.TermUpper, envelope.TermEquality | catalog.FoldTerms} {
 		for length := range 20 {
 			sealed := make([]byte, envelope.Overhead(terms)+length)
 			sealed[envelope.HeaderSize-1] = byte(terms)

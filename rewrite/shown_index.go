@@ -215,19 +215,28 @@ func indexDefinitionCall(shown *catalog.Shown, args int) *call {
 			if !e.Term {
 				continue
 			}
+			as := shownAsElement(shown, e)
 			if e.Note != "" {
 				form := notedForm(e)
-				whole = fmt.Sprintf("pg_catalog.regexp_replace(%s, %s, %s)", whole, quoteText(form), elementSQL(e))
-				element = fmt.Sprintf("pg_catalog.regexp_replace(%s, %s, %s)", element, quoteText(form), quoteText(e.Column))
+				// Pretty printing leaves out brackets.
+				name := as[0]
+				if args == withColumn && as[0] != as[1] {
+					name = "CASE WHEN q.c THEN " + quoteText(as[1]) + " ELSE " + quoteText(as[0]) + " END"
+				} else {
+					name = quoteText(name)
+				}
+				whole = fmt.Sprintf("pg_catalog.regexp_replace(%s, %s, %s)", whole, quoteText(form), elementSQL(e, name))
+				element = fmt.Sprintf("pg_catalog.regexp_replace(%s, %s, %s)", element, quoteText(form), name)
 				continue
 			}
-			forms := []string{"pgseal.eq((" + e.Column + ")::bytea)", "pgseal.eq(" + e.Column + "::bytea)"}
-			if x.Made {
-				forms = append([]string{forms[0] + madeOrder, forms[1] + madeOrder}, forms...)
-			}
-			for _, form := range forms {
-				whole = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", whole, quoteText(form), elementSQL(e))
-				element = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", element, quoteText(form), quoteText(e.Column))
+			function := catalog.TermFunction(e.Fold)
+			for i, form := range []string{function + "((" + e.Column + ")::bytea)", function + "(" + e.Column + "::bytea)"} {
+				for _, order := range []string{madeOrder, ""} {
+					if order == "" || x.Made {
+						whole = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", whole, quoteText(form+order), elementSQL(e, quoteText(as[i])))
+						element = fmt.Sprintf("pg_catalog.replace(%s, %s, %s)", element, quoteText(form+order), quoteText(as[i]))
+					}
+				}
 			}
 		}
 		if args == withColumn && whole != element {
@@ -239,28 +248,45 @@ func indexDefinitionCall(shown *catalog.Shown, args int) *call {
 	inner, passed := "r.a", "r.a"
 	if args == withColumn {
 		c.casts = append(c.casts, ")::pg_catalog.int4 AS b", ")::pg_catalog.bool AS c")
-		inner, passed = "r.a, r.b, r.c", "r.a, r.b"
+		inner, passed = "r.a, r.b, r.c", "r.a, r.b, r.c"
 	}
 	c.before = "(SELECT " + oneOf(choices, "q.d") + " AS pg_get_indexdef FROM (SELECT pg_catalog.pg_get_indexdef(" + inner + ") AS d, " + passed + " FROM (SELECT ("
 	c.after = ") r) q)"
 	return c
 }
 
+// shownAsElement is how the server would print the element of the plain table: with all
+// brackets, and without those that it need not have.
+func shownAsElement(shown *catalog.Shown, e *catalog.ShownElement) [2]string {
+	if e.Fold == 0 {
+		return [2]string{e.Column, e.Column}
+	}
+	function := catalog.FoldName(e.Fold)
+	i := slices.IndexFunc(shown.Types, func(t catalog.ShownType) bool { return t.Domain == e.Domain })
+	if i >= 0 && shown.Types[i].OID == logical.OIDText {
+		return [2]string{function + "(" + e.Column + ")", function + "(" + e.Column + ")"}
+	}
+	return [2]string{function + "((" + e.Column + ")::text)", function + "(" + e.Column + "::text)"}
+}
+
 // notedForm is a regular expression for an element with a note, as the server prints
 // it.
 func notedForm(e *catalog.ShownElement) string {
-	return `pgseal\.eq\(\s*CASE\s+WHEN \(*'` + regexp.QuoteMeta(e.Note) + `'[^\n]*IS NOT NULL\)? THEN \(?` + regexp.QuoteMeta(e.Column) + `\)?::bytea\s+ELSE NULL::bytea\s+END\)`
+	return regexp.QuoteMeta(catalog.TermFunction(e.Fold)) + `\(\s*CASE\s+WHEN \(*'` + regexp.QuoteMeta(e.Note) + `'[^\n]*IS NOT NULL\)? THEN \(?` + regexp.QuoteMeta(e.Column) + `\)?::bytea\s+ELSE NULL::bytea\s+END\)`
 }
 
-// elementSQL gives the element as the client wrote it. Whether the name of its
-// collation has a schema depends on the session's search path.
-func elementSQL(e *catalog.ShownElement) string {
-	if e.Suffix.Collation == "" {
-		return quoteText(e.Column + e.Suffix.String())
-	}
+// elementSQL gives the element, as SQL without what stands behind it, as the client wrote
+// it. Whether the name of its collation has a schema depends on the session's search path.
+func elementSQL(e *catalog.ShownElement, element string) string {
 	behind := e.Suffix
 	behind.Collation = ""
-	return fmt.Sprintf("pg_catalog.concat(%s, %d::pg_catalog.regcollation, %s)", quoteText(e.Column+" COLLATE "), e.Collation, quoteText(behind.String()))
+	switch {
+	case e.Suffix.Collation != "":
+		return fmt.Sprintf("pg_catalog.concat(%s, ' COLLATE ', %d::pg_catalog.regcollation, %s)", element, e.Collation, quoteText(behind.String()))
+	case behind == catalog.Suffix{}:
+		return element
+	}
+	return "pg_catalog.concat(" + element + ", " + quoteText(behind.String()) + ")"
 }
 
 func constraintDefinitionCall(shown *catalog.Shown, args int) *call {

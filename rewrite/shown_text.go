@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 )
 
 // isShown says whether a relation of the system is shown otherwise.
@@ -244,7 +245,11 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 			domains.add(fmt.Sprint(t.Domain), c.value(t, t.Collation))
 		}
 		eachTerm(shown, func(key string, e *catalog.ShownElement) {
-			if t := byDomain[e.Domain]; t != nil {
+			t := byDomain[e.Domain]
+			if e.Fold != 0 {
+				t = &shownText
+			}
+			if t != nil {
 				inIndexes.add(key, c.value(t, e.Collation))
 			}
 		})
@@ -272,6 +277,9 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 	}
 	return columns
 }
+
+// shownText is type text, of which lower and upper are.
+var shownText = catalog.ShownType{OID: logical.OIDText, Typmod: -1, Len: -1, Align: "i", Storage: "x"}
 
 const (
 	// attributeKey is one number for an attribute of any relation.

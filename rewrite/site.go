@@ -6,6 +6,7 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -121,7 +122,15 @@ func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
 	if o.Role == Store {
 		return o.refusal(o.Column.Type.CheckColumnOID(o.Site.target, oid, logical.Assign), o.Site.at, literals)
 	}
-	return o.refusal(o.Column.Type.CheckOID(oid, logical.Compare), o.Site.at, literals)
+	err := o.Column.Type.CheckOID(oid, logical.Compare)
+	if e, ok := errors.AsType[*logical.Error](err); ok && o.Fold != 0 && e.Code == codeNoFunction {
+		return &Refusal{
+			Anchor: "type", Code: codeNoFunction, Message: "function " + catalog.FoldName(o.Fold) + "(" + logical.TypeName(oid) + ") does not exist",
+			Hint:     "No function matches the given name and argument types. You might need to add explicit type casts.",
+			Position: o.Site.position(o.Site.at, literals),
+		}
+	}
+	return o.refusal(err, o.Site.at, literals)
 }
 
 func (o *Operand) refusal(err error, at anchor, literals []span) *Refusal {

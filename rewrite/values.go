@@ -330,7 +330,7 @@ func (o *Operand) sameAs(other *Operand) bool {
 	if (o.Null == nil) != (other.Null == nil) || o.Null != nil && *o.Null != *other.Null {
 		return false
 	}
-	if o.Beside != other.Beside || o.Base != other.Base || !slices.Equal(o.Then, other.Then) {
+	if o.Beside != other.Beside || o.Base != other.Base || o.Fold != other.Fold || !slices.Equal(o.Then, other.Then) {
 		return false
 	}
 	return o.Via == nil || *o.Via == *other.Via

@@ -192,6 +192,9 @@ func (a *analysis) infer(f *pg.InferClause, sc *scope, into *item) {
 	elements := a.elements(a.tokenAt(f.Location), len(f.IndexElems))
 	for i, n := range f.IndexElems {
 		e := n.GetIndexElem()
+		if e.GetName() == "" && a.foldedElement(e, sc) {
+			continue
+		}
 		if e.GetName() == "" {
 			a.in("ON CONFLICT", func() { a.plain(e.GetExpr(), sc) })
 			continue

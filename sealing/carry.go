@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"pgseal/catalog"
+	"pgseal/envelope"
 )
 
 // constraintOrder says of a unique index over terms that it is a UNIQUE constraint
@@ -26,22 +27,30 @@ type carried struct {
 	Suffix     string `json:"suffix,omitempty"`  // of the column as an element
 }
 
-// carryIndexes refuses indexes that cannot stand on the equality term, or gives
-// the statements that make them anew on it, and what to remember of them.
-func carryIndexes(c *column, indexes []index, equality bool) (creates []string, notes []carried, err error) {
+// carryIndexes refuses indexes that cannot stand on the terms, or gives the statements
+// that make them anew on them, and what to remember of them.
+func carryIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, terms envelope.TermFlags) (creates []string, notes []carried, err error) {
+	f, err := formsOf(ctx, tx, c)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range indexes {
 		x := &indexes[i]
-		if err := x.checkCarry(c, equality); err != nil {
+		if err := x.checkCarry(c, terms, f); err != nil {
 			return nil, nil, err
 		}
 		elements, isExpression := make([]string, len(x.elements)), make([]bool, len(x.elements))
 		for k := range x.elements {
-			if e := &x.elements[k]; e.attnum == x.member.attnum {
-				elements[k], isExpression[k] = catalog.TermElement(e.sql, e.suffix), true
+			e := &x.elements[k]
+			switch fold := f.folded(e); {
+			case e.attnum == x.member.attnum:
+				elements[k], isExpression[k] = catalog.TermElement(envelope.TermEquality, e.sql, e.suffix), true
 				if x.constraint {
 					elements[k] += constraintOrder
 				}
-			} else {
+			case fold != 0:
+				elements[k], isExpression[k] = catalog.TermElement(fold, f.column, strings.TrimPrefix(e.suffix, f.collate)), true
+			default:
 				elements[k], isExpression[k] = e.definition()+e.suffix, e.attnum == 0
 			}
 		}
@@ -54,15 +63,27 @@ func carryIndexes(c *column, indexes []index, equality bool) (creates []string, 
 	return append(creates, attachSQL(indexes)...), notes, nil
 }
 
-func (x *index) checkCarry(c *column, equality bool) error {
-	name := c.String()
+func (x *index) checkCarry(c *column, terms envelope.TermFlags, f forms) error {
+	name, equality := c.String(), terms&envelope.TermEquality != 0
+	folded := 0
+	for i := range x.elements {
+		e := &x.elements[i]
+		fold := f.folded(e)
+		if fold == 0 {
+			continue
+		}
+		folded++
+		if terms&fold == 0 {
+			return refuse(name, "seal it with --equality --normalize "+catalog.FoldName(fold)+", or drop the index first", "%s is over %s of it", x, catalog.FoldName(fold))
+		}
+	}
 	const dropFirst = "drop the index first"
 	switch {
 	case !x.valid:
 		return refuse(name, "drop the index, or make it valid with REINDEX or by attaching what it lacks", "%s is invalid", x)
 	case !onlyTestsForNull(x.predicateNode, x.member.attnum):
 		return refuse(name, dropFirst, "the predicate of %s reads it", x)
-	case !onlyTestsForNull(x.expressionNode, x.member.attnum):
+	case x.references(x.expressionNode) != folded:
 		return refuse(name, dropFirst, "%s computes an expression over it", x)
 	case !equality && x.unique:
 		return refuse(name, "seal it with --equality: uniqueness is then kept on the term", "%s keeps it unique", x)
@@ -76,7 +97,7 @@ func (x *index) checkCarry(c *column, equality bool) error {
 		return refuse(name, "ALTER TABLE … REPLICA IDENTITY … to another index first", "%s is the table's replica identity", x)
 	}
 	for i := range x.elements {
-		if e := &x.elements[i]; e.attnum == x.member.attnum && e.odd != "" {
+		if e := &x.elements[i]; (e.attnum == x.member.attnum || f.folded(e) != 0) && e.odd != "" {
 			return refuse(name, dropFirst, "%s compares it by %s, and a term cannot tell what that holds equal", x, e.odd)
 		}
 	}
@@ -89,6 +110,10 @@ func (x *index) checkCarry(c *column, equality bool) error {
 // is plain again.
 func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, notes []carried) (creates []string, handed []carried, err error) {
 	found := map[uint32]carried{} // by index
+	f, err := formsOf(ctx, tx, c)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range indexes {
 		x := &indexes[i]
 		note, ok := findNote(notes, x)
@@ -96,26 +121,26 @@ func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, 
 			// Of a partition that was made since: it is what its parent is.
 			note = carried{Constraint: above.Constraint, Suffix: above.Suffix}
 		}
-		term, err := termOver(ctx, tx, c.name)
-		if err != nil {
-			return nil, nil, err
-		}
 		elements, plain, isExpression := make([]string, len(x.elements)), make([]string, len(x.elements)), make([]bool, len(x.elements))
 		terms, others := 0, 0
 		note.Constraint = note.Constraint || x.saysConstraint()
 		for k := range x.elements {
 			e := &x.elements[k]
-			of, suffix, isNoted := catalog.NotedTerm(e.sql)
+			kind, suffix, isNoted := f.term(e)
 			switch {
-			case e.attnum == 0 && (isNoted && of == term[0] || slices.Contains(term[1:], e.sql)):
+			case kind != 0:
 				terms++
 				plain[k] = quote(c.name)
 				elements[k] = plain[k]
+				if kind != envelope.TermEquality {
+					elements[k], isExpression[k] = catalog.FoldName(kind)+"("+plain[k]+")", true
+				}
 				switch {
 				case isNoted:
 					elements[k] += suffix
 				case !note.Constraint && e.suffix != "":
 					elements[k] += e.suffix
+				case kind != envelope.TermEquality:
 				default:
 					elements[k] += note.Suffix
 				}
@@ -158,13 +183,17 @@ func (x *index) checkRestore(c *column, terms int) error {
 	case !onlyTestsForNull(x.predicateNode, x.member.attnum):
 		return refuse(c.String(), "drop the index first", "the predicate of %s reads its envelopes", x)
 	}
-	// Each reference is a term, or asks whether it IS NULL.
-	v := varNode(x.member.attnum)
-	others := strings.Count(x.expressionNode, v) - strings.Count(x.expressionNode, "{NULLTEST :arg "+v)
-	if others != terms {
-		return refuse(c.String(), "drop the index first", "%s computes something else than pgseal.eq over it", x)
+	if x.references(x.expressionNode) != terms {
+		return refuse(c.String(), "drop the index first", "%s computes something else than its terms over it", x)
 	}
 	return nil
+}
+
+// references counts the references to the column in an expression that do not ask
+// whether it IS NULL.
+func (x *index) references(node string) int {
+	v := varNode(x.member.attnum)
+	return strings.Count(node, v) - strings.Count(node, "{NULLTEST :arg "+v)
 }
 
 // findNote finds what was noted of an index: under its full name, or, since
@@ -190,16 +219,55 @@ func findNote(notes []carried, x *index) (carried, bool) {
 // its own definition.
 func (x *index) saysConstraint() bool {
 	return x.unique && x.predicate == "" && slices.ContainsFunc(x.elements, func(e element) bool {
-		_, _, isNoted := catalog.NotedTerm(e.sql)
+		_, _, _, isNoted := catalog.NotedTerm(e.sql)
 		return e.attnum == 0 && strings.HasPrefix(e.sql, "pgseal.eq(") && !isNoted && e.suffix == constraintOrder
 	})
 }
 
-// termOver is a column, and pgseal.eq over it in the forms in which the server prints it.
-func termOver(ctx context.Context, tx pgx.Tx, column string) (forms []string, err error) {
-	err = tx.QueryRow(ctx, `SELECT ARRAY[pg_catalog.quote_ident($1), 'pgseal.eq((' || pg_catalog.quote_ident($1) || ')::bytea)', 'pgseal.eq(' || pg_catalog.quote_ident($1) || ')']`,
-		column).Scan(&forms)
-	return forms, err
+// forms are how the server prints a column in the definition of an index.
+type forms struct {
+	column  string
+	terms   map[string]envelope.TermFlags // functions of pgseal over it
+	folds   map[string]envelope.TermFlags // lower and upper over it while it is plain
+	collate string                        // COLLATE of its own collation
+}
+
+func formsOf(ctx context.Context, tx pgx.Tx, c *column) (f forms, err error) {
+	if err = tx.QueryRow(ctx, `SELECT pg_catalog.quote_ident($1), coalesce((SELECT ' COLLATE ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname)
+		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace
+		WHERE a.attrelid = $2 AND a.attnum = $3), '')`, c.name, c.relation, c.attnum).Scan(&f.column, &f.collate); err != nil {
+		return f, err
+	}
+	f.terms, f.folds = map[string]envelope.TermFlags{}, map[string]envelope.TermFlags{}
+	for _, kind := range [...]envelope.TermFlags{envelope.TermEquality, envelope.TermLower, envelope.TermUpper} {
+		f.terms[catalog.TermFunction(kind)+"(("+f.column+")::bytea)"] = kind
+		f.terms[catalog.TermFunction(kind)+"("+f.column+")"] = kind
+		if kind != envelope.TermEquality {
+			f.folds[catalog.FoldName(kind)+"(("+f.column+")::text)"] = kind
+			f.folds[catalog.FoldName(kind)+"("+f.column+")"] = kind
+		}
+	}
+	return f, nil
+}
+
+// folded is the term for an element that is lower or upper of the plain column, 0 for
+// any other.
+func (f *forms) folded(e *element) envelope.TermFlags {
+	if e.attnum != 0 {
+		return 0
+	}
+	return f.folds[e.sql]
+}
+
+// term is which term of the column the element is, 0 for any other, and its note.
+func (f *forms) term(e *element) (kind envelope.TermFlags, note string, isNoted bool) {
+	if e.attnum != 0 {
+		return 0, "", false
+	}
+	if kind, of, note, ok := catalog.NotedTerm(e.sql); ok && of == f.column {
+		return kind, note, true
+	}
+	return f.terms[e.sql], "", false
 }
 
 // handOver gives notes to the other sealed column of each index.

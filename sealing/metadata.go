@@ -21,18 +21,22 @@ type sealed struct {
 	typeName string
 	terms    envelope.TermFlags
 	indexKey uint32
-	original original
+	// normalizer says how the terms of lower and upper were made; folds, as findFolds
+	// has found them, how the server makes them now.
+	normalizer string
+	folds      *catalog.Folds
+	original   original
 }
 
 const selectSealed = `
 SELECT column_id, table_id, domain::oid, logical_type::oid, typmod, pg_catalog.format_type(logical_type, typmod), terms,
-       coalesce(index_key_id, 0), original FROM pgseal.sealed_column `
+       coalesce(index_key_id, 0), coalesce(normalizer, ''), original FROM pgseal.sealed_column `
 
 func scanSealed(r pgx.CollectableRow) (sealed, error) {
 	var s sealed
 	var terms int32
 	var data []byte
-	if err := r.Scan(&s.id, &s.tableID, &s.domain, &s.typ.OID, &s.typ.Typmod, &s.typeName, &terms, &s.indexKey, &data); err != nil {
+	if err := r.Scan(&s.id, &s.tableID, &s.domain, &s.typ.OID, &s.typ.Typmod, &s.typeName, &terms, &s.indexKey, &s.normalizer, &data); err != nil {
 		return s, err
 	}
 	s.terms = envelope.TermFlags(terms)

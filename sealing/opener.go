@@ -21,6 +21,7 @@ type sealer struct {
 	typ                   logical.Type
 	columnID              uint32
 	terms                 envelope.TermFlags
+	folds                 *catalog.Folds // of terms of lower and upper
 	sealKeyID, indexKeyID uint32
 	sealKey, indexKey     *envelope.Key
 	equality, term        []byte
@@ -49,15 +50,9 @@ func (s *sealer) seal(dst, canonical []byte) ([]byte, error) {
 	if !s.typ.Valid(canonical) {
 		return dst, errEncoding
 	}
-	s.term = s.term[:0]
-	if s.terms&envelope.TermEquality != 0 {
-		var err error
-		if s.equality, err = s.typ.AppendEquality(s.equality[:0], canonical); err != nil {
-			return dst, err
-		}
-		if s.term, err = s.indexKey.EqualityTerm(s.term, s.columnID, s.equality); err != nil {
-			return dst, err
-		}
+	var err error
+	if s.term, s.equality, err = appendTerms(s.term[:0], s.indexKey, s.columnID, s.terms, s.typ, s.folds, canonical, s.equality); err != nil {
+		return dst, err
 	}
 	return s.sealKey.Seal(dst, s.columnID, s.terms, s.term, canonical)
 }
@@ -146,25 +141,29 @@ func (o *opener) note(ctx context.Context, s sealed, env []byte) (n defaultNote,
 	return catalog.ParseDefaultNote(plain, s.id)
 }
 
-// checkTerm recomputes the equality term of an opened value. The tag already
-// covers the term, so a difference means that it was made under another index
-// key, or by a proxy that reads the type otherwise.
-func (o *opener) checkTerm(ctx context.Context, s sealed, env, canonical []byte) error {
-	if s.terms&envelope.TermEquality == 0 {
+// checkTerms recomputes the terms of an opened value. The tag already covers them, so
+// a difference means that they were made under another index key, or by a proxy that
+// reads the type otherwise, or in the case of another server.
+func (o *opener) checkTerms(ctx context.Context, s sealed, env, canonical []byte) error {
+	if s.terms == 0 {
 		return nil
 	}
 	k, err := o.key(ctx, s.indexKey)
 	if err != nil {
 		return err
 	}
-	if o.equal, err = s.typ.AppendEquality(o.equal[:0], canonical); err != nil {
+	terms := s.terms
+	if s.folds == nil {
+		terms &^= catalog.FoldTerms
+	}
+	if o.term, o.equal, err = appendTerms(o.term[:0], k, s.id, terms, s.typ, s.folds, canonical, o.equal); err != nil {
 		return err
 	}
-	if o.term, err = k.EqualityTerm(o.term[:0], s.id, o.equal); err != nil {
-		return err
-	}
-	if !bytes.Equal(o.term, envelope.Equality(env)) {
+	switch stored := envelope.Terms(env); {
+	case !bytes.HasPrefix(stored, o.term[:min(len(o.term), envelope.EqualitySize)]):
 		return fmt.Errorf("its equality term was not made under index key %d", s.indexKey)
+	case terms != s.terms || !bytes.Equal(stored, o.term):
+		return errors.New("its terms of lower or upper case are not what this server would compare them with: seal the column again, with the same --normalize")
 	}
 	return nil
 }

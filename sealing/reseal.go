@@ -375,7 +375,7 @@ WHERE t.ctid = v.place AND pg_catalog.substring(t.%[2]s, 1, pg_catalog.length(v.
 // identifying is the length of what makes an envelope unlike every other: all
 // up to the end of the nonce.
 func identifying(env []byte) int {
-	return min(len(env), envelope.HeaderSize+len(envelope.Equality(env))+envelope.NonceSize)
+	return min(len(env), envelope.HeaderSize+len(envelope.Terms(env))+envelope.NonceSize)
 }
 
 // reseal gives the same value under another key.
@@ -385,6 +385,6 @@ func (r *resealer) reseal(ctx context.Context, p *place, k *envelope.Key, env []
 		return nil, err
 	}
 	defer clear(canonical)
-	// The term stays: it was made under the index key, which did not change.
-	return k.Seal(nil, p.sealed.id, p.sealed.terms, envelope.Equality(env), canonical)
+	// The terms stay: they were made under the index key, which did not change.
+	return k.Seal(nil, p.sealed.id, p.sealed.terms, envelope.Terms(env), canonical)
 }

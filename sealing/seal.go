@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/keystore"
 )
@@ -17,9 +18,14 @@ import (
 // SealOptions are the choices of `pgseal seal`.
 type SealOptions struct {
 	Equality bool // keep an equality term beside each value: =, IN, UNIQUE work; leaks which rows are equal
-	Lock     Lock
-	Progress Progress
-	Keys     Keys
+	// Normalize are terms beside that: of TermLower, so that lower(column) = lower($1)
+	// works, and TermUpper; each leaks which rows are equal without regard to case.
+	Normalize envelope.TermFlags
+	Lock      Lock
+	Progress  Progress
+	Keys      Keys
+
+	folds foldsFound
 }
 
 // Seal turns a plain column into a sealed one, or gives a sealed one the terms
@@ -29,6 +35,7 @@ type SealOptions struct {
 func Seal(ctx context.Context, conn *pgx.Conn, target string, o SealOptions) (*Report, error) {
 	var report *Report
 	var table string
+	o.folds = foldsFound{} // before the lock, to be used under it
 	h := change{conn: conn, target: target, lock: o.Lock,
 		check: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) error {
 			if c.domain != "" {
@@ -74,6 +81,7 @@ type around struct {
 	creates []string // make them anew
 	notes   []carried
 	views   []view
+	folds   *catalog.Folds // nil without such terms
 }
 
 // checkSeal refuses what stands in the way, or gives what comes along.
@@ -81,10 +89,13 @@ func checkSeal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealO
 	if err := checkSealable(ctx, tx, c, tree, o); err != nil {
 		return a, err
 	}
+	if a.folds, err = checkFolds(ctx, tx, c, c.typ, c.collation, o); err != nil {
+		return a, err
+	}
 	if a.indexes, err = indexesOver(ctx, tx, tree); err != nil {
 		return a, err
 	}
-	if a.creates, a.notes, err = carryIndexes(c, a.indexes, o.Equality); err != nil {
+	if a.creates, a.notes, err = carryIndexes(ctx, tx, c, a.indexes, o.terms()); err != nil {
 		return a, err
 	}
 	a.views, err = dependentViews(ctx, tx, c, tree)
@@ -105,6 +116,7 @@ func seal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOption
 		return nil, err
 	}
 	defer s.erase()
+	s.folds = a.folds
 	domain, err := createDomain(ctx, tx, c, s)
 	if err != nil {
 		return nil, err
@@ -190,10 +202,16 @@ func provision(ctx context.Context, tx pgx.Tx, c *column, o SealOptions) (*seale
 		return nil, table, fmt.Errorf("data keys of %s: %w", display(c.schema, c.table), err)
 	}
 	s := &sealer{store: store, typ: c.typ, sealKeyID: table.Seal.ID, indexKeyID: table.Index.ID}
-	if o.Equality {
-		s.terms = envelope.TermEquality
-	}
+	s.terms = o.terms()
 	return s, table, nil
+}
+
+// terms are those that are asked for.
+func (o SealOptions) terms() envelope.TermFlags {
+	if !o.Equality {
+		return 0
+	}
+	return envelope.TermEquality | o.Normalize
 }
 
 // rehearseKeys makes and opens the keys that the sealing will need, and takes
@@ -274,9 +292,14 @@ func record(ctx context.Context, tx pgx.Tx, c *column, domain string, t keystore
 	if s.terms != 0 {
 		indexKey = &t.Index.ID
 	}
+	var normalizer *string
+	if s.folds != nil {
+		text := catalog.Normalizer(s.terms, s.folds)
+		normalizer = &text
+	}
 	_, err = tx.Exec(ctx, `
-INSERT INTO pgseal.sealed_column (column_id, table_id, domain, schema_name, table_name, column_name, logical_type, typmod, terms, index_key_id, original)
-VALUES ($1, $2, $3::text::regtype, $4, $5, $6, $7::oid::regtype, $8, $9, $10, $11)`,
-		s.columnID, t.ID, domain, c.schema, c.table, c.name, c.typ.OID, c.typ.Typmod, int(s.terms), indexKey, data)
+INSERT INTO pgseal.sealed_column (column_id, table_id, domain, schema_name, table_name, column_name, logical_type, typmod, terms, index_key_id, original, normalizer)
+VALUES ($1, $2, $3::text::regtype, $4, $5, $6, $7::oid::regtype, $8, $9, $10, $11, $12)`,
+		s.columnID, t.ID, domain, c.schema, c.table, c.name, c.typ.OID, c.typ.Typmod, int(s.terms), indexKey, data, normalizer)
 	return err
 }

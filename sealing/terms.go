@@ -8,18 +8,28 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"pgseal/catalog"
-	"pgseal/envelope"
 )
 
-// checkAddTerms refuses what keeps a sealed column from getting an equality term
-// beside its values.
+// checkAddTerms refuses what keeps a sealed column from getting more terms beside its
+// values, or those of lower and upper anew, where the server makes them otherwise now. s
+// has the terms and folds that it is to have.
 func checkAddTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) (s sealed, views []view, err error) {
 	if s, err = sealedBehind(ctx, tx, c); err != nil {
 		return s, nil, err
 	}
 	name := c.String()
+	had, as := s.terms, s.normalizer
+	s.terms |= o.terms()
+	again := o
+	again.Normalize = s.terms & catalog.FoldTerms
+	if s.folds, err = checkFolds(ctx, tx, c, s.typ, s.original.Collation, again); err != nil {
+		return s, nil, err
+	}
+	if s.folds != nil {
+		s.normalizer = catalog.Normalizer(s.terms, s.folds)
+	}
 	switch {
-	case !o.Equality || s.terms&envelope.TermEquality != 0:
+	case s.terms == had && (s.normalizer == as || o.Normalize == 0):
 		return s, nil, refuse(name, "pgseal column list shows the sealed columns and their terms", "the column is sealed already")
 	case c.inherited:
 		return s, nil, refuse(name, "seal the column of the parent table: its partitions and children follow", "the column is inherited")
@@ -65,8 +75,8 @@ func holds(tree []member, relation uint32) bool {
 	return false
 }
 
-// addTerms seals every value of a sealed column anew with an equality term, and
-// has the column's domain ask for it. Nothing is in clear on the way.
+// addTerms seals every value of a sealed column anew with more terms, and has the
+// column's domain ask for them. Nothing is in clear on the way.
 func addTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) (*Report, error) {
 	s, views, err := checkAddTerms(ctx, tx, c, tree, o)
 	if err != nil {
@@ -86,7 +96,7 @@ func addTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOp
 	}
 	op := newOpener(store)
 	defer op.erase()
-	to := &sealer{store: store, typ: s.typ, columnID: s.id, terms: s.terms | envelope.TermEquality, sealKeyID: keys.Seal.ID, indexKeyID: keys.Index.ID}
+	to := &sealer{store: store, typ: s.typ, columnID: s.id, terms: s.terms, folds: s.folds, sealKeyID: keys.Seal.ID, indexKeyID: keys.Index.ID}
 	defer to.erase()
 	var canonical []byte
 	defer func() { clear(canonical[:cap(canonical)]) }()
@@ -140,7 +150,7 @@ func addTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOp
 	}
 	restore = append(restore,
 		fmt.Sprintf("ALTER DOMAIN %s ADD CONSTRAINT sealed CHECK (pgseal.is_envelope(VALUE, %d, %d))", r.newType, s.id, to.terms),
-		fmt.Sprintf("UPDATE pgseal.sealed_column SET terms = %d, index_key_id = %d WHERE column_id = %d", to.terms, to.indexKeyID, s.id))
+		fmt.Sprintf("UPDATE pgseal.sealed_column SET terms = %d, index_key_id = %d, normalizer = nullif('%s', '') WHERE column_id = %d", to.terms, to.indexKeyID, s.normalizer, s.id))
 	if err := execAll(ctx, tx, append(restore, resume...)...); err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func Verify(ctx context.Context, conn *pgx.Conn, table string, o VerifyOptions) 
 	// One snapshot for the whole run: a reseal beside it changes nothing. Read
 	// only, so that unwrapping a key for the first time records nothing, which
 	// could fail and take the transaction along.
-	v := verifier{o: o}
+	v := verifier{o: o, folds: foldsFound{}}
 	err = inTransaction(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		return v.run(ctx, tx, table)
 	})
@@ -58,6 +58,7 @@ type verifier struct {
 	op                     *opener
 	total, opened, damaged int64
 	plain                  []byte // one opened value
+	folds                  foldsFound
 }
 
 func (v *verifier) run(ctx context.Context, tx pgx.Tx, table string) error {
@@ -134,6 +135,9 @@ func (v *verifier) column(ctx context.Context, tx pgx.Tx, p *place) error {
 			return err
 		}
 	}
+	if err := p.sealed.findFolds(ctx, tx, v.folds); err != nil {
+		return err
+	}
 	rows := tx.Conn().PgConn().ExecParams(ctx, fmt.Sprintf("SELECT ctid, %[1]s FROM ONLY %[2]s WHERE %[1]s IS NOT NULL",
 		quote(p.column), p.tableSQL()), nil, nil, nil, []int16{pgx.BinaryFormatCode})
 	for n := 1; rows.NextRow(); n++ {
@@ -168,7 +172,7 @@ func (v *verifier) value(ctx context.Context, p *place, env []byte) (err error) 
 	if cap(v.plain) > 2*maxStaged {
 		defer func() { clear(v.plain); v.plain = nil }()
 	}
-	return v.op.checkTerm(ctx, p.sealed, env, v.plain)
+	return v.op.checkTerms(ctx, p.sealed, env, v.plain)
 }
 
 // originals opens what unsealing would bring back.

@@ -32,7 +32,7 @@ var (
 // showDefaults gives the body of a DataRow with the texts of defaults as they
 // were written: the same body if there are none.
 func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
-	if !bytes.Contains(body, envelopeBegins) && !bytes.Contains(body, escapedBegins) && !bytes.Contains(body, nullOfDomain) && !bytes.Contains(body, computedBegins) && !bytes.Contains(body, []byte(termCall)) {
+	if !bytes.Contains(body, envelopeBegins) && !bytes.Contains(body, escapedBegins) && !bytes.Contains(body, nullOfDomain) && !bytes.Contains(body, computedBegins) && !callsTerm(body) {
 		return body, Need{}, nil
 	}
 	values, err := wire.ParseDataRow(body)

@@ -193,7 +193,10 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 	if op == nil {
 		return append(b, 0)
 	}
-	b = append(b, 1, byte(op.Role))
+	b = append(b, 1, byte(op.Role), byte(op.Fold), byte(op.Column.Folded))
+	if op.Fold != 0 {
+		b = append(b, op.Column.Folding.Given.Of(op.Fold).Hash()...)
+	}
 	if op.Array {
 		b = append(b, 1)
 	}

@@ -127,10 +127,15 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 		v.OID = t.Compared().OID // as which PostgreSQL reads it
 	}
 	b.plain, err = s.typeNow(op.Column, op.Column.Type).AppendCanonical(b.plain[:0], v, useOf(op), settings)
+	if err == nil && op.Fold != 0 {
+		b.equal = op.Column.Folding.Given.Of(op.Fold).Append(b.equal[:0], b.plain)
+		b.plain, b.equal = b.equal, b.plain
+	}
 	return err
 }
 
-// equality computes the term of s.buf.plain into dst.
+// equality computes the term of s.buf.plain into dst. Of what is lower or upper of a
+// column it is the term of that.
 func (s *Session) equality(dst []byte, c *catalog.SealedColumn) ([]byte, Need, error) {
 	k, need, err := s.key(c.IndexKeyID)
 	if k == nil {
@@ -143,11 +148,40 @@ func (s *Session) equality(dst []byte, c *catalog.SealedColumn) ([]byte, Need, e
 		}
 		equal = s.buf.equal
 	}
-	out, err := k.EqualityTerm(dst, c.ID, equal)
+	kind := envelope.TermEquality
+	if c.Folded != 0 {
+		kind = c.Folded
+	}
+	out, err := k.Term(dst, kind, c.ID, equal)
 	if err != nil {
 		return dst, Need{}, sealError(c, err)
 	}
 	return out, Need{}, nil
+}
+
+// foldedTerms appends the terms of s.buf.plain in lower and upper case that an envelope
+// of c has. What they would be found by must be what was stored before.
+func (s *Session) foldedTerms(dst []byte, c *catalog.SealedColumn) ([]byte, error) {
+	if c.Folding.Changed {
+		return dst, refused(rewrite.RefuseFoldChanged(c), nil)
+	}
+	k, _, err := s.key(c.IndexKeyID) // of the equality term, which came before
+	if k == nil {
+		return dst, err
+	}
+	for _, kind := range [...]envelope.TermFlags{envelope.TermLower, envelope.TermUpper} {
+		of := c.FoldsTo(kind)
+		if of == nil {
+			continue
+		}
+		s.buf.equal = c.Folding.Column.Of(kind).Append(s.buf.equal[:0], s.buf.plain)
+		at := len(dst)
+		if dst, err = k.Term(dst, kind, c.ID, s.buf.equal); err != nil {
+			return dst, sealError(c, err)
+		}
+		s.sent.note(dst[at:], of, s.buf.equal)
+	}
+	return dst, nil
 }
 
 // appendOperand appends what the server gets for a client's value that is not
@@ -187,6 +221,12 @@ func (s *Session) appendEnvelope(dst []byte, c *catalog.SealedColumn) ([]byte, N
 			return dst, need, err
 		}
 		s.sent.note(term, c, s.buf.plain)
+		if c.Folding != nil {
+			var terms [envelope.MaxTerms]byte
+			if term, err = s.foldedTerms(append(terms[:0], term...), c); err != nil {
+				return dst, Need{}, err
+			}
+		}
 	}
 	id := s.activeKey(c)
 	if id == 0 {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"pgseal/catalog"
 	"pgseal/envelope"
+	"pgseal/logical"
 	"pgseal/wire"
 )
 
@@ -88,7 +90,6 @@ func (v *sentValues) find(term []byte) *sentValue {
 }
 
 const (
-	termCall = "pgseal.eq("
 	// withValues stands in the context of an error that shows parameters, under
 	// log_parameter_max_length_on_error.
 	withValues    = "with parameters: $"
@@ -100,6 +101,31 @@ const (
 	termHex       = 2 * envelope.EqualitySize
 )
 
+// termCalls begin the calls of the functions that give terms.
+var termCalls = map[envelope.TermFlags][]byte{
+	envelope.TermEquality: []byte("pgseal.eq("), envelope.TermLower: []byte("pgseal.lower("), envelope.TermUpper: []byte("pgseal.upper("),
+}
+
+// callsTerm reports that a text has one of these calls.
+func callsTerm(text []byte) bool {
+	for _, call := range termCalls {
+		if bytes.Contains(text, call) {
+			return true
+		}
+	}
+	return false
+}
+
+// termCallAt is the call with which a text begins, kind 0 for none.
+func termCallAt(text []byte) (kind envelope.TermFlags, size int) {
+	for kind, call := range termCalls {
+		if bytes.HasPrefix(text, call) {
+			return kind, len(call)
+		}
+	}
+	return 0, 0
+}
+
 // mentionsSealed reports that an error shows something that only pgseal knows.
 func mentionsSealed(f wire.ErrorFields) bool {
 	for it := f.Iter(); ; {
@@ -107,7 +133,7 @@ func mentionsSealed(f wire.ErrorFields) bool {
 		if code == 0 {
 			return false
 		}
-		if bytes.Contains(value, []byte(termCall)) || code == wire.FieldWhere && bytes.Contains(value, []byte(withValues)) || bytes.Contains(value, []byte(hexStart+envelopeHex)) || bytes.Contains(value, []byte(copyMarker)) ||
+		if callsTerm(value) || code == wire.FieldWhere && bytes.Contains(value, []byte(withValues)) || bytes.Contains(value, []byte(hexStart+envelopeHex)) || bytes.Contains(value, []byte(copyMarker)) ||
 			bytes.Contains(value, []byte(envelopeEscap)) || code == wire.FieldSchema && string(value) == domainSchema {
 			return true
 		}
@@ -115,19 +141,23 @@ func mentionsSealed(f wire.ErrorFields) bool {
 }
 
 // appendShown appends a text of the server in the client's terms:
-// pgseal.eq(column) becomes column, a term the value that the client sent, and
-// an envelope (sealed).
+// pgseal.eq(column) becomes column, pgseal.lower(column) lower(column), a term the
+// value that the client sent, and an envelope (sealed).
 func (s *Session) appendShown(dst, text []byte) []byte {
-	terms := bytes.Contains(text, []byte(termCall)) || bytes.Contains(text, []byte(withValues))
+	terms := callsTerm(text) || bytes.Contains(text, []byte(withValues))
 	for len(text) > 0 {
+		kind, size := envelope.TermFlags(0), 0
+		if text[0] == termCalls[envelope.TermEquality][0] {
+			kind, size = termCallAt(text)
+		}
 		switch {
-		case bytes.HasPrefix(text, []byte(termCall)):
-			argument, n := argumentOf(text[len(termCall):])
+		case kind != 0:
+			argument, n := argumentOf(text[:size], text[size:])
 			if n == 0 {
 				return append(dst, text...)
 			}
-			dst = append(dst, argument...)
-			text = text[len(termCall)+n:]
+			dst = s.appendElement(dst, kind, argument)
+			text = text[size+n:]
 		case bytes.HasPrefix(text, []byte(copyMarker)):
 			dst = append(dst, sealedText...)
 			text = text[len(copyMarker):]
@@ -223,10 +253,42 @@ func hexDigits(b []byte) (n int) {
 	return n
 }
 
+// appendElement appends the element of an index over a term of a column as the server
+// would have printed that of the plain table.
+func (s *Session) appendElement(dst []byte, kind envelope.TermFlags, column []byte) []byte {
+	if kind == envelope.TermEquality {
+		return append(dst, column...)
+	}
+	dst = append(dst, catalog.FoldName(kind)+"("...)
+	dst = append(dst, column...)
+	if !s.isTextColumn(string(column)) {
+		dst = append(dst, "::text"...)
+	}
+	return append(dst, ')')
+}
+
+// isTextColumn says whether a sealed column of that name, as SQL, is one of type text,
+// of which lower and upper need no cast.
+func (s *Session) isTextColumn(name string) bool {
+	if quoted, ok := strings.CutPrefix(name, `"`); ok {
+		name = strings.ReplaceAll(strings.TrimSuffix(quoted, `"`), `""`, `"`)
+	}
+	snap, err := s.snapshot()
+	if snap == nil || err != nil {
+		return false
+	}
+	for _, r := range snap.Relations() {
+		if c := r.Column(name); c != nil && c.Sealed != nil && c.Sealed.Folding != nil && c.Sealed.Type.OID == logical.OIDText {
+			return true
+		}
+	}
+	return false
+}
+
 // argumentOf is what stands before the closing parenthesis, without the cast to
 // bytea that the server may write around it, and without the note of an index; n
 // counts the parenthesis too, and is 0 if there is none.
-func argumentOf(text []byte) (argument []byte, n int) {
+func argumentOf(call, text []byte) (argument []byte, n int) {
 	depth := 1
 	quote := byte(0)
 	for i, c := range text {
@@ -241,7 +303,7 @@ func argumentOf(text []byte) (argument []byte, n int) {
 			depth++
 		case c == ')':
 			if depth--; depth == 0 {
-				if column, _, noted := catalog.NotedTerm(termCall + string(text[:i+1])); noted {
+				if _, column, _, noted := catalog.NotedTerm(string(call) + string(text[:i+1])); noted {
 					return []byte(column), i + 1
 				}
 				return bytes.TrimSuffix(text[:i], []byte("::bytea")), i + 1

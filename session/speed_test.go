@@ -7,6 +7,8 @@ package session
 import (
 	"testing"
 
+	"pgseal/catalog"
+	"pgseal/logical"
 	"pgseal/wire"
 )
 
@@ -163,6 +165,39 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		}
 		if n := testing.AllocsPerRun(100, func() { d.round(t, e) }); n != 0 {
 			t.Errorf("%s: %v allocations a round, want none", name, n)
+		}
+	}
+}
+
+// Neither do values with terms in one case, nor searches by these.
+func TestTermsOfCaseAllocateNothing(t *testing.T) {
+	const search = `
+client Parse sel "SELECT id FROM users WHERE lower(ssn) = lower($1)" -
+client Sync
+server ParseComplete
+server ReadyForQuery I`
+	const searched = `
+client Bind "" sel - 0 "Bob"
+client Execute "" 0
+client Sync
+server BindComplete
+server DataRow "7"
+server CommandComplete "SELECT 1"
+server ReadyForQuery I`
+	for _, c := range []struct{ prepare, round string }{{prepareInsert, sealedInsert}, {search, searched}} {
+		d := driver{world: newWorld(t)}
+		d.openKeys()
+		folds := &catalog.Folds{Lower: logical.NewFold([]rune{'B'}, []rune{'b'}), Upper: logical.NewFold([]rune{'b'}, []rune{'B'})}
+		ssn := d.snapshot.Column(11)
+		ssn.Terms |= catalog.FoldTerms
+		ssn.AddFolding(catalog.Folding{Column: folds, Given: folds})
+		d.round(t, script(t, c.prepare))
+		e := script(t, c.round)
+		for range 3 {
+			d.round(t, e)
+		}
+		if n := testing.AllocsPerRun(100, func() { d.round(t, e) }); n != 0 {
+			t.Errorf("%v allocations a round, want none", n)
 		}
 	}
 }

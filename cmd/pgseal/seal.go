@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"pgseal/envelope"
 	"pgseal/sealing"
 )
 
@@ -24,15 +26,29 @@ nothing is changed. The table is locked until it is done. A column that is
 sealed already gets the term that it lacks.
 
 --equality keeps a term beside each value so that =, IN and UNIQUE work. It lets
-whoever reads the server see which rows have equal values.`,
+whoever reads the server see which rows have equal values.
+
+--normalize lower keeps a second term, of lower(value), so that lower(column) =
+lower($1) works, and indexes over lower(column); --normalize upper does the same
+for upper, which Django's iexact uses, and lower,upper for both. Each lets whoever
+reads the server see which rows have equal values in that case.`,
 		Example: `  pgseal seal public.users.ssn --equality
+  pgseal seal public.users.email --equality --normalize lower
   pgseal seal 'public."Users"."Birth date"'`,
 		Args: exactly("SCHEMA.TABLE.COLUMN"),
 	}
 	url, kmsKey := databaseFlag(cmd), kmsKeyFlag(cmd)
 	equality := cmd.Flags().Bool("equality", false, "keep an equality term: =, <>, IN, = ANY, UNIQUE and ON CONFLICT work; leaks which rows are equal")
+	normalize := cmd.Flags().StringSlice("normalize", nil, "with --equality: lower, upper or both: lower(column) = lower($1) works; leaks which rows are equal in that case")
 	timeout := lockFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		terms, err := normalizations(*normalize)
+		switch {
+		case err != nil:
+			return err
+		case terms != 0 && !*equality:
+			return &usageError{errors.New("--normalize needs --equality")}
+		}
 		return withDatabase(cmd, *url, func(ctx context.Context, conn *pgx.Conn) error {
 			open, err := keys(ctx, *kmsKey)
 			if err != nil {
@@ -40,7 +56,7 @@ whoever reads the server see which rows have equal values.`,
 			}
 			show, end := progress(cmd.ErrOrStderr(), "sealing "+args[0])
 			report, err := sealing.Seal(ctx, conn, args[0], sealing.SealOptions{
-				Equality: *equality, Lock: lock(cmd, *timeout), Progress: show, Keys: open})
+				Equality: *equality, Normalize: terms, Lock: lock(cmd, *timeout), Progress: show, Keys: open})
 			end()
 			if err != nil {
 				return err
@@ -50,6 +66,21 @@ whoever reads the server see which rows have equal values.`,
 		})
 	}
 	return cmd
+}
+
+// normalizations are the terms behind the values of --normalize.
+func normalizations(names []string) (terms envelope.TermFlags, err error) {
+	for _, name := range names {
+		switch name {
+		case "lower":
+			terms |= envelope.TermLower
+		case "upper":
+			terms |= envelope.TermUpper
+		default:
+			return 0, &usageError{fmt.Errorf("--normalize takes lower, upper or lower,upper, not %q", name)}
+		}
+	}
+	return terms, nil
 }
 
 // lockFlag bounds the wait for the table.

@@ -22,6 +22,8 @@ type Schema struct {
 	// Seal are the columns to seal, each with its flags as on the command
 	// line: "public.users.ssn --equality".
 	Seal []string
+	// Locale is the databases' own, "" for C.
+	Locale string
 	// Key is the KMS key of the sealed database; "" is the environment's.
 	Key string
 }
@@ -52,7 +54,7 @@ func New(t testing.TB, s Schema) *Pair {
 	defer templates.Unlock()
 	template := templates.names[id]
 	if template == "" {
-		p := empty(t)
+		p := create(t, s.template())
 		p.Both(s.DDL)
 		key := s.Key
 		if key == "" {
@@ -69,6 +71,14 @@ func New(t testing.TB, s Schema) *Pair {
 		templates.names[id] = template
 	}
 	return create(t, " TEMPLATE "+template)
+}
+
+// template says what an empty database of the schema's locale is a copy of.
+func (s *Schema) template() string {
+	if s.Locale == "" {
+		return ""
+	}
+	return " LOCALE '" + s.Locale + "' TEMPLATE template0"
 }
 
 // Restored makes a pair of empty databases and has the sealed one filled from a

@@ -1,4 +1,4 @@
--- pgseal 0.4: what the server needs to know of sealed columns.
+-- pgseal 0.5: what the server needs to know of sealed columns.
 --
 -- The same text serves CREATE EXTENSION pgseal, pg_tle and `pgseal init`, which
 -- runs it from its own copy where no extension may be created. It needs CREATE
@@ -17,7 +17,7 @@ COMMENT ON SCHEMA pgseal_column IS 'One domain for each sealed column; it is the
 -- Functions over envelopes
 --
 --   0   1  magic 0xE5          10   1  term flags
---   1   1  version 0x01        11  ..  terms (equality first, 16 bytes)
+--   1   1  version 0x01        11  ..  terms (equality, lower, upper: 16 bytes each)
 --   2   4  column id           ..  12  nonce
 --   6   4  data key id         ..   n  ciphertext, then a tag of 16 bytes
 --
@@ -28,7 +28,7 @@ COMMENT ON SCHEMA pgseal_column IS 'One domain for each sealed column; it is the
 
 CREATE FUNCTION pgseal.version() RETURNS text
     IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN '0.4'::text;
+    RETURN '0.5'::text;
 COMMENT ON FUNCTION pgseal.version() IS 'Version of the installed pgseal schema';
 
 -- The header and the least length are one pattern of LIKE: any byte stands for
@@ -57,11 +57,14 @@ CREATE FUNCTION pgseal.is_envelope(value bytea, column_id integer, terms integer
         OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(column_id), 4, 1)
         OPERATOR(pg_catalog.||) '____'::bytea -- key id
         OPERATOR(pg_catalog.||) '\x5c'::bytea OPERATOR(pg_catalog.||) pg_catalog.substring(pg_catalog.int4send(terms), 4, 1)
-        -- equality term if there is one, nonce, tag
-        OPERATOR(pg_catalog.||) pg_catalog.substring('________________'::bytea, 1, 16 OPERATOR(pg_catalog.*) (terms OPERATOR(pg_catalog.&) 1))
+        -- as many terms, nonce, tag
+        OPERATOR(pg_catalog.||) pg_catalog.substring('________________________________________________'::bytea, 1, 16
+            OPERATOR(pg_catalog.*) ((terms OPERATOR(pg_catalog.&) 1)
+            OPERATOR(pg_catalog.+) ((terms OPERATOR(pg_catalog.>>) 3) OPERATOR(pg_catalog.&) 1)
+            OPERATOR(pg_catalog.+) ((terms OPERATOR(pg_catalog.>>) 4) OPERATOR(pg_catalog.&) 1)))
         OPERATOR(pg_catalog.||) '____________________________%'::bytea);
 COMMENT ON FUNCTION pgseal.is_envelope(bytea, integer, integer) IS
-    'Whether a value is an envelope of this sealed column with exactly these terms (1 = equality)';
+    'Whether a value is an envelope of this sealed column with exactly these terms (1 = equality, 8 = lower, 16 = upper)';
 
 -- A statement that pgseal has rewritten says what it was planned for: it calls this
 -- with a column and the domain that the column must have. With two types the call
@@ -78,6 +81,21 @@ CREATE FUNCTION pgseal.eq(value bytea) RETURNS bytea
     RETURN pg_catalog.substring(value, 12, 16);
 COMMENT ON FUNCTION pgseal.eq(bytea) IS
     'Equality term of an envelope that has one: equal values of a column have equal terms';
+
+-- A column with one of these has an equality term, too. The term of upper(value)
+-- stands behind that of lower(value), if there is one.
+CREATE FUNCTION pgseal.lower(value bytea) RETURNS bytea
+    IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql
+    RETURN pg_catalog.substring(value, 28, 16);
+COMMENT ON FUNCTION pgseal.lower(bytea) IS
+    'Equality term of lower(value) of an envelope that has one';
+
+CREATE FUNCTION pgseal.upper(value bytea) RETURNS bytea
+    IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql
+    RETURN pg_catalog.substring(value, 28 OPERATOR(pg_catalog.+)
+        (2 OPERATOR(pg_catalog.*) (pg_catalog.get_byte(pg_catalog.substring(value, 11, 1) OPERATOR(pg_catalog.||) '\x00'::bytea, 0) OPERATOR(pg_catalog.&) 8)), 16);
+COMMENT ON FUNCTION pgseal.upper(bytea) IS
+    'Equality term of upper(value) of an envelope that has one';
 
 -- The default of a sealed column that is another value each time. It keeps the
 -- expression in the catalog, where dumps, copies of the table and renamed functions
@@ -182,7 +200,9 @@ COMMENT ON TABLE pgseal.sealed_column IS 'What the domain of a sealed column sta
 COMMENT ON COLUMN pgseal.sealed_column.schema_name IS
     'Name at sealing, as table_name and column_name; pgseal.columns shows the present ones';
 COMMENT ON COLUMN pgseal.sealed_column.logical_type IS 'Type that applications see; stored by name in a dump';
-COMMENT ON COLUMN pgseal.sealed_column.terms IS 'Term flags of every envelope: 1 equality, 2 order, 4 match';
+COMMENT ON COLUMN pgseal.sealed_column.terms IS 'Term flags of every envelope: 1 equality, 2 order, 4 match, 8 lower, 16 upper';
+COMMENT ON COLUMN pgseal.sealed_column.normalizer IS
+    'With a term of lower or upper: how the server folds characters, lower:HASH, upper:HASH or both, a comma between';
 COMMENT ON COLUMN pgseal.sealed_column.original IS
     'What unsealing brings back: default, NOT NULL, collation, constraints, index definitions';
 
@@ -233,7 +253,9 @@ SELECT n.nspname AS schema_name,
        pg_catalog.concat_ws(', ',
            CASE WHEN s.terms & 1 <> 0 THEN 'equality' END,
            CASE WHEN s.terms & 2 <> 0 THEN 'order' END,
-           CASE WHEN s.terms & 4 <> 0 THEN 'match' END) AS terms,
+           CASE WHEN s.terms & 4 <> 0 THEN 'match' END,
+           CASE WHEN s.terms & 8 <> 0 THEN 'lower' END,
+           CASE WHEN s.terms & 16 <> 0 THEN 'upper' END) AS terms,
        s.normalizer,
        k.version AS key_version,
        k.key_id,
@@ -323,6 +345,13 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT s FROM pgseal.sealed_column c WHERE c.column_id = OLD.column_id;
     SELECT t.typcollation INTO STRICT own FROM pg_type t WHERE t.oid = NEW.logical_type;
+    IF s.terms & 24 <> 0 AND (NEW.logical_type NOT IN ('text'::regtype, 'varchar'::regtype)
+        OR coalesce(nullif(NEW.coll, 0), own)::oid <> coalesce(to_regcollation(s.original ->> 'collation')::oid,
+            (SELECT t.typcollation FROM pg_type t WHERE t.oid = s.logical_type))) THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('sealed column %s.%s.%s has a term of its value in lower or upper case, which another type or collation would make otherwise', s.schema_name, s.table_name, s.column_name),
+            HINT = format('pgseal unseal %1$s.%2$s.%3$s, change the type, and pgseal seal %1$s.%2$s.%3$s again.', s.schema_name, s.table_name, s.column_name);
+    END IF;
     IF NEW.logical_type <> s.logical_type THEN
         IF NEW.logical_type::oid >= 16384 THEN -- not one of the system's: its input could run anything
             RAISE feature_not_supported USING MESSAGE = format('a sealed column cannot be given type %s', format_type(NEW.logical_type, NULL));
@@ -533,7 +562,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA pgseal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     pgseal.version(),
     pgseal.is_envelope(bytea, integer), pgseal.is_envelope(bytea, integer, integer),
-    pgseal.same_type(anyelement, anyelement), pgseal.computed_default(anyelement), pgseal.eq(bytea), pgseal.key_id(bytea), pgseal.column_id(bytea),
+    pgseal.same_type(anyelement, anyelement), pgseal.computed_default(anyelement), pgseal.eq(bytea), pgseal.lower(bytea), pgseal.upper(bytea), pgseal.key_id(bytea), pgseal.column_id(bytea),
     pgseal.retype(regtype, integer, regtype, integer, regcollation, boolean), pgseal.retyped(regtype, integer, regtype, integer, regcollation, boolean) TO PUBLIC;
 REVOKE ALL ON FUNCTION pgseal.rotate_key(regclass), pgseal.grant_proxy(name), pgseal.announce(), pgseal.write_type() FROM PUBLIC;
 GRANT SELECT, UPDATE ON pgseal.retyping TO PUBLIC;

@@ -1,0 +1,214 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/envelope"
+	"pgseal/logical"
+)
+
+// Folds are lower and upper of one collation, as the server makes them.
+type Folds struct{ Lower, Upper *logical.Fold }
+
+// Of is the fold behind a kind of terms.
+func (f *Folds) Of(kind envelope.TermFlags) *logical.Fold {
+	if kind == envelope.TermUpper {
+		return f.Upper
+	}
+	return f.Lower
+}
+
+// FoldName is the function of SQL behind a kind of terms.
+func FoldName(kind envelope.TermFlags) string {
+	if kind == envelope.TermUpper {
+		return "upper"
+	}
+	return "lower"
+}
+
+// FoldTerms are the terms of a value in lower and upper case.
+const FoldTerms = envelope.TermLower | envelope.TermUpper
+
+// Folding is how a column with such terms, and what is compared with it, is brought
+// into one case.
+type Folding struct {
+	// Column is that of the column's collation: as it was when the terms were made, or
+	// else Changed says so.
+	Column *Folds
+	// Given is that of the database's collation, in which lower($1) is computed. It is
+	// nil where the server does more than to replace characters.
+	Given   *Folds
+	Changed bool
+	// Own: the database has a function lower or upper of its own, which a statement
+	// may mean.
+	Own bool
+
+	lower, upper          *SealedColumn
+	collation, normalizer string // from pgseal.sealed_column
+}
+
+// FoldsTo is lower or upper of the column as a column of its own: a text whose
+// equality term is that one of the column's terms. It is nil if there is none.
+func (c *SealedColumn) FoldsTo(kind envelope.TermFlags) *SealedColumn {
+	switch {
+	case c.Folding == nil:
+		return nil
+	case kind == envelope.TermUpper:
+		return c.Folding.upper
+	}
+	return c.Folding.lower
+}
+
+// AddFolding gives the column its Folding, and makes what FoldsTo gives.
+func (c *SealedColumn) AddFolding(f Folding) {
+	c.Folding = &f
+	of := func(kind envelope.TermFlags) *SealedColumn {
+		if c.Terms&kind == 0 {
+			return nil
+		}
+		f := *c
+		f.Type, f.Folded, f.Of = logical.Type{OID: logical.OIDText, Typmod: -1}, kind, c
+		f.Casts, f.Defaults, f.Labels = nil, nil, nil
+		return &f
+	}
+	f.lower, f.upper = of(envelope.TermLower), of(envelope.TermUpper)
+}
+
+// Normalizer is what pgseal.sealed_column says of the terms of a column: by which
+// folds they were made.
+func Normalizer(terms envelope.TermFlags, f *Folds) string {
+	var parts []string
+	for _, kind := range [...]envelope.TermFlags{envelope.TermLower, envelope.TermUpper} {
+		if terms&kind != 0 {
+			parts = append(parts, FoldName(kind)+":"+f.Of(kind).Hash())
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// normalizes says whether a normalizer is one of such terms.
+func normalizes(normalizer string, terms envelope.TermFlags) bool {
+	found := envelope.TermFlags(0)
+	if normalizer != "" {
+		for part := range strings.SplitSeq(normalizer, ",") {
+			switch name, hash, _ := strings.Cut(part, ":"); {
+			case hash == "":
+				return false
+			case name == "lower":
+				found |= envelope.TermLower
+			case name == "upper":
+				found |= envelope.TermUpper
+			default:
+				return false
+			}
+		}
+	}
+	return found == terms&FoldTerms && (found == 0 || terms&envelope.TermEquality != 0)
+}
+
+// FoldError is why the case of a collation cannot be computed here.
+type FoldError struct{ Reason string }
+
+func (e *FoldError) Error() string { return e.Reason }
+
+// whatFolds asks for lower and upper of all characters: those that become another one,
+// and what they become. What the server does beyond that shows in characters that become
+// several or none, and in texts: where a final sigma is another one, and where what
+// stands before or behind a character counts. So each of them is tried alone and among
+// others. From the third plane on there are no letters with a case, which one text of
+// all those characters shows at once.
+const whatFolds = `
+	WITH changed AS MATERIALIZED (
+		SELECT i, c, lower(c COLLATE @) AS l, upper(c COLLATE @) AS u
+		  FROM (SELECT i, chr(i) AS c FROM (SELECT generate_series(1, 55295) UNION ALL SELECT generate_series(57344, 131071)) g(i) OFFSET 0) one
+		 WHERE lower(c COLLATE @) COLLATE "C" <> c OR upper(c COLLATE @) COLLATE "C" <> c
+	), texts(t, l, u) AS (
+		SELECT string_agg(c, '' ORDER BY i), string_agg(l, '' ORDER BY i), string_agg(u, '' ORDER BY i) FROM changed
+		UNION ALL SELECT string_agg('a' || c || ' ', '' ORDER BY i), string_agg(lower('a' COLLATE @) || l || ' ', '' ORDER BY i), string_agg(upper('a' COLLATE @) || u || ' ', '' ORDER BY i) FROM changed
+		UNION ALL SELECT string_agg(c || U&'\0307', '' ORDER BY i), string_agg(l || lower(U&'\0307' COLLATE @), '' ORDER BY i), string_agg(u || upper(U&'\0307' COLLATE @), '' ORDER BY i) FROM changed
+		UNION ALL SELECT t, t, t FROM (SELECT string_agg(chr(i), '') FROM (SELECT generate_series(131072, 1114111)) g(i)) rest(t)
+	)
+	SELECT ARRAY(SELECT i FROM changed ORDER BY i), ARRAY(SELECT ascii(l) FROM changed ORDER BY i), ARRAY(SELECT ascii(u) FROM changed ORDER BY i),
+	       NOT EXISTS (SELECT FROM changed WHERE char_length(l) <> 1 OR char_length(u) <> 1)
+	           AND NOT EXISTS (SELECT FROM texts WHERE lower(t COLLATE @) COLLATE "C" <> l COLLATE "C" OR upper(t COLLATE @) COLLATE "C" <> u COLLATE "C")`
+
+// foldsOf asks the server how it folds under a collation, which is SQL as quote_ident
+// and the like print it. What keeps it from being computed here is an *FoldError.
+func foldsOf(ctx context.Context, tx reader, collation string) (*Folds, error) {
+	var from, lower, upper []rune
+	var simple bool
+	var encoding string
+	if err := tx.QueryRow(ctx, `SELECT getdatabaseencoding()`).Scan(&encoding); err != nil {
+		return nil, err
+	}
+	if encoding != "UTF8" {
+		return nil, &FoldError{"the encoding of the database is " + encoding + " and not UTF8"}
+	}
+	if err := tx.QueryRow(ctx, strings.ReplaceAll(whatFolds, "@", collation)).Scan(&from, &lower, &upper, &simple); err != nil {
+		return nil, err
+	}
+	if !simple {
+		return nil, &FoldError{"the collation " + collation + " makes several characters of one, or looks at those around it"}
+	}
+	return &Folds{logical.NewFold(from, lower), logical.NewFold(from, upper)}, nil
+}
+
+const databaseCollation = `pg_catalog."default"`
+
+// CollationFolds is how the server folds under a collation, which is SQL.
+// What keeps it from being computed here is a *FoldError. The search path must be
+// pg_catalog.
+func CollationFolds(ctx context.Context, tx pgx.Tx, collation string) (*Folds, error) {
+	return foldsOf(ctx, tx, collation)
+}
+
+// foldings are the folds of a server's collations that have been asked for, nil for
+// those that cannot be computed here. They are the same for as long as the server runs.
+type foldings map[string]*Folds
+
+func (f foldings) of(ctx context.Context, tx reader, collation string) (*Folds, error) {
+	if found, ok := f[collation]; ok || collation == "" { // which is gone
+		return found, nil
+	}
+	found, err := foldsOf(ctx, tx, collation)
+	if _, ok := errors.AsType[*FoldError](err); ok {
+		found, err = nil, nil
+	}
+	if err == nil {
+		f[collation] = found
+	}
+	return found, err
+}
+
+// loadFoldings adds to columns with terms of lower or upper how the server folds now,
+// and nothing to the others: it asks nothing where there are none.
+func (f foldings) load(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) (err error) {
+	var own bool
+	asked := false
+	for _, c := range columns {
+		n := c.Folding
+		if n == nil || c.Broken != "" {
+			continue
+		}
+		if !asked {
+			asked = true
+			if err := about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_proc
+				WHERE proname IN ('lower', 'upper') AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace))`).Scan(&own); err != nil {
+				return err
+			}
+		}
+		if n.Column, err = f.of(ctx, tx, n.collation); err != nil {
+			return err
+		}
+		if n.Given, err = f.of(ctx, tx, databaseCollation); err != nil {
+			return err
+		}
+		n.Own, n.Changed = own, n.Column == nil || Normalizer(c.Terms, n.Column) != n.normalizer
+		c.AddFolding(*n)
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package rewrite
+
+import (
+	"pgseal/catalog"
+	"pgseal/envelope"
+)
+
+// refuseNoFold is for lower or upper of a column that has no term of it.
+func refuseNoFold(c *catalog.SealedColumn, kind envelope.TermFlags, position int32) *Refusal {
+	name := catalog.FoldName(kind)
+	r := sealedRefusal("no-fold-term", c, position, "cannot be compared by "+name+"(): it has no term of its values in "+name+" case")
+	r.Detail = "The server holds only its encrypted values."
+	r.Hint = "pgseal seal " + c.String() + " --equality --normalize " + foldNames(c.Terms|kind)
+	return r
+}
+
+// foldNames is what --normalize takes for these terms.
+func foldNames(terms envelope.TermFlags) string {
+	switch terms & catalog.FoldTerms {
+	case catalog.FoldTerms:
+		return "lower,upper"
+	case envelope.TermUpper:
+		return "upper"
+	}
+	return "lower"
+}
+
+// RefuseFoldChanged is why a column cannot be written, nor compared without regard to
+// case: the server folds otherwise than when its terms were made.
+func RefuseFoldChanged(c *catalog.SealedColumn) *Refusal {
+	r := sealedRefusal("fold-changed", c, -1, "has terms of its values in one case as another server made it")
+	r.Detail = "lower() or upper() of its collation is not what it was when the column was sealed, as after an upgrade of the operating system or a restore on another one."
+	r.Hint = "pgseal seal " + c.String() + " --equality --normalize " + foldNames(c.Terms)
+	return r
+}
+
+// refuseOwnFold is for a database in which lower may be something else.
+func refuseOwnFold(c *catalog.SealedColumn, kind envelope.TermFlags, position int32) *Refusal {
+	name := catalog.FoldName(kind)
+	r := sealedRefusal("no-fold-term", c, position, "cannot be compared by "+name+"(): the database has a function lower or upper of its own")
+	r.Hint = "Give the function another name."
+	return r
+}
+
+// refuseFoldGiven is for lower($1) where the database's collation does more than to
+// replace characters.
+func refuseFoldGiven(c *catalog.SealedColumn, kind envelope.TermFlags, position int32) *Refusal {
+	name := catalog.FoldName(kind)
+	r := sealedRefusal("no-fold-term", c, position, "cannot be compared with "+name+"() of a value: only the server knows what the database's collation makes of it")
+	r.Hint = "Compare it with a value that is in " + name + " case already."
+	return r
+}
+
+// refuseOtherFold is for a column compared with its own values in another case.
+func refuseOtherFold(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("other-column", c, position, "cannot be compared with its own values in another case")
+	r.Detail = "The two have different keys, so that equal values have different terms."
+	r.Hint = hintApplication
+	return r
+}

@@ -36,7 +36,7 @@ func (a *analysis) uniquesBeside(x *pg.AlterTableStmt, it *item, s *Statement) (
 		done[cmd] = true
 	}
 	spans := a.commands(behind)
-	if len(done) == 0 || len(spans) != len(x.Cmds) || !b.keepsNames() || !b.keysStay() {
+	if len(done) == 0 || len(done) > maxBeside || len(spans) != len(x.Cmds) || !b.keepsNames() || !b.keysStay() {
 		return nil
 	}
 	s.Tag, s.Extra = "ALTER TABLE", len(done)
@@ -65,6 +65,10 @@ func (a *analysis) uniquesBeside(x *pg.AlterTableStmt, it *item, s *Statement) (
 	}
 	return done
 }
+
+// maxBeside is how many constraints one ALTER TABLE may add and drop beside others; the
+// session counts the statements that they become.
+const maxBeside = 1000
 
 // besides is an ALTER TABLE that becomes several statements.
 type besides struct {

@@ -368,7 +368,7 @@ type catalogState struct {
 	quiet uint64
 	// asked are the relations that were unknown even after a refresh, in a
 	// snapshot of the version. A ring, because nothing bounds their number.
-	asked   [8]uint32
+	asked   [6]uint32
 	next    int
 	version uint64
 }
@@ -385,14 +385,14 @@ func (c *catalogState) changed(st *rewrite.Statement) {
 // outdated reports that the catalog has to be read again before a text is
 // planned: what the text names may have changed since.
 func (c *catalogState) outdated(snap *catalog.Snapshot, text []byte) bool {
-	return c.stale && (c.spread || rewrite.MayName(snap, text)) || c.inside == nil && c.disquiets(snap, text)
+	return c.stale && (c.spread || rewrite.MayName(snap, text)) || c.quiet != 0 && c.inside == nil && c.disquiets(snap, text)
 }
 
 // disquiets reports that a text may have to do with what quiet DDL has done: the names
 // that it has taken, which other DDL would take, or a relation that the snapshot has come
 // to know since.
 func (c *catalogState) disquiets(snap *catalog.Snapshot, text []byte) bool {
-	return c.quiet != 0 && (c.quiet != snap.Version || rewrite.MayAlter(text)) && rewrite.MayName(snap, text)
+	return (c.quiet != snap.Version || rewrite.MayAlter(text)) && rewrite.MayName(snap, text)
 }
 
 // refreshed: the catalog has been read.

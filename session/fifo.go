@@ -61,10 +61,10 @@ type request struct {
 	resets bool
 	// writes: it does not only read, as far as its first words tell.
 	writes bool
+	// extra is how many statements have ended that the server has in the place of one.
+	extra uint16
 	// next is the index of the statement being answered (query).
 	next int32
-	// extra is how many statements have ended that the server has in its place.
-	extra int32
 	// question, of a Parse: the server reads it in front of a statement's.
 	question *rewrite.Question
 

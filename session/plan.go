@@ -167,7 +167,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 			return verdict{act: wait, need: need}
 		}
 	}
-	if s.catalog.inside.outdated(snap, text) || s.catalog.inside != nil && look(text)&controls == 0 && s.catalog.disquiets(snap, text) {
+	if s.catalog.inside.outdated(snap, text) || s.catalog.inside != nil && s.catalog.quiet != 0 && look(text)&controls == 0 && s.catalog.disquiets(snap, text) {
 		return s.readInside(mode, out)
 	}
 	p := s.take()

@@ -235,6 +235,18 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	return drop, Need{}, nil
 }
 
+// more counts the statements that the server has in the place of one, and reports that
+// this was not the last of them.
+func (r *request) more() bool {
+	all := r.plan.Statements()
+	if int(r.next) >= len(all) || int(r.extra) == all[r.next].Extra {
+		r.extra = 0
+		return false
+	}
+	r.extra++
+	return true
+}
+
 // completed follows the end of one statement's rows.
 func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, error) {
 	r := s.front()
@@ -245,11 +257,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		r.ends = false
 		return drop, Need{}, nil
 	}
-	if r.kind == query && r.plan != nil && int(r.next) < len(r.plan.Statements()) && int(r.extra) < r.plan.Statements()[r.next].Extra {
-		r.extra++
+	if r.kind == query && r.plan != nil && r.more() {
 		return drop, Need{}, nil
 	}
-	r.extra = 0
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out = nil
 	s.delayed.showRows(out)

@@ -201,7 +201,7 @@ func TestComputedDefaultsAreShown(t *testing.T) {
 			CASE WHEN column_default ~ '^nextval' THEN NULL ELSE column_default END
 			FROM information_schema.columns WHERE table_schema = 'public' AND column_name <> 'note' ORDER BY 1, ordinal_position`),
 		S("SELECT pg_get_expr(adbin, adrelid), count(*) FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid WHERE c.relname IN ('logs', 'made', 'parts') AND adnum <> 9 GROUP BY pg_get_expr(adbin, adrelid) ORDER BY pg_get_expr(adbin, adrelid)"),
-		S(`SELECT substring(column_default FROM '^''(.*)''::.*$'), split_part(column_default, '::', 1) FROM information_schema.columns WHERE column_name = 'note'`),
+		S(`SELECT substring(column_default FROM '^''(.*)''::.*$'), split_part(column_default, '::', 1) FROM information_schema.columns WHERE column_name = 'note' ORDER BY table_name`),
 		S("SELECT left(column_default, 20) FROM information_schema.columns WHERE column_name = 'note'").Refused("cannot be computed with"),
 		S("SET standard_conforming_strings = off"),
 		S("SELECT count(*) FROM information_schema.columns WHERE column_default = 'now()'"))

@@ -247,7 +247,17 @@ type copyFailure struct {
 	atEnd bool
 }
 
-// unreadLine goes before a CopyFail. The server finds characters that are none in what
+// failRow is failCopy for what the client's data has at hand.
+func (s *Session) failRow(f *copyFailure, dst []byte) []byte {
+	if c := &s.copying.in; c.tuples == nil && !c.converts {
+		var start int
+		dst, start = wire.Begin(dst, wire.TypeCopyData)
+		dst = wire.End(append(dst, unreadLine...), start)
+	}
+	return s.failCopy(f, dst)
+}
+
+// unreadLine goes behind rows of lines, before a CopyFail. The server finds characters that are none in what
 // came before only when it has 16 bytes from there on (MAX_CONVERSION_INPUT_LENGTH).
 const unreadLine = "xxxxxxxxxxxxxxxx"
 
@@ -257,11 +267,6 @@ const unreadLine = "xxxxxxxxxxxxxxxx"
 func (s *Session) failCopy(f *copyFailure, dst []byte) []byte {
 	s.fifo.at(0).copyFailure = f
 	s.copying.phase = copyOver
-	if c := &s.copying.in; c.tuples == nil && !c.converts {
-		var start int
-		dst, start = wire.Begin(dst, wire.TypeCopyData)
-		dst = wire.End(append(dst, unreadLine...), start)
-	}
 	s.copying.in.release()
 	s.copyIn = false
 	dst, start := wire.Begin(dst, wire.TypeCopyFail)

@@ -168,7 +168,7 @@ func (s *Session) copyChunk(b []byte, out *Output) (n int, need Need, err error)
 	}
 	if failure != nil {
 		n = len(b)
-		dst = s.failCopy(failure, dst)
+		dst = s.failRow(failure, dst)
 	}
 	out.server.put(dst)
 	return n, need, nil
@@ -200,7 +200,7 @@ func (s *Session) endCopyIn(out *Output) (Need, error) {
 	dst = wire.End(dst, start)
 	switch {
 	case failure != nil && !failure.atEnd:
-		dst = s.failCopy(failure, dst)
+		dst = s.failRow(failure, dst)
 	case failure != nil:
 		s.fifo.at(0).copyFailure = failure
 		c.reset()

@@ -257,8 +257,9 @@ func (s *Session) failRow(f *copyFailure, dst []byte) []byte {
 	return s.failCopy(f, dst)
 }
 
-// unreadLine goes behind rows of lines, before a CopyFail. The server finds characters that are none in what
-// came before only when it has 16 bytes from there on (MAX_CONVERSION_INPUT_LENGTH).
+// unreadLine goes behind rows of lines, before a CopyFail. The server finds characters
+// that are none in what came before only when it has 16 bytes from there on
+// (MAX_CONVERSION_INPUT_LENGTH).
 const unreadLine = "xxxxxxxxxxxxxxxx"
 
 // failCopy makes the server end a COPY FROM, behind what has been put for it. It

@@ -123,15 +123,15 @@ func ofLine(where []byte, line int) bool {
 }
 
 // clientsOwn puts the client's own data into a CONTEXT of the server's that shows
-// what stood in its place.
-func (s *Session) clientsOwn(where []byte) []byte {
+// what stood in its place. copying: it is about the COPY whose data is remembered.
+func (s *Session) clientsOwn(where []byte, copying bool) []byte {
 	c := &s.copying.in
 	switch {
 	case bytes.Contains(where, []byte(copyMarker)):
 		if text, ok := c.skipped.find(where); ok {
 			return bytes.Replace(where, []byte(copyMarker), []byte(text), 1)
 		}
-	case bytes.HasPrefix(where, []byte("COPY ")) && c.plan != nil:
+	case copying && bytes.HasPrefix(where, []byte("COPY ")):
 		from := bytes.IndexByte(where, '"')
 		line, ok := c.lately.find(where)
 		if !ok || from < 0 || bytes.Contains(where[:from], []byte(", column ")) {

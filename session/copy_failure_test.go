@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +95,26 @@ func TestCopyFailsCleanly(t *testing.T) {
 		d.feed(false, appendCopyData(nil, string(row)))
 		checkCopyOutFails(t, d, codeSystemError)
 	})
+}
+
+// What a COPY remembers of its data is for its own errors: behind a pooler the next ones
+// are another client's.
+func TestLinesOfACopyAreForItsOwnErrors(t *testing.T) {
+	d := copyingSession(t, "COPY users (id, ssn) FROM STDIN", 2)
+	failed := (&wire.Error{Code: "23505", Message: "duplicate key", Where: `COPY users, line 1: "1	\xe501"`}).Append(nil)
+	ready := []byte("Z\x00\x00\x00\x05I")
+	d.feed(true, appendCopyData(nil, "1\tcanary\n"))
+	d.feed(true, wire.AppendEmpty(nil, wire.TypeCopyDone))
+	d.feed(false, append(slices.Clone(failed), ready...))
+	if got := string(d.toClient); !strings.Contains(got, `line 1: "1	canary"`) {
+		t.Errorf("of the COPY itself the client got %q", got)
+	}
+	d.toClient = nil
+	d.feed(true, wire.AppendQuery(nil, "SELECT copies_on_the_server()"))
+	d.feed(false, append(slices.Clone(failed), ready...))
+	if got := string(d.toClient); d.err != nil || !strings.Contains(got, "23505") || strings.Contains(got, "canary") {
+		t.Errorf("of another statement the client got %q, %v", got, d.err)
+	}
 }
 
 // checkCopyOutFails: the client gets the error in the place of the end.

@@ -256,11 +256,11 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 				}
 			}
 			dst = append(dst, code)
-			dst = s.appendShown(dst, s.clientsOwn(value))
+			dst = s.appendShown(dst, s.clientsOwn(value, copying))
 			dst = append(dst, 0)
 		case wire.FieldMessage, wire.FieldDetail, wire.FieldHint, wire.FieldInternalQuery:
 			dst = append(dst, code)
-			dst = s.appendShown(dst, s.clientsOwn(value))
+			dst = s.appendShown(dst, s.clientsOwn(value, copying))
 			dst = append(dst, 0)
 		default:
 			dst = wire.AppendErrorField(dst, code, value)

@@ -128,6 +128,24 @@ func TestPgbouncerBehind(t *testing.T) {
 	pathStories(t, pair, pair.ProxyURL(proxy))
 }
 
+// A server of the pool keeps what one proxy has left on it, and comes to another.
+func TestPgbouncerBehindSeveralProxies(t *testing.T) {
+	pair := harness.New(t, people)
+	u, err := url.Parse(pair.ServerURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := startPgbouncer(t, u.Host, 4)
+	for range 3 {
+		proxy := startProxy(t, pair, "--database-url", at(t, pair.Env.Sealed.DSN("postgres", harness.Owner), addr))
+		conn := pair.Connect(t, pair.ProxyURL(proxy))
+		var n int
+		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM people WHERE ssn = $1", pgx.QueryExecModeExec, pair.Env.Canaries.Text()).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // pooledStories has clients with different settings work in turns.
 func pooledStories(t *testing.T, pair *harness.Pair, sealed string) {
 	t.Helper()

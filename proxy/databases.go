@@ -98,6 +98,10 @@ func NewDatabases(c DatabasesConfig) (*Databases, error) {
 	delete(base.ConnConfig.RuntimeParams, loadBalance)
 	base.MinConns, base.MaxConns = 0, poolSize
 	base.MaxConnIdleTime, base.HealthCheckPeriod = poolIdleTime, poolCheck
+	if base.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		// A pool of transactions would hand prepared statements to others.
+		base.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
 	if base.ConnConfig.ConnectTimeout == 0 {
 		base.ConnConfig.ConnectTimeout = defaultConnectTimeout
 	}

@@ -38,10 +38,10 @@ unit:
 
 # Without the race detector, which disturbs them: tests that count allocations,
 # measure memory or search it for erased keys. integration/rules misses none.
-PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeValues|TestManyRows|TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf
+PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeValues|TestManyRows|TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|WhatAllQuestionsTell
 
 plain:
-	$(GO) test -run '$(PLAIN)' ./envelope ./keycache ./keystore ./proxy ./rewrite ./sealing ./session
+	$(GO) test -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./rewrite ./sealing ./session
 
 # Against a pgseal with the race detector. In parts, each with servers of its own,
 # that can run beside each other; the longest begins first.

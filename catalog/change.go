@@ -29,11 +29,12 @@ const (
 	// the last change that it knows of.
 	watcherName = "pgseal catalog"
 
-	// acknowledgeTimeout bounds the wait for proxies: more than a poll, a load
-	// of a large catalog, and a lost connection that the server has not noticed.
-	acknowledgeTimeout = 20 * time.Second
-	acknowledgePoll    = 25 * time.Millisecond
+	acknowledgePoll = 25 * time.Millisecond
 )
+
+// acknowledgeTimeout bounds the wait for proxies: more than a poll, a load of a
+// large catalog, and a lost connection that the server has not noticed.
+var acknowledgeTimeout = 20 * time.Second
 
 // liveChanges has the changes that are announced at this moment.
 const liveChanges = `pgseal.change c JOIN pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
@@ -84,8 +85,8 @@ func Announce(ctx context.Context, conn *pgx.Conn, relations []uint32) (end func
 }
 
 func awaitProxies(ctx context.Context, conn *pgx.Conn, id int32) error {
-	ctx, cancel := context.WithTimeout(ctx, acknowledgeTimeout)
-	defer cancel()
+	// Not a deadline of the queries: that would end the connection.
+	deadline := time.Now().Add(acknowledgeTimeout)
 	poll := time.NewTicker(acknowledgePoll)
 	defer poll.Stop()
 	for {
@@ -93,16 +94,19 @@ func awaitProxies(ctx context.Context, conn *pgx.Conn, id int32) error {
 		if err == nil && len(behind) == 0 {
 			return nil
 		}
-		if err != nil && ctx.Err() == nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
 			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%w within %s: backend %s", ErrNotAcknowledged, acknowledgeTimeout, strings.Join(behind, ", "))
 		}
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
-			if context.Cause(ctx) == context.Canceled {
-				return ctx.Err()
-			}
-			return fmt.Errorf("%w within %s: backend %s", ErrNotAcknowledged, acknowledgeTimeout, strings.Join(behind, ", "))
+			return ctx.Err()
 		}
 	}
 }

@@ -3,7 +3,10 @@ package catalog_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"pgseal/catalog"
 )
@@ -67,5 +70,23 @@ func TestAnAnnouncementWaitsForAProxyThatDoesNotAnswer(t *testing.T) {
 	}()
 	if _, err := catalog.Announce(ctx, conn, []uint32{1}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Announce returned %v while a proxy had not answered", err)
+	}
+}
+
+func TestAProxyThatNeverAnswersIsNamed(t *testing.T) {
+	defer catalog.AcknowledgeIn(500 * time.Millisecond)()
+	database, conn := sealedDatabase(t)
+	deaf := connect(t, cluster, database, "postgres")
+	mustExec(t, deaf, `SET application_name = 'pgseal catalog'`)
+	// The wait ends in the middle of a question.
+	mustExec(t, conn, `CREATE SCHEMA slow; CREATE FUNCTION slow.substr(text, int) RETURNS text LANGUAGE sql
+		AS $$SELECT pg_catalog.substr($1, $2) FROM pg_catalog.pg_sleep(0.7)$$; SET search_path = slow, pg_catalog`)
+	pid := one[int](t, deaf, `SELECT pg_backend_pid()`)
+	_, err := catalog.Announce(t.Context(), conn, []uint32{1})
+	if !errors.Is(err, catalog.ErrNotAcknowledged) || !strings.HasSuffix(err.Error(), fmt.Sprintf("backend %d", pid)) {
+		t.Errorf("Announce returned %v, and the proxy is backend %d", err, pid)
+	}
+	if n := one[int](t, conn, `SELECT count(*)::int FROM pgseal.change`); n != 0 {
+		t.Errorf("%d changes are announced still", n)
 	}
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"maps"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -35,4 +36,11 @@ func Forgetful(s *Snapshot) *Snapshot {
 	n := *s
 	n.read = nil
 	return &n
+}
+
+// AcknowledgeIn sets how long an announcement waits for proxies.
+func AcknowledgeIn(d time.Duration) (undo func()) {
+	before := acknowledgeTimeout
+	acknowledgeTimeout = d
+	return func() { acknowledgeTimeout = before }
 }

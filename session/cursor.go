@@ -107,6 +107,9 @@ func (c *cursors) keep(undone bool) {
 
 // ended: no transaction is open.
 func (c *cursors) ended() {
+	if len(c.named) == 0 {
+		return // as nearly always: even an empty map takes time to go through
+	}
 	c.keep(false)
 	for name, k := range c.named {
 		if !k.kept {

@@ -111,6 +111,9 @@ func (r *registry[T]) clear() {
 
 // clearNamed is clear for all but the unnamed one.
 func (r *registry[T]) clearNamed() {
+	if len(r.named) == 0 {
+		return // as nearly always: even an empty map takes time to go through
+	}
 	var none T
 	for _, e := range r.named {
 		if e.pending == 0 {

@@ -27,9 +27,9 @@ type column struct {
 }
 
 var generatorColumns = []column{
-	{"t", "text", "--equality", []string{"", "a", "A", "it's", "long " + strings.Repeat("x", 300), "é"}},
-	{"v", "varchar(6)", "--equality", []string{"", "six is", "b", "toolong"}},
-	{"c", "char(4)", "--equality", []string{"", "c", "c ", "four"}},
+	{"t", "text", "--equality --normalize lower,upper", []string{"", "a", "A", "it's", "long " + strings.Repeat("x", 300), "é", "É", "İ", "ß"}},
+	{"v", "varchar(6)", "--equality --normalize upper", []string{"", "six is", "Six is", "b", "B", "toolong"}},
+	{"c", "char(4)", "--equality", []string{"", "c", "C", "c ", "four"}},
 	{"i", "int4", "--equality", []string{"0", "1", "-1", "007", "2147483648"}},
 	{"big", "int8", "--equality", []string{"0", "9223372036854775807", "12"}},
 	{"n", "numeric(8,2)", "--equality", []string{"0", "1.5", "1.50", "1.499", "1e7"}},
@@ -318,7 +318,9 @@ func (g *generator) condition(prefix string, depth int) string {
 	}
 	c := g.column()
 	name := prefix + c.name
-	switch g.IntN(10) {
+	switch g.IntN(13) {
+	case 10, 11, 12:
+		return g.folded(prefix)
 	case 0:
 		return name + " IS NULL"
 	case 1:
@@ -335,5 +337,32 @@ func (g *generator) condition(prefix string, depth int) string {
 		return fmt.Sprintf("%sid = %d", prefix, g.IntN(g.next+1))
 	default:
 		return fmt.Sprintf("%s = %s", name, g.value(c))
+	}
+}
+
+// folded writes a comparison without regard to case.
+func (g *generator) folded(prefix string) string {
+	c := generatorColumns[g.IntN(3)]
+	fold := g.one("lower", "upper")
+	of := func(e string) string { return g.one(fold, fold, fold, fold, "lower") + "(" + e + ")" }
+	column := of(prefix + c.name + g.one("", "::text"))
+	value := func() string {
+		v := g.value(c)
+		if strings.HasPrefix(v, "$") && !strings.Contains(v, "::") {
+			v += g.one("", "::text", "::varchar") // two functions of that name take one argument
+		}
+		return g.one(of(v), of(v), of(v), v)
+	}
+	switch g.IntN(6) {
+	case 0:
+		return fmt.Sprintf("%s IN (%s, %s)", column, value(), value())
+	case 1:
+		return fmt.Sprintf("%s %s %s", column, g.one("<>", "IS DISTINCT FROM", "IS NOT DISTINCT FROM", "<", "LIKE"), value())
+	case 2:
+		return fmt.Sprintf("%s = ANY (ARRAY[%s, %s])", column, value(), value())
+	case 3:
+		return fmt.Sprintf("%s = %s", column, of(prefix+g.one(c.name, "p", generatorColumns[g.IntN(3)].name)))
+	default:
+		return fmt.Sprintf("%s = %s", column, value())
 	}
 }

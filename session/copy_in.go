@@ -288,15 +288,17 @@ func (c *copyIn) appendNewlines(dst []byte) []byte {
 
 // headerDiffers compares the header with the columns' names, as the server does.
 func (c *copyIn) headerDiffers(line []byte) *copyFailure {
-	if c.lines.Unclosed() {
-		return c.malformed(line, "unterminated CSV quoted field")
-	}
 	f := &c.plan.Format
 	n := c.lines.Fields()
 	e := &wire.Error{Code: codeBadCopyFormat, Where: c.lineContext(line)}
+	failure := &copyFailure{failure: e, code: codeBadCopyFormat, line: 1} // the server gets one
+	if c.lines.Unclosed() {
+		e.Message = "unterminated CSV quoted field"
+		return failure
+	}
 	if want := len(c.plan.Columns); n != want {
 		e.Message = "wrong number of fields in header line: got " + itoa(n) + ", expected " + itoa(want)
-		return &copyFailure{failure: e, code: codeBadCopyFormat, line: c.number}
+		return failure
 	}
 	for i := range n {
 		from, to := c.lines.Field(i)
@@ -315,7 +317,7 @@ func (c *copyIn) headerDiffers(line []byte) *copyFailure {
 		default:
 			continue
 		}
-		return &copyFailure{failure: e, code: codeBadCopyFormat, line: c.number}
+		return failure
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -184,23 +185,15 @@ func (f foldings) of(ctx context.Context, tx reader, collation string) (*Folds, 
 	return found, err
 }
 
-// loadFoldings adds to columns with terms of lower or upper how the server folds now,
-// and nothing to the others: it asks nothing where there are none.
-func (f foldings) load(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) (err error) {
-	var own bool
-	asked := false
-	for _, c := range columns {
+// load adds to columns with terms of lower or upper how the server folds now, and
+// nothing to the others: it asks nothing where there are none.
+func (f foldings) load(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) error {
+	own, folded, err := ownFold(ctx, tx, columns)
+	if err != nil {
+		return err
+	}
+	for _, c := range folded {
 		n := c.Folding
-		if n == nil || c.Broken != "" {
-			continue
-		}
-		if !asked {
-			asked = true
-			if err := about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_proc
-				WHERE proname IN ('lower', 'upper') AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace))`).Scan(&own); err != nil {
-				return err
-			}
-		}
 		if n.Column, err = f.of(ctx, tx, n.collation); err != nil {
 			return err
 		}
@@ -211,4 +204,49 @@ func (f foldings) load(ctx context.Context, tx reader, columns map[uint32]*Seale
 		c.AddFolding(*n)
 	}
 	return nil
+}
+
+// ownFold asks whether the database has a function lower or upper of its own, if there
+// are columns with terms of these, which it gives.
+func ownFold(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) (own bool, folded map[uint32]*SealedColumn, err error) {
+	for domain, c := range columns {
+		if c.Folding == nil || c.Broken != "" {
+			continue
+		}
+		if folded == nil {
+			folded = map[uint32]*SealedColumn{}
+		}
+		folded[domain] = c
+	}
+	if folded == nil {
+		return false, nil, nil
+	}
+	err = about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_proc
+		WHERE proname IN ('lower', 'upper') AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace))`).Scan(&own)
+	return own, folded, err
+}
+
+// refolded gives columns with what ownFold says inside of a transaction.
+func refolded(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) (map[uint32]*SealedColumn, error) {
+	own, folded, err := ownFold(ctx, tx, columns)
+	if err != nil {
+		return nil, err
+	}
+	var again map[uint32]*SealedColumn
+	for domain, c := range folded {
+		if c.Folding.Own == own {
+			continue
+		}
+		if again == nil {
+			again = maps.Clone(columns)
+		}
+		column, folding := *c, *c.Folding
+		folding.Own = own
+		column.AddFolding(folding)
+		again[domain] = &column
+	}
+	if again == nil {
+		return columns, nil
+	}
+	return again, nil
 }

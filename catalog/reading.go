@@ -124,6 +124,9 @@ func (r *Reading) load() (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	if metadata, err = refolded(ctx, r, metadata); err != nil {
+		return nil, err
+	}
 	types, err := loadTypes(ctx, r, metadata)
 	if err != nil {
 		return nil, err

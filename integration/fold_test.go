@@ -278,7 +278,44 @@ func TestSealingRefusesCaseThatOnlyTheServerKnows(t *testing.T) {
 	pair.Pgseal("seal", "public.notes.body", "--equality", "--normalize", "lower")
 	pair.Both(`CREATE FUNCTION public.lower(varchar) RETURNS text LANGUAGE sql AS $$SELECT 'x'::text$$`)
 	c := pair.Compare(t, harness.Simple)
-	c.Step(S("SELECT id FROM notes WHERE lower(body) = 'x'").Refused("a function lower or upper of its own"))
+	const own = "a function lower or upper of its own"
+	const search = "SELECT id FROM notes WHERE lower(body) = 'x'"
+	c.Step(S(search).Refused(own))
+	for _, tx := range []struct {
+		ddl     string
+		refused bool
+	}{
+		{"DROP FUNCTION public.lower(varchar)", false},
+		{"ALTER FUNCTION public.lower(varchar) RENAME TO lowest", false},
+		{"ALTER FUNCTION public.lower(varchar) RENAME TO lowest; ALTER FUNCTION public.lowest(varchar) RENAME TO upper", true},
+	} {
+		c.Step(S("BEGIN"))
+		c.Step(S(tx.ddl))
+		if tx.refused {
+			c.Step(S(search).Refused(own))
+		} else {
+			c.Step(S(search))
+		}
+		c.Step(S("ROLLBACK"))
+		c.Step(S(search).Refused(own))
+	}
+	c.Step(S("DROP FUNCTION public.lower(varchar)"))
+	for _, ddl := range []string{
+		`CREATE FUNCTION public.lower(text) RETURNS text LANGUAGE sql AS $$SELECT 'x'::text$$`,
+		`CREATE FUNCTION public.highest(text) RETURNS text LANGUAGE sql AS $$SELECT 'x'::text$$; ALTER FUNCTION highest(text) RENAME TO upper`,
+	} {
+		c.Step(S(search))
+		c.Step(S("BEGIN"))
+		c.Step(S(search))
+		c.Step(S(ddl))
+		c.Step(S(search).Refused(own))
+		c.Step(S("ROLLBACK"))
+		c.Step(S(search))
+		c.Step(S("BEGIN"))
+		c.Step(S(ddl + "; " + search).Refused(own))
+		c.Step(S("ROLLBACK"))
+		c.Step(S("SET extra_float_digits = 1; CREATE TABLE aside (id int); ALTER TABLE aside ADD x int; DROP TABLE aside; " + search))
+	}
 }
 
 // foldsCase compares a sealed table with a plain one of the same database, under every

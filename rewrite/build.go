@@ -358,6 +358,7 @@ type analysis struct {
 	writesOnly   bool                          // all of them are INSERT, UPDATE or DELETE
 	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
+	foldsMoved   bool                          // a statement before can have made a function lower or upper
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation
 	pathUnsure   bool                          // which schemas it reaches, that is
 	alters       bool                          // the statement calls a function that may do DDL

@@ -123,6 +123,8 @@ func (a *analysis) folds(c *catalog.SealedColumn, kind envelope.TermFlags, at in
 		a.fail(r)
 	case c.Folding.Own:
 		a.fail(refuseOwnFold(c, kind, at))
+	case a.foldsMoved:
+		a.fail(refuseFoldBehind(c, kind, at))
 	default:
 		return of
 	}

@@ -42,6 +42,14 @@ func refuseOwnFold(c *catalog.SealedColumn, kind envelope.TermFlags, position in
 	return r
 }
 
+// refuseFoldBehind is for a text in which another lower may have been made.
+func refuseFoldBehind(c *catalog.SealedColumn, kind envelope.TermFlags, position int32) *Refusal {
+	name := catalog.FoldName(kind)
+	r := sealedRefusal("mixed-text", c, position, "cannot be compared by "+name+"() behind a statement of the same text that may make a function of that name")
+	r.Hint = hintSeparate
+	return r
+}
+
 // refuseFoldGiven is for lower($1) where the database's collation does more than to
 // replace characters.
 func refuseFoldGiven(c *catalog.SealedColumn, kind envelope.TermFlags, position int32) *Refusal {

@@ -219,6 +219,7 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		return
 	}
 	a.pathMoved = a.pathMoved || !alters
+	a.foldsMoved = a.foldsMoved || !alters && (!keepsPath(a.stmt.Stmt) || a.stmt.Stmt.GetCreateFunctionStmt() != nil)
 	if sealed && a.assumed && a.path == nil {
 		a.fail(ErrNeedSearchPath) // what it makes would be refused until it is committed
 	}

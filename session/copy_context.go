@@ -83,6 +83,13 @@ func (r *recent) note(line, row int, data []byte) {
 	e.line, e.row, e.n, e.long = line, row, uint8(copy(e.text[:], data)), len(data) > len(e.text)
 }
 
+// forget lets go of all, these lines too: no error of the COPY comes any more.
+func (c *copyIn) forget() {
+	clear(c.skipped.entries)
+	clear(c.lately.entries)
+	*c = copyIn{}
+}
+
 // find gives what the server would have shown of the line that a CONTEXT names.
 func (r *recent) find(where []byte) (string, bool) {
 	for i := range r.entries {

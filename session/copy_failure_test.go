@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +115,29 @@ func TestLinesOfACopyAreForItsOwnErrors(t *testing.T) {
 	d.feed(false, append(slices.Clone(failed), ready...))
 	if got := string(d.toClient); d.err != nil || !strings.Contains(got, "23505") || strings.Contains(got, "canary") {
 		t.Errorf("of another statement the client got %q, %v", got, d.err)
+	}
+}
+
+// The lines are in memory only for as long as an error of the COPY can come.
+func TestLinesOfACopyAreForgottenAtItsEnd(t *testing.T) {
+	for _, end := range []string{
+		"C\x00\x00\x00\x0bCOPY 1\x00Z\x00\x00\x00\x05I",
+		string((&wire.Error{Code: "23505", Message: "duplicate key"}).Append(nil)) + "Z\x00\x00\x00\x05I",
+	} {
+		d := copyingSession(t, "COPY users (id, ssn) FROM STDIN", 2)
+		d.feed(true, appendCopyData(nil, "1\tcanary\n"))
+		d.feed(true, wire.AppendEmpty(nil, wire.TypeCopyDone))
+		lines := d.session.copying.in.lately.entries
+		if len(lines) != 1 || !bytes.Contains(lines[0].text[:], []byte("canary")) {
+			t.Fatal("the line is not there while the COPY runs")
+		}
+		d.feed(false, []byte(end))
+		if d.err != nil || !d.session.Idle() {
+			t.Fatalf("the session is not usable: %v", d.err)
+		}
+		if bytes.Contains(lines[0].text[:], []byte("canary")) || d.session.copying.in.lately.entries != nil {
+			t.Errorf("the line is there behind %.20q", end)
+		}
 	}
 }
 

@@ -162,7 +162,9 @@ func (s *Session) failed() {
 	s.cursors.undo()
 	if s.copying.phase == copyActive {
 		s.copying.phase = copyOver
-		s.copying.in.release()
+	}
+	if s.copying.in.plan != nil {
+		s.copying.in.forget()
 	}
 	if s.client.copy {
 		s.client.copy, s.client.drop = false, true

@@ -262,6 +262,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	}
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out = nil
+	if s.copying.in.plan != nil && s.copying.phase != copyActive {
+		s.copying.in.forget()
+	}
 	s.delayed.showRows(out)
 	if r.plan != nil {
 		r.plan.SetLarge(s.isLarge(r))

@@ -60,11 +60,15 @@ func connect(t *testing.T, c *pgtest.Cluster, database, role string) *pgx.Conn {
 
 var databases atomic.Int32
 
-// newDatabase is an empty database of the owner.
+// newDatabase is an empty database of the owner, who owns its schema public as
+// well, which before PostgreSQL 15 is the superuser's.
 func newDatabase(t *testing.T, c *pgtest.Cluster) (database string, conn *pgx.Conn) {
 	t.Helper()
 	database = fmt.Sprintf("test%d", databases.Add(1))
 	if err := c.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", database, owner)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Exec(t.Context(), database, "ALTER SCHEMA public OWNER TO pg_database_owner"); err != nil {
 		t.Fatal(err)
 	}
 	return database, connect(t, c, database, owner)

@@ -15,10 +15,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"pgseal/integration/harness"
+	"pgseal/integration/pgtest"
 )
 
 // pgbouncerConfig pools transactions over one server connection for each
-// database, so that sessions get each other's at every turn.
+// database, so that sessions get each other's at every turn. The superuser has sessions.
 const pgbouncerConfig = `
 [databases]
 * = host=%s port=%s
@@ -35,6 +36,8 @@ server_check_delay = 0
 log_connections = 0
 log_disconnections = 0
 ignore_startup_parameters = extra_float_digits
+[users]
+` + pgtest.Superuser + ` = pool_mode=session
 `
 
 // startPgbouncer starts a pgbouncer in front of a server or a proxy and gives
@@ -63,7 +66,7 @@ func startPgbouncer(t *testing.T, upstream string, connections int) string {
 		}
 	}
 	users, config := filepath.Join(dir, "users.txt"), filepath.Join(dir, "pgbouncer.ini")
-	if err := os.WriteFile(users, []byte(`"`+harness.Owner+`" ""`+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(users, fmt.Appendf(nil, "\"%s\" \"\"\n\"%s\" \"%s\"\n", harness.Owner, pgtest.Superuser, pgtest.Password), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, listen, _ := net.SplitHostPort(addr)

@@ -146,6 +146,9 @@ type Statement struct {
 	// Moves: DDL through which a name may come to stand for something sealed, or no
 	// longer, for other sessions, too.
 	Moves bool
+	// Lingers: the same of a temporary relation that stays when its transaction ends:
+	// only a pool of transactions shows it to other sessions.
+	Lingers bool
 	// Quiet: DDL that concerns nothing the snapshot knows of.
 	Quiet bool
 	// Width is how many columns the rows of a SELECT have whose text names each of

@@ -227,7 +227,12 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	fires := a.namesFiring()
 	sealed = sealed || a.renamesSealed() || seals || fires
 	s.Spreads = seals || fires || sealed && !keepsRelations(a.stmt.Stmt)
-	s.Moves = !temporary(a.stmt.Stmt) && (sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt))
+	switch temporary, goes := temporary(a.stmt.Stmt); {
+	case !temporary:
+		s.Moves = sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt)
+	case !goes:
+		s.Lingers = sealed || a.namesSealed()
+	}
 	s.Quiet = !sealed && !s.Spreads && !s.Moves && a.quiet()
 	if sealed && a.keepsNames() {
 		return
@@ -324,20 +329,23 @@ func (a *analysis) mayBeSealed(name string) bool {
 	return slices.ContainsFunc(a.snap.Named(name), func(r *catalog.Relation) bool { return r.Sealed })
 }
 
-// temporary says whether DDL makes a relation that no other session sees.
-func temporary(n *pg.Node) bool {
+// temporary says whether DDL makes a relation that no other session of the server
+// sees, and whether that goes with the transaction.
+func temporary(n *pg.Node) (temporary, goes bool) {
 	var rv *pg.RangeVar
+	var end pg.OnCommitAction
 	switch n := n.GetNode().(type) {
 	case *pg.Node_CreateStmt:
-		rv = n.CreateStmt.GetRelation()
+		rv, end = n.CreateStmt.GetRelation(), n.CreateStmt.GetOncommit()
 	case *pg.Node_CreateTableAsStmt:
-		rv = n.CreateTableAsStmt.GetInto().GetRel()
+		into := n.CreateTableAsStmt.GetInto()
+		rv, end = into.GetRel(), into.GetOnCommit()
 	case *pg.Node_SelectStmt:
 		rv = intoOf(n.SelectStmt).GetRel()
 	case *pg.Node_ViewStmt:
 		rv = n.ViewStmt.GetView()
 	}
-	return rv.GetRelpersistence() == "t"
+	return rv.GetRelpersistence() == "t", end == pg.OnCommitAction_ONCOMMIT_DROP
 }
 
 // movesSchemas says whether DDL can make or drop relations that it does not name.

@@ -375,11 +375,12 @@ type catalogState struct {
 
 // changed notes a statement that has changed the catalog. Only the end of its
 // transaction shows it to others.
-func (c *catalogState) changed(st *rewrite.Statement) {
+func (s *Session) changed(st *rewrite.Statement) {
+	c := &s.catalog
 	if st.Quiet && c.quiet != 0 {
 		return
 	}
-	c.later, c.spreads, c.moves = true, c.spreads || st.Spreads, c.moves || st.Moves
+	c.later, c.spreads, c.moves = true, c.spreads || st.Spreads, c.moves || st.Moves || st.Lingers && s.pooled()
 }
 
 // outdated reports that the catalog has to be read again before a text is

@@ -52,7 +52,7 @@ func (s *Session) effect(r *request) {
 // Query.
 func (s *Session) took(r *request, st *rewrite.Statement, from *statement) {
 	if st.Alters {
-		s.catalog.changed(st)
+		s.changed(st)
 	}
 	switch st.Effect {
 	case rewrite.Prepares:
@@ -87,7 +87,7 @@ func (s *Session) took(r *request, st *rewrite.Statement, from *statement) {
 		s.cursors.clear()
 		s.settings.seen = 0
 	case rewrite.ChangesCatalog:
-		s.catalog.changed(st)
+		s.changed(st)
 	}
 }
 

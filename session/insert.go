@@ -79,6 +79,7 @@ type answerer uint8
 
 const (
 	unknownPeer answerer = iota
+	wantedPeer           // to be asked as soon as that can be done
 	askedPeer
 	onePeer // the one that the client was told of
 	anyPeer // perhaps another each time
@@ -121,13 +122,52 @@ func (s *Session) tryInsert(snap *catalog.Snapshot, text []byte, out *Output) (n
 	switch {
 	case e == nil:
 		return Need{}, false
-	case s.peer == unknownPeer:
-		s.peer = askedPeer
-		out.server.put(wire.AppendQuery(out.server.scratch, processQuestion))
-		s.push(&request{kind: query, hidden: true, process: true})
+	case s.peer == unknownPeer, s.peer == wantedPeer:
+		s.askProcess(out)
 		return Need{Kind: NeedServer}, true
 	}
 	return s.bindInsert(e, snap, out)
+}
+
+// askProcess asks which server process answers.
+func (s *Session) askProcess(out *Output) {
+	s.peer = askedPeer
+	out.server.put(wire.AppendQuery(out.server.scratch, processQuestion))
+	s.push(&request{kind: query, hidden: true, process: true})
+}
+
+// asksProcess asks it, or waits for the answer, if need be: when it has been missed
+// before, or is needed now. Outside of a transaction alone: what fails there is not missed.
+func (s *Session) asksProcess(needed bool, out *Output) bool {
+	switch {
+	case s.peer == askedPeer:
+		return needed
+	case s.peer != wantedPeer && !(needed && s.peer == unknownPeer),
+		s.process == 0, s.status != 'I', s.fifo.len() > 0, s.begun:
+		return false
+	}
+	s.askProcess(out)
+	return true
+}
+
+// pooled reports that the next transaction of another session may come to the server
+// process that this one is at.
+func (s *Session) pooled() bool {
+	if s.peer == unknownPeer {
+		s.peer = wantedPeer
+	}
+	return s.peer != onePeer
+}
+
+// lingers reports what a pooled server process keeps for other sessions.
+func lingers(p *rewrite.Plan) bool {
+	all := p.Statements()
+	for i := range all {
+		if all[i].Lingers {
+			return true
+		}
+	}
+	return false
 }
 
 // answerProcess reads the answer to processQuestion.

@@ -151,6 +151,9 @@ func (s *Session) clientOffset(converted []byte, at int) int {
 
 // planUTF8 plans a text in UTF-8. foreign: the client's encoding is another.
 func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mode rewrite.Mode, out *Output) verdict {
+	if s.asksProcess(false, out) {
+		return verdict{act: wait, need: Need{Kind: NeedServer}}
+	}
 	// A relation made just now may have sealed columns of which the snapshot does
 	// not know: what it says of the text is worth nothing. But in a failed transaction
 	// the server would answer no question, and takes nothing but its end.
@@ -220,6 +223,9 @@ func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mod
 			}
 		}
 		return v
+	}
+	if lingers(bound.Plan) && s.asksProcess(true, out) {
+		return verdict{act: wait, need: Need{Kind: NeedServer}}
 	}
 	traits := bound.Plan.Traits()
 	switch {

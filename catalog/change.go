@@ -133,11 +133,14 @@ func proxiesBehind(ctx context.Context, conn *pgx.Conn, id int32) ([]string, err
 // acknowledge says which changes the watcher knows of, after what it knows has
 // been published to the sessions.
 func (w *Watcher) acknowledge(ctx context.Context, change int32) error {
+	name := watcherName + " " + strconv.Itoa(int(change))
+	if w.anchor != nil { // each time, so that its loss is noticed
+		return w.nameAnchor(ctx, name)
+	}
 	if w.acknowledged == change {
 		return nil
 	}
-	if _, err := w.conn.Exec(ctx, `SELECT pg_catalog.set_config('application_name', $1, false)`,
-		watcherName+" "+strconv.Itoa(int(change))); err != nil {
+	if _, err := w.conn.Exec(ctx, `SELECT pg_catalog.set_config('application_name', $1, false)`, name); err != nil {
 		return err
 	}
 	w.acknowledged = change

@@ -88,6 +88,8 @@ type Watcher struct {
 
 	// The rest belongs to the watcher's goroutine.
 	conn      *pgx.Conn
+	anchor    *pgx.Conn // bears the watcher's name if conn may be pooled; nil otherwise
+	backends  []uint32  // the server processes of conn, when it was made, and of anchor
 	listening bool
 	database  uint32 // the OID of the one that conn was connected to last
 	last      fingerprint
@@ -168,7 +170,7 @@ func (w *Watcher) Refresh(ctx context.Context) (*Snapshot, error) {
 
 // tellOthers notifies the other watchers of the database, if there are some.
 const tellOthers = `SELECT pg_catalog.pg_notify($1, '') FROM pg_catalog.pg_stat_activity
-	WHERE datname = current_database() AND left(application_name, length($2)) = $2 AND pid <> pg_backend_pid() LIMIT 1`
+	WHERE datname = current_database() AND left(application_name, length($2)) = $2 AND pid <> ALL($3::oid[]) LIMIT 1`
 
 // Moved says that DDL has been committed through which names may stand for
 // something else: until the next look, Behind is true. Other watchers of the
@@ -210,7 +212,7 @@ func (w *Watcher) run(ctx context.Context) {
 			answer <- k
 		}
 		if k.err == nil && k.moves != moves && w.listening {
-			_, k.err = w.conn.Exec(ctx, tellOthers, channel, watcherName)
+			_, k.err = w.conn.Exec(ctx, tellOthers, channel, watcherName, w.backends)
 		}
 		if k.err != nil {
 			w.disconnect()
@@ -313,11 +315,18 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 			return false, err
 		}
 		w.conn, w.acknowledged, w.answers, w.folds = conn, 0, nil, foldings{}
-		var database uint32
-		const enter = `SELECT oid FROM pg_catalog.pg_database, pg_catalog.set_config('application_name', $1, false)
+		var database, backend uint32
+		const enter = `SELECT oid, pg_catalog.pg_backend_pid() FROM pg_catalog.pg_database, pg_catalog.set_config('application_name',
+			CASE WHEN pg_catalog.pg_backend_pid() = $2::int8 THEN $1 ELSE pg_catalog.current_setting('application_name') END, false)
 			WHERE datname = pg_catalog.current_database()`
-		if err := conn.QueryRow(ctx, enter, watcherName).Scan(&database); err != nil {
+		if err := conn.QueryRow(ctx, enter, watcherName, int64(conn.PgConn().PID())).Scan(&database, &backend); err != nil {
 			return false, err
+		}
+		w.backends = []uint32{backend}
+		if backend != conn.PgConn().PID() {
+			if err := w.dropAnchor(ctx); err != nil {
+				return false, err
+			}
 		}
 		another = database != w.database && w.database != 0
 		w.database = database
@@ -366,7 +375,7 @@ func (w *Watcher) pause(ctx context.Context, d time.Duration) {
 			}
 			return
 		}
-		if n.PID != w.conn.PgConn().PID() { // what it has told the others, it knows
+		if n.PID != w.backends[0] { // what it has told the others, it knows
 			break
 		}
 	}
@@ -393,5 +402,8 @@ func (w *Watcher) disconnect() {
 	defer cancel()
 	// Nothing depends on how the end is received.
 	_ = w.conn.Close(ctx)
-	w.conn, w.listening = nil, false
+	if w.anchor != nil {
+		_ = w.anchor.Close(ctx)
+	}
+	w.conn, w.anchor, w.listening = nil, nil, false
 }

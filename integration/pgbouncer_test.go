@@ -138,7 +138,7 @@ func TestPgbouncerBehindSeveralProxies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := startPgbouncer(t, u.Host, 4)
+	addr := startPgbouncer(t, u.Host, 7) // each of them keeps one
 	for range 3 {
 		proxy := startProxy(t, pair, "--database-url", at(t, pair.Env.Sealed.DSN("postgres", harness.Owner), addr))
 		conn := pair.Connect(t, pair.ProxyURL(proxy))

@@ -424,6 +424,9 @@ func (s *Snapshot) Uses(name string) []Use { return s.uses[name] }
 // catalogs show of one. A statement without such a word cannot.
 func (s *Snapshot) Word(name string) bool { return s.words.has(name) || s.shownWord.has(name) }
 
+// ASCII reports that all these names are in ASCII.
+func (s *Snapshot) ASCII() bool { return !s.words.foreign && !s.shownWord.foreign }
+
 // Strict is the snapshot without the words that only name what is shown.
 func (s *Snapshot) Strict() *Snapshot {
 	if s.strict != nil {

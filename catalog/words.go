@@ -1,11 +1,14 @@
 package catalog
 
+import "pgseal/logical"
+
 // words are identifiers, as PostgreSQL folds them. Every word of every statement
 // is looked up in them, and few are found: a filter of one bit for each word
 // answers most of that without hashing.
 type words struct {
-	known  map[string]bool
-	filter [64]uint64
+	known   map[string]bool
+	filter  [64]uint64
+	foreign bool // some are not in ASCII
 }
 
 func (w *words) add(name string) {
@@ -13,6 +16,7 @@ func (w *words) add(name string) {
 		w.known = map[string]bool{}
 	}
 	w.known[name] = true
+	w.foreign = w.foreign || !logical.IsASCII([]byte(name))
 	i := place(name)
 	w.filter[i/64] |= 1 << (i % 64)
 }

@@ -80,6 +80,10 @@ func TestTextsInOtherClientEncodings(t *testing.T) {
 					c.Step(S("ROLLBACK TO s"))
 					c.Step(S("COMMIT"))
 				}
+				if broken, err := client.table.NewDecoder().String("\xff"); err != nil || strings.Contains(broken, "\ufffd") {
+					c.Step(S("SELECT '\xff' AS v").Fails("22021"))
+					c.Step(S("SELECT kanji AS \"\xff\" FROM noms").Fails("22021"))
+				}
 				for _, sql := range client.steps {
 					c.Step(S(in(sql)))
 				}
@@ -98,5 +102,57 @@ func TestTextsInOtherClientEncodings(t *testing.T) {
 				c.Step(S(`SELECT * FROM "prénoms" ORDER BY id`))
 			}
 		})
+	}
+}
+
+// A text that the server cannot read is refused as the server would refuse it, before
+// anything else; what pgseal puts into a text and the client's encoding has no character
+// for is refused, too.
+func TestTextsThatTheEncodingDoesNotAllow(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TABLE t (id int PRIMARY KEY, "表" text, s text); INSERT INTO t VALUES (1, 'a', NULL)`,
+		Seal: []string{"public.t.s"},
+	})
+	for _, mode := range harness.Modes {
+		c := pair.Compare(t, mode)
+		for _, client := range []string{"UTF8", "SQL_ASCII"} {
+			c.Step(S("SET client_encoding = '" + client + "'"))
+			for _, sql := range []string{"SELECT s AS \"\xe9\" FROM t", "INSERT INTO t (id, s) VALUES (9, '\xe9')", "CREATE ROLE \"\xe9\"", "SELECT '\xe9' FROM t", "SELECT \xe9"} {
+				c.Step(S(sql).Fails("22021"))
+			}
+			c.Step(S("BEGIN"))
+			c.Step(S("SELECT 1/0"))
+			c.Step(S("SELECT s AS \"\xe9\" FROM t").Fails("22021"))
+			c.Step(S("ROLLBACK"))
+		}
+		c.Step(S("SET client_encoding = 'LATIN1'"))
+		c.Step(S("COPY t TO STDOUT").Simple().Refused("has no equivalent"))
+		c.Step(S("SELECT id, s FROM t"))
+	}
+}
+
+// In a database of another encoding nothing is known of names that are not in ASCII but
+// that they are none of those which are.
+func TestNamesInADatabaseOfAnotherEncoding(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:      "CREATE TABLE t (id int PRIMARY KEY, s text); CREATE TABLE plain (id int)",
+		Seal:     []string{"public.t.s"},
+		Encoding: "LATIN1",
+	})
+	for _, mode := range []harness.Mode{harness.Simple, harness.PreparedBinary} { // PREPARE of such a text is refused
+		c := pair.Compare(t, mode)
+		for _, client := range []string{"LATIN1", "SQL_ASCII"} {
+			c.Step(S("SET client_encoding = '" + client + "'"))
+			c.Step(S("BEGIN"))
+			for _, sql := range []string{
+				"CREATE TABLE \"\xe9\" (\"\xea\" int)", "INSERT INTO \"\xe9\" VALUES (1) RETURNING *", "ALTER TABLE \"\xe9\" RENAME TO \"a \xe9\"",
+				"COMMENT ON TABLE \"a \xe9\" IS 'one \xe9 beside t'", "COMMENT ON COLUMN \"a \xe9\".\"\xea\" IS NULL", "GRANT SELECT ON \"a \xe9\", plain TO public", "DROP TABLE \"a \xe9\"",
+			} {
+				c.Step(S(sql))
+			}
+			c.Step(S("COMMIT"))
+			c.Step(S("SELECT * FROM \"\xe9\"").Fails("42P01"))
+			c.Step(S("SELECT s AS \"\xe9\" FROM t").Refused("not in UTF-8"))
+		}
 	}
 }

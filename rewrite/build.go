@@ -166,7 +166,8 @@ func fold(dst, name []byte) []byte {
 	return dst
 }
 
-// parse takes a text apart and parses it.
+// parse takes a text apart and parses it. With a refusal there is a source only if that
+// is for a name's encoding.
 func parse(text []byte, escapes bool) (*source, *pg.ParseResult, *Refusal) {
 	src, refusal := read(text, escapes)
 	if refusal != nil {
@@ -174,7 +175,7 @@ func parse(text []byte, escapes bool) (*source, *pg.ParseResult, *Refusal) {
 	}
 	copied := masked(text, src.tokens)
 	if !utf8.Valid(copied) {
-		return nil, nil, refuseNameEncoding()
+		return src, nil, refuseNameEncoding()
 	}
 	tree, err := pg.Parse(string(copied))
 	if err == nil {
@@ -192,11 +193,17 @@ func parse(text []byte, escapes bool) (*source, *pg.ParseResult, *Refusal) {
 func build(r Request, prepared func(string) (*Statement, []uint32)) (built, error) {
 	src, tree, refusal := parse(r.Text, r.Escapes)
 	if refusal != nil {
-		if !mayTouch(r.Snapshot.Strict(), r.Text, effectsCount) {
-			return built{plan: &Plan{}}, nil // the error is for the server to give
+		strict, text, traits := r.Snapshot.Strict(), r.Text, Traits(0)
+		if src != nil && strict.ASCII() {
+			text, traits = src.withoutForeign(), src.traits
 		}
-		if !mayTouch(r.Snapshot.Strict(), r.Text, textsCount) {
-			return built{plan: unreadDDL(r.Text)}, nil // or none: the server's grammar may be newer
+		if !mayTouch(strict, text, effectsCount) {
+			return built{plan: &Plan{traits: traits}}, nil // the error is for the server to give
+		}
+		if !mayTouch(strict, text, textsCount) {
+			plan := unreadDDL(r.Text) // or none: the server's grammar may be newer
+			plan.traits = traits
+			return built{plan: plan}, nil
 		}
 		refusal.Unread = refusal.Anchor == "syntax" // and not a limit of pgseal's
 		return built{}, refusal

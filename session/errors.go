@@ -62,6 +62,10 @@ func statementError(err error) *wire.Error {
 	if errors.As(err, &e) && e.Severity != wire.SeverityFatal {
 		return e
 	}
+	var l *logical.Error
+	if errors.As(err, &l) {
+		return conversionError(l)
+	}
 	return nil
 }
 
@@ -100,8 +104,7 @@ func (s *Session) corrupt(c *catalog.SealedColumn, key uint32, why error) *wire.
 func valueError(err error, c *catalog.SealedColumn) error {
 	var l *logical.Error
 	if errors.As(err, &l) {
-		e := &wire.Error{Code: l.Code, Message: l.Message, Detail: l.Detail, Hint: l.Hint, Where: l.Context,
-			Schema: l.Schema, DataType: l.Type, Constraint: l.Constraint}
+		e := conversionError(l)
 		if l.Stale {
 			return &outdatedError{e, c.Domain}
 		}
@@ -112,6 +115,12 @@ func valueError(err error, c *catalog.SealedColumn) error {
 		Message: "a value of sealed column \"" + c.String() + "\" cannot be converted",
 		Detail:  err.Error(),
 	}
+}
+
+// conversionError is what the client reads of a value or text that cannot be converted.
+func conversionError(l *logical.Error) *wire.Error {
+	return &wire.Error{Code: l.Code, Message: l.Message, Detail: l.Detail, Hint: l.Hint, Where: l.Context,
+		Schema: l.Schema, DataType: l.Type, Constraint: l.Constraint}
 }
 
 // within adds around what an error's context says already.

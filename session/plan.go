@@ -125,15 +125,26 @@ func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, o
 		return verdict{act: wait, need: need}
 	}
 	if !s.settings.values.Transcodes() {
+		if err := s.settings.values.CheckUTF8(text); err != nil {
+			return verdict{act: drop, refusal: unreadable(err)}
+		}
 		return s.planUTF8(snap, text, false, mode, out)
 	}
 	converted, err := s.settings.values.ToUTF8(text)
 	if err != nil {
-		return verdict{act: drop, refusal: statementError(err)}
+		return verdict{act: drop, refusal: unreadable(err)}
 	}
 	v := s.planUTF8(snap, converted, true, mode, out)
 	v.at = s.clientOffset(converted, v.at)
 	return v
+}
+
+// unreadable is the refusal of a text in whose encoding something is wrong: the server
+// finds that before anything else.
+func unreadable(err error) *wire.Error {
+	e := *statementError(err)
+	e.Unread = true
+	return &e
 }
 
 // clientOffset maps a byte offset in a text's UTF-8 to the text as the client
@@ -400,7 +411,9 @@ func (s *Session) sealText(dst []byte, p *planning) ([]byte, Need, *wire.Error) 
 			text, err = s.settings.values.FromUTF8(text, from)
 		}
 		if err != nil {
-			return dst, Need{}, statementError(err)
+			e := *statementError(err)
+			e.Code, e.Message, e.Hint = codeFeatureNotSupported, "pgseal has to name what this statement means: "+e.Message, "SET client_encoding = 'UTF8'."
+			return dst, Need{}, &e
 		}
 		return text, Need{}, nil
 	}

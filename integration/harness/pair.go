@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -24,6 +25,8 @@ type Schema struct {
 	Seal []string
 	// Locale is the databases' own, "" for C.
 	Locale string
+	// Encoding is theirs, "" for UTF8.
+	Encoding string
 	// Key is the KMS key of the sealed database; "" is the environment's.
 	Key string
 }
@@ -73,12 +76,12 @@ func New(t testing.TB, s Schema) *Pair {
 	return create(t, " TEMPLATE "+template)
 }
 
-// template says what an empty database of the schema's locale is a copy of.
+// template says what an empty database of the schema's locale and encoding is a copy of.
 func (s *Schema) template() string {
-	if s.Locale == "" {
+	if s.Locale == "" && s.Encoding == "" {
 		return ""
 	}
-	return " LOCALE '" + s.Locale + "' TEMPLATE template0"
+	return fmt.Sprintf(" LOCALE '%s' ENCODING '%s' TEMPLATE template0", cmp.Or(s.Locale, "C"), cmp.Or(s.Encoding, "UTF8"))
 }
 
 // Restored makes a pair of empty databases and has the sealed one filled from a

@@ -217,3 +217,19 @@ func TestNamesOfAttributesHaveTheirOrigin(t *testing.T) {
 		})
 	}
 }
+
+// How a sealed column is stored can be set, and is shown, as that of its type in clear.
+func TestStorageOfSealedColumns(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE stored (id int, t text, n numeric, d date); CREATE VIEW seen AS SELECT * FROM stored",
+		Seal: []string{"public.stored.t", "public.stored.n", "public.stored.d"},
+	})
+	shown := S("SELECT attrelid::regclass::text, attname, attstorage::text FROM pg_attribute WHERE attrelid IN ('stored'::regclass, 'seen'::regclass) AND attnum > 0 ORDER BY 1, attnum")
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedText},
+		shown,
+		S("ALTER TABLE stored ALTER t SET STORAGE EXTERNAL, ALTER n SET STORAGE PLAIN"), shown,
+		S("ALTER TABLE stored ALTER d SET STORAGE MAIN").Fails("0A000"),
+		S("ALTER TABLE stored ALTER COLUMN d SET COMPRESSION pglz").Fails("0A000"),
+		S("ALTER TABLE stored ALTER d SET STORAGE PLAIN"),
+		S("ALTER TABLE stored ALTER n SET STORAGE MAIN, ALTER t SET STORAGE EXTENDED"), shown)
+}

@@ -203,3 +203,21 @@ func (e *errorTwins) fields(err error) string {
 	}
 	return s
 }
+
+// To the server two sealed columns have two types where they have one in clear. What it
+// says of that is a refusal, without the names of its types.
+func TestTypesOfSealedColumnsAreNotNamed(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE one (id int, t text, p text); CREATE TABLE "Other" (id int, t text, "It's" text);
+			CREATE VIEW seen AS SELECT id, t FROM one; CREATE VIEW plain AS SELECT id, p AS t FROM one`,
+		Seal: []string{"public.one.t", `public."Other".t`, `public."Other"."It's"`},
+	})
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedText},
+		S(`CREATE OR REPLACE VIEW seen AS SELECT id, t FROM "Other"`).Refused(`from that of sealed column public.one.t to that of sealed column public.Other.t`),
+		S(`CREATE OR REPLACE VIEW seen AS SELECT id, "It's" AS t FROM "Other"`).Refused(`to that of sealed column public.Other.It's`),
+		S("CREATE OR REPLACE VIEW seen AS SELECT id, p AS t FROM one").Refused("from that of sealed column public.one.t to text"),
+		S("CREATE OR REPLACE VIEW plain AS SELECT id, t FROM one").Refused("from text to that of sealed column public.one.t"),
+		S("CREATE TABLE heir (t text) INHERITS (one)").Refused("sealed column public.one.t"),
+		S("CREATE OR REPLACE VIEW seen AS SELECT id, t FROM one WHERE id > 1"),
+		S("SELECT * FROM seen"))
+}

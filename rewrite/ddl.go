@@ -32,6 +32,7 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		a.body("this DO block", x.DoStmt.Args)
 	case *pg.Node_DropStmt:
 		a.dropTypes(x.DropStmt)
+		a.keepsConstraint(x.DropStmt)
 	case *pg.Node_RenameStmt:
 		a.renamesConstraint(x.RenameStmt, s)
 		a.renamesColumn(x.RenameStmt)
@@ -273,7 +274,7 @@ func constraintsOf(d *pg.ColumnDef) (list []*pg.Constraint) {
 
 // constraint refuses a constraint that the server would check over envelopes.
 func (a *analysis) constraint(c *pg.Constraint, it *item, sc *scope) {
-	if c == nil {
+	if c == nil || a.constraintThere(c.Conname, c.Contype, it) {
 		return
 	}
 	what := "this constraint"
@@ -334,6 +335,9 @@ func (a *analysis) key(name string, it *item, what string, at int32) {
 func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 	it := a.baseItem(x.Relation)
 	it.name, it.schema = x.Relation.Relname, x.Relation.Schemaname
+	if r := it.relation; r != nil && (r.Kind == 'v' || r.Kind == 'm') && slices.ContainsFunc(x.Cmds, addsConstraint) {
+		return // which no view can have
+	}
 	if a.err == nil && (a.uniqueConstraint(x, it) || a.dropsConstraint(x, it)) {
 		s.Tag = "ALTER TABLE"
 		return
@@ -342,6 +346,7 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 	if done == nil {
 		a.dropsBeside(x, it)
 	}
+	a.addColumns(x, it)
 	sc := &scope{items: []*item{it}}
 	changes := a.retypes(x, it, sc)
 	a.retyped, s.Guarded = changes != nil, changes != nil
@@ -375,6 +380,19 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 	a.adds(x, it.relation)
 }
 
+// addColumns adds to a table what other commands of its ALTER TABLE find there: columns
+// are added before constraints.
+func (a *analysis) addColumns(x *pg.AlterTableStmt, it *item) {
+	for _, n := range x.Cmds {
+		d := n.GetAlterTableCmd().GetDef().GetColumnDef()
+		if n.GetAlterTableCmd().GetSubtype() == pg.AlterTableType_AT_AddColumn && d != nil && it.column(d.Colname) == nil {
+			it.columns = append(it.columns, column{name: d.Colname})
+		}
+	}
+}
+
+func addsConstraint(n *pg.Node) bool { return n.GetAlterTableCmd().GetDef().GetConstraint() != nil }
+
 // columnDefinition is ADD COLUMN, or ALTER COLUMN … TYPE.
 func (a *analysis) columnDefinition(cmd *pg.AlterTableCmd, d *pg.ColumnDef, it *item, sc *scope, sealed *catalog.SealedColumn) {
 	a.typeName(d.TypeName, nil)
@@ -390,8 +408,12 @@ func (a *analysis) columnDefinition(cmd *pg.AlterTableCmd, d *pg.ColumnDef, it *
 // alterColumn is what remains: settings of a column, its default above all.
 func (a *analysis) alterColumn(cmd *pg.AlterTableCmd, sealed *catalog.SealedColumn, sc *scope, at int32) {
 	switch cmd.Subtype {
-	case pg.AlterTableType_AT_SetStatistics, pg.AlterTableType_AT_SetStorage, pg.AlterTableType_AT_SetCompression,
-		pg.AlterTableType_AT_SetOptions, pg.AlterTableType_AT_ResetOptions:
+	case pg.AlterTableType_AT_SetStorage, pg.AlterTableType_AT_SetCompression:
+		if sealed != nil {
+			a.toast(cmd, sealed)
+		}
+		return
+	case pg.AlterTableType_AT_SetStatistics, pg.AlterTableType_AT_SetOptions, pg.AlterTableType_AT_ResetOptions:
 		return
 	}
 	if sealed != nil && cmd.Subtype == pg.AlterTableType_AT_ColumnDefault && (a.setDefault(cmd.Def, sealed) || a.setNullDefault(cmd.Def, sealed)) {
@@ -402,6 +424,26 @@ func (a *analysis) alterColumn(cmd *pg.AlterTableCmd, sealed *catalog.SealedColu
 		return
 	}
 	a.untouching("ALTER TABLE", sc, []*pg.Node{cmd.Def})
+}
+
+// toast fails SET STORAGE and SET COMPRESSION of a column whose type in clear has
+// neither, as the server would have.
+func (a *analysis) toast(cmd *pg.AlterTableCmd, c *catalog.SealedColumn) {
+	if a.snap.Shown().TypeOf(c).Storage != "p" {
+		return
+	}
+	t := c.Type
+	t.Typmod = -1
+	said := ""
+	switch how := strings.ToLower(cmd.Def.GetString_().GetSval()); {
+	case cmd.Subtype == pg.AlterTableType_AT_SetCompression && how != "default":
+		said = "does not support compression"
+	case cmd.Subtype == pg.AlterTableType_AT_SetStorage && slices.Contains([]string{"external", "extended", "main"}, how):
+		said = "can only have storage PLAIN"
+	default:
+		return
+	}
+	a.fail(&Refusal{Anchor: "definition", Code: codeNotSupported, Position: -1, Message: "column data type " + t.Name() + " " + said})
 }
 
 // behindRelation is the index of the token behind a relation's name.

@@ -23,6 +23,8 @@ const (
 	codeDatatypeMismatch   = "42804"
 	codeAmbiguousParameter = "42P08"
 	codeDependents         = "2BP01" // dependent_objects_still_exist
+	codeDuplicateColumn    = "42701"
+	codeDuplicateObject    = "42710"
 )
 
 // The hints that several refusals share.

@@ -255,7 +255,7 @@ func shownAttributes(shown *catalog.Shown) map[string]string {
 		})
 		var choices []branch
 		if c.name == "attstorage" {
-			choices = keptStorage(shown, func(s *catalog.ShownStorage) string { return s.Storage })
+			choices = append(setStorage(shown), keptStorage(shown, func(s *catalog.ShownStorage) string { return s.Storage })...)
 		}
 		ofDomain := domains.lookup("oid", "atttypid", c.name)
 		if c.name == "attcollation" && len(shown.Types) > 0 {
@@ -313,6 +313,21 @@ func keptStorage(shown *catalog.Shown, value func(*catalog.ShownStorage) string)
 		}
 	}
 	return choices
+}
+
+// setStorage is for columns whose storage has been set since they were sealed: to
+// another one than that of envelopes.
+func setStorage(shown *catalog.Shown) []branch {
+	var toasted []uint32
+	for i := range shown.Types {
+		if t := &shown.Types[i]; t.Storage != "p" {
+			toasted = append(toasted, t.Domain)
+		}
+	}
+	if toasted == nil {
+		return nil
+	}
+	return []branch{{fmt.Sprintf(`attstorage <> 'x' AND atttypid >= %d AND NOT %s`, firstUserOID, noneOf("atttypid", toasted)), "attstorage"}}
 }
 
 func domainsOf(shown *catalog.Shown) (oids []uint32) {

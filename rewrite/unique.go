@@ -33,6 +33,9 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 			sealed = true
 		}
 	}
+	if sealed && a.repeatsKey(c) {
+		return false
+	}
 	name, named := c.Conname, c.Conname != ""
 	if !named {
 		name = a.freeName(relation, append(names(c.Keys), names(c.Including)...), "key")
@@ -64,6 +67,21 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 	return true
 }
 
+// repeatsKey fails a UNIQUE constraint that names a column twice, which an index may do.
+func (a *analysis) repeatsKey(c *pg.Constraint) bool {
+	keys := names(c.Keys)
+	for i, key := range keys {
+		if slices.Contains(keys[:i], key) {
+			a.fail(&Refusal{
+				Anchor: "unique-constraint", Code: codeDuplicateColumn, Position: int(c.Location),
+				Message: "column \"" + key + "\" appears twice in unique constraint",
+			})
+			return true
+		}
+	}
+	return false
+}
+
 // dropsConstraint is ALTER TABLE … DROP CONSTRAINT of one that is an index over
 // terms. It is false, and has done nothing, for anything else.
 func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
@@ -86,6 +104,31 @@ func (a *analysis) dropsConstraint(x *pg.AlterTableStmt, it *item) bool {
 	return true
 }
 
+// keepsConstraint fails DROP INDEX of an index that stands for a UNIQUE constraint, as
+// the server does with that of a constraint.
+func (a *analysis) keepsConstraint(x *pg.DropStmt) {
+	if x.RemoveType != pg.ObjectType_OBJECT_INDEX {
+		return
+	}
+	for _, o := range x.Objects {
+		parts := names(listOf(o))
+		if len(parts) == 0 || len(parts) > 2 {
+			continue
+		}
+		for _, r := range a.snap.Relations() {
+			if !a.isIndex(r, last(parts)) || len(parts) == 2 && r.Schema != parts[0] || len(parts) == 1 && !a.pathReaches(r) {
+				continue
+			}
+			a.stale = true
+			index, of := last(parts), "constraint "+last(parts)+" on table "+r.Name
+			a.fail(&Refusal{
+				Anchor: "unique-constraint", Code: codeDependents, Position: -1,
+				Message: "cannot drop index " + index + " because " + of + " requires it", Hint: "You can drop " + of + " instead.",
+			})
+		}
+	}
+}
+
 // dropsBeside refuses to drop one beside other commands.
 func (a *analysis) dropsBeside(x *pg.AlterTableStmt, it *item) {
 	for _, n := range x.Cmds {
@@ -98,6 +141,20 @@ func (a *analysis) dropsBeside(x *pg.AlterTableStmt, it *item) {
 			})
 		}
 	}
+}
+
+// constraintThere fails a constraint of the name of one that is an index over terms,
+// which the server would not find in its way. One that is an index itself it finds.
+func (a *analysis) constraintThere(name string, kind pg.ConstrType, it *item) bool {
+	if kind != pg.ConstrType_CONSTR_CHECK && kind != pg.ConstrType_CONSTR_FOREIGN || it == nil || it.relation == nil || !a.isIndex(it.relation, name) {
+		return false
+	}
+	a.stale = true
+	a.fail(&Refusal{
+		Anchor: "unique-constraint", Code: codeDuplicateObject, Position: -1,
+		Message: "constraint \"" + name + "\" for relation \"" + it.relation.Name + "\" already exists",
+	})
+	return true
 }
 
 // isIndex says whether a constraint is an index over terms.
@@ -117,6 +174,9 @@ func (a *analysis) renamesConstraint(x *pg.RenameStmt, s *Statement) {
 		return
 	}
 	it := a.baseItem(x.Relation)
+	if a.constraintThere(x.Newname, pg.ConstrType_CONSTR_CHECK, it) {
+		return
+	}
 	table, i := a.alteredTable(x.Relation)
 	if it.relation == nil || !a.isIndex(it.relation, x.Subname) || table < 0 || !a.is(i, "rename") || !a.is(i+1, "constraint") || !a.is(i+3, "to") {
 		return

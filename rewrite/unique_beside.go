@@ -97,7 +97,7 @@ func (b *besides) sealedUnique(cmd *pg.AlterTableCmd) bool {
 			sealed = true
 		}
 	}
-	return sealed
+	return sealed && !b.repeatsKey(c)
 }
 
 // cannotFail says whether a command of ALTER TABLE has nothing to do with constraints that

@@ -217,7 +217,8 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 	mapped := r != nil && r.planning != nil && len(r.planning.server) > 0
 	copying := r != nil && s.copying.in.plan != nil && copyOf(r) == s.copying.in.plan
 	converted := copying && s.copying.in.converts
-	if !mapped && !copying && !mentionsSealed(f) {
+	conflict := typ == wire.TypeErrorResponse && refusesOwnType(f)
+	if !mapped && !copying && !conflict && !mentionsSealed(f) {
 		return relay
 	}
 	own := string(f.Get(wire.FieldSchema)) == domainSchema
@@ -261,12 +262,26 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 			dst = s.appendShown(dst, s.clientsOwn(value, copying))
 			dst = append(dst, 0)
 		case wire.FieldMessage, wire.FieldDetail, wire.FieldHint, wire.FieldInternalQuery:
+			if conflict && code == wire.FieldHint {
+				continue
+			}
+			if conflict {
+				value = s.columnsNamed(value)
+			}
 			dst = append(dst, code)
 			dst = s.appendShown(dst, s.clientsOwn(value, copying))
 			dst = append(dst, 0)
+		case wire.FieldCode:
+			if conflict {
+				value = []byte(codeFeatureNotSupported)
+			}
+			dst = wire.AppendErrorField(dst, code, value)
 		default:
 			dst = wire.AppendErrorField(dst, code, value)
 		}
+	}
+	if conflict {
+		dst = wire.AppendErrorField(dst, wire.FieldHint, hintOwnTypes)
 	}
 	if foreign && f.Get(wire.FieldHint) == nil {
 		dst = wire.AppendErrorField(dst, wire.FieldHint, hintNotSealed)

@@ -12,6 +12,7 @@ type Step struct {
 	simple    bool
 
 	anyDataError bool // made by chance: see bothReject
+	anyError     bool
 }
 
 // S is a step. Arguments are values in PostgreSQL's text form, or nil for NULL;
@@ -37,6 +38,13 @@ func (s Step) Fails(sqlstate string) Step {
 // say in which order they come.
 func (s Step) Unordered() Step {
 	s.unordered = true
+	return s
+}
+
+// Failing lets both sides fail with different errors: more than one thing can be wrong
+// with the statement, and nothing says which is looked at first.
+func (s Step) Failing() Step {
+	s.anyError = true
 	return s
 }
 

@@ -13,6 +13,7 @@ type arrayPart struct {
 	text     string
 	literal  int32 // index of the literal, -1 if there is only text
 	negative bool
+	zoneless bool // the literal is a timestamp, and what is made has time zones
 }
 
 // arrayKind is what the elements of ARRAY[…] are.
@@ -145,6 +146,9 @@ func (b *Bound) evaluateArray(v *value) error {
 			raw, ok := appendString(nil, b.text, token{n.kind, n.start, n.end})
 			if !ok {
 				return refuseEscape(int(n.start))
+			}
+			if p.zoneless && !isZoneless(raw) {
+				return refuseValueCast(v.operand.Column, int32(n.start))
 			}
 			s.value = append(s.value, '"')
 			for _, c := range raw {

@@ -63,6 +63,10 @@ func (a *analysis) constantKind(n *pg.Node) (kind constantKind, own logical.Type
 		if named, ok := a.typeNamed(cast.TypeName); ok {
 			return castConstant, named.whole()
 		}
+	case n.GetFuncCall() != nil:
+		if t, ok := a.madeBy(n.GetFuncCall(), &value{}); ok {
+			return castConstant, t
+		}
 	case n.GetParamRef() != nil:
 		return stringConstant, own
 	case c == nil:

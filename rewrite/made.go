@@ -5,7 +5,6 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -14,11 +13,9 @@ import (
 // daterange('2024-01-01'::date, NULL, '[)'). What is sealed is the text form of
 // what it would make. It is false, and has done nothing, for any other call.
 func (a *analysis) bindMade(f *pg.FuncCall, op *Operand) bool {
-	if op.Array || f.AggOrder != nil || f.AggFilter != nil || f.AggWithinGroup || f.AggStar || f.AggDistinct || f.FuncVariadic || f.Over != nil {
-		return false
-	}
 	v := &value{operand: op, literal: -1, untyped: true}
-	if !a.madeHstore(f, op.Column, v) && !a.madeRange(f, op.Column, v) {
+	t, ok := a.madeBy(f, v)
+	if c := op.Column.Type; !ok || op.Array || t.OID != c.OID || t.Def == nil && c.Def != nil {
 		return false
 	}
 	open := a.tokenAt(f.Location)
@@ -39,13 +36,25 @@ func (a *analysis) bindMade(f *pg.FuncCall, op *Operand) bool {
 	return true
 }
 
-// madeHstore collects the parts of hstore(ARRAY[keys], ARRAY[values]).
-func (a *analysis) madeHstore(f *pg.FuncCall, c *catalog.SealedColumn, v *value) bool {
-	parts := names(f.Funcname)
-	if last(parts) != "hstore" || len(parts) > 2 || len(f.Args) != 2 {
-		return false
+// madeBy collects the parts of what a function makes, and tells its type.
+func (a *analysis) madeBy(f *pg.FuncCall, v *value) (t logical.Type, ok bool) {
+	if f.AggOrder != nil || f.AggFilter != nil || f.AggWithinGroup || f.AggStar || f.AggDistinct || f.FuncVariadic || f.Over != nil {
+		return t, false
 	}
-	if t, ok := a.definedType(parts); !ok || t.OID != c.Type.OID {
+	parts := names(f.Funcname)
+	if r, ok := rangeBounds[last(parts)]; ok && (len(parts) == 1 || parts[0] == "pg_catalog") {
+		return logical.Type{OID: r.whole, Typmod: -1}, a.madeRange(f, r.bound, v)
+	}
+	if last(parts) != "hstore" || len(parts) > 2 {
+		return t, false
+	}
+	hstore, ok := a.definedType(parts)
+	return hstore.Type, ok && a.madeHstore(f, v)
+}
+
+// madeHstore collects the parts of hstore(ARRAY[keys], ARRAY[values]).
+func (a *analysis) madeHstore(f *pg.FuncCall, v *value) bool {
+	if len(f.Args) != 2 {
 		return false
 	}
 	keys, values := f.Args[0].GetAArrayExpr(), f.Args[1].GetAArrayExpr()
@@ -95,10 +104,8 @@ var rangeBounds = map[string]struct{ whole, bound uint32 }{
 
 // madeRange collects the parts of a range's constructor. Its bounds' flags steer
 // the plan.
-func (a *analysis) madeRange(f *pg.FuncCall, c *catalog.SealedColumn, v *value) bool {
-	parts := names(f.Funcname)
-	r, ok := rangeBounds[last(parts)]
-	if !ok || len(parts) > 1 && parts[0] != "pg_catalog" || c.Type.OID != r.whole || c.Type.Def != nil || len(f.Args) < 2 || len(f.Args) > 3 {
+func (a *analysis) madeRange(f *pg.FuncCall, bound uint32, v *value) bool {
+	if len(f.Args) < 2 || len(f.Args) > 3 {
 		return false
 	}
 	flags := []byte("[)")
@@ -107,6 +114,7 @@ func (a *analysis) madeRange(f *pg.FuncCall, c *catalog.SealedColumn, v *value) 
 		if f.Args[2].GetAConst().GetSval() == nil || i < 0 || !a.tokens[i].kind.isString() {
 			return false
 		}
+		var ok bool
 		if flags, ok = appendString(nil, a.text, a.tokens[i]); !ok || len(flags) != 2 {
 			return false
 		}
@@ -120,15 +128,25 @@ func (a *analysis) madeRange(f *pg.FuncCall, c *catalog.SealedColumn, v *value) 
 		if i > 0 {
 			v.text(",")
 		}
+		zoneless := false
 		if cast := n.GetTypeCast(); cast != nil {
-			if to, ok := a.typeNamed(cast.TypeName); !ok || to.whole() != (logical.Type{OID: r.bound, Typmod: -1}) {
+			to, ok := a.typeNamed(cast.TypeName)
+			zoneless = bound == logical.OIDTimestamptz && to.OID == logical.OIDTimestamp
+			if zoneless {
+				to.OID = bound // to which the server casts it
+			}
+			if !ok || to.whole() != (logical.Type{OID: bound, Typmod: -1}) {
 				return false
 			}
 			n = cast.Arg
 		}
-		if !isNullConstant(n) && !a.madeOf(n, v) {
+		if isNullConstant(n) {
+			continue
+		}
+		if !a.madeOf(n, v) {
 			return false
 		}
+		v.array[len(v.array)-1].zoneless = zoneless
 	}
 	v.text(string(flags[1:]))
 	return true
@@ -148,3 +166,24 @@ func (a *analysis) madeOf(n *pg.Node, v *value) bool {
 func (v *value) text(s string) { v.array = append(v.array, arrayPart{text: s, literal: -1}) }
 
 func isNullConstant(n *pg.Node) bool { return n.GetAConst().GetIsnull() }
+
+// isZoneless says whether a text is a timestamp as psycopg2 writes those without a
+// zone: 2024-05-01T10:20:30.5. Such a one is the same moment whether it is read as a
+// timestamp, and then cast, or as one with time zone right away; others may not be
+// ("epoch", or where the text has a zone, which a timestamp leaves out).
+func isZoneless(text []byte) bool {
+	const shape = "0000-00-00T00:00:00"
+	if len(text) > len(shape) && (text[len(shape)] != '.' || len(text) == len(shape)+1) || len(text) < len(shape) {
+		return false
+	}
+	for i, c := range text {
+		if i < len(shape) && shape[i] != '0' {
+			if c != shape[i] && (shape[i] != 'T' || c != ' ') {
+				return false
+			}
+		} else if i != len(shape) && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}

@@ -13,8 +13,9 @@ func TestTablesBesideTheSearchPath(t *testing.T) {
 		DDL: `
 CREATE SCHEMA other;
 CREATE TABLE other.members (id int, name text);
-CREATE TABLE other.firms (id int, name text)`,
-		Seal: []string{"other.members.id --equality", "other.members.name", "other.firms.id --equality"},
+CREATE TABLE other.firms (id int, name text);
+CREATE TABLE other.dates (id int, seen timestamptz)`,
+		Seal: []string{"other.members.id --equality", "other.members.name", "other.firms.id --equality", "other.dates.seen"},
 	})
 	pair.Same(t,
 		S("CREATE TABLE people (id int PRIMARY KEY, firm int REFERENCES firms (id))"),
@@ -27,6 +28,11 @@ CREATE TABLE other.firms (id int, name text)`,
 		S("SELECT id, name, boss FROM members WHERE boss = 1 ORDER BY id"),
 		S("INSERT INTO members VALUES (3, 'Cyd', 4)"),
 		S("INSERT INTO other.members VALUES (1, 'Eve')"),
+		// Nor does a setting before it in one text have the path lead there.
+		S("SET LOCAL work_mem = '1MB'; SELECT nothing FROM dates").Simple().Fails("42P01"),
+		S("SET LOCAL TimeZone = 'Asia/Tokyo'; SELECT seen FROM dates").Simple().Fails("42P01"),
+		S("SET LOCAL search_path = other; SELECT nothing FROM dates").Simple().Fails("42703"),
+		S("SET LOCAL work_mem = '1MB'; SET LOCAL SCHEMA 'other'; SELECT id FROM dates").Simple(),
 		S("SET search_path = other"),
 		S("SELECT id, name FROM members WHERE id = 1"),
 	)

@@ -170,6 +170,22 @@ func (a *analysis) results(outputs []column) []*catalog.SealedColumn {
 	return results
 }
 
+// setsPath reports that SET or RESET can change what the search path reaches: by itself,
+// or by the role, whose rights decide which schemas are in it.
+func setsPath(v *pg.VariableSetStmt) bool {
+	switch v.Kind {
+	case pg.VariableSetKind_VAR_SET_MULTI: // of transactions
+		return false
+	case pg.VariableSetKind_VAR_RESET_ALL:
+		return true
+	}
+	switch strings.ToLower(v.Name) {
+	case "search_path", "role", "session_authorization":
+		return true
+	}
+	return false
+}
+
 // follow notes what the statement does to names, for the statements of the text
 // behind it: they are planned from a catalog that does not know of it.
 func (a *analysis) follow(s *Statement, sealed bool) {
@@ -193,7 +209,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 		}
 	case *pg.Node_DoStmt:
 		set = !calm
-	case *pg.Node_VariableSetStmt, *pg.Node_CallStmt, *pg.Node_DiscardStmt:
+	case *pg.Node_VariableSetStmt:
+		set = setsPath(n.VariableSetStmt)
+	case *pg.Node_CallStmt, *pg.Node_DiscardStmt:
 		set = true
 	default:
 		for i := from; i < end; i++ {

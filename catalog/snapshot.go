@@ -5,6 +5,7 @@ package catalog
 
 import (
 	"slices"
+	"strings"
 
 	"pgseal/envelope"
 	"pgseal/logical"
@@ -198,6 +199,7 @@ type Snapshot struct {
 	defaults   bool      // a sealed column has one
 	opens      bool      // the code of a function that is in uses opens cursors
 	reacts     bool      // see Contents
+	temporary  bool      // some of the relations are
 	read       *readFrom // by a Reading; nil if it was loaded
 }
 
@@ -253,6 +255,7 @@ func New(version uint64, c Contents) *Snapshot {
 	for _, r := range c.Relations {
 		s.byOID[r.OID] = r
 		s.byName[r.Name] = append(s.byName[r.Name], r)
+		s.temporary = s.temporary || strings.HasPrefix(r.Schema, "pg_temp_")
 		for i := range r.Columns {
 			if sc := r.Columns[i].Sealed; sc != nil {
 				r.Sealed = true
@@ -374,6 +377,9 @@ func (s *Snapshot) InFlux() *Snapshot { return s.inFlux }
 
 // Relations are all relations of the snapshot; the slice must not be changed.
 func (s *Snapshot) Relations() []*Relation { return s.relations }
+
+// HasTemporary reports that some of the relations are temporary tables or views.
+func (s *Snapshot) HasTemporary() bool { return s.temporary }
 
 // Relation finds a relation by its OID.
 func (s *Snapshot) Relation(oid uint32) *Relation { return s.byOID[oid] }

@@ -143,6 +143,9 @@ type Statement struct {
 	Spreads bool
 	// Alters: it calls a function that may do DDL with what is sealed.
 	Alters bool
+	// DropsTemporary: DISCARD ALL, where there are temporary relations of names that
+	// matter.
+	DropsTemporary bool
 	// Moves: DDL through which a name may come to stand for something sealed, or no
 	// longer, for other sessions, too.
 	Moves bool

@@ -78,7 +78,7 @@ func (a *analysis) dispatch(n *pg.Node, s *Statement) []column {
 	case *pg.Node_DiscardStmt:
 		switch x.DiscardStmt.Target {
 		case pg.DiscardMode_DISCARD_ALL:
-			s.Effect = Discards
+			s.Effect, s.DropsTemporary = Discards, a.snap.HasTemporary()
 		case pg.DiscardMode_DISCARD_TEMP:
 			s.Effect = ChangesCatalog
 		}

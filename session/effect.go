@@ -86,6 +86,9 @@ func (s *Session) took(r *request, st *rewrite.Statement, from *statement) {
 		s.portals.clear()
 		s.cursors.clear()
 		s.settings.seen = 0
+		if st.DropsTemporary {
+			s.changed(st)
+		}
 	case rewrite.ChangesCatalog:
 		s.changed(st)
 	}

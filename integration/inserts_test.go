@@ -138,7 +138,7 @@ func TestInsertsArePreparedForOneProcessOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := startPgbouncer(t, u.Host, 1)
+	addr := startPgbouncer(t, u.Host, 2) // the proxy keeps one of them
 	proxy := startProxy(t, pair, "--database-url", at(t, pair.Env.Sealed.DSN("postgres", harness.Owner), addr))
 	for i := range 2 {
 		pooled := pair.Connect(t, pair.ProxyURL(proxy))

@@ -428,9 +428,11 @@ func TestCaseInAnotherClientEncoding(t *testing.T) {
 
 // An error about an index over lower shows what the plaintext database would show.
 func TestErrorsAboutIndexesOverLower(t *testing.T) {
-	pair := harness.New(t, harness.Schema{Locale: utf8Locale, Seal: []string{"public.people.mail --equality --normalize lower", "public.people.\"Note\" --equality --normalize lower,upper"},
+	pair := harness.New(t, harness.Schema{Locale: utf8Locale, Seal: []string{"public.people.mail --equality --normalize lower", "public.people.\"Note\" --equality --normalize lower,upper",
+		"public.firms.mail --equality --normalize lower", "public.firms.\"Note\" --equality --normalize lower"},
 		DDL: `CREATE TABLE people (id int, mail varchar(60), "Note" text);
-			CREATE UNIQUE INDEX mails ON people (lower(mail)); CREATE UNIQUE INDEX notes ON people (id, upper("Note") DESC, lower("Note"))`})
+			CREATE UNIQUE INDEX mails ON people (lower(mail)); CREATE UNIQUE INDEX notes ON people (id, upper("Note") DESC, lower("Note"));
+			CREATE TABLE firms (id int, mail text, "Note" varchar); CREATE UNIQUE INDEX firm_mails ON firms (lower(mail), lower("Note"))`})
 	w := pair.Env.Canaries.Word()
 	for _, sql := range []string{
 		"INSERT INTO people VALUES (1, '" + w + "A', '" + w + "b')",
@@ -438,6 +440,7 @@ func TestErrorsAboutIndexesOverLower(t *testing.T) {
 		"INSERT INTO people VALUES (1, 'x', '" + strings.ToUpper(w) + "B')",
 		"UPDATE people SET id = 1, mail = '" + strings.ToUpper(w) + "a'",
 		"INSERT INTO people VALUES (2, '" + strings.ToUpper(w) + "A', 'x')",
+		"INSERT INTO firms VALUES (2, '" + w + "', 'x'), (3, '" + w + "', 'X')",
 	} {
 		var said [2]string
 		for i, url := range []string{pair.TwinURL(), pair.URL()} {

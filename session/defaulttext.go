@@ -44,7 +44,7 @@ func (s *Session) showDefaults(body []byte) ([]byte, Need, error) {
 	for i := range values.Len() {
 		value, _ := it.Next()
 		if i < len(s.result.cells) && s.result.cells[i].sealed == catalog.ErrorText && value != nil {
-			value = s.appendShown(nil, value)
+			value = s.appendShown(nil, value, nil)
 		}
 		if i < len(s.result.cells) && s.result.cells[i].sealed == catalog.DefaultText && value != nil {
 			var need Need

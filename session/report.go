@@ -229,6 +229,7 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 		}
 	}
 	foreign := own && string(f.Get(wire.FieldCode)) == codeCheckViolation
+	about := s.aboutRelation(f)
 	dst, start := wire.Begin(out.client.scratch, typ)
 	for it := f.Iter(); ; {
 		code, value := it.Next()
@@ -259,7 +260,7 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 				}
 			}
 			dst = append(dst, code)
-			dst = s.appendShown(dst, s.clientsOwn(value, copying))
+			dst = s.appendShown(dst, s.clientsOwn(value, copying), about)
 			dst = append(dst, 0)
 		case wire.FieldMessage, wire.FieldDetail, wire.FieldHint, wire.FieldInternalQuery:
 			if conflict && code == wire.FieldHint {
@@ -269,7 +270,7 @@ func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) ac
 				value = s.columnsNamed(value)
 			}
 			dst = append(dst, code)
-			dst = s.appendShown(dst, s.clientsOwn(value, copying))
+			dst = s.appendShown(dst, s.clientsOwn(value, copying), about)
 			dst = append(dst, 0)
 		case wire.FieldCode:
 			if conflict {

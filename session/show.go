@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -142,8 +143,9 @@ func mentionsSealed(f wire.ErrorFields) bool {
 
 // appendShown appends a text of the server in the client's terms:
 // pgseal.eq(column) becomes column, pgseal.lower(column) lower(column), a term the
-// value that the client sent, and an envelope (sealed).
-func (s *Session) appendShown(dst, text []byte) []byte {
+// value that the client sent, and an envelope (sealed). of is the relation that it is
+// about, nil if the server does not say.
+func (s *Session) appendShown(dst, text []byte, of *catalog.Relation) []byte {
 	terms := callsTerm(text) || bytes.Contains(text, []byte(withValues))
 	for len(text) > 0 {
 		kind, size := envelope.TermFlags(0), 0
@@ -156,7 +158,7 @@ func (s *Session) appendShown(dst, text []byte) []byte {
 			if n == 0 {
 				return append(dst, text...)
 			}
-			dst = s.appendElement(dst, kind, argument)
+			dst = s.appendElement(dst, kind, argument, of)
 			text = text[size+n:]
 		case bytes.HasPrefix(text, []byte(copyMarker)):
 			dst = append(dst, sealedText...)
@@ -255,34 +257,48 @@ func hexDigits(b []byte) (n int) {
 
 // appendElement appends the element of an index over a term of a column as the server
 // would have printed that of the plain table.
-func (s *Session) appendElement(dst []byte, kind envelope.TermFlags, column []byte) []byte {
+func (s *Session) appendElement(dst []byte, kind envelope.TermFlags, column []byte, of *catalog.Relation) []byte {
 	if kind == envelope.TermEquality {
 		return append(dst, column...)
 	}
 	dst = append(dst, catalog.FoldName(kind)+"("...)
 	dst = append(dst, column...)
-	if !s.isTextColumn(string(column)) {
+	if !s.isTextColumn(string(column), of) {
 		dst = append(dst, "::text"...)
 	}
 	return append(dst, ')')
 }
 
 // isTextColumn says whether a sealed column of that name, as SQL, is one of type text,
-// of which lower and upper need no cast.
-func (s *Session) isTextColumn(name string) bool {
+// of which lower and upper need no cast. Where the relation is not known, any will do.
+func (s *Session) isTextColumn(name string, of *catalog.Relation) bool {
 	if quoted, ok := strings.CutPrefix(name, `"`); ok {
 		name = strings.ReplaceAll(strings.TrimSuffix(quoted, `"`), `""`, `"`)
 	}
+	isText := func(r *catalog.Relation) bool {
+		c := r.Column(name)
+		return c != nil && c.Sealed != nil && c.Sealed.Folding != nil && c.Sealed.Type.OID == logical.OIDText
+	}
+	if of != nil {
+		return isText(of)
+	}
+	snap, err := s.snapshot()
+	return snap != nil && err == nil && slices.ContainsFunc(snap.Relations(), isText)
+}
+
+// aboutRelation is the relation that an error is about, nil if it does not say or that is
+// not known.
+func (s *Session) aboutRelation(f wire.ErrorFields) *catalog.Relation {
 	snap, err := s.snapshot()
 	if snap == nil || err != nil {
-		return false
+		return nil
 	}
-	for _, r := range snap.Relations() {
-		if c := r.Column(name); c != nil && c.Sealed != nil && c.Sealed.Folding != nil && c.Sealed.Type.OID == logical.OIDText {
-			return true
+	for _, r := range snap.Named(string(f.Get(wire.FieldTable))) {
+		if r.Schema == string(f.Get(wire.FieldSchema)) {
+			return r
 		}
 	}
-	return false
+	return nil
 }
 
 // argumentOf is what stands before the closing parenthesis, without the cast to

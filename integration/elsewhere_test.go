@@ -33,6 +33,18 @@ CREATE TABLE other.dates (id int, seen timestamptz)`,
 		S("SET LOCAL TimeZone = 'Asia/Tokyo'; SELECT seen FROM dates").Simple().Fails("42P01"),
 		S("SET LOCAL search_path = other; SELECT nothing FROM dates").Simple().Fails("42703"),
 		S("SET LOCAL work_mem = '1MB'; SET LOCAL SCHEMA 'other'; SELECT id FROM dates").Simple(),
+		// What pgseal asks for that comes behind SET TRANSACTION, which needs a transaction
+		// that has seen nothing.
+		S("BEGIN"),
+		S("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT nothing FROM dates").Simple().Fails("42P01"),
+		S("ROLLBACK"),
+		S("BEGIN"),
+		S("SET LOCAL transaction_isolation = 'serializable'; SET TRANSACTION READ ONLY; SELECT nothing FROM dates").Simple().Fails("42P01"),
+		S("ROLLBACK"),
+		S("BEGIN"),
+		S("SELECT 1"),
+		S("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT nothing FROM dates").Simple().Fails("25001"),
+		S("ROLLBACK"),
 		S("SET search_path = other"),
 		S("SELECT id, name FROM members WHERE id = 1"),
 	)

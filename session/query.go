@@ -73,6 +73,13 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			return wait, need, err
 		}
 	}
+	if refusal == nil && s.status == 'T' && setsTransaction(text) && rewrite.MayTouch(snap, text) {
+		v.refusal, v.apart = errSettingsMoved, true
+		if need, done, err := s.sendPiece(snap, stale, text, &v, out); done {
+			return wait, need, err
+		}
+		v = verdict{act: relay}
+	}
 	if !known || shows != nil {
 		known = false
 		h = s.look(text)
@@ -214,6 +221,22 @@ func (s *Session) settingsMoved(snap *catalog.Snapshot, stale error, text []byte
 		return wait, need, err
 	}
 	return s.refuseQuery(errSettingsMoved, out)
+}
+
+// setsTransaction reports that a text begins by setting what its transaction is like. That
+// has to come before anything that takes a snapshot, as a question does which what is
+// behind it may need.
+func setsTransaction(text []byte) bool {
+	text = afterComments(text)
+	if !foldedPrefix(text, "set") {
+		return false
+	}
+	text = afterComments(text[len("set"):])
+	if foldedPrefix(text, "local") {
+		text = afterComments(text[len("local"):])
+	}
+	const transaction = "transaction" // or transaction_isolation
+	return len(text) > len(transaction) && bytes.EqualFold(text[:len(transaction)], []byte(transaction))
 }
 
 // queryShows relays a text that is planned so that its rows are opened.

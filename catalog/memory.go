@@ -56,6 +56,19 @@ func (m *memory) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row 
 	return m.tx.QueryRow(ctx, sql, args...)
 }
 
+// prepared asks by prepared statements, each of which is planned once for the whole
+// connection: to plan the fingerprint takes the server longer than to compute it. A
+// pooler of transactions would leave them with others.
+type prepared struct{ pgx.Tx }
+
+func (p prepared) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return p.Tx.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
+}
+
+func (p prepared) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return p.Tx.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
+}
+
 // about gives a reader that need not ask again what depends on nothing but of.
 func about(r reader, of aspect) reader {
 	switch r := r.(type) {

@@ -276,6 +276,9 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 	s = have
 	now, known := w.watched, w.answers
 	err = reading(ctx, w.conn, func(tx pgx.Tx) error {
+		if w.anchor == nil {
+			tx = prepared{tx}
+		}
 		if seen, err = takeFingerprint(ctx, tx, w.watched); err != nil {
 			return err
 		}

@@ -82,9 +82,9 @@ const (
 	// With an index for whatever can be many. $3 are among $2. A row that stands for
 	// several objects hashes otherwise for each: twice the same would be nothing.
 	objectRows = `
-			SELECT 0, hashtidextended(ctid, 1 + xmin::text::int8 * 32) FROM pg_class WHERE relname = ANY($1::name[])
+			SELECT 0, hashtidextended(ctid, 1 + xmin::text::int8 * 32) FROM pg_class WHERE relname IN (SELECT unnest($1::name[]))
 			UNION ALL
-			SELECT 0, hashtidextended(ctid, 2 + xmin::text::int8 * 32) FROM pg_type WHERE typname = ANY($1::name[])
+			SELECT 0, hashtidextended(ctid, 2 + xmin::text::int8 * 32) FROM pg_type WHERE typname IN (SELECT unnest($1::name[]))
 			UNION ALL
 			SELECT coalesce((oid = ANY($3))::int, 0) + 1, hashtidextended(ctid, 3 + xmin::text::int8 * 32) FROM pg_class WHERE oid = ANY($2)
 			UNION ALL

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,6 +85,7 @@ type Watcher struct {
 
 	mu        sync.Mutex
 	waiters   []chan<- knowledge // for the next round
+	catching  []catching         // for one that knows enough
 	interrupt context.CancelFunc // ends the pause between two rounds; nil outside one
 
 	// The rest belongs to the watcher's goroutine.
@@ -155,6 +157,10 @@ func (w *Watcher) Refresh(ctx context.Context) (*Snapshot, error) {
 		w.interrupt()
 	}
 	w.mu.Unlock()
+	return w.await(ctx, answer)
+}
+
+func (w *Watcher) await(ctx context.Context, answer <-chan knowledge) (*Snapshot, error) {
 	select {
 	case k := <-answer:
 		if k.err != nil {
@@ -166,6 +172,40 @@ func (w *Watcher) Refresh(ctx context.Context) (*Snapshot, error) {
 	case <-w.done:
 		return nil, fmt.Errorf("%w: the watcher is closed", ErrUnavailable)
 	}
+}
+
+// catching waits for a round that began behind so many calls of Moved.
+type catching struct {
+	moves  uint64
+	answer chan<- knowledge
+}
+
+// CatchUp is Refresh for changes that Moved has told of before the call: a look that is
+// under way is enough if it began behind that, and one that has ended is.
+func (w *Watcher) CatchUp(ctx context.Context) (*Snapshot, error) {
+	answer := make(chan knowledge, 1)
+	c := catching{moves: w.moves.Load(), answer: answer}
+	w.mu.Lock()
+	if k := w.known.Load(); k.err == nil && k.moves >= c.moves {
+		w.mu.Unlock()
+		return w.Current()
+	}
+	w.catching = append(w.catching, c)
+	w.mu.Unlock()
+	return w.await(ctx, answer)
+}
+
+// caught gives what a round has found out to those for whom it is enough.
+func (w *Watcher) caught(k knowledge) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.catching = slices.DeleteFunc(w.catching, func(c catching) bool {
+		enough := k.err != nil || k.moves >= c.moves
+		if enough {
+			c.answer <- k
+		}
+		return enough
+	})
 }
 
 // tellOthers notifies the other watchers of the database, if there are some.
@@ -211,6 +251,7 @@ func (w *Watcher) run(ctx context.Context) {
 		for _, answer := range waiters {
 			answer <- k
 		}
+		w.caught(k)
 		if k.err == nil && k.moves != moves && w.listening {
 			_, k.err = w.conn.Exec(ctx, tellOthers, channel, watcherName, w.backends)
 		}

@@ -235,6 +235,41 @@ func TestRefreshSeesWhatWasCommittedBefore(t *testing.T) {
 	}
 }
 
+// Whoever waits for what has been told of gets a reading that began behind that, and
+// none of its own.
+func TestCatchingUpSeesWhatHasBeenToldOf(t *testing.T) {
+	database, conn := sealedDatabase(t)
+	w, _ := watch(t, cluster, database, catalog.WatchOptions{PollInterval: never})
+	names := []string{"ssn", "nss"}
+	caughtUp := func() string {
+		s, err := w.CatchUp(t.Context())
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
+		return columns(named(s, "public", "users"))
+	}
+	for i := range 20 {
+		before, now := names[i%2], names[(i+1)%2]
+		mustExec(t, conn, `ALTER TABLE users RENAME `+before+` TO `+now)
+		if i == 0 {
+			if got, want := caughtUp(), "id "+before+"=1 note=2"; got != want {
+				t.Errorf("before anything is told of: %s, want %s", got, want)
+			}
+		}
+		w.Moved()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if got, want := caughtUp(), "id "+now+"=1 note=2"; got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
 func TestRefreshEndsWithItsContextAndWithTheWatcher(t *testing.T) {
 	s := &server{}
 	hanging := make(chan struct{})

@@ -17,6 +17,8 @@ type Database interface {
 	OpenKey(ctx context.Context, id uint32) (release func(), err error)
 	// Refresh reads the catalog again.
 	Refresh(ctx context.Context) error
+	// CatchUp waits until all is known that a session's Config.Moved has told of.
+	CatchUp(ctx context.Context) error
 	// Settle reads it until no column is being sealed or unsealed, or ctx ends,
 	// which is no error.
 	Settle(ctx context.Context) error
@@ -49,6 +51,7 @@ func (nothing) OpenKey(context.Context, uint32) (func(), error) {
 	return nil, errors.New("a session of physical replication has no keys")
 }
 func (nothing) Refresh(context.Context) error { return nil }
+func (nothing) CatchUp(context.Context) error { return nil }
 func (nothing) Settle(context.Context) error  { return nil }
 func (nothing) Close()                        {}
 

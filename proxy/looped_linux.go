@@ -323,7 +323,7 @@ func (s *looped) aside(d *direction, need session.Need) {
 		var release func()
 		err := guard(func() (err error) {
 			if need.Kind == session.NeedCatalog {
-				return s.refresh(need.Settled)
+				return s.refresh(need)
 			}
 			release, err = s.openKey(need.Key)
 			return err

@@ -145,6 +145,7 @@ func (relaying) OpenKey(context.Context, uint32) (func(), error) {
 }
 
 func (relaying) Refresh(context.Context) error { return nil }
+func (relaying) CatchUp(context.Context) error { return nil }
 func (relaying) Settle(context.Context) error  { return nil }
 func (relaying) Close()                        {}
 

@@ -77,9 +77,15 @@ const refreshPause = 200 * time.Millisecond
 // Refresh reads the catalog again, and goes on trying until ctx ends: a session
 // whose catalog cannot be read has to be ended, so a reconnect is worth waiting
 // for. The schema's upgrade is not.
-func (db *database) Refresh(ctx context.Context) error {
+func (db *database) Refresh(ctx context.Context) error { return db.read(ctx, db.watcher.Refresh) }
+
+// CatchUp waits for a reading of the catalog that began behind all that has been told of,
+// in the same way.
+func (db *database) CatchUp(ctx context.Context) error { return db.read(ctx, db.watcher.CatchUp) }
+
+func (db *database) read(ctx context.Context, read func(context.Context) (*catalog.Snapshot, error)) error {
 	for {
-		s, err := db.watcher.Refresh(ctx)
+		s, err := read(ctx)
 		if err == nil {
 			db.last.Store(s)
 			return nil

@@ -113,7 +113,7 @@ func (r *pumps) feed(p *pump) (want int, err error) {
 		case session.NeedKey:
 			release = r.openKey(need.Key)
 		case session.NeedCatalog:
-			if err := r.refresh(need.Settled); err != nil {
+			if err := r.refresh(need); err != nil {
 				return 0, err
 			}
 		case session.NeedServer:

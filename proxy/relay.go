@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pgseal/session"
 	"pgseal/wire"
 )
 
@@ -92,12 +93,15 @@ func (r *relay) openKey(id uint32) (release func(), err error) {
 // refresh reads the catalog again. A session that cannot is ended: it can
 // neither plan its statement nor refuse it for a reason that would be true.
 // settled: wait, as long as for a key, for the end of a sealing.
-func (r *relay) refresh(settled bool) error {
+func (r *relay) refresh(need session.Need) error {
 	ctx, cancel := context.WithTimeout(r.ctx, r.wait)
 	defer cancel()
 	read := r.db.Refresh
-	if settled {
+	switch {
+	case need.Settled:
 		read = r.db.Settle
+	case need.Moved:
+		read = r.db.CatchUp
 	}
 	if err := read(ctx); err != nil {
 		return catalogError{err}

@@ -357,6 +357,8 @@ type catalogState struct {
 	moves bool
 	// spread: stale, and what is new may have sealed columns.
 	spread bool
+	// told: stale, but for nothing that Config.Moved has not told of.
+	told bool
 	// unsure: whether the transaction is a block, for a statement that may end one is on
 	// its way.
 	unsure bool
@@ -397,7 +399,7 @@ func (c *catalogState) disquiets(snap *catalog.Snapshot, text []byte) bool {
 }
 
 // refreshed: the catalog has been read.
-func (c *catalogState) refreshed() { c.stale, c.spread, c.quiet = false, false, 0 }
+func (c *catalogState) refreshed() { c.stale, c.spread, c.told, c.quiet = false, false, false, 0 }
 
 // moving reports that names may have come to stand for something else.
 func (c *catalogState) moving() bool { return c.stale || c.changing() }
@@ -417,6 +419,7 @@ func (c *catalogState) ended(alone bool) (moved bool) {
 // another may have begun (COMMIT AND CHAIN).
 func (c *catalogState) committed() (moved bool) {
 	c.stale, c.spread = c.stale || c.later, c.spread || c.spreads
+	c.told = c.moves || c.told && !c.later // all that has been committed before is told of
 	c.later, c.spreads = false, false
 	moved = c.moves
 	c.moves = false
@@ -453,6 +456,7 @@ func (s *Session) snapshot() (*catalog.Snapshot, error) {
 		s.snap, s.snapErr = s.cfg.Catalog()
 		s.seen = true
 		if s.cfg.Behind() {
+			s.catalog.told = s.catalog.told || !s.catalog.stale
 			s.catalog.stale, s.catalog.spread = true, true
 		}
 		s.snap = s.catalog.inside.over(s.snap)

@@ -266,7 +266,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 			c = e.results[i]
 		}
 		if f.Table != 0 && s.unread(r) && renamed(snap, f.Table) {
-			s.catalog.stale, s.catalog.spread = true, true
+			s.catalog.stale, s.catalog.spread, s.catalog.told = true, true, false
 			return Need{}, refused(rewrite.RefuseMoved(), nil)
 		}
 		made := false // in a transaction that has not ended

@@ -61,6 +61,9 @@ type Need struct {
 	// Settled: NeedCatalog is for a relation that is being sealed or unsealed; the
 	// engine waits for the end of that, within bounds.
 	Settled bool
+	// Moved: NeedCatalog is for what Config.Moved has told of; what has been read since
+	// is enough.
+	Moved bool
 	// Bytes: NeedBytes calls for this many bytes at the head of the unconsumed
 	// ones, headers included: mostly a whole frame, sometimes the beginning of
 	// one that is then relayed.

@@ -72,6 +72,8 @@ func (s *Session) recycle(p *planning) {
 type frameState struct {
 	// fresh: the catalog has been loaded since the frame was first looked at.
 	fresh bool
+	// caught: what others have told of has been waited for.
+	caught bool
 	// settled: the end of a sealing has been waited for.
 	settled bool
 	// answered: the client has got an answer to the frame; it goes nowhere.
@@ -172,9 +174,10 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 		return verdict{act: relay}
 	}
 	if s.catalog.outdated(snap, text) && !s.frame.fresh {
+		told := s.catalog.told && s.catalog.quiet == 0 && !s.frame.caught
 		s.catalog.refreshed()
-		s.frame.fresh = true
-		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
+		s.frame.caught, s.frame.fresh = true, !told
+		return verdict{act: wait, need: Need{Kind: NeedCatalog, Moved: told}}
 	}
 	if !discards(text) {
 		if need, unsettled := s.unsettled(mode, 0, out); unsettled {

@@ -61,7 +61,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		act = drop
 	case r.guarded() && (moved(fields) || r.lacks(fields)):
 		// The next statement is planned from the catalog as it is now.
-		s.catalog.stale = true
+		s.catalog.stale, s.catalog.told = true, false
 		e := errReplan
 		if r.kind == query || r.simple {
 			e = refused(rewrite.RefuseMoved(), nil)

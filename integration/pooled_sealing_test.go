@@ -172,19 +172,19 @@ func (c *vaultClient) work(ctx context.Context, id, era int, word string) error 
 
 // Whoever seals is told of a proxy by the name of one of its connections. A pooler of
 // transactions gives that to no other client, as long as the proxy is there, and not
-// longer.
+// longer. What the proxy prepares is not left with others either.
 func TestAProxyBehindAPoolIsListedAsLongAsItRuns(t *testing.T) {
 	pair := harness.New(t, people)
 	u, err := url.Parse(pair.ServerURL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy, err := pair.Env.StartProxy(t.Context(), pair.Env.Sealed, "--database-url",
-		at(t, pair.Env.Sealed.DSN("postgres", harness.Owner), startPgbouncer(t, u.Host, 4)))
+	addr := startPgbouncer(t, u.Host, 4)
+	proxy, err := pair.Env.StartProxy(t.Context(), pair.Env.Sealed, "--database-url", at(t, pair.Env.Sealed.DSN("postgres", harness.Owner), addr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, direct := pair.Connect(t, pair.ProxyURL(proxy)), pair.Connect(t, pair.ServerURL())
+	conn, direct, pooled := pair.Connect(t, pair.ProxyURL(proxy)), pair.Connect(t, pair.ServerURL()), pair.Connect(t, at(t, pair.ServerURL(), addr))
 	listed := func() (n int) {
 		t.Helper()
 		const names = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgseal catalog%'`
@@ -201,6 +201,10 @@ func TestAProxyBehindAPoolIsListedAsLongAsItRuns(t *testing.T) {
 		}
 		if n := listed(); n != 1 {
 			t.Fatalf("%d connections have the name of a proxy in round %d, want 1", n, i)
+		}
+		var prepared int
+		if err := pooled.QueryRow(t.Context(), "SELECT count(*) FROM pg_prepared_statements", pgx.QueryExecModeSimpleProtocol).Scan(&prepared); err != nil || prepared > 0 {
+			t.Fatalf("%d prepared statements in round %d, %v", prepared, i, err)
 		}
 	}
 	if err := proxy.Stop(); err != nil {

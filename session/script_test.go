@@ -178,7 +178,11 @@ func (r *scripted) feed(client bool) {
 	case NeedServer:
 		fmt.Fprintf(&r.log, "  need server\n")
 	case NeedCatalog:
-		fmt.Fprintf(&r.log, "  need catalog\n")
+		if need.Moved {
+			fmt.Fprintf(&r.log, "  need catalog behind what has moved\n")
+		} else {
+			fmt.Fprintf(&r.log, "  need catalog\n")
+		}
 	}
 	if err != nil {
 		e := err.(*wire.Error)

@@ -131,19 +131,34 @@ func (s *Session) refuseBind(e *wire.Error, out *Output) (action, Need, error) {
 // refusePortal is refuse for a Bind with a mistake in a value. The server says first that
 // there is a portal of that name: it makes one, which goes with the transaction.
 func (s *Session) refusePortal(name []byte, e *wire.Error, out *Output) (action, Need, error) {
-	if len(name) == 0 {
-		return s.refuse(e, out)
+	if len(name) == 0 && s.status == 'I' && !s.runs() {
+		return s.refuse(e, out) // with the transaction
 	}
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, "", nil)
 	dst = appendPlainBind(dst, string(name), questionName)
 	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
 	for _, k := range [...]kind{closeTarget, parse, bind, closeTarget} {
-		s.push(&request{kind: k, simple: true})
+		r := request{kind: k, simple: true}
+		if k == bind && len(name) == 0 { // it takes the place of another
+			r.portals = &s.portals.unnamed
+			r.portals.send(portal{}, s.segment)
+		}
+		s.push(&r)
 	}
 	out.server.put(appendFailingParse(dst, failingName, e))
 	s.push(&request{kind: parse, refusal: e})
 	return s.skip()
+}
+
+// runs reports that something is under way that may begin a transaction block.
+func (s *Session) runs() bool {
+	for i := range s.fifo.len() {
+		if k := s.fifo.at(i).kind; k == query || k == execute {
+			return true
+		}
+	}
+	return false
 }
 
 // refuseParse is refuse for a Parse. PostgreSQL forgets the unnamed statement

@@ -15,7 +15,7 @@ import (
 type relay struct {
 	client, server *side
 	db             Database
-	wait           time.Duration // for keys and the catalog
+	wait           time.Duration // for keys, and for the end of a sealing
 	engine         engine
 
 	// ctx ends when the session does, so that nobody goes on waiting for a key.
@@ -90,11 +90,19 @@ func (r *relay) openKey(id uint32) (release func(), err error) {
 	return r.db.OpenKey(ctx, id)
 }
 
+// catalogTimeout bounds how long a statement waits for the catalog to be read: a server
+// that has too much to do takes its time for that, too.
+const catalogTimeout = time.Minute
+
 // refresh reads the catalog again. A session that cannot is ended: it can
 // neither plan its statement nor refuse it for a reason that would be true.
 // settled: wait, as long as for a key, for the end of a sealing.
 func (r *relay) refresh(need session.Need) error {
-	ctx, cancel := context.WithTimeout(r.ctx, r.wait)
+	wait := catalogTimeout
+	if need.Settled {
+		wait = r.wait
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, wait)
 	defer cancel()
 	read := r.db.Refresh
 	switch {

@@ -93,6 +93,7 @@ type Watcher struct {
 	anchor    *pgx.Conn // bears the watcher's name if conn may be pooled; nil otherwise
 	backends  []uint32  // the server processes of conn, when it was made, and of anchor
 	listening bool
+	hops      bool   // conn is pooled by transaction: it has been seen at two processes, or where anchor is
 	database  uint32 // the OID of the one that conn was connected to last
 	last      fingerprint
 	watched   watched // what the snapshot was loaded from
@@ -358,7 +359,7 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.conn, w.acknowledged, w.answers, w.folds = conn, 0, nil, foldings{}
+		w.conn, w.acknowledged, w.answers, w.folds, w.hops = conn, 0, nil, foldings{}, false
 		var database, backend uint32
 		const enter = `SELECT oid, pg_catalog.pg_backend_pid() FROM pg_catalog.pg_database, pg_catalog.set_config('application_name',
 			CASE WHEN pg_catalog.pg_backend_pid() = $2::int8 THEN $1 ELSE pg_catalog.current_setting('application_name') END, false)
@@ -375,13 +376,20 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 		another = database != w.database && w.database != 0
 		w.database = database
 	}
-	if w.listening {
+	if w.listening || w.hops {
 		return another, nil
 	}
 	// A standby cannot listen; once it is promoted, it can.
 	var standby bool
-	if err := w.conn.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery()`).Scan(&standby); err != nil || standby {
+	var backend uint32
+	const where = `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid()`
+	if err := w.conn.QueryRow(ctx, where).Scan(&standby, &backend); err != nil || standby {
 		return another, err
+	}
+	// What a pooler of transactions hands to others must not listen: they would get the
+	// notifications, and pgbouncer has mixed up answers behind some.
+	if w.hops = slices.Contains(w.backends[1:], w.backends[0]) || backend != w.backends[0]; w.hops {
+		return another, nil
 	}
 	if _, err := w.conn.Exec(ctx, `LISTEN `+channel); err != nil {
 		return another, err

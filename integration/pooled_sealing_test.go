@@ -28,7 +28,6 @@ func TestSealingBesideClientsOfPoolers(t *testing.T) {
 	}{
 		{name: "in front", front: true},
 		{name: "behind", behind: true, role: pgtest.Superuser},
-		{name: "behind, and the proxy's own connections are pooled by transaction", behind: true, role: harness.Owner},
 		{name: "in front and behind", front: true, behind: true, role: pgtest.Superuser},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -80,10 +80,25 @@ type answerer uint8
 const (
 	unknownPeer answerer = iota
 	wantedPeer           // to be asked as soon as that can be done
-	askedPeer
-	onePeer // the one that the client was told of
-	anyPeer // perhaps another each time
+	askedPeer            // the question is under way
+	oneAnswers           // and has been answered, but not ended: see answered
+	anyAnswers           // likewise
+	onePeer              // the one that the client was told of
+	anyPeer              // perhaps another each time
 )
+
+// asked reports that the question is under way. Nothing goes to the server behind it: a
+// pooler of transactions that finds the transaction ended gives the server to another
+// client, who would get the answer.
+func (a answerer) asked() bool { return a == askedPeer || a == oneAnswers || a == anyAnswers }
+
+// answered is what is known when the question has ended.
+func (a answerer) answered() answerer {
+	if a == oneAnswers {
+		return onePeer
+	}
+	return anyPeer
+}
 
 // SetProcess takes over the number that the server has told the client for its
 // process.
@@ -101,7 +116,7 @@ func (s *Session) insertAgain(snap *catalog.Snapshot, text []byte, out *Output) 
 
 func (s *Session) tryInsert(snap *catalog.Snapshot, text []byte, out *Output) (need Need, done bool) {
 	switch {
-	case s.frame.insert == tried, s.frame.insert == failing, s.peer == askedPeer:
+	case s.frame.insert == tried, s.frame.insert == failing, s.peer.asked():
 		return Need{Kind: NeedServer}, true
 	case s.frame.insert == asText, s.peer == anyPeer, s.process == 0:
 		return Need{}, false
@@ -136,12 +151,12 @@ func (s *Session) askProcess(out *Output) {
 	s.push(&request{kind: query, hidden: true, process: true})
 }
 
-// asksProcess asks it, or waits for the answer, if need be: when it has been missed
-// before, or is needed now. Outside of a transaction alone: what fails there is not missed.
+// asksProcess asks it, if need be: when it has been missed before, or is needed now.
+// Outside of a transaction alone: what fails there is not missed.
 func (s *Session) asksProcess(needed bool, out *Output) bool {
 	switch {
-	case s.peer == askedPeer:
-		return needed
+	case s.peer.asked():
+		return true
 	case s.peer != wantedPeer && !(needed && s.peer == unknownPeer),
 		s.process == 0, s.status != 'I', s.fifo.len() > 0, s.begun:
 		return false
@@ -178,9 +193,9 @@ func (s *Session) answerProcess(body []byte) error {
 	}
 	it := values.Iter()
 	number, _ := it.Next()
-	s.peer = anyPeer
+	s.peer = anyAnswers
 	if n, err := strconv.ParseUint(string(number), 10, 32); err == nil && uint32(n) == s.process {
-		s.peer = onePeer
+		s.peer = oneAnswers
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		showAsked(fields, r.question, []byte(r.statement.text), out)
 		act = drop
 	case r.process:
-		s.peer = anyPeer
+		s.peer = anyAnswers
 		act = drop
 	case s.insertFails(r, fields):
 		act = drop

@@ -418,6 +418,9 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 	if r.kind == query {
 		s.statements.unnamed.set(nil)
 	}
+	if r.process {
+		s.peer = s.peer.answered()
+	}
 	hidden, ours, inline, trial, part := r.hidden, r.ready, r.inline, r.trial, r.piece
 	s.finish()
 	s.delayed.showEnd(out)

@@ -59,7 +59,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.refusal != nil && (refusedInstead(fields) || r.probes(fields)):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
-	case r.guarded() && (moved(fields) || r.lacks(fields)):
+	case r.guarded() && (moved(fields) || r.lacks(fields)), termless(fields):
 		// The next statement is planned from the catalog as it is now.
 		s.catalog.stale, s.catalog.told = true, false
 		e := errReplan
@@ -108,6 +108,12 @@ func moved(f wire.ErrorFields) bool {
 		return bytes.Contains(message, []byte(rewrite.GuardMarker))
 	}
 	return false
+}
+
+// termless reports that there is no term of a column: it has been unsealed since the
+// statement was planned.
+func termless(f wire.ErrorFields) bool {
+	return string(f.Get(wire.FieldCode)) == codeUndefinedFunction && callsTerm(f.Get(wire.FieldMessage))
 }
 
 // lacks reports the error of a guard that has found a relation without the column

@@ -130,6 +130,28 @@ func proxiesBehind(ctx context.Context, conn *pgx.Conn, id int32) ([]string, err
 	return behind, err
 }
 
+// settle gives the change that can be acknowledged: one before which nothing is under way
+// any more. It has another round come when that is so of the given one.
+func (w *Watcher) settle(ctx context.Context, change int32) int32 {
+	settled := w.settled.Load()
+	if w.o.Answered == nil || change <= settled {
+		return change
+	}
+	if change != w.settling {
+		w.settling = change
+		w.waits.Go(func() {
+			w.o.Answered(ctx)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.settled.Store(max(change, w.settled.Load()))
+			if w.hurry = true; w.interrupt != nil {
+				w.interrupt()
+			}
+		})
+	}
+	return settled
+}
+
 // acknowledge says which changes the watcher knows of, after what it knows has
 // been published to the sessions.
 func (w *Watcher) acknowledge(ctx context.Context, change int32) error {

@@ -42,6 +42,35 @@ func TestAnAnnouncedChangeIsKnownToEveryWatcherBeforeItBegins(t *testing.T) {
 	})
 }
 
+func TestAChangeIsAcknowledgedWhenWhatWasSentBeforeHasBeenAnswered(t *testing.T) {
+	database, conn := sealedDatabase(t)
+	mustExec(t, conn, `CREATE TABLE announced (a text)`)
+	called, release, returned := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	w, _ := watch(t, cluster, database, catalog.WatchOptions{Answered: func(context.Context) { close(called); <-release }})
+	refresh(t, w)
+	oid := one[uint32](t, conn, `SELECT 'announced'::regclass::oid`)
+	go func() {
+		_, err := catalog.Announce(t.Context(), conn, []uint32{oid})
+		returned <- err
+	}()
+	<-called
+	if s, err := w.Current(); err != nil || s.InFlux() == nil {
+		t.Errorf("what is sent from here on does not know of the change, %v", err)
+	}
+	for range 3 { // a round acknowledges behind its answers
+		refresh(t, w)
+	}
+	select {
+	case err := <-returned:
+		t.Fatalf("the change was acknowledged, %v", err)
+	default:
+	}
+	close(release)
+	if err := <-returned; err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAChangeWhoseConnectionBrokeHoldsNobodyUp(t *testing.T) {
 	database, conn := sealedDatabase(t)
 	mustExec(t, conn, `CREATE TABLE announced (a text)`)

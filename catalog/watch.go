@@ -48,6 +48,10 @@ type WatchOptions struct {
 	// are called by the watcher itself and must return soon.
 	OnJobs func()
 	OnKeys func(digest int64)
+	// Answered returns when all statements have been answered that had been sent, by
+	// what was known, when it was called. Before that no change is acknowledged. It is
+	// called beside the watcher's own work; nil for nothing to wait for.
+	Answered func(context.Context)
 	// Logger is told when the database goes out of reach and when it is back.
 	Logger *slog.Logger
 }
@@ -87,6 +91,7 @@ type Watcher struct {
 	waiters   []chan<- knowledge // for the next round
 	catching  []catching         // for one that knows enough
 	interrupt context.CancelFunc // ends the pause between two rounds; nil outside one
+	hurry     bool               // there is to be no pause before the next one
 
 	// The rest belongs to the watcher's goroutine.
 	conn      *pgx.Conn
@@ -103,6 +108,9 @@ type Watcher struct {
 	wanted wanted // what statements have named
 
 	acknowledged int32 // the change that the server has been told we know of
+	waits        sync.WaitGroup
+	settling     int32 // the last one for which Answered has been called
+	settled      atomic.Int32
 }
 
 // knowledge is what the last round found out.
@@ -232,6 +240,7 @@ func (w *Watcher) Behind() bool { return w.known.Load().moves != w.moves.Load() 
 func (w *Watcher) run(ctx context.Context) {
 	defer close(w.done)
 	defer w.disconnect()
+	defer w.waits.Wait()
 	backoff := minBackoff
 	for ctx.Err() == nil {
 		// Whoever asks from here on gets the next round.
@@ -247,7 +256,7 @@ func (w *Watcher) run(ctx context.Context) {
 		}
 		w.learn(k)
 		if k.err == nil {
-			k.err = w.acknowledge(ctx, w.last.change)
+			k.err = w.acknowledge(ctx, w.settle(ctx, w.last.change))
 		}
 		for _, answer := range waiters {
 			answer <- k
@@ -374,6 +383,10 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 			}
 		}
 		another = database != w.database && w.database != 0
+		if another { // which counts its changes anew
+			w.settling = 0
+			w.settled.Store(0)
+		}
 		w.database = database
 	}
 	if w.listening || w.hops {
@@ -404,7 +417,8 @@ func (w *Watcher) pause(ctx context.Context, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	w.mu.Lock()
-	if len(w.waiters) > 0 || w.Behind() {
+	if len(w.waiters) > 0 || w.Behind() || w.hurry {
+		w.hurry = false
 		w.mu.Unlock()
 		return
 	}

@@ -1,13 +1,169 @@
 package integration
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
+	"pgseal/integration/pgtest"
 )
+
+// A column is sealed and unsealed while clients write and read it, through a pooler, too: no
+// answer is wrong, no row is lost, and what is written behind the sealing is nowhere in
+// clear. No other error comes than that the column is being changed.
+func TestSealingBesideClients(t *testing.T) {
+	for _, c := range []struct {
+		name, role string
+		behind     bool
+	}{
+		{name: "direct"},
+		{name: "behind", behind: true, role: pgtest.Superuser},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pair := harness.New(t, harness.Schema{
+				DDL:  "CREATE TABLE vault (id int PRIMARY KEY, era int, word text, note text)",
+				Seal: []string{"public.vault.note"},
+			})
+			addr, dsn := pair.Env.Proxy.Addr, pair.Env.Sealed.DSN("postgres", c.role)
+			if c.behind {
+				u, err := url.Parse(pair.ServerURL())
+				if err != nil {
+					t.Fatal(err)
+				}
+				addr = startProxy(t, pair, "--database-url", at(t, dsn, startPgbouncer(t, u.Host, 12))).Addr
+			}
+			sealBesideClients(t, pair, at(t, pair.ServerURL(), addr))
+		})
+	}
+}
+
+// vaultClient writes values and reads them.
+type vaultClient struct {
+	conn    *pgx.Conn
+	mode    pgx.QueryExecMode
+	mu      sync.Mutex     // held while it works with one value
+	written map[int]string // what stands there, of era 0
+	refused int
+}
+
+func sealBesideClients(t *testing.T, pair *harness.Pair, dsn string) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var era atomic.Int32 // of 1 are canaries, while the column is sealed
+	clients := make([]*vaultClient, 4)
+	var group sync.WaitGroup
+	for i := range clients {
+		c := &vaultClient{conn: pair.Connect(t, dsn), mode: pooledModes[i%len(pooledModes)], written: map[int]string{}}
+		clients[i] = c
+		group.Go(func() {
+			for id := 1_000_000 * i; ctx.Err() == nil; id++ {
+				c.mu.Lock()
+				word := [...]string{"plain", pair.Env.Canaries.Text()}[era.Load()]
+				err := c.work(t.Context(), id, int(era.Load()), fmt.Sprintf("%s-%d", word, id))
+				c.mu.Unlock()
+				if err != nil {
+					t.Errorf("client %d, value %d: %v", i, id, err)
+					return
+				}
+			}
+		})
+	}
+	change := func(to int32) {
+		for _, c := range clients {
+			c.mu.Lock()
+		}
+		era.Store(to)
+		for _, c := range clients {
+			c.mu.Unlock()
+		}
+	}
+	for range 2 {
+		pair.Pgseal("seal", "public.vault.word", "--equality")
+		change(1)
+		time.Sleep(200 * time.Millisecond) // of their work
+		change(0)
+		pair.Server("DELETE FROM vault WHERE era = 1")
+		pair.Pgseal("unseal", "public.vault.word")
+		time.Sleep(200 * time.Millisecond)
+	}
+	stop()
+	group.Wait()
+	rows, err := clients[0].conn.Query(t.Context(), "SELECT id, word FROM vault", pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, refused := map[int]string{}, 0
+	var id int
+	var word string
+	if _, err := pgx.ForEachRow(rows, []any{&id, &word}, func() error { found[id] = word; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	written := map[int]string{}
+	for _, c := range clients {
+		maps.Copy(written, c.written)
+		refused += c.refused
+	}
+	if !maps.Equal(found, written) {
+		t.Errorf("%d values are there, %d have been written", len(found), len(written))
+	}
+	t.Logf("%d values, %d statements refused meanwhile", len(written), refused)
+}
+
+// work stores a value, finds it, and changes it.
+func (c *vaultClient) work(ctx context.Context, id, era int, word string) error {
+	do := func(want any, sql string, args ...any) error {
+		for {
+			var got string
+			err := c.conn.QueryRow(ctx, sql, append([]any{c.mode}, args...)...).Scan(&got)
+			if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "55P03" {
+				c.refused++
+				continue
+			}
+			if err == nil && got != fmt.Sprint(want) {
+				err = fmt.Errorf("%q instead of %q", got, want)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", sql, err)
+			}
+			return nil
+		}
+	}
+	if err := do(id, "INSERT INTO vault (id, era, word) VALUES ($1, $2, $3) RETURNING id::text", id, era, word); err != nil {
+		return err
+	}
+	if era == 0 {
+		c.written[id] = word
+	}
+	for _, err := range []error{
+		do(word, "SELECT word FROM vault WHERE id = $1", id),
+		do(id, "SELECT id::text FROM vault WHERE word = $1", word),
+		do(1, "SELECT count(*)::text FROM vault WHERE word IN ($1, 'another')", word),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if id%3 > 0 {
+		return nil
+	}
+	if err := do(id, "UPDATE vault SET word = $1 WHERE word = $2 RETURNING id::text", word+"+", word); err != nil {
+		return err
+	}
+	if era == 0 {
+		c.written[id] = word + "+"
+	}
+	return nil
+}
 
 // Whoever seals is told of a proxy by the name of one of its connections. A pooler of
 // transactions gives that to no other client, as long as the proxy is there, and not

@@ -37,6 +37,7 @@ type Protocol interface {
 	FromServer(b []byte, out *session.Output) (n int, need session.Need, err error)
 	KeyFailed(id uint32, err error)
 	Idle() bool
+	Answered() bool
 	ReleaseBuffers()
 }
 

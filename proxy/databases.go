@@ -185,6 +185,7 @@ func (d *Databases) connect(name string) (*database, error) {
 	db.linger = time.AfterFunc(d.config.Linger, db.unused)
 	options := d.config.Watch
 	options.OnJobs = db.wakeJobs
+	options.Answered = db.sessions.answered
 	options.OnKeys = func(digest int64) { d.keysAre(name, digest) }
 	db.watcher = catalog.Watch(ctx, func(ctx context.Context) (*pgx.Conn, error) {
 		return pgx.ConnectConfig(ctx, config.ConnConfig.Copy())
@@ -222,7 +223,7 @@ func (d *Databases) Open(ctx context.Context, name string) (Database, error) {
 			return nil, err
 		}
 	}
-	return db, nil
+	return &use{database: db}, nil
 }
 
 // Hold keeps the URL's own database open until Close, so that jobs are carried

@@ -221,7 +221,7 @@ func TestKeysAreUnwrappedOnceAndShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	inner := db.(*database)
+	inner := db.(*use)
 	if _, ok := inner.tryKey(id); ok {
 		t.Fatal("a key is open that nobody has unwrapped")
 	}
@@ -292,7 +292,7 @@ func TestADatabaseMadeAnewHasItsOwnKeys(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer release()
-					lease, ok := db.(*database).tryKey(id)
+					lease, ok := db.(*use).tryKey(id)
 					if ok {
 						check = lease.Key().Check()
 						lease.Release()

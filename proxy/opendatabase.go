@@ -29,6 +29,8 @@ type database struct {
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 
+	sessions sessions
+
 	users  int // guarded by owner.mu
 	linger *time.Timer
 }

@@ -201,6 +201,10 @@ func (s *Session) Idle() bool {
 	return s.status == 'I' && s.front() == nil && s.client.left == 0 && s.server.left == 0 && s.skipping == skipsNothing
 }
 
+// Answered reports that the server owes no answer: whatever is planned from here on goes
+// by the catalog as it is known then.
+func (s *Session) Answered() bool { return s.fifo.len() == 0 }
+
 // ReleaseBuffers gives back what a busy session has grown, and with it the
 // values that its buffers still hold.
 func (s *Session) ReleaseBuffers() {

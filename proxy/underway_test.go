@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"pgseal/session"
+	"pgseal/wire"
+)
+
+// What is under way when a change becomes known is waited for, and nothing else: neither
+// sessions without a statement, nor what is sent later.
+func TestWhatIsUnderWayIsWaitedFor(t *testing.T) {
+	db := &database{}
+	one, other := &tracked{Protocol: relaying{}.Session()}, &tracked{Protocol: relaying{}.Session()}
+	db.sessions.add(one)
+	db.sessions.add(other)
+	var out session.Output
+	query := func(c *tracked) {
+		t.Helper()
+		b := wire.AppendQuery(nil, "SELECT 1")
+		if n, _, err := c.FromClient(b, &out); n != len(b) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	answer := func(c *tracked) {
+		t.Helper()
+		b := append([]byte("C\x00\x00\x00\x0dSELECT 1\x00"), "Z\x00\x00\x00\x05I"...)
+		if n, _, err := c.FromServer(b, &out); n != len(b) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	db.sessions.answered(t.Context()) // nothing is
+	query(one)
+	done := make(chan struct{})
+	seen := db.sessions.underWay()
+	go func() { db.sessions.answered(t.Context()); close(done) }()
+	if len(seen) != 1 || seen[one] == 0 {
+		t.Errorf("under way: %v", seen)
+	}
+	query(other) // later or not, the first is not answered
+	select {
+	case <-done:
+		t.Fatal("nothing has been answered")
+	case <-time.After(20 * time.Millisecond):
+	}
+	answer(one)
+	answer(other)
+	<-done
+	query(one)
+	db.sessions.remove(one)
+	db.sessions.answered(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	query(other)
+	db.sessions.answered(ctx)
+}

@@ -59,7 +59,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.refusal != nil && (refusedInstead(fields) || r.probes(fields)):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
-	case r.guarded() && (moved(fields) || r.lacks(fields)), termless(fields):
+	case r.guarded() && (moved(fields) || r.lacks(fields)), unsealed(fields):
 		// The next statement is planned from the catalog as it is now.
 		s.catalog.stale, s.catalog.told = true, false
 		e := errReplan
@@ -110,10 +110,17 @@ func moved(f wire.ErrorFields) bool {
 	return false
 }
 
-// termless reports that there is no term of a column: it has been unsealed since the
-// statement was planned.
-func termless(f wire.ErrorFields) bool {
-	return string(f.Get(wire.FieldCode)) == codeUndefinedFunction && callsTerm(f.Get(wire.FieldMessage))
+// unsealed reports that there is no term of a column, or no type of one, which would have
+// a position: it has been unsealed since the statement was planned.
+func unsealed(f wire.ErrorFields) bool {
+	message := f.Get(wire.FieldMessage)
+	switch string(f.Get(wire.FieldCode)) {
+	case codeUndefinedFunction:
+		return callsTerm(message)
+	case codeUndefinedObject:
+		return bytes.Contains(message, ownType) && f.Get(wire.FieldPosition) != nil
+	}
+	return false
 }
 
 // lacks reports the error of a guard that has found a relation without the column

@@ -111,6 +111,8 @@ const (
 			SELECT 3, hashtidextended(c.ctid, (12 + c.xmin::text::int8 * 32) # (r.oid::int8 << 31)) FROM pg_class r JOIN pg_constraint c ON c.connamespace = r.relnamespace
 			   AND c.conname >= (r.relname || '_')::name AND c.conname < (r.relname || '` + "`" + `')::name WHERE r.oid = ANY($3)
 			UNION ALL
+			SELECT 3, hashtidextended(ctid, 23 + xmin::text::int8 * 32) FROM pg_constraint WHERE conrelid = ANY($3)
+			UNION ALL
 			SELECT 3, hashtidextended(c.place, (21 + c.xmin::text::int8 * 32) # (r.oid::int8 << 31)) FROM (
 				SELECT oid, relnamespace, left(relname::text, CASE WHEN octet_length(relname::text) = length(relname::text) THEN 26 ELSE 6 END) AS beginning
 				  FROM pg_class WHERE oid = ANY($3) AND octet_length(relname::text) > 26) r

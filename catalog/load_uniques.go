@@ -65,35 +65,42 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 	return loadTaken(ctx, tx, sealed, oids)
 }
 
-// loadTaken adds to relations with sealed columns which of the names that
-// PostgreSQL would choose for their indexes there are already. '`' is the
+// loadTaken adds to relations with sealed columns which of the names that PostgreSQL would
+// choose for their indexes there are already, and the constraints that are no indexes. '`' is the
 // character behind '_'. Of a long name of a relation there may be only the beginning.
 func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids []uint32) error {
 	rows, err := about(tx, ofTaken|ofSealed).Query(ctx, `
-		SELECT r.oid, c.relname::text
+		SELECT r.oid, c.relname::text, false
 		  FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace
 		   AND c.relname >= (r.relname || '_')::name AND c.relname < (r.relname || '`+"`"+`')::name AND c.relname::text ~ '_(key|idx)[0-9]*$'
 		 WHERE r.oid = ANY($1)
 		 UNION
-		SELECT r.oid, c.conname::text
+		SELECT r.oid, c.conname::text, false
 		  FROM pg_class r JOIN pg_constraint c ON c.connamespace = r.relnamespace
 		   AND c.conname >= (r.relname || '_')::name AND c.conname < (r.relname || '`+"`"+`')::name AND c.conname::text ~ '_key[0-9]*$'
 		 WHERE r.oid = ANY($1)
 		 UNION
-		SELECT r.oid, c.name
+		SELECT r.oid, c.name, false
 		  FROM (SELECT oid, relnamespace, left(relname::text, CASE WHEN octet_length(relname::text) = length(relname::text) THEN 26 ELSE 6 END) AS beginning
 		          FROM pg_class WHERE oid = ANY($1) AND octet_length(relname::text) > 26) r
 		 CROSS JOIN LATERAL (SELECT relname::text FROM pg_class WHERE relnamespace = r.relnamespace
 		                      UNION ALL SELECT conname::text FROM pg_constraint WHERE connamespace = r.relnamespace) c(name)
 		 WHERE starts_with(c.name, r.beginning) AND c.name ~ '_(key|idx)[0-9]*$'
+		 UNION
+		SELECT conrelid, conname::text, true FROM pg_constraint WHERE conrelid = ANY($1) AND contype NOT IN ('p', 'u', 'x')
 		 ORDER BY 1, 2`, oids)
 	if err != nil {
 		return err
 	}
 	var oid uint32
 	var name string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name}, func() error {
-		sealed[oid].Taken = append(sealed[oid].Taken, name)
+	var constraint bool
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &constraint}, func() error {
+		if r := sealed[oid]; constraint {
+			r.Constraints = append(r.Constraints, name)
+		} else {
+			r.Taken = append(r.Taken, name)
+		}
 		return nil
 	})
 	return err

@@ -134,6 +134,9 @@ type Relation struct {
 	Uniques []Unique // only those over sealed columns
 	// Taken are the names in its schema that could be those of its indexes.
 	Taken []string
+	// Constraints are the names of those that are no indexes, of relations with sealed
+	// columns only.
+	Constraints []string
 	// Key are the columns of the primary key, as far as it holds at all times and
 	// for everything that a statement reads from the relation; nil for none. They
 	// are known for relations with sealed columns only, and never sealed.

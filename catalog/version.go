@@ -94,6 +94,10 @@ func version(c Contents) uint64 {
 		for _, name := range r.Taken {
 			text(name)
 		}
+		number(uint64(len(r.Constraints)))
+		for _, name := range r.Constraints {
+			text(name)
+		}
 		for _, t := range r.Triggers {
 			text(t.Name)
 			number(uint64(t.Of.OID))

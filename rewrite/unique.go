@@ -33,7 +33,7 @@ func (a *analysis) uniqueConstraint(x *pg.AlterTableStmt, it *item) bool {
 			sealed = true
 		}
 	}
-	if sealed && a.repeatsKey(c) {
+	if sealed && (a.repeatsKey(c) || a.nameInUse(c, it)) {
 		return false
 	}
 	name, named := c.Conname, c.Conname != ""
@@ -80,6 +80,24 @@ func (a *analysis) repeatsKey(c *pg.Constraint) bool {
 		}
 	}
 	return false
+}
+
+// nameInUse fails a UNIQUE constraint with the name of another constraint of its table, which
+// an index may have. The server would say before that a column is not there.
+func (a *analysis) nameInUse(c *pg.Constraint, it *item) bool {
+	if !slices.Contains(it.relation.Constraints, c.Conname) || slices.ContainsFunc(names(c.Keys), func(key string) bool { return it.column(key) == nil }) {
+		return false
+	}
+	a.stale = true
+	a.fail(constraintExists(c.Conname, it.relation))
+	return true
+}
+
+func constraintExists(name string, r *catalog.Relation) *Refusal {
+	return &Refusal{
+		Anchor: "unique-constraint", Code: codeDuplicateObject, Position: -1,
+		Message: "constraint \"" + name + "\" for relation \"" + r.Name + "\" already exists",
+	}
 }
 
 // dropsConstraint is ALTER TABLE … DROP CONSTRAINT of one that is an index over
@@ -150,10 +168,7 @@ func (a *analysis) constraintThere(name string, kind pg.ConstrType, it *item) bo
 		return false
 	}
 	a.stale = true
-	a.fail(&Refusal{
-		Anchor: "unique-constraint", Code: codeDuplicateObject, Position: -1,
-		Message: "constraint \"" + name + "\" for relation \"" + it.relation.Name + "\" already exists",
-	})
+	a.fail(constraintExists(name, it.relation))
 	return true
 }
 
@@ -177,8 +192,16 @@ func (a *analysis) renamesConstraint(x *pg.RenameStmt, s *Statement) {
 	if a.constraintThere(x.Newname, pg.ConstrType_CONSTR_CHECK, it) {
 		return
 	}
+	if it.relation == nil || !a.isIndex(it.relation, x.Subname) {
+		return
+	}
+	if slices.Contains(it.relation.Constraints, x.Newname) {
+		a.stale = true
+		a.fail(constraintExists(x.Newname, it.relation))
+		return
+	}
 	table, i := a.alteredTable(x.Relation)
-	if it.relation == nil || !a.isIndex(it.relation, x.Subname) || table < 0 || !a.is(i, "rename") || !a.is(i+1, "constraint") || !a.is(i+3, "to") {
+	if table < 0 || !a.is(i, "rename") || !a.is(i+1, "constraint") || !a.is(i+3, "to") {
 		return
 	}
 	a.edit(int(a.tokens[table-1].start), int(a.tokens[i+2].end), "ALTER INDEX "+quoteName(it.relation.Schema)+"."+quoteName(x.Subname)+" RENAME", nil)

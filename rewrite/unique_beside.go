@@ -18,7 +18,7 @@ func (a *analysis) uniquesBeside(x *pg.AlterTableStmt, it *item, s *Statement) (
 	if len(x.Cmds) < 2 || x.Objtype != pg.ObjectType_OBJECT_TABLE || it.relation == nil || a.mode != Simple || !x.Relation.Inh || table < 0 {
 		return nil
 	}
-	b := besides{analysis: a, it: it, table: a.text[x.Relation.Location:a.tokens[behind-1].end]}
+	b := besides{analysis: a, it: it, table: a.text[x.Relation.Location:a.tokens[behind-1].end], frees: slices.ContainsFunc(x.Cmds, frees)}
 	done = map[*pg.AlterTableCmd]bool{}
 	for _, n := range x.Cmds {
 		cmd := n.GetAlterTableCmd()
@@ -75,6 +75,7 @@ type besides struct {
 	*analysis
 	it    *item
 	table []byte // as the text names it
+	frees bool   // names of constraints
 	drops []*pg.AlterTableCmd
 	adds  []*pg.Constraint
 	rest  []*pg.AlterTableCmd
@@ -97,7 +98,7 @@ func (b *besides) sealedUnique(cmd *pg.AlterTableCmd) bool {
 			sealed = true
 		}
 	}
-	return sealed && !b.repeatsKey(c)
+	return sealed && !b.repeatsKey(c) && (b.frees || !b.nameInUse(c, b.it))
 }
 
 // cannotFail says whether a command of ALTER TABLE has nothing to do with constraints that
@@ -136,9 +137,13 @@ func (b *besides) keepsNames() bool {
 			unnamed++
 		}
 	}
-	return unnamed == 0 || len(b.adds) == 1 && len(b.drops) == 0 && !slices.ContainsFunc(b.rest, func(cmd *pg.AlterTableCmd) bool {
-		return cmd.Subtype == pg.AlterTableType_AT_DropColumn || cmd.Subtype == pg.AlterTableType_AT_DropConstraint
-	})
+	return unnamed == 0 || len(b.adds) == 1 && !b.frees
+}
+
+// frees says whether a command of ALTER TABLE may drop a constraint.
+func frees(n *pg.Node) bool {
+	kind := n.GetAlterTableCmd().GetSubtype()
+	return kind == pg.AlterTableType_AT_DropColumn || kind == pg.AlterTableType_AT_DropConstraint
 }
 
 // keysStay says whether the columns of the new constraints are there, and the same, when

@@ -351,7 +351,7 @@ func (g *migrations) probe() string {
 		"SELECT json_build_array(matviewname, definition, ispopulated)::text FROM pg_matviews WHERE schemaname IN ('public', 's2')",
 		"SELECT json_build_array(table_schema, table_name, column_name, ordinal_position, is_nullable, data_type, character_maximum_length, numeric_precision, udt_name)::text FROM information_schema.columns WHERE table_schema IN ('public', 's2')",
 		"SELECT json_build_array(constraint_name, table_name, constraint_type)::text FROM information_schema.table_constraints WHERE table_schema IN ('public', 's2') AND constraint_name NOT LIKE '%_not_null'",
-		"SELECT json_build_array(relname, relkind, relnatts, relhasindex, relchecks, reloptions, relreplident, relpersistence)::text FROM pg_class c JOIN pg_namespace n ON relnamespace = n.oid WHERE relkind IN ('r', 'v', 'm', 'i', 'p', 'I') AND"+ours,
+		"SELECT json_build_array(relname, relkind, relnatts, relchecks, reloptions, relreplident, relpersistence)::text FROM pg_class c JOIN pg_namespace n ON relnamespace = n.oid WHERE relkind IN ('r', 'v', 'm', 'i', 'p', 'I') AND"+ours,
 		"SELECT json_build_array(indexrelid::regclass::text, indnatts, indnkeyatts, indisunique, indisprimary, indisclustered, indkey, indoption, pg_get_expr(indpred, indrelid), pg_get_indexdef(indexrelid, 1, true))::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON relnamespace = n.oid WHERE"+ours,
 		"SELECT json_build_array(col_description(c.oid, 2), obj_description(c.oid), c.relname)::text FROM pg_class c JOIN pg_namespace n ON relnamespace = n.oid WHERE relkind = 'r' AND"+ours)
 }

@@ -229,6 +229,10 @@ func TestPreparedStatementsAndDDL(t *testing.T) {
 			r := conn.ExecPrepared(t.Context(), name, values, nil, nil).Read()
 			out += fmt.Sprintf("%s %q %v %q\n", name, args, r.Err, r.Rows)
 		}
+		prepared := func(name string) {
+			_, err := conn.Prepare(t.Context(), name, "SELECT 1", nil)
+			out += fmt.Sprintln(name, err)
+		}
 		for name, sql := range map[string]string{
 			"all": "SELECT * FROM vault WHERE id = $1", "one": "SELECT word FROM vault WHERE word = $1",
 			"put": "INSERT INTO vault VALUES ($1, $2)",
@@ -253,6 +257,23 @@ func TestPreparedStatementsAndDDL(t *testing.T) {
 		bound("put", "3", w+"3")
 		bound("one", w+"3")
 		step("ALTER TABLE vault RENAME COLUMN phrase TO word")
+		bound("one", w+"3")
+		// What cannot be prepared anew keeps its name.
+		step("ALTER TABLE vault RENAME TO safe")
+		step("EXECUTE q('" + w + "')")
+		step("PREPARE q AS SELECT 1")
+		step("PREPARE one AS SELECT nothing")
+		bound("one", w)
+		prepared("one")
+		step("BEGIN")
+		step("EXECUTE q('" + w + "')")
+		step("PREPARE q AS SELECT 1")
+		step("ROLLBACK")
+		prepared("q")
+		step("DEALLOCATE q")
+		step("PREPARE q AS SELECT * FROM safe WHERE word = $1")
+		step("EXECUTE q('" + w + "')")
+		step("ALTER TABLE safe RENAME TO vault")
 		bound("one", w+"3")
 		step("BEGIN; PREPARE late AS SELECT word FROM vault WHERE word = $1; ROLLBACK")
 		step("EXECUTE late('" + w + "3')")

@@ -94,6 +94,9 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	if s.guards > 0 || unsynced || s.fifo.len() >= maxOutstanding {
 		return s.waitServer(out)
 	}
+	if s.vacant && (typ == wire.TypeQuery || typ == wire.TypeParse) && s.fifo.len() == 0 && s.status != 'E' {
+		s.occupy(out)
+	}
 	switch typ {
 	case wire.TypeQuery:
 		return s.query(size, b, out)

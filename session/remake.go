@@ -259,7 +259,7 @@ func (s *Session) remakeFails(out *Output) {
 		r := s.fifo.at(i)
 		switch {
 		case r.remakes():
-			m = r.statement.again
+			m, s.vacant = r.statement.again, true
 		case m != nil && m.queried && r.kind == syncPoint: // its ReadyForQuery is the client's
 			r.hidden, s.frame.answered = false, true
 			return
@@ -270,6 +270,22 @@ func (s *Session) remakeFails(out *Output) {
 		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
 		s.push(&request{kind: syncPoint})
 	}
+}
+
+// occupy has the server hold an empty statement under each name that it has lost when one
+// could not be prepared anew: it says who takes the name, or gives it up, as it would have.
+func (s *Session) occupy(out *Output) {
+	dst := out.server.scratch
+	for _, e := range s.statements.named {
+		if e.latest != nil && e.latest.lost {
+			dst = wire.AppendTarget(dst, wire.TypeClose, 'S', e.name)
+			dst = wire.AppendParse(dst, e.name, "", nil)
+			s.push(&request{kind: closeTarget, simple: true})
+			s.push(&request{kind: parse, simple: true})
+		}
+	}
+	out.server.put(dst)
+	s.vacant = false
 }
 
 // remakes reports that the request ends the preparation of a statement anew.

@@ -103,6 +103,7 @@ type Session struct {
 	// unplannedNames: a Query passed while nothing was sealed, and may have
 	// prepared statements of which nothing is known.
 	unplannedNames bool
+	vacant         bool   // the server may have lost names of statements: see occupy
 	process        uint32 // of the server, as it was told to the client; 0 for none
 
 	// unnamed is the text of the last unnamed Parse that was relayed; empty if it

@@ -115,7 +115,7 @@ func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.S
 		dst = wire.AppendEmpty(dst, wire.TypeFlush)
 	}
 	out.server.put(dst)
-	st.lost = true
+	st.lost, st.vacant = true, false
 	st.again = &remake{name: slices.Clone(name), old: st, made: made, queried: mode == rewrite.Simple}
 	made.again = st.again
 	s.flushed = true
@@ -259,7 +259,8 @@ func (s *Session) remakeFails(out *Output) {
 		r := s.fifo.at(i)
 		switch {
 		case r.remakes():
-			m, s.vacant = r.statement.again, true
+			m = r.statement.again
+			m.old.vacant, s.vacant = true, true
 		case m != nil && m.queried && r.kind == syncPoint: // its ReadyForQuery is the client's
 			r.hidden, s.frame.answered = false, true
 			return
@@ -277,7 +278,8 @@ func (s *Session) remakeFails(out *Output) {
 func (s *Session) occupy(out *Output) {
 	dst := out.server.scratch
 	for _, e := range s.statements.named {
-		if e.latest != nil && e.latest.lost {
+		if st := e.latest; st != nil && st.vacant {
+			st.vacant = false
 			dst = wire.AppendTarget(dst, wire.TypeClose, 'S', e.name)
 			dst = wire.AppendParse(dst, e.name, "", nil)
 			s.push(&request{kind: closeTarget, simple: true})

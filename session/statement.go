@@ -71,8 +71,10 @@ type statement struct {
 	told told
 	// lost: the server may not hold it any more, as it is being prepared anew, or
 	// could not be. again is that, of the old statement and of the new one.
-	lost  bool
-	again *remake
+	lost bool
+	// vacant: nor has the server anything else under the name.
+	vacant bool
+	again  *remake
 	// renewing: its text is being planned again.
 	renewing bool
 }

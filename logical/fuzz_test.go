@@ -8,9 +8,9 @@ import (
 // fuzzSettings are sessions in whose text form every value must survive.
 func fuzzSettings(t testing.TB, n byte) *Settings {
 	return parseSettings(t, []string{
-		"", "DateStyle=SQL, DMY;TimeZone=UTC", "DateStyle=German;bytea_output=escape", "DateStyle=Postgres, YMD",
+		"", "DateStyle=SQL, DMY;TimeZone=UTC", "DateStyle=German;bytea_output=escape", "DateStyle=Postgres, MDY", "DateStyle=ISO, YMD",
 		"TimeZone=Europe/Berlin", "TimeZone=<-03:30>+03:30;extra_float_digits=3",
-	}[n%6])
+	}[n%7])
 }
 
 // FuzzTextFormKeepsTheValue reads a value, writes it as text and reads that
@@ -100,7 +100,7 @@ func FuzzOpenedBytesNeverPanic(f *testing.F) {
 	f.Add(byte(15), []byte{0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, which byte, in []byte) {
 		typ := Type{OID: allTypes[int(which)%len(allTypes)], Typmod: -1}
-		for n := range byte(6) {
+		for n := range byte(7) {
 			typ.AppendText(nil, in, fuzzSettings(t, n))
 		}
 		typ.AppendBinary(nil, in, nil)

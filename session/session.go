@@ -266,7 +266,7 @@ func (s *Session) push(r *request) {
 		s.segment++
 		s.opens, s.writes, s.begun = false, false, false
 	} else {
-		s.begun = true
+		s.begun = s.begun || r.kind != copyEnd // which the server ignores where there is no COPY
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
+	"pgseal/integration/pgtest"
 )
 
 // generatedCopies is how many COPY FROM, each with a COPY TO behind it, are run.
@@ -24,13 +24,7 @@ const generatedCopies = 100
 // stored as the plain database stores it, fails with the same error, or is refused;
 // and what is stored is copied out in the same bytes.
 func TestGeneratedCopies(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed := pgtest.Seed(t)
 	schema := harness.Schema{}
 	definitions := []string{"id int PRIMARY KEY"}
 	for _, c := range copiedColumns {
@@ -61,7 +55,7 @@ func TestGeneratedCopies(t *testing.T) {
 		sides.out("COPY (SELECT * FROM g ORDER BY id) TO STDOUT")
 		sides.out(g.out())
 		if t.Failed() {
-			t.Fatalf("behind %s\n%q\nto repeat: %s=%d", sql, data, seedVariable, seed)
+			t.Fatalf("behind %s\n%q", sql, data)
 		}
 	}
 	if refused > generatedCopies/4 {

@@ -3,12 +3,11 @@ package integration
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
 	"pgseal/integration/harness"
+	"pgseal/integration/pgtest"
 )
 
 // generatedDDL is how many statements each session of migrations runs.
@@ -37,13 +36,7 @@ INSERT INTO q VALUES (1, 'a', 'x', 'p')`,
 // statements that use what it makes. Behind each of them tables, catalogs and errors
 // are as they are on the plain database, or it is refused.
 func TestGeneratedMigrations(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed := pgtest.Seed(t)
 	for _, mode := range []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedText} {
 		t.Run(string(mode), func(t *testing.T) {
 			pair := harness.New(t, migrated) // each mode makes of it something else
@@ -70,7 +63,7 @@ func TestGeneratedMigrations(t *testing.T) {
 					_, same = c.Generated(S(g.probe()).Unordered())
 				}
 				if !same {
-					t.Fatalf("to repeat: %s=%d", seedVariable, seed)
+					t.FailNow()
 				}
 			}
 			if refused > generatedDDL*3/4 {

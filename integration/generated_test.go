@@ -3,16 +3,13 @@ package integration
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 
 	"pgseal/integration/harness"
+	"pgseal/integration/pgtest"
 )
-
-// seedVariable repeats a run of the generator: the failed test prints its seed.
-const seedVariable = "PGSEAL_TEST_SEED"
 
 // generated is how many statements each mode runs.
 const generated = 200
@@ -53,13 +50,7 @@ var generatorDefaults = map[string]string{"w": "current_user", "r": "(random() <
 // TestGeneratedStatements lets chance write statements. Each is answered as the
 // plain database answers it, or refused.
 func TestGeneratedStatements(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed := pgtest.Seed(t)
 	var g, h []string
 	schema := harness.Schema{}
 	for _, c := range generatorColumns {
@@ -87,7 +78,7 @@ func TestGeneratedStatements(t *testing.T) {
 				step := g.statement()
 				wasRefused, same := c.Generated(step)
 				if !same {
-					t.Fatalf("to repeat: %s=%d", seedVariable, seed)
+					t.FailNow()
 				}
 				if wasRefused {
 					refused++

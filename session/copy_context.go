@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
 )
@@ -54,6 +55,8 @@ func (c *copyIn) valueContext(column *rewrite.CopyColumn) string {
 type recent struct {
 	entries     []recentData
 	limit, next int32
+	// from is how the data is encoded, nil if as the client is told of it.
+	from *logical.Settings
 }
 
 type recentData struct {
@@ -97,14 +100,23 @@ func (r *recent) find(where []byte) (string, bool) {
 		if !ofLine(where, e.line) {
 			continue
 		}
-		return e.shown(), true
+		return e.shown(r.from), true
 	}
 	return "", false
 }
 
 // shown is as much of the data as the server would have shown.
-func (e *recentData) shown() string {
+func (e *recentData) shown(from *logical.Settings) string {
 	text := string(e.text[:e.n])
+	for cut := range min(utf8.UTFMax, int(e.n)) { // the last character may be there in part
+		if from == nil {
+			break
+		}
+		if decoded, err := from.Decode(e.text[:int(e.n)-cut]); err == nil {
+			text = string(decoded)
+			break
+		}
+	}
 	if e.long {
 		text += "..." // longer than what is shown, anyway
 	}

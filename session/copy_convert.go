@@ -231,7 +231,7 @@ func foundWhenStored(code string) bool {
 func (r *recent) row(row int) (line int, text string) {
 	for i := range r.entries {
 		if e := &r.entries[i]; e.row == row && row > 0 {
-			return e.line, e.shown()
+			return e.line, e.shown(r.from)
 		}
 	}
 	return 0, ""

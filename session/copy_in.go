@@ -46,6 +46,10 @@ func (s *Session) beginCopyIn(c *rewrite.Copy, converts bool) {
 		in.lines = copyformat.NewLines(&c.Format, s.settings.version)
 		in.header = c.Format.Header != copyformat.NoHeader
 	}
+	if c.Encoding != "" && s.settings.values.UTF8() && !in.values.UTF8() {
+		from := in.values
+		in.lately.from = &from
+	}
 	s.copying.phase, s.copying.in = copyActive, in
 }
 

@@ -44,18 +44,25 @@ func refuseLex(e lexError, text []byte, position int) *Refusal {
 	return &Refusal{Anchor: "syntax", Code: codeSyntax, Message: near(message, rest), Position: position}
 }
 
-// junk is the number or parameter at the start of a text with the first letter
-// of what follows.
+// junk is the number or parameter at the start of a text with all of the name
+// that follows, as part of a name may be part of a character.
 func junk(text []byte) []byte {
+	of := func(i int, wanted uint8) bool { return i < len(text) && class[text[i]]&wanted != 0 }
 	end := 1
-	for end < len(text) && (class[text[end]]&classDigit != 0 || text[end] == '.') {
+	for of(end, classDigit) || end < len(text) && text[end] == '.' {
 		end++
 	}
-	end++
-	if end < len(text) && text[end-1]|0x20 == 'e' && (text[end] == '+' || text[end] == '-') {
+	exponent := end
+	for of(end, className) {
 		end++
 	}
-	return text[:min(len(text), end)]
+	if end == exponent+1 && text[exponent]|0x20 == 'e' && end < len(text) && (text[end] == '+' || text[end] == '-') {
+		end++
+		for digits := of(end, classDigit); digits && of(end, className); {
+			end++
+		}
+	}
+	return text[:end]
 }
 
 const (

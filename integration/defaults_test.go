@@ -121,6 +121,16 @@ func TestComputedDefaults(t *testing.T) {
 		S("INSERT INTO logs (id, number, code) VALUES (53, NULL, NULL); INSERT INTO logs (id, at) VALUES (54, NULL)").Fails("23502"),
 		S("ROLLBACK"),
 		S("DELETE FROM logs"))
+	// And what a statement of the same text has.
+	pair.SameIn(t, []harness.Mode{harness.Simple},
+		S("ALTER TABLE logs ALTER note SET DEFAULT current_user; INSERT INTO logs (id, number, code) VALUES (60, NULL, NULL); UPDATE logs SET who = DEFAULT"),
+		S("PREPARE noted AS INSERT INTO logs (id, number, code) VALUES ($1, NULL, NULL)"),
+		S("ALTER TABLE logs ALTER note SET DEFAULT 'other'; EXECUTE noted(61); ALTER TABLE logs ALTER note SET DEFAULT session_user; EXECUTE noted(62)"),
+		S("SELECT id, note, who FROM logs ORDER BY id"),
+		S("BEGIN; ALTER TABLE logs ALTER note SET DEFAULT 'x'; ALTER TABLE logs ALTER note SET DEFAULT user; WITH w AS (INSERT INTO logs (id, number, code) VALUES (63, NULL, NULL) RETURNING note) SELECT * FROM w; ROLLBACK"),
+		S("CREATE TABLE like_logs (LIKE logs INCLUDING ALL); INSERT INTO like_logs (id, number, code) VALUES (1, NULL, NULL); SELECT note, at = now() FROM like_logs; DROP TABLE like_logs"),
+		S("DEALLOCATE noted; DELETE FROM logs"),
+		S("ALTER TABLE logs ALTER note SET DEFAULT 'plain note'"))
 	pair.SameIn(t, []harness.Mode{harness.Simple}, S("COPY logs (id) FROM STDIN").Refused("public.logs.number"))
 }
 

@@ -366,6 +366,7 @@ type analysis struct {
 	last         bool                          // nothing stands behind the statement being planned
 	pathMoved    bool                          // a statement before can have changed what the search path reaches
 	foldsMoved   bool                          // a statement before can have made a function lower or upper
+	defaulted    bool                          // a statement before gives a sealed column a default that is computed
 	pathSet      bool                          // and the path itself, not only by making or dropping a relation
 	pathUnsure   bool                          // which schemas it reaches, that is
 	alters       bool                          // the statement calls a function that may do DDL

@@ -377,8 +377,22 @@ func (a *analysis) setDefault(n *pg.Node, c *catalog.SealedColumn) bool {
 	}
 	a.insert(int(a.tokens[first].start), catalog.ComputedDefaultFunction+"(")
 	a.insert(int(a.tokens[end].end), ")")
+	a.defaulted = true
 	a.note("keep", c, "its default", location(n))
 	return true
+}
+
+// stores says whether a row may get its defaults by the statement being planned.
+func (a *analysis) stores() bool {
+	switch n := a.stmt.Stmt.GetNode().(type) {
+	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_MergeStmt, *pg.Node_ExecuteStmt, *pg.Node_ExplainStmt:
+		return true
+	case *pg.Node_CopyStmt:
+		return n.CopyStmt.IsFrom
+	case *pg.Node_SelectStmt:
+		return n.SelectStmt.WithClause != nil
+	}
+	return false
 }
 
 // setNullDefault is ALTER COLUMN … SET DEFAULT NULL, which PostgreSQL takes for none where

@@ -192,6 +192,9 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	if name := a.changedNamed; name != "" && (sealed || a.changed[name]) {
 		a.fail(refuseMixedText(name, -1))
 	}
+	if a.defaulted && (sealed || a.stmt.Stmt.GetExecuteStmt() != nil) && a.stores() {
+		a.fail(refuseMixedText(a.stmt.Stmt.GetInsertStmt().GetRelation().GetRelname(), -1)) // a default that is not known yet
+	}
 	from, end := a.statementTokens()
 	do := a.stmt.Stmt.GetDoStmt()
 	calm := do != nil && a.calm(do)

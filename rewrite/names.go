@@ -203,6 +203,10 @@ type scope struct {
 	ctes  *ctes
 	// grouped are the sealed columns of items by whose terms the query groups.
 	grouped grouped
+	// beside are what PostgreSQL has at hand here as well, but not under a name; the last
+	// of items are versions of others: see similar.
+	beside   []*item
+	versions int
 }
 
 // empty says that no name is in scope: what VALUES gives to INSERT refers to nothing.
@@ -288,11 +292,11 @@ func (a *analysis) resolve(ref *pg.ColumnRef, sc *scope) reference {
 		a.unresolved(parts[len(parts)-2], ref.Location, sc, refuse)
 		return reference{}
 	}
-	return a.member(it, last(parts), ref.Location)
+	return a.member(it, last(parts), ref.Location, sc)
 }
 
 // member looks up one column of one item.
-func (a *analysis) member(it *item, name string, position int32) reference {
+func (a *analysis) member(it *item, name string, position int32, sc *scope) reference {
 	if c := it.column(name); c != nil {
 		a.meet(c)
 		return reference{column: c}
@@ -312,7 +316,7 @@ func (a *analysis) member(it *item, name string, position int32) reference {
 	case slices.Contains(ofRows, name):
 		a.fail(refuseRow(it.sealed(), position, it.name))
 	default:
-		a.fail(refuseNoColumn(it.name, name, position))
+		a.fail(refuseNoColumn(it.name, name, position, sc))
 	}
 	return reference{}
 }
@@ -406,7 +410,7 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 		}
 	}
 	if doubt == nil {
-		a.unresolved(name, position, sc, refuseUndefined)
+		a.unresolved(name, position, sc, func(name string, position int32) *Refusal { return refuseUndefined(name, position, sc) })
 	}
 	return reference{}
 }

@@ -404,16 +404,16 @@ func refuseRowType(relation string, position int32) *Refusal {
 	}
 }
 
-func refuseNoColumn(relation, name string, position int32) *Refusal {
+func refuseNoColumn(relation, name string, position int32, sc *scope) *Refusal {
 	return &Refusal{
-		Anchor: "no-column", Code: codeUndefined, Position: int(position),
+		Anchor: "no-column", Code: codeUndefined, Position: int(position), Hint: similar(relation, name, sc),
 		Message: "column " + relation + "." + name + " does not exist",
 	}
 }
 
-func refuseUndefined(name string, position int32) *Refusal {
+func refuseUndefined(name string, position int32, sc *scope) *Refusal {
 	return &Refusal{
-		Anchor: "no-column", Code: codeUndefined, Position: int(position),
+		Anchor: "no-column", Code: codeUndefined, Position: int(position), Hint: similar("", name, sc),
 		Message: "column \"" + name + "\" does not exist",
 	}
 }

@@ -221,7 +221,7 @@ func (a *analysis) insertValue(n *pg.Node, i int, targets []target, sc *scope) {
 	switch {
 	case i < len(targets) && targets[i].sealed != nil:
 		if ref := n.GetColumnRef(); ref != nil && sc.empty() && len(names(ref.Fields)) == 1 && len(ref.Fields) == 1 {
-			a.fail(refuseUndefined(last(names(ref.Fields)), ref.Location)) // a value without its quotes, mostly
+			a.fail(refuseUndefined(last(names(ref.Fields)), ref.Location, sc)) // a value without its quotes, mostly
 			return
 		}
 		a.store(n, targets[i], sc)

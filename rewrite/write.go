@@ -26,11 +26,12 @@ func (a *analysis) returning(list []*pg.Node, sc *scope, into *item) []column {
 	if len(list) == 0 {
 		return nil
 	}
-	with := &scope{items: sc.items, outer: sc.outer, ctes: sc.ctes}
+	with := &scope{items: sc.items, outer: sc.outer, ctes: sc.ctes, beside: sc.beside}
 	for _, name := range a.returningNames(list) {
 		version := *into
 		version.name, version.schema, version.byColumn = name, "", false
 		with.items = append(with.items[:len(with.items):len(with.items)], &version)
+		with.versions++
 	}
 	outputs := a.outputs(list, with, nil)
 	for i := range outputs {
@@ -128,10 +129,16 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 	a.begin("insert", s.Relation, s.WithClause)
 	targets, asked := a.insertTargets(s.Cols, into), len(a.asked)
 	if q := s.SelectStmt.GetSelectStmt(); q != nil {
+		sc.beside = []*item{into}
 		if len(s.Cols) == 0 {
 			a.byPlace(into.relation, s.Relation.Location)
 		}
 		outputs := a.insertSource(q, sc, targets, into, s.Relation.Location)
+		if sc.beside = nil; len(q.ValuesLists) == 0 {
+			sc.beside = []*item{unnamedItem("*SELECT*", outputs)}
+		} else if len(q.ValuesLists) > 1 {
+			sc.beside = []*item{unnamedItem("*VALUES*", outputs)}
+		}
 		n := a.omitted(s, q, into, targets, outputs)
 		if len(s.Cols) == 0 && !behindRest(outputs) {
 			a.places(into, n)
@@ -179,7 +186,10 @@ func (a *analysis) onConflict(c *pg.OnConflictClause, sc *scope, into *item) {
 	}
 	excluded := *into
 	excluded.name, excluded.schema = "excluded", ""
-	inner := &scope{items: []*item{into, &excluded}, outer: sc.outer, ctes: sc.ctes}
+	inner := &scope{items: []*item{into, &excluded}, outer: sc.outer, ctes: sc.ctes, beside: sc.beside}
+	if len(c.TargetList) > 0 {
+		sc.beside = append(sc.beside, &excluded)
+	}
 	a.set(c.TargetList, into, inner)
 	a.condition(c.WhereClause, inner)
 }

@@ -87,6 +87,43 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 	e.simple("ROLLBACK")
 }
 
+// A mistyped column in a statement that writes, and so does not reach the server, is met
+// with PostgreSQL's guess.
+func TestMistypedColumnsInWrites(t *testing.T) {
+	pair := harness.New(t, people)
+	e := &errorTwins{t: t, twin: raw(t, pair.TwinURL()), sealed: raw(t, pair.URL())}
+	for _, sql := range []string{
+		"INSERT INTO people (id, ssn) VALUES (9, sn)",
+		"INSERT INTO people (id, ssn) VALUES (8, 'x'), (9, nmae)",
+		"INSERT INTO people (id, name) VALUES (9, 'x') RETURNING agee",
+		"INSERT INTO people (id, name) VALUES (8, 'x'), (9, 'y') RETURNING colum1",
+		"INSERT INTO people (id, name) SELECT id, 'x' AS nam FROM orders RETURNING nme",
+		"INSERT INTO people (id, ssn) SELECT id, sn FROM people",
+		"INSERT INTO people (id, name) VALUES (9, 'x') ON CONFLICT (id) DO UPDATE SET ssn = snn",
+		"INSERT INTO people (id, name) VALUES (9, 'x') ON CONFLICT (id) DO UPDATE SET ssn = excluded.snn",
+		"INSERT INTO people (id, name) VALUES (9, 'x') ON CONFLICT (id) DO UPDATE SET ssn = 'y' RETURNING snn",
+		"INSERT INTO people (id, name) VALUES (9, 'x') ON CONFLICT (id) DO NOTHING RETURNING snn",
+		"UPDATE people SET note = 'x' WHERE sssn = 'y'",
+		"UPDATE people SET note = 'x' WHERE nothing = 'y'",
+		"UPDATE people SET (note, ssn) = ('x', ssnn)",
+		"UPDATE people p SET note = 'x' FROM orders o WHERE o.id = p.idd",
+		"UPDATE people p SET note = 'x' FROM orders p1 WHERE p1.crd = 'y'",
+		"UPDATE people p SET note = 'x' FROM orders q WHERE q.nane = 'y'",
+		"UPDATE people SET note = (SELECT card FROM orders WHERE crad = 'x')",
+		"UPDATE people SET note = 'x' WHERE id IN (SELECT person FROM orders o WHERE o.id = people.idd)",
+		"UPDATE people SET note = 'x' FROM orders JOIN plain USING (id) WHERE person = people.id RETURNING cardd",
+		"DELETE FROM people USING generate_series(1, 2) g WHERE gg = people.id",
+		"DELETE FROM people WHERE naïme = 'x'",
+		"DELETE FROM people WHERE \"Name\" = 'x' AND ssn = 'y'",
+		"DELETE FROM people WHERE ae = 1",
+		"DELETE FROM people WHERE ssn = 'y' RETURNING note, cty",
+		"MERGE INTO people p USING orders o ON o.person = p.id WHEN MATCHED AND p.aeg = 5 THEN DELETE",
+	} {
+		e.simple(sql)
+		e.extended(sql, nil)
+	}
+}
+
 // What cannot be parsed says so in a transaction that has failed, too.
 func TestUnreadTextsInAbortedTransactions(t *testing.T) {
 	pair := harness.New(t, people)

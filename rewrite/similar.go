@@ -19,8 +19,11 @@ func similar(qualifier, name string, sc *scope) string {
 	for level := sc; level != nil; level = level.outer {
 		n := len(level.items) - level.versions
 		for _, it := range append(level.items[:n:n], level.beside...) {
-			if it.open || it.name == "" {
-				return "" // not all that PostgreSQL would look at
+			if it.open {
+				return "" // PostgreSQL would look at more
+			}
+			if it.name == "" { // columns of a join, which others have
+				continue
 			}
 			penalty := 0
 			if qualifier != "" {

@@ -44,10 +44,7 @@ ignore_startup_parameters = extra_float_digits
 // its address.
 func startPgbouncer(t *testing.T, upstream string, connections int) string {
 	t.Helper()
-	path, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		path = "/usr/sbin/pgbouncer" // Debian's, which is not on every PATH
-	}
+	path := pgbouncerPath()
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("pgbouncer is not installed: its tests are skipped")
 	}
@@ -94,6 +91,14 @@ func startPgbouncer(t *testing.T, upstream string, connections int) string {
 		}
 	})
 	return addr
+}
+
+func pgbouncerPath() string {
+	path, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		return "/usr/sbin/pgbouncer" // Debian's, which is not on every PATH
+	}
+	return path
 }
 
 // at is a URL at another address.

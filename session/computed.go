@@ -79,8 +79,7 @@ func appendTried(dst []byte, q *rewrite.Question, name []byte) []byte {
 	if len(name) == 0 {
 		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', "")
 	}
-	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
-	dst = wire.AppendParse(dst, questionName, q.Text, nil)
+	dst = wire.AppendParse(appendFree(dst, questionName), questionName, q.Text, nil)
 	return wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
 }
 
@@ -89,7 +88,7 @@ func (s *Session) tried(q *rewrite.Question, st *statement, name []byte) {
 	if len(name) == 0 {
 		s.push(&request{kind: closeTarget, simple: true})
 	}
-	s.push(&request{kind: closeTarget, simple: true})
+	s.frees()
 	s.push(&request{kind: parse, simple: true, question: q, statement: st})
 	s.push(&request{kind: closeTarget, simple: true})
 }

@@ -36,6 +36,7 @@ const (
 	codeProgramLimit        = "54000"
 	codeCannotConnectNow    = "57P03"
 	codeUndefinedStatement  = "26000"
+	codeUndefinedCursor     = "34000"
 	codeLockNotAvailable    = "55P03"
 )
 

@@ -55,7 +55,7 @@ func (s *Session) fail(ran bool, out *Output) {
 	s.result.end()
 	if extended && !s.synced() {
 		s.skipping = skips
-		out.server.put(appendFailingParse(out.server.scratch, failingName, nil))
+		out.server.put(s.appendFailingParse(out.server.scratch, nil))
 		s.fifo.push(&request{kind: parse, hidden: true, failing: true})
 	}
 }

@@ -17,12 +17,29 @@ const (
 	// unreadText stands for what cannot be parsed: the server, too, says so before it
 	// says that the transaction is aborted.
 	unreadText = failingColumn
-	// failingName never names a statement, because its Parse always fails.
+	// failingName never names a statement for long, or a portal.
 	failingName = "pgseal_refused"
 )
 
-func appendFailingParse[S ~string | ~[]byte](dst []byte, name S, e *wire.Error) []byte {
-	return wire.AppendParse(dst, name, failingTextOf(e), nil)
+// appendFailingParse appends a Parse that fails, and notes it but for its own end.
+func (s *Session) appendFailingParse(dst []byte, e *wire.Error) []byte {
+	s.frees()
+	return wire.AppendParse(appendFree(dst, failingName), failingName, failingTextOf(e), nil)
+}
+
+// appendFree appends what frees a name of ours for a statement. pgbouncer, from 1.21 on,
+// keeps the name of a Parse that has failed, and ends the session at the next one under
+// it. It answers the Close of a statement by itself, and up to 1.25.2 out of turn if
+// nothing is under way that the server has to answer; the Close of a portal is.
+func appendFree(dst []byte, name string) []byte {
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'P', name)
+	return wire.AppendTarget(dst, wire.TypeClose, 'S', name)
+}
+
+// frees notes that.
+func (s *Session) frees() {
+	s.push(&request{kind: closeTarget, simple: true})
+	s.push(&request{kind: closeTarget, simple: true})
 }
 
 // failingTextOf is what stands for a text that is refused with an error.
@@ -59,11 +76,9 @@ func (s *Session) appendProbe(dst []byte, p *planning, e *wire.Error, types []ui
 		return dst
 	}
 	p.server = text
-	dst = wire.AppendParse(dst, failingName, string(text), types)
-	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', failingName)
+	s.frees()
 	s.push(&request{kind: parse, simple: true, probe: true, refusal: e, planning: p})
-	s.push(&request{kind: closeTarget, simple: true})
-	return dst
+	return wire.AppendParse(appendFree(dst, failingName), failingName, string(text), types)
 }
 
 // probeQuery is refuseQuery with such a look: the Query becomes messages of the
@@ -77,7 +92,7 @@ func (s *Session) probeQuery(p *planning, e *wire.Error, out *Output) (action, N
 	unnamed.send(nil, s.segment)
 	s.push(&request{kind: closeTarget, simple: true, names: unnamed})
 	dst = s.appendProbe(dst, p, e, nil)
-	dst = appendFailingParse(dst, failingName, e)
+	dst = s.appendFailingParse(dst, e)
 	s.push(&request{kind: parse, refusal: e})
 	out.server.put(wire.AppendEmpty(dst, wire.TypeSync))
 	s.push(&request{kind: syncPoint})
@@ -115,15 +130,16 @@ func (s *Session) skip() (action, Need, error) {
 
 // refuse puts a failing Parse in the place of a frame of the extended protocol.
 func (s *Session) refuse(e *wire.Error, out *Output) (action, Need, error) {
-	out.server.put(appendFailingParse(out.server.scratch, failingName, e))
+	out.server.put(s.appendFailingParse(out.server.scratch, e))
 	s.push(&request{kind: parse, refusal: e})
 	return s.skip()
 }
 
 // refuseBind is refuse for a Bind with a mistake that the server finds before it says
-// that the transaction is aborted: in its place goes one to no statement.
+// that the transaction is aborted: in its place goes a Describe of no portal. (pgbouncer
+// ends the session at a Bind to a statement that it does not know.)
 func (s *Session) refuseBind(e *wire.Error, out *Output) (action, Need, error) {
-	out.server.put(appendPlainBind(out.server.scratch, "", failingName))
+	out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', failingName))
 	s.push(&request{kind: bind, refusal: e})
 	return s.skip()
 }
@@ -146,7 +162,7 @@ func (s *Session) refusePortal(name []byte, e *wire.Error, out *Output) (action,
 		}
 		s.push(&r)
 	}
-	out.server.put(appendFailingParse(dst, failingName, e))
+	out.server.put(s.appendFailingParse(dst, e))
 	s.push(&request{kind: parse, refusal: e})
 	return s.skip()
 }
@@ -171,11 +187,11 @@ func (s *Session) refuseParse(name []byte, e *wire.Error, out *Output) (action, 
 func (s *Session) probeParse(name []byte, p *planning, types []uint32, e *wire.Error, out *Output) (action, Need, error) {
 	dst := s.appendProbe(out.server.scratch, p, e, types)
 	if len(name) > 0 {
-		out.server.put(appendFailingParse(dst, failingName, e))
+		out.server.put(s.appendFailingParse(dst, e))
 		s.push(&request{kind: parse, refusal: e})
 		return s.skip()
 	}
-	out.server.put(appendFailingParse(dst, name, e))
+	out.server.put(wire.AppendParse(dst, "", failingTextOf(e), nil))
 	names := s.statements.find(name)
 	names.send(nil, s.segment)
 	s.push(&request{kind: parse, refusal: e, names: names})

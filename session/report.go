@@ -154,7 +154,7 @@ func refusedInstead(f wire.ErrorFields) bool {
 	switch string(f.Get(wire.FieldCode)) {
 	case codeUndefinedColumn, codeSyntaxError:
 		return bytes.Contains(message, []byte(failingColumn))
-	case codeUndefinedStatement:
+	case codeUndefinedStatement, codeUndefinedCursor:
 		return bytes.Contains(message, []byte(failingName))
 	}
 	return false

@@ -71,6 +71,40 @@ func TestAChangeIsAcknowledgedWhenWhatWasSentBeforeHasBeenAnswered(t *testing.T)
 	}
 }
 
+// A round that begins before a change is committed and looks for its lock when that is gone
+// has the catalog of before.
+func TestAChangeThatEndsWithinARoundIsKnown(t *testing.T) {
+	database, conn := sealedDatabase(t)
+	mustExec(t, conn, `CREATE TABLE announced (a bytea)`)
+	w, _ := watch(t, cluster, database, catalog.WatchOptions{})
+	refresh(t, w)
+	end, err := catalog.Announce(t.Context(), conn, []uint32{one[uint32](t, conn, `SELECT 'announced'::regclass::oid`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := connect(t, cluster, database, owner)
+	mustExec(t, holder, `BEGIN; LOCK TABLE pgseal.sealed_column IN ACCESS EXCLUSIVE MODE`)
+	result := make(chan *catalog.Snapshot, 1)
+	go func() {
+		s, err := w.Refresh(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		result <- s
+	}()
+	wait(t, "the round to be under way", func() bool {
+		return one[bool](t, conn, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'pgseal.sealed_column'::regclass)`)
+	})
+	mustExec(t, conn, `ALTER TABLE announced ALTER a TYPE pgseal_column.public_users_note`)
+	if err := end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, holder, `COMMIT`)
+	if s := <-result; s != nil && s.InFlux() == nil && !s.Word("announced") {
+		t.Error("the change is over, and what it has changed is not known")
+	}
+}
+
 func TestAChangeWhoseConnectionBrokeHoldsNobodyUp(t *testing.T) {
 	database, conn := sealedDatabase(t)
 	mustExec(t, conn, `CREATE TABLE announced (a text)`)

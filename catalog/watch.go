@@ -324,9 +324,9 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 		have = nil
 	}
 	names, oids, more := w.wanted.take()
-	s = have
 	now, known := w.watched, w.answers
-	err = reading(ctx, w.conn, func(tx pgx.Tx) error {
+	read := func(tx pgx.Tx) error {
+		s, now, known = have, w.watched, w.answers
 		if w.anchor == nil {
 			tx = prepared{tx}
 		}
@@ -347,7 +347,18 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 		}
 		s.read = &readFrom{base: s.Version, watched: now, print: insidePrint{types: seen.types, objects: seen.objects}, answers: known}
 		return err
-	})
+	}
+	// The locks of changes are those of this moment, and all else is of the transaction's
+	// beginning: it can have come before a change whose lock is gone. So a change is over when
+	// its row is gone, or when another transaction has begun behind that and still has it.
+	flux, changes := have == nil || have.InFlux() != nil, w.last.changes
+	for again := true; again; {
+		if err = reading(ctx, w.conn, read); err != nil {
+			break
+		}
+		again = seen.change != 0 && (flux && s.InFlux() == nil || seen.changes != changes)
+		flux, changes = s.InFlux() != nil, seen.changes
+	}
 	if err != nil {
 		if more {
 			w.wanted.again()

@@ -200,7 +200,9 @@ func (s *Session) describe(t wire.Target, out *Output) (action, Need, error) {
 		if !known {
 			return s.waitServer(out)
 		}
-		if snap, stale := s.current(); st != nil && st.lost && snap != nil {
+		// A pooler in front answers a Parse of what it has prepared before itself, so that a
+		// Describe comes first to a statement that has to be prepared anew.
+		if snap, stale := s.current(); st != nil && snap != nil && (st.lost || stale == nil && st.hints&controls == 0) {
 			if act, need, err, ok := s.renewed(t.Name, st, snap, stale, out); !ok {
 				return act, need, err
 			}

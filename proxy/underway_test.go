@@ -33,7 +33,7 @@ func TestWhatIsUnderWayIsWaitedFor(t *testing.T) {
 	}
 	db.sessions.answered(t.Context()) // nothing is
 	query(one)
-	done := make(chan struct{})
+	done, began := make(chan struct{}), time.Now()
 	seen := db.sessions.underWay()
 	go func() { db.sessions.answered(t.Context()); close(done) }()
 	if len(seen) != 1 || seen[one] == 0 {
@@ -46,11 +46,16 @@ func TestWhatIsUnderWayIsWaitedFor(t *testing.T) {
 	case <-time.After(20 * time.Millisecond):
 	}
 	answer(one)
+	query(one) // later
 	answer(other)
 	<-done
-	query(one)
+	if time.Since(began) >= longestUnderWay {
+		t.Error("what was sent later has been waited for")
+	}
 	db.sessions.remove(one)
-	db.sessions.answered(t.Context())
+	if seen := db.sessions.underWay(); len(seen) > 0 {
+		t.Errorf("under way: %v", seen)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	query(other)

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -28,6 +27,7 @@ func TestSealingBesideClients(t *testing.T) {
 	}{
 		{name: "direct"},
 		{name: "behind", behind: true, role: pgtest.Superuser},
+		{name: "in the pool", behind: true, role: harness.Owner}, // with the proxy's own connections
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pair := harness.New(t, harness.Schema{
@@ -53,6 +53,7 @@ type vaultClient struct {
 	mode    pgx.QueryExecMode
 	mu      sync.Mutex     // held while it works with one value
 	written map[int]string // what stands there, of era 0
+	values  int            // that it has worked with
 	refused int
 }
 
@@ -70,6 +71,7 @@ func sealBesideClients(t *testing.T, pair *harness.Pair, dsn string) {
 				c.mu.Lock()
 				word := [...]string{"plain", pair.Env.Canaries.Text()}[era.Load()]
 				err := c.work(t.Context(), id, int(era.Load()), fmt.Sprintf("%s-%d", word, id))
+				c.values++
 				c.mu.Unlock()
 				if err != nil {
 					t.Errorf("client %d, value %d: %v", i, id, err)
@@ -87,14 +89,23 @@ func sealBesideClients(t *testing.T, pair *harness.Pair, dsn string) {
 			c.mu.Unlock()
 		}
 	}
+	// work has each of them work with a few more values.
+	work := func() {
+		t.Helper()
+		for _, c := range clients {
+			values := func() int { c.mu.Lock(); defer c.mu.Unlock(); return c.values }
+			enough := values() + 10
+			eventually(t, "all clients work", func() bool { return t.Failed() || values() >= enough })
+		}
+	}
 	for range 2 {
 		pair.Pgseal("seal", "public.vault.word", "--equality")
 		change(1)
-		time.Sleep(200 * time.Millisecond) // of their work
+		work()
 		change(0)
 		pair.Server("DELETE FROM vault WHERE era = 1")
 		pair.Pgseal("unseal", "public.vault.word")
-		time.Sleep(200 * time.Millisecond)
+		work()
 	}
 	stop()
 	group.Wait()

@@ -54,8 +54,8 @@ var ShownRelations = []string{
 	"pg_prepared_statements",
 }
 
-// ShownFunctions are the functions of pg_catalog that show definitions.
-var ShownFunctions = []string{"pg_get_indexdef", "pg_get_constraintdef", "pg_get_viewdef", "pg_get_ruledef"}
+// ShownFunctions are the functions of pg_catalog that show definitions, or parts of them.
+var ShownFunctions = []string{"pg_get_indexdef", "pg_get_constraintdef", "pg_get_viewdef", "pg_get_ruledef", "pg_index_column_has_property"}
 
 // words are the names through which a statement could meet what is shown.
 func (s *Shown) words() []string {

@@ -87,7 +87,9 @@ func TestIndexesKeepTheirCollationsAndOperatorClasses(t *testing.T) {
 	}
 	const shown = `SELECT c.relname::text, pg_get_indexdef(c.oid), pg_get_indexdef(c.oid, 0, true), pg_get_indexdef(c.oid, 1, true), pg_get_indexdef(c.oid, 2, false),
 		x.indkey::text, x.indclass::text, x.indoption::text, (SELECT string_agg(l::regcollation::text, ',' ORDER BY n) FROM unnest(x.indcollation) WITH ORDINALITY AS u(l, n)),
-		(SELECT pg_get_constraintdef(o.oid) || o.conkey::text FROM pg_constraint o WHERE conindid = c.oid AND conrelid = x.indrelid)
+		(SELECT pg_get_constraintdef(o.oid) || o.conkey::text FROM pg_constraint o WHERE conindid = c.oid AND conrelid = x.indrelid),
+		(SELECT string_agg(concat_ws(' ', n, p, pg_index_column_has_property(c.oid, n, p)), ',' ORDER BY n, p) FROM generate_series(1, x.indnatts) n,
+			unnest('{asc,desc,NULLS_FIRST,nulls_last,orderable,returnable,search_array,search_nulls,distance_orderable,other}'::text[]) p)
 		FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid WHERE x.indrelid = 'people'::regclass ORDER BY c.relname`
 	pair := harness.New(t, schema)
 	const w = "ada" // no canary: it is unsealed
@@ -96,6 +98,7 @@ func TestIndexesKeepTheirCollationsAndOperatorClasses(t *testing.T) {
 		S(shown),
 		S("SET search_path = ''"),
 		S("SELECT pg_get_indexdef('public.\"slug like\"'::regclass)"),
+		S("SELECT pg_index_column_has_property('public.named', 1, 'Desc'), pg_catalog.pg_index_column_has_property(NULL, 1, 'desc')"),
 		S("RESET search_path"),
 		S(`CREATE INDEX "people_slug_1b2c_like" ON "people" ("slug" text_pattern_ops)`),
 		S("CREATE UNIQUE INDEX CONCURRENTLY c1 ON people (born date_ops DESC, age int4_ops NULLS FIRST, slug COLLATE \"POSIX\" text_ops)"),

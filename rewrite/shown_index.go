@@ -196,6 +196,8 @@ func shownCall(snap *catalog.Snapshot, name string, args int) *call {
 			return indexDefinitionCall(snap.Shown(), args)
 		case "pg_get_constraintdef":
 			return constraintDefinitionCall(snap.Shown(), args)
+		case "pg_index_column_has_property":
+			return indexPropertyCall(snap.Shown(), args)
 		}
 		return definitionCall(snap, name)
 	}).(*call)
@@ -318,6 +320,40 @@ func constraintDefinitionCall(shown *catalog.Shown, args int) *call {
 	c.before = "(SELECT " + oneOf(choices, "pg_catalog.pg_get_constraintdef("+inner+")") + " AS pg_get_constraintdef FROM (SELECT ("
 	c.after = ") r)"
 	return c
+}
+
+// indexPropertyCall is for the order of terms, which is not that of the column where it
+// marks a constraint or where the index has a note of it.
+func indexPropertyCall(shown *catalog.Shown, args int) *call {
+	const descending, nullsFirst = 1, 2                  // in pg_index.indoption
+	const property = `pg_catalog.lower(r.c COLLATE "C")` // names are taken in any case
+	var choices []branch
+	for i := range shown.Indexes {
+		x := &shown.Indexes[i]
+		for k, e := range x.Elements[:x.KeyColumns] {
+			if !e.Term || !x.Made && e.Note == "" {
+				continue
+			}
+			order, nulls := "asc", "nulls_last"
+			if e.Option&descending != 0 {
+				order = "desc"
+			}
+			if e.Option&nullsFirst != 0 {
+				nulls = "nulls_first"
+			}
+			choices = append(choices, branch{
+				fmt.Sprintf("r.a = %d AND r.b = %d AND %s = ANY (E'{asc,desc,nulls_first,nulls_last}')", x.OID, k+1, property),
+				fmt.Sprintf("%s = ANY (E'{%s,%s}') AND pg_catalog.pg_index_column_has_property(r.a, r.b, 'orderable')", property, order, nulls)})
+		}
+	}
+	if len(choices) == 0 || args != 3 {
+		return nil
+	}
+	return &call{
+		before: "(SELECT " + oneOf(choices, "pg_catalog.pg_index_column_has_property(r.a, r.b, r.c)") + " AS pg_index_column_has_property FROM (SELECT (",
+		after:  ") r)",
+		casts:  []string{")::pg_catalog.regclass AS a", ")::pg_catalog.int4 AS b", ")::pg_catalog.text AS c"},
+	}
 }
 
 // Regular expressions for the server: an identifier as it prints one, and a

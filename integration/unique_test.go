@@ -54,6 +54,8 @@ func TestUniqueConstraintsOverSealedColumns(t *testing.T) {
 				S("ROLLBACK"),
 				S("ALTER TABLE owners DROP COLUMN added"),
 				S("DROP INDEX owners_mail").Fails("2BP01"),
+				S("COMMENT ON CONSTRAINT owners_pkey ON owners IS 'key'"),
+				S("COMMENT ON CONSTRAINT owners_mail ON public.owners IS 'mail'").Refused(""),
 				S("DROP INDEX IF EXISTS public.owners_mail CASCADE").Fails("2BP01"),
 				S("INSERT INTO owners (id, email) VALUES (4, '" + w + "')").Fails("23505"),
 				S("INSERT INTO owners (id, email) VALUES (4, '" + w + "') ON CONFLICT (email) DO NOTHING"),

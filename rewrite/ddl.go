@@ -21,8 +21,13 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		*pg.Node_RefreshMatViewStmt, *pg.Node_NotifyStmt,
 		*pg.Node_ListenStmt, *pg.Node_UnlistenStmt, *pg.Node_ConstraintsSetStmt, *pg.Node_CheckPointStmt, *pg.Node_LoadStmt:
 		// They move no value between the client and a sealed column.
-		if x, ok := x.(*pg.Node_TransactionStmt); ok && x.TransactionStmt.Kind == pg.TransactionStmtKind_TRANS_STMT_COMMIT_PREPARED {
-			s.Effect = ChangesCatalog // whatever the transaction has done
+		switch x := x.(type) {
+		case *pg.Node_TransactionStmt:
+			if x.TransactionStmt.Kind == pg.TransactionStmtKind_TRANS_STMT_COMMIT_PREPARED {
+				s.Effect = ChangesCatalog // whatever the transaction has done
+			}
+		case *pg.Node_CommentStmt:
+			a.comments(x.CommentStmt)
 		}
 		return
 	case *pg.Node_CallStmt:

@@ -147,6 +147,27 @@ func (a *analysis) keepsConstraint(x *pg.DropStmt) {
 	}
 }
 
+// comments refuses COMMENT ON CONSTRAINT of one that is an index over terms, which the
+// server would say is not there.
+func (a *analysis) comments(x *pg.CommentStmt) {
+	parts := names(listOf(x.Object))
+	n := len(parts)
+	if x.Objtype != pg.ObjectType_OBJECT_TABCONSTRAINT || n < 2 || n > 3 {
+		return
+	}
+	for _, r := range a.snap.Relations() {
+		if r.Name != parts[n-2] || !a.isIndex(r, parts[n-1]) || n == 3 && r.Schema != parts[0] || n == 2 && !a.pathReaches(r) {
+			continue
+		}
+		a.stale = true
+		a.fail(&Refusal{
+			Anchor: "unique-constraint", Code: codeNotSupported, Position: -1,
+			Message: "constraint \"" + parts[n-1] + "\" is an index over sealed values, which has no comment of a constraint",
+			Hint:    "Put the comment on the index, by COMMENT ON INDEX.",
+		})
+	}
+}
+
 // dropsBeside refuses to drop one beside other commands.
 func (a *analysis) dropsBeside(x *pg.AlterTableStmt, it *item) {
 	for _, n := range x.Cmds {

@@ -86,6 +86,7 @@ func TestMistakesInCopiedData(t *testing.T) {
 		{"COPY g (id, t, p) FROM STDIN (ENCODING 'EUC_JP')", "1\ta\t\xf0\x9d\n2\t\xe2\x82\tb\n"},
 		{"COPY g (p, id, t) FROM STDIN (FORMAT csv) WHERE t IS NOT NULL", "x"},
 		{"COPY g (p, id, t) FROM STDIN (FORMAT csv, ENCODING 'LATIN1')", "a,1,b\nc,2,\"d\n\",e\n"},
+		{"COPY g (t, p) FROM STDIN (FORMAT csv, ESCAPE '\\')", "\"\nx\",y\n"},
 		{"COPY g (t, p) FROM STDIN (ENCODING 'EUC_JP')", "\xc3\xa9\t" + strings.Repeat("\xa4\xa2", 60) + "\n"},
 		{"COPY g (p, t) FROM STDIN (FORMAT csv, QUOTE 'e', ENCODING 'LATIN1')", "a,b\n"},
 		{"COPY g (id, t) FROM STDIN (FORMAT csv)", "1,\"a\n\xff\nb\"\n"},

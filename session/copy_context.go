@@ -156,9 +156,9 @@ func (s *Session) clientsOwn(where []byte, copying bool) []byte {
 		if !ok || from < 0 || bytes.Contains(where[:from], []byte(", column ")) {
 			break
 		}
-		// The line reaches to the end of this CONTEXT; others may follow.
+		// The line reaches to the end of this CONTEXT, and may have quotes itself; others may follow.
 		end := from + bytes.LastIndexByte(where[from:], '"')
-		if next := bytes.Index(where[from:], []byte("\"\n")); next >= 0 {
+		if next := bytes.Index(where[from:], []byte("\"\n")); next >= 0 && end < len(where)-1 {
 			end = from + next
 		}
 		if end > from {

@@ -181,7 +181,9 @@ func FuzzSealOpen(f *testing.F) {
 		if d.err != nil {
 			t.Fatal(d.err)
 		}
-		if len(value) > 3 && bytes.Contains(d.toServer, []byte(value)) {
+		// What goes in the place of a refused Bind is the same for all values.
+		sent := bytes.ReplaceAll(bytes.ReplaceAll(d.toServer, []byte(failingText), nil), []byte(failingName), nil)
+		if len(value) > 3 && !strings.Contains(value, "\x00") && bytes.Contains(sent, []byte(value)) {
 			t.Fatal("the value left in clear")
 		}
 		if d.toServer[0] != 'B' {

@@ -16,8 +16,8 @@ const (
 		" pg_catalog.current_setting('TimeZone'), pg_catalog.current_setting('client_encoding')," +
 		" pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('IntervalStyle')"
 	cursorsQuestion = ", ARRAY(SELECT name FROM pg_catalog.pg_cursors ORDER BY name), ARRAY(SELECT statement FROM pg_catalog.pg_cursors ORDER BY name)"
-	// questionName is the statement and the portal of the question. Both are
-	// closed before and after, so that they are free whatever happened before.
+	// questionName is the statement and the portal of the question. It is closed
+	// before and both are after, so that they are free whatever happened before.
 	questionName = "pgseal_question"
 )
 
@@ -34,15 +34,15 @@ func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
 	if s.frame.showCursors {
 		question += cursorsQuestion
 	}
-	dst := out.server.scratch
 	// A Query would end the transaction of what is in front of it without a Sync.
 	if mode == rewrite.Simple && (!s.begun || s.status != 'I') {
-		out.server.put(wire.AppendQuery(dst, question))
+		out.server.put(wire.AppendQuery(out.server.scratch, question))
 		s.push(&request{kind: query, hidden: true})
 		return wait, Need{Kind: NeedServer}, nil
 	}
 	s.frame.behind = mode == rewrite.Simple
-	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	s.keepTurn(out)
+	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, question, nil)
 	dst = appendPlainBind(dst, questionName, questionName)
 	dst = wire.AppendExecute(dst, questionName, 0)

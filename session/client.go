@@ -123,7 +123,7 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 		if typ == wire.TypeDescribe {
 			return s.describe(t, out)
 		}
-		return s.close(t)
+		return s.close(t, out)
 	case wire.TypeExecute:
 		if size > smallFrame {
 			return wait, Need{}, violation("invalid message length")
@@ -175,9 +175,10 @@ func (s *Session) sync(out *Output) (action, Need, error) {
 }
 
 // close closes a statement or a portal.
-func (s *Session) close(t wire.Target) (action, Need, error) {
+func (s *Session) close(t wire.Target, out *Output) (action, Need, error) {
 	r := request{kind: closeTarget}
 	if t.Kind == 'S' {
+		s.keepTurn(out)
 		if r.names = s.statements.find(t.Name); r.names != nil {
 			r.names.send(nil, s.segment)
 		}

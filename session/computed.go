@@ -51,6 +51,7 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, o
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
 	c = &computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
 	s.frame.computed = c
+	s.keepTurn(out)
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, sent, nil)
 	dst = appendBinaryBind(dst, questionName, questionName)

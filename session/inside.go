@@ -212,6 +212,7 @@ func (s *Session) askInside(questions []*catalog.Question, out *Output) error {
 		}
 	}
 	in := s.catalog.inside
+	s.keepTurn(out)
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
 	s.push(&request{kind: closeTarget, hidden: true, inside: questions[0]})
 	for i, q := range questions {

@@ -36,6 +36,15 @@ func appendFree(dst []byte, name string) []byte {
 	return wire.AppendTarget(dst, wire.TypeClose, 'S', name)
 }
 
+// keepTurn keeps the answer to a Close of a statement that comes next in its place, behind
+// that to a Parse: pgbouncer may give both by itself.
+func (s *Session) keepTurn(out *Output) {
+	if n := s.fifo.len(); n > 0 && s.fifo.at(n-1).kind == parse {
+		out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeClose, 'P', failingName))
+		s.push(&request{kind: closeTarget, simple: true})
+	}
+}
+
 // frees notes that.
 func (s *Session) frees() {
 	s.push(&request{kind: closeTarget, simple: true})
@@ -150,6 +159,7 @@ func (s *Session) refusePortal(name []byte, e *wire.Error, out *Output) (action,
 	if len(name) == 0 && s.status == 'I' && !s.runs() {
 		return s.refuse(e, out) // with the transaction
 	}
+	s.keepTurn(out)
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, "", nil)
 	dst = appendPlainBind(dst, string(name), questionName)

@@ -82,6 +82,7 @@ func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.S
 		}
 		return Need{}, errReplan // what its rows were cannot be told any more
 	}
+	s.keepTurn(out)
 	dst := out.server.scratch
 	if len(name) > 0 {
 		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', name)
@@ -276,17 +277,16 @@ func (s *Session) remakeFails(out *Output) {
 // occupy has the server hold an empty statement under each name that it has lost when one
 // could not be prepared anew: it says who takes the name, or gives it up, as it would have.
 func (s *Session) occupy(out *Output) {
-	dst := out.server.scratch
 	for _, e := range s.statements.named {
 		if st := e.latest; st != nil && st.vacant {
 			st.vacant = false
-			dst = wire.AppendTarget(dst, wire.TypeClose, 'S', e.name)
-			dst = wire.AppendParse(dst, e.name, "", nil)
+			s.keepTurn(out)
+			dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', e.name)
+			out.server.put(wire.AppendParse(dst, e.name, "", nil))
 			s.push(&request{kind: closeTarget, simple: true})
 			s.push(&request{kind: parse, simple: true})
 		}
 	}
-	out.server.put(dst)
 	s.vacant = false
 }
 

@@ -88,6 +88,9 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	if s.frame.answered {
 		return drop, Need{}, nil
 	}
+	if s.questioning() { // though the frame may need no answer by a newer catalog, one is under way
+		return wait, Need{Kind: NeedServer}, nil
+	}
 	// A Query behind an Execute without a Sync between them would leave no way
 	// to undo what the Execute has done.
 	unsynced := s.opening > 0 && (typ == wire.TypeQuery || typ == wire.TypeFunctionCall)
@@ -149,6 +152,13 @@ const maxOutstanding = 1 << 14
 // smallFrame is the server's own limit, in bytes, for messages that hold
 // nothing but a name.
 const smallFrame = 10000 + 1
+
+// questioning reports that the server has yet to answer what it has been asked for the
+// frame at hand.
+func (s *Session) questioning() bool {
+	f := &s.frame
+	return s.fifo.len() > 0 && (f.reading || f.asking && !f.answer || f.computed != nil && !f.computed.known && s.computing())
+}
 
 // waitServer waits for what is under way. In the extended protocol the server
 // answers only when it is told to.

@@ -27,6 +27,7 @@ func (t Type) AppendCanonical(dst []byte, v Value, use Use, s *Settings) ([]byte
 	}
 	if err == nil && c.fit != nil && t.Typmod >= 0 && use != Compare {
 		out, err = c.fit(out, start, t.Typmod, use)
+		err = late(err)
 	}
 	if err != nil {
 		return dst, err

@@ -326,9 +326,11 @@ func (t Type) convert(dst []byte, v Value, use Use, s *Settings) ([]byte, error)
 		c.to, c.target = OIDText, &textCodec
 	}
 	if use == Compare {
-		return c.compare()
+		out, err = c.compare()
+	} else {
+		out, err = c.cast()
 	}
-	return c.cast()
+	return out, late(err)
 }
 
 // conversion turns the canonical value at out[start:] from one type into

@@ -97,7 +97,7 @@ func (d *Definition) test(canonical []byte) error {
 }
 
 func (d *Definition) violated(check string) error {
-	return &Error{Code: codeCheckViolation, Schema: d.Schema, Type: d.Name, Constraint: check,
+	return &Error{Code: codeCheckViolation, Late: true, Schema: d.Schema, Type: d.Name, Constraint: check,
 		Message: "value for domain " + d.codec.name + ` violates check constraint "` + check + `"`}
 }
 
@@ -106,7 +106,7 @@ func (d *Definition) NullRefused() error {
 	if d.nullCheck != "" {
 		return d.violated(d.nullCheck)
 	}
-	return &Error{Code: codeNotNullViolation, Schema: d.Schema, Type: d.Name,
+	return &Error{Code: codeNotNullViolation, Late: true, Schema: d.Schema, Type: d.Name,
 		Message: "domain " + d.codec.name + " does not allow null values"}
 }
 

@@ -1,6 +1,9 @@
 package logical
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+)
 
 // SQLSTATEs of the errors given here.
 const (
@@ -48,6 +51,10 @@ type Error struct {
 	Context string
 	// Stale: a newer catalog may know better, because types can get new labels.
 	Stale bool
+	// Late: the value could be read, and a cast, a length or precision, or a CHECK does
+	// not take it. PostgreSQL finds that when it plans or runs the statement, and does not
+	// say where the literal stands.
+	Late bool
 	// Schema, Type and Constraint are the domain and its constraint that refuse a
 	// value.
 	Schema, Type, Constraint string
@@ -73,6 +80,14 @@ func (e *Error) Comparing(operator string, valueFirst bool) *Error {
 
 // Error gives the SQLSTATE alone, so that no value reaches a log by accident.
 func (e *Error) Error() string { return "logical: SQLSTATE " + e.Code }
+
+// late marks the error of what comes after the reading of a value.
+func late(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Late = true
+	}
+	return err
+}
 
 func newError(code, message string) *Error { return &Error{Code: code, Message: message} }
 

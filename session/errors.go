@@ -121,7 +121,7 @@ func valueError(err error, c *catalog.SealedColumn) error {
 // conversionError is what the client reads of a value or text that cannot be converted.
 func conversionError(l *logical.Error) *wire.Error {
 	return &wire.Error{Code: l.Code, Message: l.Message, Detail: l.Detail, Hint: l.Hint, Where: l.Context,
-		Schema: l.Schema, DataType: l.Type, Constraint: l.Constraint}
+		Schema: l.Schema, DataType: l.Type, Constraint: l.Constraint, Late: l.Late}
 }
 
 // within adds around what an error's context says already.

@@ -396,15 +396,8 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 const failingValue = "pg_catalog.convert_to('', 'pgseal_refused')"
 
 // ofInput reports an error of a type's input function, for which PostgreSQL
-// gives the literal's position; it gives none for the checks of length and
-// precision that come after, and for casts.
-func ofInput(e *wire.Error) bool {
-	switch e.Message {
-	case "numeric field overflow", "smallint out of range", "integer out of range", "bigint out of range", "OID out of range":
-		return false
-	}
-	return e.Code != codeStringTruncation
-}
+// gives the literal's position.
+func ofInput(e *wire.Error) bool { return !e.Late }
 
 // literalError is a literal that cannot be converted, at a byte offset.
 type literalError struct {

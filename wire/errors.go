@@ -110,6 +110,9 @@ type Error struct {
 	// Unread: the text cannot even be parsed, so it fails alike in an aborted
 	// transaction.
 	Unread bool
+	// Late: a value could be read, and what comes after that fails. The server does not
+	// say where the value stands.
+	Late bool
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -66,6 +66,10 @@ func TestUniqueConstraintsOverSealedColumns(t *testing.T) {
 				S("ALTER TABLE owners DROP CONSTRAINT IF EXISTS owners_old_key"),
 				S("ALTER TABLE owners DROP CONSTRAINT owners_mail").Fails("42704"),
 				S(shown),
+				S("CREATE UNIQUE INDEX owners_quick ON owners (email, id)"),
+				S("ALTER TABLE owners ADD CONSTRAINT quick UNIQUE USING INDEX owners_quick").Refused(""),
+				S("ALTER TABLE owners ADD UNIQUE USING INDEX missing").Fails("42704"),
+				S("DROP INDEX owners_quick"),
 				S("INSERT INTO owners (id, email, old) VALUES (7, '" + w + "', 'x'), (8, '" + w + "', 'x')"),
 				S("ALTER TABLE owners ADD CONSTRAINT c UNIQUE (email) DEFERRABLE").Refused("public.owners.email"),
 			} {

@@ -299,6 +299,7 @@ func (a *analysis) constraint(c *pg.Constraint, it *item, sc *scope) {
 	case pg.ConstrType_CONSTR_FOREIGN:
 		what = "a FOREIGN KEY"
 	}
+	a.takesIndex(c, it, what)
 	a.untouching(what, sc, []*pg.Node{c.RawExpr, c.WhereClause})
 	for _, name := range append(names(c.Keys), names(c.FkAttrs)...) {
 		a.key(name, it, what, c.Location)

@@ -43,8 +43,18 @@ func (a *analysis) comparison(operator string, at int32) (s Site) {
 // storing is the site of an expression that is stored into a column.
 func (a *analysis) storing(n *pg.Node, target string) (s Site) {
 	s.target = target
-	s.at, s.known = a.anchor(location(n))
+	s.at, s.known = a.anchor(valueLocation(n))
 	return s
+}
+
+// valueLocation is where PostgreSQL says that a value stands: a string of which the type
+// is written (date '2026-01-31'), at the string. Of an argument of EXECUTE it says where
+// the type stands.
+func valueLocation(n *pg.Node) int32 {
+	if literal := n.GetTypeCast().GetArg().GetAConst(); literal.GetSval() != nil {
+		return literal.Location
+	}
+	return location(n)
 }
 
 func (a *analysis) anchor(at int32) (anchor, bool) {

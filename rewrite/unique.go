@@ -182,6 +182,26 @@ func (a *analysis) dropsBeside(x *pg.AlterTableStmt, it *item) {
 	}
 }
 
+// takesIndex refuses to make a constraint of an index that exists (USING INDEX) and is
+// over terms: for the server it is over expressions.
+func (a *analysis) takesIndex(c *pg.Constraint, it *item, what string) {
+	if c.Indexname == "" || it == nil || it.relation == nil {
+		return
+	}
+	if !slices.ContainsFunc(it.relation.Uniques, func(u catalog.Unique) bool { return u.Name == c.Indexname }) {
+		return
+	}
+	hint := "Values are unique by the index as it is. For a constraint, drop the index and send ALTER TABLE … ADD CONSTRAINT … UNIQUE (…), which makes one."
+	if c.Contype == pg.ConstrType_CONSTR_PRIMARY {
+		hint = "Values are unique by the index as it is."
+	}
+	a.fail(&Refusal{
+		Anchor: "unique-constraint", Code: codeNotSupported, Position: int(c.Location),
+		Message: "index \"" + c.Indexname + "\" is over sealed values, of which " + what + " cannot be made",
+		Hint:    hint,
+	})
+}
+
 // constraintThere fails a constraint of the name of one that is an index over terms,
 // which the server would not find in its way. One that is an index itself it finds.
 func (a *analysis) constraintThere(name string, kind pg.ConstrType, it *item) bool {

@@ -189,3 +189,48 @@ func TestTypesOfSealedColumnsAreDroppedAfterThem(t *testing.T) {
 	c.Step(S("INSERT INTO tasted VALUES (1, 'sour')"))
 	c.Step(S("SELECT * FROM tasted"))
 }
+
+// A name in DDL is that of the type to which the search path leads, and nothing of a text
+// drops a type from under the columns that have it.
+func TestTypesAreDroppedByTheirNames(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE SCHEMA "One"; CREATE SCHEMA two;
+			CREATE TYPE "One".mood AS ENUM ('x', 'y'); CREATE TYPE two.mood AS ENUM ('x'); CREATE TYPE mood AS ENUM ('q'); CREATE DOMAIN "One".code AS text;
+			CREATE TABLE "One".felt (id int PRIMARY KEY, m "One".mood, n "One".mood[], c "One".code)`,
+		Seal: []string{`"One".felt.m --equality`, `"One".felt.n`, `"One".felt.c`},
+	})
+	c := pair.Compare(t, harness.Simple)
+	c.Step(S(`INSERT INTO "One".felt VALUES (1, 'x', '{y}', 'c')`))
+	for _, path := range []string{"public", "two", `"One"`, `two, "One"`, `"One", two`} {
+		c.Step(S("SET search_path = " + path))
+		for _, sql := range []string{
+			`DROP TYPE "One".mood`, `DROP TYPE two.mood, "One".mood`, "DROP TYPE two.mood", `DROP DOMAIN "One".code`, "DROP DOMAIN code",
+			`DROP TYPE "One".mood; SELECT 1`, `CREATE TABLE made (id int); DROP TYPE "One".mood`,
+			"ALTER TYPE two.mood RENAME VALUE 'x' TO 'z'",
+			`ALTER TABLE "One".felt DROP n; DROP TABLE "One".felt; DROP TYPE "One".mood; CREATE TYPE "One".mood AS ENUM ('new'); SELECT 'new'::"One".mood::text`,
+		} {
+			c.Step(S("BEGIN"))
+			c.Step(S(sql).Simple())
+			c.Step(S("ROLLBACK"))
+		}
+		c.Step(S("BEGIN"))
+		drop, rename := S("DROP TYPE mood"), S("ALTER TYPE mood RENAME VALUE 'x' TO 'z'")
+		switch path {
+		case "public":
+			rename = S("ALTER TYPE mood RENAME VALUE 'q' TO 'z'")
+		case `"One"`, `"One", two`:
+			rename = rename.Refused("RENAME VALUE")
+		case `two, "One"`:
+			drop, rename = drop.Refused("another one"), rename.Refused("another one")
+		}
+		c.Step(rename)
+		c.Step(S("ROLLBACK"))
+		c.Step(drop)
+		if path == `"One"` || path == `"One", two` || path == `two, "One"` {
+			continue
+		}
+		c.Step(S("CREATE TYPE " + path + ".mood AS ENUM ('x', 'q')"))
+	}
+	c.Step(S(`SELECT * FROM "One".felt`))
+	c.Step(S(`DROP TABLE "One".felt; DROP TYPE "One".mood; DROP DOMAIN "One".code; SELECT 3`).Simple())
+}

@@ -23,7 +23,7 @@ func NewCheck(name, text string, base Type) (Check, error) {
 	p := checkParser{text: text, base: base}
 	e, ok := p.check()
 	if !ok || e.kind != checkBool {
-		return Check{}, refuse("its domain has the constraint "+quoteName(name)+", which pgseal cannot check: "+text,
+		return Check{}, refuse("its domain has the constraint "+QuoteName(name)+", which pgseal cannot check: "+text,
 			"drop the constraint and let the application check, or seal another column")
 	}
 	return Check{name: name, text: text, passes: func(canonical []byte) (bool, error) {

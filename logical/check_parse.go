@@ -273,7 +273,7 @@ func (p *checkParser) literal(text string) (checkExpr, bool) {
 		t, ok := v.micros(0)
 		return constantExpr(checkInstant, datum{when: t}), ok
 	}
-	if d := p.base.Def; d != nil && d.isEnum && (name == d.codec.name || name == quoteName(d.Schema)+"."+d.codec.name) {
+	if d := p.base.Def; d != nil && d.isEnum && (name == d.codec.name || name == QuoteName(d.Schema)+"."+d.codec.name) {
 		return constantExpr(checkText, datum{text: []byte(text)}), true
 	}
 	return checkExpr{}, false

@@ -7,6 +7,6 @@ func Citext(id Identity) *Definition {
 	d := newDefinition(id, "citext")
 	d.fromText = true
 	d.codec = textCodec
-	d.codec.name, d.codec.ownEquality = quoteName(id.Name), true
+	d.codec.name, d.codec.ownEquality = QuoteName(id.Name), true
 	return d
 }

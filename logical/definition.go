@@ -45,10 +45,10 @@ func newDefinition(id Identity, content ...string) *Definition {
 
 // Qualifier is the schema with its dot, and Qualified the type with that, as
 // format_type() prints them where the search path does not reach the type.
-func (d *Definition) Qualifier() string { return quoteName(d.Schema) + "." }
+func (d *Definition) Qualifier() string { return QuoteName(d.Schema) + "." }
 
 // Qualified is described with Qualifier.
-func (d *Definition) Qualified() string { return d.Qualifier() + quoteName(d.Name) }
+func (d *Definition) Qualified() string { return d.Qualifier() + QuoteName(d.Name) }
 
 // Version changes with whatever values and their forms depend on.
 func (d *Definition) Version() uint64 { return d.version }
@@ -76,7 +76,7 @@ func Enum(id Identity, labels []string) *Definition {
 	for _, l := range labels {
 		known[l] = true
 	}
-	name := quoteName(id.Name)
+	name := QuoteName(id.Name)
 	in := func(dst, text []byte) ([]byte, error) {
 		if known[string(text)] {
 			return append(dst, text...), nil
@@ -149,8 +149,8 @@ func lostLabel(name string) error {
 	return e
 }
 
-// quoteName writes an identifier as format_type() does.
-func quoteName(name string) string {
+// QuoteName writes an identifier as format_type() does.
+func QuoteName(name string) string {
 	for i, c := range []byte(name) {
 		if c != '_' && (c < 'a' || c > 'z') && (i == 0 || !isDigit(c)) {
 			return strconv.Quote(name)

@@ -39,7 +39,7 @@ func Domain(id Identity, base Type, rules DomainRules) *Definition {
 	// rules; casts to it go through the base type.
 	own := *base.codec()
 	d.codec = own
-	d.codec.name = quoteName(id.Name)
+	d.codec.name = QuoteName(id.Name)
 	d.codec.fit, d.codec.typmodName = nil, nil
 	if base.Def != nil && base.Def.isEnum {
 		d.codec.incomparable = true // the operators of enums do not take it

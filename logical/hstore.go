@@ -20,7 +20,7 @@ type hstorePair struct {
 func Hstore(id Identity) *Definition {
 	d := newDefinition(id, "hstore")
 	d.codec = codec{
-		name: quoteName(id.Name), size: -1,
+		name: QuoteName(id.Name), size: -1,
 		in:      hstoreIn,
 		recv:    func(dst, data []byte) ([]byte, error) { return hstoreReceive(dst, data, nil) },
 		receive: hstoreReceive,

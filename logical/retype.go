@@ -40,7 +40,7 @@ func (t Type) CheckRetype(name string, to Type) error {
 	}
 	return &Error{Code: codeDatatypeMismatch,
 		Message: `column "` + name + `" cannot be cast automatically to type ` + to.bareName(),
-		Hint:    `You might need to specify "USING ` + quoteName(name) + "::" + to.Name() + `".`}
+		Hint:    `You might need to specify "USING ` + QuoteName(name) + "::" + to.Name() + `".`}
 }
 
 // CheckRetypeCast is described with CheckRetype.

@@ -7,7 +7,6 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
-	"pgseal/logical"
 )
 
 // utility is any statement that is neither a query nor about prepared
@@ -96,66 +95,6 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 	}
 	s.Effect = ChangesCatalog
 	a.cacheable = false
-}
-
-// keepType refuses to change a type of which there are sealed columns.
-func (a *analysis) keepType(name []*pg.Node, what, hint string) {
-	parts := names(name)
-	for _, t := range a.snap.Types(last(parts)) {
-		if len(parts) == 1 || len(parts) == 2 && parts[0] == t.Def.Schema {
-			a.fail(refuseTypeChange(t.Def.Name, location(name[0]), what, hint))
-			return
-		}
-	}
-}
-
-// dropTypes refuses to drop a type of which there are sealed columns: that they
-// depend on it is not known to the server. After DDL that is not in the snapshot
-// yet, there may be none any more.
-func (a *analysis) dropTypes(x *pg.DropStmt) {
-	if x.RemoveType != pg.ObjectType_OBJECT_TYPE && x.RemoveType != pg.ObjectType_OBJECT_DOMAIN || a.several {
-		return
-	}
-	for _, o := range x.Objects {
-		name := o.GetTypeName()
-		parts := names(name.GetNames())
-		for _, t := range a.snap.Types(last(parts)) {
-			if len(parts) == 2 && parts[0] != t.Def.Schema || len(parts) > 2 {
-				continue
-			}
-			dependents := a.dependents(t)
-			if dependents == "" {
-				continue // a domain over it, which the server keeps
-			}
-			a.stale = true
-			if x.Behavior == pg.DropBehavior_DROP_CASCADE {
-				a.fail(refuseTypeChange(t.Def.Name, name.Location, "DROP … CASCADE", "Drop or unseal the columns of this type first."))
-			} else {
-				a.fail(refuseDropType(t.Def.Name, dependents))
-			}
-		}
-	}
-}
-
-// dependents are the sealed columns of the type, and of arrays of it, as the
-// server lists them.
-func (a *analysis) dependents(t logical.Type) string {
-	var lines []string
-	for _, r := range a.snap.Relations() {
-		for _, c := range r.Columns {
-			if c.Sealed == nil || c.Sealed.Type.Def == nil {
-				continue
-			}
-			line := "column " + c.Name + " of table " + r.Name + " depends on type " + t.Def.Name
-			switch d := c.Sealed.Type.Def; t.Def {
-			case d:
-				lines = append(lines, line)
-			case d.Element():
-				lines = append(lines, line+"[]")
-			}
-		}
-	}
-	return strings.Join(lines, "\n")
 }
 
 // define refuses an object definition whose query leaves the number of outputs

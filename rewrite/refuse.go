@@ -344,24 +344,6 @@ func refuseDefinition(c *catalog.SealedColumn, position int32, what string) *Ref
 	return r
 }
 
-// refuseTypeChange is for a change of a type that sealed columns have.
-func refuseTypeChange(name string, position int32, what, hint string) *Refusal {
-	return &Refusal{
-		Anchor: "type-change", Code: codeNotSupported, Position: int(position),
-		Message: what + " is not possible through pgseal on type \"" + name + "\": sealed columns are of it", Hint: hint,
-	}
-}
-
-// refuseDropType is what the server would have said of DROP TYPE if the sealed
-// columns had the type.
-func refuseDropType(name, dependents string) *Refusal {
-	return &Refusal{
-		Anchor: "type-change", Code: codeDependents, Position: -1,
-		Message: "cannot drop type " + name + " because other objects depend on it", Detail: dependents,
-		Hint: "Use DROP ... CASCADE to drop the dependent objects too.",
-	}
-}
-
 func refuseStatement(relation string, position int32, what string) *Refusal {
 	return &Refusal{
 		Anchor: "statement", Code: codeNotSupported, Position: int(position),

@@ -24,6 +24,7 @@ const (
 	codeUndefinedFunction   = "42883" // also for operators
 	codeInvalidText         = "22P02"
 	codeInvalidReference    = "42P10"
+	codeDependentObjects    = "2BP01"
 	codeSyntaxError         = "42601"
 	codeInvalidParameter    = "22023"
 	codeNotNullViolation    = "23502"

@@ -59,7 +59,7 @@ func (s *Session) putEnd(frame []byte) {
 // sendPiece sends the first piece of what is left of a text that is refused as a
 // whole. done is false if it cannot be cut.
 func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, v *verdict, out *Output) (need Need, done bool, err error) {
-	if s.frame.piece&pieceMore != 0 || v.refusal.Code != codeFeatureNotSupported || s.status == 'E' || s.walsender ||
+	if s.frame.piece&pieceMore != 0 || !cuts(v.refusal.Code) || s.status == 'E' || s.walsender ||
 		!rewrite.IsASCII(text) && !s.settings.values.UTF8() {
 		return Need{}, false, nil
 	}
@@ -79,6 +79,13 @@ func (s *Session) sendPiece(snap *catalog.Snapshot, stale error, text []byte, v 
 		return Need{Kind: NeedServer}, true, nil
 	}
 	return s.sendUpTo(snap, stale, text, p, out)
+}
+
+// cuts says whether a refusal of that kind may not hold for what is behind DDL of the
+// text: also what the server would have said of a type or an index that something sealed
+// depends on, which can be gone by then.
+func cuts(code string) bool {
+	return code == codeFeatureNotSupported || code == codeDependentObjects
 }
 
 // sendEnd sends the first piece of a text that begins with the end of a transaction

@@ -62,6 +62,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		return wait, Need{}, violation("invalid message format")
 	}
 	if st.opaque {
+		st.ran = true
 		st = st.anew()
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}

@@ -306,6 +306,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 		} else {
 			s.writes = s.writes || st.hints&readsOnly == 0
 		}
+		describe := st.outlives()
 		if st.opens() {
 			if st.plan != nil && st.hints.changeSettings() && showsSettings(st.plan.Results, &p.formats) {
 				return s.refuse(errSettingsMoved, out)
@@ -316,14 +317,16 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 				return wait, need, nil
 			}
 			r.guard, r.writes, s.opens = true, st.hints&readsOnly == 0, true
-			if !st.described {
-				// The client does not ask where the columns come from, so the
-				// session does.
-				st.described = true
-				s.push(&request{kind: describePortal, hidden: true, portal: p})
-				out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', e.Portal))
-			}
+			describe = true
 		}
+		if describe && !st.described {
+			// The client does not ask where the columns come from, so the
+			// session does.
+			st.described = true
+			s.push(&request{kind: describePortal, hidden: true, portal: p})
+			out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', e.Portal))
+		}
+		st.ran = true
 		r.effects, r.closings, r.resets = st.changesNames(), st.closesCursors(), s.resetting(st.hints)
 		if st.plan != nil {
 			s.catalog.alter(st.plan, st.version)

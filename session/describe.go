@@ -113,10 +113,6 @@ func (s *Session) rowDescription(size int, b []byte, out *Output) (action, Need,
 		if snap == nil && err != nil {
 			return s.undescribed(r, staleCatalog(err), out)
 		}
-		if r.hidden {
-			s.finish()
-			return drop, Need{}, nil
-		}
 		return s.rowsPass(r, size, b)
 	}
 	if len(b) < size {
@@ -157,6 +153,9 @@ func (s *Session) rowsPass(r *request, size int, b []byte) (action, Need, error)
 		return relay, Need{}, nil
 	}
 	act := relay
+	if r.hidden || r.remakes() {
+		act = drop
+	}
 	if r.tellsRows() {
 		if len(b) < size {
 			return s.incomplete(size)
@@ -164,9 +163,6 @@ func (s *Session) rowsPass(r *request, size int, b []byte) (action, Need, error)
 		fields, err := wire.ParseRowDescription(b[wire.HeaderLen:])
 		if err != nil {
 			return wait, Need{}, violation("malformed RowDescription from the server")
-		}
-		if r.remakes() {
-			act = drop
 		}
 		s.toldRows(r, printFields(fields, nil))
 	}

@@ -78,6 +78,9 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 func (s *Session) prepare(name []byte, st *statement) *request {
 	names := s.statements.make(name)
 	names.send(st, s.segment)
+	if len(name) > 0 {
+		st.named = true
+	}
 	s.push(&request{kind: parse, names: names, statement: st})
 	return s.fifo.at(s.fifo.len() - 1)
 }

@@ -30,6 +30,7 @@ type remake struct {
 	old, made *statement
 	told      told // of made
 	answered  bool // made is not what old was to the client
+	unused    bool // old was nothing to the client yet
 	queried   bool // for a Query
 }
 
@@ -74,11 +75,25 @@ func (s *Session) renewed(name []byte, st *statement, snap *catalog.Snapshot, st
 	return act, need, err, false
 }
 
+// outlives reports that a statement may be executed again when columns have changed, and
+// that what its rows are is not known. A client that is told by another session, through a
+// pooler in front that keeps prepared statements, does not ask.
+func (p *statement) outlives() bool {
+	return p.named && p.told.rows == 0 && p.hints&controls == 0 && p.late == nil && p.deferred == nil &&
+		(p.plan == nil || p.plan.Effect == rewrite.NoEffect)
+}
+
 // remake prepares a statement anew. In the simple protocol nothing is under way.
 func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.Snapshot, mode rewrite.Mode, out *Output) (Need, *wire.Error) {
-	if st.told.rows == 0 && st.hints&readsOnly != 0 {
+	// What nobody has used yet may as well have been prepared behind the change.
+	unused := st.name == "" && !st.ran && st.told.rows == 0
+	if st.told.rows == 0 && (s.describing(st) || st.hints&readsOnly != 0 && !unused) {
 		if r.planning != nil {
 			s.recycle(r.planning)
+		}
+		if s.describing(st) {
+			_, need, _ := s.waitServer(out)
+			return need, nil
 		}
 		return Need{}, errReplan // what its rows were cannot be told any more
 	}
@@ -117,8 +132,8 @@ func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.S
 	}
 	out.server.put(dst)
 	st.lost, st.vacant = true, false
-	st.again = &remake{name: slices.Clone(name), old: st, made: made, queried: mode == rewrite.Simple}
-	made.again = st.again
+	st.again = &remake{name: slices.Clone(name), old: st, made: made, unused: unused, queried: mode == rewrite.Simple}
+	made.again, made.named = st.again, st.named
 	s.flushed = true
 	return Need{Kind: NeedServer}, nil
 }
@@ -218,6 +233,16 @@ func (s *Session) renewExecuted(e *entry[*statement], snap *catalog.Snapshot, mo
 		return verdict{act: wait, need: r.need}
 	}
 	return verdict{act: relay}
+}
+
+// describing reports that the server has not answered what it was asked of a statement's rows.
+func (s *Session) describing(st *statement) bool {
+	for i := range s.fifo.len() {
+		if r := s.fifo.at(i); (r.kind == describeStatement || r.kind == describePortal) && r.subject() == st {
+			return true
+		}
+	}
+	return false
 }
 
 // remaking reports that the server has not answered all of it; an error makes it skip
@@ -367,12 +392,14 @@ func (r *request) toldParams(print uint64) {
 func (s *Session) remade(m *remake) {
 	old := m.old.told
 	sameParams := old.params == 0 || old.params == m.told.params
-	sameRows := old.rows == m.told.rows || m.told.rows == noRows || m.old.late != nil || m.made.late != nil
+	sameRows := m.unused || old.rows == m.told.rows || m.told.rows == noRows || m.old.late != nil || m.made.late != nil
 	if m.made.again = nil; !sameParams || !sameRows {
 		m.answered = true
 		return
 	}
-	m.made.told = old
+	if m.made.told = old; m.unused {
+		m.made.told = m.told
+	}
 	if e := s.statements.find(m.name); e != nil {
 		e.set(m.made)
 	}

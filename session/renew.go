@@ -82,7 +82,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 			st.adopt(p.bound.Plan)
 		}
 		if st.text != "" {
-			st.version = snap.Version
+			st.version, st.read = snap.Version, st.read || p != nil
 		}
 	case another, st.foreign, st.several: // it means something else today, its bytes are gone, or it does more
 		r.refusal = errReplan

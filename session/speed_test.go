@@ -35,8 +35,11 @@ server ReadyForQuery I`
 
 	prepareInsert = `
 client Parse ins "INSERT INTO users (id, ssn, score) VALUES ($1, $2, $3)" -
+client Describe S ins
 client Sync
 server ParseComplete
+server ParameterDescription 23,17,17
+server NoData
 server ReadyForQuery I`
 
 	sealedInsert = `
@@ -173,8 +176,11 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 func TestTermsOfCaseAllocateNothing(t *testing.T) {
 	const search = `
 client Parse sel "SELECT id FROM users WHERE lower(ssn) = lower($1)" -
+client Describe S sel
 client Sync
 server ParseComplete
+server ParameterDescription 17
+server RowDescription id:20000:1:23:4:-1:0
 server ReadyForQuery I`
 	const searched = `
 client Bind "" sel - 0 "Bob"

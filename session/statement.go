@@ -68,6 +68,10 @@ type statement struct {
 	// codes are the formats of a cursor's columns, as described.
 	codes []int16
 
+	// named: it has a name of the protocol, under which it can outlive a change of columns.
+	named bool
+	// ran: it has been executed.
+	ran  bool
 	told told
 	// lost: the server may not hold it any more, as it is being prepared anew, or
 	// could not be. again is that, of the old statement and of the new one.

@@ -2,7 +2,9 @@ package session
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
+	"strconv"
 
 	"pgseal/catalog"
 	"pgseal/logical"
@@ -211,12 +213,45 @@ func (s *Session) appendParse(dst, name []byte, p *planning, types []uint32) ([]
 	if refusal != nil || need.Kind != NeedNothing {
 		return dst, need, refusal
 	}
+	if all := p.bound.Plan.Statements(); len(name) > 0 && len(all) > 0 {
+		dst = appendShapeOf(dst, all[0].Results)
+	}
 	dst = append(dst, 0)
 	dst = wire.AppendCount(dst, len(types))
 	for _, t := range types {
 		dst = wire.AppendOID(dst, t)
 	}
 	return wire.End(dst, start), Need{}, nil
+}
+
+// appendShapeOf appends what has the text of a statement tell which sealed columns its rows
+// have, so that it is another one where these were not sealed, or other ones were: a pooler
+// that keeps prepared statements finds them by their texts, and the server does not go on
+// with one whose rows have got other types.
+func appendShapeOf(dst []byte, results []*catalog.SealedColumn) []byte {
+	shape := printShape(printStart, results)
+	if shape == printStart {
+		return dst
+	}
+	return append(strconv.AppendUint(append(dst, " /* pgseal "...), shape>>32, 16), " */"...)
+}
+
+// printShape is the print of the types that sealed columns have at the server.
+func printShape(h uint64, columns []*catalog.SealedColumn) uint64 {
+	var domain [4]byte
+	for _, c := range columns {
+		switch {
+		case c == nil:
+		case c.Mixed != nil:
+			h = printShape(h, c.Mixed)
+		case c.Elements != nil:
+			h = printShape(h, []*catalog.SealedColumn{c.Elements})
+		case c.Domain != 0:
+			binary.BigEndian.PutUint32(domain[:], c.Domain)
+			h = printBytes(h, domain[:])
+		}
+	}
+	return h
 }
 
 // planned is the statement of a planned Parse.

@@ -47,18 +47,20 @@ func (c *tracked) FromClient(b []byte, out *session.Output) (int, session.Need, 
 		c.turns.Add(1)
 	}
 	n, need, err := c.Protocol.FromClient(b, out)
-	c.turn(need)
+	c.turn()
 	return n, need, err
 }
 
 func (c *tracked) FromServer(b []byte, out *session.Output) (int, session.Need, error) {
 	n, need, err := c.Protocol.FromServer(b, out)
-	c.turn(need)
+	c.turn()
 	return n, need, err
 }
 
-func (c *tracked) turn(need session.Need) {
-	if need.Kind == session.NeedNothing && c.turns.Load()%2 == 1 && c.Answered() {
+// turn notes that nothing is under way. That is so for a frame that waits for the catalog, a
+// key or the rest of it, too: the next call looks at the catalog anew.
+func (c *tracked) turn() {
+	if c.turns.Load()%2 == 1 && c.Answered() {
 		c.turns.Add(1)
 	}
 }

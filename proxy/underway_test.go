@@ -61,3 +61,31 @@ func TestWhatIsUnderWayIsWaitedFor(t *testing.T) {
 	query(other)
 	db.sessions.answered(ctx)
 }
+
+// needy is the state of a session whose frame waits for something.
+type needy struct {
+	Protocol
+	need session.Need
+}
+
+func (n *needy) FromClient([]byte, *session.Output) (int, session.Need, error) {
+	return 0, n.need, nil
+}
+
+// What has not been sent is not under way: it is planned by what is known when it goes on.
+// Those that a sealing holds back would have it wait for them.
+func TestWhatIsHeldBackIsNotWaitedFor(t *testing.T) {
+	db := &database{}
+	held := &needy{Protocol: relaying{}.Session()}
+	c := &tracked{Protocol: held}
+	db.sessions.add(c)
+	for _, kind := range []session.NeedKind{session.NeedCatalog, session.NeedKey, session.NeedBytes} {
+		held.need = session.Need{Kind: kind}
+		if _, _, err := c.FromClient(wire.AppendQuery(nil, "SELECT 1"), &session.Output{}); err != nil {
+			t.Fatal(err)
+		}
+		if seen := db.sessions.underWay(); len(seen) > 0 {
+			t.Errorf("%v is needed: %d under way, want none", kind, len(seen))
+		}
+	}
+}

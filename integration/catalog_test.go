@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
 )
@@ -97,6 +98,9 @@ func TestPsqlDescribesTheLogicalSchema(t *testing.T) {
 // section begins the answer to each command.
 const section = "=== "
 
+// wholeCatalogRow has the type record, and comes from nowhere: it is a row of a subquery.
+const wholeCatalogRow = `SELECT pg_class FROM pg_class WHERE relname = 'nothing'`
+
 const defaultsQuery = `SELECT a.attname, pg_get_expr(d.adbin, d.adrelid), (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid, true)) AS again
 		FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid::regclass::text !~ '^pg'`
 
@@ -128,7 +132,7 @@ var catalogQueries = []string{
 		WHERE c.table_schema = 'app'`,
 	`WITH x AS (SELECT * FROM pg_class WHERE relname = 'customers') SELECT x.relname, (SELECT count(*) FROM pg_attribute WHERE attrelid = x.oid AND atttypid = 'bytea'::regtype) FROM x`,
 	`SELECT relname, (row_to_json(pg_class)->>'relkind') FROM pg_class WHERE relname = 'named'`,
-	`SELECT pg_class FROM pg_class WHERE relname = 'nothing'`,
+	wholeCatalogRow,
 	`TABLE pg_extension`,
 	`SELECT tableoid::regclass, * FROM pg_extension`,
 	`SELECT n.*, n.ctid IS NULL FROM pg_namespace n WHERE nspname !~ '^pg_(temp|toast)'`,
@@ -143,6 +147,17 @@ var catalogQueries = []string{
 	`SELECT x FROM (SELECT attname, pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum WHERE adrelid::regclass::text !~ '^pg') x`,
 	`SELECT json_object_agg(table_name || column_name, json_build_array(column_default) ORDER BY table_name, column_name) FROM information_schema.columns
 		WHERE table_schema IN ('public', 'app')`,
+}
+
+// originQueries ask for columns of catalogs through subqueries, joins and what makes
+// another value of them.
+var originQueries = []string{
+	`WITH w AS (SELECT attname AS a, attnum + 0 AS b, attrelid FROM pg_attribute) SELECT x.name, x.a, w.b, c.conname, c.conname::text, upper(c.conname) AS up
+		FROM w JOIN (SELECT attname AS name, a.* FROM w AS a JOIN pg_attribute USING (attrelid)) x ON x.a = w.a LEFT JOIN pg_constraint c ON false LIMIT 0`,
+	`SELECT attname FROM pg_attribute WHERE attnum = 77 UNION SELECT conname FROM pg_constraint WHERE contype = 'z'`,
+	`SELECT attname, count(*) FROM pg_attribute WHERE attrelid = 'customers'::regclass GROUP BY attname`,
+	`SELECT DISTINCT c.column_name, (SELECT c.data_type), k.constraint_name FROM information_schema.columns c LEFT JOIN information_schema.key_column_usage k
+		ON k.column_name = c.column_name AND k.table_name = c.table_name WHERE c.table_name = 'customers'`,
 }
 
 // informationViews are the views of information_schema that tell of objects in
@@ -175,9 +190,12 @@ func TestCatalogsShowTheLogicalSchema(t *testing.T) {
 			t.Fatalf("%s: %v", sql, err)
 		}
 		slices.Sort(list)
-		return strings.Join(list, "\n")
+		if sql == wholeCatalogRow {
+			return strings.Join(list, "\n")
+		}
+		return described(r.FieldDescriptions()) + strings.Join(list, "\n")
 	}
-	queries := slices.Clone(catalogQueries)
+	queries := append(slices.Clone(catalogQueries), originQueries...)
 	views, err := twin.Query(t.Context(), informationViews)
 	if err != nil {
 		t.Fatal(err)
@@ -198,6 +216,13 @@ func TestCatalogsShowTheLogicalSchema(t *testing.T) {
 	for _, sql := range queries {
 		same(sql)
 	}
+	for _, sql := range originQueries {
+		want, err := twin.Prepare(t.Context(), "", sql)
+		got, failed := shown.Prepare(t.Context(), "", sql)
+		if err != nil || failed != nil || described(got.Fields) != described(want.Fields) {
+			t.Errorf("prepared: %v, %v: %s\n%s", err, failed, sql, difference(described(got.Fields), described(want.Fields)))
+		}
+	}
 	// Qt reads the catalog so.
 	for _, set := range []string{"SET bytea_output = escape", "RESET ALL"} {
 		same(set)
@@ -215,6 +240,15 @@ func TestCatalogsShowTheLogicalSchema(t *testing.T) {
 	}
 	// Past the proxy stands the truth.
 	readsBack(t, pair.Connect(t, pair.ServerURL()), "SELECT count(*)::text FROM pg_attribute WHERE atttypid::regtype::text ~ '^pgseal_column' AND attrelid = 'customers'::regclass", "10")
+}
+
+// described is what a client gets to know of columns.
+func described(fields []pgconn.FieldDescription) string {
+	var b strings.Builder
+	for _, f := range fields {
+		fmt.Fprintf(&b, "%s %s %d of %s.%d\n", f.Name, withoutOIDs(fmt.Sprint(f.DataTypeOID)), f.TypeModifier, withoutOIDs(fmt.Sprint(f.TableOID)), f.TableAttributeNumber)
+	}
+	return b.String()
 }
 
 var digits = regexp.MustCompile(`[0-9]+`)

@@ -92,7 +92,7 @@ func queryItem(name string, outputs []column) *item {
 		c.wraps, c.reads, c.same, c.whole, c.grouped, c.united, c.renamed = nil, "", nil, nil, false, false, term{}
 		if from := c.origin.item; from != nil {
 			if rows[from] == nil {
-				rows[from] = &item{relation: from.relation}
+				rows[from] = &item{relation: from.relation, shown: from.shown}
 			}
 			c.origin.item = rows[from]
 		}

@@ -110,7 +110,7 @@ type Statement struct {
 	// number can be unknown (SELECT u.*, f.* FROM users u, f(1) f).
 	Results []*catalog.SealedColumn
 	// Origins say, by output, where PostgreSQL would say that an output comes from
-	// and the server does not; nil for none, and for outputs without one zero.
+	// and the server says otherwise, or may; nil for none, and for outputs without one zero.
 	Origins []catalog.Attribute
 	// Params are the server's parameters in order; nil when no parameter has a
 	// sealed role (they pass as they are). The first ClientParams of them keep

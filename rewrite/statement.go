@@ -122,12 +122,15 @@ func intoOf(s *pg.SelectStmt) *pg.IntoClause {
 // describe fills in what the outputs of a statement are.
 func (a *analysis) describe(s *Statement, outputs []column) {
 	s.Results = a.results(outputs)
-	for i := range s.Results {
-		if outputs[i].bare {
+	for i := range outputs {
+		if outputs[i].rest {
+			break
+		}
+		if from := outputs[i].origin; from.item != nil && (from.item.shown || outputs[i].bare && i < len(s.Results)) {
 			if s.Origins == nil {
-				s.Origins = make([]catalog.Attribute, len(s.Results))
+				s.Origins = make([]catalog.Attribute, len(outputs))
 			}
-			s.Origins[i] = outputs[i].origin.attribute()
+			s.Origins[i] = from.attribute()
 		}
 	}
 }

@@ -378,9 +378,9 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 	switch {
 	case r.hidden || r.remakes():
 		act = drop
-	case s.sealedColumns > 0:
+	case s.sealedColumns > 0 || s.lacksOrigins(fields):
 		act = drop
-		s.showFields(bound, fields, out, r.kind == query)
+		s.showFields(bound, fields, out, r.kind == query && s.sealedColumns > 0)
 	}
 	if r.kind != query && r.tellsRows() {
 		s.toldRows(r, printFields(fields, s.columns))
@@ -405,7 +405,7 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		if note {
 			s.result.add(cell{sealed: c, server: f.Format, client: f.Format})
 		}
-		if i < len(s.origin) && s.origin[i].Relation != 0 && f.Table == 0 {
+		if s.lacksOrigin(i, &f) {
 			f.Table, f.AttNum = s.origin[i].Relation, s.origin[i].AttNum
 		}
 		if showField(&f, c) && bound != nil && bound.asked {
@@ -414,6 +414,30 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		dst = f.Append(dst)
 	}
 	out.client.put(wire.End(dst, start))
+}
+
+// lacksOrigin reports that PostgreSQL would say that a column comes from elsewhere than
+// the server does, which got an expression or a query in its place.
+func (s *Session) lacksOrigin(i int, f *wire.Field) bool {
+	if i >= len(s.origin) || f.Table >= firstUserOID {
+		return false
+	}
+	at := s.origin[i]
+	return at.Relation != 0 && at != catalog.Attribute{Relation: f.Table, AttNum: f.AttNum}
+}
+
+// lacksOrigins is lacksOrigin for any of the columns.
+func (s *Session) lacksOrigins(fields wire.Fields) bool {
+	if len(s.origin) == 0 {
+		return false
+	}
+	var f wire.Field
+	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
+		if s.lacksOrigin(i, &f) {
+			return true
+		}
+	}
+	return false
 }
 
 // showField gives a field the type that the client knows, if it has another one.

@@ -100,7 +100,7 @@ func (s *Session) recall(r *request, frame []byte, snap *catalog.Snapshot, out *
 // remember keeps what is shown for a description.
 func (s *Session) remember(r *request, frame []byte, snap *catalog.Snapshot, shown []byte) {
 	d, plan := s.place(r)
-	if d == nil || len(frame) > keptDescription || len(shown) > keptDescription {
+	if d == nil || s.sealedColumns == 0 || len(frame) > keptDescription || len(shown) > keptDescription {
 		return
 	}
 	for _, c := range s.columns {

@@ -22,12 +22,14 @@ import (
 // clear. No other error comes than that the column is being changed.
 func TestSealingBesideClients(t *testing.T) {
 	for _, c := range []struct {
-		name, role string
-		behind     bool
+		name, role    string
+		front, behind bool
 	}{
 		{name: "direct"},
+		{name: "in front", front: true},
 		{name: "behind", behind: true, role: pgtest.Superuser},
 		{name: "in the pool", behind: true, role: harness.Owner}, // with the proxy's own connections
+		{name: "in front and behind", front: true, behind: true, role: pgtest.Superuser},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pair := harness.New(t, harness.Schema{
@@ -41,6 +43,9 @@ func TestSealingBesideClients(t *testing.T) {
 					t.Fatal(err)
 				}
 				addr = startProxy(t, pair, "--database-url", at(t, dsn, startPgbouncer(t, u.Host, 12))).Addr
+			}
+			if c.front {
+				addr = startPgbouncer(t, addr, 4)
 			}
 			sealBesideClients(t, pair, at(t, pair.ServerURL(), addr))
 		})

@@ -3,9 +3,11 @@ package integration
 import (
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
@@ -67,6 +69,46 @@ func TestATemporaryTableBehindAPoolIsKnownToAllSessions(t *testing.T) {
 				must("DELETE FROM people")
 			}
 			must("DROP "+kind+"pg_temp."+c.name, "COMMIT")
+		}
+	}
+}
+
+// A pool of sessions drops the temporary tables of one client before another gets the server.
+// They do not hide a sealed table any more then, though no statement of pgseal's dropped them.
+func TestATemporaryTableThatAPoolDropsHidesNothing(t *testing.T) {
+	pair := harness.New(t, people)
+	u, err := url.Parse(pair.ServerURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := startProxy(t, pair, "--database-url", at(t, pair.Env.Sealed.DSN("postgres", harness.Owner), startPgbouncer(t, u.Host, 8)))
+	sessions, err := url.Parse(pair.ProxyURL(proxy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions.User = url.UserPassword(pgtest.Superuser, pgtest.Password)
+	ctx := t.Context()
+	for i := range 4 {
+		w := pair.Env.Canaries.Text() + strconv.Itoa(i)
+		maker := pair.Connect(t, sessions.String())
+		for _, sql := range []string{"CREATE TEMP TABLE people AS SELECT 1 AS id, 'x'::text AS ssn, 'n'::text AS name", "INSERT INTO people (ssn) VALUES ('y')"} {
+			if _, err := maker.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := maker.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		next := pair.Connect(t, sessions.String())
+		if _, err := next.Exec(ctx, "INSERT INTO people (id, ssn, name) VALUES ($1, $2, 'n')", pooledModes[i%2], i, w); err != nil {
+			t.Fatalf("%v", err)
+		}
+		var n int
+		if err := next.QueryRow(ctx, "SELECT count(*) FROM people WHERE ssn = $1", pooledModes[i%2], w).Scan(&n); err != nil || n != 1 {
+			t.Errorf("%d rows, %v", n, err)
+		}
+		if err := next.Close(ctx); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -2,7 +2,9 @@ package session
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
+	"strings"
 
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -92,9 +94,21 @@ func (s *Session) answerRow(body []byte) error {
 		}
 	}
 	s.frame.path, s.settings.path = path, path
+	s.distrust(path)
 	s.frame.answer = true
 	s.settings.known = true
 	return nil
+}
+
+// distrust has the catalog read again if the path has temporary relations of which the
+// snapshot may know: a pooler drops those of one client before the next one gets the server.
+func (s *Session) distrust(path []string) {
+	if s.peer == onePeer || s.frame.fresh || !slices.ContainsFunc(path, func(name string) bool { return strings.HasPrefix(name, "pg_temp_") }) {
+		return
+	}
+	if snap, _ := s.current(); snap != nil && snap.HasTemporary() {
+		s.catalog.stale, s.catalog.spread = true, true
+	}
 }
 
 // unanswered: the server's own error goes to the client in answer to the frame

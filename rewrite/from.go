@@ -29,7 +29,7 @@ func (a *analysis) fromItem(n *pg.Node, sc *scope, lateral []*item) []*item {
 		a.plain(x.RangeTableSample.Repeatable, beside)
 		return items
 	case *pg.Node_RangeSubselect:
-		inner := &scope{outer: sc.outer, ctes: sc.ctes}
+		inner := &scope{outer: &scope{beside: lateral, unmarked: true, outer: sc.outer, ctes: sc.ctes}, ctes: sc.ctes}
 		if x.RangeSubselect.Lateral {
 			inner = beside
 		}
@@ -203,7 +203,7 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope, lateral []*item) []*item {
 		a.mergeable(name, left, j)
 		a.mergeable(name, right, j)
 	}
-	a.condition(j.Quals, &scope{items: both, outer: sc.outer, ctes: sc.ctes})
+	a.condition(j.Quals, &scope{items: both, beside: lateral, earlier: true, outer: sc.outer, ctes: sc.ctes})
 	if len(merged) == 0 && j.Alias == nil {
 		return both
 	}
@@ -237,6 +237,10 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope, lateral []*item) []*item {
 			joined.columns[i].wraps = nil
 		}
 		a.alias(joined, j.Alias)
+		for _, it := range both {
+			it.byName = false
+		}
+		joined.hides = both
 		return []*item{joined}
 	}
 	return append(both, joined)

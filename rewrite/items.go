@@ -78,6 +78,8 @@ type item struct {
 	// byName and byColumn say whether qualified and unqualified references
 	// reach it: a join hides one or the other.
 	byName, byColumn bool
+	// hides are those that a join with a name of its own joins.
+	hides []*item
 }
 
 // queryItem is the item of a subquery or CTE.

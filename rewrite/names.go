@@ -203,10 +203,13 @@ type scope struct {
 	ctes  *ctes
 	// grouped are the sealed columns of items by whose terms the query groups.
 	grouped grouped
-	// beside are what PostgreSQL has at hand here as well, but not under a name; the last
-	// of items are versions of others: see similar.
+	// beside are what PostgreSQL has at hand here as well, but not under a name, in front
+	// of items if earlier; the last of items are versions of others: see similar.
 	beside   []*item
+	earlier  bool
 	versions int
+	// unmarked: LATERAL would give them their names.
+	unmarked bool
 }
 
 // empty says that no name is in scope: what VALUES gives to INSERT refers to nothing.
@@ -285,11 +288,9 @@ func (a *analysis) resolve(ref *pg.ColumnRef, sc *scope) reference {
 	it := qualifiedItem(parts[:len(parts)-1], sc)
 	a.dropSchema(ref, it)
 	if it == nil {
-		refuse := refuseUndefinedTable
-		if alias := sc.aliasOf(parts[:len(parts)-1]); alias != "" {
-			refuse = func(name string, position int32) *Refusal { return refuseAliased(name, alias, position) }
-		}
-		a.unresolved(parts[len(parts)-2], ref.Location, sc, refuse)
+		a.unresolved(parts[len(parts)-2], ref.Location, sc, func(name string, position int32) *Refusal {
+			return refuseNoEntry(name, position, sc.entryFor(parts[:len(parts)-1]), a.snap)
+		})
 		return reference{}
 	}
 	return a.member(it, last(parts), ref.Location, sc)
@@ -316,7 +317,7 @@ func (a *analysis) member(it *item, name string, position int32, sc *scope) refe
 	case slices.Contains(ofRows, name):
 		a.fail(refuseRow(it.sealed(), position, it.name))
 	default:
-		a.fail(refuseNoColumn(it.name, name, position, sc))
+		a.fail(refuseNoColumn(it.name, name, position, sc, a.snap))
 	}
 	return reference{}
 }
@@ -345,19 +346,6 @@ func qualifiedItem(qualifier []string, sc *scope) *item {
 		}
 	}
 	return nil
-}
-
-// aliasOf gives the alias by which a relation is to be referred to, "" for one that
-// stands in no FROM.
-func (sc *scope) aliasOf(qualifier []string) string {
-	for ; sc != nil && len(qualifier) == 1; sc = sc.outer {
-		for _, it := range sc.items {
-			if it.byName && it.relation != nil && it.relation.Name == qualifier[0] && it.name != qualifier[0] {
-				return it.name
-			}
-		}
-	}
-	return ""
 }
 
 // unqualified looks a lone name up, level by level.
@@ -410,7 +398,7 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 		}
 	}
 	if doubt == nil {
-		a.unresolved(name, position, sc, func(name string, position int32) *Refusal { return refuseUndefined(name, position, sc) })
+		a.unresolved(name, position, sc, func(name string, position int32) *Refusal { return refuseUndefined(name, position, sc, a.snap) })
 	}
 	return reference{}
 }

@@ -386,41 +386,11 @@ func refuseRowType(relation string, position int32) *Refusal {
 	}
 }
 
-func refuseNoColumn(relation, name string, position int32, sc *scope) *Refusal {
-	return &Refusal{
-		Anchor: "no-column", Code: codeUndefined, Position: int(position), Hint: similar(relation, name, sc),
-		Message: "column " + relation + "." + name + " does not exist",
-	}
-}
-
-func refuseUndefined(name string, position int32, sc *scope) *Refusal {
-	return &Refusal{
-		Anchor: "no-column", Code: codeUndefined, Position: int(position), Hint: similar("", name, sc),
-		Message: "column \"" + name + "\" does not exist",
-	}
-}
-
 func refuseTwoRoles(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("two-roles", c, position, "shares these values with another use of them")
 	r.Detail = "The server would need them sealed for the one use and not, or otherwise, for the other."
 	r.Hint = "Give the values twice, in two columns of the list."
 	return r
-}
-
-func refuseUndefinedTable(name string, position int32) *Refusal {
-	return &Refusal{
-		Anchor: "no-column", Code: codeNoTable, Position: int(position),
-		Message: "missing FROM-clause entry for table \"" + name + "\"",
-	}
-}
-
-// refuseAliased is for the name of a relation that has an alias.
-func refuseAliased(name, alias string, position int32) *Refusal {
-	return &Refusal{
-		Anchor: "no-column", Code: codeNoTable, Position: int(position),
-		Message: "invalid reference to FROM-clause entry for table \"" + name + "\"",
-		Hint:    "Perhaps you meant to reference the table alias \"" + alias + "\".",
-	}
 }
 
 func refuseNoTarget(relation, name string, position int32) *Refusal {

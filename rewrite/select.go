@@ -220,9 +220,16 @@ func (a *analysis) bare(since int) {
 func (a *analysis) insertValue(n *pg.Node, i int, targets []target, sc *scope) {
 	switch {
 	case i < len(targets) && targets[i].sealed != nil:
-		if ref := n.GetColumnRef(); ref != nil && sc.empty() && len(names(ref.Fields)) == 1 && len(ref.Fields) == 1 {
-			a.fail(refuseUndefined(last(names(ref.Fields)), ref.Location, sc)) // a value without its quotes, mostly
-			return
+		if ref := n.GetColumnRef(); ref != nil && sc.empty() { // a value without its quotes, mostly
+			switch parts := names(ref.Fields); {
+			case len(parts) != len(ref.Fields):
+			case len(parts) == 1:
+				a.fail(refuseUndefined(parts[0], ref.Location, sc, a.snap))
+				return
+			case len(parts) == 2:
+				a.fail(refuseNoEntry(parts[0], ref.Location, sc.entryFor(parts[:1]), a.snap))
+				return
+			}
 		}
 		a.store(n, targets[i], sc)
 	case n.GetSetToDefault() == nil:

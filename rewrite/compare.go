@@ -387,47 +387,6 @@ func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
 	}
 }
 
-// arrayOfValues is ARRAY[a, b], with casts to one type around it perhaps.
-func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
-	var casts []*pg.TypeCast
-	for n.GetTypeCast() != nil {
-		casts = append(casts, n.GetTypeCast())
-		n = n.GetTypeCast().Arg
-	}
-	array := n.GetAArrayExpr()
-	if array == nil {
-		return false
-	}
-	var via *logical.Type
-	for _, c := range casts {
-		to, ok := a.typeNamed(c.TypeName)
-		if !ok || !to.array || via != nil && *via != to.Type {
-			a.fail(refuseValueCast(left.column, left.at))
-			return true
-		}
-		via = &to.Type
-		if r := a.checked(&Operand{Column: left.column, Role: Equality, Site: a.site}, via.OID); r != nil {
-			a.fail(r)
-			return true
-		}
-		a.replaceType(c.TypeName, "pg_catalog.bytea[]", left.column, left.at)
-	}
-	a.uniform(left, array.Elements)
-	for _, e := range array.Elements {
-		switch right := a.peek(e, sc); {
-		case right != nil && right.column == left.column && via == nil:
-			a.toTerm(right)
-		case right != nil:
-			a.fail(refuseUse(right.column, right.at, "ARRAY[…]"))
-		case via != nil && e.GetTypeCast() != nil:
-			a.fail(refuseValueCast(left.column, left.at))
-		case !a.bind(e, Operand{Column: left.column, Role: Equality, Via: via, Site: a.site}, true):
-			a.refuseComputed(left, e, sc)
-		}
-	}
-	return true
-}
-
 // quantified is x IN (SELECT …), x = ANY (SELECT …), x <> ALL (SELECT …).
 func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 	outputs := a.sublink(s, sc)

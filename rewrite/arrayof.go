@@ -1,0 +1,87 @@
+package rewrite
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// arrayOfValues is ARRAY[a, b], with casts to one type around it perhaps.
+func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
+	var casts []*pg.TypeCast
+	for n.GetTypeCast() != nil {
+		casts = append(casts, n.GetTypeCast())
+		n = n.GetTypeCast().Arg
+	}
+	array := n.GetAArrayExpr()
+	if array == nil {
+		return false
+	}
+	var via *logical.Type
+	for _, c := range casts {
+		to, ok := a.typeNamed(c.TypeName)
+		if !ok || !to.array || via != nil && *via != to.Type {
+			a.fail(refuseValueCast(left.column, left.at))
+			return true
+		}
+		via = &to.Type
+		if r := a.checked(&Operand{Column: left.column, Role: Equality, Site: a.site}, via.OID); r != nil {
+			a.fail(r)
+			return true
+		}
+		a.replaceType(c.TypeName, "pg_catalog.bytea[]", left.column, left.at)
+	}
+	op := Operand{Column: left.column, Role: Equality, Via: via, Site: a.site}
+	if via == nil && untyped(array.Elements) && !a.asText(&op, array.Elements) {
+		return true
+	}
+	a.uniform(left, array.Elements)
+	for _, e := range array.Elements {
+		switch right := a.peek(e, sc); {
+		case right != nil && right.column == left.column && via == nil:
+			a.toTerm(right)
+		case right != nil:
+			a.fail(refuseUse(right.column, right.at, "ARRAY[…]"))
+		case via != nil && e.GetTypeCast() != nil:
+			a.fail(refuseValueCast(left.column, left.at))
+		case !a.bindElement(e, op):
+			a.refuseComputed(left, e, sc)
+		}
+	}
+	return true
+}
+
+// untyped says whether the elements of an array have no type: PostgreSQL takes them for
+// text, whatever they are compared with.
+func untyped(elements []*pg.Node) bool {
+	return !slices.ContainsFunc(elements, func(n *pg.Node) bool {
+		c := n.GetAConst()
+		return n.GetParamRef() == nil && c.GetSval() == nil && !c.GetIsnull()
+	})
+}
+
+// asText has the elements of an array read as text, but for parameters that are declared
+// as something else. It is false if there is no operator for that.
+func (a *analysis) asText(op *Operand, elements []*pg.Node) bool {
+	op.Base = logical.OIDText
+	if slices.ContainsFunc(elements, func(n *pg.Node) bool { return n.GetParamRef() != nil }) {
+		return true // their types are checked when they are known
+	}
+	if r := a.checked(op, op.Base); r != nil {
+		a.fail(r)
+	}
+	return a.err == nil
+}
+
+// bindElement gives an element of an array its role.
+func (a *analysis) bindElement(n *pg.Node, op Operand) bool {
+	if t := op.Column.Type.Shown(); op.Base != 0 && n.GetParamRef() == nil {
+		op.Base = 0
+		if !sameFamily(t.OID, logical.OIDText) {
+			op.Via = &logical.Type{OID: logical.OIDText, Typmod: -1}
+		}
+	}
+	return a.bind(n, op, true)
+}

@@ -17,7 +17,10 @@ type constants struct {
 	// elements: the values are arrays, whose elements make the output: unnest(…).
 	elements bool
 	operands []*Operand // of the nodes
-	compared []term     // the references that are compared
+	// namesake, if it is sealed, is the column of the table written that has the
+	// output's name.
+	namesake target
+	compared []term // the references that are compared
 }
 
 // isConstant says whether an expression is a literal, a parameter or NULL, with
@@ -36,14 +39,33 @@ func (a *analysis) postpone(nodes []*pg.Node, sc *scope) *constants {
 	return k
 }
 
-// settlePostponed makes plain what no use has decided about.
+// settlePostponed makes plain what no use has decided about. Where rows are given for
+// UPDATE with all their columns, of which it sets some (bun's Bulk), what nobody uses is
+// still a value of the column of its name, which the server must not see.
 func (a *analysis) settlePostponed() {
 	for _, k := range a.postponed {
-		if k.operand == nil {
+		switch {
+		case k.operand != nil:
+		case k.namesake.sealed != nil && !k.plain:
+			a.giveAll(k, Operand{Column: k.namesake.sealed, Role: Store, Site: a.storing(k.nodes[0], k.namesake.name)}, term{})
+		default:
 			a.asPlain(k)
 		}
 	}
 	a.postponed = nil
+}
+
+// namesakes finds the outputs beside a table that is written which have the names of its
+// sealed columns.
+func namesakes(into *item, items []*item) {
+	for _, it := range items {
+		for i := range it.columns {
+			k := it.columns[i].constants
+			if own := into.column(it.columns[i].name); k != nil && it != into && own != nil && own.sealed != nil {
+				k.namesake = into.target(own)
+			}
+		}
+	}
 }
 
 // asPlain is the use of an output as a plain value; k may be nil.

@@ -407,6 +407,7 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	}
 	a.set(s.TargetList, into, sc)
 	a.evaluated = often
+	namesakes(into, sc.items)
 	return outputs
 }
 
@@ -419,6 +420,7 @@ func (a *analysis) delete(s *pg.DeleteStmt, outer *scope) []column {
 	sc.items = []*item{into}
 	a.from(s.UsingClause, sc)
 	a.condition(s.WhereClause, sc)
+	namesakes(into, sc.items)
 	return a.returning(s.ReturningList, sc, into)
 }
 
@@ -444,6 +446,7 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 			a.set(w.TargetList, into, sc)
 		}
 	}
+	namesakes(into, sc.items)
 	// RETURNING * gives the source before the target.
 	sc.items = append(sc.items[1:len(sc.items):len(sc.items)], into)
 	return a.returning(s.ReturningList, sc, into)

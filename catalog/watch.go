@@ -98,7 +98,7 @@ type Watcher struct {
 	anchor    *pgx.Conn // bears the watcher's name if conn may be pooled; nil otherwise
 	backends  []uint32  // the server processes of conn, when it was made, and of anchor
 	listening bool
-	hops      bool   // conn is pooled by transaction: it has been seen at two processes, or where anchor is
+	pooled    bool   // conn is a pooler's
 	database  uint32 // the OID of the one that conn was connected to last
 	last      fingerprint
 	watched   watched // what the snapshot was loaded from
@@ -125,8 +125,8 @@ type knowledge struct {
 // Close is called. It returns at once; Refresh waits for the first snapshot.
 //
 // Changes to sealed columns and keys are announced over LISTEN; all others, and
-// these too where LISTEN is not possible (on a standby, behind a transaction
-// pooler), are found by polling.
+// these too where LISTEN is not possible (on a standby, behind a pooler), are found
+// by polling.
 func Watch(ctx context.Context, connect func(context.Context) (*pgx.Conn, error), o WatchOptions) *Watcher {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Watcher{connect: connect, o: o.withDefaults(), cancel: cancel, done: make(chan struct{})}
@@ -219,7 +219,8 @@ func (w *Watcher) caught(k knowledge) {
 
 // tellOthers notifies the other watchers of the database, if there are some.
 const tellOthers = `SELECT pg_catalog.pg_notify($1, '') FROM pg_catalog.pg_stat_activity
-	WHERE datname = current_database() AND left(application_name, length($2)) = $2 AND pid <> ALL($3::oid[]) LIMIT 1`
+	WHERE datname = current_database() AND left(application_name, length($2)) = $2 AND pid <> ALL($3::oid[])
+	AND NOT pg_catalog.pg_is_in_recovery() LIMIT 1`
 
 // Moved says that DDL has been committed through which names may stand for
 // something else: until the next look, Behind is true. Other watchers of the
@@ -262,7 +263,7 @@ func (w *Watcher) run(ctx context.Context) {
 			answer <- k
 		}
 		w.caught(k)
-		if k.err == nil && k.moves != moves && w.listening {
+		if k.err == nil && k.moves != moves && (w.listening || w.pooled) {
 			_, k.err = w.conn.Exec(ctx, tellOthers, channel, watcherName, w.backends)
 		}
 		if k.err != nil {
@@ -379,7 +380,7 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.conn, w.acknowledged, w.answers, w.folds, w.hops = conn, 0, nil, foldings{}, false
+		w.conn, w.acknowledged, w.answers, w.folds = conn, 0, nil, foldings{}
 		var database, backend uint32
 		const enter = `SELECT oid, pg_catalog.pg_backend_pid() FROM pg_catalog.pg_database, pg_catalog.set_config('application_name',
 			CASE WHEN pg_catalog.pg_backend_pid() = $2::int8 THEN $1 ELSE pg_catalog.current_setting('application_name') END, false)
@@ -388,7 +389,7 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 			return false, err
 		}
 		w.backends = []uint32{backend}
-		if backend != conn.PgConn().PID() {
+		if w.pooled = backend != conn.PgConn().PID(); w.pooled {
 			if err := w.dropAnchor(ctx); err != nil {
 				return false, err
 			}
@@ -400,20 +401,16 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 		}
 		w.database = database
 	}
-	if w.listening || w.hops {
+	// What a pooler of transactions hands to others must not listen: they would get the
+	// notifications, and pgbouncer has mixed up answers behind some. A pooler of sessions
+	// cannot be told from it for sure.
+	if w.listening || w.pooled {
 		return another, nil
 	}
 	// A standby cannot listen; once it is promoted, it can.
 	var standby bool
-	var backend uint32
-	const where = `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid()`
-	if err := w.conn.QueryRow(ctx, where).Scan(&standby, &backend); err != nil || standby {
+	if err := w.conn.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery()`).Scan(&standby); err != nil || standby {
 		return another, err
-	}
-	// What a pooler of transactions hands to others must not listen: they would get the
-	// notifications, and pgbouncer has mixed up answers behind some.
-	if w.hops = slices.Contains(w.backends[1:], w.backends[0]) || backend != w.backends[0]; w.hops {
-		return another, nil
 	}
 	if _, err := w.conn.Exec(ctx, `LISTEN `+channel); err != nil {
 		return another, err

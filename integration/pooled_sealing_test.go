@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -223,4 +225,40 @@ func TestAProxyBehindAPoolIsListedAsLongAsItRuns(t *testing.T) {
 	}
 	eventually(t, "the name is gone", func() bool { return listed() == 0 })
 	pair.Pgseal("seal", "public.people.name")
+}
+
+// A proxy behind a pooler does not listen: a server of the pool would do so for whoever comes
+// to it, and pgbouncer 1.18 takes a notification for an answer. What others change is found
+// all the same.
+func TestAProxyBehindAPoolDoesNotListen(t *testing.T) {
+	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE vault (id int PRIMARY KEY, word text)"})
+	u, err := url.Parse(pair.ServerURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of the superuser, whose pool is one of sessions, and whom no other proxy has here.
+	proxy := startProxy(t, pair, "--database-url", at(t, pair.Env.Sealed.DSN("postgres", pgtest.Superuser), startPgbouncer(t, u.Host, 4)))
+	conn := pair.Connect(t, pair.ProxyURL(proxy))
+	w := pair.Env.Canaries.Text()
+	pair.Pgseal("seal", "public.vault.word")
+	var got string
+	if err := conn.QueryRow(t.Context(), "INSERT INTO vault VALUES (1, $1) RETURNING word", pgx.QueryExecModeExec, w).Scan(&got); err != nil || got != w {
+		t.Errorf("%q, %v", got, err)
+	}
+	log, err := os.ReadFile(pair.Env.Sealed.LogFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	watches := false
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, "] "+pgtest.Superuser+"@"+strings.TrimPrefix(u.Path, "/")+" ") {
+			watches = watches || strings.Contains(line, "pg_backend_pid")
+			if strings.Contains(line, "LISTEN") {
+				t.Errorf("the proxy listens: %s", line)
+			}
+		}
+	}
+	if !watches {
+		t.Error("the log does not show the proxy's own connections")
+	}
 }

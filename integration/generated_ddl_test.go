@@ -1,10 +1,16 @@
 package integration
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
 	"pgseal/integration/pgtest"
@@ -39,37 +45,106 @@ func TestGeneratedMigrations(t *testing.T) {
 	seed := pgtest.Seed(t)
 	for _, mode := range []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedText} {
 		t.Run(string(mode), func(t *testing.T) {
-			pair := harness.New(t, migrated) // each mode makes of it something else
-			c := pair.Compare(t, mode)
-			g := &migrations{generator: generator{Rand: rand.New(rand.NewPCG(seed, uint64(len(mode)))), next: 10}}
-			refused := 0
-			for range generatedDDL {
-				sql := g.afterError()
-				if c.SealedStatus() != 'E' {
-					g.look(c)
-					sql = g.step()
-				}
-				step := S(sql).Unordered()
-				if strings.HasPrefix(sql, "ALTER TABLE") && (strings.Contains(sql, ",") || strings.Contains(sql, " TYPE ") || strings.Contains(sql, "RENAME CONSTRAINT")) || strings.HasPrefix(sql, "UPDATE") {
-					step = step.Failing()
-				}
-				wasRefused, same := c.Generated(step)
-				if wasRefused {
-					refused++
-					c.Rollback()
-				}
-				t.Log(wasRefused, sql)
-				if same && !wasRefused {
-					_, same = c.Generated(S(g.probe()).Unordered())
-				}
-				if !same {
-					t.FailNow()
-				}
-			}
-			if refused > generatedDDL*3/4 {
-				t.Errorf("%d of %d statements were refused: the rest is too little to prove anything", refused, generatedDDL)
-			}
+			migrate(t, harness.New(t, migrated), mode, seed) // each mode makes of it something else
 		})
+	}
+}
+
+// What other sessions do meanwhile with tables of the same names in a schema of their
+// own, and with temporary ones, is not seen in it.
+func TestGeneratedMigrationsBesideOtherSessions(t *testing.T) {
+	seed := pgtest.Seed(t)
+	for _, mode := range []harness.Mode{harness.Simple, harness.Unnamed} {
+		t.Run(string(mode), func(t *testing.T) {
+			pair := harness.New(t, migrated)
+			othersMakeTables(t, pair, seed)
+			migrate(t, pair, mode, seed)
+		})
+	}
+}
+
+// othersMakeTables has other sessions do so until the test ends.
+func othersMakeTables(t *testing.T, pair *harness.Pair, seed uint64) {
+	pair.Both("CREATE SCHEMA beside")
+	ctx, stop := context.WithCancel(t.Context())
+	const others = 3
+	ended := make(chan error, others)
+	for n := range others {
+		conn := pair.Connect(t, pair.URL())
+		chance := rand.New(rand.NewPCG(seed, uint64(n)))
+		go func() { ended <- makesTables(ctx, conn, chance) }()
+	}
+	t.Cleanup(func() {
+		stop()
+		for range others {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// makesTables makes, changes and drops tables until ctx ends. A statement may fail for
+// what the statements before it have left, and for what is not there yet.
+func makesTables(ctx context.Context, conn *pgx.Conn, chance *rand.Rand) error {
+	broken := func(err error) bool {
+		pgErr, ok := errors.AsType[*pgconn.PgError](err)
+		return !ok || slices.Contains([]string{"08", "57", "58", "XX"}, pgErr.Code[:2])
+	}
+	one := func(of ...string) string { return of[chance.IntN(len(of))] }
+	for ctx.Err() == nil {
+		name := one("a", "b", "c", "g", "h")
+		sql := one(
+			"CREATE TABLE beside."+name+" (id int, t text, v varchar(20))",
+			"CREATE TABLE beside."+name+" (LIKE public."+one("g", "h", "q")+")",
+			"CREATE TEMP TABLE "+name+" (id int, p text, t text)",
+			"CREATE TEMP TABLE "+name+" AS SELECT * FROM public."+one("g", "h"),
+			"CREATE VIEW beside.v1 AS SELECT id, t FROM beside."+name,
+			"DROP TABLE beside."+name+" CASCADE", "DROP TABLE pg_temp."+name, "DROP TABLE IF EXISTS pg_temp."+name,
+			"ALTER TABLE beside."+name+" RENAME t TO y", "ALTER TABLE beside."+name+" RENAME TO "+one("a", "b", "c"),
+			"ALTER TABLE beside."+name+" ADD t text", "ALTER TABLE beside."+name+" DROP COLUMN t",
+			"INSERT INTO beside."+name+" (id, t) VALUES (1, 'beside')", "SELECT * FROM beside."+name+" WHERE t = 'beside'",
+			"BEGIN", "COMMIT", "ROLLBACK", "DISCARD ALL")
+		if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil && ctx.Err() == nil && broken(err) {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+		if conn.PgConn().TxStatus() != 'I' && chance.IntN(3) == 0 { // and locks are held for a moment only
+			conn.PgConn().Exec(ctx, "ROLLBACK").Close()
+		}
+	}
+	return nil
+}
+
+// migrate runs a session of migrations on both sides of a pair.
+func migrate(t *testing.T, pair *harness.Pair, mode harness.Mode, seed uint64) {
+	c := pair.Compare(t, mode)
+	g := &migrations{generator: generator{Rand: rand.New(rand.NewPCG(seed, uint64(len(mode)))), next: 10}}
+	refused := 0
+	for range generatedDDL {
+		sql := g.afterError()
+		if c.SealedStatus() != 'E' {
+			g.look(c)
+			sql = g.step()
+		}
+		step := S(sql).Unordered()
+		if strings.HasPrefix(sql, "ALTER TABLE") && (strings.Contains(sql, ",") || strings.Contains(sql, " TYPE ") || strings.Contains(sql, "RENAME CONSTRAINT")) || strings.HasPrefix(sql, "UPDATE") {
+			step = step.Failing()
+		}
+		wasRefused, same := c.Generated(step)
+		if wasRefused {
+			refused++
+			c.Rollback()
+		}
+		t.Log(wasRefused, sql)
+		if same && !wasRefused {
+			_, same = c.Generated(S(g.probe()).Unordered())
+		}
+		if !same {
+			t.FailNow()
+		}
+	}
+	if refused > generatedDDL*3/4 {
+		t.Errorf("%d of %d statements were refused: the rest is too little to prove anything", refused, generatedDDL)
 	}
 }
 

@@ -31,6 +31,9 @@ type ComputedDefault struct {
 	Calls []string
 	// Functions are those that it calls and that are not the system's own.
 	Functions []string
+	// Domain is that whose default it is, which the server does not have for the column: a
+	// value that comes from there cannot be asked for; "" for a default of its own.
+	Domain string
 	// Beside is another column of the relation whose default calls one of Calls, or
 	// counts the same sequence; "" for none.
 	Beside string
@@ -133,6 +136,9 @@ func loadDefaults(ctx context.Context, tx reader, relations []*Relation) error {
 			c := &r.Columns[i]
 			if c.Default != nil {
 				c.Default.Beside = besides(r, c, sources)
+			}
+			if c.Sealed != nil && !c.HasDefault && c.Sealed.Type.Def != nil && c.Sealed.Type.Def.HasDefault {
+				c.Default = &ComputedDefault{Domain: c.Sealed.Type.Def.Name}
 			}
 			c.Draws = draws(sources[c])
 		}

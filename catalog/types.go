@@ -29,6 +29,7 @@ type userType struct {
 	ambiguous        bool
 	extension        string // "" if it belongs to none
 	constraintsValid bool
+	hasDefault       bool
 }
 
 // Types finds the logical types with these OIDs, with their definitions where
@@ -60,7 +61,7 @@ func Types(ctx context.Context, tx reader, oids []uint32) (map[uint32]logical.Ty
 		SELECT t.oid, n.nspname::text, t.typname::text, t.typtype::text, t.typarray, t.typbasetype, t.typtypmod, t.typnotnull,
 		       CASE WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN t.typelem ELSE 0 END,
 		       (SELECT coalesce(array_agg(e.enumlabel::text ORDER BY e.enumsortorder), '{}') FROM pg_enum e WHERE e.enumtypid = t.oid),
-		       c.names, c.texts, c.valid,
+		       c.names, c.texts, c.valid, t.typdefault IS NOT NULL,
 		       EXISTS (SELECT FROM pg_type o WHERE o.typname = t.typname AND o.oid <> t.oid),
 		       coalesce((SELECT e.extname::text FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
 		                  WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.objsubid = 0
@@ -77,7 +78,7 @@ func Types(ctx context.Context, tx reader, oids []uint32) (map[uint32]logical.Ty
 	found := map[uint32]*userType{}
 	var u userType
 	_, err = pgx.ForEachRow(rows, []any{&u.oid, &u.schema, &u.name, &u.kind, &u.array, &u.base, &u.baseTypmod, &u.notNull,
-		&u.element, &u.labels, &u.checks, &u.texts, &u.constraintsValid, &u.ambiguous, &u.extension}, func() error {
+		&u.element, &u.labels, &u.checks, &u.texts, &u.constraintsValid, &u.hasDefault, &u.ambiguous, &u.extension}, func() error {
 		one := u
 		u.labels, u.checks, u.texts = nil, nil, nil
 		found[one.oid] = &one
@@ -140,7 +141,7 @@ func (r *resolver) make(oid uint32) (logical.Type, *TypeReason) {
 			return t, reason
 		}
 		base.Typmod = u.baseTypmod
-		rules := logical.DomainRules{NotNull: u.notNull}
+		rules := logical.DomainRules{NotNull: u.notNull, HasDefault: u.hasDefault}
 		for i, text := range u.texts {
 			check, err := logical.NewCheck(u.checks[i], text, base)
 			var e *logical.Error

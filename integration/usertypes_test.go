@@ -90,6 +90,48 @@ func TestDomainsKeepTheirRules(t *testing.T) {
 	)
 }
 
+// A column has the default of its domain where it has none itself. The server has that for
+// columns of the domain, and not for a sealed one.
+func TestDefaultsOfDomainsAreNotLost(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE DOMAIN grade AS int DEFAULT 3; CREATE DOMAIN plain AS text;
+			CREATE TABLE pupils (id int PRIMARY KEY, own grade DEFAULT 5, none grade DEFAULT NULL, lacks grade, later plain, note text)`,
+		Seal: []string{"public.pupils.own", "public.pupils.none", "public.pupils.later --equality"},
+	})
+	if r := pair.Try("seal", "public.pupils.lacks"); r.Status != 1 || !strings.Contains(r.Stderr, "its domain grade has a default") {
+		t.Errorf("sealing a column that has its domain's default: status %d, %s", r.Status, r.Stderr)
+	}
+	c := pair.Compare(t, harness.Simple)
+	c.Step(S("INSERT INTO pupils (id) VALUES (1) RETURNING *"))
+	c.Step(S("INSERT INTO pupils (id, own, none, later) VALUES (2, DEFAULT, DEFAULT, DEFAULT) RETURNING *"))
+	pair.Both("ALTER DOMAIN plain SET DEFAULT 'later'")
+	for { // until the proxy has read that
+		if refused, same := c.Generated(S("INSERT INTO pupils (id) VALUES (3)")); !same {
+			t.FailNow()
+		} else if refused {
+			break
+		}
+		c.Step(S("DELETE FROM pupils WHERE id = 3"))
+	}
+	for _, step := range []harness.Step{
+		S("INSERT INTO pupils DEFAULT VALUES").Refused("from its domain plain"),
+		S("INSERT INTO pupils (id, later) VALUES (3, DEFAULT)").Refused("from its domain plain"),
+		S("INSERT INTO pupils (id) SELECT 3").Refused("from its domain plain"),
+		S("UPDATE pupils SET later = DEFAULT").Refused("from its domain plain"),
+		S("INSERT INTO pupils (id, later) VALUES (3, 'x'), (4, NULL) RETURNING *"),
+		S("UPDATE pupils SET own = DEFAULT, note = 'x' WHERE id = 4"),
+		S("ALTER TABLE pupils ALTER later SET DEFAULT 'own'"),
+		S("INSERT INTO pupils (id) VALUES (5), (6) RETURNING *"),
+		S("ALTER TABLE pupils ALTER own DROP DEFAULT"),
+		S("INSERT INTO pupils (id) VALUES (7)").Refused("from its domain grade"),
+		S("ALTER TABLE pupils ALTER own SET DEFAULT 5"),
+		S("ALTER TABLE pupils ALTER later DROP DEFAULT"),
+		S("SELECT * FROM pupils ORDER BY id"),
+	} {
+		c.Step(step)
+	}
+}
+
 func TestDomainsKeepTheirChecks(t *testing.T) {
 	pair := harness.New(t, userTypes())
 	// The harness reads binary values as the domain on the plain side.

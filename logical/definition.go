@@ -18,6 +18,8 @@ type Definition struct {
 	labels  []string // of an enum, in order
 	base    Type     // of a domain; OID 0 for others
 	notNull bool     // of a domain
+	// HasDefault: a domain's columns have its default where they have none of their own.
+	HasDefault bool
 	// fromText: what is assigned to it is cast as if to text.
 	fromText bool
 	checks   []Check

@@ -4,8 +4,9 @@ import "slices"
 
 // DomainRules are what a domain adds to its base type.
 type DomainRules struct {
-	NotNull bool
-	Checks  []Check
+	NotNull    bool
+	Checks     []Check
+	HasDefault bool
 }
 
 // Domain defines a domain. The rules of a domain that it is over come first.
@@ -34,7 +35,7 @@ func Domain(id Identity, base Type, rules DomainRules) *Definition {
 			}
 		}
 	}
-	d.base, d.notNull, d.checks = base, rules.NotNull, rules.Checks
+	d.base, d.notNull, d.checks, d.HasDefault = base, rules.NotNull, rules.Checks, rules.HasDefault
 	// What is read as the domain, also as an element of its arrays, obeys all its
 	// rules; casts to it go through the base type.
 	own := *base.codec()

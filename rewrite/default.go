@@ -83,6 +83,10 @@ func (a *analysis) defaultRefusal(to target, at int32) error {
 	switch {
 	case c.Broken != "":
 		return refuseBroken(c, at)
+	case d.Domain != "":
+		r := refuseDefault(c, at, "from its domain "+d.Domain, "Give the column a value, or the default: ALTER TABLE … SET DEFAULT.")
+		r.Detail = "The server has the domain's default for columns of the domain itself only, not for a sealed one."
+		return r
 	case a.mode == Kept:
 		return refuseDefault(c, at, "in a statement that is kept for later", "Send the statement itself, or give the column a value.")
 	case d.Beside != "":

@@ -2,6 +2,7 @@ package sealing
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -37,6 +38,9 @@ func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o S
 	case unknown != nil:
 		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timetz, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr, macaddr, macaddr8, bit, varbit, oid, name, pg_lsn, point, int4range, int8range, numrange, tsrange, tstzrange, daterange, citext, hstore, enums, and domains over and arrays of all these",
 			"its type %s cannot be sealed", c.typeName)
+	case c.typ.Def != nil && c.typ.Def.HasDefault && slices.ContainsFunc(tree, func(m member) bool { return m.def == "" }):
+		return refuse(name, "give the column the default itself: ALTER TABLE … ALTER COLUMN … SET DEFAULT, NULL perhaps",
+			"its domain %s has a default, which it would lose", c.typeName)
 	case o.Equality && c.typ.OwnEquality():
 		return refuse(name, "seal it without --equality", "which values of type %s are equal depends on the database's locale, and a term cannot tell that", c.typeName)
 	case o.Equality && !c.typ.HasEquality():

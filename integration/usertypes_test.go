@@ -75,6 +75,7 @@ func TestDomainsKeepTheirRules(t *testing.T) {
 		S("INSERT INTO typed (id, s) VALUES ($1, ARRAY[1, 2])", "8"),
 		S("INSERT INTO typed (id, cs) VALUES ($1, $2)", "9", "{ab,abcde}"),
 		S("INSERT INTO typed (id, cs) VALUES ($1, $2)", "10", "{abcdef}"),
+		S("INSERT INTO typed (id, cs) VALUES ($1, ARRAY['ab'::text])", "11").Refused("text[]"),
 		S("SELECT * FROM typed ORDER BY id"),
 		S("SELECT id FROM typed WHERE c = $1", "xyz"),
 		S("SELECT id FROM typed WHERE c = $1::text", "xyz"),

@@ -225,7 +225,7 @@ func (t Type) CheckColumnOID(column string, oid uint32, use Use) error {
 		}
 		return nil
 	}
-	if parameterCodec(oid) == nil || use == Cast && t.Def != nil && t.IsArray() {
+	if parameterCodec(oid) == nil || t.Def != nil && t.IsArray() && (use == Cast || ElementOID(oid) != 0) {
 		return c.unknownParameter(oid)
 	}
 	level, exact := castBetween(oid, t.OID)

@@ -24,7 +24,7 @@ func TestElementsWithoutATypeAreText(t *testing.T) {
 			for _, where := range []string{
 				"c = ANY (ARRAY['ab'])", "c = ANY (ARRAY['ab '])", "c = ANY (ARRAY['ab ', NULL])", "c <> ALL (ARRAY['ab ', 'b'])", "c IN ('ab ')",
 				"v = ANY (ARRAY['x'])", "v <> ALL (ARRAY['x '])", "nm = ANY (ARRAY['" + long + "'])", "nm = '" + long + "'",
-				"n = ANY (ARRAY['7', 8])", "n = ANY (ARRAY['7']::int[])", "n = ANY ('{7}')", "l = ANY (ARRAY['gold']::level[])",
+				"n = ANY (ARRAY['7', 8])", "n = ANY (ARRAY['7']::int[])", "n = ANY ('{7}')", "n = ANY (ARRAY[]::int[])", "l = ANY (ARRAY['gold']::level[])",
 			} {
 				c.Step(S("SELECT id FROM held WHERE " + where + " ORDER BY id"))
 			}
@@ -33,6 +33,7 @@ func TestElementsWithoutATypeAreText(t *testing.T) {
 			} {
 				c.Step(S("SELECT id FROM held WHERE " + where).Fails("42883"))
 			}
+			c.Step(S("SELECT id FROM held WHERE n = ANY (ARRAY[])").Fails("42P18"))
 			c.Step(S("SELECT id FROM held WHERE c = ANY (ARRAY[$1])", "ab "))
 			c.Step(S("SELECT id FROM held WHERE c = ANY (ARRAY[$1, 'b '])", "ab"))
 			c.Step(S("SELECT id FROM held WHERE v = ANY (ARRAY[$1])", "x"))

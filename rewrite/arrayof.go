@@ -56,7 +56,7 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 // untyped says whether the elements of an array have no type: PostgreSQL takes them for
 // text, whatever they are compared with.
 func untyped(elements []*pg.Node) bool {
-	return !slices.ContainsFunc(elements, func(n *pg.Node) bool {
+	return len(elements) > 0 && !slices.ContainsFunc(elements, func(n *pg.Node) bool {
 		c := n.GetAConst()
 		return n.GetParamRef() == nil && c.GetSval() == nil && !c.GetIsnull()
 	})

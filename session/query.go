@@ -35,6 +35,13 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		}
 	}
 	if s.walsender && replicationCommand(text) {
+		switch {
+		case !startsLogical(text):
+		case snap == nil:
+			return s.refuseQuery(staleCatalog(stale), out)
+		case !snap.Empty():
+			return s.refuseQuery(errLogicalStream, out)
+		}
 		s.push(&request{kind: query})
 		return relay, Need{}, nil
 	}

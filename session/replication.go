@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"pgseal/wire"
 )
 
 // logicalReplication is the value of the startup parameter "replication" for a
@@ -41,4 +43,22 @@ func replicationCommand(text []byte) bool {
 		end = len(text)
 	}
 	return slices.Contains(replicationCommands, strings.ToUpper(string(text[:end])))
+}
+
+// startsLogical says whether a command of replication starts a stream of the rows that
+// are written: START_REPLICATION SLOT name LOGICAL. The name of a slot is one word.
+func startsLogical(command []byte) bool {
+	words := bytes.FieldsFunc(command, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
+	return len(words) > 3 && bytes.EqualFold(words[0], []byte("START_REPLICATION")) && bytes.EqualFold(words[3], []byte("LOGICAL"))
+}
+
+// errLogicalStream: the rows of the stream come from the WAL as they are stored, in the
+// form of the slot's plugin.
+var errLogicalStream = &wire.Error{
+	Code:    codeFeatureNotSupported,
+	Message: "logical replication is not possible through pgseal from a database with sealed columns",
+	Detail:  "The stream would carry their values as they are stored, encrypted.",
+	Hint:    "Connect to the server directly for a stream of the stored values, and read values in clear with SELECT or COPY.",
 }

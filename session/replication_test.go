@@ -23,3 +23,21 @@ func TestOnlyPhysicalReplicationPassesUnplanned(t *testing.T) {
 		}
 	}
 }
+
+// Streams of the rows of tables are told from those of the WAL itself.
+func TestLogicalStreamsAreKnown(t *testing.T) {
+	for text, want := range map[string]bool{
+		"START_REPLICATION SLOT people LOGICAL 0/0":                                 true,
+		"\tstart_replication\nslot \"people\"logical 0/16B3748 (proto_version '1')": true,
+		"START_REPLICATION SLOT logical PHYSICAL 0/0":                               false,
+		"START_REPLICATION SLOT logical 0/0 TIMELINE 1":                             false,
+		"START_REPLICATION 0/0":                                                     false,
+		"CREATE_REPLICATION_SLOT people TEMPORARY LOGICAL pgoutput":                 false,
+		"CREATE_REPLICATION_SLOT people LOGICAL pgoutput":                           false,
+		"IDENTIFY_SYSTEM": false,
+	} {
+		if got := startsLogical([]byte(text)); got != want {
+			t.Errorf("%q starts a logical stream: %v", text, got)
+		}
+	}
+}

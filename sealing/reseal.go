@@ -71,7 +71,16 @@ func Reseal(ctx context.Context, conn *pgx.Conn, table string, o ResealOptions) 
 		return 0, err
 	}
 	defer restore()
-	return r.done, forbidden(table, r.run(ctx, all))
+	return r.done, changed(table, forbidden(table, r.run(ctx, all)))
+}
+
+// changed says so of a table or column that is not what it was when the reseal began:
+// what the server says then speaks of the reseal's own statements.
+func changed(table string, err error) error {
+	if state := sqlState(err); !strings.HasPrefix(state, classSyntaxOrAccess) && state != stateFeatureNotSupported {
+		return err
+	}
+	return refuse(table, "run it again: what is done is done", "a column was sealed, unsealed, renamed or dropped meanwhile: %s", serverText(err))
 }
 
 type resealer struct {
@@ -221,8 +230,8 @@ func (r *resealer) pass(ctx context.Context, p *place, wait bool) (*pass, error)
 	if err != nil {
 		return nil, err
 	}
-	var blocks int64
-	if err := r.conn.QueryRow(ctx, `SELECT pg_catalog.pg_relation_size($1::oid) / pg_catalog.current_setting('block_size')::bigint`, p.relation).Scan(&blocks); err != nil {
+	var blocks int64 // of one that was dropped, none
+	if err := r.conn.QueryRow(ctx, `SELECT coalesce(pg_catalog.pg_relation_size($1::oid), 0) / pg_catalog.current_setting('block_size')::bigint`, p.relation).Scan(&blocks); err != nil {
 		return nil, err
 	}
 	out := &pass{wait: wait}

@@ -237,6 +237,37 @@ func TestResealFollowsARotationBesideIt(t *testing.T) {
 	}
 }
 
+// A copy that is dropped has nothing left to be moved; of a column that is unsealed it
+// says so.
+func TestResealBesideDDL(t *testing.T) {
+	w := newWorld(t, `CREATE TABLE t (id int, v text, n text); INSERT INTO t SELECT i, 'value ' || i, 'n' FROM generate_series(1, 500) i`)
+	w.seal("t.v", false)
+	w.seal("t.n", false)
+	other := &world{t: t, conn: w.connect(owner), keys: w.keys}
+	for _, change := range []struct {
+		run  func()
+		says string
+	}{
+		{func() { other.execAs(other.conn, "DROP TABLE unlike") }, ""},
+		{func() { other.unseal("t.n") }, "a column was sealed, unsealed, renamed or dropped meanwhile"},
+		{func() { other.execAs(other.conn, "ALTER TABLE t RENAME TO renamed") }, "a column was sealed, unsealed, renamed or dropped meanwhile"},
+	} {
+		w.exec(`CREATE TABLE IF NOT EXISTS unlike AS SELECT v FROM t`)
+		w.rotate("t")
+		_, err := Reseal(t.Context(), w.conn, "t", ResealOptions{Keys: w.keys, Progress: func(int64, int64) {
+			if change.run != nil {
+				change.run()
+				change.run = nil
+			}
+		}})
+		if change.says != "" {
+			w.refused(err, change.says, "run it again")
+		} else if err != nil {
+			t.Error(explain(err))
+		}
+	}
+}
+
 func TestResealReportsWhatItCannotMove(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'value ' || i FROM generate_series(1, 500) i`)
 	w.seal("t.v", true)

@@ -460,6 +460,15 @@ func RefuseMoved() *Refusal {
 	}
 }
 
+// RefuseReached is the refusal for a statement that was relayed, because the name in it
+// stood for nothing that is sealed, and has met something that is.
+func RefuseReached() *Refusal {
+	r := RefuseMoved()
+	r.Detail = "A table with sealed columns has got the name at the same time, and the server may have compared them with what is not sealed."
+	r.Hint = "Look at what has become of it, and repeat the statement."
+	return r
+}
+
 func refuseEscape(position int) *Refusal {
 	return &Refusal{
 		Anchor: "escape", Code: codeInvalidText, Position: position,

@@ -174,7 +174,10 @@ func (s *Session) rowsPass(r *request, size int, b []byte) (action, Need, error)
 func (s *Session) undescribed(r *request, e *wire.Error, out *Output) (action, Need, error) {
 	s.failure.begin(e)
 	if r.kind != query {
-		s.fail(false, out)
+		if st := r.portal.statement; st != nil { // its Execute and a Sync may be on their way
+			r.writes = st.hints&readsOnly == 0
+		}
+		s.fail(r.writes, out)
 		s.finish()
 	}
 	return drop, Need{}, nil
@@ -263,7 +266,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		}
 		if f.Table != 0 && s.unread(r) && renamed(snap, f.Table) {
 			s.catalog.stale, s.catalog.spread, s.catalog.told = true, true, false
-			return Need{}, refused(rewrite.RefuseMoved(), nil)
+			return Need{}, refused(rewrite.RefuseReached(), nil)
 		}
 		made := false // in a transaction that has not ended
 		plain := false

@@ -1,6 +1,10 @@
 package session
 
-import "pgseal/wire"
+import (
+	"strings"
+
+	"pgseal/wire"
+)
 
 // When the server has carried a statement out but its rows cannot be shown (a
 // value does not open, a key cannot be had), the client must see a failed
@@ -49,7 +53,7 @@ func (s *Session) fail(ran bool, out *Output) {
 	r := s.fifo.at(0)
 	extended := r.kind != query
 	if ran && r.writes && s.status == 'I' && (!extended || s.synced()) {
-		e.Detail += ". The server has carried the statement out all the same; only its rows cannot be shown."
+		e.Detail = strings.TrimSuffix(e.Detail, ".") + ". The server has carried the statement out all the same; only its rows cannot be shown."
 	}
 	out.client.put(e.Append(out.client.scratch))
 	s.result.end()

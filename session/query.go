@@ -105,7 +105,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			}
 		}
 		s.catalog.undo(h)
-		s.push(&request{kind: query, inline: s.inlined(), guard: h&fetches != 0 || s.inlined(), resets: s.resetting(h), refusal: refusal})
+		s.push(&request{kind: query, writes: h&readsOnly == 0, inline: s.inlined(), guard: h&fetches != 0 || s.inlined(), resets: s.resetting(h), refusal: refusal})
 		return s.sendQuery(text, refusal, out)
 	case v.refusal != nil && refusal == nil:
 		if need, done, err := s.sendPiece(snap, stale, text, &v, out); done {

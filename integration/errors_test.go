@@ -133,6 +133,8 @@ CREATE TABLE notes (id int PRIMARY KEY, body varchar(3) NOT NULL, CHECK (body <>
 		{"INSERT INTO people (id, name, age) VALUES ($1, $2, $3)", []string{"x", "x", "1"}},
 		{"INSERT INTO people (id, name, age) VALUES ($1, $2, $3::bigint)", []string{"60", "x", "99999999999"}},
 		{"INSERT INTO people (id, name, ssn) VALUES ($1, $2, $3)", []string{"60", "x", "longer than eleven"}},
+		{"INSERT INTO people (id, name, ssn) VALUES ($1, $2, $3)", []string{"60", "x", "nul\x00"}},
+		{"SELECT id FROM people WHERE email = $1", []string{"\xff"}},
 		{"INSERT INTO people (id, name, ssn) VALUES ($1, $2, $3)", []string{"60", "x", w + "01"}},
 		{"INSERT INTO people (id, name, ssn) VALUES ($1, $2, $3)", []string{"1", "x", "y"}},
 		// What was sealed when the statement was prepared.

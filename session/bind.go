@@ -243,7 +243,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 			}
 			if e := statementError(err); e != nil && (e.Where == "" || strings.HasPrefix(e.Where, logical.JSONContext)) && isValueError(e) && ofInput(e) {
 				var text []byte
-				if !v.Binary {
+				if !v.Binary && !ofEncoding(e) {
 					text = value
 				}
 				err = ofParameter(e, m, p.Client, text)
@@ -271,6 +271,12 @@ func ofParameter(e *wire.Error, m *wire.Bind, i int, text []byte) *wire.Error {
 	at := *e
 	at.Where = within(e.Where, where)
 	return &at
+}
+
+// ofEncoding reports an error of the encoding of a text: the server finds it before it
+// takes note of the value. (JSON finds such characters later, and says where.)
+func ofEncoding(e *wire.Error) bool {
+	return e.Code == codeNotInRepertoire || e.Code == codeUntranslatable && e.Where == ""
 }
 
 // isValueError reports an error of the value itself: of class data exception, or

@@ -33,6 +33,7 @@ const (
 	codeExclusionViolation  = "23P01"
 	codeStringTruncation    = "22001"
 	codeNotInRepertoire     = "22021"
+	codeUntranslatable      = "22P05"
 	codeBadCopyFormat       = "22P04"
 	codeProgramLimit        = "54000"
 	codeCannotConnectNow    = "57P03"

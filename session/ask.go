@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -26,8 +25,8 @@ const (
 // askedSettings are the settings that the question asks for, behind the search path.
 var askedSettings = [...]string{"extra_float_digits", "bytea_output", "DateStyle", "TimeZone", "client_encoding", "standard_conforming_strings", "IntervalStyle"}
 
-// ask asks the server, or waits for its answer.
-func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
+// ask asks the server, or waits for its answer. alone: in a Query.
+func (s *Session) ask(alone bool, out *Output) (action, Need, error) {
 	if s.frame.asking {
 		return wait, Need{Kind: NeedServer}, nil
 	}
@@ -37,12 +36,12 @@ func (s *Session) ask(mode rewrite.Mode, out *Output) (action, Need, error) {
 		question += cursorsQuestion
 	}
 	// A Query would end the transaction of what is in front of it without a Sync.
-	if mode == rewrite.Simple && (!s.begun || s.status != 'I') {
+	if alone && (!s.begun || s.status != 'I') {
 		out.server.put(wire.AppendQuery(out.server.scratch, question))
 		s.push(&request{kind: query, hidden: true})
 		return wait, Need{Kind: NeedServer}, nil
 	}
-	s.frame.behind = mode == rewrite.Simple
+	s.frame.behind = alone
 	s.keepTurn(out)
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, question, nil)

@@ -290,7 +290,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			if refusal != nil {
 				return s.refuse(refusal, out)
 			}
-			if need, unsettled := s.unsettled(rewrite.Extended, copiedBy(c), out); unsettled {
+			if need, unsettled := s.unsettled(copiedBy(c), out); unsettled {
 				return wait, need, nil
 			}
 			if q := st.plan.Question; q != nil {
@@ -313,7 +313,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			}
 			if s.failedBlock() {
 				// It has no rows, and the server answers no question.
-			} else if need, unsettled := s.unsettled(rewrite.Extended, st.shownBy(), out); unsettled {
+			} else if need, unsettled := s.unsettled(st.shownBy(), out); unsettled {
 				return wait, need, nil
 			}
 			r.guard, r.writes, s.opens = true, st.hints&readsOnly == 0, true

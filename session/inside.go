@@ -128,7 +128,7 @@ func (in *inside) outdated(snap *catalog.Snapshot, text []byte) bool {
 }
 
 // readInside reads it. verdict says how to go on as long as it is not there.
-func (s *Session) readInside(mode rewrite.Mode, out *Output) verdict {
+func (s *Session) readInside(out *Output) verdict {
 	in := s.catalog.inside
 	switch {
 	case in.failed != nil:
@@ -137,7 +137,7 @@ func (s *Session) readInside(mode rewrite.Mode, out *Output) verdict {
 		return verdict{act: drop, refusal: e}
 	case s.frame.reading:
 		return verdict{act: wait, need: Need{Kind: NeedServer}}
-	case mode == rewrite.Simple && s.fifo.len() > 0:
+	case s.frame.query && s.fifo.len() > 0:
 		act, need, _ := s.waitServer(out)
 		return verdict{act: act, need: need}
 	}
@@ -145,14 +145,14 @@ func (s *Session) readInside(mode rewrite.Mode, out *Output) verdict {
 	if err != nil || base == nil {
 		return verdict{act: drop, refusal: staleCatalog(err)}
 	}
-	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
+	s.frame.inline = s.frame.inline || s.frame.query && s.status == 'I'
 	s.frame.reading = true
-	in.base, in.path, in.synced = base, nil, mode == rewrite.Simple && !s.frame.inline
+	in.base, in.path, in.synced = base, nil, s.frame.query && !s.frame.inline
 	in.block = s.status == 'T' && s.fifo.len() == 0 && !s.catalog.unsure
 	in.reading = catalog.NewReading(base, in.snap, in.anew)
 	s.readOn(out)
 	if in.failed != nil {
-		return s.readInside(mode, out)
+		return s.readInside(out)
 	}
 	return verdict{act: wait, need: Need{Kind: NeedServer}}
 }

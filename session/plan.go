@@ -83,6 +83,7 @@ type frameState struct {
 
 	// inline: the question began the transaction in which the Query will run.
 	inline bool
+	query  bool // it is a Query
 	behind bool // a Query, and the question stands behind what is in front of it without a Sync
 	missed bool // what it executes is late, still
 	typing bool // the server has been asked for inferred types
@@ -123,7 +124,7 @@ func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, o
 		return s.planUTF8(snap, text, false, mode, out)
 	}
 	// What its names are depends on client_encoding.
-	if need, unsettled := s.unsettled(mode, 0, out); unsettled {
+	if need, unsettled := s.unsettled(0, out); unsettled {
 		return verdict{act: wait, need: need}
 	}
 	if !s.settings.values.Transcodes() {
@@ -180,12 +181,12 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 		return verdict{act: wait, need: Need{Kind: NeedCatalog, Moved: told}}
 	}
 	if !discards(text) {
-		if need, unsettled := s.unsettled(mode, 0, out); unsettled {
+		if need, unsettled := s.unsettled(0, out); unsettled {
 			return verdict{act: wait, need: need}
 		}
 	}
 	if s.catalog.inside.outdated(snap, text) || s.catalog.inside != nil && s.catalog.quiet != 0 && look(text)&controls == 0 && s.catalog.disquiets(snap, text) {
-		return s.readInside(mode, out)
+		return s.readInside(out)
 	}
 	p := s.take()
 	p.foreign = foreign
@@ -302,7 +303,7 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh && s.catalog.inside != nil:
 		in := s.catalog.inside
 		in.old, in.spread, in.anew = true, true, true
-		return s.readInside(mode, out)
+		return s.readInside(out)
 	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh:
 		s.frame.fresh = true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
@@ -321,19 +322,14 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		// Outside a transaction block a pooler behind us may have the statement
 		// run by another server than a question before it, with another path.
 		if !s.frame.asking {
-			if mode == rewrite.Simple && s.fifo.len() > 0 { // a BEGIN before it, perhaps
+			if s.frame.query && s.fifo.len() > 0 { // a BEGIN before it, perhaps
 				act, need, _ := s.waitServer(out)
 				return verdict{act: act, need: need}
 			}
-			s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I' && joins(text)
+			s.frame.inline = s.frame.inline || s.frame.query && mode == rewrite.Simple && s.status == 'I' && joins(text)
 		}
-		switch {
-		case s.frame.inline:
-			mode = rewrite.Extended
-		case s.status == 'I' && !s.begun && needsBlock(text):
-			mode = rewrite.Simple
-		}
-		act, need, _ := s.ask(mode, out)
+		alone := s.frame.query || s.status == 'I' && !s.begun && needsBlock(text)
+		act, need, _ := s.ask(alone && !s.frame.inline, out)
 		return verdict{act: act, need: need}
 	case errors.As(err, &refusal):
 		e := refused(refusal, text)

@@ -9,6 +9,7 @@ import (
 
 // query takes a Query: all its statements are planned before any is sent.
 func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
+	s.frame.query = true
 	snap, stale := s.current()
 	if snap != nil && snap.Empty() {
 		s.unplannedNames = true
@@ -100,7 +101,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			s.like.relayed(snap, text, h, nil)
 		}
 		if h&fetches != 0 {
-			if need, unsettled := s.unsettled(rewrite.Simple, floatDigits|byteaOutput, out); unsettled {
+			if need, unsettled := s.unsettled(floatDigits|byteaOutput, out); unsettled {
 				return wait, need, nil
 			}
 		}
@@ -150,7 +151,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			by |= copiedBy(c)
 		}
 	}
-	if need, unsettled := s.unsettled(rewrite.Simple, by, out); unsettled {
+	if need, unsettled := s.unsettled(by, out); unsettled {
 		s.recycle(v.planning)
 		return wait, need, nil
 	}
@@ -248,7 +249,7 @@ func setsTransaction(text []byte) bool {
 
 // queryShows relays a text that is planned so that its rows are opened.
 func (s *Session) queryShows(plan *rewrite.Plan, text []byte, out *Output) (action, Need, error) {
-	if need, unsettled := s.unsettled(rewrite.Simple, shownBy(plan.Statements()[0].Results), out); unsettled {
+	if need, unsettled := s.unsettled(shownBy(plan.Statements()[0].Results), out); unsettled {
 		return wait, need, nil
 	}
 	s.push(&request{kind: query, plan: plan, guard: true, inline: s.inlined()})

@@ -26,7 +26,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		return renewal{act: wait, need: Need{Kind: NeedCatalog}}
 	}
 	if in != nil && (in.old && (in.spread || st.plan != nil) || known) && st.hints&controls == 0 {
-		v := s.readInside(mode, out)
+		v := s.readInside(out)
 		return renewal{act: v.act, need: v.need, refusal: v.refusal}
 	}
 	same := !st.lost && !st.rotated(snap) && st.late == nil

@@ -5,7 +5,6 @@ import (
 
 	"pgseal/catalog"
 	"pgseal/logical"
-	"pgseal/rewrite"
 	"pgseal/wire"
 )
 
@@ -190,17 +189,17 @@ func (t *settings) reset() { t.seen, t.known = 0, false }
 
 // unsettled reports that values cannot be converted before something is known:
 // need says what to wait for.
-func (s *Session) unsettled(mode rewrite.Mode, by unreported, out *Output) (need Need, unsettled bool) {
+func (s *Session) unsettled(by unreported, out *Output) (need Need, unsettled bool) {
 	switch {
 	case s.resets > 0:
 		_, need, _ = s.waitServer(out)
 	case s.frame.answer || s.settings.known && (by == 0 || by&^s.settings.seen == 0 && !s.dynamic()):
-	case mode == rewrite.Extended && s.failedBlock(): // whatever it is fails, and so would a question
-	case !s.frame.asking && (s.status == 'E' || mode == rewrite.Simple) && s.fifo.len() > 0,
+	case !s.frame.query && s.failedBlock(): // whatever it is fails, and so would a question
+	case !s.frame.asking && (s.status == 'E' || s.frame.query) && s.fifo.len() > 0,
 		!s.frame.asking && s.earlier(): // the transaction may be over by then, or have failed
 		_, need, _ = s.waitServer(out)
 	default:
-		_, need, _ = s.ask(mode, out)
+		_, need, _ = s.ask(s.frame.query, out)
 	}
 	return need, need.Kind != NeedNothing
 }

@@ -3,7 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
-	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -39,18 +39,26 @@ const FoldTerms = envelope.TermLower | envelope.TermUpper
 type Folding struct {
 	// Column is that of the column's collation: as it was when the terms were made, or
 	// else Changed says so.
-	Column *Folds
-	// Given is that of the database's collation, in which lower($1) is computed. It is
-	// nil where the server does more than to replace characters.
-	Given   *Folds
+	Column  *Folds
 	Changed bool
-	// Own: the database has a function lower or upper of its own, which a statement
-	// may mean.
-	Own bool
 
 	lower, upper          *SealedColumn
 	collation, normalizer string // from pgseal.sealed_column
 }
+
+// TextFunctions is how the server computes functions of a text that a client gives:
+// lower, upper, btrim, ltrim and rtrim.
+type TextFunctions struct {
+	// Folds are those of the database's collation, in which lower($1) is computed. They
+	// are nil where the server does more than to replace characters.
+	Folds *Folds
+	// Own are the names of those that the database has functions of its own for, which a
+	// statement may mean.
+	Own []string
+}
+
+// IsOwn reports that a statement may mean a function of the database's own by a name.
+func (f *TextFunctions) IsOwn(name string) bool { return slices.Contains(f.Own, name) }
 
 // FoldsTo is lower or upper of the column as a column of its own: a text whose
 // equality term is that one of the column's terms. It is nil if there is none.
@@ -185,68 +193,40 @@ func (f foldings) of(ctx context.Context, tx reader, collation string) (*Folds, 
 	return found, err
 }
 
-// load adds to columns with terms of lower or upper how the server folds now, and
-// nothing to the others: it asks nothing where there are none.
-func (f foldings) load(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) error {
-	own, folded, err := ownFold(ctx, tx, columns)
-	if err != nil {
-		return err
-	}
-	for _, c := range folded {
-		n := c.Folding
-		if n.Column, err = f.of(ctx, tx, n.collation); err != nil {
-			return err
-		}
-		if n.Given, err = f.of(ctx, tx, databaseCollation); err != nil {
-			return err
-		}
-		n.Own, n.Changed = own, n.Column == nil || Normalizer(c.Terms, n.Column) != n.normalizer
-		c.AddFolding(*n)
-	}
-	return nil
-}
-
-// ownFold asks whether the database has a function lower or upper of its own, if there
-// are columns with terms of these, which it gives.
-func ownFold(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) (own bool, folded map[uint32]*SealedColumn, err error) {
-	for domain, c := range columns {
+// load adds to columns with terms of lower or upper how the server folds now. It gives
+// what the server makes of a client's texts if there are such columns, or it is wanted,
+// and asks nothing otherwise.
+func (f foldings) load(ctx context.Context, tx reader, columns map[uint32]*SealedColumn, wanted bool) (*TextFunctions, error) {
+	for _, c := range columns {
 		if c.Folding == nil || c.Broken != "" {
 			continue
 		}
-		if folded == nil {
-			folded = map[uint32]*SealedColumn{}
+		n := *c.Folding
+		column, err := f.of(ctx, tx, n.collation)
+		if err != nil {
+			return nil, err
 		}
-		folded[domain] = c
+		n.Column, n.Changed = column, column == nil || Normalizer(c.Terms, column) != n.normalizer
+		c.AddFolding(n)
+		wanted = true
 	}
-	if folded == nil {
-		return false, nil, nil
+	if !wanted {
+		return nil, nil
 	}
-	err = about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_proc
-		WHERE proname IN ('lower', 'upper') AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace))`).Scan(&own)
-	return own, folded, err
-}
-
-// refolded gives columns with what ownFold says inside of a transaction.
-func refolded(ctx context.Context, tx reader, columns map[uint32]*SealedColumn) (map[uint32]*SealedColumn, error) {
-	own, folded, err := ownFold(ctx, tx, columns)
+	given, err := f.of(ctx, tx, databaseCollation)
 	if err != nil {
 		return nil, err
 	}
-	var again map[uint32]*SealedColumn
-	for domain, c := range folded {
-		if c.Folding.Own == own {
-			continue
-		}
-		if again == nil {
-			again = maps.Clone(columns)
-		}
-		column, folding := *c, *c.Folding
-		folding.Own = own
-		column.AddFolding(folding)
-		again[domain] = &column
+	return (&TextFunctions{Folds: given}).inside(ctx, tx)
+}
+
+// inside is what f is inside of a transaction; f may be nil.
+func (f *TextFunctions) inside(ctx context.Context, tx reader) (*TextFunctions, error) {
+	if f == nil {
+		return nil, nil
 	}
-	if again == nil {
-		return columns, nil
-	}
-	return again, nil
+	now := *f
+	err := about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT ARRAY(SELECT DISTINCT proname::text FROM pg_proc
+		WHERE proname IN ('lower', 'upper', 'btrim', 'ltrim', 'rtrim') AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace) ORDER BY 1)`).Scan(&now.Own)
+	return &now, err
 }

@@ -27,7 +27,7 @@ func Load(ctx context.Context, conn *pgx.Conn) (*Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}})
+		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}, functions: true})
 		return err
 	})
 	return s, err
@@ -39,6 +39,8 @@ type loading struct {
 	have  *Snapshot // as loaded before, or nil
 	reach reach
 	folds foldings
+	// functions: Contents.TextFunctions is wanted, whether or not the load needs it.
+	functions bool
 }
 
 // LoadIn reads the catalog inside a transaction of the caller's, as that
@@ -112,7 +114,7 @@ func load(ctx context.Context, tx reader, there presence, l loading) (*Snapshot,
 		if metadata, err = loadMetadata(ctx, tx); err != nil {
 			return nil, w, err
 		}
-		if err = l.folds.load(ctx, tx, metadata); err != nil {
+		if c.TextFunctions, err = l.folds.load(ctx, tx, metadata, l.functions && len(metadata) > 0); err != nil {
 			return nil, w, err
 		}
 		if c.ActiveKeys, err = loadActiveKeys(ctx, tx); err != nil {

@@ -64,6 +64,7 @@ type Question struct {
 // it reads anew.
 func NewReading(base, before *Snapshot, anew bool) *Reading {
 	r := &Reading{base: base, answers: map[string]*Question{}, types: pgtype.NewMap(), reach: reach{have: base.system(), made: true}}
+	r.wanted.outer = base.wanted
 	last := base
 	if before != nil && before.read != nil && before.read.base == base.Version {
 		last = before
@@ -83,7 +84,7 @@ func NewReading(base, before *Snapshot, anew bool) *Reading {
 		}
 	}
 	if before != nil && before.wanted != nil {
-		names, oids, _ := before.wanted.take()
+		names, oids, _, _ := before.wanted.take()
 		for _, n := range names {
 			wanted[n] = true
 		}
@@ -124,7 +125,8 @@ func (r *Reading) load() (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if metadata, err = refolded(ctx, r, metadata); err != nil {
+	functions, err := r.base.textFunctions.inside(ctx, r)
+	if err != nil {
 		return nil, err
 	}
 	types, err := loadTypes(ctx, r, metadata)
@@ -137,7 +139,7 @@ func (r *Reading) load() (*Snapshot, error) {
 			changing = append(changing, rel.OID)
 		}
 	}
-	c := Contents{Metadata: metadata, ActiveKeys: r.base.activeKey, Shown: shown}
+	c := Contents{Metadata: metadata, ActiveKeys: r.base.activeKey, Shown: shown, TextFunctions: functions}
 	w, err := loadContents(ctx, r, &c, types, changing, r.reach)
 	if err != nil {
 		return nil, err

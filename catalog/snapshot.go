@@ -203,7 +203,9 @@ type Snapshot struct {
 	opens      bool      // the code of a function that is in uses opens cursors
 	reacts     bool      // see Contents
 	temporary  bool      // some of the relations are
-	read       *readFrom // by a Reading; nil if it was loaded
+
+	textFunctions *TextFunctions // nil if nobody has asked for them
+	read          *readFrom      // by a Reading; nil if it was loaded
 }
 
 // Contents is what a Snapshot is built from.
@@ -232,6 +234,8 @@ type Contents struct {
 	Metadata map[uint32]*SealedColumn
 	// ActiveKeys maps a table id to its active data key of purpose seal.
 	ActiveKeys map[uint32]uint32
+	// TextFunctions are nil unless they are needed, or a statement has named one of them.
+	TextFunctions *TextFunctions
 	// Shown is what the system catalogs must show, nil for what they hold.
 	Shown *Shown
 }
@@ -254,6 +258,8 @@ func New(version uint64, c Contents) *Snapshot {
 		metadata:   c.Metadata,
 		setters:    c.Setters,
 		reacts:     c.Reacts,
+
+		textFunctions: c.TextFunctions,
 	}
 	for _, r := range c.Relations {
 		s.byOID[r.OID] = r

@@ -25,6 +25,13 @@ func version(c Contents) uint64 {
 			number(0)
 		}
 	}
+	both := func(f *Folds) {
+		if f == nil {
+			f = &Folds{new(logical.Fold), new(logical.Fold)}
+		}
+		text(f.Lower.Hash())
+		text(f.Upper.Hash())
+	}
 	for _, r := range c.Relations {
 		number(uint64(r.OID))
 		text(r.Schema)
@@ -66,14 +73,7 @@ func version(c Contents) uint64 {
 				flag(s.Loose)
 				if f := s.Folding; f != nil {
 					flag(f.Changed)
-					flag(f.Own)
-					for _, folds := range []*Folds{f.Column, f.Given} {
-						if folds == nil {
-							folds = &Folds{new(logical.Fold), new(logical.Fold)}
-						}
-						text(folds.Lower.Hash())
-						text(folds.Upper.Hash())
-					}
+					both(f.Column)
 				}
 				for _, note := range s.Defaults {
 					text(string(note))
@@ -123,6 +123,13 @@ func version(c Contents) uint64 {
 	}
 	flag(c.Setters.Dynamic)
 	flag(c.Reacts)
+	if f := c.TextFunctions; f != nil {
+		both(f.Folds)
+		number(uint64(len(f.Own)))
+		for _, name := range f.Own {
+			text(name)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Uses)) {
 		text(name)
 		for _, use := range c.Uses[name] {

@@ -16,6 +16,9 @@ type wanted struct {
 	names map[string]bool
 	oids  map[uint32]bool
 	fresh bool // something was added since the last load
+
+	functions bool    // Contents.TextFunctions
+	outer     *wanted // that of what others see, who can be told of those alone
 }
 
 // maxWanted bounds how many names and how many OIDs are kept: a client can name
@@ -46,12 +49,21 @@ func (w *wanted) oid(oid uint32) {
 	w.oids[oid], w.fresh = true, true
 }
 
+func (w *wanted) textFunctions() {
+	if w.outer != nil {
+		w = w.outer
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.functions, w.fresh = true, w.fresh || !w.functions
+}
+
 // take gives what is wanted, and whether there is more than the last time.
-func (w *wanted) take() (names []string, oids []uint32, more bool) {
+func (w *wanted) take() (names []string, oids []uint32, functions, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	more, w.fresh = w.fresh, false
-	return slices.Sorted(maps.Keys(w.names)), slices.Sorted(maps.Keys(w.oids)), more
+	return slices.Sorted(maps.Keys(w.names)), slices.Sorted(maps.Keys(w.oids)), w.functions, more
 }
 
 // again: the load has failed.
@@ -105,6 +117,15 @@ func (s *Snapshot) MissName(name string) {
 	if s.wanted != nil {
 		s.wanted.name(name)
 	}
+}
+
+// TextFunctions are how the server computes functions of a client's text. Where they are
+// not known, that is noted, so that a later snapshot has them.
+func (s *Snapshot) TextFunctions() *TextFunctions {
+	if s.textFunctions == nil && s.wanted != nil {
+		s.wanted.textFunctions()
+	}
+	return s.textFunctions
 }
 
 // MissRelation notes likewise that rows come from a relation.

@@ -324,7 +324,7 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 	if another {
 		have = nil
 	}
-	names, oids, more := w.wanted.take()
+	names, oids, functions, more := w.wanted.take()
 	now, known := w.watched, w.answers
 	read := func(tx pgx.Tx) error {
 		s, now, known = have, w.watched, w.answers
@@ -338,7 +338,7 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 			return nil
 		}
 		m := &memory{tx: tx, changed: seen.changed(w.last), known: known, used: map[string]*answer{}}
-		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}, folds: w.folds}); err != nil {
+		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}, folds: w.folds, functions: functions}); err != nil {
 			return err
 		}
 		known = m.used

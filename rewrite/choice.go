@@ -67,6 +67,9 @@ func (a *analysis) constantKind(n *pg.Node) (kind constantKind, own logical.Type
 		if t, ok := a.madeBy(n.GetFuncCall(), &value{}); ok {
 			return castConstant, t
 		}
+		if a.isTextCall(n) {
+			return castConstant, logical.Type{OID: logical.OIDText, Typmod: -1}
+		}
 	case n.GetParamRef() != nil:
 		return stringConstant, own
 	case c == nil:

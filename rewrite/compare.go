@@ -137,7 +137,6 @@ func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 		}
 		a.toTerm(left)
 		op := Operand{Column: left.column, Role: Equality, Site: a.site}
-		n = a.unfold(n, &op)
 		if !a.give(n, op, sc) && !a.computed(n, op, sc) {
 			a.refuseComputed(left, n, sc)
 		}
@@ -227,12 +226,14 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 }
 
 // typedByList says whether PostgreSQL gives the values of a list their common
-// type, which is the column's: there are several, and none is cast to text.
+// type, which is the column's: there are several, and none is cast to text, if the column
+// is no text itself.
 func (a *analysis) typedByList(left *sealedExpr, items []*pg.Node, sc *scope) bool {
+	textual := isCharacter(left.column.Type.Shown()) || left.column.Type.Shown().OID == logical.OIDName
 	values := 0
 	for _, item := range items {
 		if c := item.GetTypeCast(); c != nil {
-			if to, ok := a.typeNamed(c.TypeName); !ok || to.whole().OID == logical.OIDText {
+			if to, ok := a.typeNamed(c.TypeName); !ok || to.whole().OID == logical.OIDText && !textual {
 				return false
 			}
 		}
@@ -292,7 +293,6 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, base
 		case item.GetAConst().GetSval() != nil:
 			op.Listed, op.Via = false, &logical.Type{OID: base, Typmod: -1}
 		}
-		item = a.unfold(item, &op)
 		if !a.give(item, op, sc) && (listed || !a.computed(item, op, sc)) {
 			a.refuseComputed(left, item, sc)
 		}
@@ -332,23 +332,24 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 	}
 	a.site.flipped = true
 	op := Operand{Column: first.column, Role: Equality, Site: a.site}
-	if n = a.unfold(n, &op); !a.bind(n, op, false) {
+	if !a.bind(n, op, false) {
 		a.refuseComputed(first, n, sc)
 	}
 }
 
 // uniform refuses a list in which some values are cast to another type than the
 // column's and some are bare strings: PostgreSQL would read the strings as that
-// other type.
+// other type. char and name stay what they are beside text.
 func (a *analysis) uniform(left *sealedExpr, items []*pg.Node) {
-	bare, foreign := false, false
+	bare, foreign, column := false, false, left.column.Type.OID
 	for _, item := range items {
 		switch x := item.GetNode().(type) {
 		case *pg.Node_AConst:
 			bare = bare || x.AConst.GetSval() != nil
 		case *pg.Node_TypeCast:
 			to, ok := a.typeNamed(x.TypeCast.TypeName)
-			foreign = foreign || !ok || !sameFamily(to.whole().OID, left.column.Type.OID)
+			text := sameFamily(to.whole().OID, logical.OIDText) && (column == logical.OIDBpchar || column == logical.OIDName)
+			foreign = foreign || !ok || !text && !sameFamily(to.whole().OID, column)
 		}
 	}
 	if bare && foreign {

@@ -65,7 +65,7 @@ var fixture = []fixtureRelation{
 	{schema: "public", name: "persons", columns: []fixtureColumn{
 		{name: "id"}, {name: "nick", oid: logical.OIDVarchar, typmod: 20, equality: true, folds: "lower"}, {name: "mail", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower upper"},
 		{name: "login", oid: logical.OIDText, typmod: -1, equality: true, folds: "upper"}, {name: "old", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower changed"},
-		{name: "dear", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower contextual"}, {name: "own", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower own"},
+		{name: "dear", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower"}, {name: "own", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower"},
 	}},
 	{schema: "public", name: "hosts", columns: []fixtureColumn{{name: "id"}, {name: "host", oid: logical.OIDInet, typmod: -1, equality: true}}},
 }
@@ -94,9 +94,15 @@ type fixtureColumn struct {
 	folds string
 }
 
+// ascii folds a single letter.
+var ascii = &catalog.Folds{Lower: logical.NewFold([]rune{'A'}, []rune{'a'}), Upper: logical.NewFold([]rune{'a'}, []rune{'A'})}
+
 // testSnapshot builds the catalog of the fixture.
-func testSnapshot() *catalog.Snapshot {
-	var c catalog.Contents
+func testSnapshot() *catalog.Snapshot { return snapshotWith(&catalog.TextFunctions{Folds: ascii}) }
+
+// snapshotWith is that of a server with these functions.
+func snapshotWith(functions *catalog.TextFunctions) *catalog.Snapshot {
+	c := catalog.Contents{TextFunctions: functions}
 	sealed := map[string]*catalog.SealedColumn{}
 	const firstOID = 16384
 	for i, f := range fixture {
@@ -123,8 +129,7 @@ func testSnapshot() *catalog.Snapshot {
 					s.Terms = envelope.TermEquality
 				}
 				if fc.folds != "" {
-					ascii := &catalog.Folds{Lower: logical.NewFold([]rune{'A'}, []rune{'a'}), Upper: logical.NewFold([]rune{'a'}, []rune{'A'})}
-					f := catalog.Folding{Column: ascii, Given: ascii}
+					f := catalog.Folding{Column: ascii}
 					for word := range strings.FieldsSeq(fc.folds) {
 						switch word {
 						case "lower":
@@ -133,10 +138,6 @@ func testSnapshot() *catalog.Snapshot {
 							s.Terms |= envelope.TermUpper
 						case "changed":
 							f.Changed = true
-						case "contextual":
-							f.Given = nil
-						case "own":
-							f.Own = true
 						}
 					}
 					s.AddFolding(f)

@@ -11,16 +11,14 @@ import (
 )
 
 // lower(column) = lower($1) compares a term of lower(column) that each envelope has,
-// if the column was sealed with --normalize lower. What the server would have computed
-// of the other side pgseal computes, as that server does it: see catalog.Folding. For
-// all else lower(column) stays what it is, an expression over a sealed column.
+// if the column was sealed with --normalize lower. For all else lower(column) stays what
+// it is, an expression over a sealed column. For lower($1) see called.go.
 
 // foldCall is a call of lower or upper of PostgreSQL's own, kind 0 for anything else.
 func foldCall(n *pg.Node) (kind envelope.TermFlags, f *pg.FuncCall) {
 	f = n.GetFuncCall()
 	parts := names(f.GetFuncname())
-	if f == nil || len(f.Args) != 1 || !ofPostgreSQL(parts) || f.AggOrder != nil || f.AggFilter != nil || f.AggDistinct ||
-		f.AggStar || f.AggWithinGroup || f.Over != nil || f.FuncVariadic {
+	if f == nil || !ofPostgreSQL(parts) || !plainCall(f) {
 		return 0, nil
 	}
 	switch last(parts) {
@@ -121,7 +119,7 @@ func (a *analysis) folds(c *catalog.SealedColumn, kind envelope.TermFlags, at in
 		r := RefuseFoldChanged(c)
 		r.Position = int(at)
 		a.fail(r)
-	case c.Folding.Own:
+	case a.snap.TextFunctions() == nil || a.snap.TextFunctions().IsOwn(catalog.FoldName(kind)):
 		a.fail(refuseOwnFold(c, kind, at))
 	case a.foldsMoved:
 		a.fail(refuseFoldBehind(c, kind, at))
@@ -155,26 +153,4 @@ func (a *analysis) foldedElement(e *pg.IndexElem, sc *scope) bool {
 		a.foldToTerm(of)
 	}
 	return true
-}
-
-// unfold takes lower or upper off a literal or parameter that is compared with that of
-// a column, and notes it. It gives the value, or n itself for anything else.
-func (a *analysis) unfold(n *pg.Node, op *Operand) *pg.Node {
-	kind, f := foldCall(n)
-	if kind == 0 || op.Column.Folded == 0 || a.err != nil {
-		return n
-	}
-	value, _ := withoutCasts(f.Args[0])
-	name, _, ok := a.foldSpan(f)
-	switch {
-	case value.GetAConst() == nil && value.GetParamRef() == nil, !ok:
-		return n
-	case op.Column.Folding.Given == nil:
-		a.fail(refuseFoldGiven(op.Column, kind, f.Location))
-		return n
-	}
-	a.edit(name.start, name.end, "(", nil)
-	op.Fold, op.Listed = kind, false
-	op.Site.at, op.Site.known = a.anchor(f.Location)
-	return f.Args[0]
 }

@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // A golden file is a list of cases: lines that begin with # (comments, and the
-// settings path:, prepared:, since: and fresh), the SQL, a line ----, and what becomes
+// settings path:, prepared:, functions:, since: and fresh), the SQL, a line ----, and what becomes
 // of it, up to an empty line.
 type goldenCase struct {
 	head     []string // comments and settings
@@ -26,7 +26,9 @@ type goldenCase struct {
 	path     []string
 	prepared []string
 	fresh    bool
-	since    int // the first version of PostgreSQL that has it; 0 for all
+	// functions are those of text of the server.
+	functions *catalog.TextFunctions
+	since     int // the first version of PostgreSQL that has it; 0 for all
 }
 
 const goldenSeparator = "----"
@@ -60,6 +62,13 @@ func readGolden(t testing.TB, file string) (cases []goldenCase, content string) 
 				c.since, err = strconv.Atoi(strings.TrimSpace(v))
 				if err != nil {
 					t.Fatalf("%s: %s: %v", file, line, err)
+				}
+			} else if v, ok := strings.CutPrefix(setting, "functions:"); ok {
+				switch strings.TrimSpace(v) {
+				case "own":
+					c.functions = &catalog.TextFunctions{Folds: ascii, Own: []string{"btrim", "lower"}}
+				case "contextual":
+					c.functions = &catalog.TextFunctions{}
 				}
 			} else if setting == "fresh" {
 				c.fresh = true
@@ -124,7 +133,11 @@ func (c *goldenCase) mode() Mode {
 
 // plan plans a case, through Execute where it needs that.
 func (c *goldenCase) plan(p *Planner, s *Scratch) (Bound, error) {
-	r := Request{Snapshot: testSnapshot(), Path: c.path, Text: []byte(c.sql), Mode: c.mode(), Fresh: c.fresh, Cursors: &OpenCursors{}}
+	snap := testSnapshot()
+	if c.functions != nil {
+		snap = snapshotWith(c.functions)
+	}
+	r := Request{Snapshot: snap, Path: c.path, Text: []byte(c.sql), Mode: c.mode(), Fresh: c.fresh, Cursors: &OpenCursors{}}
 	b, err := p.Plan(s, r)
 	if err != nil || !b.Plan.NeedsPrepared() {
 		return b, err
@@ -334,9 +347,6 @@ func showOperand(o *Operand, what string) string {
 	if o.Column.Folded != 0 {
 		name = catalog.FoldName(o.Column.Folded) + " of " + name
 	}
-	if o.Fold != 0 {
-		what = catalog.FoldName(o.Fold) + " of " + what
-	}
 	s += what + " as " + name
 	if o.Null != nil {
 		s += fmt.Sprintf(" unless %q", *o.Null)
@@ -344,8 +354,19 @@ func showOperand(o *Operand, what string) string {
 	if o.Via != nil {
 		s += " via " + o.Via.Name()
 	}
-	for _, t := range o.Then {
-		s += ", " + t.Name()
+	for i, step := range o.Then {
+		if o.Null != nil && i == o.Nulled {
+			s += ";"
+		}
+		if step.Function == NoFunction {
+			s += ", " + step.Type.Name()
+			continue
+		}
+		for name, f := range textFunctions {
+			if f == step.Function {
+				s += ", " + name
+			}
+		}
 	}
 	return s
 }

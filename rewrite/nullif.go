@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -21,6 +23,10 @@ func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 		return false
 	}
 	left, ok := a.textOnly(x.Lexpr)
+	calls, called := a.nulledCalls(x.Lexpr)
+	if len(calls) > 0 {
+		left, ok = called, true
+	}
 	null, known := a.nullOf(x.Rexpr)
 	start, end, spanned := a.alternativesSpan(n)
 	if !ok || !known || !spanned {
@@ -30,14 +36,22 @@ func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 		a.fail(refusePersistent(op.Column, x.Location))
 		return true
 	}
-	op.Null, op.Base = &null, logical.OIDText
-	if len(casts) > 0 {
+	op.Null, op.Base, op.Nulled = &null, logical.OIDText, len(calls)
+	switch {
+	case len(calls) > 0:
+		if !a.called(calls, called, casts, op) {
+			return true
+		}
+		a.editCasts(casts, op, x.Location)
+	case len(casts) > 0:
 		if !a.via(casts, op, x.Location) {
 			return true
 		}
-	} else if r := a.checked(op, logical.OIDText); r != nil {
-		a.fail(r)
-		return true
+	default:
+		if r := a.checked(op, logical.OIDText); r != nil {
+			a.fail(r)
+			return true
+		}
 	}
 	a.steer(location(x.Rexpr))
 	if p := left.GetParamRef(); p != nil {
@@ -77,6 +91,16 @@ func (a *analysis) nullIfBeside(n *pg.Node, c *catalog.SealedColumn) bool {
 		return c.Type.OID == logical.OIDText || c.Type.OID == logical.OIDVarchar
 	}
 	return c.Type.Typmod == -1 && a.castAlike(n, c.Type)
+}
+
+// nulledCalls are calls of functions of text (called.go) around a string or a parameter,
+// without casts.
+func (a *analysis) nulledCalls(n *pg.Node) (calls []textCall, value *pg.Node) {
+	calls, value = a.textCalls(n)
+	if value.GetParamRef() == nil && value.GetAConst().GetSval() == nil || slices.ContainsFunc(calls, func(c textCall) bool { return len(c.casts) > 0 }) {
+		return nil, nil
+	}
+	return calls, value
 }
 
 // textOnly is a string or a parameter, without the casts around it that leave text as

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"pgseal/catalog"
-	"pgseal/envelope"
 	"pgseal/logical"
 )
 
@@ -42,12 +41,9 @@ type Operand struct {
 	Listed bool
 	// Via is the explicit cast around the value ($1::varchar(5)), nil if none;
 	// the type of the elements when Array. Then are the types to which it is cast
-	// further, one after the other.
+	// further, and what functions make of it, one after the other.
 	Via  *logical.Type
-	Then []logical.Type
-	// Fold, if not 0, says that lower or upper of the value is compared, as the server
-	// computes that of a parameter.
-	Fold envelope.TermFlags
+	Then []Step
 	// Site is where the value stands.
 	Site Site
 	// Beside says that the value shares its type with the column: it is one of the
@@ -59,6 +55,8 @@ type Operand struct {
 	// Null, if not nil, is the text that becomes NULL: NULLIF($1, ''). The client's
 	// value is a text then.
 	Null *string
+	// Nulled is how many of Then come before that.
+	Nulled int
 	// Base is the type that PostgreSQL gives the value if the client declares none,
 	// 0 for what the role says.
 	Base uint32
@@ -279,6 +277,9 @@ var (
 	// search path. The session asks the server for current_schemas(true) and
 	// asks again with Path.
 	ErrNeedSearchPath = errors.New("rewrite: the text needs the session's search path")
+	// ErrNeedTextFunctions: the text calls one of them, and the snapshot does not know
+	// what the server makes of it. The session loads a fresh one and asks again.
+	ErrNeedTextFunctions = errors.New("rewrite: the text needs what the server makes of a client's text")
 	// ErrNeedCursors: what the text reads depends on the session's cursors. The
 	// session asks the server for them and asks again with Cursors.
 	ErrNeedCursors = errors.New("rewrite: the text needs the session's cursors")

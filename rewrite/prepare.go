@@ -182,7 +182,9 @@ func (a *analysis) coerced(arg *pg.Node, op *Operand, i int, oid uint32) {
 		expected.OID = logical.ElementOID(oid)
 	}
 	if op.Via != nil {
-		op.Then = append([]logical.Type{*op.Via}, op.Then...)
+		if op.Then = append([]Step{{Type: *op.Via}}, op.Then...); op.Nulled > 0 {
+			op.Nulled++
+		}
 	}
 	op.Via = &expected
 }

@@ -37,7 +37,7 @@ func RefuseFoldChanged(c *catalog.SealedColumn) *Refusal {
 // refuseOwnFold is for a database in which lower may be something else.
 func refuseOwnFold(c *catalog.SealedColumn, kind envelope.TermFlags, position int32) *Refusal {
 	name := catalog.FoldName(kind)
-	r := sealedRefusal("no-fold-term", c, position, "cannot be compared by "+name+"(): the database has a function lower or upper of its own")
+	r := sealedRefusal("no-fold-term", c, position, "cannot be compared by "+name+"(): the database has a function "+name+" of its own")
 	r.Hint = "Give the function another name."
 	return r
 }
@@ -50,12 +50,14 @@ func refuseFoldBehind(c *catalog.SealedColumn, kind envelope.TermFlags, position
 	return r
 }
 
-// refuseFoldGiven is for lower($1) where the database's collation does more than to
-// replace characters.
-func refuseFoldGiven(c *catalog.SealedColumn, kind envelope.TermFlags, position int32) *Refusal {
-	name := catalog.FoldName(kind)
-	r := sealedRefusal("no-fold-term", c, position, "cannot be compared with "+name+"() of a value: only the server knows what the database's collation makes of it")
-	r.Hint = "Compare it with a value that is in " + name + " case already."
+// refuseTextFunction is for lower($1) and the like that cannot be computed here.
+func refuseTextFunction(op *Operand, name string, position int32, why, hint string) *Refusal {
+	verb := "compared with"
+	if op.Role == Store {
+		verb = "set to"
+	}
+	r := sealedRefusal("text-function", op.Column, position, "cannot be "+verb+" "+name+"() of a value: "+why)
+	r.Hint = hint
 	return r
 }
 

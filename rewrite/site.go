@@ -6,7 +6,6 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -19,6 +18,8 @@ type Site struct {
 	at       anchor // of the operator, or of what is stored
 	cast     anchor // of the explicit cast
 	casted   bool   // there is one
+	call     anchor // of the function that is called with the value, without a cast
+	function string // its name, "" for none
 	known    bool   // at is
 	// argument numbers, from 1, the parameter of a prepared statement that the
 	// value is given to; expected is its type.
@@ -95,6 +96,9 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 		}
 		oid = element
 	}
+	if o.Site.function != "" {
+		return o.checkCalled(oid, literals)
+	}
 	if o.Via != nil {
 		return o.refusal(o.Via.CheckOID(oid, logical.Cast), o.Site.cast, literals)
 	}
@@ -132,15 +136,24 @@ func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
 	if o.Role == Store {
 		return o.refusal(o.Column.Type.CheckColumnOID(o.Site.target, oid, logical.Assign), o.Site.at, literals)
 	}
-	err := o.Column.Type.CheckOID(oid, logical.Compare)
-	if e, ok := errors.AsType[*logical.Error](err); ok && o.Fold != 0 && e.Code == codeNoFunction {
+	return o.refusal(o.Column.Type.CheckOID(oid, logical.Compare), o.Site.at, literals)
+}
+
+// checkCalled checks the type of what a function of text is called with.
+func (o *Operand) checkCalled(oid uint32, literals []span) *Refusal {
+	text := logical.Type{OID: logical.OIDText, Typmod: -1}
+	err := text.CheckOID(oid, logical.Compare)
+	if oid == 0 || err == nil {
+		return nil
+	}
+	position := o.Site.position(o.Site.call, literals)
+	if e, ok := errors.AsType[*logical.Error](err); ok && e.Code == codeNoFunction {
 		return &Refusal{
-			Anchor: "type", Code: codeNoFunction, Message: "function " + catalog.FoldName(o.Fold) + "(" + logical.TypeName(oid) + ") does not exist",
-			Hint:     "No function matches the given name and argument types. You might need to add explicit type casts.",
-			Position: o.Site.position(o.Site.at, literals),
+			Anchor: "type", Code: codeNoFunction, Message: "function " + o.Site.function + "(" + logical.TypeName(oid) + ") does not exist",
+			Hint: "No function matches the given name and argument types. You might need to add explicit type casts.", Position: position,
 		}
 	}
-	return o.refusal(err, o.Site.at, literals)
+	return refuseTextFunction(o, o.Site.function, int32(position), "its parameter is declared as "+logical.TypeName(oid), "Declare the parameter as text.")
 }
 
 func (o *Operand) refusal(err error, at anchor, literals []span) *Refusal {

@@ -31,8 +31,8 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 	if array := n.GetAArrayExpr(); array != nil && op.Column.Type.IsArray() && !op.Array {
 		return a.bindArray(array, casts, &op)
 	}
-	if f := n.GetFuncCall(); f != nil && len(casts) == 0 {
-		return a.bindMade(f, &op)
+	if f := n.GetFuncCall(); f != nil {
+		return len(casts) == 0 && a.bindMade(f, &op) || a.bindCalled(n, casts, &op)
 	}
 	if n.GetAExpr() != nil {
 		return a.bindNullIf(n, casts, &op)
@@ -103,6 +103,12 @@ func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
 	if !a.readCasts(casts, op, at) {
 		return false
 	}
+	a.editCasts(casts, op, at)
+	return a.err == nil
+}
+
+// editCasts makes casts around a value at a place casts to what the server gets.
+func (a *analysis) editCasts(casts []*pg.TypeCast, op *Operand, at int32) {
 	for _, c := range casts {
 		if c.Location < 0 { // type 'literal': the type stands before it
 			a.edit(int(c.TypeName.Location), int(at), "", nil)
@@ -116,17 +122,51 @@ func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
 			a.replaceType(c.TypeName, op.serverType(), op.Column, at)
 		}
 	}
-	return a.err == nil
 }
 
 // readCasts reads the casts around a value into its operand.
 func (a *analysis) readCasts(casts []*pg.TypeCast, op *Operand, at int32) bool {
-	var types []logical.Type
+	types, ok := a.castTypes(casts, op, at)
+	if !ok {
+		return false
+	}
+	outermost := types[len(types)-1].OID
+	var refusal *Refusal
+	switch {
+	case op.Array && len(types) > 1, op.Via != nil && (op.Site.argument == 0 || op.Array && !sameFamily(outermost, op.Via.OID)):
+		refusal = refuseValueCast(op.Column, at)
+	case op.Via != nil && op.Array:
+		refusal = a.checked(op, outermost)
+	case op.Via != nil: // the type of the prepared statement's parameter
+		refusal = op.checkArgument(outermost, a.literals)
+		if !sameFamily(outermost, op.Via.OID) {
+			types = append(types, *op.Via)
+		}
+	default:
+		refusal = a.checked(op, outermost)
+	}
+	if refusal != nil {
+		a.fail(refusal)
+		return false
+	}
+	var then []Step
+	for _, t := range types[1:] {
+		then = append(then, Step{Type: t})
+	}
+	if op.Site.casted = true; !op.Array {
+		then = append(then, op.Then...)
+	}
+	op.Via, op.Then = &types[0], then
+	return true
+}
+
+// castTypes are the types that casts around a value give it, one after the other.
+func (a *analysis) castTypes(casts []*pg.TypeCast, op *Operand, at int32) (types []logical.Type, ok bool) {
 	for _, c := range slices.Backward(casts) {
 		named, ok := a.typeNamed(c.TypeName)
 		if !ok || op.Array && !named.array {
 			a.fail(refuseValueCast(op.Column, at))
-			return false
+			return nil, false
 		}
 		to := named.Type // of the elements
 		if !op.Array {
@@ -138,33 +178,16 @@ func (a *analysis) readCasts(casts []*pg.TypeCast, op *Operand, at int32) bool {
 			types = append(types, to)
 		}
 	}
-	op.Site.cast, _ = a.anchor(casts[len(casts)-1].Location)
-	outermost := types[len(types)-1].OID
-	var refusal *Refusal
-	for i := 1; i < len(types) && refusal == nil; i++ {
-		refusal = op.refusal(types[i].CheckOID(types[i-1].OID, logical.Cast), op.Site.cast, a.literals)
+	if len(casts) > 0 {
+		op.Site.cast, _ = a.anchor(casts[len(casts)-1].Location)
 	}
-	switch {
-	case refusal != nil:
-	case op.Array && len(types) > 1, op.Via != nil && (op.Site.argument == 0 || op.Array && !sameFamily(outermost, op.Via.OID)):
-		refusal = refuseValueCast(op.Column, at)
-	case op.Via != nil && op.Array:
-		refusal = a.checked(op, outermost)
-	case op.Via != nil: // the type of the prepared statement's parameter
-		refusal = op.checkArgument(outermost, a.literals)
-		if !sameFamily(outermost, op.Via.OID) {
-			types = append(types, *op.Via)
+	for i := 1; i < len(types); i++ {
+		if refusal := op.refusal(types[i].CheckOID(types[i-1].OID, logical.Cast), op.Site.cast, a.literals); refusal != nil {
+			a.fail(refusal)
+			return nil, false
 		}
-		types = append(types, op.Then...)
-	default:
-		refusal = a.checked(op, outermost)
 	}
-	if refusal != nil {
-		a.fail(refusal)
-		return false
-	}
-	op.Via, op.Then, op.Site.casted = &types[0], types[1:], true
-	return true
+	return types, true
 }
 
 // isText says whether a cast of a bare string to the type changes nothing.
@@ -330,7 +353,7 @@ func (o *Operand) sameAs(other *Operand) bool {
 	if (o.Null == nil) != (other.Null == nil) || o.Null != nil && *o.Null != *other.Null {
 		return false
 	}
-	if o.Beside != other.Beside || o.Base != other.Base || o.Fold != other.Fold || !slices.Equal(o.Then, other.Then) {
+	if o.Beside != other.Beside || o.Base != other.Base || o.Nulled != other.Nulled || !slices.Equal(o.Then, other.Then) {
 		return false
 	}
 	return o.Via == nil || *o.Via == *other.Via

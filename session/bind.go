@@ -224,15 +224,15 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 			dst = wire.AppendValue(dst, value)
 			continue
 		}
-		if p.Operand.IsNull(value) {
-			dst = wire.AppendValue(dst, nil)
-			continue
-		}
 		f, _ := m.ParamFormats.Format(p.Client)
 		if f != wire.Text && f != wire.Binary {
 			return dst, Need{}, ofParameter(&wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}, m, p.Client, nil)
 		}
 		v := logical.Value{Data: value, Binary: f == wire.Binary, OID: st.types[p.Client]}
+		if s.becomesNull(p.Operand, v) {
+			dst = wire.AppendValue(dst, nil)
+			continue
+		}
 		var need Need
 		var err error
 		var from int

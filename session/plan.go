@@ -74,6 +74,8 @@ type frameState struct {
 	fresh bool
 	// caught: what others have told of has been waited for.
 	caught bool
+	// learnt: what the server makes of a client's texts has been asked for.
+	learnt bool
 	// settled: the end of a sealing has been waited for.
 	settled bool
 	// answered: the client has got an answer to the frame; it goes nowhere.
@@ -306,6 +308,9 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		return s.readInside(out)
 	case errors.Is(err, rewrite.ErrStaleCatalog) && !s.frame.fresh:
 		s.frame.fresh = true
+		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
+	case errors.Is(err, rewrite.ErrNeedTextFunctions) && !s.frame.learnt:
+		s.frame.learnt = true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	case errors.Is(err, rewrite.ErrChanging) && !s.frame.settled:
 		s.frame.settled = true

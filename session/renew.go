@@ -193,10 +193,7 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 	if op == nil {
 		return append(b, 0)
 	}
-	b = append(b, 1, byte(op.Role), byte(op.Fold), byte(op.Column.Folded))
-	if op.Fold != 0 {
-		b = append(b, op.Column.Folding.Given.Of(op.Fold).Hash()...)
-	}
+	b = append(b, 1, byte(op.Role), byte(op.Column.Folded))
 	if op.Array {
 		b = append(b, 1)
 	}
@@ -211,13 +208,16 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 	}
 	b = appendColumnAs(b, op.Column, t)
 	if op.Null != nil {
-		b = append(append(b, 1), *op.Null...)
+		b = append(append(b, 1, byte(op.Nulled)), *op.Null...)
 	}
 	if op.Via != nil {
 		b = appendType(b, *op.Via)
 	}
-	for _, t := range op.Then {
-		b = appendType(b, t)
+	for _, step := range op.Then {
+		if b = append(b, byte(step.Function)); step.Fold != nil {
+			b = append(b, step.Fold.Hash()...)
+		}
+		b = appendType(b, step.Type)
 	}
 	return b
 }

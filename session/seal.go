@@ -111,27 +111,56 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 	settings := s.reading()
 	var err error
 	if op.Via != nil {
-		if b.via, err = s.typeNow(op.Column, *op.Via).AppendCanonical(b.via[:0], v, logical.Cast, settings); err != nil {
+		if v, err = s.step(op, v, op.Then); err != nil {
 			return err
 		}
-		v = logical.Value{Data: b.via, Binary: true, OID: op.Via.OID}
 		settings = &s.settings.utf8 // the canonical form is UTF-8
-		for i := range op.Then {
-			if b.equal, err = s.typeNow(op.Column, op.Then[i]).AppendCanonical(b.equal[:0], v, logical.Cast, settings); err != nil {
-				return err
-			}
-			b.via, b.equal = b.equal, b.via
-			v = logical.Value{Data: b.via, Binary: true, OID: op.Then[i].OID}
-		}
 	} else if t := op.Column.Type.Shown(); op.Role.Compares() && !op.Listed && (v.OID == 0 || v.OID == oidUnknown) {
 		v.OID = t.Compared().OID // as which PostgreSQL reads it
 	}
-	b.plain, err = s.typeNow(op.Column, op.Column.Type).AppendCanonical(b.plain[:0], v, useOf(op), settings)
-	if err == nil && op.Fold != 0 {
-		b.equal = op.Column.Folding.Given.Of(op.Fold).Append(b.equal[:0], b.plain)
-		b.plain, b.equal = b.equal, b.plain
+	// The values of a list become what they have in common, and text becomes char and name.
+	if t := op.Column.Type.Shown(); op.Listed && (t.OID == logical.OIDBpchar || t.OID == logical.OIDName) && (v.OID == logical.OIDText || v.OID == logical.OIDVarchar) {
+		t.Typmod = -1
+		if b.equal, err = t.AppendCanonical(b.equal[:0], v, logical.Cast, settings); err != nil {
+			return err
+		}
+		b.via, b.equal = b.equal, b.via
+		v, settings = logical.Value{Data: b.via, Binary: true, OID: t.OID}, &s.settings.utf8
 	}
+	b.plain, err = s.typeNow(op.Column, op.Column.Type).AppendCanonical(b.plain[:0], v, useOf(op), settings)
 	return err
+}
+
+// step takes a value to Via, and then some of the steps behind that.
+func (s *Session) step(op *rewrite.Operand, v logical.Value, then []rewrite.Step) (_ logical.Value, err error) {
+	b := &s.buf
+	if b.via, err = s.typeNow(op.Column, *op.Via).AppendCanonical(b.via[:0], v, logical.Cast, s.reading()); err != nil {
+		return v, err
+	}
+	v = logical.Value{Data: b.via, Binary: true, OID: op.Via.OID}
+	for i := range then {
+		if step := &then[i]; step.Function == rewrite.NoFunction {
+			if b.equal, err = s.typeNow(op.Column, step.Type).AppendCanonical(b.equal[:0], v, logical.Cast, &s.settings.utf8); err != nil {
+				return v, err
+			}
+			v.OID = step.Type.OID
+		} else {
+			b.equal = step.AppendText(b.equal[:0], v.Data)
+			v.OID = logical.OIDText
+		}
+		b.via, b.equal = b.equal, b.via
+		v.Data = b.via
+	}
+	return v, nil
+}
+
+// becomesNull reports that NULLIF makes NULL of a value.
+func (s *Session) becomesNull(op *rewrite.Operand, v logical.Value) bool {
+	if op.Null != nil && op.Nulled > 0 {
+		text, err := s.step(op, v, op.Then[:op.Nulled])
+		return err == nil && op.IsNull(text.Data)
+	}
+	return op.IsNull(v.Data)
 }
 
 // equality computes the term of s.buf.plain into dst. Of what is lower or upper of a
@@ -350,10 +379,11 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 			return dst, r
 		}
 	}
-	if l.Operand.IsNull(l.Value) {
+	v := logical.Value{Data: l.Value, OID: l.OID}
+	if s.becomesNull(l.Operand, v) {
 		return append(dst, "NULL::pg_catalog.bytea"...), nil
 	}
-	out, need, err := s.appendOperand(s.buf.out[:0], l.Operand, logical.Value{Data: l.Value, OID: l.OID})
+	out, need, err := s.appendOperand(s.buf.out[:0], l.Operand, v)
 	if err == nil && need.Kind != NeedNothing {
 		s.need = need
 		return dst, errNeed

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"pgseal/catalog"
-	"pgseal/logical"
 	"pgseal/wire"
 )
 
@@ -193,10 +192,9 @@ server ReadyForQuery I`
 	for _, c := range []struct{ prepare, round string }{{prepareInsert, sealedInsert}, {search, searched}} {
 		d := driver{world: newWorld(t)}
 		d.openKeys()
-		folds := &catalog.Folds{Lower: logical.NewFold([]rune{'B'}, []rune{'b'}), Upper: logical.NewFold([]rune{'b'}, []rune{'B'})}
 		ssn := d.snapshot.Column(11)
 		ssn.Terms |= catalog.FoldTerms
-		ssn.AddFolding(catalog.Folding{Column: folds, Given: folds})
+		ssn.AddFolding(catalog.Folding{Column: testFolds})
 		d.round(t, script(t, c.prepare))
 		e := script(t, c.round)
 		for range 3 {

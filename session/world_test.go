@@ -60,10 +60,14 @@ func testSnapshot(version uint64, more ...*catalog.Relation) *catalog.Snapshot {
 		{AttNum: 2, Name: "total", TypeOID: logical.OIDInt4},
 	}}
 	return catalog.New(version, catalog.Contents{
-		Relations:  append(more, users, orders),
-		ActiveKeys: map[uint32]uint32{1: keyActive},
+		Relations:     append(more, users, orders),
+		ActiveKeys:    map[uint32]uint32{1: keyActive},
+		TextFunctions: &catalog.TextFunctions{Folds: testFolds},
 	})
 }
+
+// testFolds fold a single letter.
+var testFolds = &catalog.Folds{Lower: logical.NewFold([]rune{'B'}, []rune{'b'}), Upper: logical.NewFold([]rune{'b'}, []rune{'B'})}
 
 // archive has a table of the same name in another schema.
 func archive() *catalog.Relation {

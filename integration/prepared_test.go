@@ -1,11 +1,13 @@
 package integration
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -199,5 +201,41 @@ func TestValuesOfOtherTypes(t *testing.T) {
 			step("SELECT id, " + column + " FROM kinds ORDER BY id")
 			step("DELETE FROM kinds")
 		}
+	}
+}
+
+// A Query executes what the protocol has prepared. Another session has made a table of
+// the same name meanwhile, so that the server has to be asked which one is meant: the
+// answer is PostgreSQL's, also in a transaction that has failed.
+func TestQueriesExecuteWhatTheProtocolHasPrepared(t *testing.T) {
+	pair := harness.New(t, people)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	pair.Both("CREATE SCHEMA beside")
+	for i, url := range []string{pair.URL(), pair.TwinURL()} {
+		conn, other := raw(t, url), raw(t, url)
+		run := func(on *pgconn.PgConn, sql, sqlstate string, status byte) {
+			t.Helper()
+			_, err := on.Exec(ctx, sql).ReadAll()
+			pg := new(pgconn.PgError)
+			if errors.As(err, &pg) && pg.Code == sqlstate || err == nil && sqlstate == "" {
+				if got := on.TxStatus(); got != status {
+					t.Errorf("%d: %s: transaction status %c, want %c", i, sql, got, status)
+				}
+				return
+			}
+			t.Fatalf("%d: %s: %v, want SQLSTATE %q", i, sql, err, sqlstate)
+		}
+		if _, err := conn.Prepare(ctx, "s", "SELECT ssn FROM people WHERE id = 1", nil); err != nil {
+			t.Fatal(err)
+		}
+		run(conn, "BEGIN", "", 'T')
+		run(conn, "SELECT 1 / 0", "22012", 'E')
+		run(other, "CREATE TABLE beside.people (id int, ssn text)", "", 'I')
+		run(conn, "EXECUTE s", "25P02", 'E')
+		run(conn, "ROLLBACK", "", 'I')
+		run(conn, "EXECUTE s", "", 'I')
+		run(other, "DROP TABLE beside.people; CREATE TABLE beside.people (id int)", "", 'I')
+		run(conn, "EXECUTE s", "", 'I')
 	}
 }

@@ -33,6 +33,9 @@ func TestSetOperationsByTerms(t *testing.T) {
 		S("WITH q AS (SELECT email FROM people UNION SELECT email FROM people) SELECT q.email, p.id FROM q JOIN people p ON p.email = q.email ORDER BY p.id"),
 		S("SELECT email::text FROM people UNION SELECT email::text FROM people").Unordered(),
 		S("SELECT email FROM people UNION SELECT email FROM people UNION ALL SELECT email FROM people").Unordered(),
+		// What a group is shown as comes from the table, what a set operation is from nowhere.
+		S("SELECT city FROM people GROUP BY city HAVING city <> $1 UNION ALL SELECT city FROM people GROUP BY city", "Rome").Unordered(),
+		S("WITH q AS (SELECT city FROM people GROUP BY city UNION ALL SELECT NULL) SELECT city FROM q").Unordered(),
 		S("SELECT email FROM people UNION SELECT email FROM people ORDER BY 5").Fails("42P10"),
 		S("SELECT name FROM people WHERE EXISTS (SELECT email FROM people INTERSECT SELECT email FROM people WHERE id = 1) ORDER BY id"),
 		S("SELECT id, email FROM people UNION SELECT id, email FROM people").Unordered(),

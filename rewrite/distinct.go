@@ -17,7 +17,7 @@ type origin struct {
 
 // attribute is where PostgreSQL says that an output of this origin comes from.
 func (o origin) attribute() (at catalog.Attribute) {
-	if o.item == nil {
+	if o.item == nil || o.item.merged {
 		return at
 	}
 	if c := o.item.relation.Column(o.name); c != nil {
@@ -212,7 +212,7 @@ func (u unitedItems) origin(l, r origin) origin {
 	}
 	sides := [2]*item{l.item, r.item}
 	if u[sides] == nil {
-		u[sides] = &item{relation: l.item.relation}
+		u[sides] = &item{relation: l.item.relation, merged: true}
 	}
 	return origin{u[sides], l.name}
 }

@@ -74,6 +74,7 @@ type item struct {
 	base          bool                // has the system columns of a table
 	relation      *catalog.Relation   // of a base item that is known
 	shown         bool                // has become a subquery: see shown.go
+	merged        bool                // of a set operation, whose columns have no origin for PostgreSQL
 	system        bool                // which offers system columns
 	// byName and byColumn say whether qualified and unqualified references
 	// reach it: a join hides one or the other.
@@ -94,7 +95,7 @@ func queryItem(name string, outputs []column) *item {
 		c.wraps, c.reads, c.same, c.whole, c.grouped, c.united, c.renamed = nil, "", nil, nil, false, false, term{}
 		if from := c.origin.item; from != nil {
 			if rows[from] == nil {
-				rows[from] = &item{relation: from.relation, shown: from.shown}
+				rows[from] = &item{relation: from.relation, shown: from.shown, merged: from.merged}
 			}
 			c.origin.item = rows[from]
 		}

@@ -107,7 +107,7 @@ func TestComputedValues(t *testing.T) {
 		S("INSERT INTO visits (id, plain, at) VALUES (1, now(), clock_timestamp())").Refused("public.visits.at"),
 		S("INSERT INTO visits (id, person) VALUES (1, '"+pair.Env.Canaries.Word()+"' || random())").Refused("public.visits.person"),
 		S("UPDATE visits SET number = nextval('visited') WHERE id = 1").Refused("public.visits.number"),
-		S("INSERT INTO visits (id, number) SELECT 1, nextval('visited')").Refused("public.visits.number"),
+		S("INSERT INTO visits (id, number) SELECT 1, nextval('visited') WHERE true").Refused("public.visits.number"),
 		S("INSERT INTO turns (code) VALUES (nextval('turns_id_seq'))").Refused("public.turns.code"),
 		S("SELECT id FROM visits WHERE at < now()").Refused("public.visits.at"))
 }

@@ -1,5 +1,7 @@
 package logical
 
+import "bytes"
+
 // Absorbs reports that PostgreSQL gives an expression of alternatives (COALESCE,
 // CASE), one of which has type t and another the type oid, type t. first says that
 // it looks at the other one first.
@@ -106,4 +108,48 @@ func (t Type) AppendCast(dst, canonical []byte, from Type, s *Settings) ([]byte,
 		return dst, err
 	}
 	return out, nil
+}
+
+// PrintsApart reports a type of whose values those that are equal, and only those, are
+// cast to the same text.
+func (t Type) PrintsApart() bool {
+	if t = t.Shown(); t.Def != nil {
+		return t.Def.isEnum
+	}
+	switch t.OID {
+	case OIDInt2, OIDInt4, OIDInt8, OIDOid, OIDBool, OIDUUID, OIDDate:
+		return true
+	}
+	return false
+}
+
+// AppendPrinted appends the canonical form of the value that is cast to a text in UTF-8,
+// of a type of which PrintsApart is true. Where there is none the error is
+// ErrNeverEqual.
+func (t Type) AppendPrinted(dst, text []byte, s *Settings) ([]byte, error) {
+	t = t.Shown()
+	if t.Def != nil { // the label, which the enum may have got since
+		return append(dst, text...), nil
+	}
+	start := len(dst)
+	out, err := t.AppendCanonical(dst, Value{Data: text}, Cast, s)
+	if err != nil {
+		return dst, ErrNeverEqual // whatever else it may be
+	}
+	end := len(out)
+	switch {
+	case t.OID != OIDBool:
+		out, err = t.AppendText(out, out[start:end], s)
+	case out[start] == 0:
+		out = append(out, "false"...)
+	default:
+		out = append(out, "true"...)
+	}
+	switch {
+	case err != nil:
+		return dst, err
+	case !bytes.Equal(out[end:], text):
+		return dst, ErrNeverEqual
+	}
+	return out[:end], nil
 }

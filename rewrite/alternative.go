@@ -314,6 +314,7 @@ const (
 	besideAfter
 	besideBefore
 	besideSame      // beside parameters only: all have been declared as the column's type
+	besideTexts     // beside others in a list: text, and varchar
 	firstOfIntegers // of COALESCE, integers behind it
 	besideIntegers  // the only one beside integers
 	amongIntegers   // of several beside integers

@@ -213,6 +213,8 @@ func (b beside) fits(column logical.Type, oid uint32) bool {
 		return column.Absorbs(oid, b == besideBefore)
 	case b == besideSame:
 		return oid == column.OID
+	case b == besideTexts:
+		return sameFamily(oid, logical.OIDText)
 	case oid == logical.OIDInt2, oid == logical.OIDInt4:
 		return true
 	case b == firstOfIntegers:
@@ -276,6 +278,33 @@ func (a *analysis) storeNullIf(n *pg.Node, to target) bool {
 		a.edit(end-1, end-1, "", &value{operand: &stored, literal: int32(a.literalAt(a.tokens[left].start))})
 		a.insert(end-1, " END")
 		a.note("seal", c, "a literal", x.Location)
+	}
+	return true
+}
+
+// compareChoice compares with COALESCE of texts, as applications do to find NULL by the
+// empty string: COALESCE(city, $1) = COALESCE($2, $1). It is false, and has done nothing,
+// for any other expression.
+func (a *analysis) compareChoice(n *pg.Node, op Operand) bool {
+	x := n.GetCoalesceExpr()
+	if x == nil || a.persistent || op.Column.Type.Def != nil || !sameFamily(op.Column.Type.OID, logical.OIDText) {
+		return false
+	}
+	for _, r := range x.Args {
+		switch kind, own := a.constantKind(r); {
+		case kind == stringConstant, kind == nullConstant, kind == castConstant && isText(own) && isConstant(r):
+		default:
+			return false
+		}
+	}
+	for _, r := range x.Args {
+		each := op
+		if r.GetParamRef() != nil {
+			each.Base, each.Beside = logical.OIDText, besideTexts
+		}
+		if !a.bind(r, each, true) {
+			a.fail(refuseComputed(op.Column, location(n)))
+		}
 	}
 	return true
 }

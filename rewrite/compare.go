@@ -32,6 +32,10 @@ func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
 	case pg.A_Expr_Kind_AEXPR_IN:
 		a.inList(x, sc)
 		return
+	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
+		if a.like(x, sc) {
+			return
+		}
 	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
 		if exact {
 			a.arrayComparison(x, sc)
@@ -137,12 +141,16 @@ func (a *analysis) against(left, right *sealedExpr, n *pg.Node, sc *scope) {
 		}
 		a.toTerm(left)
 		op := Operand{Column: left.column, Role: Equality, Site: a.site}
-		if !a.give(n, op, sc) && !a.computed(n, op, sc) {
+		if !a.give(n, op, sc) && !a.compareChoice(n, op) && !a.computed(n, op, sc) {
 			a.refuseComputed(left, n, sc)
 		}
 	case left.column == right.column:
 		a.toTerm(left)
 		a.toTerm(right)
+	case left.column.ID == right.column.ID && left.column.IsCast():
+		a.fail(refuseCast(right.column, left.at))
+	case left.column.ID == right.column.ID && right.column.IsCast():
+		a.fail(refuseCast(left.column, right.at))
 	case left.column.ID == right.column.ID:
 		a.fail(refuseOtherFold(left.column, right.at))
 	default:
@@ -293,6 +301,10 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, base
 		case item.GetAConst().GetSval() != nil:
 			op.Listed, op.Via = false, &logical.Type{OID: base, Typmod: -1}
 		}
+		if listed && !sameFamily(left.column.Type.OID, logical.OIDText) && item.GetSubLink() != nil {
+			a.fail(refuseMixedList(left.column, left.at)) // its type could be that of the others, too
+			return
+		}
 		if !a.give(item, op, sc) && (listed || !a.computed(item, op, sc)) {
 			a.refuseComputed(left, item, sc)
 		}
@@ -432,6 +444,8 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 			}
 		case right == nil:
 			a.fail(refuseComputed(left.column, left.at))
+		case left != nil && left.column.IsCast():
+			a.fail(refuseCast(right, left.at))
 		case left != nil && left.column != right:
 			a.fail(refuseOtherColumn(left.column, right, s.Location))
 		case !a.comparable(right, s.Location):

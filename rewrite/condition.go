@@ -109,7 +109,7 @@ func (a *analysis) plainCase(x *pg.CaseExpr, sc *scope) {
 func (a *analysis) caseTests(x *pg.CaseExpr, sc *scope, result func(*pg.Node)) {
 	var left *sealedExpr
 	if x.Arg != nil {
-		if left = a.peek(x.Arg, sc); left == nil {
+		if left = a.comparand(x.Arg, sc); left == nil {
 			a.in("CASE", func() { a.plain(x.Arg, sc) })
 		} else if !a.comparableExpr(left) {
 			return

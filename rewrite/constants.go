@@ -16,10 +16,13 @@ type constants struct {
 	plain   bool     // used as plain values
 	// elements: the values are arrays, whose elements make the output: unnest(…).
 	elements bool
+	// united: they are of several queries, put together by UNION ALL.
+	united   bool
 	operands []*Operand // of the nodes
 	// namesake, if it is sealed, is the column of the table written that has the
 	// output's name.
 	namesake target
+	unused   bool   // but for that
 	compared []term // the references that are compared
 }
 
@@ -47,6 +50,7 @@ func (a *analysis) settlePostponed() {
 		switch {
 		case k.operand != nil:
 		case k.namesake.sealed != nil && !k.plain:
+			k.unused = true
 			a.giveAll(k, Operand{Column: k.namesake.sealed, Role: Store, Site: a.storing(k.nodes[0], k.namesake.name)}, term{})
 		default:
 			a.asPlain(k)
@@ -89,8 +93,15 @@ func (a *analysis) allPlain(columns []column) {
 	}
 }
 
-// constantsOf finds the constants behind a reference, nil if there are none.
+// constantsOf finds the constants behind a reference, or which a subquery gives, nil if
+// there are none.
 func (a *analysis) constantsOf(n *pg.Node, sc *scope) *constants {
+	if s := n.GetSubLink(); s.GetSubLinkType() == pg.SubLinkType_EXPR_SUBLINK {
+		if outputs := a.sublink(s, sc); len(outputs) == 1 {
+			return outputs[0].constants
+		}
+		return nil
+	}
 	ref := n.GetColumnRef()
 	if ref == nil {
 		return nil
@@ -125,8 +136,10 @@ func (a *analysis) give(n *pg.Node, op Operand, sc *scope) bool {
 		return true
 	}
 	var at term
-	if start, end, ok := a.referenceSpan(n.GetColumnRef()); ok {
-		at = term{start, end}
+	if ref := n.GetColumnRef(); ref != nil {
+		if start, end, ok := a.referenceSpan(ref); ok {
+			at = term{start, end}
+		}
 	}
 	a.giveAll(k, op, at)
 	return true
@@ -162,7 +175,7 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 		}
 		return
 	}
-	common, ok := a.commonType(k, &op)
+	common, numbers, ok := a.commonType(k, &op)
 	if !ok {
 		a.fail(refuseMixedList(op.Column, location(k.nodes[0])))
 		return
@@ -172,14 +185,18 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 		switch {
 		case n.GetTypeCast() != nil && op.Via != nil:
 			own.Via = nil // which is the same, or becomes the same
-		case n.GetParamRef() != nil && op.Via != nil, n.GetParamRef() != nil && op.Role == Store:
-			own.Base = common.OID
-		case n.GetAConst().GetSval() != nil && op.Via == nil:
+		case n.GetParamRef() != nil:
+			if own.Beside = a.besideOthers(k, &op, common); op.Via != nil || op.Role == Store || own.Beside == besideSame {
+				own.Base = common.OID
+			}
+		case op.Via == nil && (n.GetAConst().GetSval() != nil || isNullConstant(n) && !numbers && !k.unused):
 			if r := a.checked(&op, common.OID); r != nil {
 				a.fail(r)
 				return
 			}
-			own.Via = common
+			if !isNullConstant(n) {
+				own.Via = common
+			}
 		}
 		if !a.bind(n, own, true) {
 			a.fail(refuseStore(op.Column, location(n)))
@@ -227,24 +244,46 @@ func (a *analysis) compareStored(at term) {
 	a.insert(at.end, ")")
 }
 
+// besideOthers says which types a parameter can be declared as, so that the others of
+// the output are what they are without it.
+func (a *analysis) besideOthers(k *constants, op *Operand, common *logical.Type) beside {
+	switch textual := sameFamily(common.OID, logical.OIDText); {
+	case op.Via != nil:
+		return notBeside
+	case !textual || !isCharacter(op.Column.Type.Shown()):
+		return besideSame
+	case len(k.nodes) > 1:
+		return besideTexts
+	}
+	return notBeside
+}
+
 // commonType is the type that PostgreSQL gives to the bare strings of an
-// output: that of the other rows, or else text. ok is false where it depends on
-// more than is known here.
-func (a *analysis) commonType(k *constants, op *Operand) (common *logical.Type, ok bool) {
+// output: that of the other rows, or else text, but where those are numbers. ok is
+// false where it depends on more than is known here.
+func (a *analysis) commonType(k *constants, op *Operand) (common *logical.Type, numbers, ok bool) {
 	text := &logical.Type{OID: logical.OIDText, Typmod: -1}
-	numbers, strings, params := false, false, false
+	strings, params := false, false
 	for _, n := range k.nodes {
-		switch x := n.Node.(type) {
-		case *pg.Node_ParamRef:
+		var to logical.Type
+		switch kind, _ := a.constantKind(n); {
+		case n.GetParamRef() != nil:
 			params = true
-		case *pg.Node_AConst:
-			strings = strings || x.AConst.GetSval() != nil
-			numbers = numbers || x.AConst.GetIval() != nil || x.AConst.GetFval() != nil
-		case *pg.Node_TypeCast:
-			named, known := a.typeNamed(x.TypeCast.TypeName)
-			to := named.whole()
-			if !known || common != nil && common.OID != to.OID {
-				return nil, false
+		case kind == stringConstant:
+			strings = true
+		case kind == numberConstant:
+			numbers = true
+		case kind == boolConstant:
+			to.OID = logical.OIDBool
+		case n.GetTypeCast() != nil:
+			named, known := a.typeNamed(n.GetTypeCast().TypeName)
+			if to = named.whole(); !known {
+				return nil, numbers, false
+			}
+		}
+		if to.OID != 0 {
+			if common != nil && common.OID != to.OID {
+				return nil, numbers, false
 			}
 			common = &logical.Type{OID: to.OID, Typmod: -1, Def: to.Def}
 		}
@@ -252,16 +291,20 @@ func (a *analysis) commonType(k *constants, op *Operand) (common *logical.Type, 
 	if common == nil {
 		common = text
 	} else if numbers {
-		return nil, false
+		return nil, numbers, false
 	}
 	if op.Via != nil { // cast explicitly
 		if numbers { // of whatever type, by way of a wider one perhaps
-			return common, isNumber(op.Via.OID) && !strings && !params
+			return common, numbers, isNumber(op.Via.OID) && !strings && !params
 		}
-		return common, isText(*common) || common.OID == op.Via.OID || op.Role == Store && assignedAlike(*common, *op.Via, op.Column.Type)
+		if common.OID == logical.OIDBool && !strings && !params {
+			return common, numbers, true
+		}
+		return common, numbers, isText(*common) || common.OID == op.Via.OID || op.Role == Store && assignedAlike(*common, *op.Via, op.Column.Type)
 	}
 	textual := sameFamily(common.OID, logical.OIDText) && sameFamily(op.Column.Type.OID, logical.OIDText)
-	return common, !(numbers && strings) && !(params && (numbers || !textual))
+	same := !strings && op.Column.Type.Def == nil && (common.OID == op.Column.Type.OID || isText(*common))
+	return common, numbers, !(numbers && strings) && !(params && (numbers || !textual && !same))
 }
 
 func isNumber(oid uint32) bool {

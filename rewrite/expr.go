@@ -17,17 +17,20 @@ type sealedExpr struct {
 	terms  []term         // how to turn it into its equality term
 	at     int32
 	// ref is the column of the query that a plain reference names, nil for any
-	// other expression; grouped: the query groups by its term.
-	ref     *column
-	grouped bool
+	// other expression; grouped: the query groups by its term; leftOut: not in all of its
+	// grouping sets.
+	ref              *column
+	grouped, leftOut bool
 	// made is what the expression chooses from, nil for one that is the column;
 	// shown, if not nil, is the column as the type that the expression has; renamed:
 	// the server would name it otherwise.
 	made    *alternatives
 	shown   *catalog.SealedColumn
 	renamed bool
-	// fold is there if it is lower or upper of a column.
-	fold *foldedExpr
+	// fold is there if it is lower or upper of a column; printed are the casts that make
+	// it a text, of which column is one then.
+	fold    *foldedExpr
+	printed []*pg.TypeCast
 }
 
 // typ is the type that the expression has for the client, without its casts.
@@ -112,7 +115,7 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 
 // referenceTo is the expression that names a sealed column, and stands at of if ok.
 func (a *analysis) referenceTo(c *column, at int32, of term, ok bool, sc *scope) *sealedExpr {
-	e := &sealedExpr{column: c.sealed, at: at, ref: c, grouped: sc.groups(c), shown: c.shown}
+	e := &sealedExpr{column: c.sealed, at: at, ref: c, grouped: sc.groups(c), leftOut: sc.leavesOut(c), shown: c.shown}
 	if ok {
 		e.terms = []term{of}
 	}
@@ -171,6 +174,9 @@ func (a *analysis) toTerm(e *sealedExpr) {
 	}
 	a.settle(e, a.shownAs(e))
 	a.dropCasts(e)
+	for _, c := range e.printed {
+		a.dropCast(c, e)
+	}
 	for _, t := range e.terms {
 		a.edits = append(a.edits, edit{start: t.start, end: t.start, text: "pgseal.eq(", term: true})
 		a.insert(t.end, ")")
@@ -280,6 +286,16 @@ func (a *analysis) plain(n *pg.Node, sc *scope) {
 		a.subquery(x.SubLink, sc)
 	case *pg.Node_FuncCall:
 		a.function(x.FuncCall, sc)
+	case *pg.Node_GroupingFunc:
+		a.in("GROUPING", func() {
+			for _, n := range x.GroupingFunc.Args {
+				if e := a.peek(n, sc); e != nil && e.grouped {
+					a.toTerm(e)
+				} else {
+					a.plain(n, sc)
+				}
+			}
+		})
 	case *pg.Node_AIndirection:
 		a.indirection(x.AIndirection, sc)
 	case *pg.Node_CaseExpr:

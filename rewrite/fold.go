@@ -53,7 +53,7 @@ func (a *analysis) comparand(n *pg.Node, sc *scope) *sealedExpr {
 	case a.err != nil:
 		return nil
 	case e == nil:
-		return a.peek(n, sc)
+		return a.printed(a.peek(n, sc))
 	case a.persistent || a.arbiter:
 		a.fail(refuseUse(e.fold.of.column, e.fold.of.at, "function "+catalog.FoldName(e.column.Folded)))
 		return nil
@@ -101,6 +101,8 @@ type foldedExpr struct {
 	casts []*pg.TypeCast // around the column, inside of the call
 	name  term
 	end   int
+	// closes is what has to be put at the end.
+	closes string
 }
 
 // foldable says whether lower takes values of a type as the text that they are.
@@ -136,7 +138,7 @@ func (a *analysis) foldToTerm(e *sealedExpr) {
 	}
 	kind := e.column.Folded
 	a.edits = append(a.edits, edit{start: e.fold.name.start, end: e.fold.name.end, text: catalog.TermFunction(kind) + "(", term: true})
-	a.insert(e.fold.end, "")
+	a.insert(e.fold.end, e.fold.closes)
 	a.note("compare", e.column, "by term of "+catalog.FoldName(kind), e.at)
 }
 

@@ -2,6 +2,8 @@ package rewrite
 
 import (
 	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
 )
 
 // function is a function call.
@@ -29,7 +31,11 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 		what = "aggregate or window function " + name
 	}
 	a.in(what, func() {
-		for _, arg := range f.Args {
+		args := f.Args
+		if a.placeInArray(parts, args, sc) {
+			args = args[2:]
+		}
+		for _, arg := range args {
 			if len(f.Args) == 1 && a.countable(parts, f, arg, sc) {
 				break
 			}
@@ -77,4 +83,55 @@ func (a *analysis) countable(parts []string, f *pg.FuncCall, arg *pg.Node, sc *s
 		a.dropCasts(e)
 	}
 	return true
+}
+
+// placeInArray is array_position(array, column), by which ORMs sort rows as the values
+// are given. It is false, and has done nothing, for anything else, and where the array
+// could be of another type than the column.
+func (a *analysis) placeInArray(parts []string, args []*pg.Node, sc *scope) bool {
+	if !ofPostgreSQL(parts) || last(parts) != "array_position" && last(parts) != "array_positions" || len(args) < 2 {
+		return false
+	}
+	e := a.comparand(args[1], sc)
+	if e == nil || e.fold != nil || e.column.Assembled() || e.column.Type.Def != nil || !a.arrayAlike(args[0], e.column.Type) || !a.comparableExpr(e) {
+		return false
+	}
+	a.toTerm(e)
+	a.site = a.comparison("=", location(args[0]))
+	if !a.arrayOfValues(e, args[0], sc) && !a.bind(args[0], Operand{Column: e.column, Role: Equality, Array: true, Site: a.site}, false) {
+		a.refuseComputed(e, args[0], sc)
+	}
+	return true
+}
+
+// arrayAlike says whether an array is one of constants of a type, or of one that has all
+// its values.
+func (a *analysis) arrayAlike(n *pg.Node, t logical.Type) bool {
+	var to logical.Type
+	for n.GetTypeCast() != nil {
+		named, ok := a.typeNamed(n.GetTypeCast().TypeName)
+		if !ok || !named.array || to.OID != 0 && named.OID != to.OID {
+			return false
+		}
+		to, n = named.Type, n.GetTypeCast().Arg
+	}
+	if to.OID != 0 {
+		return sameFamily(to.OID, t.OID) && (n.GetParamRef() != nil || n.GetAConst() != nil || n.GetAArrayExpr() != nil)
+	}
+	array, numbers, texts := n.GetAArrayExpr(), 0, 0
+	if array == nil {
+		return (n.GetParamRef() != nil || n.GetAConst().GetSval() != nil) && t.OID == t.Compared().OID
+	}
+	for _, e := range array.Elements {
+		switch kind, _ := a.constantKind(e); kind {
+		case numberConstant:
+			numbers++
+		case stringConstant:
+			texts++
+		case nullConstant:
+		default:
+			return false
+		}
+	}
+	return texts == 0 && numbers > 0 && isNumber(t.OID) || numbers == 0 && texts > 0 && sameFamily(t.OID, logical.OIDText)
 }

@@ -347,6 +347,14 @@ func showOperand(o *Operand, what string) string {
 	if o.Column.Folded != 0 {
 		name = catalog.FoldName(o.Column.Folded) + " of " + name
 	}
+	if o.Column.IsCast() {
+		name = "text of " + name
+	}
+	if o.Pattern != nil {
+		if what = "pattern " + what; o.Pattern.Fold != nil {
+			what = "lower of " + what
+		}
+	}
 	s += what + " as " + name
 	if o.Null != nil {
 		s += fmt.Sprintf(" unless %q", *o.Null)

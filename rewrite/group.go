@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -16,7 +17,8 @@ const (
 	anyEnvelopeEnd   = ")::pg_catalog.bytea, 'hex') COLLATE pg_catalog.\"C\"), 'hex')"
 )
 
-// grouped are the sealed columns that a query groups by their terms.
+// grouped are the sealed columns that a query groups by their terms; those in grouping
+// sets, of which some leave them out, are true.
 type grouped map[*column]bool
 
 // groupBy finds out what GROUP BY makes of sealed columns, before the outputs
@@ -24,35 +26,44 @@ type grouped map[*column]bool
 func (a *analysis) groupBy(s *pg.SelectStmt, sc *scope) {
 	var sealed []*column
 	var plain []column
-	items := flatGroups(s.GroupClause)
-	for _, n := range items {
-		if c := a.groupedColumn(n, s.TargetList, sc); c != nil && c.sealed != nil {
+	inSets := map[*column]bool{}
+	items, sets := flatGroups(s.GroupClause)
+	for i, n := range append(items, sets...) {
+		switch c := a.groupedColumn(n, s.TargetList, sc); {
+		case c != nil && c.sealed != nil:
 			sealed = append(sealed, c.self())
-		} else if c != nil {
+			inSets[c.self()] = inSets[c.self()] || i >= len(items)
+		case c != nil && i < len(items):
 			plain = append(plain, *c)
 		}
 	}
 	for _, c := range sealed {
-		if !keyed(plain, c) {
+		if inSets[c] || !keyed(plain, c) {
 			if sc.grouped == nil {
 				sc.grouped = grouped{}
 			}
-			sc.grouped[c] = true
+			sc.grouped[c] = inSets[c]
 		}
 	}
 }
 
-// flatGroups are the items of GROUP BY with those of lists in brackets, without
-// grouping sets.
-func flatGroups(items []*pg.Node) (flat []*pg.Node) {
+// flatGroups are the items of GROUP BY with those of lists in brackets, and apart from
+// them those of grouping sets.
+func flatGroups(items []*pg.Node) (flat, sets []*pg.Node) {
 	for _, n := range items {
-		if row := n.GetRowExpr(); row != nil && row.RowFormat == pg.CoercionForm_COERCE_IMPLICIT_CAST {
-			flat = append(flat, flatGroups(row.Args)...)
-		} else if n.GetGroupingSet() == nil {
+		row := n.GetRowExpr()
+		switch set := n.GetGroupingSet(); {
+		case set != nil:
+			inner, nested := flatGroups(set.Content)
+			sets = append(append(sets, inner...), nested...)
+		case row != nil && row.RowFormat == pg.CoercionForm_COERCE_IMPLICIT_CAST:
+			inner, nested := flatGroups(row.Args)
+			flat, sets = append(flat, inner...), append(sets, nested...)
+		default:
 			flat = append(flat, n)
 		}
 	}
-	return flat
+	return flat, sets
 }
 
 // groupedColumn is the column that an item of GROUP BY is: by itself, by the
@@ -142,8 +153,16 @@ func (a *analysis) anyOfGroup(e *sealedExpr) {
 		a.fail(refuseUse(e.column, e.at, "GROUP BY"))
 		return
 	}
-	a.insert(e.terms[0].start, anyEnvelopeStart)
-	a.insert(e.terms[0].end, anyEnvelopeEnd)
+	start, end := e.terms[0].start, e.terms[0].end
+	closing := anyEnvelopeEnd
+	if e.leftOut {
+		a.insert(start, "CASE WHEN GROUPING(")
+		a.edits = append(a.edits, edit{start: start, end: start, text: "pgseal.eq(", after: string(a.text[start:end]), term: true})
+		a.insert(start, ")) OPERATOR(pg_catalog.=) 0 THEN ")
+		closing += " END"
+	}
+	a.insert(start, anyEnvelopeStart)
+	a.insert(end, closing)
 }
 
 // termOfGroup has a query that groups by a term give that, instead of an envelope of
@@ -154,11 +173,12 @@ func (a *analysis) termOfGroup(c *column) bool {
 		return false
 	}
 	start := slices.IndexFunc(a.edits, func(e edit) bool { return e.start == c.renamed.start && e.text == anyEnvelopeStart })
-	end := slices.IndexFunc(a.edits, func(e edit) bool { return e.start == c.renamed.end && e.text == anyEnvelopeEnd })
+	end := slices.IndexFunc(a.edits, func(e edit) bool { return e.start == c.renamed.end && strings.HasPrefix(e.text, anyEnvelopeEnd) })
 	if start < 0 || end < 0 {
 		return false
 	}
-	a.edits[start].text, a.edits[start].term, a.edits[end].text = "pgseal.eq(", true, ")"
+	a.edits[start].text, a.edits[start].term = "pgseal.eq(", true
+	a.edits[end].text = ")" + strings.TrimPrefix(a.edits[end].text, anyEnvelopeEnd)
 	a.note("compare", c.sealed, "by equality term of its group", int32(c.renamed.start))
 	return true
 }
@@ -189,7 +209,7 @@ func (a *analysis) window(w *pg.WindowDef, sc *scope) {
 func (a *analysis) groupItem(n *pg.Node, list []*pg.Node, sc *scope, outputs []column) {
 	if set := n.GetGroupingSet(); set != nil {
 		for _, c := range set.Content {
-			a.groupItem(c, nil, sc, outputs) // they leave out what is grouped by
+			a.groupItem(c, list, sc, outputs)
 		}
 		return
 	}
@@ -199,7 +219,7 @@ func (a *analysis) groupItem(n *pg.Node, list []*pg.Node, sc *scope, outputs []c
 		}
 		return
 	}
-	if list != nil && a.groupTerm(n, list, sc) {
+	if a.groupTerm(n, list, sc) {
 		return
 	}
 	if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetString_() != nil {

@@ -226,8 +226,18 @@ func (sc *scope) empty() bool {
 // a column.
 func (sc *scope) groups(c *column) bool {
 	for ; sc != nil; sc = sc.outer {
-		if sc.grouped[c.self()] {
+		if _, ok := sc.grouped[c.self()]; ok {
 			return true
+		}
+	}
+	return false
+}
+
+// leavesOut says whether it does so in grouping sets.
+func (sc *scope) leavesOut(c *column) bool {
+	for ; sc != nil; sc = sc.outer {
+		if inSets, ok := sc.grouped[c.self()]; ok {
+			return inSets
 		}
 	}
 	return false

@@ -154,7 +154,9 @@ func (a *analysis) storeStar(outputs []column, from int, targets []target, at in
 		}
 		switch {
 		case c.constants != nil && into != nil && !rest:
-			a.giveAll(c.constants, Operand{Column: into, Role: Store, Site: Site{target: targets[i].name}}, term{})
+			site := Site{target: targets[i].name}
+			site.at, site.known = a.anchor(at)
+			a.giveAll(c.constants, Operand{Column: into, Role: Store, Site: site}, term{})
 		case c.constants != nil:
 			a.asPlain(c.constants)
 		case c.sealed != nil && (rest || into == nil):

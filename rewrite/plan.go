@@ -44,6 +44,8 @@ type Operand struct {
 	// further, and what functions make of it, one after the other.
 	Via  *logical.Type
 	Then []Step
+	// Pattern, if not nil, says that the value is a pattern.
+	Pattern *Pattern
 	// Site is where the value stands.
 	Site Site
 	// Beside says that the value shares its type with the column: it is one of the

@@ -72,7 +72,9 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 	}
 	// In the server's order, in which parameters get their types.
 	if targets != nil && a.computedOnce(s) {
-		a.evaluated = onceEvaluated
+		if a.evaluated = onceEvaluated; s.WhereClause == nil && s.HavingClause == nil && s.LimitCount == nil && s.LimitOffset == nil {
+			a.evaluated = surelyEvaluated
+		}
 	}
 	outputs := a.outputs(s.TargetList, sc, targets)
 	a.evaluated = oftenEvaluated

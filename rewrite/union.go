@@ -1,18 +1,22 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
 )
 
 // setOperation is UNION, INTERSECT or EXCEPT. of, if not nil, is the CTE whose
 // query it is; settle is called with the outputs of the left side before the
 // right one is analysed.
 func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, of *cte, settle func([]column)) []column {
+	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
 	for _, t := range targets {
-		if t.sealed != nil {
+		if t.sealed != nil && !all {
 			a.fail(refuseStoreQuery(t.sealed, firstLocation(s.ProtoReflect()), "UNION, INTERSECT or EXCEPT"))
 			return nil
 		}
@@ -28,23 +32,27 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 		settle(left)
 	}
 	right := a.selectStmt(s.Rarg, sc, nil)
-	a.allPlain(left)
-	a.allPlain(right)
 	at := firstLocation(s.Rarg.ProtoReflect())
-	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
 	rest := behindRest(left) || behindRest(right)
+	united := make([]*constants, len(left))
+	if all && !rest && (of == nil || !of.recursive) {
+		united = a.unitedConstants(s, left, right)
+	}
+	a.plainBut(left, united)
+	a.plainBut(right, united)
 	outputs := make([]column, len(left))
-	united, terms := unitedItems{}, false
+	items, terms := unitedItems{}, false
 	for i := range max(len(left), len(right)) {
 		var l, r column
 		if i < len(left) {
 			l = left[i]
 			outputs[i] = l
+			outputs[i].constants = united[i]
 		}
 		if i < len(right) {
 			r = right[i]
 			if i < len(outputs) {
-				outputs[i].origin, outputs[i].reads = united.origin(l.origin, r.origin), ""
+				outputs[i].origin, outputs[i].reads = items.origin(l.origin, r.origin), ""
 				outputs[i].bare = l.bare || r.bare
 				outputs[i].text = l.text || r.text
 			}
@@ -84,14 +92,71 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 		a.fail(refuseUnion(sealedOf(outputs), at))
 		return nil
 	}
-	if targets != nil {
-		for i, c := range outputs {
-			if c.sealed != nil {
-				a.misplaced(c.sealed, i, outputs[:i], targets, at)
-			}
+	a.storeUnited(s, outputs, targets)
+	return outputs
+}
+
+// storeUnited stores the outputs of a set operation into columns. PostgreSQL says that
+// they stand where those of its first query do.
+func (a *analysis) storeUnited(s *pg.SelectStmt, outputs []column, targets []target) {
+	for i := range outputs {
+		at := firstLocation(s.ProtoReflect())
+		if k := outputs[i].constants; k != nil {
+			at = valueLocation(k.nodes[0])
+		}
+		a.storeStar(outputs[:i+1], i, targets, at)
+	}
+}
+
+// unitedConstants puts the constants of both sides of UNION ALL together that make
+// one output of it.
+func (a *analysis) unitedConstants(s *pg.SelectStmt, left, right []column) []*constants {
+	united := make([]*constants, len(left))
+	for i := range min(len(left), len(right)) {
+		l, r := left[i].constants, right[i].constants
+		if !a.unitable(s.Larg, l) || !a.unitable(s.Rarg, r) {
+			continue
+		}
+		// Values without a type become text where nothing beside them has one, even if
+		// a query further on does.
+		if lt, rt := a.textual(l), a.textual(r); l.united && lt && !rt || r.united && rt && !lt {
+			continue
+		}
+		l.nodes, l.united = append(l.nodes, r.nodes...), true
+		a.postponed = slices.DeleteFunc(a.postponed, func(k *constants) bool { return k == r })
+		united[i] = l
+	}
+	return united
+}
+
+// unitable says whether an output of a side of UNION ALL is a constant that stands
+// there itself, or several behind another UNION ALL, and nothing has used it.
+func (a *analysis) unitable(side *pg.SelectStmt, k *constants) bool {
+	if k == nil || k.plain || k.operand != nil || k.elements {
+		return false
+	}
+	return k.united || slices.ContainsFunc(side.TargetList, func(n *pg.Node) bool { return n.GetResTarget().GetVal() == k.nodes[0] })
+}
+
+// textual says whether constants have no type, or are characters.
+func (a *analysis) textual(k *constants) bool {
+	return !slices.ContainsFunc(k.nodes, func(n *pg.Node) bool {
+		switch kind, own := a.constantKind(n); kind {
+		case nullConstant, stringConstant:
+			return false
+		default:
+			return !sameFamily(own.OID, logical.OIDText)
+		}
+	})
+}
+
+// plainBut is the use of outputs as plain values, but for those that stay constants.
+func (a *analysis) plainBut(outputs []column, kept []*constants) {
+	for i := range outputs {
+		if k := outputs[i].constants; i >= len(kept) || kept[i] == nil {
+			a.asPlain(k)
 		}
 	}
-	return outputs
 }
 
 // bothNulls are the NULLs of both sides of a set operation, nil if one has more.

@@ -353,6 +353,9 @@ func (o *Operand) sameAs(other *Operand) bool {
 	if (o.Null == nil) != (other.Null == nil) || o.Null != nil && *o.Null != *other.Null {
 		return false
 	}
+	if (o.Pattern == nil) != (other.Pattern == nil) || o.Pattern != nil && *o.Pattern != *other.Pattern {
+		return false
+	}
 	if o.Beside != other.Beside || o.Base != other.Base || o.Nulled != other.Nulled || !slices.Equal(o.Then, other.Then) {
 		return false
 	}

@@ -128,6 +128,20 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 		v, settings = logical.Value{Data: b.via, Binary: true, OID: t.OID}, &s.settings.utf8
 	}
 	b.plain, err = s.typeNow(op.Column, op.Column.Type).AppendCanonical(b.plain[:0], v, useOf(op), settings)
+	if p := op.Pattern; err == nil && p != nil {
+		if p.Fold != nil {
+			b.equal = p.Fold.Append(b.equal[:0], b.plain)
+			b.plain, b.equal = b.equal, b.plain
+		}
+		var ok bool
+		if b.plain, ok = p.Literal(b.plain); !ok {
+			return errPattern
+		}
+	}
+	if of := op.Column; err == nil && of.IsCast() {
+		b.equal, err = s.typeNow(of, of.Stored()).AppendPrinted(b.equal[:0], b.plain, &s.settings.utf8)
+		b.plain, b.equal = b.equal, b.plain
+	}
 	return err
 }
 
@@ -171,8 +185,8 @@ func (s *Session) equality(dst []byte, c *catalog.SealedColumn) ([]byte, Need, e
 		return dst, need, err
 	}
 	equal := s.buf.plain
-	if !c.Type.EqualAsStored() {
-		if s.buf.equal, err = c.Type.AppendEquality(s.buf.equal[:0], s.buf.plain); err != nil {
+	if t := c.Stored(); !t.EqualAsStored() {
+		if s.buf.equal, err = t.AppendEquality(s.buf.equal[:0], s.buf.plain); err != nil {
 			return dst, Need{}, err
 		}
 		equal = s.buf.equal
@@ -225,6 +239,8 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 	}
 	err := s.canonical(op, v)
 	switch never := errors.Is(err, logical.ErrNeverEqual); {
+	case errors.Is(err, errPattern):
+		return dst, Need{}, refused(op.RefusePattern(), nil)
 	case err != nil && !never:
 		return dst, Need{}, valueError(err, c)
 	case op.Role == rewrite.Emptiness:
@@ -342,6 +358,9 @@ func (s *Session) appendTerms(dst []byte, op *rewrite.Operand, v logical.Value) 
 	binary.BigEndian.PutUint32(header[16:], 1)
 	return dst, Need{}, nil
 }
+
+// errPattern: a pattern matches more than one text.
+var errPattern = errors.New("session: a pattern with wildcards")
 
 // errNeed ends a walk that cannot go on for want of a key.
 var errNeed = errors.New("session: a data key is needed")

@@ -1,0 +1,40 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// LIKE without wildcards is =, and ILIKE that of lower(): Prisma's insensitive search, and
+// many an application's, is ILIKE of whatever it is given.
+func TestLikeWithoutWildcards(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TYPE mood AS ENUM ('sad', 'a%b'); CREATE TABLE liked (id int PRIMARY KEY, email text, nick varchar(40), bio text, m mood, plain text)`,
+		Seal: []string{"public.liked.email --equality --normalize lower", "public.liked.nick --equality", "public.liked.bio", "public.liked.m --equality"},
+	})
+	w := pair.Env.Canaries.Word()
+	pair.Same(t,
+		S("INSERT INTO liked VALUES (1, 'Bob@"+w+"', 'a_b', 'x', 'sad', 'p'), (2, 'bob@"+w+"', 'a%b', 'y', 'a%b', 'q'), (3, 'ÄÖÉ', 'a\\b', '', NULL, NULL), (4, NULL, 'axb', NULL, NULL, 'r'), (5, '', '', NULL, NULL, '')"),
+		S("SELECT id FROM liked WHERE email LIKE $1 ORDER BY id", "Bob@"+w),
+		S("SELECT id FROM liked WHERE email NOT LIKE $1 AND nick NOT LIKE 'axb' ORDER BY id", "Bob@"+w),
+		S("SELECT id, email ILIKE $1, email NOT ILIKE 'äöé', email ILIKE '' FROM liked ORDER BY id", "BOB@"+w),
+		S("SELECT id FROM liked WHERE email ILIKE 'ÄÖé' OR email ILIKE $1::text ORDER BY id", "\\b\\o\\B@"+w),
+		S("SELECT id FROM liked WHERE nick LIKE 'a\\_b' OR nick LIKE $1 ORDER BY id", "a\\\\b"),
+		S("SELECT id FROM liked WHERE nick LIKE $1 ESCAPE '!' OR nick LIKE ('a\\b') ESCAPE '' ORDER BY id", "a!%b"),
+		S("SELECT id FROM liked WHERE (nick LIKE 'axb') = true OR NOT nick LIKE 'axb' IS NULL ORDER BY id"),
+		S("SELECT id FROM liked WHERE lower(email) LIKE lower($1) OR m::text LIKE 'sad' ORDER BY id", "BOB@"+w),
+		S("SELECT id FROM liked WHERE m::text LIKE $1 ORDER BY id", "a\\%b"),
+		S("SELECT id FROM liked WHERE plain LIKE 'p%' AND nick LIKE $1", "a\\_b"),
+		S("UPDATE liked SET plain = 'liked' WHERE email ILIKE $1 RETURNING id", "bob@"+w).Unordered(),
+		S("SELECT id FROM liked WHERE nick LIKE NULL OR nick LIKE $1", nil),
+		S("SELECT id FROM liked WHERE nick LIKE 'a%'").Refused("public.liked.nick"),
+		S("SELECT id FROM liked WHERE nick LIKE $1", "a%").Refused("public.liked.nick"),
+		S("SELECT id FROM liked WHERE email ILIKE $1", "_ob").Refused("public.liked.email"),
+		S("SELECT id FROM liked WHERE nick LIKE $1", "a\\").Refused("public.liked.nick"),
+		S("SELECT id FROM liked WHERE nick ILIKE 'x'").Refused("public.liked.nick"),
+		S("SELECT id FROM liked WHERE bio LIKE $1", "x").Refused("public.liked.bio"),
+		S("SELECT id FROM liked WHERE m LIKE 'x'").Fails("42883").Simple(),
+		S("SELECT id FROM liked WHERE nick LIKE plain").Refused("public.liked.nick"),
+	)
+}

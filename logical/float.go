@@ -57,6 +57,13 @@ var float8Codec = codec{
 	},
 }
 
+// SameFloat says whether a canonical real and a canonical double precision are the same
+// number.
+func SameFloat(real, double []byte) bool {
+	x, y := float64(math.Float32frombits(binary.BigEndian.Uint32(real))), canonicalFloat(double)
+	return x == y || x != x && y != y
+}
+
 func appendFloat4(dst []byte, f float32) []byte {
 	return binary.BigEndian.AppendUint32(dst, math.Float32bits(f))
 }

@@ -315,6 +315,7 @@ const (
 	besideBefore
 	besideSame      // beside parameters only: all have been declared as the column's type
 	besideTexts     // beside others in a list: text, and varchar
+	besideNull      // in NULLIF, which has the type that = takes the column as
 	firstOfIntegers // of COALESCE, integers behind it
 	besideIntegers  // the only one beside integers
 	amongIntegers   // of several beside integers
@@ -399,7 +400,7 @@ func (a *analysis) settleNullIf(e *sealedExpr, x *pg.A_Expr, sc *scope) {
 	}
 	if !a.compareEmpty(left, x.Rexpr) {
 		a.toTerm(left)
-		a.listMember(left, x.Rexpr, false, 0, sc)
+		a.listMember(left, x.Rexpr, Operand{Column: left.column, Role: Equality, Site: a.site, Beside: besideNull}, 0, sc)
 	}
 	// Behind what closes the term of the other side, which may stand at the same place.
 	a.insert(e.terms[0].end-1, " THEN NULL ELSE "+string(a.text[reference.start:reference.end])+" END")

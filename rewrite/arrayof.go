@@ -5,6 +5,7 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -38,6 +39,9 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		return true
 	}
 	a.uniform(left, array.Elements)
+	if via == nil {
+		a.mixTypes(array.Elements, left.column)
+	}
 	for _, e := range array.Elements {
 		switch right := a.peek(e, sc); {
 		case right != nil && right.column == left.column && via == nil:
@@ -51,6 +55,19 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		}
 	}
 	return true
+}
+
+// mixTypes notes which of some values are parameters, because they get a common type.
+func (a *analysis) mixTypes(values []*pg.Node, c *catalog.SealedColumn) {
+	var clients []int
+	for _, n := range values {
+		if p := n.GetParamRef(); p != nil {
+			clients = append(clients, int(p.Number)-1)
+		}
+	}
+	if len(clients) > 1 {
+		a.mixesOfTypes = append(a.mixesOfTypes, Mix{clients, refuseMixedList(c, location(values[0]))})
+	}
 }
 
 // untyped says whether the elements of an array have no type: PostgreSQL takes them for

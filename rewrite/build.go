@@ -326,6 +326,7 @@ type analysis struct {
 	postponed    []*constants            // whose use is not decided yet
 	uses         []use                   // of the parameters of the statement being planned
 	lists        [][]int                 // of them, see Statement.Lists
+	mixesOfTypes []Mix                   // of them, see Statement.Mixes
 	carried      []*catalog.SealedColumn // that are stored as the server has them, in that statement
 	placed       []placed                // into which it writes by the places of columns
 	writes       []write                 // of that statement

@@ -121,6 +121,9 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 		}
 		op.Beside = besideAfter // of a value of another type the strings would be read as that
 	}
+	if kind == stringConstant {
+		a.mixTypes(choice.results, c)
+	}
 	store := func(r *pg.Node) {
 		own := op
 		if r.GetTypeCast() != nil && r.GetTypeCast().Location >= 0 {
@@ -215,6 +218,10 @@ func (b beside) fits(column logical.Type, oid uint32) bool {
 		return oid == column.OID
 	case b == besideTexts:
 		return sameFamily(oid, logical.OIDText)
+	case b == besideNull && column.OID == logical.OIDBpchar:
+		return oid != logical.OIDText && oid != logical.OIDName
+	case b == besideNull:
+		return !isExact(column.OID) || !isNumber(oid) || isExact(oid) && (oid != logical.OIDNumeric || column.OID == oid)
 	case oid == logical.OIDInt2, oid == logical.OIDInt4:
 		return true
 	case b == firstOfIntegers:

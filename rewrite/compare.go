@@ -215,16 +215,17 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 	}
 	a.toTerm(left)
 	a.uniform(left, items)
-	listed := !ofRows && a.typedByList(left, items, sc)
+	member := Operand{Column: left.column, Role: Equality, Site: a.site, Listed: !ofRows && a.typedByList(left, items, sc)}
 	base := uint32(0)
-	if listed {
+	if member.Listed {
 		base = a.listNumber(left, items)
+		member.Unsure = slices.ContainsFunc(items, func(n *pg.Node) bool { return n.GetParamRef() != nil })
 	}
 	before := len(a.uses)
 	for _, item := range items {
-		a.listMember(left, item, listed, base, sc)
+		a.listMember(left, item, member, base, sc)
 	}
-	if listed && len(a.uses) > before+1 {
+	if member.Listed && len(a.uses) > before+1 {
 		var list []int
 		for _, u := range a.uses[before:] {
 			list = append(list, u.client-1)
@@ -286,15 +287,23 @@ func (a *analysis) listNumber(left *sealedExpr, items []*pg.Node) uint32 {
 	return numbers[common]
 }
 
-func (a *analysis) listMember(left *sealedExpr, item *pg.Node, listed bool, base uint32, sc *scope) {
+// listMember compares with one value of a list, as op says of all. base is what
+// listNumber gives.
+func (a *analysis) listMember(left *sealedExpr, item *pg.Node, op Operand, base uint32, sc *scope) {
+	listed := op.Listed
 	switch right := a.comparand(item, sc); {
 	case right != nil && right.column == left.column:
 		a.toTerm(right)
 	case right != nil:
 		a.fail(refuseOtherColumn(left.column, right.column, right.at))
 	default:
-		op := Operand{Column: left.column, Role: Equality, Listed: listed, Site: a.site}
+		number := item.GetAConst().GetIval() != nil || item.GetAConst().GetFval() != nil
+		real := listed && !op.Unsure && base == 0 && left.column.Type.Shown().OID == logical.OIDFloat4
 		switch {
+		case real && number: // which becomes a real
+			op.Listed, op.Via = false, &logical.Type{OID: logical.OIDFloat4, Typmod: -1}
+		case real && item.GetTypeCast() != nil:
+			op.Then = []Step{{Type: logical.Type{OID: logical.OIDFloat4, Typmod: -1}}}
 		case base == 0:
 		case item.GetParamRef() != nil:
 			op.Base = base

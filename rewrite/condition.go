@@ -127,7 +127,7 @@ func (a *analysis) caseTests(x *pg.CaseExpr, sc *scope, result func(*pg.Node)) {
 			a.in("CASE", func() { a.plain(w.GetExpr(), sc) })
 		default:
 			a.site = a.comparison("=", w.GetLocation())
-			a.listMember(left, w.GetExpr(), false, 0, sc)
+			a.listMember(left, w.GetExpr(), Operand{Column: left.column, Role: Equality, Site: a.site}, 0, sc)
 		}
 		result(w.GetResult())
 	}

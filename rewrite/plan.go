@@ -39,6 +39,9 @@ type Operand struct {
 	// Listed: the value is one of several in an IN list, to which PostgreSQL
 	// gives their common type.
 	Listed bool
+	// Unsure: that type depends on what parameters beside the value are declared as. A
+	// value that is another one as a real than as a double precision is refused then.
+	Unsure bool
 	// Via is the explicit cast around the value ($1::varchar(5)), nil if none;
 	// the type of the elements when Array. Then are the types to which it is cast
 	// further, and what functions make of it, one after the other.
@@ -87,6 +90,31 @@ type Conflict struct {
 	Refusal *Refusal
 }
 
+// Mix are parameters that get a common type which does not come from a column.
+type Mix struct {
+	Clients []int // indexes, from 0, of the client's parameters
+	Refusal *Refusal
+}
+
+// Refuses is why the types cannot be mixed: of what some of them would become pgseal
+// would have to know more. declared gives the type that the client declares, 0 for none.
+func (m *Mix) Refuses(declared func(client int) uint32) *Refusal {
+	first := declared(m.Clients[0])
+	for _, i := range m.Clients[1:] {
+		t := declared(i)
+		texts := (t == 0 || sameFamily(t, logical.OIDText)) && (first == 0 || sameFamily(first, logical.OIDText))
+		if exact := isExact(t) && isExact(first); t != first && !texts && !exact {
+			return m.Refusal
+		}
+	}
+	return nil
+}
+
+// isExact says whether a type is one of numbers that are equal in each other's types.
+func isExact(oid uint32) bool {
+	return isNumber(oid) && oid != logical.OIDFloat4 && oid != logical.OIDFloat8
+}
+
 // Effect is what a statement does to the session beyond its rows.
 type Effect uint8
 
@@ -122,6 +150,9 @@ type Statement struct {
 	// get the common type of what is in it: that of the column, if none of them has
 	// been declared as another.
 	Lists [][]int
+	// Mixes are parameters that stand beside each other in an array, in rows of VALUES or
+	// in CASE, and get a common type.
+	Mixes []Mix
 	// Conflicts are found in Params.
 	Conflicts []Conflict
 	// ClientParams is how many parameters the client's text uses ($n at most n).

@@ -29,7 +29,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		inner.Types[i] = types[i].whole().OID
 	}
 	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
-	inner.Lists = a.lists
+	inner.Lists, inner.Mixes = a.lists, a.mixesOfTypes
 	inner.Question = a.question()
 	a.asking, a.answers, a.asked = before, answers, nil
 	for _, c := range a.conflicts(inner.Params, inner.ClientParams) {

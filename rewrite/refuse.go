@@ -302,6 +302,9 @@ func refuseMixedList(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// RefuseUnsure is why a value cannot be compared whose type is Unsure.
+func (o *Operand) RefuseUnsure() *Refusal { return refuseMixedList(o.Column, -1) }
+
 func refuseStar(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("star-position", c, position, "stands behind columns whose number pgseal does not know")
 	r.Hint = "Name the output columns instead of *."

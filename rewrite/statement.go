@@ -12,7 +12,7 @@ import (
 
 // statement plans one statement of the text.
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
-	a.lists, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, false, false, "", raw
+	a.lists, a.mixesOfTypes, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, nil, false, false, "", raw
 	a.carried, a.writes, a.placed, a.asked, a.evaluated, a.made = nil, nil, nil, nil, oftenEvaluated, nil
 	a.drafts, a.keptJSON, a.madeBinary = nil, nil, nil
 	touched, named := a.touched, a.sealedNamed
@@ -25,7 +25,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	s.Width = namedColumns(raw.Stmt.GetSelectStmt())
 	a.settlePostponed()
 	if params, client := a.parameters(0); s.Effect != Prepares {
-		s.Params, s.ClientParams, s.Lists = params, client, a.lists
+		s.Params, s.ClientParams, s.Lists, s.Mixes = params, client, a.lists, a.mixesOfTypes
 		s.Conflicts = a.conflicts(params, client)
 	}
 	s.Question = a.question()

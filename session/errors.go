@@ -105,6 +105,9 @@ func (s *Session) corrupt(c *catalog.SealedColumn, key uint32, why error) *wire.
 
 // valueError is a value that cannot be converted, as the server would say it.
 func valueError(err error, c *catalog.SealedColumn) error {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return e
+	}
 	var l *logical.Error
 	if errors.As(err, &l) {
 		e := conversionError(l)

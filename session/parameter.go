@@ -63,6 +63,14 @@ func (p *statement) declares(i int) bool {
 	return i < len(p.declared) && p.declared[i] != 0 && p.declared[i] != oidUnknown
 }
 
+// declaration is the type that the client declares, 0 for none.
+func (p *statement) declaration(i int) uint32 {
+	if !p.declares(i) {
+		return 0
+	}
+	return p.declared[i]
+}
+
 // askTypes has the server describe a statement, invisibly to the client, for
 // the types that it has inferred from plain roles.
 func (s *Session) askTypes(name []byte, st *statement, out *Output) (action, Need, error) {
@@ -168,6 +176,11 @@ func (p *statement) common(i int, op *rewrite.Operand, lists *listTypes) uint32 
 // checkTypes refuses types that a sealed role cannot take. The text is bound, or
 // nil when it is too late for a position in it.
 func (p *statement) checkTypes(bound *rewrite.Bound) *rewrite.Refusal {
+	for i := range p.plan.Mixes {
+		if refusal := p.plan.Mixes[i].Refuses(p.declaration); refusal != nil {
+			return refusal
+		}
+	}
 	for _, param := range p.plan.Params {
 		if param.Operand == nil || param.Answer > 0 {
 			continue

@@ -118,6 +118,9 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 	} else if t := op.Column.Type.Shown(); op.Role.Compares() && !op.Listed && (v.OID == 0 || v.OID == oidUnknown) {
 		v.OID = t.Compared().OID // as which PostgreSQL reads it
 	}
+	if err = s.sure(op, v, settings); err != nil {
+		return err
+	}
 	// The values of a list become what they have in common, and text becomes char and name.
 	if t := op.Column.Type.Shown(); op.Listed && (t.OID == logical.OIDBpchar || t.OID == logical.OIDName) && (v.OID == logical.OIDText || v.OID == logical.OIDVarchar) {
 		t.Typmod = -1
@@ -167,6 +170,29 @@ func (s *Session) step(op *rewrite.Operand, v logical.Value, then []rewrite.Step
 	}
 	return v, nil
 }
+
+// sure refuses a value beside a real whose type is not known, if that makes a difference.
+func (s *Session) sure(op *rewrite.Operand, v logical.Value, settings *logical.Settings) (err error) {
+	if !op.Unsure || op.Column.Type.Shown().OID != logical.OIDFloat4 || v.OID == logical.OIDFloat4 || v.OID == logical.OIDFloat8 {
+		return nil
+	}
+	b := &s.buf
+	if b.plain, err = real.AppendCanonical(b.plain[:0], v, logical.Cast, settings); err != nil {
+		return err
+	}
+	if b.equal, err = double.AppendCanonical(b.equal[:0], v, logical.Cast, settings); err != nil {
+		return err
+	}
+	if !logical.SameFloat(b.plain, b.equal) {
+		return refused(op.RefuseUnsure(), nil)
+	}
+	return nil
+}
+
+var (
+	real   = logical.Type{OID: logical.OIDFloat4, Typmod: -1}
+	double = logical.Type{OID: logical.OIDFloat8, Typmod: -1}
+)
 
 // becomesNull reports that NULLIF makes NULL of a value.
 func (s *Session) becomesNull(op *rewrite.Operand, v logical.Value) bool {

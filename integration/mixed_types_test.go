@@ -1,0 +1,87 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgseal/integration/harness"
+)
+
+// Values beside each other get a common type, in PostgreSQL's way: what is equal as a
+// real need not be as a double precision, nor what is as char as text.
+func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TABLE m (id int PRIMARY KEY, r real, c char(5), t text, i int)`,
+		Seal: []string{"public.m.r --equality", "public.m.c --equality", "public.m.t --equality", "public.m.i --equality"},
+	})
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S("INSERT INTO m VALUES (1, 0.1, 'a', 'a', 5), (2, 5, 'b', 'a ', 6), (3, NULL, NULL, NULL, NULL)"),
+		S("SELECT id FROM m WHERE r IN (0.1, 7)"),
+		S("SELECT id FROM m WHERE r IN ('0.1', 7.5)"),
+		S("SELECT id FROM m WHERE r IN (0.1::numeric, 5::smallint) ORDER BY id"),
+		S("SELECT id FROM m WHERE r IN (0.1::float8, 5) ORDER BY id"),
+		S("SELECT id FROM m WHERE r IN ('0.1', 5::float8) ORDER BY id").Refused("public.m.r"),
+		S("SELECT id FROM m WHERE r NOT IN (0.1, 7)"),
+		S("SELECT id FROM m WHERE r = 0.1 OR r = 5.0"),
+		S("SELECT id FROM m WHERE (r, id) IN ((0.1, 1), (5, 2))"),
+		S("SELECT id FROM m WHERE r IN (1e50, 7)").Fails("22003"),
+		S("SELECT id, NULLIF(i, 5), NULLIF(i, 6::bigint), NULLIF(c, 'a'), NULLIF(t, 'a '::varchar) FROM m ORDER BY id"),
+		S("SELECT NULLIF(i, 5.0) FROM m").Refused("public.m.i"),
+		S("SELECT NULLIF(i, 5::float8) FROM m").Refused("public.m.i"),
+		S("SELECT NULLIF(c, 'a'::text) FROM m").Refused("public.m.c"),
+	)
+	const (
+		any, int2, int4, int8, numeric, float4, float8, text, varchar, bpchar = 0, 21, 23, 20, 1700, 700, 701, 25, 1043, 1042
+	)
+	twin, sealed := pair.Connect(t, pair.TwinURL()).PgConn(), pair.Connect(t, pair.URL()).PgConn()
+	for _, c := range []struct {
+		sql     string
+		values  string
+		types   [2]uint32
+		refused bool
+	}{
+		{"SELECT id FROM m WHERE r IN ($1, $2) ORDER BY id", "0.1 5", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE r IN ($1, $2) ORDER BY id", "0.1 5", [2]uint32{any, float8}, false},
+		{"SELECT id FROM m WHERE r IN ($1, $2) ORDER BY id", "0.1 5", [2]uint32{float4, float8}, false},
+		{"SELECT id FROM m WHERE r IN ($1, $2) ORDER BY id", "5 5", [2]uint32{int4, numeric}, false},
+		{"SELECT id FROM m WHERE r IN ($1, $2) ORDER BY id", "5 0.1", [2]uint32{any, numeric}, true},
+		{"SELECT id FROM m WHERE r IN ($1, $2, '5') ORDER BY id", "5 0.1", [2]uint32{int4, float8}, false},
+		{"SELECT id FROM m WHERE r IN ($1, $2, '0.1') ORDER BY id", "5 0.1", [2]uint32{int4, float8}, true},
+		{"SELECT id FROM m WHERE r IN ($1, $2, 0.1) ORDER BY id", "5 6", [2]uint32{any, any}, true},
+		{"SELECT id FROM m WHERE t = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE t = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{varchar, text}, false},
+		{"SELECT id FROM m WHERE t = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{bpchar, any}, true},
+		{"SELECT id FROM m WHERE t = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{bpchar, text}, true},
+		{"SELECT id FROM m WHERE c = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{bpchar, bpchar}, false},
+		{"SELECT id FROM m WHERE i = ANY (ARRAY[$1, $2]) ORDER BY id", "5 6", [2]uint32{int2, int8}, false},
+		{"SELECT id FROM m WHERE i = ANY (ARRAY[$1, $2]) ORDER BY id", "5 6", [2]uint32{any, int4}, true},
+		{"SELECT id FROM m WHERE t IN (VALUES ($1), ($2)) ORDER BY id", "a b", [2]uint32{bpchar, any}, true},
+		{"SELECT id FROM m WHERE t IN (VALUES ($1), ($2)) ORDER BY id", "a b", [2]uint32{any, any}, false},
+		{"UPDATE m SET t = CASE WHEN id = 1 THEN $1 ELSE $2 END WHERE id > 3", "a b", [2]uint32{bpchar, any}, true},
+		{"UPDATE m SET t = CASE WHEN id = 1 THEN $1 ELSE $2 END WHERE id > 3", "a b", [2]uint32{text, any}, false},
+		{"SELECT id, NULLIF(i, $1), $2::int FROM m ORDER BY id", "5 5", [2]uint32{int8, int4}, false},
+		{"SELECT id, NULLIF(i, $1), $2::int FROM m ORDER BY id", "5 5", [2]uint32{numeric, int4}, true},
+	} {
+		var answers [2]string
+		for i, conn := range []*pgconn.PgConn{twin, sealed} {
+			d, err := conn.Prepare(t.Context(), "", c.sql, c.types[:])
+			if err == nil {
+				values := strings.Fields(c.values)
+				r := conn.ExecPrepared(t.Context(), "", [][]byte{[]byte(values[0]), []byte(values[1])}, nil, nil).Read()
+				answers[i], err = fmt.Sprintf("%d %s %s", d.ParamOIDs, r.Rows, r.CommandTag), r.Err
+			}
+			if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+				answers[i] = e.Code + " " + e.Message
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := strings.HasPrefix(answers[1], "0A000"); got != c.refused || !got && answers[0] != answers[1] {
+			t.Errorf("%s with %s as %d:\nplain  %s\nsealed %s", c.sql, c.values, c.types, answers[0], answers[1])
+		}
+	}
+}

@@ -30,6 +30,8 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		S("SELECT id FROM m WHERE (r, id) IN ((0.1, 1), (5, 2))"),
 		S("SELECT id FROM m WHERE r IN (1e50, 7)").Fails("22003"),
 		S("SELECT id, NULLIF(i, 5), NULLIF(i, 6::bigint), NULLIF(c, 'a'), NULLIF(t, 'a '::varchar) FROM m ORDER BY id"),
+		S("SELECT id FROM m ORDER BY array_position(ARRAY[5.5, 6], i), id"),
+		S("SELECT id FROM m ORDER BY array_position(ARRAY[0.1, 5], r), id").Refused("public.m.r"),
 		S("SELECT NULLIF(i, 5.0) FROM m").Refused("public.m.i"),
 		S("SELECT NULLIF(i, 5::float8) FROM m").Refused("public.m.i"),
 		S("SELECT NULLIF(c, 'a'::text) FROM m").Refused("public.m.c"),

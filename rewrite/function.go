@@ -105,7 +105,7 @@ func (a *analysis) placeInArray(parts []string, args []*pg.Node, sc *scope) bool
 }
 
 // arrayAlike says whether an array is one of constants of a type, or of one that has all
-// its values.
+// its values. Beside a real, numbers become reals.
 func (a *analysis) arrayAlike(n *pg.Node, t logical.Type) bool {
 	var to logical.Type
 	for n.GetTypeCast() != nil {
@@ -133,5 +133,5 @@ func (a *analysis) arrayAlike(n *pg.Node, t logical.Type) bool {
 			return false
 		}
 	}
-	return texts == 0 && numbers > 0 && isNumber(t.OID) || numbers == 0 && texts > 0 && sameFamily(t.OID, logical.OIDText)
+	return texts == 0 && numbers > 0 && isNumber(t.OID) && t.OID != logical.OIDFloat4 || numbers == 0 && texts > 0 && sameFamily(t.OID, logical.OIDText)
 }

@@ -65,6 +65,9 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		{"SELECT id FROM m WHERE t IN (VALUES ($1), ($2)) ORDER BY id", "a b", [2]uint32{any, any}, false},
 		{"UPDATE m SET t = CASE WHEN id = 1 THEN $1 ELSE $2 END WHERE id > 3", "a b", [2]uint32{bpchar, any}, true},
 		{"UPDATE m SET t = CASE WHEN id = 1 THEN $1 ELSE $2 END WHERE id > 3", "a b", [2]uint32{text, any}, false},
+		{"SELECT id FROM m WHERE c = $1 AND c IN ($1, $2)", "a  b", [2]uint32{text, any}, false},
+		{"SELECT id FROM m WHERE c IN ($1, $2) AND c = $1", "a  b", [2]uint32{text, any}, false},
+		{"SELECT id FROM m WHERE r IN ($1, 7) AND r <> $1 AND $2::int = 1", "0.1 1", [2]uint32{numeric, int4}, false},
 		{"SELECT id, NULLIF(i, $1), $2::int FROM m ORDER BY id", "5 5", [2]uint32{int8, int4}, false},
 		{"SELECT id, NULLIF(i, $1), $2::int FROM m ORDER BY id", "5 5", [2]uint32{numeric, int4}, true},
 	} {
@@ -72,8 +75,8 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		for i, conn := range []*pgconn.PgConn{twin, sealed} {
 			d, err := conn.Prepare(t.Context(), "", c.sql, c.types[:])
 			if err == nil {
-				values := strings.Fields(c.values)
-				r := conn.ExecPrepared(t.Context(), "", [][]byte{[]byte(values[0]), []byte(values[1])}, nil, nil).Read()
+				first, second, _ := strings.Cut(c.values, " ")
+				r := conn.ExecPrepared(t.Context(), "", [][]byte{[]byte(first), []byte(second)}, nil, nil).Read()
 				answers[i], err = fmt.Sprintf("%d %s %s", d.ParamOIDs, r.Rows, r.CommandTag), r.Err
 			}
 			if e, ok := errors.AsType[*pgconn.PgError](err); ok {

@@ -150,8 +150,8 @@ type Statement struct {
 	// get the common type of what is in it: that of the column, if none of them has
 	// been declared as another.
 	Lists [][]int
-	// Mixes are parameters that stand beside each other in an array, in rows of VALUES or
-	// in CASE, and get a common type.
+	// Mixes are parameters that stand beside each other in an array or in CASE, and get a
+	// common type.
 	Mixes []Mix
 	// Conflicts are found in Params.
 	Conflicts []Conflict

@@ -55,7 +55,7 @@ func (a *analysis) arrayParts(x *pg.A_ArrayExpr, v *value, kind *arrayKind) bool
 		return same
 	}
 	v.text("{")
-	for i, n := range x.Elements {
+	for i, n := range a.allSigned(x.Elements) {
 		if i > 0 {
 			v.text(",")
 		}

@@ -35,14 +35,15 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		a.replaceType(c.TypeName, "pg_catalog.bytea[]", left.column, left.at)
 	}
 	op := Operand{Column: left.column, Role: Equality, Via: via, Site: a.site}
-	if via == nil && untyped(array.Elements) && !a.asText(&op, array.Elements) {
+	elements := a.allSigned(array.Elements)
+	if via == nil && untyped(elements) && !a.asText(&op, elements) {
 		return true
 	}
-	a.uniform(left, array.Elements)
+	a.uniform(left, elements)
 	if via == nil {
-		a.mixTypes(array.Elements, left.column)
+		a.mixTypes(elements, left.column)
 	}
-	for _, e := range array.Elements {
+	for _, e := range elements {
 		switch right := a.peek(e, sc); {
 		case right != nil && right.column == left.column && via == nil:
 			a.toTerm(right)

@@ -214,6 +214,7 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 		return
 	}
 	a.toTerm(left)
+	items = a.allSigned(items)
 	a.uniform(left, items)
 	member := Operand{Column: left.column, Role: Equality, Site: a.site, Listed: !ofRows && a.typedByList(left, items, sc)}
 	base := uint32(0)

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -26,7 +27,7 @@ func (o *Operand) serverType() string {
 // done nothing, for any other expression. typed says that a bare NULL needs a
 // type.
 func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
-	n, casts := withoutCasts(n)
+	n, casts := withoutCasts(a.signed(n))
 	constant, param := n.GetAConst(), n.GetParamRef()
 	if array := n.GetAArrayExpr(); array != nil && op.Column.Type.IsArray() && !op.Array {
 		return a.bindArray(array, casts, &op)
@@ -257,6 +258,7 @@ func (a *analysis) signedNumber(i int) (number, end int, negative bool) {
 		switch {
 		case a.is(i, "-"):
 			negative = !negative
+		case a.is(i, "+"):
 		case a.is(i, "("):
 			open++
 		case a.tokens[i].kind == tokenInteger || a.tokens[i].kind == tokenFloat:
@@ -271,6 +273,54 @@ func (a *analysis) signedNumber(i int) (number, end int, negative bool) {
 		}
 	}
 	return -1, 0, false
+}
+
+// signed makes a sign in front of a number part of the number where PostgreSQL has an
+// operator: +5, and -5::bigint, which is -(5::bigint). It gives back any other expression.
+func (a *analysis) signed(n *pg.Node) *pg.Node {
+	inner, outer := withoutCasts(n)
+	x := inner.GetAExpr()
+	if x.GetKind() != pg.A_Expr_Kind_AEXPR_OP || x.Lexpr != nil || len(x.Name) != 1 {
+		return n
+	}
+	number, casts := withoutCasts(a.signed(x.Rexpr))
+	c, sign := number.GetAConst(), last(names(x.Name))
+	if c.GetIval() == nil && c.GetFval() == nil || sign != "+" && (sign != "-" || !a.negates(c, casts)) {
+		return n
+	}
+	if i, _, _ := a.signedNumber(a.tokenAt(x.Location)); i < 0 {
+		return n
+	}
+	n = &pg.Node{Node: &pg.Node_AConst{AConst: &pg.A_Const{Val: c.Val, Location: x.Location}}}
+	for _, c := range slices.Backward(append(outer, casts...)) {
+		n = &pg.Node{Node: &pg.Node_TypeCast{TypeCast: &pg.TypeCast{Arg: n, TypeName: c.TypeName, Location: c.Location}}}
+	}
+	return n
+}
+
+// allSigned is signed of each of a list.
+func (a *analysis) allSigned(items []*pg.Node) []*pg.Node {
+	all := make([]*pg.Node, len(items))
+	for i, n := range items {
+		all[i] = a.signed(n)
+	}
+	return all
+}
+
+// negates says whether the negative of a number that is cast is the negative number, cast
+// in the same way. The number steers the plan.
+func (a *analysis) negates(c *pg.A_Const, casts []*pg.TypeCast) bool {
+	largest := map[uint32]int32{logical.OIDInt2: math.MaxInt16, logical.OIDInt4: math.MaxInt32, logical.OIDInt8: math.MaxInt32}
+	for _, cast := range casts {
+		to, ok := a.typeNamed(cast.TypeName)
+		most, whole := largest[to.OID]
+		fits := whole && c.GetIval() != nil && c.GetIval().Ival >= 0 && c.GetIval().Ival <= most
+		if !ok || to.array || !fits && to.OID != logical.OIDNumeric {
+			return false
+		}
+	}
+	a.steer(c.Location)
+	return len(casts) > 0
 }
 
 // use is one use of a parameter: in a sealed role, or a plain one (nil).

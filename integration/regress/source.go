@@ -30,6 +30,55 @@ func source(ctx context.Context, major int) (string, error) {
 	return dir, nil
 }
 
+// headers returns the directory of the server's headers: the installed ones, or those of
+// the distribution's package, which is unpacked once into the cache and not installed.
+func headers(ctx context.Context, b pgtest.Binaries) (string, error) {
+	installed, err := exec.CommandContext(ctx, filepath.Join(b.Dir, "pg_config"), "--includedir-server").Output()
+	if err != nil {
+		return "", fmt.Errorf("pg_config: %w", err)
+	}
+	include := strings.TrimSpace(string(installed))
+	if _, err := os.Stat(filepath.Join(include, "postgres.h")); err == nil {
+		return include, nil
+	}
+	dir, err := pgtest.CacheDir(fmt.Sprintf("postgresql-headers-%d", b.Major))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		if err := fetchHeaders(ctx, fmt.Sprintf("postgresql-server-dev-%d", b.Major), dir); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(dir, include), nil
+}
+
+func fetchHeaders(ctx context.Context, name, dir string) (err error) {
+	fmt.Printf("Fetching the package %s into %s.\n", name, dir)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(dir), "headers-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	download := exec.CommandContext(ctx, "apt-get", "-o", "APT::Sandbox::User=root", "download", name)
+	download.Dir = work
+	if out, err := download.CombinedOutput(); err != nil {
+		return fmt.Errorf("apt-get download %s: %w\n%s", name, err, out)
+	}
+	packages, err := filepath.Glob(filepath.Join(work, "*.deb"))
+	if err != nil || len(packages) != 1 {
+		return errors.Join(errors.New("apt-get download brought no package"), err)
+	}
+	tree := filepath.Join(work, "tree")
+	if out, err := exec.CommandContext(ctx, "dpkg-deb", "-x", packages[0], tree).CombinedOutput(); err != nil {
+		return fmt.Errorf("dpkg-deb: %w\n%s", err, out)
+	}
+	return os.Rename(tree, dir)
+}
+
 // version is a line of apt's about a source package.
 var version = regexp.MustCompile(`(?m)^Version: (\S+)$`)
 

@@ -42,11 +42,11 @@ var libraries = []string{"refint.so", "autoinc.so"}
 
 // buildLibrary compiles the functions in C of the regression suite into dir.
 func buildLibrary(ctx context.Context, b pgtest.Binaries, source, dir string) error {
-	include, err := exec.CommandContext(ctx, filepath.Join(b.Dir, "pg_config"), "--includedir-server").Output()
+	include, err := headers(ctx, b)
 	if err != nil {
-		return fmt.Errorf("pg_config (Debian: postgresql-server-dev-%d): %w", b.Major, err)
+		return fmt.Errorf("the headers of PostgreSQL %d: %w", b.Major, err)
 	}
-	gcc := exec.CommandContext(ctx, "gcc", "-O2", "-fPIC", "-shared", "-I"+strings.TrimSpace(string(include)),
+	gcc := exec.CommandContext(ctx, "gcc", "-O2", "-fPIC", "-shared", "-I"+include,
 		"-o", filepath.Join(dir, "regress.so"), filepath.Join(source, "src/test/regress/regress.c"))
 	if out, err := gcc.CombinedOutput(); err != nil {
 		return fmt.Errorf("gcc: %w\n%s", err, out)

@@ -67,7 +67,21 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		{"UPDATE m SET t = CASE WHEN id = 1 THEN $1 ELSE $2 END WHERE id > 3", "a b", [2]uint32{text, any}, false},
 		{"SELECT id FROM m WHERE c = $1 AND c IN ($1, $2)", "a  b", [2]uint32{text, any}, false},
 		{"SELECT id FROM m WHERE c IN ($1, $2) AND c = $1", "a  b", [2]uint32{text, any}, false},
-		{"SELECT id FROM m WHERE r IN ($1, 7) AND r <> $1 AND $2::int = 1", "0.1 1", [2]uint32{numeric, int4}, false},
+		{"SELECT id FROM m WHERE c = (SELECT $1) AND $2::int = 1", "a  1", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE c = (SELECT $1) AND $2::int = 1", "a 1", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE c = NULLIF($1::varchar, '') AND $2::int = 1", "a  1", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE c = NULLIF($1, '') AND $2::int = 1", "a  1", [2]uint32{varchar, any}, false},
+		{"SELECT id, $1::text FROM m WHERE r = $1::real AND $2::int = 1", "0.10 1", [2]uint32{any, any}, false},
+		{"SELECT id, $1::int FROM m WHERE i IN ($1, $2)", "5 6", [2]uint32{any, int8}, false},
+		{"SELECT id FROM m WHERE i IN ($1::int, $2::numeric) ORDER BY id", "5 6", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE i IN ($1, $2::text::int) ORDER BY id", "5 6", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE t IN (VALUES ($1::varchar), ($2)) ORDER BY id", "a b", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE i IN (VALUES ($1), (NULL)) AND $2::int = 1", "5 1", [2]uint32{int4, any}, false},
+		{"SELECT id FROM m WHERE i IN (VALUES ($1), (NULL)) AND $2::int = 1", "5 1", [2]uint32{int8, any}, true},
+		{"SELECT id FROM m WHERE i = ANY (ARRAY[$1, '5']) AND $2::int = 1", "6 1", [2]uint32{int4, any}, false},
+		{"SELECT id FROM m WHERE i = ANY (ARRAY[$1, '5']) AND $2::int = 1", "6 1", [2]uint32{int8, any}, true},
+		{"UPDATE m SET t = x.t FROM (VALUES (1, $1), (2, NULL)) x (id, t) WHERE m.id = x.id AND $2::int = 2", "a 1", [2]uint32{any, any}, false},
+		{"UPDATE m SET t = $1::varchar::char(1) WHERE id > $2", "ab 5", [2]uint32{any, any}, false},
 		{"SELECT id, NULLIF(i, $1), $2::int FROM m ORDER BY id", "5 5", [2]uint32{int8, int4}, false},
 		{"SELECT id, NULLIF(i, $1), $2::int FROM m ORDER BY id", "5 5", [2]uint32{numeric, int4}, true},
 	} {
@@ -75,7 +89,8 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		for i, conn := range []*pgconn.PgConn{twin, sealed} {
 			d, err := conn.Prepare(t.Context(), "", c.sql, c.types[:])
 			if err == nil {
-				first, second, _ := strings.Cut(c.values, " ")
+				last := strings.LastIndexByte(c.values, ' ')
+				first, second := c.values[:last], c.values[last+1:]
 				r := conn.ExecPrepared(t.Context(), "", [][]byte{[]byte(first), []byte(second)}, nil, nil).Read()
 				answers[i], err = fmt.Sprintf("%d %s %s", d.ParamOIDs, r.Rows, r.CommandTag), r.Err
 			}

@@ -39,6 +39,7 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 	if via == nil && untyped(elements) && !a.asText(&op, elements) {
 		return true
 	}
+	mixed := slices.ContainsFunc(elements, isParamRef) && slices.ContainsFunc(elements, isString)
 	a.uniform(left, elements)
 	if via == nil {
 		a.mixTypes(elements, left.column)
@@ -51,7 +52,7 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 			a.fail(refuseUse(right.column, right.at, "ARRAY[…]"))
 		case via != nil && e.GetTypeCast() != nil:
 			a.fail(refuseValueCast(left.column, left.at))
-		case !a.bindElement(e, op):
+		case !a.bindElement(e, op, mixed):
 			a.refuseComputed(left, e, sc)
 		}
 	}
@@ -71,6 +72,10 @@ func (a *analysis) mixTypes(values []*pg.Node, c *catalog.SealedColumn) {
 	}
 }
 
+func isParamRef(n *pg.Node) bool { return n.GetParamRef() != nil }
+
+func isString(n *pg.Node) bool { return n.GetAConst().GetSval() != nil }
+
 // untyped says whether the elements of an array have no type: PostgreSQL takes them for
 // text, whatever they are compared with.
 func untyped(elements []*pg.Node) bool {
@@ -84,7 +89,7 @@ func untyped(elements []*pg.Node) bool {
 // as something else. It is false if there is no operator for that.
 func (a *analysis) asText(op *Operand, elements []*pg.Node) bool {
 	op.Base = logical.OIDText
-	if slices.ContainsFunc(elements, func(n *pg.Node) bool { return n.GetParamRef() != nil }) {
+	if slices.ContainsFunc(elements, isParamRef) {
 		return true // their types are checked when they are known
 	}
 	if r := a.checked(op, op.Base); r != nil {
@@ -93,11 +98,18 @@ func (a *analysis) asText(op *Operand, elements []*pg.Node) bool {
 	return a.err == nil
 }
 
-// bindElement gives an element of an array its role.
-func (a *analysis) bindElement(n *pg.Node, op Operand) bool {
-	if t := op.Column.Type.Shown(); op.Base != 0 && n.GetParamRef() == nil {
+// bindElement gives an element of an array its role. mixed: there are parameters and
+// strings, which are what those are declared as.
+func (a *analysis) bindElement(n *pg.Node, op Operand, mixed bool) bool {
+	switch textual := sameFamily(op.Column.Type.Shown().OID, logical.OIDText); {
+	case op.Base == 0:
+	case n.GetParamRef() != nil:
+		if mixed && !textual {
+			op.Beside = besideSame
+		}
+	default:
 		op.Base = 0
-		if !sameFamily(t.OID, logical.OIDText) {
+		if !textual && !mixed {
 			op.Via = &logical.Type{OID: logical.OIDText, Typmod: -1}
 		}
 	}

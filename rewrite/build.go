@@ -338,6 +338,7 @@ type analysis struct {
 	asking       asking                  // the question for that
 	evaluated    evaluation              // of what is being analysed
 	groups       int                     // of uses, so far
+	lastUse      int                     // of parameters, so far: see use.read
 	sublinks     map[*pg.SubLink][]column
 	settled      map[*pg.Node]bool                  // alternatives that are decided about
 	documents    map[*pg.Node]*sealedExpr           // see document

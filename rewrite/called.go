@@ -125,7 +125,7 @@ func (a *analysis) called(calls []textCall, value *pg.Node, casts []*pg.TypeCast
 				return false
 			}
 		}
-		types, ok := a.castTypes(c.casts, op, c.Location)
+		types, ok := a.castTypes(c.casts, i == len(calls)-1 && value.GetParamRef() != nil, op, c.Location)
 		if !ok {
 			return false
 		}
@@ -142,7 +142,7 @@ func (a *analysis) called(calls []textCall, value *pg.Node, casts []*pg.TypeCast
 		steps = append(steps, Step{Function: c.function, Fold: fold})
 	}
 	outermost := text
-	types, ok := a.castTypes(casts, op, calls[0].Location)
+	types, ok := a.castTypes(casts, false, op, calls[0].Location)
 	if !ok {
 		return false
 	}

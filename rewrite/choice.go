@@ -107,7 +107,7 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 				return false
 			}
 		}
-		if kind != castConstant && !a.via(choice.casts, &op, location(choice.expr)) {
+		if kind != castConstant && !a.via(choice.casts, false, &op, location(choice.expr)) {
 			return true
 		}
 		for _, cast := range choice.casts {

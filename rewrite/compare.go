@@ -220,7 +220,7 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 	base := uint32(0)
 	if member.Listed {
 		base = a.listNumber(left, items)
-		member.Unsure = slices.ContainsFunc(items, func(n *pg.Node) bool { return n.GetParamRef() != nil })
+		member.Unsure = slices.ContainsFunc(items, isParamRef)
 	}
 	before := len(a.uses)
 	for _, item := range items {
@@ -229,7 +229,9 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 	if member.Listed && len(a.uses) > before+1 {
 		var list []int
 		for _, u := range a.uses[before:] {
-			list = append(list, u.client-1)
+			if u.operand == nil || u.operand.Via == nil { // which a cast has typed
+				list = append(list, u.client-1)
+			}
 		}
 		a.lists = append(a.lists, list)
 	}

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/logical"
@@ -14,6 +16,7 @@ type constants struct {
 	scope   *scope
 	operand *Operand // the sealed role, nil for none
 	plain   bool     // used as plain values
+	read    int      // its place in the order of uses
 	// elements: the values are arrays, whose elements make the output: unnest(…).
 	elements bool
 	// united: they are of several queries, put together by UNION ALL.
@@ -37,7 +40,7 @@ func isConstant(n *pg.Node) bool {
 
 // postpone makes an output of constants.
 func (a *analysis) postpone(nodes []*pg.Node, sc *scope) *constants {
-	k := &constants{nodes: nodes, scope: sc}
+	k := &constants{nodes: nodes, scope: sc, read: a.nextUse()}
 	a.postponed = append(a.postponed, k)
 	return k
 }
@@ -80,9 +83,22 @@ func (a *analysis) asPlain(k *constants) {
 		a.fail(refuseTwoRoles(k.operand.Column, location(k.nodes[0])))
 	default:
 		k.plain = true
+		before := len(a.uses)
 		for _, n := range k.nodes {
 			a.plain(n, k.scope)
 		}
+		a.readEarlier(k, before)
+	}
+}
+
+// readEarlier puts the uses since before, which casts have typed, where PostgreSQL has
+// read them: what an output is made of.
+func (a *analysis) readEarlier(k *constants, before int) {
+	if len(k.nodes) == 1 && k.nodes[0].GetParamRef() != nil {
+		return // it has got its type where it is used
+	}
+	for i := before; i < len(a.uses); i++ {
+		a.uses[i].read = k.read
 	}
 }
 
@@ -132,7 +148,7 @@ func (a *analysis) give(n *pg.Node, op Operand, sc *scope) bool {
 	if k == nil {
 		return false
 	}
-	if len(casts) > 0 && !a.via(casts, &op, location(n)) {
+	if len(casts) > 0 && !a.via(casts, false, &op, location(n)) {
 		return true
 	}
 	var at term
@@ -161,8 +177,11 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 	if op.Role == Equality {
 		k.compared = append(k.compared, at)
 	}
-	before := len(a.operands)
-	defer func() { k.operands = a.operands[before:len(a.operands):len(a.operands)] }()
+	before, uses := len(a.operands), len(a.uses)
+	defer func() {
+		k.operands = a.operands[before:len(a.operands):len(a.operands)]
+		a.readEarlier(k, uses)
+	}()
 	if k.elements {
 		op.Array = true
 		for _, n := range k.nodes {
@@ -180,16 +199,15 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 		a.fail(refuseMixedList(op.Column, location(k.nodes[0])))
 		return
 	}
+	params := slices.ContainsFunc(k.nodes, isParamRef) // whose types are checked later
 	for _, n := range k.nodes {
 		own := op
 		switch {
 		case n.GetTypeCast() != nil && op.Via != nil:
 			own.Via = nil // which is the same, or becomes the same
 		case n.GetParamRef() != nil:
-			if own.Beside = a.besideOthers(k, &op, common); op.Via != nil || op.Role == Store || own.Beside == besideSame {
-				own.Base = common.OID
-			}
-		case op.Via == nil && (n.GetAConst().GetSval() != nil || isNullConstant(n) && !numbers && !k.unused):
+			own.Beside, own.Base = a.besideOthers(k, &op, common), common.OID
+		case op.Via == nil && (n.GetAConst().GetSval() != nil || isNullConstant(n) && !numbers && !params && !k.unused):
 			if r := a.checked(&op, common.OID); r != nil {
 				a.fail(r)
 				return

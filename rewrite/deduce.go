@@ -137,6 +137,12 @@ func (by *usesOf) untestable(client int) *Refusal {
 	return nil
 }
 
+// nextUse is a place in the order in which PostgreSQL reads parameters.
+func (a *analysis) nextUse() int {
+	a.lastUse++
+	return a.lastUse
+}
+
 // together analyses what gets its types together with the rest of the group.
 func (a *analysis) together(group int, n *pg.Node, f func()) {
 	before := len(a.uses)

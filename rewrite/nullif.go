@@ -22,10 +22,10 @@ func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 	if x.GetKind() != pg.A_Expr_Kind_AEXPR_NULLIF || op.Array || op.Null != nil || op.Site.argument > 0 || op.Role == Emptiness {
 		return false
 	}
-	left, ok := a.textOnly(x.Lexpr)
+	left, text, ok := a.textOnly(x.Lexpr)
 	calls, called := a.nulledCalls(x.Lexpr)
 	if len(calls) > 0 {
-		left, ok = called, true
+		left, text, ok = called, 0, true // its casts say
 	}
 	null, known := a.nullOf(x.Rexpr)
 	start, end, spanned := a.alternativesSpan(n)
@@ -36,7 +36,7 @@ func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 		a.fail(refusePersistent(op.Column, x.Location))
 		return true
 	}
-	op.Null, op.Base, op.Nulled = &null, logical.OIDText, len(calls)
+	op.Null, op.Base, op.Nulled = &null, text, len(calls)
 	switch {
 	case len(calls) > 0:
 		if !a.called(calls, called, casts, op) {
@@ -44,7 +44,7 @@ func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 		}
 		a.editCasts(casts, op, x.Location)
 	case len(casts) > 0:
-		if !a.via(casts, op, x.Location) {
+		if !a.via(casts, false, op, x.Location) {
 			return true
 		}
 	default:
@@ -78,7 +78,7 @@ func (a *analysis) isGiven(n *pg.Node) bool {
 	if x.GetKind() != pg.A_Expr_Kind_AEXPR_NULLIF || a.persistent {
 		return false
 	}
-	_, value := a.textOnly(x.Lexpr)
+	_, _, value := a.textOnly(x.Lexpr)
 	_, null := a.nullOf(x.Rexpr)
 	return value && null
 }
@@ -105,18 +105,21 @@ func (a *analysis) nulledCalls(n *pg.Node) (calls []textCall, value *pg.Node) {
 
 // textOnly is a string or a parameter, without the casts around it that leave text as
 // it is.
-func (a *analysis) textOnly(n *pg.Node) (*pg.Node, bool) {
+func (a *analysis) textOnly(n *pg.Node) (value *pg.Node, oid uint32, ok bool) {
 	n, casts := withoutCasts(n)
+	oid = logical.OIDText
 	for _, c := range casts {
-		if to, ok := a.typeNamed(c.TypeName); !ok || !isText(to.whole()) {
-			return nil, false
+		to, ok := a.typeNamed(c.TypeName)
+		if !ok || !isText(to.whole()) {
+			return nil, 0, false
 		}
+		oid = to.OID
 	}
 	if n.GetParamRef() != nil {
-		return n, true
+		return n, oid, true
 	}
 	i := a.tokenAt(n.GetAConst().GetLocation())
-	return n, n.GetAConst().GetSval() != nil && i >= 0 && a.tokens[i].kind.isString()
+	return n, oid, n.GetAConst().GetSval() != nil && i >= 0 && a.tokens[i].kind.isString()
 }
 
 // nullOf reads a string that means the same in every encoding.

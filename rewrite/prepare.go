@@ -44,7 +44,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 			continue
 		}
 		if p.Client >= len(types) || last(names(x.Argtypes[p.Client].GetTypeName().GetNames())) == "unknown" {
-			if r := p.Operand.check(p.Operand.inferred(), a.literals); r != nil && p.Operand.Beside == besideSame {
+			if r := p.Operand.check(p.Operand.Inferred(), a.literals); r != nil && p.Operand.Beside == besideSame {
 				a.fail(r)
 				return
 			}
@@ -168,7 +168,7 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 func (a *analysis) coerced(arg *pg.Node, op *Operand, i int, oid uint32) {
 	own := op.Column.Type
 	if oid == 0 {
-		oid = op.inferred()
+		oid = op.Inferred()
 	}
 	expected := logical.Type{OID: oid, Typmod: -1}
 	if oid == own.OID {
@@ -214,7 +214,7 @@ func (a *analysis) argumentAgain(f *furtherArguments, n *pg.Node, op *Operand) {
 			return
 		}
 		a.fail(refuseComputedArgument(op.Column, location(n)))
-	case len(casts) > 0 && !a.readCasts(casts, op, c.Location):
+	case len(casts) > 0 && !a.readCasts(casts, false, op, c.Location):
 	case c.Isnull:
 		f.add(a, "NULL", nil)
 	default:

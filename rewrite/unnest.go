@@ -41,7 +41,7 @@ func (a *analysis) bindElements(n *pg.Node, op Operand) bool {
 		a.fail(refusePersistent(op.Column, array.Location))
 		return true
 	}
-	if !a.via([]*pg.TypeCast{n.GetTypeCast()}, &op, array.Location) {
+	if !a.via([]*pg.TypeCast{n.GetTypeCast()}, true, &op, array.Location) {
 		return true
 	}
 	op.Array = false

@@ -52,7 +52,7 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 	case a.persistent && (param != nil || !constant.Isnull):
 		a.fail(refusePersistent(op.Column, at))
 		return true
-	case len(casts) > 0 && !a.via(casts, &op, at):
+	case len(casts) > 0 && !a.via(casts, param != nil, &op, at):
 		return true
 	case param != nil:
 		a.use(param, &op)
@@ -76,7 +76,7 @@ func (a *analysis) bindArray(x *pg.A_ArrayExpr, casts []*pg.TypeCast, op *Operan
 	case a.persistent:
 		a.fail(refusePersistent(op.Column, x.Location))
 		return true
-	case len(casts) > 0 && !a.via(casts, op, x.Location):
+	case len(casts) > 0 && !a.via(casts, false, op, x.Location):
 		return true
 	}
 	a.edit(int(x.Location), end, "", v)
@@ -99,9 +99,9 @@ func withoutCasts(n *pg.Node) (*pg.Node, []*pg.TypeCast) {
 }
 
 // via reads the casts around a value, the outermost first, and makes them casts
-// to what the server gets.
-func (a *analysis) via(casts []*pg.TypeCast, op *Operand, at int32) bool {
-	if !a.readCasts(casts, op, at) {
+// to what the server gets. param: it is a parameter.
+func (a *analysis) via(casts []*pg.TypeCast, param bool, op *Operand, at int32) bool {
+	if !a.readCasts(casts, param, op, at) {
 		return false
 	}
 	a.editCasts(casts, op, at)
@@ -126,8 +126,8 @@ func (a *analysis) editCasts(casts []*pg.TypeCast, op *Operand, at int32) {
 }
 
 // readCasts reads the casts around a value into its operand.
-func (a *analysis) readCasts(casts []*pg.TypeCast, op *Operand, at int32) bool {
-	types, ok := a.castTypes(casts, op, at)
+func (a *analysis) readCasts(casts []*pg.TypeCast, param bool, op *Operand, at int32) bool {
+	types, ok := a.castTypes(casts, param, op, at)
 	if !ok {
 		return false
 	}
@@ -161,8 +161,9 @@ func (a *analysis) readCasts(casts []*pg.TypeCast, op *Operand, at int32) bool {
 	return true
 }
 
-// castTypes are the types that casts around a value give it, one after the other.
-func (a *analysis) castTypes(casts []*pg.TypeCast, op *Operand, at int32) (types []logical.Type, ok bool) {
+// castTypes are the types that casts around a value give it, one after the other. The
+// first is that of a parameter, if it has no other.
+func (a *analysis) castTypes(casts []*pg.TypeCast, param bool, op *Operand, at int32) (types []logical.Type, ok bool) {
 	for _, c := range slices.Backward(casts) {
 		named, ok := a.typeNamed(c.TypeName)
 		if !ok || op.Array && !named.array {
@@ -173,7 +174,7 @@ func (a *analysis) castTypes(casts []*pg.TypeCast, op *Operand, at int32) (types
 		if !op.Array {
 			to = named.whole()
 		}
-		if n := len(types); n > 0 && (types[n-1] == to || isText(types[n-1])) {
+		if n := len(types); n > 0 && (types[n-1] == to || isText(types[n-1]) && (n > 1 || !param)) {
 			types[n-1] = to // the inner cast changes nothing
 		} else {
 			types = append(types, to)
@@ -337,6 +338,7 @@ type use struct {
 	group int
 	bare  bool
 	after string // text behind the parameter
+	read  int    // orders uses as PostgreSQL reads them
 }
 
 // useNeutral is a use for which it does not matter whether the value is sealed.
@@ -358,9 +360,9 @@ func (a *analysis) use(p *pg.ParamRef, op *Operand) {
 		a.fail(refuseDefect())
 		return
 	}
-	u := use{client: int(p.Number), start: int(a.tokens[i].start), end: int(a.tokens[i].end), operand: op}
+	u := use{read: a.nextUse(), client: int(p.Number), start: int(a.tokens[i].start), end: int(a.tokens[i].end), operand: op}
 	if op != nil {
-		u.deduces = op.inferred()
+		u.deduces = op.Inferred()
 	}
 	a.uses = append(a.uses, u)
 	if op != nil {
@@ -372,14 +374,14 @@ func (a *analysis) use(p *pg.ParamRef, op *Operand) {
 	}
 }
 
-// inferred is the type that PostgreSQL would infer for a parameter in the role.
-func (o *Operand) inferred() uint32 {
+// Inferred is the type that PostgreSQL would infer for a parameter in the role.
+func (o *Operand) Inferred() uint32 {
 	if o.Base != 0 {
 		return o.Base
 	}
 	t := o.Column.Type
-	if o.Role.Compares() {
-		t = t.Shown() // a domain is compared as its base type
+	if o.Role.Compares() || o.Beside != notBeside {
+		t = t.Shown() // a domain is compared as its base type, and chosen as that
 	}
 	if o.Via != nil {
 		t = *o.Via
@@ -420,6 +422,7 @@ const maxParams = 65535
 // or else in its first; the other roles come behind all of the client's.
 // There are at least least of the client's.
 func (a *analysis) parameters(least int) (params []Param, client int) {
+	slices.SortStableFunc(a.uses, func(u, v use) int { return u.read - v.read })
 	sealed := false
 	client = least
 	for _, u := range a.uses {

@@ -144,7 +144,7 @@ type listType struct {
 
 // common is the type of a parameter by its role: in an IN list the common one.
 func (p *statement) common(i int, op *rewrite.Operand, lists *listTypes) uint32 {
-	oid := operandType(op)
+	oid := op.Inferred()
 	if !op.Listed {
 		return oid
 	}

@@ -47,28 +47,6 @@ func useOf(op *rewrite.Operand) logical.Use {
 	return logical.Assign
 }
 
-// operandType is the type that the client's value of an operand has for the
-// client: the explicit cast's, or the column's; arrays of it for = ANY.
-func operandType(op *rewrite.Operand) uint32 {
-	if op.Base != 0 {
-		return op.Base
-	}
-	t := op.Column.Type
-	if op.Role.Compares() {
-		t = t.Shown() // a domain is compared as its base type
-	}
-	switch {
-	case op.Via != nil:
-		t = *op.Via
-	case op.Role.Compares() && !op.Listed:
-		t = t.Compared()
-	}
-	if op.Array {
-		return t.ArrayOID()
-	}
-	return t.OID
-}
-
 // reading are the settings by which the value at hand is read.
 func (s *Session) reading() *logical.Settings {
 	if s.foreign {
@@ -115,6 +93,8 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 			return err
 		}
 		settings = &s.settings.utf8 // the canonical form is UTF-8
+	} else if op.Null != nil && v.OID == logical.OIDVarchar {
+		v.OID = logical.OIDText // which NULLIF gives
 	} else if t := op.Column.Type.Shown(); op.Role.Compares() && !op.Listed && (v.OID == 0 || v.OID == oidUnknown) {
 		v.OID = t.Compared().OID // as which PostgreSQL reads it
 	}

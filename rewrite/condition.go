@@ -38,20 +38,78 @@ func (a *analysis) isTrue(e *sealedExpr) bool {
 	return true
 }
 
-// sortsByTruth sorts by a sealed boolean. It is false, and has done nothing, for
-// anything else.
-func (a *analysis) sortsByTruth(n *pg.Node, sc *scope, outputs []column) bool {
-	ref := n.GetColumnRef()
-	if ref == nil {
-		return false
+// sortsByTruth sorts by a sealed boolean: a column, or an output by its name or its
+// position. It is false, and has done nothing, for anything else.
+func (a *analysis) sortsByTruth(n *pg.Node, s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	if s.Op != pg.SetOperation_SETOP_NONE {
+		return false // whose rows are sorted by outputs only
 	}
-	if len(ref.Fields) == 1 {
-		if output, ok := outputNamed(ref, outputs); output != nil || !ok {
-			return ok && a.sortsByOutput(ref, output)
+	output, at, ok := a.sortedOutput(n, outputs)
+	if output == nil && ok && len(s.DistinctClause) > 0 {
+		output, at = a.outputOf(n, sc, outputs)
+	}
+	if output != nil || !ok {
+		return ok && a.sortsByOutput(n, at, output)
+	}
+	return !plainDistinct(s) && a.sortKey(n, sc)
+}
+
+// outputOf is the output that is a column, nil for none, and where that stands.
+func (a *analysis) outputOf(n *pg.Node, sc *scope, outputs []column) (*column, term) {
+	e := a.peek(n, sc)
+	if n.GetColumnRef() == nil || e == nil || e.ref == nil || len(e.terms) != 1 {
+		return nil, term{}
+	}
+	for i := range outputs {
+		if c := &outputs[i]; a.isOutput(e, c) {
+			return c, e.terms[0]
 		}
 	}
+	return nil, term{}
+}
+
+// isOutput says whether an output is a column.
+func (a *analysis) isOutput(e *sealedExpr, c *column) bool {
+	return c.origin.item != nil && c.origin == e.ref.origin || c.sorts != "" && c.sorts == string(a.text[e.terms[0].start:e.terms[0].end])
+}
+
+// sortKey is sortsByTruth for a column.
+func (a *analysis) sortKey(n *pg.Node, sc *scope) bool {
+	if n.GetColumnRef() == nil {
+		return false
+	}
 	e := a.peek(n, sc)
-	return e != nil && !e.grouped && a.isTrue(e)
+	return e != nil && a.isTrue(e)
+}
+
+// sortKeys are what an aggregate or a window sorts by.
+func (a *analysis) sortKeys(keys []*pg.Node, sc *scope) {
+	for _, n := range keys {
+		if n = n.GetSortBy().GetNode(); !a.sortKey(n, sc) {
+			a.plain(n, sc)
+		}
+	}
+}
+
+// sortedOutput is the output that an item of ORDER BY means by its name or its position,
+// nil for none, and where it stands; ok is false where that may be one of several.
+func (a *analysis) sortedOutput(n *pg.Node, outputs []column) (output *column, at term, ok bool) {
+	if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 1 {
+		output, ok = outputNamed(ref, outputs)
+		var known bool
+		at.start, at.end, known = a.referenceSpan(ref)
+		return output, at, ok && known
+	}
+	i, c := a.tokenAt(location(n)), n.GetAConst()
+	if c.GetIval() == nil || i < 0 || a.tokens[i].kind != tokenInteger {
+		return nil, at, true
+	}
+	a.steer(c.Location)
+	place := int(c.GetIval().Ival) - 1
+	if place < 0 || place >= len(outputs) || behindRest(outputs[:place+1]) {
+		return nil, at, true
+	}
+	return &outputs[place], term{int(a.tokens[i].start), int(a.tokens[i].end)}, true
 }
 
 // outputNamed is the output that a name in ORDER BY is first, nil for none; ok is
@@ -69,18 +127,27 @@ func outputNamed(ref *pg.ColumnRef, outputs []column) (output *column, ok bool) 
 	return output, true
 }
 
-// sortsByOutput is sortsByTruth for the name of an output.
-func (a *analysis) sortsByOutput(ref *pg.ColumnRef, c *column) bool {
-	start, end, ok := a.referenceSpan(ref)
-	if !ok || c.sealed == nil || c.shown != nil || c.reads == "" || !isBool(c.sealed) || !hasEquality(c.sealed) || a.persistent {
+// sortsByOutput is sortsByTruth for an output.
+func (a *analysis) sortsByOutput(n *pg.Node, at term, c *column) bool {
+	if !a.truthOutput(c) {
 		return false
 	}
-	op := Operand{Column: c.sealed, Role: Equality, Site: a.comparison("=", ref.Location)}
-	a.edit(start, end, "(pgseal.eq("+c.reads+") = ", nil)
-	a.edit(end, end, "", &value{operand: &op, literal: -1, keyword: "true"})
-	a.insert(end, ")")
-	a.note("search", c.sealed, "true", ref.Location)
+	a.edit(at.start, at.end, "(pgseal.eq("+c.sorts+") = ", nil)
+	a.truthOf(c, at.end, location(n))
 	return true
+}
+
+// truthOutput says whether an output is a sealed boolean that can be sorted by.
+func (a *analysis) truthOutput(c *column) bool {
+	return c.sealed != nil && c.shown == nil && c.sorts != "" && isBool(c.sealed) && hasEquality(c.sealed) && !a.persistent
+}
+
+// truthOf ends the comparison of an output with true.
+func (a *analysis) truthOf(c *column, at int, position int32) {
+	op := Operand{Column: c.sealed, Role: Equality, Site: a.comparison("=", position)}
+	a.edit(at, at, "", &value{operand: &op, literal: -1, keyword: "true"})
+	a.insert(at, ")")
+	a.note("search", c.sealed, "true", position)
 }
 
 func isBool(c *catalog.SealedColumn) bool { return c.Type.Shown().OID == logical.OIDBool }

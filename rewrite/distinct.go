@@ -1,8 +1,8 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
-	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -70,8 +70,7 @@ func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targe
 	a.in("DISTINCT", func() {
 		if s.DistinctClause[0].GetNode() != nil {
 			for _, n := range s.DistinctClause {
-				if e := a.peek(n, sc); e != nil && targets == nil {
-					a.toTerm(e)
+				if targets == nil && a.distinctOnTerm(n, sc, outputs) {
 					continue
 				}
 				a.sortItem(n, sc, outputs, targets)
@@ -91,10 +90,54 @@ func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targe
 				terms = append(terms, a.distinctTerm(c, at))
 			}
 		}
-		if terms != nil && a.err == nil {
+		truths := slices.ContainsFunc(s.SortClause, func(n *pg.Node) bool { return a.sortedTruth(n.GetSortBy().GetNode(), sc, outputs) != nil })
+		if (terms != nil || truths) && a.err == nil {
 			a.distinctOn(s, sc, outputs, terms)
 		}
 	})
+}
+
+// plainDistinct says whether a query has DISTINCT without ON.
+func plainDistinct(s *pg.SelectStmt) bool {
+	return len(s.DistinctClause) > 0 && s.DistinctClause[0].GetNode() == nil
+}
+
+// sortedTruth is the sealed boolean among the outputs that ORDER BY sorts by, nil for
+// anything else.
+func (a *analysis) sortedTruth(n *pg.Node, sc *scope, outputs []column) *column {
+	c, _, ok := a.sortedOutput(n, outputs)
+	if c == nil && ok {
+		c, _ = a.outputOf(n, sc, outputs)
+	}
+	if !ok || c == nil || !a.truthOutput(c) {
+		return nil
+	}
+	return c
+}
+
+// distinctOnTerm is an item of DISTINCT ON that is a sealed column: its term, which is the
+// same for a boolean as the truth that ORDER BY sorts by. It is false, and has done
+// nothing, for anything else.
+func (a *analysis) distinctOnTerm(n *pg.Node, sc *scope, outputs []column) bool {
+	if c, at, ok := a.sortedOutput(n, outputs); ok && c != nil && a.sortsByOutput(n, at, c) {
+		return true
+	}
+	e := a.peek(n, sc)
+	if e == nil {
+		return false
+	}
+	if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 1 { // the name of an output comes first
+		name := ref.Fields[0].GetString_().GetSval()
+		for i := range outputs {
+			if c := &outputs[i]; !c.rest && c.name == name && (e.ref == nil || len(e.terms) != 1 || !a.isOutput(e, c)) {
+				return false
+			}
+		}
+	}
+	if n.GetColumnRef() == nil || !a.isTrue(e) {
+		a.toTerm(e)
+	}
+	return true
 }
 
 // distinctTerm is what DISTINCT compares instead of a sealed output.
@@ -113,16 +156,24 @@ func (a *analysis) distinctTerm(c *column, at int32) string {
 // distinctOn makes DISTINCT a DISTINCT ON of the plain outputs and of terms.
 // What the query sorts by has to come first there.
 func (a *analysis) distinctOn(s *pg.SelectStmt, sc *scope, outputs []column, terms []string) {
-	var list []string
+	type key struct {
+		text  string
+		truth *column
+	}
+	var list []key
 	for _, n := range s.SortClause {
 		n = n.GetSortBy().GetNode()
+		if c := a.sortedTruth(n, sc, outputs); c != nil {
+			list = append(list, key{truth: c})
+			continue
+		}
 		text, ok := a.sortText(n, sc, outputs)
 		if !ok {
 			a.fail(refuseUse(sealedOf(outputs), location(n), "DISTINCT with ORDER BY an expression"))
 			return
 		}
 		if text != "" {
-			list = append(list, text)
+			list = append(list, key{text: text})
 		}
 	}
 	for i, c := range outputs {
@@ -131,8 +182,11 @@ func (a *analysis) distinctOn(s *pg.SelectStmt, sc *scope, outputs []column, ter
 			return
 		}
 		if c.sealed == nil {
-			list = append(list, strconv.Itoa(i+1))
+			list = append(list, key{text: strconv.Itoa(i + 1)})
 		}
+	}
+	for _, t := range terms {
+		list = append(list, key{text: t})
 	}
 	i := a.tokenAt(s.TargetList[0].GetResTarget().GetLocation()) - 1
 	for i >= 0 && a.is(i, "(") {
@@ -142,7 +196,17 @@ func (a *analysis) distinctOn(s *pg.SelectStmt, sc *scope, outputs []column, ter
 		a.fail(refuseDefect())
 		return
 	}
-	a.insert(int(a.tokens[i].end), " ON ("+strings.Join(append(list, terms...), ", ")+")")
+	at, before := int(a.tokens[i].end), " ON ("
+	for _, k := range list {
+		if k.truth != nil {
+			a.insert(at, before+"(pgseal.eq("+k.truth.sorts+") = ")
+			a.truthOf(k.truth, at, location(s.TargetList[0]))
+		} else {
+			a.insert(at, before+k.text)
+		}
+		before = ", "
+	}
+	a.insert(at, ")")
 }
 
 // sortText is an item of ORDER BY as DISTINCT ON can repeat it: "" for one that

@@ -239,9 +239,7 @@ func (a *analysis) settleDocument(e *sealedExpr) {
 				a.documentValue(arg.node, call.making, sc)
 			}
 		}
-		for _, o := range call.order {
-			a.plain(o, sc)
-		}
+		a.sortKeys(call.order, sc)
 	})
 	a.condition(call.filter, sc)
 }
@@ -300,9 +298,7 @@ func (a *analysis) documentParts(n *pg.Node, made making, sc *scope) {
 	case n.GetFuncCall() != nil:
 		f := n.GetFuncCall()
 		a.documentElement(f.Args[0], made, sc)
-		for _, o := range f.AggOrder {
-			a.plain(o, sc)
-		}
+		a.sortKeys(f.AggOrder, sc)
 		a.condition(f.AggFilter, sc)
 	default:
 		a.documentOutput(n.GetSubLink(), made, sc)

@@ -85,9 +85,7 @@ func (a *analysis) settleElements(n *pg.Node, sc *scope) {
 	switch x := n.GetNode().(type) {
 	case *pg.Node_FuncCall:
 		each(x.FuncCall.Args[0])
-		for _, o := range x.FuncCall.AggOrder {
-			a.in("aggregate array_agg", func() { a.plain(o, sc) })
-		}
+		a.in("aggregate array_agg", func() { a.sortKeys(x.FuncCall.AggOrder, sc) })
 		a.condition(x.FuncCall.AggFilter, sc)
 	case *pg.Node_AArrayExpr:
 		for _, n := range x.AArrayExpr.Elements {

@@ -47,8 +47,12 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 			}
 			a.plain(arg, sc)
 		}
-		for _, o := range f.AggOrder {
-			a.plain(o, sc)
+		if f.AggWithinGroup {
+			for _, o := range f.AggOrder {
+				a.plain(o, sc)
+			}
+		} else {
+			a.sortKeys(f.AggOrder, sc)
 		}
 	})
 	a.showFunction(f, parts)

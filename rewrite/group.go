@@ -196,9 +196,7 @@ func (a *analysis) window(w *pg.WindowDef, sc *scope) {
 				a.plain(n, sc)
 			}
 		}
-		for _, n := range w.OrderClause {
-			a.plain(n.GetSortBy().GetNode(), sc)
-		}
+		a.sortKeys(w.OrderClause, sc)
 		a.plain(w.StartOffset, sc)
 		a.plain(w.EndOffset, sc)
 	})

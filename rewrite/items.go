@@ -24,6 +24,8 @@ type column struct {
 	// query whose output it is refers to it, "" where that is not by a name.
 	origin origin
 	reads  string
+	// sorts is the same of an output, of one that is grouped by its term, too.
+	sorts string
 	// same is the column that a join shows under this name, nil for others.
 	same *column
 	// grouped: an output of a query that groups by its term.
@@ -92,7 +94,7 @@ func queryItem(name string, outputs []column) *item {
 			it.open = true
 		}
 		// Only the query that has the reference can turn it into a term.
-		c.wraps, c.reads, c.same, c.whole, c.grouped, c.united, c.renamed = nil, "", nil, nil, false, false, term{}
+		c.wraps, c.reads, c.sorts, c.same, c.whole, c.grouped, c.united, c.renamed = nil, "", "", nil, nil, false, false, term{}
 		if from := c.origin.item; from != nil {
 			if rows[from] == nil {
 				rows[from] = &item{relation: from.relation, shown: from.shown, merged: from.merged}

@@ -207,6 +207,7 @@ func (a *analysis) columnsOf(items []*item, at int32, sc *scope) (columns []colu
 			}
 			if c.same, c.nulls = nil, nil; it.byName && it.name != "" {
 				c.reads = quoteName(it.name) + "." + quoteName(c.name)
+				c.sorts = c.reads
 			}
 			columns = append(columns, c)
 		}
@@ -268,6 +269,7 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 			c.origin, c.reads = e.ref.origin, string(a.text[e.terms[0].start:e.terms[0].end])
 		}
 	}
+	c.sorts = c.reads
 	if e.grouped {
 		a.anyOfGroup(e)
 		if c.wraps, c.reads, c.grouped, c.bare = nil, "", true, true; c.renamed.end == 0 {

@@ -100,7 +100,7 @@ func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets [
 		for _, n := range s.SortClause {
 			by := n.GetSortBy()
 			// DISTINCT and set operations sort by outputs only.
-			if s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && (a.sortsByTruth(by.GetNode(), sc, outputs) || a.sortsByOneValue(by, s, sc, outputs)) {
+			if a.sortsByTruth(by.GetNode(), s, sc, outputs) || s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && a.sortsByOneValue(by, s, sc, outputs) {
 				continue
 			}
 			a.sortItem(by.GetNode(), sc, outputs, targets)

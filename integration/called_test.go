@@ -61,6 +61,52 @@ func TestFunctionsOfAClientsText(t *testing.T) {
 	)
 }
 
+// Strings that || joins, with one parameter among them, are one text.
+func TestJoinedStrings(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		Locale: utf8Locale,
+		DDL: `CREATE DOMAIN code AS text CHECK (value <> 'abc');
+			CREATE TABLE people (id int PRIMARY KEY, mail text, name varchar(20), number int, token uuid, c code, note text, pad char(5))`,
+		Seal: []string{"public.people.mail --equality", "public.people.name --equality", "public.people.number --equality", "public.people.token --equality", "public.people.c", "public.people.pad --equality"},
+	})
+	w := pair.Env.Canaries.Text()
+	pair.Same(t,
+		S("INSERT INTO people (id, mail, name) VALUES (1, $1 || '@example.org', 'n' || $2 || E'\\''), (2, ('a' || ($1::text || 'b'))::varchar, '' || $2), (3, 'x' || $3, ('abc' || $2)::varchar(5))", w, w[:8], nil),
+		S("INSERT INTO people (id, mail, name, c, note, pad) VALUES (4, 'a' || 'b', (('c') || 'd'::text) || $$e$$, 'ab' || 'd', 'p' || 'q', 'ab' || '   ')"),
+		S("INSERT INTO people (id, c) VALUES (5, 'ab' || 'c')").Fails("23514"),
+		S("UPDATE people SET c = 'ab' || $1 WHERE id = 1", "c").Fails("23514"),
+		S("INSERT INTO people (id, name) VALUES (5, '12345678901234567890' || $1)", "x").Fails("22001"),
+		S("INSERT INTO people (id, name) VALUES (5, '12345678901234567890' || $1)", "  "),
+		S("INSERT INTO people (id, number) VALUES (6, 'a' || 'b')").Fails("42804"),
+		S("UPDATE people SET number = ('1' || $1)::int, token = ('00000000-0000-0000-0000-00000000000' || $2)::uuid WHERE id = 1", "77", "1"),
+		S("UPDATE people SET number = ('1' || $1)::int WHERE id = 1", "x").Fails("22P02"),
+		S("SELECT id FROM people WHERE mail = $1 || '@example.org' OR name = 'cd' || 'e' ORDER BY id", w),
+		S("SELECT id FROM people WHERE 'a' || $1 || 'b' = mail AND $1 || '' <> mail", w),
+		S("SELECT id FROM people WHERE mail IN ('a' || $1 || 'b', $2, 'q') ORDER BY id", w, "ab"),
+		S("SELECT id FROM people WHERE mail = ANY (ARRAY['a' || $1 || 'b', 'ab']) ORDER BY id", w),
+		S("SELECT id FROM people WHERE mail IS NOT DISTINCT FROM 'x' || $1", nil),
+		S("SELECT id FROM people WHERE pad = 'ab' || ' '"),
+		S("SELECT id FROM people WHERE pad = 'a' || $1", "b"),
+		S("SELECT id FROM people WHERE pad IN ('a' || $1, 'x')", "b "),
+		S("SELECT id FROM people WHERE number::text = '1' || $1 AND token = '1' || $1", "77").Fails("42883"),
+		S("SELECT id FROM people WHERE number::text = '1' || $1 AND number IN (('1' || $1)::int, 5)", "77"),
+		S("UPDATE people SET mail = CASE WHEN id = 1 THEN 'm' || $1 ELSE 'n' || 'o' END WHERE id < 3 AND mail <> 'm' || $1", w),
+		S("INSERT INTO people (id, mail, note) SELECT 8, 'a' || $1, $1 WHERE NOT EXISTS (SELECT FROM people WHERE mail = 'a' || $1)", "plain"),
+		S("SELECT * FROM people ORDER BY id"),
+		S("SELECT id FROM people WHERE mail LIKE '%' || $1 || '%'", w).Refused("public.people.mail"),
+		S("SELECT id FROM people WHERE mail = 'a' || 5").Refused("public.people.mail"),
+		S("SELECT id FROM people WHERE mail = 'a' || note").Refused("public.people.mail"),
+		// In an array the string is text, and its blanks count.
+		S("SELECT id FROM people WHERE pad = ANY (ARRAY['a' || 'x', 'ab '])").Refused("public.people.pad"),
+		S("SELECT id FROM people WHERE pad = ANY (ARRAY[lower('X'), 'ab '])").Refused("public.people.pad"),
+		S("SELECT id FROM people WHERE pad = ANY (ARRAY['x'::text, 'ab '])").Refused("public.people.pad"),
+	)
+	pair.SameIn(t, []harness.Mode{harness.PreparedBinary, harness.SQLPrepare},
+		S("UPDATE people SET mail = 'a' || $1 || $2", w, "x").Refused("public.people.mail"),
+		S("UPDATE people SET mail = 'é' || $1", w).Refused("public.people.mail"),
+	)
+}
+
 // A function of the same name that the database has of its own may be what is meant, from
 // when it is made; inside of the transaction, too.
 func TestFunctionsOfTheDatabasesOwnAreNotTakenForPostgreSQLs(t *testing.T) {

@@ -23,6 +23,7 @@ const (
 	TrimBoth // of blanks
 	TrimLeft
 	TrimRight
+	Join // with what stands before and behind it: 'a' || $1
 )
 
 // textFunctions are those functions by their names in SQL.
@@ -33,6 +34,8 @@ type Step struct {
 	Function TextFunction
 	Fold     *logical.Fold // of Lower and Upper
 	Type     logical.Type  // of the cast
+	// Before and Behind are what Join puts there, in ASCII.
+	Before, Behind string
 }
 
 // AppendText appends what the function makes of a text in UTF-8.
@@ -41,6 +44,8 @@ func (s *Step) AppendText(dst, text []byte) []byte {
 	switch s.Function {
 	case Lower, Upper:
 		return s.Fold.Append(dst, text)
+	case Join:
+		return append(append(append(dst, s.Before...), text...), s.Behind...)
 	case TrimLeft:
 		text = bytes.TrimLeft(text, blank)
 	case TrimRight:
@@ -141,8 +146,21 @@ func (a *analysis) called(calls []textCall, value *pg.Node, casts []*pg.TypeCast
 		}
 		steps = append(steps, Step{Function: c.function, Fold: fold})
 	}
+	if !a.thenCasts(steps, casts, op, calls[0].Location) {
+		return false
+	}
+	if op.Site.function != "" {
+		a.callSite(&calls[len(calls)-1], op)
+	}
+	return true
+}
+
+// thenCasts makes steps that end in a text, and the casts around that, those of an
+// operand.
+func (a *analysis) thenCasts(steps []Step, casts []*pg.TypeCast, op *Operand, at int32) bool {
+	text := logical.Type{OID: logical.OIDText, Typmod: -1}
 	outermost := text
-	types, ok := a.castTypes(casts, false, op, calls[0].Location)
+	types, ok := a.castTypes(casts, false, op, at)
 	if !ok {
 		return false
 	}
@@ -160,10 +178,8 @@ func (a *analysis) called(calls []textCall, value *pg.Node, casts []*pg.TypeCast
 		a.fail(refusal)
 		return false
 	}
-	if op.Via, op.Then = &text, steps; steps[0].Function == NoFunction {
+	if op.Via, op.Then = &text, steps; len(steps) > 0 && steps[0].Function == NoFunction {
 		op.Via, op.Then, op.Site.function = &steps[0].Type, steps[1:], ""
-	} else {
-		a.callSite(&calls[len(calls)-1], op)
 	}
 	op.Site.casted = len(types) > 0
 	return true

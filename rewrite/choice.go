@@ -72,6 +72,10 @@ func (a *analysis) constantKind(n *pg.Node) (kind constantKind, own logical.Type
 		}
 	case n.GetParamRef() != nil:
 		return stringConstant, own
+	case n.GetAExpr() != nil:
+		if parts, _ := a.joinedParts(n); parts != nil {
+			return castConstant, logical.Type{OID: logical.OIDText, Typmod: -1}
+		}
 	case c == nil:
 	case c.Isnull:
 		return nullConstant, own

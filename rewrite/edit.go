@@ -43,6 +43,7 @@ type value struct {
 	// untyped says that it gets its type from where it stands, element, if not 0,
 	// to which type its elements are cast.
 	array   []arrayPart
+	joined  bool // array is strings, one behind the other
 	untyped bool
 	element uint32
 	// answer numbers, from 1, the answer that it is; 0 for a literal.
@@ -228,6 +229,10 @@ func (b *Bound) evaluate(p *piece) error {
 	s.value = s.value[:0]
 	if p.value.answer > 0 {
 		l.Answer, l.OID = p.value.answer, 0
+	} else if p.value.joined {
+		if err := b.evaluateJoined(p.value); err != nil {
+			return err
+		}
 	} else if p.value.array != nil {
 		if err := b.evaluateArray(p.value); err != nil {
 			return err

@@ -370,6 +370,9 @@ func showOperand(o *Operand, what string) string {
 			s += ", " + step.Type.Name()
 			continue
 		}
+		if step.Function == Join {
+			s += fmt.Sprintf(", between %q and %q", step.Before, step.Behind)
+		}
 		for name, f := range textFunctions {
 			if f == step.Function {
 				s += ", " + name

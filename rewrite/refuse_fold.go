@@ -3,6 +3,7 @@ package rewrite
 import (
 	"pgseal/catalog"
 	"pgseal/envelope"
+	"pgseal/logical"
 )
 
 // refuseNoFold is for lower or upper of a column that has no term of it.
@@ -58,6 +59,13 @@ func refuseTextFunction(op *Operand, name string, position int32, why, hint stri
 	}
 	r := sealedRefusal("text-function", op.Column, position, "cannot be "+verb+" "+name+"() of a value: "+why)
 	r.Hint = hint
+	return r
+}
+
+// refuseJoined is for a parameter that || joins and that is no text.
+func refuseJoined(op *Operand, position int, oid uint32) *Refusal {
+	r := sealedRefusal("text-function", op.Column, int32(position), "takes no value that || makes of a parameter declared as "+logical.TypeName(oid))
+	r.Hint = "Declare the parameter as text."
 	return r
 }
 

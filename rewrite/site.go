@@ -141,6 +141,9 @@ func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
 
 // checkCalled checks the type of what a function of text is called with.
 func (o *Operand) checkCalled(oid uint32, literals []span) *Refusal {
+	if o.Site.function == joinOperator && oid != 0 && !sameFamily(oid, logical.OIDText) {
+		return refuseJoined(o, o.Site.position(o.Site.call, literals), oid) // there are others than that of texts
+	}
 	text := logical.Type{OID: logical.OIDText, Typmod: -1}
 	err := text.CheckOID(oid, logical.Compare)
 	if oid == 0 || err == nil {

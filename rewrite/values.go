@@ -36,7 +36,7 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 		return len(casts) == 0 && a.bindMade(f, &op) || a.bindCalled(n, casts, &op)
 	}
 	if n.GetAExpr() != nil {
-		return a.bindNullIf(n, casts, &op)
+		return a.bindNullIf(n, casts, &op) || a.bindJoined(n, casts, &op)
 	}
 	if constant == nil && param == nil {
 		return false

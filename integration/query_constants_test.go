@@ -29,7 +29,7 @@ func TestConstantsOfQueries(t *testing.T) {
 		S("INSERT INTO given (id, f) SELECT 22, 16777217 UNION ALL SELECT 23, 3000000000 UNION ALL SELECT 24, 0.1"),
 		S("INSERT INTO given (id, x) SELECT 25, 1 UNION ALL SELECT 26, 2.50 UNION ALL SELECT 27, 3000000000"),
 		S("INSERT INTO given (id, i) SELECT 30, '5' UNION ALL SELECT 31, '6' UNION ALL SELECT 32, 7::int").Refused("public.given.i"),
-		S("INSERT INTO given (id, s) SELECT 30, 'x' UNION SELECT 31, 'y'").Refused("public.given.s"),
+		S("INSERT INTO given (id, s) SELECT 30, 'x' UNION SELECT 30, 'x'").Refused("public.given.s"),
 		S("INSERT INTO given (id, s) SELECT 30, 'x' UNION ALL SELECT id, s FROM given").Refused("public.given.s"),
 		// A subquery that is one constant.
 		S("UPDATE given SET s = (SELECT 'sub'), x = (SELECT $1), i = (SELECT $2::int), d = (SELECT '2024-05-06'::date) WHERE id = (SELECT 3)", w, "9"),
@@ -54,6 +54,36 @@ func TestConstantsOfQueries(t *testing.T) {
 		S("EXECUTE typed (1, NULL)").Simple(),
 		S("PREPARE untyped AS INSERT INTO given (id, i) SELECT 50, $1 UNION ALL SELECT 51, $2").Refused("public.given.i").Simple(),
 		S("PREPARE other (int, int) AS INSERT INTO given (id, x) SELECT 50, $1 UNION ALL SELECT 51, $2").Refused("public.given.x").Simple(),
+	)
+}
+
+// UNION without ALL removes equal rows: there are none where rows are numbered, and texts
+// that are compared are equal where their terms are.
+func TestUnionOfConstants(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE given (id int PRIMARY KEY, s varchar(12), i int, plain text); CREATE TABLE loose (s text, i int, c char(5))",
+		Seal: []string{"public.given.s --equality", "public.given.i --equality", "public.loose.s --equality", "public.loose.c --equality"},
+	})
+	w := pair.Env.Canaries.Word()
+	pair.Same(t,
+		S("INSERT INTO given (id, s, i, plain) SELECT 1, '"+w+"', 5, 'p' UNION SELECT 2, '"+w+"', 5, 'p' UNION SELECT 3, NULL, 6, 'q'"),
+		S("INSERT INTO given (id, s) SELECT 4, $1 UNION (SELECT 5, $2 UNION ALL SELECT 6, 'six')", w, nil),
+		S("WITH n AS (SELECT 7 AS id, 'seven' AS s UNION DISTINCT SELECT 8, $1) INSERT INTO given (id, s) SELECT id, s FROM n WHERE NOT EXISTS (SELECT 1 FROM given g WHERE g.id = n.id OR g.s = n.s) RETURNING id, s", w),
+		S("UPDATE given SET s = n.s FROM (SELECT 1 AS id, 'one' AS s UNION SELECT 2, $1) n WHERE n.id = given.id", "two"),
+		S("SELECT id FROM given WHERE s IN (SELECT 'six' UNION SELECT $1 UNION SELECT 'six') ORDER BY id", w),
+		S("SELECT id FROM given WHERE s = ANY (SELECT $1 UNION SELECT NULL) ORDER BY id", w),
+		S("SELECT g.id, n.k FROM given g JOIN (SELECT 'six' AS s, 'k' AS k UNION SELECT 'six', 'k' UNION SELECT 'six', 'l') n ON n.s = g.s ORDER BY 1, 2"),
+		S("INSERT INTO loose (s, i, c) SELECT 'a', 1, 'x' UNION SELECT 'a', -1, 'x'"),
+		S("INSERT INTO given (id, i) SELECT 20, '5' UNION SELECT 21, '6'").Fails("42804"),
+		S("SELECT id FROM given WHERE i IN (SELECT 5 UNION SELECT 6) ORDER BY id"),
+		S("INSERT INTO loose (s, i) SELECT 'a', 1 UNION SELECT 'a', 1").Refused("public.loose.s"),
+		S("INSERT INTO loose (s, i) SELECT 'a', 1 UNION SELECT 'b', '1'").Refused("public.loose.s"),
+		S("INSERT INTO loose (s, i) SELECT 'a', 1 FROM given UNION SELECT 'b', 2").Refused("public.loose.s"),
+		S("INSERT INTO loose (s, i) SELECT 'a', 1 INTERSECT SELECT 'b', 2").Refused("public.loose.s"),
+		S("SELECT i FROM loose WHERE c IN (SELECT 'x' UNION SELECT 'x ')").Refused("public.loose.c"),
+		S("SELECT id FROM given WHERE i IN (SELECT 5 UNION SELECT 5)").Refused("public.given.i"),
+		S("SELECT * FROM given ORDER BY id"),
+		S("SELECT * FROM loose ORDER BY i"),
 	)
 }
 

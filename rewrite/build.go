@@ -339,6 +339,7 @@ type analysis struct {
 	evaluated    evaluation              // of what is being analysed
 	groups       int                     // of uses, so far
 	lastUse      int                     // of parameters, so far: see use.read
+	keptAll      map[int]bool            // where keepAll has edits
 	sublinks     map[*pg.SubLink][]column
 	settled      map[*pg.Node]bool                  // alternatives that are decided about
 	documents    map[*pg.Node]*sealedExpr           // see document

@@ -20,7 +20,10 @@ type constants struct {
 	// elements: the values are arrays, whose elements make the output: unnest(…).
 	elements bool
 	// united: they are of several queries, put together by UNION ALL.
-	united   bool
+	united bool
+	// unions are the UNIONs without ALL among them; unkeyed: their rows may be equal.
+	unions   []term
+	unkeyed  bool
 	operands []*Operand // of the nodes
 	// namesake, if it is sealed, is the column of the table written that has the
 	// output's name.
@@ -173,6 +176,11 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 		a.fail(refuseTwoRoles(op.Column, location(k.nodes[0])))
 		return
 	}
+	if k.unkeyed && !comparedAsText(&op) {
+		a.fail(refuseUnion(op.Column, location(k.nodes[0])))
+		return
+	}
+	a.keepAll(k)
 	k.operand = &op
 	if op.Role == Equality {
 		k.compared = append(k.compared, at)
@@ -233,7 +241,7 @@ func (k *constants) share(a *analysis, op Operand, at term) bool {
 	case was.Role == op.Role:
 		k.compared = append(k.compared, at)
 		return true
-	case !hasEquality(op.Column), op.Role == Equality && at == term{}:
+	case !hasEquality(op.Column), op.Role == Equality && at == term{}, k.unkeyed:
 		return false
 	case op.Role == Equality:
 		a.compareStored(at)

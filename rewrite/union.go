@@ -15,8 +15,9 @@ import (
 // right one is analysed.
 func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, of *cte, settle func([]column)) []column {
 	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
+	distinct := a.constantUnion(s)
 	for _, t := range targets {
-		if t.sealed != nil && !all {
+		if t.sealed != nil && !all && distinct == nil {
 			a.fail(refuseStoreQuery(t.sealed, firstLocation(s.ProtoReflect()), "UNION, INTERSECT or EXCEPT"))
 			return nil
 		}
@@ -35,8 +36,11 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 	at := firstLocation(s.Rarg.ProtoReflect())
 	rest := behindRest(left) || behindRest(right)
 	united := make([]*constants, len(left))
-	if all && !rest && (of == nil || !of.recursive) {
+	if (all || distinct != nil) && !rest && (of == nil || !of.recursive) {
 		united = a.unitedConstants(s, left, right)
+		for _, k := range united {
+			distinct.unite(k)
+		}
 	}
 	a.plainBut(left, united)
 	a.plainBut(right, united)
@@ -123,6 +127,7 @@ func (a *analysis) unitedConstants(s *pg.SelectStmt, left, right []column) []*co
 			continue
 		}
 		l.nodes, l.united = append(l.nodes, r.nodes...), true
+		l.unions, l.unkeyed = append(l.unions, r.unions...), l.unkeyed || r.unkeyed
 		a.postponed = slices.DeleteFunc(a.postponed, func(k *constants) bool { return k == r })
 		united[i] = l
 	}

@@ -1,0 +1,121 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// UNION without ALL compares rows, which cannot be done with envelopes. Of constants it is
+// known which rows are equal: none, if they are numbered. Terms can be compared, where
+// they are those of texts.
+
+// constantUnion is such a UNION.
+type constantUnion struct {
+	operator term
+	unkeyed  bool // no column has another integer in each row
+}
+
+// constantUnion reads a UNION without ALL of queries without FROM that are constants; nil
+// for anything else.
+func (a *analysis) constantUnion(s *pg.SelectStmt) *constantUnion {
+	if s.Op != pg.SetOperation_SETOP_UNION || s.All {
+		return nil
+	}
+	var rows []*pg.SelectStmt
+	if rows = a.constantRows(rows, s); rows == nil {
+		return nil
+	}
+	first, second := s.Larg, s.Rarg
+	for first.Op != pg.SetOperation_SETOP_NONE {
+		first = first.Larg
+	}
+	for second.Op != pg.SetOperation_SETOP_NONE {
+		second = second.Larg
+	}
+	_, operator, from, _, ok := a.unitedSpan(a.queryWord(first), a.queryWord(second))
+	if !ok {
+		return nil
+	}
+	return &constantUnion{term{int(a.tokens[operator].start), int(a.tokens[from-1].end)}, !a.numbered(rows)}
+}
+
+// constantRows adds the queries that a set operation puts together; nil if one of them is
+// more than a row of constants of types that have an equality.
+func (a *analysis) constantRows(rows []*pg.SelectStmt, s *pg.SelectStmt) []*pg.SelectStmt {
+	if s.Op == pg.SetOperation_SETOP_UNION {
+		if rows = a.constantRows(rows, s.Larg); rows != nil {
+			rows = a.constantRows(rows, s.Rarg)
+		}
+		return rows
+	}
+	if s.Op != pg.SetOperation_SETOP_NONE || len(s.FromClause) > 0 || len(s.TargetList) == 0 {
+		return nil
+	}
+	for _, n := range s.TargetList {
+		value, casts := withoutCasts(n.GetResTarget().GetVal())
+		if value.GetAConst() == nil && !isParamRef(value) {
+			return nil
+		}
+		for _, c := range casts {
+			if to, ok := a.typeNamed(c.TypeName); !ok || to.array || to.Def != nil || to.OID == logical.OIDJSON || to.OID == logical.OIDPoint {
+				return nil
+			}
+		}
+	}
+	return append(rows, s)
+}
+
+// numbered says whether rows have a column that is another integer in each. It steers the
+// plan.
+func (a *analysis) numbered(rows []*pg.SelectStmt) bool {
+	for i := range rows[0].TargetList {
+		seen := map[int32]bool{}
+		for _, row := range rows {
+			if i >= len(row.TargetList) {
+				break
+			}
+			if c := row.TargetList[i].GetResTarget().GetVal().GetAConst(); c.GetIval() != nil {
+				seen[c.GetIval().Ival] = true
+			}
+		}
+		if len(seen) < len(rows) {
+			continue
+		}
+		for _, row := range rows {
+			a.steer(location(row.TargetList[i].GetResTarget().GetVal()))
+		}
+		return true
+	}
+	return false
+}
+
+// unite notes the UNION of constants; u and k may be nil.
+func (u *constantUnion) unite(k *constants) {
+	if u != nil && k != nil {
+		k.unions, k.unkeyed = append(k.unions, u.operator), k.unkeyed || u.unkeyed
+	}
+}
+
+// comparedAsText says whether values have the same term if, and only if, they are the same
+// text.
+func comparedAsText(op *Operand) bool {
+	c := op.Column
+	return op.Role == Equality && op.Via == nil && c.Type.Def == nil && !c.IsCast() && (c.Type.OID == logical.OIDText || c.Type.OID == logical.OIDVarchar)
+}
+
+// keepAll makes the UNIONs of rows that are not equal UNION ALL.
+func (a *analysis) keepAll(k *constants) {
+	if k.unkeyed {
+		return
+	}
+	for _, at := range k.unions {
+		if a.keptAll == nil {
+			a.keptAll = map[int]bool{}
+		}
+		if !a.keptAll[at.start] {
+			a.keptAll[at.start] = true
+			a.edit(at.start, at.end, "UNION ALL", nil)
+		}
+	}
+}

@@ -152,6 +152,15 @@ func loose(t logical.Type) logical.Type {
 	return t
 }
 
+// given is the type of what a function gives that takes values of any type: a domain
+// stays one, a length does not.
+func given(t logical.Type) logical.Type {
+	if t.Shown() == t {
+		t.Typmod = -1
+	}
+	return t
+}
+
 // as is a sealed column whose values are shown as another type.
 func (a *analysis) as(c *catalog.SealedColumn, t logical.Type) *catalog.SealedColumn {
 	if t == c.Type {
@@ -313,6 +322,8 @@ const (
 	notBeside beside = iota
 	besideAfter
 	besideBefore
+	besideBase      // beside others of a type: declared as Base, if at all
+	besideNumbers   // beside numbers, of which the common type is Base
 	besideSame      // beside parameters only: all have been declared as the column's type
 	besideTexts     // beside others in a list: text, and varchar
 	besideNull      // in NULLIF, which has the type that = takes the column as
@@ -444,5 +455,5 @@ func (a *analysis) ofAnotherRow(n *pg.Node, sc *scope) *sealedExpr {
 	if inner == nil || inner.made != nil || inner.grouped || inner.column.Assembled() || inner.converted() || len(inner.casts) > 0 {
 		return nil
 	}
-	return &sealedExpr{column: inner.column, at: f.Location, made: &alternatives{node: n, scope: sc}, shown: a.as(inner.column, loose(inner.column.Type))}
+	return &sealedExpr{column: inner.column, at: f.Location, made: &alternatives{node: n, scope: sc}, shown: a.as(inner.column, given(inner.column.Type))}
 }

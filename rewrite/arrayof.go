@@ -40,7 +40,10 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		return true
 	}
 	mixed := slices.ContainsFunc(elements, isParamRef) && slices.ContainsFunc(elements, isString)
-	a.uniform(left, elements)
+	a.uniform(left, elements, true)
+	if via == nil && !untyped(elements) {
+		a.besideTyped(&op, elements)
+	}
 	if via == nil {
 		a.mixTypes(elements, left.column)
 		a.apartFromTexts(left, elements)
@@ -112,20 +115,34 @@ func (a *analysis) asText(op *Operand, elements []*pg.Node) bool {
 	return a.err == nil
 }
 
+// besideTyped says what elements without a type become beside others, which uniform has
+// found alike.
+func (a *analysis) besideTyped(op *Operand, elements []*pg.Node) {
+	switch column := op.Column.Type.Shown().OID; {
+	case isNumber(column):
+		if common := a.commonNumber(elements, -1); common >= 0 {
+			op.Base, op.Beside = numbers[common], besideNumbers
+		}
+	case sameFamily(column, logical.OIDText):
+		op.Beside = besideTexts
+	default:
+		op.Base, op.Beside = column, besideBase
+	}
+}
+
 // bindElement gives an element of an array its role. mixed: there are parameters and
 // strings, which are what those are declared as.
 func (a *analysis) bindElement(n *pg.Node, op Operand, mixed bool) bool {
-	switch textual := sameFamily(op.Column.Type.Shown().OID, logical.OIDText); {
-	case op.Base == 0:
-	case n.GetParamRef() != nil:
-		if mixed && !textual {
-			op.Beside = besideSame
+	base, column := op.Base, op.Column.Type.Shown().OID
+	textual := sameFamily(column, logical.OIDText)
+	switch {
+	case n.GetParamRef() == nil:
+		op.Base, op.Beside = 0, notBeside
+		if isString(n) && base != 0 && base != column && !textual && (!mixed || base != logical.OIDText) {
+			op.Via = &logical.Type{OID: base, Typmod: -1}
 		}
-	default:
-		op.Base = 0
-		if !textual && !mixed {
-			op.Via = &logical.Type{OID: logical.OIDText, Typmod: -1}
-		}
+	case base == logical.OIDText && mixed && !textual:
+		op.Beside = besideSame
 	}
 	return a.bind(n, op, true)
 }

@@ -212,10 +212,14 @@ func (a *analysis) storeTyped(n *pg.Node, to target, sc *scope) bool {
 
 // fits says whether a value of the type can stand there, so that it is assigned to
 // the column as when it stands alone.
-func (b beside) fits(column logical.Type, oid uint32) bool {
-	switch {
+func (o *Operand) fits(oid uint32) bool {
+	switch b, column := o.Beside, o.Column.Type; {
 	case b == notBeside:
 		return true
+	case b == besideBase:
+		return oid == o.Base
+	case b == besideNumbers: // a real is not what others are in its place
+		return oid == o.Base || oid != logical.OIDFloat4 && o.Base != logical.OIDFloat4
 	case b == besideBefore, b == besideAfter:
 		return column.Absorbs(oid, b == besideBefore)
 	case b == besideSame:

@@ -215,7 +215,7 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 	}
 	a.toTerm(left)
 	items = a.allSigned(items)
-	a.uniform(left, items)
+	a.uniform(left, items, false)
 	member := Operand{Column: left.column, Role: Equality, Site: a.site, Listed: !ofRows && a.typedByList(left, items, sc)}
 	base := uint32(0)
 	if member.Listed {
@@ -261,11 +261,19 @@ func (a *analysis) typedByList(left *sealedExpr, items []*pg.Node, sc *scope) bo
 var numbers = [...]uint32{logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric, logical.OIDFloat4, logical.OIDFloat8}
 
 // listNumber is the type that a parameter or a string among the numbers of such a
-// list gets, 0 for that of the column. Beside strings the numbers steer the plan.
+// list gets, 0 for that of the column.
 func (a *analysis) listNumber(left *sealedExpr, items []*pg.Node) uint32 {
-	strings := slices.ContainsFunc(items, func(n *pg.Node) bool { return n.GetAConst().GetSval() != nil })
 	column := slices.Index(numbers[:], left.column.Type.Shown().OID)
-	common := column
+	if common := a.commonNumber(items, column); column >= 0 && common != column {
+		return numbers[common]
+	}
+	return 0
+}
+
+// commonNumber is the common type of one of numbers, or of none (-1), and of the numbers
+// of a list: an index in numbers. Beside strings the numbers steer the plan.
+func (a *analysis) commonNumber(items []*pg.Node, common int) int {
+	strings := slices.ContainsFunc(items, isString)
 	for _, item := range items {
 		switch x := item.GetNode().(type) {
 		case *pg.Node_AConst:
@@ -284,10 +292,7 @@ func (a *analysis) listNumber(left *sealedExpr, items []*pg.Node) uint32 {
 			}
 		}
 	}
-	if column < 0 || common == column {
-		return 0
-	}
-	return numbers[common]
+	return common
 }
 
 // listMember compares with one value of a list, as op says of all. base is what
@@ -362,23 +367,48 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 }
 
 // uniform refuses a list in which some values are cast to another type than the
-// column's and some are bare strings: PostgreSQL would read the strings as that
-// other type. char and name stay what they are beside text.
-func (a *analysis) uniform(left *sealedExpr, items []*pg.Node) {
-	bare, foreign, column := false, false, left.column.Type.OID
+// column's and some have no type: PostgreSQL would read those as that other type. In a
+// list, but not in an array, char and name stay what they are beside text.
+func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
+	own, column := left.column.Type.OID, left.column.Type.Shown().OID
+	strings, params, native, foreign, cast, real, exact := false, false, false, false, false, false, false
 	for _, item := range items {
+		oid := logical.OIDText // of NULLIF, and of functions
 		switch x := item.GetNode().(type) {
+		case *pg.Node_ParamRef:
+			params = true
+			continue
 		case *pg.Node_AConst:
-			bare = bare || x.AConst.GetSval() != nil
+			strings = strings || x.AConst.GetSval() != nil
+			if oid = constantType(item); !isNumber(oid) || !isNumber(column) {
+				continue // the others fail where they are bound
+			}
+		case *pg.Node_ColumnRef:
+			oid = column
 		case *pg.Node_TypeCast:
 			to, ok := a.typeNamed(x.TypeCast.TypeName)
-			text := sameFamily(to.whole().OID, logical.OIDText) && (column == logical.OIDBpchar || column == logical.OIDName)
-			foreign = foreign || !ok || !text && !sameFamily(to.whole().OID, column)
+			if oid = to.whole().OID; !ok {
+				foreign = true
+				continue
+			}
+		}
+		real, exact = real || oid == logical.OIDFloat4, exact || isExact(oid)
+		switch {
+		case oid == own, sameFamily(oid, column), !array && sameFamily(oid, logical.OIDText) && (column == logical.OIDBpchar || column == logical.OIDName):
+			native = true
+		case isNumber(oid) && isNumber(column):
+			cast = cast || item.GetTypeCast() != nil
+		default:
+			foreign = true
 		}
 	}
-	if bare && foreign {
-		a.fail(refuseMixedList(left.column, left.at))
+	switch {
+	case strings && (foreign || cast && !array), params && foreign:
+	case array && (real && exact || foreign && native && (isCharacter(left.column.Type.Shown()) || column == logical.OIDName)):
+	default:
+		return
 	}
+	a.fail(refuseMixedList(left.column, left.at))
 }
 
 func sameFamily(x, y uint32) bool {

@@ -31,7 +31,7 @@ func (s *Session) typeParameters(st *statement, p *planning, text []byte) ([]uin
 	s.types = s.types[:0]
 	for _, p := range st.plan.Params {
 		oid := p.Infer
-		if p.Client >= 0 && p.Client < len(st.declared) && st.declared[p.Client] != 0 {
+		if p.Client >= 0 && st.declares(p.Client) {
 			oid = st.declared[p.Client]
 		}
 		if p.Operand != nil {

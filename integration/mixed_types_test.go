@@ -15,11 +15,11 @@ import (
 // real need not be as a double precision, nor what is as char as text.
 func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 	pair := harness.New(t, harness.Schema{
-		DDL:  `CREATE TABLE m (id int PRIMARY KEY, r real, c char(5), t text, i int)`,
-		Seal: []string{"public.m.r --equality", "public.m.c --equality", "public.m.t --equality", "public.m.i --equality"},
+		DDL:  `CREATE TABLE m (id int PRIMARY KEY, r real, c char(5), t text, i int, v varchar(3))`,
+		Seal: []string{"public.m.r --equality", "public.m.c --equality", "public.m.t --equality", "public.m.i --equality", "public.m.v --equality"},
 	})
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
-		S("INSERT INTO m VALUES (1, 0.1, 'a', 'a', 5), (2, 5, 'b', 'a ', 6), (3, NULL, NULL, NULL, NULL)"),
+		S("INSERT INTO m (id, r, c, t, i) VALUES (1, 0.1, 'a', 'a', 5), (2, 5, 'b', 'a ', 6), (3, NULL, NULL, NULL, NULL)"),
 		S("SELECT id FROM m WHERE r IN (0.1, 7)"),
 		S("SELECT id FROM m WHERE r IN ('0.1', 7.5)"),
 		S("SELECT id FROM m WHERE r IN (0.1::numeric, 5::smallint) ORDER BY id"),
@@ -39,6 +39,12 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		S("SELECT id FROM m WHERE i = ANY (ARRAY[5.5, '6']) ORDER BY id"),
 		S("SELECT id FROM m WHERE r = ANY (ARRAY[5, '0.1']) ORDER BY id").Fails("22P02"),
 		S("SELECT id FROM m WHERE r = ANY (ARRAY[0.1, 0.1::real]) ORDER BY id").Refused("public.m.r"),
+		S("UPDATE m SET c = x.v FROM (VALUES (1, 'a ')) x (id, v) WHERE m.id = x.id AND m.c = x.v").Refused("public.m.c"),
+		S("UPDATE m SET r = x.v FROM (VALUES (1, 0.1)) x (id, v) WHERE m.id = x.id AND m.r = x.v").Refused("public.m.r"),
+		S("UPDATE m SET i = x.v FROM (VALUES (1, 5)) x (id, v) WHERE m.id = x.id AND m.i = x.v"),
+		S("WITH n AS (SELECT 'abc'::varchar AS v), o AS (SELECT id FROM m, n WHERE m.v = n.v) INSERT INTO m (id, v) SELECT 7, v FROM n WHERE NOT EXISTS (SELECT FROM o)"),
+		S("WITH n AS (SELECT 'abc '::varchar AS v), o AS (SELECT id FROM m, n WHERE m.v = n.v) INSERT INTO m (id, v) SELECT 8, v FROM n WHERE NOT EXISTS (SELECT FROM o)").Refused("public.m.v"),
+		S("SELECT id, v, CAST(i::text AS text), CAST(CAST(i AS text) AS text) FROM m ORDER BY id"),
 		S("SELECT NULLIF(i, 5.0) FROM m").Refused("public.m.i"),
 		S("SELECT NULLIF(i, 5::float8) FROM m").Refused("public.m.i"),
 		S("SELECT NULLIF(c, 'a'::text) FROM m").Refused("public.m.c"),

@@ -241,10 +241,13 @@ func (k *constants) share(a *analysis, op Operand, at term) bool {
 	case was.Role == op.Role:
 		k.compared = append(k.compared, at)
 		return true
-	case !hasEquality(op.Column), op.Role == Equality && at == term{}, k.unkeyed:
+	case !hasEquality(op.Column), op.Role == Equality && at == term{}, k.unkeyed, !a.storedAsCompared(k, &op):
 		return false
 	case op.Role == Equality:
 		a.compareStored(at)
+		for _, o := range k.operands {
+			o.Compared = true
+		}
 		return true
 	}
 	for _, c := range k.compared {
@@ -256,11 +259,36 @@ func (k *constants) share(a *analysis, op Operand, at term) bool {
 		a.compareStored(c)
 	}
 	for _, o := range k.operands {
-		if o.Role, o.Site = Store, op.Site; o.Via == nil && !o.Array {
+		if o.Role, o.Site, o.Compared = Store, op.Site, true; o.Via == nil && !o.Array {
 			o.Base = logical.OIDText // as which it was compared
 		}
 	}
 	k.operand = &op
+	return true
+}
+
+// storedAsCompared says whether values become no others when they are stored: not
+// rounded or filled up. Whether one is cut for a varchar is seen when it comes.
+func (a *analysis) storedAsCompared(k *constants, op *Operand) bool {
+	column := op.Column.Type.Shown()
+	if op.Via != nil {
+		return op.Via.Shown() == column
+	}
+	free := column.OID == logical.OIDVarchar || column.Typmod == -1 && column.OID != logical.OIDBpchar
+	for _, n := range k.nodes {
+		var to logical.Type
+		if cast := n.GetTypeCast(); cast != nil {
+			named, _ := a.typeNamed(cast.TypeName)
+			if to = named.Type.Shown(); named.array && !k.elements {
+				to = named.whole()
+			}
+		}
+		integer := n.GetAConst().GetIval() != nil && column.OID != logical.OIDInt2 && isExact(column.OID)
+		text := n.GetParamRef() != nil || n.GetAConst().GetSval() != nil
+		if !isNullConstant(n) && to != column && (!free || !text && !integer && !sameFamily(to.OID, column.OID)) {
+			return false
+		}
+	}
 	return true
 }
 

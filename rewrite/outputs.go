@@ -69,7 +69,9 @@ func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
 		to := named.whole()
 		switch {
 		case ok && from == to:
-			a.dropCast(cast, e)
+			if a.dropCast(cast, e); c.renamed.end != 0 {
+				c.renamed.end = a.castEnd(cast)
+			}
 			continue
 		case ok && e.column.Elements != nil && len(e.casts) == 1 && a.castElements(e.column.Elements, to) != nil:
 			a.dropCast(cast, e)
@@ -85,20 +87,24 @@ func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
 			a.fail(refuseCast(e.column, e.at))
 			return
 		}
-		end := a.typeEnd(cast.TypeName.Location)
 		a.replaceType(cast.TypeName, serverType, e.column, e.at)
-		if a.is(a.tokenAt(cast.Location), "cast") { // CAST(… AS type)
-			if k := a.closing(a.tokenAt(cast.Location) + 1); k >= 0 {
-				end = int(a.tokens[k].end)
-			}
-		}
 		from = to
 		c.shown, c.bare, c.origin = a.as(e.column, to), true, origin{}
 		if casts != nil {
 			c.shown = a.other(e.column, casts, to)
 		}
-		c.renamed = term{int(location(n)), end}
+		c.renamed = term{int(location(n)), a.castEnd(cast)}
 	}
+}
+
+// castEnd is where a cast ends.
+func (a *analysis) castEnd(cast *pg.TypeCast) int {
+	if a.is(a.tokenAt(cast.Location), "cast") { // CAST(… AS type)
+		if k := a.closing(a.tokenAt(cast.Location) + 1); k >= 0 {
+			return int(a.tokens[k].end)
+		}
+	}
+	return a.typeEnd(cast.TypeName.Location)
 }
 
 // keepName gives an output the name that it would have had, where what the

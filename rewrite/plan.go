@@ -42,6 +42,8 @@ type Operand struct {
 	// Unsure: that type depends on what parameters beside the value are declared as. A
 	// value that is another one as a real than as a double precision is refused then.
 	Unsure bool
+	// Compared: what is stored is compared, too, as it was before, so it must not be cut.
+	Compared bool
 	// Via is the explicit cast around the value ($1::varchar(5)), nil if none;
 	// the type of the elements when Array. Then are the types to which it is cast
 	// further, and what functions make of it, one after the other.

@@ -296,6 +296,9 @@ func refuseValue(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// RefuseCut is why a value cannot be stored that is Compared.
+func (o *Operand) RefuseCut() *Refusal { return refuseTwoRoles(o.Column, -1) }
+
 func refuseMixedList(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("mixed-list", c, position, "does not take a list of values of different types")
 	r.Hint = "Cast all of them to " + c.Type.Name() + ", or none."

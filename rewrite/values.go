@@ -408,7 +408,7 @@ func (o *Operand) sameAs(other *Operand) bool {
 	if (o.Pattern == nil) != (other.Pattern == nil) || o.Pattern != nil && *o.Pattern != *other.Pattern {
 		return false
 	}
-	if o.Listed != other.Listed || o.Unsure != other.Unsure || o.Beside != other.Beside || o.Base != other.Base || o.Nulled != other.Nulled || !slices.Equal(o.Then, other.Then) {
+	if o.Listed != other.Listed || o.Unsure != other.Unsure || o.Compared != other.Compared || o.Beside != other.Beside || o.Base != other.Base || o.Nulled != other.Nulled || !slices.Equal(o.Then, other.Then) {
 		return false
 	}
 	return o.Via == nil || *o.Via == *other.Via

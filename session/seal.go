@@ -111,6 +111,9 @@ func (s *Session) canonical(op *rewrite.Operand, v logical.Value) error {
 		v, settings = logical.Value{Data: b.via, Binary: true, OID: t.OID}, &s.settings.utf8
 	}
 	b.plain, err = s.typeNow(op.Column, op.Column.Type).AppendCanonical(b.plain[:0], v, useOf(op), settings)
+	if op.Compared && err == nil {
+		err = s.uncut(op, v, settings)
+	}
 	if p := op.Pattern; err == nil && p != nil {
 		if p.Fold != nil {
 			b.equal = p.Fold.Append(b.equal[:0], b.plain)
@@ -167,6 +170,20 @@ func (s *Session) sure(op *rewrite.Operand, v logical.Value, settings *logical.S
 		return refused(op.RefuseUnsure(), nil)
 	}
 	return nil
+}
+
+// uncut refuses a text at hand that loses blanks when it is stored.
+func (s *Session) uncut(op *rewrite.Operand, v logical.Value, settings *logical.Settings) (err error) {
+	t := op.Column.Type.Shown()
+	if t.OID != logical.OIDVarchar || t.Typmod == -1 {
+		return nil
+	}
+	t.Typmod = -1
+	b := &s.buf
+	if b.equal, err = t.AppendCanonical(b.equal[:0], v, logical.Assign, settings); err == nil && len(b.equal) != len(b.plain) {
+		return refused(op.RefuseCut(), nil)
+	}
+	return err
 }
 
 var (

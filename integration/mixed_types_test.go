@@ -36,6 +36,7 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		S("SELECT id FROM m WHERE c = ANY (ARRAY['b'::text, 'a '::text])"),
 		S("SELECT id FROM m WHERE t = ANY (ARRAY['b'::bpchar, 'a '::text])").Refused("public.m.t"),
 		S("SELECT id FROM m WHERE t = ANY (ARRAY['b', 'a '::text]) ORDER BY id"),
+		S("SELECT id FROM m WHERE t = ANY (ARRAY['b'::bpchar, 'a '::name])").Refused("public.m.t"),
 		S("SELECT id FROM m WHERE i = ANY (ARRAY[5.5, '6']) ORDER BY id"),
 		S("SELECT id FROM m WHERE r = ANY (ARRAY[5, '0.1']) ORDER BY id").Fails("22P02"),
 		S("SELECT id FROM m WHERE r = ANY (ARRAY[0.1, 0.1::real]) ORDER BY id").Refused("public.m.r"),

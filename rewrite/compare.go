@@ -371,7 +371,8 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 // list, but not in an array, char and name stay what they are beside text.
 func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
 	own, column := left.column.Type.OID, left.column.Type.Shown().OID
-	strings, params, native, foreign, cast, real, exact := false, false, false, false, false, false, false
+	strings, params, native, cast, real, exact := false, false, false, false, false, false
+	foreign, several := uint32(0), false
 	for _, item := range items {
 		oid := logical.OIDText // of NULLIF, and of functions
 		switch x := item.GetNode().(type) {
@@ -388,8 +389,7 @@ func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
 		case *pg.Node_TypeCast:
 			to, ok := a.typeNamed(x.TypeCast.TypeName)
 			if oid = to.whole().OID; !ok {
-				foreign = true
-				continue
+				oid = oidUnknown
 			}
 		}
 		real, exact = real || oid == logical.OIDFloat4, exact || isExact(oid)
@@ -399,12 +399,12 @@ func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
 		case isNumber(oid) && isNumber(column):
 			cast = cast || item.GetTypeCast() != nil
 		default:
-			foreign = true
+			several, foreign = several || foreign != 0 && foreign != oid, oid
 		}
 	}
 	switch {
-	case strings && (foreign || cast && !array), params && foreign:
-	case array && (real && exact || foreign && native && (isCharacter(left.column.Type.Shown()) || column == logical.OIDName)):
+	case strings && (foreign != 0 || cast && !array), params && foreign != 0:
+	case array && (real && exact || (several || foreign != 0 && native) && (isCharacter(left.column.Type.Shown()) || column == logical.OIDName)):
 	default:
 		return
 	}

@@ -46,7 +46,6 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 	}
 	if via == nil {
 		a.mixTypes(elements, left.column)
-		a.apartFromTexts(left, elements)
 	}
 	for _, e := range elements {
 		switch right := a.peek(e, sc); {
@@ -61,19 +60,6 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		}
 	}
 	return true
-}
-
-// apartFromTexts refuses values without a type beside texts, where the column is none:
-// they become text in an array, and the column is cast to that.
-func (a *analysis) apartFromTexts(left *sealedExpr, elements []*pg.Node) {
-	bare := slices.ContainsFunc(elements, isParamRef) || slices.ContainsFunc(elements, isString)
-	text := slices.ContainsFunc(elements, func(n *pg.Node) bool {
-		kind, own := a.constantKind(n)
-		return kind == castConstant && sameFamily(own.OID, logical.OIDText)
-	})
-	if bare && text && !sameFamily(left.column.Type.Shown().OID, logical.OIDText) {
-		a.fail(refuseMixedList(left.column, left.at))
-	}
 }
 
 // mixTypes notes which of some values are parameters, because they get a common type.

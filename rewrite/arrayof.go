@@ -45,7 +45,7 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		a.besideTyped(&op, elements)
 	}
 	if via == nil {
-		a.mixTypes(elements, left.column)
+		a.mixTypes(elements, left.column, sameFamily(left.column.Type.Shown().OID, logical.OIDText))
 	}
 	for _, e := range elements {
 		switch right := a.peek(e, sc); {
@@ -63,7 +63,8 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 }
 
 // mixTypes notes which of some values are parameters, because they get a common type.
-func (a *analysis) mixTypes(values []*pg.Node, c *catalog.SealedColumn) {
+// texts: it does not matter which types of texts.
+func (a *analysis) mixTypes(values []*pg.Node, c *catalog.SealedColumn, texts bool) {
 	var clients []int
 	for _, n := range values {
 		if p := n.GetParamRef(); p != nil {
@@ -71,7 +72,7 @@ func (a *analysis) mixTypes(values []*pg.Node, c *catalog.SealedColumn) {
 		}
 	}
 	if len(clients) > 1 {
-		a.mixesOfTypes = append(a.mixesOfTypes, Mix{clients, refuseMixedList(c, location(values[0]))})
+		a.mixesOfTypes = append(a.mixesOfTypes, Mix{clients, texts, refuseMixedList(c, location(values[0]))})
 	}
 }
 

@@ -126,7 +126,7 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 		op.Beside = besideAfter // of a value of another type the strings would be read as that
 	}
 	if kind == stringConstant {
-		a.mixTypes(choice.results, c)
+		a.mixTypes(choice.results, c, true)
 	}
 	store := func(r *pg.Node) {
 		own := op

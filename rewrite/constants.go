@@ -306,6 +306,8 @@ func (a *analysis) besideOthers(k *constants, op *Operand, common *logical.Type)
 		return notBeside
 	case !textual || !isCharacter(op.Column.Type.Shown()):
 		return besideSame
+	case len(k.nodes) > 1 && op.Role == Equality && op.Column.Type.Shown().OID == logical.OIDBpchar:
+		return besideBase // as which it is compared
 	case len(k.nodes) > 1:
 		return besideTexts
 	}

@@ -95,6 +95,7 @@ type Conflict struct {
 // Mix are parameters that get a common type which does not come from a column.
 type Mix struct {
 	Clients []int // indexes, from 0, of the client's parameters
+	Texts   bool  // it does not matter which types of texts they are
 	Refusal *Refusal
 }
 
@@ -104,12 +105,18 @@ func (m *Mix) Refuses(declared func(client int) uint32) *Refusal {
 	first := declared(m.Clients[0])
 	for _, i := range m.Clients[1:] {
 		t := declared(i)
-		texts := (t == 0 || sameFamily(t, logical.OIDText)) && (first == 0 || sameFamily(first, logical.OIDText))
+		texts := m.isText(t) && m.isText(first)
 		if exact := isExact(t) && isExact(first); t != first && !texts && !exact {
 			return m.Refusal
 		}
 	}
 	return nil
+}
+
+// isText says whether a parameter is a text, as which PostgreSQL takes one that is not
+// declared.
+func (m *Mix) isText(oid uint32) bool {
+	return oid == 0 || oid == logical.OIDText || m.Texts && oid == logical.OIDVarchar
 }
 
 // isExact says whether a type is one of numbers that are equal in each other's types.

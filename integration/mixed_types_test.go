@@ -80,6 +80,7 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		{"SELECT id FROM m WHERE c IN (VALUES ($1), ($2))", "b  x", [2]uint32{text, varchar}, true},
 		{"SELECT id FROM m WHERE c IN ($1, $2)", "b  x", [2]uint32{text, varchar}, false},
 		{"SELECT id FROM m WHERE c IN ($1, $2)", "b  x", [2]uint32{text, 19}, true},
+		{"SELECT id FROM m WHERE c IN ($1, $2)", "b  x", [2]uint32{19, any}, false},
 		{"SELECT id FROM m WHERE i = ANY (ARRAY[$1, $2]) ORDER BY id", "5 6", [2]uint32{int2, int8}, false},
 		{"SELECT id FROM m WHERE i = ANY (ARRAY[$1, $2]) ORDER BY id", "5 6", [2]uint32{any, int4}, true},
 		{"SELECT id FROM m WHERE t IN (VALUES ($1), ($2)) ORDER BY id", "a b", [2]uint32{bpchar, any}, true},

@@ -72,7 +72,7 @@ func (a *analysis) mixTypes(values []*pg.Node, c *catalog.SealedColumn, texts bo
 		}
 	}
 	if len(clients) > 1 {
-		a.mixesOfTypes = append(a.mixesOfTypes, Mix{clients, texts, refuseMixedList(c, location(values[0]))})
+		a.mixesOfTypes = append(a.mixesOfTypes, Mix{Clients: clients, Texts: texts, Refusal: refuseMixedList(c, location(values[0]))})
 	}
 }
 

@@ -234,6 +234,9 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 			}
 		}
 		a.lists = append(a.lists, list)
+		if left.column.Type.Shown().OID == logical.OIDBpchar && len(list) > 1 { // beside a name it becomes one
+			a.mixesOfTypes = append(a.mixesOfTypes, Mix{Clients: list, Names: true, Refusal: refuseMixedList(left.column, left.at)})
+		}
 	}
 }
 
@@ -372,7 +375,7 @@ func (a *analysis) valueInList(n *pg.Node, items []*pg.Node, sc *scope) {
 func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
 	own, column := left.column.Type.OID, left.column.Type.Shown().OID
 	strings, params, native, cast, real, exact := false, false, false, false, false, false
-	foreign, several := uint32(0), false
+	foreign, several, typing := uint32(0), false, false // typing: what has no type gets that
 	for _, item := range items {
 		oid := logical.OIDText // of NULLIF, and of functions
 		switch x := item.GetNode().(type) {
@@ -400,10 +403,11 @@ func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
 			cast = cast || item.GetTypeCast() != nil
 		default:
 			several, foreign = several || foreign != 0 && foreign != oid, oid
+			typing = typing || array || CommonType(column, oid) != column
 		}
 	}
 	switch {
-	case strings && (foreign != 0 || cast && !array), params && foreign != 0:
+	case strings && (foreign != 0 || cast && !array), params && typing:
 	case array && (real && exact || (several || foreign != 0 && native) && (isCharacter(left.column.Type.Shown()) || column == logical.OIDName)):
 	default:
 		return

@@ -96,6 +96,7 @@ type Conflict struct {
 type Mix struct {
 	Clients []int // indexes, from 0, of the client's parameters
 	Texts   bool  // it does not matter which types of texts they are
+	Names   bool  // names only must not be mixed with others
 	Refusal *Refusal
 }
 
@@ -106,6 +107,9 @@ func (m *Mix) Refuses(declared func(client int) uint32) *Refusal {
 	for _, i := range m.Clients[1:] {
 		t := declared(i)
 		texts := m.isText(t) && m.isText(first)
+		if m.Names && (t == 0 || first == 0 || (t == logical.OIDName) == (first == logical.OIDName)) {
+			continue
+		}
 		if exact := isExact(t) && isExact(first); t != first && !texts && !exact {
 			return m.Refusal
 		}

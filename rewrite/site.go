@@ -130,7 +130,7 @@ func (o *Operand) elements() logical.Type {
 
 // checkOwn checks the type that the value has behind its explicit cast.
 func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
-	if !o.fits(oid) || o.Listed && oid == logical.OIDName && isCharacter(o.Column.Type.Shown()) {
+	if !o.fits(oid) {
 		return refuseBeside(o.Column, o.Site.position(o.Site.at, literals), oid)
 	}
 	if o.Role == Store {

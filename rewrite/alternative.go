@@ -325,6 +325,7 @@ const (
 	besideBase      // beside others of a type: declared as Base, if at all
 	besideNumbers   // beside numbers, of which the common type is Base
 	besideSame      // beside parameters only: all have been declared as the column's type
+	besideStrings   // of an array: so declared, or not at all
 	besideTexts     // beside others in a list: text, and varchar
 	besideNull      // in NULLIF, which has the type that = takes the column as
 	firstOfIntegers // of COALESCE, integers behind it

@@ -122,14 +122,17 @@ func (a *analysis) besideTyped(op *Operand, elements []*pg.Node) {
 func (a *analysis) bindElement(n *pg.Node, op Operand, mixed bool) bool {
 	base, column := op.Base, op.Column.Type.Shown().OID
 	textual := sameFamily(column, logical.OIDText)
+	likeText := column == logical.OIDBpchar || column == logical.OIDName // can be compared with text
 	switch {
 	case n.GetParamRef() == nil:
 		op.Base, op.Beside = 0, notBeside
-		if isString(n) && base != 0 && base != column && !textual && (!mixed || base != logical.OIDText) {
+		if isString(n) && base != 0 && base != column && !textual && (!mixed || base != logical.OIDText || likeText) {
 			op.Via = &logical.Type{OID: base, Typmod: -1}
 		}
+	case base == logical.OIDText && mixed && likeText:
+		op.Beside = besideBase
 	case base == logical.OIDText && mixed && !textual:
-		op.Beside = besideSame
+		op.Beside = besideStrings
 	}
 	return a.bind(n, op, true)
 }

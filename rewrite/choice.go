@@ -224,6 +224,8 @@ func (o *Operand) fits(oid uint32) bool {
 		return column.Absorbs(oid, b == besideBefore)
 	case b == besideSame:
 		return oid == column.OID
+	case b == besideStrings:
+		return oid == column.OID || oid == logical.OIDText // which the column is not compared with
 	case b == besideTexts:
 		return sameFamily(oid, logical.OIDText)
 	case b == besideNull && column.OID == logical.OIDBpchar:

@@ -122,14 +122,13 @@ func (a *analysis) besideTyped(op *Operand, elements []*pg.Node) {
 func (a *analysis) bindElement(n *pg.Node, op Operand, mixed bool) bool {
 	base, column := op.Base, op.Column.Type.Shown().OID
 	textual := sameFamily(column, logical.OIDText)
-	likeText := column == logical.OIDBpchar || column == logical.OIDName // can be compared with text
 	switch {
 	case n.GetParamRef() == nil:
 		op.Base, op.Beside = 0, notBeside
-		if isString(n) && base != 0 && base != column && !textual && (!mixed || base != logical.OIDText || likeText) {
+		if isString(n) && base != 0 && base != column && !textual && (!mixed || base != logical.OIDText || likeText(column)) {
 			op.Via = &logical.Type{OID: base, Typmod: -1}
 		}
-	case base == logical.OIDText && mixed && likeText:
+	case base == logical.OIDText && mixed && likeText(column):
 		op.Beside = besideBase
 	case base == logical.OIDText && mixed && !textual:
 		op.Beside = besideStrings

@@ -226,17 +226,20 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 	for _, item := range items {
 		a.listMember(left, item, member, base, sc)
 	}
-	if member.Listed && len(a.uses) > before+1 {
-		var list []int
-		for _, u := range a.uses[before:] {
-			if u.operand == nil || u.operand.Via == nil { // which a cast has typed
-				list = append(list, u.client-1)
-			}
+	if !member.Listed {
+		return
+	}
+	var list []int
+	for _, u := range a.uses[before:] {
+		if u.operand == nil || u.operand.Via == nil { // which a cast has typed
+			list = append(list, u.client-1)
 		}
+	}
+	if len(a.uses) > before+1 {
 		a.lists = append(a.lists, list)
-		if left.column.Type.Shown().OID == logical.OIDBpchar && len(list) > 1 { // beside a name it becomes one
-			a.mixesOfTypes = append(a.mixesOfTypes, Mix{Clients: list, Names: true, Refusal: refuseMixedList(left.column, left.at)})
-		}
+	}
+	if len(list) > 0 && left.column.Type.Shown().OID == logical.OIDBpchar { // which becomes a name beside one
+		a.mixesOfTypes = append(a.mixesOfTypes, Mix{Clients: list, Names: true, Others: len(list) < len(items), Refusal: refuseMixedList(left.column, left.at)})
 	}
 }
 
@@ -397,7 +400,7 @@ func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
 		}
 		real, exact = real || oid == logical.OIDFloat4, exact || isExact(oid)
 		switch {
-		case oid == own, sameFamily(oid, column), !array && sameFamily(oid, logical.OIDText) && (column == logical.OIDBpchar || column == logical.OIDName):
+		case oid == own, sameFamily(oid, column), !array && sameFamily(oid, logical.OIDText) && likeText(column):
 			native = true
 		case isNumber(oid) && isNumber(column):
 			cast = cast || item.GetTypeCast() != nil
@@ -408,12 +411,16 @@ func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
 	}
 	switch {
 	case strings && (foreign != 0 || cast && !array), params && typing:
-	case array && (real && exact || (several || foreign != 0 && native) && (isCharacter(left.column.Type.Shown()) || column == logical.OIDName)):
+	case array && (real && exact || (several || foreign != 0 && native) && (sameFamily(column, logical.OIDText) || likeText(column))):
 	default:
 		return
 	}
 	a.fail(refuseMixedList(left.column, left.at))
 }
+
+// likeText says whether values of a type are compared with texts as their own or as theirs,
+// which are not equal alike.
+func likeText(oid uint32) bool { return oid == logical.OIDBpchar || oid == logical.OIDName }
 
 func sameFamily(x, y uint32) bool {
 	textual := func(oid uint32) bool { return oid == logical.OIDText || oid == logical.OIDVarchar }

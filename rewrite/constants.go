@@ -19,7 +19,7 @@ type constants struct {
 	read    int      // its place in the order of uses
 	// elements: the values are arrays, whose elements make the output: unnest(…).
 	elements bool
-	// united: they are of several queries, put together by UNION ALL.
+	// united: they are of several queries, put together by UNION.
 	united bool
 	// unions are the UNIONs without ALL among them; unkeyed: their rows may be equal.
 	unions   []term

@@ -96,23 +96,37 @@ type Conflict struct {
 type Mix struct {
 	Clients []int // indexes, from 0, of the client's parameters
 	Texts   bool  // it does not matter which types of texts they are
-	Names   bool  // names only must not be mixed with others
-	Refusal *Refusal
+	// Names: only a name matters, which others become beside it; Others: there are some
+	// that are no parameters.
+	Names, Others bool
+	Refusal       *Refusal
 }
 
 // Refuses is why the types cannot be mixed: of what some of them would become pgseal
 // would have to know more. declared gives the type that the client declares, 0 for none.
 func (m *Mix) Refuses(declared func(client int) uint32) *Refusal {
+	if m.Names {
+		return m.refusesNames(declared)
+	}
 	first := declared(m.Clients[0])
 	for _, i := range m.Clients[1:] {
 		t := declared(i)
 		texts := m.isText(t) && m.isText(first)
-		if m.Names && (t == 0 || first == 0 || (t == logical.OIDName) == (first == logical.OIDName)) {
-			continue
-		}
 		if exact := isExact(t) && isExact(first); t != first && !texts && !exact {
 			return m.Refusal
 		}
+	}
+	return nil
+}
+
+func (m *Mix) refusesNames(declared func(client int) uint32) *Refusal {
+	names, others := false, m.Others
+	for _, i := range m.Clients {
+		t := declared(i)
+		names, others = names || t == logical.OIDName, others || t != 0 && t != logical.OIDName
+	}
+	if names && others {
+		return m.Refusal
 	}
 	return nil
 }

@@ -107,6 +107,48 @@ func TestJoinedStrings(t *testing.T) {
 	)
 }
 
+// Lists come as one text, which string_to_array splits.
+func TestTextsThatAreSplit(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		Locale: utf8Locale,
+		DDL:    `CREATE TABLE people (id int PRIMARY KEY, mail text, name varchar(10), number int, token uuid, pad char(3), tags text[], short varchar(3)[], numbers int[], note text[])`,
+		Seal: []string{"public.people.mail --equality", "public.people.name --equality", "public.people.number --equality", "public.people.token --equality", "public.people.pad --equality",
+			"public.people.tags --equality", "public.people.short", "public.people.numbers"},
+	})
+	w := pair.Env.Canaries.Word()
+	pair.Same(t,
+		S("INSERT INTO people (id, mail, name, number, token, pad) VALUES (1, $1, 'a', 1, '00000000-0000-0000-0000-000000000001', 'a'), (2, 'b', 'b', 22, NULL, 'b'), (3, '', '', 3, NULL, NULL), (4, 'é ü', NULL, NULL, NULL, NULL)", w),
+		S("SELECT id FROM people WHERE mail = ANY (string_to_array($1, ',')) ORDER BY id", w+",é ü,"),
+		S("SELECT id FROM people WHERE mail = ANY (string_to_array($1::varchar, ', ')) ORDER BY id", w+", b"),
+		S("SELECT id FROM people WHERE mail = ANY (string_to_array('b,"+w+"', ',')) ORDER BY id"),
+		S("SELECT id FROM people WHERE mail = ANY (string_to_array($1, ',')) ORDER BY id", ""),
+		S("SELECT id FROM people WHERE mail <> ALL (string_to_array($1, ',')) ORDER BY id", ""),
+		S("SELECT id FROM people WHERE mail <> ALL (string_to_array($1, ',')) ORDER BY id", w+",b"),
+		S("SELECT id FROM people WHERE name = ANY (string_to_array($1, ',')::varchar(1)[]) ORDER BY id", "axx,b"),
+		S("SELECT id FROM people WHERE number = ANY (string_to_array($1, ',')::int[]) OR token = ANY (CAST(string_to_array($2, ';') AS uuid[])) ORDER BY id", " 3,22", "00000000-0000-0000-0000-000000000001"),
+		S("SELECT id FROM people WHERE number = ANY (string_to_array($1, ',')::int[])", "3,x").Fails("22P02"),
+		S("SELECT id FROM people WHERE number = ANY (string_to_array('3,', ',')::int[])").Fails("22P02"),
+		S("SELECT id FROM people WHERE number = ANY (string_to_array($1, ','))", "3").Fails("42883"),
+		S("SELECT id FROM people WHERE number::text = ANY (string_to_array($1, ',')) ORDER BY id", "3,x,22"),
+		S("SELECT id FROM people WHERE pad = ANY (string_to_array($1, ',')) ORDER BY id", "a,b "),
+		S("INSERT INTO people (id, tags, short, numbers, note) VALUES (10, string_to_array($1, ','), string_to_array($2, ','), string_to_array($3, ',')::int[], string_to_array('p,q', ','))", w+",NULL,,\"x {}", "abc,é", "1,-2"),
+		S("INSERT INTO people (id, tags, short) VALUES (11, string_to_array('', ','), string_to_array('abc ,d', ','))"),
+		S("INSERT INTO people (id, short) VALUES (12, string_to_array($1, ','))", "abcd,e").Fails("22001"),
+		S("INSERT INTO people (id, short) VALUES (12, string_to_array($1, ',')::varchar(3)[])", "abcd,e"),
+		S("INSERT INTO people (id, numbers) VALUES (13, string_to_array($1, ','))", "1").Fails("42804"),
+		S("UPDATE people SET tags = string_to_array('é,,"+w+"', ',') WHERE id = 12"),
+		S("SELECT id FROM people WHERE tags = string_to_array($1, ',') ORDER BY id", "é,,"+w),
+		S("SELECT * FROM people ORDER BY id"),
+		S("SELECT id FROM people WHERE mail = ANY (string_to_array($1, ',', 'b'))", "a,b").Refused("public.people.mail"),
+		S("SELECT id FROM people WHERE mail = ANY (string_to_array($1, NULL))", "ab").Refused("public.people.mail"),
+		S("SELECT id FROM people WHERE mail = ANY (string_to_array($1, '|'))", "a|b").Refused("public.people.mail"),
+	)
+	pair.SameIn(t, []harness.Mode{harness.Unnamed, harness.PreparedBinary, harness.SQLPrepare},
+		S("INSERT INTO people (id, mail, tags) VALUES (1, 'a', string_to_array($1, ','))", nil),
+		S("SELECT id, tags FROM people WHERE mail <> ALL (string_to_array($1, ','))", nil),
+	)
+}
+
 // A function of the same name that the database has of its own may be what is meant, from
 // when it is made; inside of the transaction, too.
 func TestFunctionsOfTheDatabasesOwnAreNotTakenForPostgreSQLs(t *testing.T) {
@@ -129,6 +171,9 @@ func TestFunctionsOfTheDatabasesOwnAreNotTakenForPostgreSQLs(t *testing.T) {
 		c.Step(S(own))
 		c.Step(S("SELECT id FROM people WHERE mail = lower($1)", w).Refused("of its own"))
 		c.Step(S("DROP FUNCTION lower(varchar)"))
+		c.Step(S("CREATE FUNCTION string_to_array(varchar, varchar) RETURNS text[] LANGUAGE sql AS 'SELECT ARRAY[''other'']'"))
+		c.Step(S("SELECT id FROM people WHERE mail = ANY (string_to_array($1, ','))", w).Refused("of its own"))
+		c.Step(S("DROP FUNCTION string_to_array(varchar, varchar)"))
 		c.Step(S("SELECT id FROM people WHERE mail = lower($1)", w))
 		c.Step(S("DELETE FROM people"))
 	}

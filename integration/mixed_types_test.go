@@ -93,6 +93,8 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		{"SELECT id FROM m WHERE t = '' || $1 OR t = $2 || ' ' ORDER BY id", "a a", [2]uint32{any, varchar}, false},
 		{"SELECT id FROM m WHERE t = '' || $1 OR t = $2 ORDER BY id", "5 a", [2]uint32{int4, any}, true},
 		{"SELECT id FROM m WHERE t = '' || $1 OR t = $2 ORDER BY id", "a a", [2]uint32{bpchar, any}, true},
+		{"SELECT id FROM m WHERE t = ANY (string_to_array($1, ',')) OR t = $2 ORDER BY id", "x,a q", [2]uint32{varchar, any}, false},
+		{"SELECT id FROM m WHERE t = ANY (string_to_array($1, ',')) OR t = $2 ORDER BY id", "5 q", [2]uint32{int4, any}, true},
 		{"SELECT id FROM m WHERE t = '' || $1::text OR t = $2 ORDER BY id", "5 a", [2]uint32{int4, any}, false},
 		{"SELECT id FROM m WHERE c = $1 AND c IN ($1, $2)", "a  b", [2]uint32{text, any}, false},
 		{"SELECT id FROM m WHERE c IN ($1, $2) AND c = $1", "a  b", [2]uint32{text, any}, false},

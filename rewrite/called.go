@@ -23,7 +23,8 @@ const (
 	TrimBoth // of blanks
 	TrimLeft
 	TrimRight
-	Join // with what stands before and behind it: 'a' || $1
+	Join  // with what stands before and behind it: 'a' || $1
+	Split // into the elements of an array, at Before: string_to_array($1, ',')
 )
 
 // textFunctions are those functions by their names in SQL.
@@ -34,7 +35,7 @@ type Step struct {
 	Function TextFunction
 	Fold     *logical.Fold // of Lower and Upper
 	Type     logical.Type  // of the cast
-	// Before and Behind are what Join puts there, in ASCII.
+	// Before and Behind are what Join puts there, in ASCII; at Before Split splits.
 	Before, Behind string
 }
 
@@ -146,7 +147,7 @@ func (a *analysis) called(calls []textCall, value *pg.Node, casts []*pg.TypeCast
 		}
 		steps = append(steps, Step{Function: c.function, Fold: fold})
 	}
-	if !a.thenCasts(steps, casts, op, calls[0].Location) {
+	if !a.thenCasts(steps, text, casts, op, calls[0].Location) {
 		return false
 	}
 	if op.Site.function != "" {
@@ -155,11 +156,10 @@ func (a *analysis) called(calls []textCall, value *pg.Node, casts []*pg.TypeCast
 	return true
 }
 
-// thenCasts makes steps that end in a text, and the casts around that, those of an
+// thenCasts makes steps from a text to a type, and the casts around that, those of an
 // operand.
-func (a *analysis) thenCasts(steps []Step, casts []*pg.TypeCast, op *Operand, at int32) bool {
-	text := logical.Type{OID: logical.OIDText, Typmod: -1}
-	outermost := text
+func (a *analysis) thenCasts(steps []Step, made logical.Type, casts []*pg.TypeCast, op *Operand, at int32) bool {
+	outermost := made
 	types, ok := a.castTypes(casts, false, op, at)
 	if !ok {
 		return false
@@ -169,7 +169,7 @@ func (a *analysis) thenCasts(steps []Step, casts []*pg.TypeCast, op *Operand, at
 	}
 	var refusal *Refusal
 	if len(types) > 0 {
-		refusal = op.refusal(types[0].CheckOID(text.OID, logical.Cast), op.Site.cast, a.literals)
+		refusal = op.refusal(types[0].CheckOID(made.OID, logical.Cast), op.Site.cast, a.literals)
 	}
 	if refusal == nil {
 		refusal = a.checked(op, outermost.OID)
@@ -178,7 +178,8 @@ func (a *analysis) thenCasts(steps []Step, casts []*pg.TypeCast, op *Operand, at
 		a.fail(refusal)
 		return false
 	}
-	if op.Via, op.Then = &text, steps; len(steps) > 0 && steps[0].Function == NoFunction {
+	op.Via, op.Then = &logical.Type{OID: logical.OIDText, Typmod: -1}, steps
+	if len(steps) > 0 && steps[0].Function == NoFunction {
 		op.Via, op.Then, op.Site.function = &steps[0].Type, steps[1:], ""
 	}
 	op.Site.casted = len(types) > 0

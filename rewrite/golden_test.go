@@ -343,6 +343,9 @@ func showOperand(o *Operand, what string) string {
 	if o.Array {
 		s += "each of "
 	}
+	if o.Split != "" {
+		s += fmt.Sprintf("split at %q of ", o.Split)
+	}
 	name := o.Column.Table + "." + o.Column.Name
 	if o.Column.Folded != 0 {
 		name = catalog.FoldName(o.Column.Folded) + " of " + name
@@ -369,6 +372,9 @@ func showOperand(o *Operand, what string) string {
 		if step.Function == NoFunction {
 			s += ", " + step.Type.Name()
 			continue
+		}
+		if step.Function == Split {
+			s += fmt.Sprintf(", split at %q", step.Before)
 		}
 		if step.Function == Join {
 			s += fmt.Sprintf(", between %q and %q", step.Before, step.Behind)

@@ -65,7 +65,7 @@ func (a *analysis) bindJoined(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 	if !ok {
 		return false
 	}
-	at := n.GetAExpr().Location
+	at, text := n.GetAExpr().Location, logical.Type{OID: logical.OIDText, Typmod: -1}
 	if a.persistent {
 		a.fail(refusePersistent(op.Column, at))
 		return true
@@ -76,11 +76,11 @@ func (a *analysis) bindJoined(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 	case null && i >= 0:
 		return false
 	case null:
-		if a.thenCasts(nil, casts, op, at) {
+		if a.thenCasts(nil, text, casts, op, at) {
 			a.edit(start, end, "NULL::"+serverType, nil)
 		}
 	case i < 0:
-		if !a.thenCasts(nil, casts, op, at) {
+		if !a.thenCasts(nil, text, casts, op, at) {
 			return true
 		}
 		v := &value{operand: op, literal: -1, joined: true}
@@ -103,7 +103,7 @@ func (a *analysis) bindJoined(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 		}
 		op.Site.function = joinOperator
 		op.Site.call, _ = a.anchor(at)
-		if !a.thenCasts(append(steps, Step{Function: Join, Before: before, Behind: after}), casts, op, at) {
+		if !a.thenCasts(append(steps, Step{Function: Join, Before: before, Behind: after}), text, casts, op, at) {
 			return true
 		}
 		if a.use(parts[i].value.GetParamRef(), op); a.err == nil {

@@ -49,6 +49,9 @@ type Operand struct {
 	// further, and what functions make of it, one after the other.
 	Via  *logical.Type
 	Then []Step
+	// Split, if not "", is where the client's value, a text, is split into the elements of
+	// an array (Array): string_to_array($1, ',').
+	Split string
 	// Pattern, if not nil, says that the value is a pattern.
 	Pattern *Pattern
 	// Site is where the value stands.

@@ -175,7 +175,7 @@ func (a *analysis) coerced(arg *pg.Node, op *Operand, i int, oid uint32) {
 		expected.Def = own.Def
 	}
 	op.Site = a.argumentSite(arg, i+1, expected)
-	if op.Array && (own.Def != nil || op.Via != nil) || expected.Shown() != expected && op.Via == nil {
+	if op.Split != "" || op.Array && (own.Def != nil || op.Via != nil) || expected.Shown() != expected && op.Via == nil {
 		return // of the column's own domain: it is assigned, and not cut as by a cast
 	}
 	if op.Array {

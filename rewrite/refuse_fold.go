@@ -62,9 +62,9 @@ func refuseTextFunction(op *Operand, name string, position int32, why, hint stri
 	return r
 }
 
-// refuseJoined is for a parameter that || joins and that is no text.
+// refuseJoined is for a parameter that || joins, or that is split, and that is no text.
 func refuseJoined(op *Operand, position int, oid uint32) *Refusal {
-	r := sealedRefusal("text-function", op.Column, int32(position), "takes no value that || makes of a parameter declared as "+logical.TypeName(oid))
+	r := sealedRefusal("text-function", op.Column, int32(position), "takes no value that "+op.Site.function+" makes of a parameter declared as "+logical.TypeName(oid))
 	r.Hint = "Declare the parameter as text."
 	return r
 }

@@ -83,6 +83,9 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 	if o.Site.argument > 0 && !o.Site.casted {
 		return o.checkArgument(oid, literals)
 	}
+	if o.Split != "" {
+		return o.checkCalled(oid, literals)
+	}
 	if o.Array {
 		element, own := logical.ElementOID(oid), o.elements()
 		if oid == own.ArrayOID() {
@@ -141,7 +144,7 @@ func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
 
 // checkCalled checks the type of what a function of text is called with.
 func (o *Operand) checkCalled(oid uint32, literals []span) *Refusal {
-	if o.Site.function == joinOperator && oid != 0 && !sameFamily(oid, logical.OIDText) {
+	if f := o.Site.function; (f == joinOperator || f == splitFunction) && oid != 0 && !sameFamily(oid, logical.OIDText) {
 		return refuseJoined(o, o.Site.position(o.Site.call, literals), oid) // there are others than that of texts
 	}
 	text := logical.Type{OID: logical.OIDText, Typmod: -1}

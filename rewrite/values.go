@@ -33,7 +33,7 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 		return a.bindArray(array, casts, &op)
 	}
 	if f := n.GetFuncCall(); f != nil {
-		return len(casts) == 0 && a.bindMade(f, &op) || a.bindCalled(n, casts, &op)
+		return len(casts) == 0 && a.bindMade(f, &op) || a.bindSplit(f, casts, &op) || a.bindCalled(n, casts, &op)
 	}
 	if n.GetAExpr() != nil {
 		return a.bindNullIf(n, casts, &op) || a.bindJoined(n, casts, &op)
@@ -408,7 +408,7 @@ func (o *Operand) sameAs(other *Operand) bool {
 	if (o.Pattern == nil) != (other.Pattern == nil) || o.Pattern != nil && *o.Pattern != *other.Pattern {
 		return false
 	}
-	if o.Listed != other.Listed || o.Unsure != other.Unsure || o.Compared != other.Compared || o.Beside != other.Beside || o.Base != other.Base || o.Nulled != other.Nulled || !slices.Equal(o.Then, other.Then) {
+	if o.Listed != other.Listed || o.Unsure != other.Unsure || o.Compared != other.Compared || o.Beside != other.Beside || o.Base != other.Base || o.Split != other.Split || o.Nulled != other.Nulled || !slices.Equal(o.Then, other.Then) {
 		return false
 	}
 	return o.Via == nil || *o.Via == *other.Via

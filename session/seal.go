@@ -144,6 +144,9 @@ func (s *Session) step(op *rewrite.Operand, v logical.Value, then []rewrite.Step
 				return v, err
 			}
 			v.OID = step.Type.OID
+		} else if step.Function == rewrite.Split {
+			b.equal = appendSplit(b.equal[:0], v.Data, step.Before)
+			v.OID = textArray.OID
 		} else {
 			b.equal = step.AppendText(b.equal[:0], v.Data)
 			v.OID = logical.OIDText
@@ -253,6 +256,9 @@ func (s *Session) foldedTerms(dst []byte, c *catalog.SealedColumn) ([]byte, erro
 // appendOperand appends what the server gets for a client's value that is not
 // NULL: an envelope, a term, or a bytea[] of terms in binary.
 func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value) ([]byte, Need, error) {
+	if op.Split != "" {
+		return s.appendSplitTerms(dst, op, v)
+	}
 	if op.Array {
 		return s.appendTerms(dst, op, v)
 	}
@@ -443,6 +449,9 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		case s.deferring && !ofInput(e):
 			if s.deferred == nil {
 				s.deferred = e
+			}
+			if l.Operand.Array {
+				return append(append(append(dst, "ARRAY["...), failingValue...), ']'), nil
 			}
 			return append(dst, failingValue...), nil
 		}

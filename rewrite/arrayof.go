@@ -54,12 +54,26 @@ func (a *analysis) arrayOfValues(left *sealedExpr, n *pg.Node, sc *scope) bool {
 		case right != nil:
 			a.fail(refuseUse(right.column, right.at, "ARRAY[…]"))
 		case via != nil && e.GetTypeCast() != nil:
-			a.fail(refuseValueCast(left.column, left.at))
+			own := op
+			own.Via = nil // which its own casts make the same
+			if !a.castsTo(e, *via) || !a.bindElement(e, own, mixed) {
+				a.fail(refuseValueCast(left.column, left.at))
+			}
 		case !a.bindElement(e, op, mixed):
 			a.refuseComputed(left, e, sc)
 		}
 	}
 	return true
+}
+
+// castsTo says whether all casts of a value are to one type, so that another to the same
+// changes nothing: psycopg2 writes the elements of ARRAY['…'::uuid]::uuid[] so.
+func (a *analysis) castsTo(n *pg.Node, t logical.Type) bool {
+	_, casts := withoutCasts(n)
+	return !slices.ContainsFunc(casts, func(c *pg.TypeCast) bool {
+		to, ok := a.typeNamed(c.TypeName)
+		return !ok || to.array || to.Type != t
+	})
 }
 
 // mixTypes notes which of some values are parameters, because they get a common type.

@@ -16,18 +16,19 @@ import (
 
 // Load reads the catalog of conn's database in one REPEATABLE READ transaction.
 // A database without sealed columns gives an empty snapshot, whether pgseal is
-// installed in it or not.
+// installed in it or not. It asks the server, which takes it some 100 ms, for
+// TextFunctions if they are wanted, or some column needs them.
 //
 // The role of conn needs to read the tables of schema pgseal; the error says so
 // where it may not.
-func Load(ctx context.Context, conn *pgx.Conn) (*Snapshot, error) {
+func Load(ctx context.Context, conn *pgx.Conn, textFunctions bool) (*Snapshot, error) {
 	var s *Snapshot
 	err := reading(ctx, conn, func(tx pgx.Tx) error {
 		there, err := lookForPgseal(ctx, tx)
 		if err != nil {
 			return err
 		}
-		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}, functions: true})
+		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}, functions: textFunctions})
 		return err
 	})
 	return s, err

@@ -71,7 +71,7 @@ type explainRefusal struct {
 }
 
 func explain(ctx context.Context, conn *pgx.Conn, sql string) (*explanation, error) {
-	snap, err := catalog.Load(ctx, conn)
+	snap, err := catalog.Load(ctx, conn, true)
 	if err != nil {
 		return nil, err
 	}

@@ -261,7 +261,7 @@ func (g *typeGenerator) v() string {
 	case n == 7 && len(g.family.literals) > 0:
 		return g.cast("(" + g.pick(g.family.literals...) + ")")
 	case n == 7 && texts:
-		return "NULLIF(" + g.cast(g.param()) + ", '')"
+		return "NULLIF(" + g.cast(g.param()) + ", 'c')" // of two constants that are equal PostgreSQL makes NULL before it says what type COALESCE has
 	case n == 8 && texts:
 		return g.pick("lower", "trim") + "(" + g.cast(g.param()) + ")"
 	case n == 8 && g.IntN(2) == 0:

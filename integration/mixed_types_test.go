@@ -15,11 +15,11 @@ import (
 // real need not be as a double precision, nor what is as char as text.
 func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 	pair := harness.New(t, harness.Schema{
-		DDL:  `CREATE TABLE m (id int PRIMARY KEY, r real, c char(5), t text, i int, v varchar(3))`,
-		Seal: []string{"public.m.r --equality", "public.m.c --equality", "public.m.t --equality", "public.m.i --equality", "public.m.v --equality"},
+		DDL:  `CREATE TABLE m (id int PRIMARY KEY, r real, c char(5), t text, i int, v varchar(3), d date)`,
+		Seal: []string{"public.m.r --equality", "public.m.c --equality", "public.m.t --equality", "public.m.i --equality", "public.m.v --equality", "public.m.d --equality"},
 	})
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
-		S("INSERT INTO m (id, r, c, t, i) VALUES (1, 0.1, 'a', 'a', 5), (2, 5, 'b', 'a ', 6), (3, NULL, NULL, NULL, NULL)"),
+		S("INSERT INTO m (id, r, c, t, i, d) VALUES (1, 0.1, 'a', 'a', 5, '2024-01-01'), (2, 5, 'b', 'a ', 6, '2024-02-02'), (3, NULL, NULL, NULL, NULL, NULL)"),
 		S("SELECT id FROM m WHERE r IN (0.1, 7)"),
 		S("SELECT id FROM m WHERE r IN ('0.1', 7.5)"),
 		S("SELECT id FROM m WHERE r IN (0.1::numeric, 5::smallint) ORDER BY id"),
@@ -39,6 +39,10 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		S("SELECT id FROM m WHERE i = ANY (ARRAY['6'::int, '05'::int]::int[]) ORDER BY id"),
 		S("SELECT id FROM m WHERE t = ANY (ARRAY['abc'::varchar(1), 'a ']::varchar(1)[]) ORDER BY id"),
 		S("SELECT id FROM m WHERE i = ANY (ARRAY['6'::smallint]::int[])").Refused("public.m.i"),
+		S("SELECT id FROM m WHERE c = ANY (ARRAY[lower($1), NULL]::char(3)[])", "A "),
+		S("SELECT id FROM m WHERE c = ANY (ARRAY['b' || $1]::char(5)[]) OR t = ANY (ARRAY[NULLIF(lower($2), '')]::varchar(2)[])", " ", "A x"),
+		S("SELECT id FROM m WHERE i = ANY (ARRAY[trim($1), NULLIF($2, '')]::int[]) ORDER BY id", " 5", "6"),
+		S("SELECT id FROM m WHERE i = ANY (ARRAY[trim($1)]::date[])", "2024-01-01").Fails("42883"),
 		S("SELECT id FROM m WHERE t = ANY (ARRAY['b'::bpchar, 'a '::name])").Refused("public.m.t"),
 		S("SELECT id FROM m WHERE i = ANY (ARRAY[5.5, '6']) ORDER BY id"),
 		S("SELECT id FROM m WHERE r = ANY (ARRAY[5, '0.1']) ORDER BY id").Fails("22P02"),
@@ -54,7 +58,7 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		S("SELECT NULLIF(c, 'a'::text) FROM m").Refused("public.m.c"),
 	)
 	const (
-		any, int2, int4, int8, numeric, float4, float8, text, varchar, bpchar = 0, 21, 23, 20, 1700, 700, 701, 25, 1043, 1042
+		any, int2, int4, int8, numeric, float4, float8, text, varchar, bpchar, timestamp = 0, 21, 23, 20, 1700, 700, 701, 25, 1043, 1042, 1114
 	)
 	twin, sealed := pair.Connect(t, pair.TwinURL()).PgConn(), pair.Connect(t, pair.URL()).PgConn()
 	for _, c := range []struct {
@@ -71,6 +75,11 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		{"SELECT id FROM m WHERE r IN ($1, $2, '5') ORDER BY id", "5 0.1", [2]uint32{int4, float8}, false},
 		{"SELECT id FROM m WHERE r IN ($1, $2, '0.1') ORDER BY id", "5 0.1", [2]uint32{int4, float8}, true},
 		{"SELECT id FROM m WHERE r IN ($1, $2, 0.1) ORDER BY id", "5 6", [2]uint32{any, any}, true},
+		{"SELECT id FROM m WHERE d IN ($1, $2, '2024-02-02 10:00') ORDER BY id", "2024-01-01 2024-01-01", [2]uint32{any, timestamp}, true},
+		{"SELECT id FROM m WHERE d IN ($1, $2, '2024-02-02 10:00') ORDER BY id", "2024-01-01 2024-01-01", [2]uint32{any, any}, false},
+		{"SELECT id FROM m WHERE i IN ($1, $2, '6.0') ORDER BY id", "5 5", [2]uint32{any, numeric}, true},
+		{"SELECT id FROM m WHERE i IN ($1, $2, '6') ORDER BY id", "5 5", [2]uint32{any, int2}, false},
+		{"SELECT id FROM m WHERE c IN ($1, $2, 'a ') ORDER BY id", "x b", [2]uint32{text, varchar}, false},
 		{"SELECT id FROM m WHERE t = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{any, any}, false},
 		{"SELECT id FROM m WHERE t = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{varchar, text}, false},
 		{"SELECT id FROM m WHERE t = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{bpchar, any}, true},

@@ -171,7 +171,12 @@ func (a *analysis) thenCasts(steps []Step, made logical.Type, casts []*pg.TypeCa
 	if len(types) > 0 {
 		refusal = op.refusal(types[0].CheckOID(made.OID, logical.Cast), op.Site.cast, a.literals)
 	}
-	if refusal == nil {
+	switch {
+	case refusal != nil:
+	case op.Via != nil: // of the array in which the value stands
+		steps = append(steps, Step{Type: *op.Via})
+		refusal = op.refusal(op.Via.CheckOID(outermost.OID, logical.Cast), op.Site.cast, a.literals)
+	default:
 		refusal = a.checked(op, outermost.OID)
 	}
 	if refusal != nil {

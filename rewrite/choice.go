@@ -226,6 +226,9 @@ func (o *Operand) fits(oid uint32) bool {
 		return oid == column.OID
 	case b == besideStrings:
 		return oid == column.OID || oid == logical.OIDText // which the column is not compared with
+	case b == besideListed: // of a real's strings Unsure decides
+		own := column.Shown().OID
+		return own == logical.OIDFloat4 || CommonType(own, oid) == own
 	case b == besideTexts:
 		return sameFamily(oid, logical.OIDText)
 	case b == besideNull && column.OID == logical.OIDBpchar:

@@ -222,9 +222,14 @@ func (a *analysis) inItems(n *pg.Node, items []*pg.Node, ofRows bool, sc *scope)
 		base = a.listNumber(left, items)
 		member.Unsure = slices.ContainsFunc(items, isParamRef)
 	}
+	strings := member.Listed && slices.ContainsFunc(items, isString)
 	before := len(a.uses)
 	for _, item := range items {
-		a.listMember(left, item, member, base, sc)
+		own := member
+		if strings && item.GetParamRef() != nil {
+			own.Beside = besideListed
+		}
+		a.listMember(left, item, own, base, sc)
 	}
 	if !member.Listed {
 		return

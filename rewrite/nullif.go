@@ -47,7 +47,7 @@ func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 		if !a.via(casts, false, op, x.Location) {
 			return true
 		}
-	default:
+	case op.Via == nil: // there is no cast of an array around it
 		if r := a.checked(op, logical.OIDText); r != nil {
 			a.fail(r)
 			return true

@@ -133,7 +133,11 @@ func (o *Operand) elements() logical.Type {
 
 // checkOwn checks the type that the value has behind its explicit cast.
 func (o *Operand) checkOwn(oid uint32, literals []span) *Refusal {
-	if !o.fits(oid) {
+	switch {
+	case o.fits(oid):
+	case o.Beside == besideListed:
+		return refuseMixedList(o.Column, int32(o.Site.position(o.Site.at, literals)))
+	default:
 		return refuseBeside(o.Column, o.Site.position(o.Site.at, literals), oid)
 	}
 	if o.Role == Store {

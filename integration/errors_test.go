@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -155,6 +156,25 @@ CREATE TABLE notes (id int PRIMARY KEY, body varchar(3) NOT NULL, CHECK (body <>
 		{"CREATE TEMP TABLE people (ssn text); INSERT INTO people (ssn) VALUES ($1)", nil},
 	} {
 		e.extended(s.sql, s.args)
+	}
+}
+
+// A unique index that cannot be made names a value that no statement of the transaction's
+// need have brought.
+func TestAKeyThatTheTransactionHasNotStoredIsNotShown(t *testing.T) {
+	pair := harness.New(t, harness.Schema{DDL: `CREATE TABLE parts (id int, code text)`, Seal: []string{"public.parts.code --equality"}})
+	code := pair.Env.Canaries.Word()
+	pair.Same(t, S("INSERT INTO parts VALUES (1, $1), (2, $1)", code))
+	conn := pair.Connect(t, pair.URL()).PgConn()
+	for _, sql := range []string{"CREATE UNIQUE INDEX ON parts (code)", "ALTER TABLE parts ADD UNIQUE (code)", "BEGIN; INSERT INTO parts VALUES (3, '" + code + "'); CREATE UNIQUE INDEX ON parts (code)"} {
+		shown := "(sealed)"
+		if strings.Contains(sql, code) {
+			shown = code
+		}
+		_, err := conn.Exec(t.Context(), sql).ReadAll()
+		if e := new(pgconn.PgError); !errors.As(err, &e) || e.Code != "23505" || e.Detail != "Key (code)=("+shown+") is duplicated." {
+			t.Errorf("%s: %v %s", sql, err, e.Detail)
+		}
 	}
 }
 

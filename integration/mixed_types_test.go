@@ -78,6 +78,8 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		{"SELECT id FROM m WHERE d IN ($1, $2, '2024-02-02 10:00') ORDER BY id", "2024-01-01 2024-01-01", [2]uint32{any, timestamp}, true},
 		{"SELECT id FROM m WHERE d IN ($1, $2, '2024-02-02 10:00') ORDER BY id", "2024-01-01 2024-01-01", [2]uint32{any, any}, false},
 		{"SELECT id FROM m WHERE i IN ($1, $2, '6.0') ORDER BY id", "5 5", [2]uint32{any, numeric}, true},
+		{"SELECT id FROM m WHERE i IN ('5', 6.5, $1, $2) ORDER BY id", "6.0 7", [2]uint32{any, int8}, false},
+		{"SELECT id FROM m WHERE i IN ('5', 6.5, $1, $2) ORDER BY id", "6.0 7", [2]uint32{any, float8}, true},
 		{"SELECT id FROM m WHERE i IN ($1, $2, '6') ORDER BY id", "5 5", [2]uint32{any, int2}, false},
 		{"SELECT id FROM m WHERE c IN ($1, $2, 'a ') ORDER BY id", "x b", [2]uint32{text, varchar}, false},
 		{"SELECT id FROM m WHERE t = ANY (ARRAY[$1, $2]) ORDER BY id", "a b", [2]uint32{any, any}, false},

@@ -326,7 +326,7 @@ const (
 	besideNumbers   // beside numbers, of which the common type is Base
 	besideSame      // beside parameters only: all have been declared as the column's type
 	besideStrings   // of an array: so declared, or not at all
-	besideListed    // beside strings in a list, which are read as the column's type
+	besideListed    // beside strings in a list, which are read as Base, or else the column's type
 	besideTexts     // beside others in a list: text, and varchar
 	besideNull      // in NULLIF, which has the type that = takes the column as
 	firstOfIntegers // of COALESCE, integers behind it

@@ -226,6 +226,8 @@ func (o *Operand) fits(oid uint32) bool {
 		return oid == column.OID
 	case b == besideStrings:
 		return oid == column.OID || oid == logical.OIDText // which the column is not compared with
+	case b == besideListed && o.Base != 0: // that of the numbers, as which the strings are read
+		return CommonType(o.Base, oid) == o.Base
 	case b == besideListed: // of a real's strings Unsure decides
 		own := column.Shown().OID
 		return own == logical.OIDFloat4 || CommonType(own, oid) == own

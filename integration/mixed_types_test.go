@@ -57,6 +57,12 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		S("SELECT NULLIF(i, 5::float8) FROM m").Refused("public.m.i"),
 		S("SELECT NULLIF(c, 'a'::text) FROM m").Refused("public.m.c"),
 	)
+	pair.SameIn(t, []harness.Mode{harness.Simple},
+		S("INSERT INTO m (id, c, t) VALUES (1, 'a', 'a '), (2, 'b', 'b')"),
+		S("PREPARE s (varchar) AS SELECT id FROM m WHERE c = NULLIF($1, 'c')"), S("EXECUTE s ('a ')"), S("EXECUTE s ('b')"), S("EXECUTE s ('c')"),
+		S("PREPARE u (varchar) AS UPDATE m SET c = NULLIF($1, 'c'), t = NULLIF($1, 'c') RETURNING c, t"), S("EXECUTE u ('a ')"), S("EXECUTE u ('c')"),
+		S("DEALLOCATE ALL"),
+	)
 	const (
 		any, int2, int4, int8, numeric, float4, float8, text, varchar, bpchar, timestamp = 0, 21, 23, 20, 1700, 700, 701, 25, 1043, 1042, 1114
 	)

@@ -181,10 +181,13 @@ func (a *analysis) coerced(arg *pg.Node, op *Operand, i int, oid uint32) {
 	if op.Array {
 		expected.OID = logical.ElementOID(oid)
 	}
-	if op.Via != nil {
+	switch {
+	case op.Via != nil:
 		if op.Then = append([]Step{{Type: *op.Via}}, op.Then...); op.Nulled > 0 {
 			op.Nulled++
 		}
+	case op.Null != nil: // NULLIF makes a text of it
+		op.Then = []Step{{Type: logical.Type{OID: logical.OIDText, Typmod: -1}}}
 	}
 	op.Via = &expected
 }

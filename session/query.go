@@ -81,7 +81,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			return wait, need, err
 		}
 	}
-	if refusal == nil && s.status == 'T' && setsTransaction(text) && rewrite.MayTouch(snap, text) {
+	if refusal == nil && s.status == 'T' && setsTransaction(text) && (rewrite.MayTouch(snap, text) || s.look(text)&fetches != 0) {
 		v.refusal, v.apart = errSettingsMoved, true
 		if need, done, err := s.sendPiece(snap, stale, text, &v, out); done {
 			return wait, need, err
@@ -236,7 +236,12 @@ func (s *Session) settingsMoved(snap *catalog.Snapshot, stale error, text []byte
 // behind it may need.
 func setsTransaction(text []byte) bool {
 	text = afterComments(text)
-	if !foldedPrefix(text, "set") {
+	switch {
+	case foldedPrefix(text, "begin"):
+		return hasModes(text[len("begin"):])
+	case foldedPrefix(text, "start"):
+		return hasModes(text[len("start"):])
+	case !foldedPrefix(text, "set"):
 		return false
 	}
 	text = afterComments(text[len("set"):])
@@ -245,6 +250,18 @@ func setsTransaction(text []byte) bool {
 	}
 	const transaction = "transaction" // or transaction_isolation
 	return len(text) > len(transaction) && bytes.EqualFold(text[:len(transaction)], []byte(transaction))
+}
+
+// hasModes reports that BEGIN, of which the text is what follows, says more than that.
+func hasModes(text []byte) bool {
+	text = afterComments(text)
+	for _, word := range [...]string{"work", "transaction"} {
+		if foldedPrefix(text, word) {
+			text = afterComments(text[len(word):])
+			break
+		}
+	}
+	return len(text) > 0 && text[0] != ';'
 }
 
 // queryShows relays a text that is planned so that its rows are opened.

@@ -15,11 +15,14 @@ import (
 // real need not be as a double precision, nor what is as char as text.
 func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 	pair := harness.New(t, harness.Schema{
-		DDL:  `CREATE TABLE m (id int PRIMARY KEY, r real, c char(5), t text, i int, v varchar(3), d date)`,
-		Seal: []string{"public.m.r --equality", "public.m.c --equality", "public.m.t --equality", "public.m.i --equality", "public.m.v --equality", "public.m.d --equality"},
+		DDL:  `CREATE TABLE m (id int PRIMARY KEY, r real, c char(5), t text, i int, v varchar(3), d date, w cidr, b bit(3))`,
+		Seal: []string{"public.m.r --equality", "public.m.c --equality", "public.m.t --equality", "public.m.i --equality", "public.m.v --equality", "public.m.d --equality", "public.m.w --equality", "public.m.b --equality"},
 	})
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
 		S("INSERT INTO m (id, r, c, t, i, d) VALUES (1, 0.1, 'a', 'a', 5, '2024-01-01'), (2, 5, 'b', 'a ', 6, '2024-02-02'), (3, NULL, NULL, NULL, NULL, NULL)"),
+		S("UPDATE m SET w = '1.2.3.0/24', b = '101' WHERE id < 3"),
+		S("SELECT id, w, NULLIF(w, '1.2.3.4'), NULLIF(b, '111'), NULLIF(b, NULL) FROM m ORDER BY id"),
+		S("SELECT NULLIF(b, '111'::varbit) FROM m").Refused("public.m.b"),
 		S("SELECT id FROM m WHERE r IN (0.1, 7)"),
 		S("SELECT id FROM m WHERE r IN ('0.1', 7.5)"),
 		S("SELECT id FROM m WHERE r IN (0.1::numeric, 5::smallint) ORDER BY id"),

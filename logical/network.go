@@ -21,6 +21,7 @@ var inetCodec = codec{
 	in:    networkIn("inet", false),
 	recv:  networkRecv("inet", false),
 	out:   inetOut(false),
+	send:  inetSend,
 	equal: inetEqual,
 	check: checkInet,
 }
@@ -40,6 +41,11 @@ func inetEqual(dst, canonical []byte) ([]byte, error) {
 	dst = append(dst, canonical...)
 	dst[start+inetIsCidr] = 0
 	return dst, nil
+}
+
+// inetSend sends a cidr as an inet, which NULLIF makes of it.
+func inetSend(dst, canonical []byte, _ *Settings) ([]byte, error) {
+	return inetEqual(dst, canonical)
 }
 
 func addressSize(family byte) int {

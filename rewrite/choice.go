@@ -233,6 +233,8 @@ func (o *Operand) fits(oid uint32) bool {
 		return own == logical.OIDFloat4 || CommonType(own, oid) == own
 	case b == besideTexts:
 		return sameFamily(oid, logical.OIDText)
+	case b == besideNull && column.OID == logical.OIDBit:
+		return oid != logical.OIDVarbit
 	case b == besideNull && column.OID == logical.OIDBpchar:
 		return oid != logical.OIDText && oid != logical.OIDName
 	case b == besideNull:

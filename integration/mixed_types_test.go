@@ -64,6 +64,8 @@ func TestValuesOfSeveralTypesBesideEachOther(t *testing.T) {
 		S("INSERT INTO m (id, c, t) VALUES (1, 'a', 'a '), (2, 'b', 'b')"),
 		S("PREPARE s (varchar) AS SELECT id FROM m WHERE c = NULLIF($1, 'c')"), S("EXECUTE s ('a ')"), S("EXECUTE s ('b')"), S("EXECUTE s ('c')"),
 		S("PREPARE u (varchar) AS UPDATE m SET c = NULLIF($1, 'c'), t = NULLIF($1, 'c') RETURNING c, t"), S("EXECUTE u ('a ')"), S("EXECUTE u ('c')"),
+		S("PREPARE o AS SELECT id, $1, $1 AS named FROM m WHERE t = $1 ORDER BY id"), S("EXECUTE o ('a ')"),
+		S("PREPARE o1 AS INSERT INTO m (id, t) VALUES (7, $1) RETURNING $1, t"), S("EXECUTE o1 ('x')"),
 		S("DEALLOCATE ALL"),
 	)
 	const (

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/logical"
@@ -37,7 +39,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 			a.fail(c.Refusal)
 		}
 	}
-	a.castInferred(inner.Params, types, known)
+	a.castInferred(x.Query, inner.Params, types, known)
 	a.uses = nil
 	for i, p := range inner.Params {
 		if p.Operand == nil || p.Client < 0 {
@@ -70,25 +72,54 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 }
 
 // castInferred writes the types to infer into the text, where the type list of
-// PREPARE names none.
-func (a *analysis) castInferred(params []Param, types []namedType, known []bool) {
+// PREPARE names none. An output would be named after the cast.
+func (a *analysis) castInferred(query *pg.Node, params []Param, types []namedType, known []bool) {
+	unnamed := unnamedParams(query)
 	for _, u := range a.uses {
 		i := u.client - 1
 		if u.operand != nil || i >= len(params) || params[i].Infer == 0 || params[i].Operand != nil || i < len(types) && known[i] {
 			continue
 		}
-		for name, oid := range typeOIDs {
+		name := ""
+		if slices.Contains(unnamed, int32(u.start)) {
+			name = ` AS "?column?"`
+		}
+		for typ, oid := range typeOIDs {
 			switch params[i].Infer {
 			case oid:
-				a.insert(u.end, "::pg_catalog."+name)
+				a.insert(u.end, "::pg_catalog."+typ+name)
 			case logical.Type{OID: oid}.ArrayOID():
-				a.insert(u.end, "::pg_catalog."+name+"[]")
+				a.insert(u.end, "::pg_catalog."+typ+"[]"+name)
 			default:
 				continue
 			}
 			break
 		}
 	}
+}
+
+// unnamedParams is where the parameters stand that are outputs of a statement as they
+// are, without a name.
+func unnamedParams(statement *pg.Node) (at []int32) {
+	outputs := statement.GetInsertStmt().GetReturningList()
+	switch x := statement.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		first := x.SelectStmt
+		for first.Op != pg.SetOperation_SETOP_NONE {
+			first = first.Larg
+		}
+		outputs = first.TargetList
+	case *pg.Node_UpdateStmt:
+		outputs = x.UpdateStmt.ReturningList
+	case *pg.Node_DeleteStmt:
+		outputs = x.DeleteStmt.ReturningList
+	}
+	for _, n := range outputs {
+		if t := n.GetResTarget(); t.GetName() == "" && t.GetVal().GetParamRef() != nil {
+			at = append(at, t.Val.GetParamRef().Location)
+		}
+	}
+	return at
 }
 
 // execute is EXECUTE: its arguments go to the parameters of what was prepared.

@@ -119,9 +119,21 @@ func (t Type) EqualAsStored() bool {
 }
 
 // FixedForm reports that equal values look the same because the type gives them
-// one form: numeric(10,2), char(3), and inet, of which a column has no cidr.
+// one form: numeric(10,2), char(3), inet, of which a column has no cidr, and arrays
+// whose elements look the same. (Elements of inet[] may be those of a cidr[].)
 func (t Type) FixedForm() bool {
-	return (t.OID == OIDNumeric || t.OID == OIDBpchar) && t.Typmod >= 0 || t.OID == OIDInet || t.OID == OIDCidr
+	switch {
+	case t.Def != nil:
+		return t.Def.element.OID != 0 && t.Def.element.EqualAsStored()
+	case t.IsArray():
+		element := Type{OID: ElementOID(t.OID), Typmod: t.Typmod}
+		return element.EqualAsStored() || element.fixedByTypmod()
+	}
+	return t.fixedByTypmod() || t.OID == OIDInet || t.OID == OIDCidr
+}
+
+func (t Type) fixedByTypmod() bool {
+	return (t.OID == OIDNumeric || t.OID == OIDBpchar) && t.Typmod >= 0
 }
 
 // AppendEquality appends bytes that are equal exactly when the values are equal

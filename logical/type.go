@@ -295,6 +295,14 @@ func (t Type) Scalar() uint32 {
 	return t.OID
 }
 
+// Groups says whether PostgreSQL can group by the type: not by json and points,
+// which have no = operator, nor by arrays of them. (A domain over an enum it groups
+// by, though = does not take it.)
+func (t Type) Groups() bool {
+	c := Type{OID: t.Scalar()}.codec()
+	return c == nil || !c.incomparable
+}
+
 // Valid says whether bytes are the canonical form of a value of the type.
 func (t Type) Valid(canonical []byte) bool {
 	c := t.codec()

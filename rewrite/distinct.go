@@ -29,9 +29,9 @@ func (o origin) attribute() (at catalog.Attribute) {
 // keyed says whether the key of the relation that output c comes from stands
 // among the outputs. Then rows that differ in c differ in the key as well, and
 // rows with the same key have the same envelope: comparing envelopes beside the
-// key is exact.
+// key is exact. Where the type has no = operator, PostgreSQL refuses it all the same.
 func keyed(outputs []column, c *column) bool {
-	if c.origin.item == nil || c.origin.item.relation.Key == nil {
+	if c.origin.item == nil || c.origin.item.relation.Key == nil || c.ungrouped() {
 		return false
 	}
 	for _, name := range c.origin.item.relation.Key {
@@ -40,6 +40,12 @@ func keyed(outputs []column, c *column) bool {
 		}
 	}
 	return true
+}
+
+// ungrouped says whether an output is a sealed column by which PostgreSQL cannot group,
+// as it is.
+func (c *column) ungrouped() bool {
+	return c.sealed != nil && !c.sealed.Assembled() && !c.shown.IsCast() && !c.sealed.Type.Groups()
 }
 
 // indexOf finds an output by its origin, -1 if none has it or its place is not
@@ -59,7 +65,7 @@ func indexOf(outputs []column, o origin) int {
 // identical says whether equal values of a column look the same, so that one of
 // them can stand for all: 1.0 and 1.00 are equal as numeric and look different.
 func identical(c *catalog.SealedColumn) bool {
-	return c.Type.EqualAsStored() || c.Type.Def == nil && c.Type.FixedForm()
+	return c.Type.EqualAsStored() || c.Type.FixedForm()
 }
 
 // distinct is DISTINCT and DISTINCT ON.
@@ -143,6 +149,9 @@ func (a *analysis) distinctOnTerm(n *pg.Node, sc *scope, outputs []column) bool 
 // distinctTerm is what DISTINCT compares instead of a sealed output.
 func (a *analysis) distinctTerm(c *column, at int32) string {
 	switch {
+	case c.ungrouped():
+		a.fail(refuseUngrouped(c.sealed, at))
+		return ""
 	case c.reads == "" || !identical(c.sealed) || c.shown.IsCast():
 		a.fail(refuseUse(c.sealed, at, a.within))
 		return ""

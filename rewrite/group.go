@@ -128,6 +128,9 @@ func (a *analysis) groupTerm(n *pg.Node, outputs []*pg.Node, sc *scope) bool {
 	case !e.grouped:
 		a.note("compare", e.column, "beside the key in GROUP BY", e.at)
 		return true
+	case !e.column.Type.Groups():
+		a.fail(refuseUngrouped(e.column, e.at))
+		return true
 	case n.GetColumnRef() == ref:
 		a.toTerm(e)
 		return true
@@ -149,7 +152,11 @@ func (a *analysis) groupTerm(n *pg.Node, outputs []*pg.Node, sc *scope) bool {
 
 // anyOfGroup makes an output of a column that is grouped by its term.
 func (a *analysis) anyOfGroup(e *sealedExpr) {
-	if !identical(e.column) {
+	switch {
+	case !e.column.Type.Groups():
+		a.fail(refuseUngrouped(e.column, e.at))
+		return
+	case !identical(e.column):
 		a.fail(refuseUse(e.column, e.at, "GROUP BY"))
 		return
 	}

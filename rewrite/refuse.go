@@ -102,6 +102,14 @@ func refuseNoTerm(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// refuseUngrouped is what PostgreSQL says of values that it would have to group.
+func refuseUngrouped(c *catalog.SealedColumn, position int32) *Refusal {
+	return &Refusal{
+		Anchor: "no-operator", Code: codeNoFunction, Column: c, Position: int(position),
+		Message: "could not identify an equality operator for type " + c.Type.Name(),
+	}
+}
+
 // refuseArrayOfArrays is what PostgreSQL says of x = ANY (…) when x is an array.
 func refuseArrayOfArrays(c *catalog.SealedColumn, position int32) *Refusal {
 	return &Refusal{

@@ -82,6 +82,10 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			a.fail(refuseUnion(sealed, at))
 			return nil
 		}
+		if !all && l.ungrouped() {
+			a.fail(refuseUngrouped(sealed, at))
+			return nil
+		}
 		if !all && (l.united || !sameRows(left, right, i)) {
 			outputs[i].united, terms = true, true
 			continue

@@ -225,7 +225,7 @@ func (s *Session) copyRow(dst []byte) ([]byte, Need, *copyFailure, error) {
 		return s.convertRow(dst)
 	case c.event == copyformat.Fault:
 		// The server looks one byte ahead.
-		return append(append(dst, c.lines.Trigger...), 'x'), Need{}, &copyFailure{}, nil
+		return append(append(c.appendQuotedNewlines(dst), c.lines.Trigger...), 'x'), Need{}, &copyFailure{}, nil
 	}
 	line, eol := c.lines.Bytes(), c.lines.EOL().Bytes()
 	at := len(dst)
@@ -276,10 +276,16 @@ func (c *copyIn) appendHeader(dst, line []byte) ([]byte, *copyFailure) {
 		}
 		return c.appendAddedNames(append(dst, line...)), nil
 	}
+	return c.appendQuotedNewlines(dst), nil
+}
+
+// appendQuotedNewlines appends as many as the line has, for the server to count them.
+func (c *copyIn) appendQuotedNewlines(dst []byte) []byte {
 	if c.lines.Newlines == 0 {
-		return dst, nil
+		return dst
 	}
-	return append(c.appendNewlines(append(dst, f.Quote)), f.Quote), nil
+	quote := c.plan.Format.Quote
+	return append(c.appendNewlines(append(dst, quote)), quote)
 }
 
 // appendNewlines appends as many ends of lines, inside quotes, as the line has.
@@ -385,10 +391,7 @@ func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error)
 		if failure := c.misread(line); failure != nil {
 			return c.appendMisread(dst, failure), Need{}, failure, nil
 		}
-		if c.lines.Newlines > 0 {
-			dst = append(c.appendNewlines(append(dst, f.Quote)), f.Quote)
-		}
-		dst = c.appendRest(dst, line, 0)
+		dst = c.appendRest(c.appendQuotedNewlines(dst), line, 0)
 		for range c.plan.Added { // more than the server's, too
 			dst = append(dst, f.Delimiter)
 		}

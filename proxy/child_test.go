@@ -60,6 +60,7 @@ func runChild(upstream string) int {
 	fmt.Println(l.Addr())
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	TrimProcess() // as pgseal serve does
 	if err := s.Serve(ctx, l); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

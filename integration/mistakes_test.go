@@ -187,3 +187,15 @@ func TestUnreadTextsInAbortedTransactions(t *testing.T) {
 		simple("DEALLOCATE one"),
 	)
 }
+
+// A statement that has been refused leaves nothing behind under which a later mistake
+// would be run.
+func TestRefusedStatementsLeaveNothingPrepared(t *testing.T) {
+	harness.New(t, people).Same(t,
+		S("SELECT id FROM people WHERE ssn > 'x'").Refused("public.people.ssn"),
+		S("SELECT name FROM pg_prepared_statements WHERE name !~ '^harness'"),
+		S("PREPARE one AS INSERT INTO people (id, nosuch) SELECT 1, 2").Fails("42703"),
+		S("EXECUTE one").Fails("26000"),
+		S("SELECT name FROM pg_prepared_statements WHERE name !~ '^harness'"),
+	)
+}

@@ -201,6 +201,10 @@ func (s *Session) probeParse(name []byte, p *planning, types []uint32, e *wire.E
 		s.push(&request{kind: parse, refusal: e})
 		return s.skip()
 	}
+	if p != nil { // what it has prepared is not to stay
+		dst = appendFree(dst, failingName)
+		s.frees()
+	}
 	out.server.put(wire.AppendParse(dst, "", failingTextOf(e), nil))
 	names := s.statements.find(name)
 	names.send(nil, s.segment)

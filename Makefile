@@ -9,6 +9,8 @@
 # make test-drivers   drivers, ORMs and tools, after installing all of them
 # make profile what the compiler is told of hot code (cmd/pgseal/default.pgo); after
 #              changes there, on a quiet machine
+# make test-generated  tests in which chance writes the statements, each ROUNDS times and
+#              at other seeds than in make test, which has the same each time
 # make vuln    known vulnerabilities that are reachable (needs the public database)
 # make fuzz    longer fuzzing: make fuzz FUZZTIME=10m
 
@@ -18,7 +20,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit others plain integration integration-a-c integration-d-f integration-g-r integration-s-z integration-rest fuzz test-versions test-regress test-drivers lint profile vuln bench
+.PHONY: build demo test unit others plain integration integration-a-c integration-d-f integration-g-r integration-s-z integration-rest race fuzz test-versions test-regress test-drivers test-generated lint profile vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -43,26 +45,31 @@ PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeVa
 plain:
 	$(GO) test -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./rewrite ./sealing ./session
 
-# Against a pgseal with the race detector. In parts, each with servers of its own,
-# that can run beside each other; the longest begins first.
-INTEGRATION = PGSEAL_TEST_RACE=1 $(GO) test -count=1 -timeout 20m
+# In parts, each with servers of its own, that can run beside each other; the longest
+# begins first. Two of them against a pgseal with the race detector, which takes several
+# times as long; the packages that pgseal consists of are tested with it, too.
+INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal $(GO) test -count=1 -timeout 20m
+RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race $(GO) test -count=1 -timeout 20m
 
 integration: integration-s-z integration-g-r integration-d-f integration-a-c integration-rest
 
-integration-a-c:
-	$(INTEGRATION) -run '^Test[A-C]' ./integration
+race:
+	$(GO) build -race -pgo=off -o bin/pgseal-race ./cmd/pgseal
 
-integration-d-f:
+integration-a-c: race
+	$(RACING) -run '^Test[A-C]' ./integration
+
+integration-d-f: build
 	$(INTEGRATION) -run '^Test[D-F]' ./integration
 
-integration-g-r:
+integration-g-r: build
 	$(INTEGRATION) -run '^Test[G-R]' ./integration
 
-integration-s-z:
-	$(INTEGRATION) -run '^Test[S-Z]' ./integration
+integration-s-z: race
+	$(RACING) -run '^Test[S-Z]' ./integration
 
-integration-rest:
-	$(INTEGRATION) $$($(GO) list ./integration/... | grep -v /integration$$)
+integration-rest: race
+	$(RACING) $$($(GO) list ./integration/... | grep -v /integration$$)
 
 # One target at a time is all that a test binary takes, which is made once for each
 # package. What fuzzing finds interesting is kept for the next time where go test
@@ -90,6 +97,11 @@ test-regress:
 test-drivers:
 	integration/drivers/install.sh
 	PGSEAL_TEST_DRIVERS=all $(GO) test -count=1 -timeout 20m ./integration/drivers
+
+ROUNDS ?= 10
+
+test-generated:
+	PGSEAL_TEST_SEED=random $(GO) test -count=$(ROUNDS) -timeout 0 -run Generated ./session ./integration
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }

@@ -4,27 +4,19 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-)
 
-// seedVariable repeats a run of the generator: the failed test prints its seed.
-const seedVariable = "PGSEAL_TEST_SEED"
+	"pgseal/integration/pgtest"
+)
 
 // Chance writes pipelines: frames of the extended protocol in any order, with errors
 // anywhere in them, between texts of the simple one. Whatever they come to, the session
 // answers what PostgreSQL answers.
 func TestTwinOfGeneratedFrames(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed := pgtest.Seed(t)
 	refused := 0
 	for i := range uint64(25) {
 		g := &frames{Rand: rand.New(rand.NewPCG(seed, i))}
@@ -53,7 +45,7 @@ func TestTwinOfGeneratedFrames(t *testing.T) {
 			}
 		})
 		if !ok {
-			t.Fatalf("to repeat: %s=%d", seedVariable, seed)
+			t.FailNow()
 		}
 	}
 	if refused > 5 {

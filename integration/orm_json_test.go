@@ -29,6 +29,8 @@ func jsonOfORMs(w string) []harness.Step {
 		S(`SELECT json_build_object('cards', ARRAY(SELECT "card" FROM "orders" o WHERE o."customer_id" = c."id" ORDER BY "id"), 'rows', ARRAY(SELECT o FROM "orders" o WHERE o."customer_id" = c."id" ORDER BY o."id"), 'twice', ARRAY["email", "email"]) FROM "customers" c ORDER BY "id"`),
 		S(`SELECT json_agg(ROW("id", "email", ROW("born", 'x'), NULL) ORDER BY "id") FROM "customers"`),
 		S(`SELECT row_to_json((("id", "email", "token"))) FROM "customers" ORDER BY "id"`),
+		// names that an alias gives to columns
+		S(`SELECT row_to_json(o), to_jsonb(o.*), (SELECT json_agg(x) FROM (SELECT a, "card" FROM "orders" p (a) WHERE a = o.b) x (i)) FROM "orders" o (b) ORDER BY b`),
 		// operators that move values
 		S(`SELECT to_jsonb(c) - 'ssn' - '{profile,token}'::text[] || jsonb_build_object('orders', (SELECT jsonb_agg(to_jsonb(o) - 'customer_id' ORDER BY o."id") FROM "orders" o WHERE o."customer_id" = c."id")) AS "json" FROM "customers" c ORDER BY c."id"`),
 		S(`SELECT to_jsonb(c) - $1 FROM "customers" c ORDER BY "id"`, "email"),

@@ -428,13 +428,13 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made making, sc *sc
 	var met []string
 	for i := range row.columns {
 		c := &row.columns[i]
-		if c.rest || c.name == madeRow || slices.Contains(met, c.name) || sc.groups(c) {
+		key := a.keyOf(row, i)
+		if c.rest || c.name == madeRow || key == madeRow || slices.Contains(met, c.name) || sc.groups(c) {
 			a.fail(refuseRow(row.sealed(), ref.Location, row.name))
 			return
 		}
 		met = append(met, c.name)
-		name := quoteName(c.name)
-		reads := of + "." + name
+		reads := of + "." + quoteName(c.name)
 		switch shown := c.shown; {
 		case c.sealed == nil:
 		case c.sealed.Broken != "":
@@ -456,13 +456,26 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made making, sc *sc
 			opens, closes := a.marked(shown, made, ref.Location)
 			reads = opens + reads + closes
 		}
-		list = append(list, reads+" AS "+name)
+		list = append(list, reads+" AS "+quoteName(key))
 	}
 	// What is between the first and the last edit can be guarded.
 	a.edits = append(a.edits,
 		edit{start: start, end: start, text: "(CASE WHEN " + of + " IS DISTINCT FROM NULL THEN ", term: true},
 		edit{start: end, end: end, text: " END)"},
 		replacing(start, end, "(SELECT "+madeRow+" FROM (SELECT "+strings.Join(list, ", ")+") AS "+madeRow+")"))
+}
+
+// rowsKeepNames is the version of the server from which on a row of a table has the names
+// of the table's columns, whatever an alias calls them.
+const rowsKeepNames = 150000
+
+// keyOf is the name that a column has in a document made of its row.
+func (a *analysis) keyOf(row *item, i int) string {
+	r, shown := row.relation, a.snap.Shown()
+	if r != nil && i < len(r.Columns) && shown != nil && shown.ServerVersion >= rowsKeepNames {
+		return r.Columns[i].Name
+	}
+	return row.columns[i].name
 }
 
 // noDocuments refuses them, and arrays and rows of sealed values, where the session

@@ -316,13 +316,40 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 				continue
 			}
 			a.constraint(def.Constraint, it, sc)
-		case *pg.Node_RangeVar, *pg.Node_PartitionCmd, nil:
-			// INHERIT, ATTACH PARTITION: the server compares the types.
+		case *pg.Node_RangeVar:
+			if cmd.Subtype == pg.AlterTableType_AT_AddInherit {
+				a.becomesChild(it, a.baseItem(def.RangeVar), def.RangeVar.Location)
+			}
+		case *pg.Node_PartitionCmd:
+			if cmd.Subtype == pg.AlterTableType_AT_AttachPartition {
+				a.becomesChild(a.baseItem(def.PartitionCmd.Name), it, def.PartitionCmd.Name.GetLocation())
+			}
+		case *pg.Node_ReplicaIdentityStmt:
+			a.identifies(def.ReplicaIdentityStmt.Name, it, x.Relation.Location)
+		case nil:
 		default:
 			a.alterColumn(cmd, sealed, sc, x.Relation.Location)
 		}
 	}
 	a.adds(x, it.relation)
+}
+
+// becomesChild refuses a child of a table, whose columns the server compares with the
+// table's: two that are sealed apart, or of which one is sealed, have one type in clear
+// only.
+func (a *analysis) becomesChild(child, parent *item, at int32) {
+	for _, p := range parent.columns {
+		c := child.column(p.name)
+		if c == nil || c.sealed == p.sealed {
+			continue
+		}
+		if p.sealed != nil {
+			a.fail(refuseOwnType(p.sealed, at, child.name))
+		} else {
+			a.fail(refuseOwnType(c.sealed, at, parent.name))
+		}
+		return
+	}
 }
 
 // addColumns adds to a table what other commands of its ALTER TABLE find there: columns

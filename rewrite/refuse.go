@@ -63,6 +63,15 @@ func refuseUse(c *catalog.SealedColumn, position int32, within string) *Refusal 
 	return r
 }
 
+// refuseOwnType is for a table that is to be the child, or the parent, of one in which a
+// column of the same name is not this sealed one.
+func refuseOwnType(c *catalog.SealedColumn, position int32, other string) *Refusal {
+	r := sealedRefusal("own-type", c, position, "cannot be one column with that of "+other)
+	r.Detail = "To PostgreSQL every sealed column has a type of its own."
+	r.Hint = "Make the child by CREATE TABLE … PARTITION OF, or INHERITS, which gives it the parent's column, and move the rows through the application."
+	return r
+}
+
 func refuseOperator(c *catalog.SealedColumn, position int32, operator string) *Refusal {
 	r := sealedRefusal("sealed-operator", c, position, "cannot be an operand of "+operator)
 	r.Detail = "The server holds only its encrypted values."

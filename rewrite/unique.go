@@ -188,7 +188,7 @@ func (a *analysis) takesIndex(c *pg.Constraint, it *item, what string) {
 	if c.Indexname == "" || it == nil || it.relation == nil {
 		return
 	}
-	if !slices.ContainsFunc(it.relation.Uniques, func(u catalog.Unique) bool { return u.Name == c.Indexname }) {
+	if !overTerms(it, c.Indexname) {
 		return
 	}
 	hint := "Values are unique by the index as it is. For a constraint, drop the index and send ALTER TABLE … ADD CONSTRAINT … UNIQUE (…), which makes one."
@@ -200,6 +200,23 @@ func (a *analysis) takesIndex(c *pg.Constraint, it *item, what string) {
 		Message: "index \"" + c.Indexname + "\" is over sealed values, of which " + what + " cannot be made",
 		Hint:    hint,
 	})
+}
+
+// overTerms says whether a unique index of a table is one over sealed values.
+func overTerms(it *item, index string) bool {
+	return it.relation != nil && slices.ContainsFunc(it.relation.Uniques, func(u catalog.Unique) bool { return u.Name == index })
+}
+
+// identifies refuses a replica identity that is an index over terms: to the server it is
+// one of expressions, which identifies no row.
+func (a *analysis) identifies(index string, it *item, at int32) {
+	if overTerms(it, index) {
+		a.fail(&Refusal{
+			Anchor: "definition", Code: codeNotSupported, Position: int(at),
+			Message: "index \"" + index + "\" is over sealed values, and cannot be a replica identity",
+			Hint:    "Use the primary key (REPLICA IDENTITY DEFAULT), an index over plain columns, or REPLICA IDENTITY FULL.",
+		})
+	}
 }
 
 // constraintThere fails a constraint of the name of one that is an index over terms,

@@ -136,6 +136,8 @@ func TestWhatIsMadeOfSealedTables(t *testing.T) {
 		S("DO $$ DECLARE r record; BEGIN FOR r IN TABLE people LOOP RAISE EXCEPTION '%', r; END LOOP; END $$"),
 		S("DO $$ BEGIN EXECUTE 'UPDATE people SET ssn = ''' || 'x' || ''''; END $$"),
 		S("PREPARE q AS SELECT ssn FROM people WHERE id = 1; CREATE TABLE made AS EXECUTE q; SELECT * FROM made").Simple(),
+		S("CREATE FUNCTION after(x int) RETURNS SETOF int LANGUAGE sql BEGIN ATOMIC SELECT id FROM people WHERE id > x AND id > after.x; END"),
+		S("CREATE FUNCTION after(x int) RETURNS SETOF text LANGUAGE sql BEGIN ATOMIC SELECT ssn FROM people WHERE id > x; END"),
 		S("CREATE TRIGGER late BEFORE INSERT ON people FOR EACH ROW WHEN (NEW.ssn = 'x') EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
 	}
 	exact(t, pair, statements)

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -12,7 +14,9 @@ func (a *analysis) createFunction(x *pg.CreateFunctionStmt) {
 		a.plain(p.GetFunctionParameter().GetDefexpr(), nil)
 	}
 	if x.SqlBody != nil {
+		a.defines = x
 		a.functionStatements(x.SqlBody)
+		a.defines = nil
 	}
 	a.body("this function", x.Options)
 	if t := x.ReturnType; t != nil && !t.PctType && (x.SqlBody != nil || a.language(x.Options) == "sql") {
@@ -42,6 +46,13 @@ func (a *analysis) functionStatements(n *pg.Node) {
 		a.fail(refuseDefinition(c, at, "a function"))
 	}
 	a.uses = nil // its $n are its own
+}
+
+// functionHas says whether a name that no relation has is there in the body of a function:
+// that of a parameter, or its own, by which parameters can be qualified.
+func (a *analysis) functionHas(name string) bool {
+	return a.defines != nil && (lastString(a.defines.Funcname) == name ||
+		slices.ContainsFunc(a.defines.Parameters, func(p *pg.Node) bool { return p.GetFunctionParameter().GetName() == name }))
 }
 
 // body refuses code in a string that may use a sealed column of a relation with

@@ -319,9 +319,10 @@ type analysis struct {
 	pathIsUsed  bool
 	executes    bool
 	cacheable   bool
-	touched     bool // something of the text is sealed
-	persistent  bool // inside a view, an index, …: no value may be sealed into it
-	arbiter     bool // inside the predicate of an index that ON CONFLICT infers
+	touched     bool                   // something of the text is sealed
+	persistent  bool                   // inside a view, an index, …: no value may be sealed into it
+	defines     *pg.CreateFunctionStmt // whose body is looked at, nil for none
+	arbiter     bool                   // inside the predicate of an index that ON CONFLICT infers
 
 	postponed    []*constants            // whose use is not decided yet
 	uses         []use                   // of the parameters of the statement being planned

@@ -418,6 +418,9 @@ func (a *analysis) unqualified(name string, position int32, sc *scope) reference
 // name by now, renamed in this very transaction perhaps, and the statement must
 // not reach the server with a plaintext for it.
 func (a *analysis) unresolved(name string, position int32, sc *scope, refuse func(string, int32) *Refusal) {
+	if a.functionHas(name) {
+		return
+	}
 	for level := sc; level != nil; level = level.outer {
 		for _, it := range level.items {
 			if it.relation == nil || !it.relation.Sealed {

@@ -145,6 +145,9 @@ func TestWhatIsMadeOfSealedTables(t *testing.T) {
 	c := pair.Compare(t, harness.Simple)
 	c.SealedOnly(S("ALTER TABLE parts ATTACH PARTITION loose FOR VALUES FROM (100) TO (200)"), "0A000")
 	c.SealedOnly(S("ALTER TABLE loose INHERIT parent"), "0A000")
+	c.Step(S("CREATE TABLE newly (id int, secret text)")) // which no statement has named before
+	c.SealedOnly(S("ALTER TABLE newly INHERIT parent"), "0A000")
+	c.Step(S("DROP TABLE newly"))
 }
 
 // A trigger sees envelopes: what fires one that could use them is refused.

@@ -179,7 +179,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 	if s.catalog.outdated(snap, text) && !s.frame.fresh {
 		told := s.catalog.told && s.catalog.quiet == 0 && !s.frame.caught
 		s.catalog.refreshed()
-		s.frame.caught, s.frame.fresh = true, !told
+		s.frame.caught = true // and not fresh: what else the text names may still be wanted
 		return verdict{act: wait, need: Need{Kind: NeedCatalog, Moved: told}}
 	}
 	if !discards(text) {

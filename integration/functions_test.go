@@ -125,6 +125,8 @@ func TestWhatIsMadeOfSealedTables(t *testing.T) {
 		S("INSERT INTO child VALUES (1, $1, 2)", w+"child"), S("SELECT secret FROM child"), S("SELECT * FROM parent"),
 		S("INSERT INTO parts VALUES (1, $1)", w+"parts"), S("SELECT secret FROM parts_1"),
 		S("CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (200)"),
+		S("CREATE TABLE parts_2 PARTITION OF parts (secret UNIQUE) FOR VALUES FROM (100) TO (200); INSERT INTO parts VALUES (100, 'x'), (101, 'x')").Simple(),
+		S("CREATE TABLE parts_2 PARTITION OF parts (secret DEFAULT 'x') FOR VALUES FROM (100) TO (200); INSERT INTO parts_2 VALUES (100); SELECT secret FROM parts").Simple(),
 		S("ALTER TABLE parts DETACH PARTITION parts_1"), S("ALTER TABLE child NO INHERIT parent"),
 		S("ALTER TABLE people ALTER ssn TYPE text"), S("ALTER TABLE people ALTER ssn TYPE varchar(20)"), S("ALTER TABLE people ALTER note TYPE varchar(3) USING left(note, 3)"),
 		S("ALTER TABLE people ADD shout text GENERATED ALWAYS AS (upper(ssn)) STORED"), S("ALTER TABLE people ADD CHECK (length(ssn) > 0)"),

@@ -179,6 +179,9 @@ func (a *analysis) createTable(x *pg.CreateStmt) {
 			if c := it.column(e.ColumnDef.Colname); c != nil && c.sealed != nil && e.ColumnDef.TypeName != nil {
 				a.fail(refuseDefinition(c.sealed, e.ColumnDef.Location, "a child table's own definition of the column"))
 			}
+			if e.ColumnDef.TypeName == nil {
+				a.partitionColumn(e.ColumnDef, it)
+			}
 			it.columns = append(it.columns, column{name: e.ColumnDef.Colname})
 			a.typeName(e.ColumnDef.TypeName, nil)
 			constraints = append(constraints, constraintsOf(e.ColumnDef)...)
@@ -204,6 +207,24 @@ func (a *analysis) createTable(x *pg.CreateStmt) {
 	}
 	if x.Partbound != nil {
 		a.generic(x.Partbound.ProtoReflect(), nil)
+	}
+}
+
+// partitionColumn is what a partition adds to a column of its parent.
+func (a *analysis) partitionColumn(d *pg.ColumnDef, it *item) {
+	for _, c := range constraintsOf(d) {
+		switch c.Contype {
+		case pg.ConstrType_CONSTR_UNIQUE:
+			a.key(d.Colname, it, "a UNIQUE constraint", c.Location)
+		case pg.ConstrType_CONSTR_PRIMARY:
+			a.key(d.Colname, it, "a PRIMARY KEY", c.Location)
+		case pg.ConstrType_CONSTR_FOREIGN:
+			a.key(d.Colname, it, "a FOREIGN KEY", c.Location)
+		case pg.ConstrType_CONSTR_DEFAULT:
+			if !c.RawExpr.GetAConst().GetIsnull() {
+				a.key(d.Colname, it, "a default", c.Location)
+			}
+		}
 	}
 }
 

@@ -380,12 +380,13 @@ type analysis struct {
 
 	// See shown.go.
 	shown        []edit
-	showed       map[int32]bool // where shown has edits
-	truth        bool           // catalogs are not shown otherwise here
-	fromFunction *pg.FuncCall   // stands in FROM itself
-	deriving     bool           // the text is the definition of a system's view
-	namedJoins   int            // around what is analysed: joins with names of their own
-	definitions  int            // how many expressions were met that give the text of a default
+	showed       map[int32]bool    // where shown has edits
+	truth        bool              // catalogs are not shown otherwise here
+	fromFunction *pg.FuncCall      // stands in FROM itself
+	fromRange    *pg.RangeFunction // is what it stands in
+	deriving     bool              // the text is the definition of a system's view
+	namedJoins   int               // around what is analysed: joins with names of their own
+	definitions  int               // how many expressions were met that give the text of a default
 }
 
 func (a *analysis) fail(err error) {

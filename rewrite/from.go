@@ -124,10 +124,10 @@ func (a *analysis) rangeFunction(f *pg.RangeFunction, beside *scope) *item {
 			}
 			continue
 		}
-		outer := a.fromFunction
-		a.fromFunction = call
+		outer, around := a.fromFunction, a.fromRange
+		a.fromFunction, a.fromRange = call, f
 		a.plain(items[0], beside)
-		a.fromFunction = outer
+		a.fromFunction, a.fromRange = outer, around
 		name := "" // of what only looks like a function: current_date, CAST(…)
 		if call != nil {
 			name = last(names(call.Funcname))

@@ -210,7 +210,7 @@ const (
 // showFunction makes a function that prints a definition print the logical one.
 func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	shown := a.snap.Shown()
-	if shown == nil || a.persistent || a.truth || f == a.fromFunction || f.FuncVariadic || f.AggWithinGroup || f.Over != nil || a.err != nil {
+	if shown == nil || a.persistent || a.truth || f.FuncVariadic || f.AggWithinGroup || f.Over != nil || a.err != nil {
 		return
 	}
 	name := last(parts)
@@ -225,11 +225,15 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	if open < 0 || end < 0 {
 		return
 	}
+	opens, closes, ok := a.inFrom(f, name)
+	if !ok {
+		return
+	}
 	if name == "pg_get_expr" && a.snap.SealedDefaults() {
 		a.definition()
 		if a.once(f.Location) {
-			a.insertShown(int(f.Location), unwrapBefore)
-			a.insertShown(int(a.tokens[end].end), unwrapAfter)
+			a.insertShown(int(f.Location), opens+unwrapBefore)
+			a.insertShown(int(a.tokens[end].end), unwrapAfter+closes)
 		}
 	}
 	w := shownCall(a.snap, name, len(f.Args))
@@ -237,8 +241,8 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 		return
 	}
 	if len(w.casts) == 0 {
-		a.insertShown(int(f.Location), w.before)
-		a.insertShown(int(a.tokens[end].end), w.after)
+		a.insertShown(int(f.Location), opens+w.before)
+		a.insertShown(int(a.tokens[end].end), w.after+closes)
 		return
 	}
 	// The arguments go into a subquery of their own: they are needed twice.
@@ -246,11 +250,24 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	if len(commas) != len(f.Args)-1 {
 		return
 	}
-	a.shown = append(a.shown, replacing(int(f.Location), int(a.tokens[open].end), w.before))
+	a.shown = append(a.shown, replacing(int(f.Location), int(a.tokens[open].end), opens+w.before))
 	for i, c := range commas {
 		a.shown = append(a.shown, replacing(int(a.tokens[c].start), int(a.tokens[c].end), w.casts[i]+", ("))
 	}
-	a.shown = append(a.shown, replacing(int(a.tokens[end].start), int(a.tokens[end].end), w.casts[len(w.casts)-1]+w.after))
+	a.shown = append(a.shown, replacing(int(a.tokens[end].start), int(a.tokens[end].end), w.casts[len(w.casts)-1]+w.after+closes))
+}
+
+// inFrom is what stands around the expression that a function becomes where only a
+// function can stand: in FROM. ok is false where it cannot become one.
+func (a *analysis) inFrom(f *pg.FuncCall, name string) (opens, closes string, ok bool) {
+	if f != a.fromFunction {
+		return "", "", true
+	}
+	closes = "])"
+	if a.fromRange.Alias == nil {
+		closes += " AS " + name
+	}
+	return "pg_catalog.unnest(ARRAY[", closes, !a.fromRange.IsRowsfrom && (a.fromRange.Alias != nil || !a.fromRange.Ordinality)
 }
 
 // behindName is the index of the token behind a name of so many parts, -1 if

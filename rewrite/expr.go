@@ -289,7 +289,8 @@ func (a *analysis) plain(n *pg.Node, sc *scope) {
 	case *pg.Node_GroupingFunc:
 		a.in("GROUPING", func() {
 			for _, n := range x.GroupingFunc.Args {
-				if e := a.peek(n, sc); e != nil && e.grouped {
+				// In a subquery the server finds no expression of the query around it.
+				if e := a.peek(n, sc); e != nil && e.grouped && len(sc.grouped) > 0 {
 					a.toTerm(e)
 				} else {
 					a.plain(n, sc)

@@ -44,7 +44,7 @@ func TestGeneratedCopies(t *testing.T) {
 		}
 		want, _ := g.run(t, sides.twin, sql, data)
 		got, err := g.run(t, sides.sealed, sql, data)
-		if refusedClearly(t, sql, err) && !strings.Contains(want, "0A000") {
+		if !strings.Contains(want, "0A000") && refusedClearly(t, sql, err) { // PostgreSQL 14 refuses HEADER so
 			refused++
 			sides.both(t, "TRUNCATE g")
 			continue

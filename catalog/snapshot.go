@@ -412,6 +412,16 @@ func (s *Snapshot) Domain(name string) *SealedColumn {
 	return nil
 }
 
+// OfDomain finds a sealed column by the OID of its domain.
+func (s *Snapshot) OfDomain(oid uint32) *SealedColumn {
+	for _, c := range s.columns {
+		if c.Domain == oid {
+			return c
+		}
+	}
+	return nil
+}
+
 // Alters reports whether the code of functions of that name may do DDL with relations
 // that have sealed columns.
 func (s *Snapshot) Alters(name string) bool { return s.alters[name] }

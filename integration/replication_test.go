@@ -122,7 +122,7 @@ func TestReplicationConnectionsAreRelayed(t *testing.T) {
 	// table's rows as they are stored.
 	client(t, recvlogical, "-d", url, "--slot=people", "--create-slot", "--plugin=test_decoding")
 	start := exec.CommandContext(t.Context(), recvlogical, "-d", url, "--slot=people", "--start", "--endpos="+end, "-f", "-", "--no-loop")
-	if got, err := start.CombinedOutput(); err == nil || !strings.Contains(string(got), "logical replication is not possible through pgseal") {
+	if got, err := start.CombinedOutput(); err == nil || !strings.Contains(string(got), "streams of the plugin pgoutput only") {
 		t.Errorf("pg_recvlogical ended with %v, %q", err, got)
 	}
 	client(t, recvlogical, "-d", url, "--slot=people", "--drop-slot")

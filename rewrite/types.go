@@ -20,6 +20,20 @@ var typeOIDs = map[string]uint32{
 	"numeric": logical.OIDNumeric, "uuid": logical.OIDUUID, "jsonb": logical.OIDJSONB,
 }
 
+// TypeName is the name in pg_type of one of these types, or of its arrays; empty for any
+// other.
+func TypeName(oid uint32) string {
+	if element := logical.ElementOID(oid); element != 0 {
+		return "_" + TypeName(element)
+	}
+	for name, of := range typeOIDs {
+		if of == oid {
+			return name
+		}
+	}
+	return ""
+}
+
 // namedType is what a type name says, as far as it is known here.
 type namedType struct {
 	logical.Type

@@ -37,6 +37,8 @@ type copying struct {
 	phase copyPhase
 	in    copyIn
 	out   *copyOut // nil: rows pass
+	// stream, if not nil, is one of logical replication.
+	stream *rowStream
 }
 
 // copySettings are the settings by which the values of a COPY are converted.

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"pgseal/copyformat"
-	"pgseal/envelope"
 	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -36,6 +35,9 @@ func (s *Session) beginCopyOut(c *rewrite.Copy, columns int) {
 // copied opens rows of a COPY TO: the CopyData of a size at the head of b, and what
 // can be opened with it.
 func (s *Session) copied(size int, b []byte, out *Output) (action, Need, error) {
+	if s.copying.stream != nil {
+		return s.streamed(size, b, out)
+	}
 	if n := s.copiedRows(b, out); n > 0 {
 		s.beyond = n - size
 		return drop, Need{}, nil
@@ -150,7 +152,7 @@ func (s *Session) openField(dst, raw []byte, column *rewrite.CopyColumn) ([]byte
 	if err != nil {
 		return dst, Need{}, s.corrupt(sealed, 0, err)
 	}
-	if need, err := s.openCopied(column, stored); err != nil || need.Kind != NeedNothing {
+	if need, err := s.openStored(sealed, stored); err != nil || need.Kind != NeedNothing {
 		return dst, need, err
 	}
 	if sealed.Type.OID == oidBytea {
@@ -248,23 +250,6 @@ func (s *Session) readCopied(raw []byte) ([]byte, error) {
 	return s.readByteaText(raw)
 }
 
-// openCopied opens an envelope into s.buf.plain.
-func (s *Session) openCopied(column *rewrite.CopyColumn, stored []byte) (Need, error) {
-	sealed := column.Operand.Column
-	h, err := envelope.Parse(stored)
-	if err != nil {
-		return Need{}, s.corrupt(sealed, 0, err)
-	}
-	k, need, err := s.key(h.KeyID)
-	if k == nil {
-		return need, err
-	}
-	if s.buf.plain, err = appendOpen(k, s.buf.plain, sealed.ID, stored); err != nil {
-		return Need{}, s.corrupt(sealed, h.KeyID, err)
-	}
-	return Need{}, nil
-}
-
 // openTuple appends what one CopyData of the binary format has: the header, if
 // it is the first, and a row or the trailer.
 func (s *Session) openTuple(dst, row []byte) ([]byte, Need, error) {
@@ -306,7 +291,7 @@ func (s *Session) openTuple(dst, row []byte) ([]byte, Need, error) {
 			continue
 		}
 		column := &c.plan.Columns[i]
-		if need, err := s.openCopied(column, row[4:end]); err != nil || need.Kind != NeedNothing {
+		if need, err := s.openStored(column.Operand.Column, row[4:end]); err != nil || need.Kind != NeedNothing {
 			return dst, need, err
 		}
 		var at int

@@ -59,6 +59,8 @@ type request struct {
 	closings bool
 	// resets: it can change settings by which values are converted.
 	resets bool
+	// streams: it begins a stream of logical replication whose rows are opened.
+	streams bool
 	// writes: it does not only read, as far as its first words tell.
 	writes bool
 	// extra is how many statements have ended that the server has in the place of one.

@@ -36,14 +36,16 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 		}
 	}
 	if s.walsender && replicationCommand(text) {
+		logical := startsLogical(text)
+		opens := logical && opensStream(text)
 		switch {
-		case !startsLogical(text):
+		case !logical:
 		case snap == nil:
 			return s.refuseQuery(staleCatalog(stale), out)
-		case !snap.Empty():
+		case !snap.Empty() && !opens:
 			return s.refuseQuery(errLogicalStream, out)
 		}
-		s.push(&request{kind: query})
+		s.push(&request{kind: query, streams: opens})
 		return relay, Need{}, nil
 	}
 	if snap == nil {

@@ -58,7 +58,7 @@ func startsLogical(command []byte) bool {
 // form of the slot's plugin.
 var errLogicalStream = &wire.Error{
 	Code:    codeFeatureNotSupported,
-	Message: "logical replication is not possible through pgseal from a database with sealed columns",
+	Message: "from a database with sealed columns pgseal opens the streams of the plugin pgoutput only",
 	Detail:  "The stream would carry their values as they are stored, encrypted.",
-	Hint:    "Connect to the server directly for a stream of the stored values, and read values in clear with SELECT or COPY.",
+	Hint:    "Make a slot with pgoutput, and start it with proto_version and publication_names, or connect to the server directly for a stream of the stored values.",
 }

@@ -182,7 +182,7 @@ func (s *Session) failed() {
 	if s.client.copy {
 		s.client.copy, s.client.drop = false, true
 	}
-	s.copying.out = nil
+	s.copying.out, s.copying.stream = nil, nil
 	s.result.end()
 	r := s.front()
 	if r == nil || r.kind == query || r.kind == call || r.kind == syncPoint {

@@ -107,6 +107,10 @@ func (s *Session) serverFrame(typ byte, size int, b []byte, out *Output) (action
 		return s.copyInResponse(size, b, out)
 	case wire.TypeCopyOutResponse:
 		return s.copyOutResponse(size, b)
+	case wire.TypeCopyBothResponse:
+		if r := s.front(); r != nil && r.streams {
+			s.copying.stream = new(rowStream)
+		}
 	case wire.TypeNotificationResponse:
 		s.delayed.showEnd(out)
 	case wire.TypeCopyDone, wire.TypeFunctionCallResponse:
@@ -261,7 +265,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		return drop, Need{}, nil
 	}
 	s.copyIn, s.swallowedSyncs = false, 0
-	s.copying.out = nil
+	s.copying.out, s.copying.stream = nil, nil
 	if s.copying.in.plan != nil && s.copying.phase != copyActive {
 		s.copying.in.forget()
 	}

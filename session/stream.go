@@ -20,6 +20,7 @@ type rowStream struct {
 	own       map[uint32]bool                    // relations of pgseal's, which are not there
 	// chunk: what comes is of a transaction that has not ended, and is numbered.
 	chunk bool
+	value cell // the one being opened
 }
 
 // opensStream says whether START_REPLICATION asks for pgoutput: the others take no such
@@ -259,7 +260,8 @@ func (s *Session) streamedValue(dst []byte, m *streamReader, c *catalog.SealedCo
 		return wire.AppendValue(dst, stored), Need{}, nil
 	}
 	value := stored
-	opened := cell{sealed: c, server: wire.Binary, client: wire.Binary}
+	opened := &s.copying.stream.value
+	*opened = cell{sealed: c, server: wire.Binary, client: wire.Binary}
 	if kind == 't' {
 		opened.client = wire.Text
 		var err error
@@ -277,7 +279,7 @@ func (s *Session) streamedValue(dst []byte, m *streamReader, c *catalog.SealedCo
 		return dst, need, err
 	}
 	dst, at := wire.BeginValue(dst)
-	dst, err := s.appendOpened(dst, &opened, s.buf.plain)
+	dst, err := s.appendOpened(dst, opened, s.buf.plain)
 	if err != nil {
 		return dst, Need{}, err
 	}

@@ -8,15 +8,28 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"pgseal/integration/pgtest"
 )
 
+// release is the version of the distribution's package of the server, as apt names it,
+// which that of the source and of the headers must be, too: a library made with newer
+// ones does not load. Without a package it is the major version.
+func release(ctx context.Context, major int) string {
+	name := fmt.Sprintf("postgresql-%d", major)
+	if out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${Version}", name).Output(); err == nil && len(out) > 0 {
+		return string(out)
+	}
+	return strconv.Itoa(major)
+}
+
 // source returns the directory of PostgreSQL's source for a major version. It
 // comes from the distribution's source package, once; then it is in the cache.
 func source(ctx context.Context, major int) (string, error) {
-	dir, err := pgtest.CacheDir(fmt.Sprintf("postgresql-source-%d", major))
+	of := release(ctx, major)
+	dir, err := pgtest.CacheDir("postgresql-source-" + of)
 	if err != nil {
 		return "", err
 	}
@@ -24,7 +37,7 @@ func source(ctx context.Context, major int) (string, error) {
 		return dir, nil
 	}
 	fmt.Printf("Fetching the source package postgresql-%d into %s.\n", major, dir)
-	if err := fetchSource(ctx, fmt.Sprintf("postgresql-%d", major), dir); err != nil {
+	if err := fetchSource(ctx, fmt.Sprintf("postgresql-%d", major), of, dir); err != nil {
 		return "", fmt.Errorf("the source of PostgreSQL %d: %w", major, err)
 	}
 	return dir, nil
@@ -41,19 +54,20 @@ func headers(ctx context.Context, b pgtest.Binaries) (string, error) {
 	if _, err := os.Stat(filepath.Join(include, "postgres.h")); err == nil {
 		return include, nil
 	}
-	dir, err := pgtest.CacheDir(fmt.Sprintf("postgresql-headers-%d", b.Major))
+	of := release(ctx, b.Major)
+	dir, err := pgtest.CacheDir("postgresql-headers-" + of)
 	if err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(dir); err != nil {
-		if err := fetchHeaders(ctx, fmt.Sprintf("postgresql-server-dev-%d", b.Major), dir); err != nil {
+		if err := fetchHeaders(ctx, fmt.Sprintf("postgresql-server-dev-%d", b.Major), of, dir); err != nil {
 			return "", err
 		}
 	}
 	return filepath.Join(dir, include), nil
 }
 
-func fetchHeaders(ctx context.Context, name, dir string) (err error) {
+func fetchHeaders(ctx context.Context, name, of, dir string) (err error) {
 	fmt.Printf("Fetching the package %s into %s.\n", name, dir)
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -63,10 +77,19 @@ func fetchHeaders(ctx context.Context, name, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	download := exec.CommandContext(ctx, "apt-get", "-o", "APT::Sandbox::User=root", "download", name)
-	download.Dir = work
-	if out, err := download.CombinedOutput(); err != nil {
-		return fmt.Errorf("apt-get download %s: %w\n%s", name, err, out)
+	fetch := func(what string) error {
+		download := exec.CommandContext(ctx, "apt-get", "-o", "APT::Sandbox::User=root", "download", what)
+		download.Dir = work
+		if out, err := download.CombinedOutput(); err != nil {
+			return fmt.Errorf("apt-get download %s: %w\n%s", what, err, out)
+		}
+		return nil
+	}
+	// The mirror may have a newer one only, with which the suite's library may do.
+	if first := fetch(name + "=" + of); first != nil {
+		if err := fetch(name); err != nil {
+			return errors.Join(first, err)
+		}
 	}
 	packages, err := filepath.Glob(filepath.Join(work, "*.deb"))
 	if err != nil || len(packages) != 1 {
@@ -82,7 +105,7 @@ func fetchHeaders(ctx context.Context, name, dir string) (err error) {
 // version is a line of apt's about a source package.
 var version = regexp.MustCompile(`(?m)^Version: (\S+)$`)
 
-func fetchSource(ctx context.Context, name, dir string) (err error) {
+func fetchSource(ctx context.Context, name, of, dir string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -102,10 +125,17 @@ func fetchSource(ctx context.Context, name, dir string) (err error) {
 	if err != nil || len(versions) == 0 {
 		return errors.Join(fmt.Errorf("apt knows no source package %s:\n%s%s", name, updated, known), updateErr, err)
 	}
-	// The newest may have been superseded on the mirror; any will do.
-	var failures []error
+	// That of the server, or else the newest, which may have been superseded on the
+	// mirror; any will do then.
+	wanted := []string{of}
 	for _, v := range versions {
-		out, err := apt.run(ctx, "apt-get", "source", "--download-only", name+"="+v[1])
+		if v[1] != of {
+			wanted = append(wanted, v[1])
+		}
+	}
+	var failures []error
+	for _, v := range wanted {
+		out, err := apt.run(ctx, "apt-get", "source", "--download-only", name+"="+v)
 		if err == nil {
 			return unpackSource(ctx, work, dir)
 		}

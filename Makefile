@@ -29,7 +29,7 @@ demo: build
 	./bin/pgseal demo $(ARGS)
 
 # The integration tests mostly wait, for servers and KMS, and leave time for others.
-test: unit
+test: unit race build
 	$(MAKE) -j3 integration others
 
 others: plain

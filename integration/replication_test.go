@@ -37,12 +37,24 @@ func replicating(t *testing.T) (*pgtest.Cluster, *harness.Process) {
 		"CREATE TABLE people (id int PRIMARY KEY, ssn text); ALTER TABLE people OWNER TO "+harness.Owner); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"init", "--kms-key-id", env.Key}, {"seal", "public.people.ssn"}} {
-		if r, err := env.CommandOn(ctx, c, "source", args...); err != nil || r.Status != 0 {
+	return c, sealedProxy(t, c, "source", "people.ssn")
+}
+
+// sealedProxy seals columns of the schema public in a database of a cluster, and starts a
+// proxy in front of it.
+func sealedProxy(t *testing.T, c *pgtest.Cluster, database string, columns ...string) *harness.Process {
+	t.Helper()
+	env := harness.Shared(t)
+	commands := [][]string{{"init", "--kms-key-id", env.Key}}
+	for _, column := range columns {
+		commands = append(commands, append([]string{"seal"}, strings.Fields("public."+column)...))
+	}
+	for _, args := range commands {
+		if r, err := env.CommandOn(t.Context(), c, database, args...); err != nil || r.Status != 0 {
 			t.Fatalf("pgseal %v: %v %s", args, err, r.Stderr)
 		}
 	}
-	proxy, err := env.StartProxy(ctx, c)
+	proxy, err := env.StartProxy(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +63,7 @@ func replicating(t *testing.T) (*pgtest.Cluster, *harness.Process) {
 			t.Error(err)
 		}
 	})
-	return c, proxy
+	return proxy
 }
 
 // writing has the server write WAL until it is told to stop: what follows its end

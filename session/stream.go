@@ -55,8 +55,11 @@ func (s *Session) streamed(size int, b []byte, out *Output) (action, Need, error
 		return s.incomplete(size)
 	}
 	body := b[wire.HeaderLen:size]
-	if len(body) <= streamHeader || body[0] != 'w' {
-		return relay, Need{}, nil // a keepalive
+	switch {
+	case len(body) > 0 && body[0] == 'k': // a keepalive
+		return relay, Need{}, nil
+	case len(body) <= streamHeader || body[0] != 'w':
+		return wait, Need{}, errStream
 	}
 	st, m := s.copying.stream, streamReader{rest: body[streamHeader:]}
 	typ := m.take(1)[0]

@@ -16,7 +16,7 @@ import (
 // the WAL, and with them the types that their columns had when they were written.
 type rowStream struct {
 	sealed    map[uint32]*catalog.SealedColumn   // by the OIDs of their domains
-	relations map[uint32][]*catalog.SealedColumn // the columns of those with sealed ones, nil for a plain column
+	relations map[uint32][]*catalog.SealedColumn // those described; nil for one, or a column, that is plain
 	own       map[uint32]bool                    // relations of pgseal's, which are not there
 	// chunk: what comes is of a transaction that has not ended, and is numbered.
 	chunk bool
@@ -204,14 +204,9 @@ func (st *rowStream) streamedRelation(dst []byte, m *streamReader) ([]byte, acti
 	if st.relations == nil {
 		st.relations, st.own = map[uint32][]*catalog.SealedColumn{}, map[uint32]bool{}
 	}
-	delete(st.relations, relation)
-	delete(st.own, relation)
-	switch {
-	case schema == "pgseal" || schema == domainSchema:
-		st.own[relation] = true
+	st.relations[relation] = columns
+	if st.own[relation] = schema == "pgseal" || schema == domainSchema; st.own[relation] {
 		return dst, drop
-	case columns != nil:
-		st.relations[relation] = columns
 	}
 	return dst, relay
 }
@@ -221,9 +216,12 @@ func (st *rowStream) streamedRelation(dst []byte, m *streamReader) ([]byte, acti
 func (s *Session) streamedRow(dst []byte, m *streamReader) ([]byte, action, Need, error) {
 	st := s.copying.stream
 	relation := m.number()
-	columns := st.relations[relation]
+	columns, described := st.relations[relation]
 	dst = binary.BigEndian.AppendUint32(dst, relation)
-	if st.own[relation] {
+	switch {
+	case !described: // it is no row, or not one of pgoutput's
+		return dst, drop, Need{}, errStream
+	case st.own[relation]:
 		return dst, drop, Need{}, nil
 	}
 	for columns != nil && len(m.rest) > 0 {

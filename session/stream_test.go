@@ -98,7 +98,7 @@ func FuzzStreamed(f *testing.F) {
 // What is in no form that pgoutput has could be anything.
 func TestUnknownMessagesEndTheStream(t *testing.T) {
 	other, start := wire.Begin(nil, wire.TypeCopyData)
-	for _, m := range [][]byte{wire.End(append(other, "x1"...), start), inStream([]byte("table public.users: INSERT")), inStream([]byte("{\"change\"")), inStream([]byte("I\x00"))} {
+	for _, m := range [][]byte{wire.End(append(other, "x1"...), start), inStream([]byte("table public.users: INSERT")), inStream([]byte("{\"change\"")), inStream([]byte("INSERT INTO users")), inStream([]byte("I\x00"))} {
 		d := driver{world: newWorld(t)}
 		d.session.copying.stream = new(rowStream)
 		if d.feed(false, m); d.err == nil || len(d.toClient) > 0 {

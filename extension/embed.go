@@ -6,7 +6,7 @@ import "embed"
 
 // Version is the version of the schema that this program installs and works
 // with.
-const Version = "0.5"
+const Version = "0.6"
 
 //go:embed pgseal.control pgseal--*.sql
 var files embed.FS

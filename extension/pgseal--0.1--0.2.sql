@@ -1,5 +1,5 @@
 -- pgseal 0.1 to 0.2: a CHECK that compares once, and what statements say they were
--- planned for. The texts of the functions are those of pgseal--0.5.sql.
+-- planned for. The texts of the functions are those of pgseal--0.6.sql.
 
 CREATE OR REPLACE FUNCTION pgseal.version() RETURNS text
     IMMUTABLE PARALLEL SAFE LANGUAGE sql

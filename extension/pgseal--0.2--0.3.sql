@@ -1,5 +1,5 @@
 -- pgseal 0.2 to 0.3: defaults that are computed. The text of the function is that of
--- pgseal--0.5.sql.
+-- pgseal--0.6.sql.
 
 CREATE OR REPLACE FUNCTION pgseal.version() RETURNS text
     IMMUTABLE PARALLEL SAFE LANGUAGE sql

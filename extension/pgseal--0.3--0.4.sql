@@ -1,5 +1,5 @@
 -- pgseal 0.3 to 0.4: ALTER COLUMN … TYPE of sealed columns. The texts are those of
--- pgseal--0.5.sql.
+-- pgseal--0.6.sql.
 
 CREATE OR REPLACE FUNCTION pgseal.version() RETURNS text
     IMMUTABLE PARALLEL SAFE LANGUAGE sql

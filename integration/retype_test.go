@@ -178,6 +178,15 @@ func TestTypesOfColumnsWithoutValues(t *testing.T) {
 	if err := errors.Join(exec("DROP TABLE copy_of"), exec("ALTER TABLE ruled ALTER word TYPE varchar")); err != nil {
 		t.Errorf("without: %v", err)
 	}
+	// Nor can one in another session's temporary table, whose rows nobody else may read.
+	other := pair.Connect(t, pair.URL())
+	if _, err := other.Exec(t.Context(), "CREATE TEMP TABLE copy_of AS SELECT word FROM ruled"); err != nil {
+		t.Fatal(err)
+	}
+	if err := exec("ALTER TABLE ruled ALTER word DROP DEFAULT, ALTER word TYPE int USING word::int"); err == nil || !strings.Contains(err.Error(), "copies of its values") {
+		t.Errorf("with a copy in another session: %v", err)
+	}
+	other.Close(t.Context())
 	// Unsealed, the columns have the types that they were given.
 	if err := errors.Join(exec("INSERT INTO blank (id) VALUES (9)"), exec("DELETE FROM blank WHERE name IS NOT NULL")); err != nil {
 		t.Fatal(err)

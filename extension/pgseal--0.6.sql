@@ -28,7 +28,7 @@ COMMENT ON SCHEMA pgseal_column IS 'One domain for each sealed column; it is the
 
 CREATE FUNCTION pgseal.version() RETURNS text
     IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    RETURN '0.5'::text;
+    RETURN '0.6'::text;
 COMMENT ON FUNCTION pgseal.version() IS 'Version of the installed pgseal schema';
 
 -- The header and the least length are one pattern of LIKE: any byte stands for
@@ -403,7 +403,7 @@ CREATE FUNCTION pgseal.retype(domain regtype, column_id integer, logical_type re
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holder record;
-    roots  integer := 0;
+    roots  bigint;
     filled boolean;
     name   text;
 BEGIN
@@ -412,31 +412,30 @@ BEGIN
                          WHERE r.domain = retype.domain AND r.column_id <> retype.column_id AND r.logical_type = retype.logical_type AND r.typmod = retype.typmod) THEN
         RETURN true;
     END IF;
-    FOR holder IN SELECT c.oid::regclass AS relation, c.relname, a.attname, c.relkind,
-                         NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_attribute p ON p.attrelid = i.inhparent
-                                      WHERE i.inhrelid = c.oid AND p.atttypid = retype.domain AND p.attnum > 0 AND NOT p.attisdropped) AS is_root
-                    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-                   WHERE a.atttypid = retype.domain AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'f')
-                   ORDER BY c.oid LOOP
-        IF holder.is_root THEN
-            roots := roots + 1;
-            name := coalesce(name, holder.relname || '.' || holder.attname);
-        END IF;
-        IF anew AND holder.relkind = 'r' THEN
-            EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s WHERE %I IS NOT NULL)', holder.relation, holder.attname) INTO filled;
-            IF filled THEN
-                RAISE feature_not_supported USING
-                    MESSAGE = format('sealed column %s.%s has values, which a change of its type would have to convert', holder.relation, holder.attname),
-                    DETAIL = 'The server cannot convert encrypted values.',
-                    HINT = format('pgseal unseal %1$s.%2$s, change the type, and pgseal seal %1$s.%2$s again.', holder.relation, holder.attname);
-            END IF;
-        END IF;
-    END LOOP;
+    -- Before a row is looked at: a copy may be another session's temporary table, or
+    -- another owner's.
+    SELECT count(*), (array_agg(c.relname || '.' || a.attname ORDER BY c.oid))[1] INTO roots, name
+      FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+     WHERE a.atttypid = retype.domain AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'f')
+       AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_attribute p ON p.attrelid = i.inhparent
+                        WHERE i.inhrelid = c.oid AND p.atttypid = retype.domain AND p.attnum > 0 AND NOT p.attisdropped);
     IF roots > 1 THEN
         RAISE feature_not_supported USING
             MESSAGE = format('sealed column %s cannot be given another type: copies of its values stand in other tables', name),
             HINT = 'Drop those tables, or unseal the column.';
     END IF;
+    FOR holder IN SELECT c.oid::regclass AS relation, a.attname
+                    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+                   WHERE anew AND a.atttypid = retype.domain AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r'
+                   ORDER BY c.oid LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s WHERE %I IS NOT NULL)', holder.relation, holder.attname) INTO filled;
+        IF filled THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('sealed column %s.%s has values, which a change of its type would have to convert', holder.relation, holder.attname),
+                DETAIL = 'The server cannot convert encrypted values.',
+                HINT = format('pgseal unseal %1$s.%2$s, change the type, and pgseal seal %1$s.%2$s again.', holder.relation, holder.attname);
+        END IF;
+    END LOOP;
     UPDATE pgseal.retyping r
        SET logical_type = retype.logical_type, typmod = retype.typmod, coll = retype.coll, anew = retype.anew
      WHERE r.domain = retype.domain AND r.column_id = retype.column_id;

@@ -69,13 +69,17 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 		if e.column == nil {
 			e.column = inner.column
 		}
+		e.wavering = e.wavering || inner.wavering
 		inners = append(inners, column{sealed: inner.column, shown: inner.shown, name: "alternative"})
 		kept = kept && inner.shown == nil
 	}
-	if e.column == nil || n.GetCoalesceExpr() != nil && e.column.Type.Typmod != -1 && slices.ContainsFunc(results, isNull) {
+	if e.column == nil {
+		return nil
+	}
+	if n.GetCoalesceExpr() != nil && e.column.Type.Typmod != -1 && slices.ContainsFunc(results, isNull) {
 		// PostgreSQL's planner leaves NULL out, and with it changes the modifier
 		// that a result is described with, in some protocols and not in others.
-		return nil
+		e.wavering = true
 	}
 	if mixed := a.mixAll(n, inners); mixed != nil {
 		e.column = mixed

@@ -29,7 +29,7 @@ func (a *analysis) arrayMade(n *pg.Node, sc *scope) *sealedExpr {
 	case *pg.Node_AArrayExpr:
 		for i, n := range x.AArrayExpr.Elements {
 			e := a.peek(n, sc)
-			if e == nil || e.grouped || len(e.casts) > 0 {
+			if e == nil || e.grouped || e.wavering || len(e.casts) > 0 {
 				return nil
 			}
 			shown := a.castTo(e)

@@ -23,10 +23,11 @@ type sealedExpr struct {
 	grouped, leftOut bool
 	// made is what the expression chooses from, nil for one that is the column;
 	// shown, if not nil, is the column as the type that the expression has; renamed:
-	// the server would name it otherwise.
-	made    *alternatives
-	shown   *catalog.SealedColumn
-	renamed bool
+	// the server would name it otherwise; wavering: with which length or precision it is
+	// described, the server's planner decides, so it cannot be shown.
+	made              *alternatives
+	shown             *catalog.SealedColumn
+	renamed, wavering bool
 	// fold is there if it is lower or upper of a column; printed are the casts that make
 	// it a text, of which column is one then.
 	fold    *foldedExpr

@@ -260,6 +260,10 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 		}
 		return c
 	}
+	if e.wavering {
+		a.fail(refuseUse(e.column, e.at, coalesceNull))
+		return column{}
+	}
 	a.settle(e, a.shownAs(e))
 	c := column{sealed: e.column, shown: e.shown, bare: e.made != nil}
 	if e.renamed {

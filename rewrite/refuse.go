@@ -41,6 +41,9 @@ func sealedRefusal(anchor string, c *catalog.SealedColumn, position int32, messa
 	}
 }
 
+// coalesceNull is what refuses a wavering expression.
+const coalesceNull = "COALESCE with NULL"
+
 // refuseUse is for a sealed value where only plain ones are understood.
 func refuseUse(c *catalog.SealedColumn, position int32, within string) *Refusal {
 	if within == "" {
@@ -55,6 +58,9 @@ func refuseUse(c *catalog.SealedColumn, position int32, within string) *Refusal 
 		r.Hint = "Sort or group the opened rows in the application."
 	case "operator ANY or ALL":
 		insideArray(c, r)
+	case coalesceNull:
+		r.Detail = "The server leaves the NULL out and describes the result in more than one way because of it."
+		r.Hint = "Leave the NULL out of COALESCE."
 	case "a condition":
 		if isBool(c) {
 			r.Hint = "Compare it with a value: " + c.Name + " = true."

@@ -9,8 +9,15 @@ import (
 // loadUniques adds the unique indexes over equality terms to their relations.
 // An index with another expression among its elements, such as the term of lower, or
 // over a sealed column itself, stands for no constraint of the plaintext table and is left out.
+// Of those of materialized views, one over plain columns counts, too: see Relation.Refreshes.
 func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 	sealed, oids := withSealedColumns(relations)
+	var views []uint32
+	for _, r := range sealed {
+		if r.Kind == 'm' {
+			views = append(views, r.OID)
+		}
+	}
 	rows, err := about(tx, ofSealed).Query(ctx, `
 		SELECT i.indrelid, ic.relname::text, i.indpred IS NOT NULL,
 		       NOT (i.indpred IS NOT NULL) AND bool_or(term.attname IS NOT NULL AND i.indoption[e.n - 1] & 1 = 1),
@@ -23,9 +30,9 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 		         ON plain.attrelid = i.indrelid AND plain.attnum = i.indkey[e.n - 1] AND plain.attnum > 0
 		 CROSS JOIN `+indexTerms+`
 		  `+indexTerm+`
-		 WHERE i.indisunique AND i.indisvalid AND i.indexprs IS NOT NULL AND i.indrelid = ANY($1)
+		 WHERE i.indisunique AND i.indisvalid AND (i.indexprs IS NOT NULL OR i.indrelid = ANY($2)) AND i.indrelid = ANY($1)
 		 GROUP BY i.indrelid, ic.relname, i.indpred IS NOT NULL
-		 ORDER BY i.indrelid, ic.relname`, oids)
+		 ORDER BY i.indrelid, ic.relname`, oids, views)
 	if err != nil {
 		return err
 	}
@@ -54,8 +61,11 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 			overTerm = overTerm || terms[i]
 			u.Columns = append(u.Columns, *name)
 		}
-		if overTerm {
+		switch {
+		case overTerm:
 			relation.Uniques = append(relation.Uniques, u)
+		case !u.Partial:
+			relation.Refreshes = true
 		}
 		return nil
 	})

@@ -51,7 +51,7 @@ func (s *Shown) Derive(name string, derive func() any) any {
 var ShownRelations = []string{
 	"pg_class", "pg_attribute", "pg_type", "pg_proc", "pg_namespace", "pg_index", "pg_constraint", "pg_attrdef", "pg_depend",
 	"pg_description", "pg_trigger", "pg_extension", "pg_rewrite", "pg_sequence", "pg_init_privs", "pg_shdepend", "pg_stats",
-	"pg_prepared_statements",
+	"pg_stats_ext", "pg_prepared_statements",
 }
 
 // ShownFunctions are the functions of pg_catalog that show definitions, or parts of them.

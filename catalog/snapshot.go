@@ -145,6 +145,9 @@ type Relation struct {
 	// Changing: a column is being sealed or unsealed at this moment, so that
 	// nothing planned from this snapshot may reach the server.
 	Changing bool
+	// Refreshes: it is a materialized view with a unique index by which the server can
+	// refresh it concurrently.
+	Refreshes bool
 	// Inherits: it is a child of others, and no partition, so that it changes with them.
 	Inherits bool
 	// Triggers are those that may use a sealed column when it is written.

@@ -80,6 +80,7 @@ func version(c Contents) uint64 {
 				}
 			}
 		}
+		flag(r.Refreshes)
 		number(uint64(len(r.Uniques)))
 		for _, u := range r.Uniques {
 			text(u.Name)

@@ -115,6 +115,8 @@ var catalogQueries = []string{
 		pg_get_indexdef(indexrelid, 2, false), pg_get_indexdef(indexrelid, 0, true) FROM pg_index WHERE indrelid >= 16384 AND indexrelid::regclass::text !~ 'pg_toast'`,
 	`SELECT x.indexrelid::regclass, pg_get_indexdef, d.*, e.n FROM pg_index x, LATERAL pg_get_indexdef(x.indexrelid), pg_catalog.pg_get_indexdef(indexrelid, 1, true) d,
 		pg_get_indexdef(indexrelid) WITH ORDINALITY AS e (d, n) WHERE x.indrelid >= 16384 AND x.indexrelid::regclass::text !~ 'pg_toast'`,
+	`SELECT x.indexrelid::regclass, pg_get_indexdef.*, d, e.* FROM pg_index x, pg_get_indexdef(x.indexrelid) WITH ORDINALITY, ROWS FROM (pg_get_indexdef(indexrelid, 1, true)) AS d,
+		LATERAL (SELECT * FROM ROWS FROM (pg_get_indexdef(indexrelid)) WITH ORDINALITY) AS e WHERE x.indrelid >= 16384 AND x.indexrelid::regclass::text !~ 'pg_toast'`,
 	`SELECT conname, conrelid::regclass, contype, condeferrable, convalidated, conindid::regclass, conkey, conislocal, coninhcount, connoinherit,
 		pg_get_constraintdef(oid), pg_get_constraintdef(oid, true), conparentid <> 0 FROM pg_constraint WHERE connamespace <> 'information_schema'::regnamespace`,
 	`SELECT schemaname, tablename, indexname, indexdef FROM pg_indexes WHERE schemaname !~ '^pg_'`,

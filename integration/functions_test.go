@@ -150,6 +150,9 @@ func TestWhatIsMadeOfSealedTables(t *testing.T) {
 	c.Step(S("CREATE TABLE newly (id int, secret text)")) // which no statement has named before
 	c.SealedOnly(S("ALTER TABLE newly INHERIT parent"), "0A000")
 	c.Step(S("DROP TABLE newly"))
+	c.Step(S("CREATE TYPE person AS (id int, name text, ssn varchar(11), note text)"))
+	c.SealedOnly(S("ALTER TABLE people OF person"), "0A000")
+	c.Step(S("ALTER TABLE plainly OF person").Fails("42804"))
 }
 
 // A trigger sees envelopes: what fires one that could use them is refused.

@@ -27,6 +27,8 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 			}
 		case *pg.Node_CommentStmt:
 			a.comments(x.CommentStmt)
+		case *pg.Node_RefreshMatViewStmt:
+			a.refreshes(x.RefreshMatViewStmt)
 		}
 		return
 	case *pg.Node_CallStmt:
@@ -297,6 +299,28 @@ func (a *analysis) key(name string, it *item, what string, at int32) {
 	}
 }
 
+// refreshes refuses to compare the rows of a materialized view with those of before by a
+// unique index over terms, which the server takes for one over expressions.
+func (a *analysis) refreshes(x *pg.RefreshMatViewStmt) {
+	if !x.Concurrent {
+		return
+	}
+	r := a.baseItem(x.Relation).relation
+	if r == nil || r.Refreshes {
+		return
+	}
+	for _, u := range r.Uniques {
+		if !u.Partial {
+			a.fail(&Refusal{
+				Anchor: "refresh", Code: codeNotSupported, Position: int(x.Relation.Location),
+				Message: "materialized view " + r.Name + " cannot be refreshed concurrently by unique index " + u.Name + ", which is over terms of sealed values",
+				Hint:    "Create a unique index over plain columns of it, or leave out CONCURRENTLY.",
+			})
+			return
+		}
+	}
+}
+
 // alterTable is ALTER TABLE and its kin.
 func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 	it := a.baseItem(x.Relation)
@@ -341,6 +365,8 @@ func (a *analysis) alterTable(x *pg.AlterTableStmt, s *Statement) {
 			if cmd.Subtype == pg.AlterTableType_AT_AddInherit {
 				a.becomesChild(it, a.baseItem(def.RangeVar), def.RangeVar.Location)
 			}
+		case *pg.Node_TypeName: // OF
+			a.becomesTyped(it, def.TypeName)
 		case *pg.Node_PartitionCmd:
 			if cmd.Subtype == pg.AlterTableType_AT_AttachPartition {
 				a.becomesChild(a.baseItem(def.PartitionCmd.Name), it, def.PartitionCmd.Name.GetLocation())
@@ -370,6 +396,20 @@ func (a *analysis) becomesChild(child, parent *item, at int32) {
 			a.fail(refuseOwnType(c.sealed, at, parent.name))
 		}
 		return
+	}
+}
+
+// becomesTyped refuses a composite type for a table with a sealed column: the server
+// compares its attributes with what the columns are stored as.
+func (a *analysis) becomesTyped(it *item, of *pg.TypeName) {
+	a.typeName(of, nil)
+	for _, c := range it.columns {
+		if c.sealed != nil {
+			r := refuseOwnType(c.sealed, of.Location, "type "+last(names(of.Names)))
+			r.Hint = "Leave the table without a type, or unseal the column."
+			a.fail(r)
+			return
+		}
 	}
 }
 

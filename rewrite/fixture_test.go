@@ -67,6 +67,7 @@ var fixture = []fixtureRelation{
 		{name: "login", oid: logical.OIDText, typmod: -1, equality: true, folds: "upper"}, {name: "old", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower changed"},
 		{name: "dear", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower"}, {name: "own", oid: logical.OIDText, typmod: -1, equality: true, folds: "lower"},
 	}},
+	{schema: "public", name: "summary", kind: 'm', columns: []fixtureColumn{{name: "id"}, {name: "ssn", like: "users.ssn"}}, uniques: []catalog.Unique{{Name: "summary_ssn_idx", Columns: []string{"ssn"}}}},
 	{schema: "public", name: "hosts", columns: []fixtureColumn{{name: "id"}, {name: "host", oid: logical.OIDInet, typmod: -1, equality: true}}},
 }
 

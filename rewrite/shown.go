@@ -225,15 +225,16 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	if open < 0 || end < 0 {
 		return
 	}
-	opens, closes, ok := a.inFrom(f, name)
-	if !ok {
-		return
+	opens, closes := "", ""
+	if f == a.fromFunction { // only a function can stand there
+		opens, closes = "pg_catalog.unnest(ARRAY[", "])"
 	}
 	if name == "pg_get_expr" && a.snap.SealedDefaults() {
 		a.definition()
 		if a.once(f.Location) {
 			a.insertShown(int(f.Location), opens+unwrapBefore)
 			a.insertShown(int(a.tokens[end].end), unwrapAfter+closes)
+			a.namedAsBefore(f, end, name)
 		}
 	}
 	w := shownCall(a.snap, name, len(f.Args))
@@ -243,6 +244,7 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 	if len(w.casts) == 0 {
 		a.insertShown(int(f.Location), opens+w.before)
 		a.insertShown(int(a.tokens[end].end), w.after+closes)
+		a.namedAsBefore(f, end, name)
 		return
 	}
 	// The arguments go into a subquery of their own: they are needed twice.
@@ -255,19 +257,34 @@ func (a *analysis) showFunction(f *pg.FuncCall, parts []string) {
 		a.shown = append(a.shown, replacing(int(a.tokens[c].start), int(a.tokens[c].end), w.casts[i]+", ("))
 	}
 	a.shown = append(a.shown, replacing(int(a.tokens[end].start), int(a.tokens[end].end), w.casts[len(w.casts)-1]+w.after+closes))
+	a.namedAsBefore(f, end, name)
 }
 
-// inFrom is what stands around the expression that a function becomes where only a
-// function can stand: in FROM. ok is false where it cannot become one.
-func (a *analysis) inFrom(f *pg.FuncCall, name string) (opens, closes string, ok bool) {
-	if f != a.fromFunction {
-		return "", "", true
+// namedAsBefore gives a function in FROM that has become another, and has no alias, the
+// name that it had. end is the bracket behind its arguments.
+func (a *analysis) namedAsBefore(f *pg.FuncCall, end int, name string) {
+	r := a.fromRange
+	switch {
+	case f != a.fromFunction:
+		return
+	case len(r.Functions) > 1: // whose columns would need the names of all
+		a.fail(&Refusal{
+			Anchor: "catalog-star", Code: codeNotSupported, Position: int(f.Location),
+			Message: "function " + name + " cannot stand beside others in ROWS FROM",
+			Detail:  "pgseal shows what it returns by another function, whose column has another name.",
+			Hint:    "Give it a ROWS FROM, or a place in FROM, of its own.",
+		})
+		return
+	case r.Alias != nil:
+		return
 	}
-	closes = "])"
-	if a.fromRange.Alias == nil {
-		closes += " AS " + name
+	if r.IsRowsfrom {
+		end++ // its own bracket
 	}
-	return "pg_catalog.unnest(ARRAY[", closes, !a.fromRange.IsRowsfrom && (a.fromRange.Alias != nil || !a.fromRange.Ordinality)
+	if r.Ordinality {
+		end += 2
+	}
+	a.insertShown(int(a.tokens[end].end), " AS "+name)
 }
 
 // behindName is the index of the token behind a name of so many parts, -1 if

@@ -409,16 +409,14 @@ func varcharNames(snap *catalog.Snapshot) (patterns []string) {
 	return patterns
 }
 
-// shownStatistics are the columns of pg_stats that hold values, which of a
-// sealed column are envelopes.
-func shownStatistics(snap *catalog.Snapshot) map[string]string {
-	sealed := sealedAttributes(snap)
+// shownStatistics are the columns of a view of statistics that hold values, which of a
+// sealed column are envelopes. sealed is the condition for that, "" if none is sealed.
+func shownStatistics(sealed string, names ...string) map[string]string {
 	if sealed == "" {
 		return nil
 	}
 	columns := map[string]string{}
-	for _, name := range []string{"most_common_vals", "most_common_freqs", "histogram_bounds", "correlation",
-		"most_common_elems", "most_common_elem_freqs", "elem_count_histogram"} {
+	for _, name := range names {
 		columns[name] = "CASE WHEN NOT (" + sealed + ") THEN " + name + " END"
 	}
 	return columns
@@ -437,6 +435,15 @@ func sealedAttributes(snap *catalog.Snapshot) string {
 		return ""
 	}
 	return "(schemaname, tablename, attname) IN (" + strings.Join(list, ", ") + ")"
+}
+
+// sealedTogether is sealedAttributes for a row of pg_stats_ext, which is about several.
+func sealedTogether(snap *catalog.Snapshot) string {
+	sealed := sealedAttributes(snap)
+	if sealed == "" {
+		return ""
+	}
+	return "EXISTS (SELECT FROM pg_catalog.unnest(attnames) AS u(attname) WHERE " + sealed + ")"
 }
 
 // statisticsFilter leaves out what the server gathered of pgseal's tables and of

@@ -92,7 +92,10 @@ func shownCatalog(snap *catalog.Snapshot, r *catalog.Relation, system []string) 
 	case "pg_index":
 		columns = shownIndexes(shown)
 	case "pg_stats":
-		columns = shownStatistics(snap)
+		columns = shownStatistics(sealedAttributes(snap), "most_common_vals", "most_common_freqs", "histogram_bounds", "correlation",
+			"most_common_elems", "most_common_elem_freqs", "elem_count_histogram")
+	case "pg_stats_ext":
+		columns = shownStatistics(sealedTogether(snap), "most_common_vals", "most_common_val_nulls", "most_common_freqs", "most_common_base_freqs")
 	case "pg_constraint":
 		extra = shownConstraints(shown, r, system)
 	case "pg_depend":

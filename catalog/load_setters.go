@@ -12,6 +12,9 @@ type Setters struct {
 	// Dynamic: others run SQL that is made at run time, or are in a language whose
 	// source the catalog does not have. Extensions' own do not count.
 	Dynamic bool
+	// Runners are the unqualified names of functions whose bodies run SQL that is made at
+	// run time, of a text that they are given, perhaps.
+	Runners []string
 }
 
 // loadSetters reads the bodies of all functions that are not PostgreSQL's own.
@@ -26,9 +29,10 @@ func loadSetters(ctx context.Context, tx reader) (s Setters, err error) {
 			   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 		)
 		SELECT coalesce(array_agg(DISTINCT name ORDER BY name) FILTER (WHERE body ~* $1), '{}'),
-		       coalesce(bool_or(c OR body ~* $2), false)
+		       coalesce(bool_or(c OR body ~* $2), false),
+		       coalesce(array_agg(DISTINCT name ORDER BY name) FILTER (WHERE body ~* $2), '{}')
 		  FROM mine`,
 		`set_config|extra_float_digits|bytea_output|datestyle|intervalstyle|timezone|time\s+zone\s+(to\M|''|=)|client_encoding|standard_conforming_strings|\mset\s+(session\s+|local\s+)?(names|time)\M|\mreset\s+all\M|\mdiscard\M`,
-		`\mexecute\M|spi_exec|spi_query`).Scan(&s.Names, &s.Dynamic)
+		`\mexecute\M|spi_exec|spi_query`).Scan(&s.Names, &s.Dynamic, &s.Runners)
 	return s, err
 }

@@ -119,8 +119,11 @@ func version(c Contents) uint64 {
 	for _, name := range slices.Concat(c.RowFunctions, c.Sealing, c.Triggering, slices.Sorted(maps.Keys(c.Alters))) {
 		text(name)
 	}
-	for _, name := range c.Setters.Names {
-		text(name)
+	for _, names := range [][]string{c.Setters.Names, c.Setters.Runners} {
+		number(uint64(len(names)))
+		for _, name := range names {
+			text(name)
+		}
 	}
 	flag(c.Setters.Dynamic)
 	flag(c.Reacts)

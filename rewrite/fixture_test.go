@@ -154,6 +154,7 @@ func snapshotWith(functions *catalog.TextFunctions) *catalog.Snapshot {
 		}
 	}
 	c.RowFunctions = []string{"find_user"}
+	c.Setters = catalog.Setters{Runners: []string{"run_query"}}
 	c.Shown = &catalog.Shown{
 		ServerVersion: 150000,
 		Types:         []catalog.ShownType{{Domain: 17001, OID: logical.OIDVarchar, Typmod: 15, Len: -1, Align: "i", Storage: "x", Collation: 100}},

@@ -43,6 +43,9 @@ func readsByName(name string) bool {
 // columns unseen.
 func (a *analysis) reach(name string, f *pg.FuncCall) {
 	if !reachesRelations(name) && !runsText(name) {
+		if slices.Contains(a.snap.Setters().Runners, name) {
+			a.runsStatement(name, f)
+		}
 		return
 	}
 	literals, certain := a.argumentTexts(f)
@@ -77,6 +80,38 @@ func (a *analysis) reach(name string, f *pg.FuncCall) {
 	if !certain && reachesRelations(name) {
 		a.fail(refuseReach(name, "", f.Location))
 	}
+}
+
+// runsStatement refuses a call of a function of the database's own that runs SQL made at
+// run time, with a statement that may use a sealed column: it would compute from
+// envelopes.
+func (a *analysis) runsStatement(name string, f *pg.FuncCall) {
+	texts, _ := a.argumentTexts(f)
+	for _, text := range texts {
+		if !beginsStatement(text) {
+			continue
+		}
+		for _, use := range catalog.Uses(catalog.Code{Text: text, SQL: true}, a.snap.Named) {
+			if use.Anywhere || a.pathUnsure || a.pathReaches(use.Relation) {
+				a.fail(refuseReach(name, use.Relation.Name, f.Location))
+				return
+			}
+		}
+	}
+}
+
+// beginsStatement says whether a text begins as a statement that reads or writes rows.
+func beginsStatement(text string) bool {
+	text = strings.TrimLeft(text, " \t\r\n(")
+	end := strings.IndexFunc(text, func(r rune) bool { return r < 'A' || r > 'Z' && r < 'a' || r > 'z' })
+	if end < 0 {
+		return false
+	}
+	switch strings.ToLower(text[:end]) {
+	case "select", "with", "table", "insert", "update", "delete", "merge", "explain", "copy", "declare", "create", "do":
+		return true
+	}
+	return false
 }
 
 // OpenCursors are the cursors that a session has open.

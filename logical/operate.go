@@ -1,0 +1,242 @@
+package logical
+
+import (
+	"math"
+	"strings"
+)
+
+// Operator is one of PostgreSQL's operators that compute a value of two.
+type Operator uint8
+
+const (
+	Add         Operator = iota // +
+	Subtract                    // -
+	Multiply                    // *
+	Divide                      // /
+	Concatenate                 // || of texts
+)
+
+// operation is what an operator does to two types: the types that the operands
+// become, and that of the result.
+type operation struct{ left, right, result uint32 }
+
+// Result is the type that PostgreSQL gives to left operator right, 0 where there is
+// none or pgseal does not compute it. The types are not unknown.
+func (o Operator) Result(left, right uint32) uint32 {
+	op, _ := o.on(left, right)
+	return op.result
+}
+
+// Untyped is the type that PostgreSQL gives to an operand without one, a parameter or
+// a string, beside one of a type; 0 where pgseal does not know. first says that it
+// stands before the operator.
+func (o Operator) Untyped(beside uint32, first bool) uint32 {
+	switch f := familyOf(beside); {
+	case o == Concatenate && f == familyText:
+		return OIDText
+	case o == Concatenate:
+		return 0
+	case f.isNumber():
+		return beside
+	case o == Add && (beside == OIDTimestamp || beside == OIDTimestamptz),
+		beside == OIDInterval && (o == Add || o == Subtract) && !first:
+		return OIDInterval
+	}
+	return 0
+}
+
+// on is the operation on two types.
+func (o Operator) on(left, right uint32) (op operation, ok bool) {
+	l, r := familyOf(left), familyOf(right)
+	switch {
+	case o == Concatenate:
+		op, ok = operation{OIDText, OIDText, OIDText}, l == familyText && r == familyText
+	case l.isNumber() && r.isNumber():
+		op, ok = operation{left, right, OIDNumeric}, true
+		switch {
+		case l == familyInt && r == familyInt:
+			if op.result = left; numberRank(right) > numberRank(left) {
+				op.result = right
+			}
+			return op, true
+		case left == OIDFloat4 && right == OIDFloat4:
+			op.result = OIDFloat4
+		case l == familyFloat || r == familyFloat:
+			op.result = OIDFloat8
+		}
+		op.left, op.right = op.result, op.result
+	case o != Add && o != Subtract:
+	case left == OIDDate && (right == OIDInt2 || right == OIDInt4):
+		op, ok = operation{OIDDate, OIDInt4, OIDDate}, true
+	case o == Add && right == OIDDate && (left == OIDInt2 || left == OIDInt4):
+		op, ok = operation{OIDInt4, OIDDate, OIDDate}, true
+	case left == OIDInterval && right == OIDInterval:
+		op, ok = operation{OIDInterval, OIDInterval, OIDInterval}, true
+	case l == familyDay && right == OIDInterval:
+		at := spanned(left)
+		op, ok = operation{at, OIDInterval, at}, true
+	case o == Add && left == OIDInterval && r == familyDay:
+		at := spanned(right)
+		op, ok = operation{OIDInterval, at, at}, true
+	}
+	if !ok {
+		return operation{}, false
+	}
+	return op, true
+}
+
+// spanned is the type of the points in time that intervals are added to.
+func spanned(oid uint32) uint32 {
+	if oid == OIDDate {
+		return OIDTimestamp
+	}
+	return oid
+}
+
+// Append appends left operator right in canonical form, of the type that Result
+// says. The values are in canonical form and have a type each.
+func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, error) {
+	op, ok := o.on(left.OID, right.OID)
+	if !ok {
+		return dst, refuse("pgseal does not compute "+typeName(left.OID)+" "+o.String()+" "+typeName(right.OID), "Compute the value in the application.")
+	}
+	utf8 := *s
+	utf8.encoding = nil
+	a, err := Type{OID: op.left, Typmod: -1}.AppendCanonical(nil, left, Cast, &utf8)
+	if err != nil {
+		return dst, err
+	}
+	b, err := Type{OID: op.right, Typmod: -1}.AppendCanonical(nil, right, Cast, &utf8)
+	if err != nil {
+		return dst, err
+	}
+	if op.left == OIDInterval && op.right != OIDInterval || op.right == OIDDate {
+		a, b = b, a // what is added to comes first
+	}
+	switch familyOf(op.result) {
+	case familyText:
+		return append(append(dst, a...), b...), nil
+	case familyInt:
+		return o.appendInt(dst, canonicalInt(a), canonicalInt(b), op.result)
+	case familyNumeric:
+		x, y := canonicalNumber(a), canonicalNumber(b)
+		n, err := o.number(&x, &y)
+		if err != nil {
+			return dst, err
+		}
+		return n.append(dst)
+	case familyFloat:
+		return o.appendFloat(dst, canonicalFloat(a), canonicalFloat(b), op.result)
+	case familyInterval:
+		return o.appendInterval(dst, canonicalInterval(a), canonicalInterval(b), s.major())
+	}
+	if op.result == OIDDate {
+		return o.appendDay(dst, int(canonicalInt(a)), int(canonicalInt(b)))
+	}
+	return o.appendLater(dst, canonicalInstant(a), canonicalInterval(b), op.result == OIDTimestamptz, s)
+}
+
+// String is the operator as it is written.
+func (o Operator) String() string { return [...]string{"+", "-", "*", "/", "||"}[o] }
+
+func divisionByZero() error { return newError(codeDivisionByZero, "division by zero") }
+
+func (o Operator) appendInt(dst []byte, a, b int64, oid uint32) ([]byte, error) {
+	var n int64
+	fits := true
+	switch o {
+	case Add:
+		n = a + b
+		fits = (a^n)&(b^n) >= 0
+	case Subtract:
+		n = a - b
+		fits = (a^b)&(a^n) >= 0
+	case Multiply:
+		var high int64
+		high, n = mul64(a, b)
+		fits = high == n>>63
+	default:
+		if b == 0 {
+			return dst, divisionByZero()
+		}
+		n = a / b
+		fits = a != math.MinInt64 || b != -1
+	}
+	if !fits {
+		return dst, newError(codeNumericOutOfRange, typeName(oid)+" out of range")
+	}
+	return appendInt(dst, n, oid)
+}
+
+func (o Operator) appendFloat(dst []byte, a, b float64, oid uint32) ([]byte, error) {
+	if o == Divide && b == 0 && !math.IsNaN(a) {
+		return dst, divisionByZero()
+	}
+	var f float64
+	if oid == OIDFloat4 {
+		f = float64(floatOf(o, float32(a), float32(b)))
+	} else {
+		f = floatOf(o, a, b)
+	}
+	infinite := math.IsInf(a, 0) || math.IsInf(b, 0)
+	switch {
+	case math.IsInf(f, 0) && (!infinite || o == Divide && !math.IsInf(a, 0)):
+		return dst, newError(codeNumericOutOfRange, "value out of range: overflow")
+	case f == 0 && (o == Multiply && a != 0 && b != 0 || o == Divide && a != 0 && !math.IsInf(b, 0)):
+		return dst, newError(codeNumericOutOfRange, "value out of range: underflow")
+	}
+	return appendFloat(dst, f, oid), nil
+}
+
+func floatOf[F float32 | float64](o Operator, a, b F) F {
+	switch o {
+	case Add:
+		return a + b
+	case Subtract:
+		return a - b
+	case Multiply:
+		return a * b
+	}
+	return a / b
+}
+
+// Negated appends -v, in canonical form and of the same type. It is false for a type
+// that is none of numbers.
+func Negated(dst []byte, v Value) (_ []byte, ok bool, err error) {
+	switch familyOf(v.OID) {
+	case familyInt:
+		dst, err = Subtract.appendInt(dst, 0, canonicalInt(v.Data), v.OID)
+	case familyNumeric:
+		n := canonicalNumber(v.Data)
+		switch n.sign {
+		case numericPositive:
+			n.sign = numericNegative
+		case numericNegative:
+			n.sign = numericPositive
+		case numericInf:
+			n.sign = numericNegInf
+		case numericNegInf:
+			n.sign = numericInf
+		}
+		dst, err = n.append(dst)
+	case familyFloat:
+		dst = appendFloat(dst, -canonicalFloat(v.Data), v.OID)
+	default:
+		return dst, false, nil
+	}
+	return dst, true, err
+}
+
+// Inverted appends NOT v of a boolean in canonical form.
+func Inverted(dst []byte, v Value) []byte { return append(dst, v.Data[0]^1) }
+
+// OperatorNamed finds the operator by its name.
+func OperatorNamed(name string) (Operator, bool) {
+	const names = "+ - * / ||"
+	for i, n := range strings.Fields(names) {
+		if n == name {
+			return Operator(i), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,107 @@
+package logical
+
+import (
+	"math"
+	"time"
+)
+
+// appendDay adds days to a date.
+func (o Operator) appendDay(dst []byte, day, days int) ([]byte, error) {
+	if infiniteDay(day) {
+		return appendDay(dst, day), nil
+	}
+	if o == Subtract {
+		days = -days
+	}
+	if day += days; !validDay(day) {
+		return dst, newError(codeDatetimeOverflow, "date out of range")
+	}
+	return appendDay(dst, day), nil
+}
+
+func (o Operator) appendInterval(dst []byte, a, b interval, major int) ([]byte, error) {
+	if a.isInfinite(major) || b.isInfinite(major) {
+		return dst, refuseInfiniteInterval()
+	}
+	months, days, micros := int64(b.months), int64(b.days), a.micros+b.micros
+	fits := (a.micros^micros)&(b.micros^micros) >= 0
+	if o == Subtract {
+		months, days, micros = -months, -days, a.micros-b.micros
+		fits = (a.micros^b.micros)&(a.micros^micros) >= 0
+	}
+	a.micros = micros
+	months, days = int64(a.months)+months, int64(a.days)+days
+	if a.months, a.days = int32(months), int32(days); !fits || int64(a.months) != months || int64(a.days) != days || a.isInfinite(major) {
+		return dst, newError(codeDatetimeOverflow, "interval out of range")
+	}
+	return a.append(dst), nil
+}
+
+// isInfinite says whether the server takes the interval for an infinite one.
+func (v *interval) isInfinite(major int) bool { return major >= 17 && v.collides(v.months) }
+
+func refuseInfiniteInterval() error {
+	return refuse("pgseal does not compute with infinite intervals", "Compute the value in the application.")
+}
+
+// appendLater adds an interval to a point in time: first the months, then the days,
+// each on the calendar, and then the rest. Of a timestamp with time zone the calendar
+// is that of the session's zone.
+func (o Operator) appendLater(dst []byte, t int64, v interval, withZone bool, s *Settings) ([]byte, error) {
+	var location *time.Location
+	if withZone {
+		var err error
+		if location, err = s.sessionZone().get(); err != nil {
+			return dst, err
+		}
+	}
+	switch {
+	case v.isInfinite(s.major()):
+		return dst, refuseInfiniteInterval()
+	case infinite(t):
+		return appendInstant(dst, t), nil
+	}
+	months, days, micros := int(v.months), int(v.days), v.micros
+	if o == Subtract {
+		if micros == math.MinInt64 && s.major() >= 17 {
+			return dst, newError(codeDatetimeOverflow, "interval out of range")
+		}
+		months, days, micros = -months, -days, -micros // the last as the server has it, without a look at the overflow
+	}
+	ok := true
+	if months != 0 {
+		t, ok = onCalendar(t, location, func(c *clock) {
+			month := c.month - 1 + months
+			years := floorDiv(month, monthsPerYear)
+			c.year, c.month = c.year+years, month-years*monthsPerYear+1
+			c.day = min(c.day, daysInMonth(c.year, c.month))
+		})
+	}
+	if days != 0 && ok {
+		t, ok = onCalendar(t, location, func(c *clock) {
+			c.year, c.month, c.day = dateOf(dayNumber(c.year, c.month, c.day) + days)
+		})
+	}
+	sum := t + micros
+	if !ok || (t^sum)&(micros^sum) < 0 || !validInstant(sum) {
+		return dst, timestampOutOfRange()
+	}
+	return appendInstant(dst, sum), nil
+}
+
+// onCalendar changes the local time of a point in time; false if there is no such time.
+func onCalendar(t int64, location *time.Location, change func(c *clock)) (int64, bool) {
+	offset := 0
+	if location != nil {
+		offset, _ = offsetAt(location, t)
+	}
+	c := clockOf(t, offset)
+	change(&c)
+	if offset = 0; location != nil {
+		if !c.validJulian() {
+			return 0, false
+		}
+		offset, _ = c.localOffset(location)
+	}
+	return c.micros(offset)
+}

@@ -1,0 +1,122 @@
+package logical
+
+import (
+	"fmt"
+	"testing"
+)
+
+// operands are values that are awkward to compute with.
+var operands = map[uint32][]string{
+	OIDInt2:    {"0", "1", "-1", "7", "32767", "-32768"},
+	OIDInt4:    {"0", "1", "-1", "46341", "2147483647", "-2147483648"},
+	OIDInt8:    {"0", "1", "-3", "3037000500", "9223372036854775807", "-9223372036854775808"},
+	OIDNumeric: {"0", "0.00", "1", "-1.10", "3", "0.0003", "9999.9999", "-10000", "12345678901234567890.123456789", "1e-40", "1e1000", "2e-1000", "NaN", "Infinity", "-Infinity"},
+	OIDFloat4:  {"0", "-0", "0.1", "3", "16777217", "3e38", "1e-45", "NaN", "Infinity", "-Infinity"},
+	OIDFloat8:  {"0", "-0", "0.1", "-3", "1e308", "5e-324", "9007199254740993", "NaN", "Infinity", "-Infinity"},
+	OIDDate:    {"2024-02-29", "2026-03-29", "4714-11-24 BC", "5874897-12-31", "294276-12-31", "infinity", "-infinity"},
+	OIDTimestamp: {"2024-01-31 23:59:59.999999", "2026-03-29 02:30:00", "0001-02-29 12:00:00 BC", "4714-11-24 00:00:00 BC",
+		"294276-12-31 23:59:59.999999", "infinity", "-infinity"},
+	OIDTimestamptz: {"2024-01-31 23:59:59.999999+00", "2026-03-28 01:30:00+00", "2026-10-24 00:30:00+00", "2026-10-25 00:30:00+00", "4714-11-25 00:00:00+00 BC",
+		"294276-12-30 00:00:00+00", "infinity", "-infinity"},
+	OIDInterval: {"0", "1 day", "-1 day", "1 month", "13 months -1 day 00:00:01.5", "-25 months", "24:00:00", "2147483647 months", "-2147483648 days",
+		"2147483647 days", "9223372036854775807 microseconds", "-9223372036854775808 microseconds"},
+	OIDText:    {"", "a ", "é"},
+	OIDVarchar: {"b"},
+	OIDBpchar:  {"c  "},
+	OIDBool:    {"true"},
+	OIDTime:    {"12:00"},
+	OIDUUID:    {"00000000-0000-0000-0000-000000000001"},
+}
+
+// TestOperatorsGiveWhatTheServerGives computes with every pair of values of every pair
+// of types.
+func TestOperatorsGiveWhatTheServerGives(t *testing.T) {
+	s := newSession(t)
+	const settings = "TimeZone=Europe/Berlin;extra_float_digits=3"
+	s.set(settings)
+	ours := parseSettings(t, settings)
+	pairs, wrong := 0, 0
+	for left, values := range operands {
+		for right, others := range operands {
+			for o := Add; o <= Concatenate; o++ {
+				result := o.Result(left, right)
+				if result == 0 {
+					continue
+				}
+				pairs++
+				l, r := Type{OID: left, Typmod: -1}, Type{OID: right, Typmod: -1}
+				leftName, _ := s.typeSQL(l)
+				rightName, _ := s.typeSQL(r)
+				_, send := s.typeSQL(Type{OID: result, Typmod: -1})
+				for _, v := range values {
+					theirs := s.probe(fmt.Sprintf("SELECT format('%%s', c), %s(c) FROM (SELECT '%s'::%s %s @::%s AS c) q", send, v, leftName, o, rightName), others)
+					for i, w := range others {
+						if got := operate(o, l, r, v, w, ours); got != theirs[i] {
+							if wrong++; wrong <= 30 {
+								t.Errorf("%s %q %s %s %q:\n got %v\nwant %v", leftName, v, o, rightName, w, got, theirs[i])
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	if pairs < 80 || wrong > 30 {
+		t.Errorf("%d pairs of types, %d results differ", pairs, wrong)
+	}
+}
+
+func operate(o Operator, l, r Type, v, w string, s *Settings) answer {
+	read := func(t Type, text string) Value {
+		data, err := t.AppendCanonical(nil, Value{Data: []byte(text)}, Cast, s)
+		if err != nil {
+			panic(err)
+		}
+		return Value{Data: data, Binary: true, OID: t.OID}
+	}
+	return shown(Type{OID: o.Result(l.OID, r.OID), Typmod: -1}, s)(o.Append(nil, read(l, v), read(r, w), s))
+}
+
+// shown gives a computed value as the probe shows it.
+func shown(t Type, s *Settings) func(value []byte, err error) answer {
+	return func(value []byte, err error) answer {
+		if err != nil {
+			return errorAnswer(err)
+		}
+		text, err := t.AppendText(nil, value, s)
+		if err != nil {
+			return errorAnswer(err)
+		}
+		return answer{text: string(text), binary: string(value)}
+	}
+}
+
+// TestSignsAndTruthsAreInvertedAsByTheServer is for the operators with one operand.
+func TestSignsAndTruthsAreInvertedAsByTheServer(t *testing.T) {
+	s := newSession(t)
+	s.set("extra_float_digits=3")
+	ours := parseSettings(t, "extra_float_digits=3")
+	for _, oid := range []uint32{OIDInt2, OIDInt4, OIDInt8, OIDNumeric, OIDFloat4, OIDFloat8, OIDBool} {
+		typ, operator := Type{OID: oid, Typmod: -1}, "-"
+		if oid == OIDBool {
+			operator = "NOT "
+		}
+		name, send := s.typeSQL(typ)
+		theirs := s.probe("SELECT format('%s', c), "+send+"(c) FROM (SELECT "+operator+"(@::"+name+") AS c) q", operands[oid])
+		for i, v := range operands[oid] {
+			data, err := typ.AppendCanonical(nil, Value{Data: []byte(v)}, Cast, ours)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []byte
+			if value := (Value{Data: data, Binary: true, OID: oid}); oid == OIDBool {
+				got = Inverted(nil, value)
+			} else {
+				got, _, err = Negated(nil, value)
+			}
+			if a := shown(typ, ours)(got, err); a != theirs[i] {
+				t.Errorf("%s%s %q: got %v, want %v", operator, name, v, a, theirs[i])
+			}
+		}
+	}
+}

@@ -27,6 +27,18 @@ func (o Operator) Result(left, right uint32) uint32 {
 	return op.result
 }
 
+// Takes says whether one of the operator's operands can be of the type.
+func (o Operator) Takes(oid uint32) bool {
+	switch f := familyOf(oid); {
+	case o == Concatenate:
+		return f == familyText
+	case f == familyDay || f == familyInterval:
+		return o == Add || o == Subtract
+	default:
+		return f.isNumber()
+	}
+}
+
 // Untyped is the type that PostgreSQL gives to an operand without one, a parameter or
 // a string, beside one of a type; 0 where pgseal does not know. first says that it
 // stands before the operator.

@@ -338,6 +338,9 @@ type analysis struct {
 	answers      int                     // how many it will give, for the whole text
 	asking       asking                  // the question for that
 	evaluated    evaluation              // of what is being analysed
+	found        *foundRow               // that the UPDATE changes of which SET is being analysed
+	formulas     []formulaUse            // whose values are parameters, in that statement
+	hidden       []hiddenParam           // of its formulas
 	groups       int                     // of uses, so far
 	lastUse      int                     // of parameters, so far: see use.read
 	keptAll      map[int]bool            // where keepAll has edits

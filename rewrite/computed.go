@@ -132,6 +132,8 @@ type asked struct {
 	edit int
 	// sql is the expression, if it is neither in the text nor the default's.
 	sql string
+	// parts are it for a value of the row that is changed; see storeFormula.
+	parts []sqlPart
 }
 
 // computed gives a sealed role to an expression that the server can be asked for.
@@ -187,7 +189,7 @@ func (a *analysis) steady(n *pg.Node) bool {
 func (a *analysis) computation(n *pg.Node) (c computation, ok bool) {
 	c.first = len(a.tokens)
 	c.last = -1
-	if !a.computes(n, &c) || !c.source || !a.balance(&c) {
+	if !a.computes(n, &c) || !c.source || !a.brackets(&c) || !IsASCII(a.text[a.tokens[c.first].start:a.tokens[c.last].end]) {
 		return c, false
 	}
 	return c, a.reads(n, &c)
@@ -376,8 +378,8 @@ func (c *computation) covers(first, last int) bool {
 	return first >= 0 && last >= first
 }
 
-// balance takes the brackets into an expression that belong to its parts.
-func (a *analysis) balance(c *computation) bool {
+// brackets takes those into an expression that belong to its parts.
+func (a *analysis) brackets(c *computation) bool {
 	for range a.tokens {
 		depth, least := 0, 0
 		for i := c.first; i <= c.last; i++ {
@@ -398,7 +400,7 @@ func (a *analysis) balance(c *computation) bool {
 				return false
 			}
 		default:
-			return IsASCII(a.text[a.tokens[c.first].start:a.tokens[c.last].end])
+			return true
 		}
 	}
 	return false
@@ -446,17 +448,22 @@ func unplace(m protoreflect.Message) {
 	})
 }
 
-// findsOne says whether a condition can be true for one row of a relation at most:
-// it compares all columns of the primary key with constants.
+// findsOne says whether a condition can be true for one row of a relation at most.
 func (a *analysis) findsOne(where *pg.Node, into *item, sc *scope) bool {
+	return a.keyConstants(where, into, sc) != nil
+}
+
+// keyConstants are those with which a condition compares all columns of the primary
+// key, by their names; nil if it does not.
+func (a *analysis) keyConstants(where *pg.Node, into *item, sc *scope) map[string]*pg.Node {
 	if into.relation == nil || into.relation.Key == nil {
-		return false
+		return nil
 	}
 	conditions := []*pg.Node{where}
 	if and := where.GetBoolExpr(); and.GetBoolop() == pg.BoolExprType_AND_EXPR {
 		conditions = and.Args
 	}
-	found := map[string]bool{}
+	found := map[string]*pg.Node{}
 	for _, n := range conditions {
 		x := n.GetAExpr()
 		if x.GetKind() != pg.A_Expr_Kind_AEXPR_OP {
@@ -474,16 +481,16 @@ func (a *analysis) findsOne(where *pg.Node, into *item, sc *scope) bool {
 				continue
 			}
 			if c := a.resolve(ref, sc).column; c != nil && c.origin.item == into {
-				found[c.origin.name] = true
+				found[c.origin.name] = r
 			}
 		}
 	}
 	for _, name := range into.relation.Key {
-		if !found[name] {
-			return false
+		if found[name] == nil {
+			return nil
 		}
 	}
-	return true
+	return found
 }
 
 // computedOnce says whether a query without FROM makes one row at most, of

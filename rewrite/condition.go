@@ -4,6 +4,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
+	"pgseal/envelope"
 	"pgseal/logical"
 )
 
@@ -214,6 +215,9 @@ func (a *analysis) storeNot(n *pg.Node, to target, sc *scope) bool {
 	e := a.peek(x.Args[0], sc)
 	if e == nil || e.ref == nil || len(e.terms) != 1 || len(e.casts) > 0 || !isBool(e.column) {
 		return false
+	}
+	if e.column.Terms&envelope.TermEquality == 0 && a.storeFormula(n, to, sc) {
+		return true
 	}
 	not, first, behind := a.tokenAt(x.Location), a.tokenAt(int32(e.terms[0].start)), a.tokenAt(e.at)
 	if not < 0 || first < 0 || behind < 0 {

@@ -165,6 +165,7 @@ type Literal struct {
 	// type for one of the column that it is stored into.
 	Bare bool
 
+	text     []byte
 	literals []span
 }
 
@@ -225,7 +226,7 @@ func (b *Bound) AppendSQL(dst []byte, seal func(dst []byte, l *Literal) ([]byte,
 func (b *Bound) evaluate(p *piece) error {
 	s := b.scratch
 	l := &s.literal
-	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals), Bare: p.value.bare, literals: s.literals}
+	*l = Literal{Operand: p.value.operand, OID: oidUnknown, Position: p.start.in(s.literals), Bare: p.value.bare, text: b.text, literals: s.literals}
 	s.value = s.value[:0]
 	if p.value.answer > 0 {
 		l.Answer, l.OID = p.value.answer, 0

@@ -70,6 +70,11 @@ type Operand struct {
 	// Base is the type that PostgreSQL gives the value if the client declares none,
 	// 0 for what the role says.
 	Base uint32
+	// Formula, if not nil, is what the value is computed by.
+	Formula *Formula
+	// AsAnswered: the value is an answer of the server's as it is, an envelope already;
+	// NULL or empty for none.
+	AsAnswered bool
 }
 
 // Param is one parameter of the text that the server sees.
@@ -86,6 +91,8 @@ type Param struct {
 	// Deduced is the type that PostgreSQL gives the value for its plain role
 	// here, if the client declares none; 0 where that is for the server to say.
 	Deduced uint32
+	// Hidden: the server does not get the value, which formulas are computed with.
+	Hidden bool
 }
 
 // Conflict is why PostgreSQL refuses a statement whose parameter the client

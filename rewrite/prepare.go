@@ -146,6 +146,10 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		a.fail(refuseCopyExecuted(inner.Copy, x.Name))
 		return
 	}
+	if q := inner.Question; q != nil && q.OfRow {
+		a.fail(refuseFormulaExecuted(x.Name))
+		return
+	}
 	s.Inner, a.alters = inner, a.alters || inner.Alters
 	s.executeCursor(inner)
 	s.Results, s.Origins = inner.Results, inner.Origins

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"pgseal/catalog"
@@ -18,6 +19,13 @@ type Question struct {
 	// statement of which it is known that it fails.
 	Counts bool
 	spans  []questionSpan
+	// Params are the client's parameters, from 0, that stand in it as $1, $2, …
+	Params []QuestionParam
+	// OfRow: it asks for values of the row that the statement changes.
+	OfRow bool
+	// literals are places in Text where literals of the client's text are to be put; see
+	// Bound.
+	literals []questionLiteral
 	// parts are what it asks for, to be asked again by an EXECUTE; only of what
 	// PREPARE prepares, or Parse.
 	parts []questionPart
@@ -33,6 +41,49 @@ type questionPart struct {
 // questionSpan says where a piece of the client's text stands in the question.
 type questionSpan struct{ question, client, size int }
 
+// QuestionParam is a parameter of a question.
+type QuestionParam struct {
+	Client int // index, from 0, of the client's
+	// Shared: it stands elsewhere in the statement, too, so that what the server infers
+	// for its type may be another one there.
+	Shared bool
+}
+
+// questionLiteral is a literal of the client's text that stands in a question.
+type questionLiteral struct {
+	at      int // byte offset in the question's text without literals
+	literal int32
+}
+
+// Bound is the question for a text that a plan is applied to.
+func (q *Question) Bound(b *Bound) *Question {
+	if len(q.literals) == 0 {
+		return q
+	}
+	bound := *q
+	bound.literals, bound.spans = nil, nil
+	var text []byte
+	from, spans := 0, q.spans
+	copied := func(end int) {
+		for len(spans) > 0 && spans[0].question < end {
+			s := spans[0]
+			s.question += len(text) - from
+			bound.spans, spans = append(bound.spans, s), spans[1:]
+		}
+		text = append(text, q.Text[from:end]...)
+		from = end
+	}
+	for _, l := range q.literals {
+		copied(l.at)
+		n := b.scratch.literals[l.literal]
+		bound.spans = append(bound.spans, questionSpan{len(text), int(n.start), int(n.end - n.start)})
+		text = append(text, b.text[n.start:n.end]...)
+	}
+	copied(len(q.Text))
+	bound.Text = string(text)
+	return &bound
+}
+
 // ClientOffset maps a byte offset in the question to one in the client's text,
 // -1 if it is in nothing of the client's.
 func (q *Question) ClientOffset(offset int) int {
@@ -47,12 +98,40 @@ func (q *Question) ClientOffset(offset int) int {
 // asking is a question in the making. It is one for all statements of a text, which
 // is sent when all has been answered.
 type asking struct {
-	text    []byte
-	spans   []questionSpan
-	checks  []string
-	parts   []questionPart
-	answers int
-	counts  bool
+	text     []byte
+	spans    []questionSpan
+	checks   []string
+	parts    []questionPart
+	answers  int
+	counts   bool
+	ofRow    bool
+	params   []QuestionParam
+	literals []questionLiteral
+}
+
+// appendParts appends the SQL of a value of the row.
+func (q *asking) appendParts(parts []sqlPart, shared func(client int) bool) {
+	for _, p := range parts {
+		switch {
+		case p.client > 0:
+			k := slices.IndexFunc(q.params, func(o QuestionParam) bool { return o.Client == p.client-1 })
+			if k < 0 {
+				k = len(q.params)
+				q.params = append(q.params, QuestionParam{p.client - 1, shared(p.client)})
+			}
+			number := "$" + strconv.Itoa(k+1)
+			q.spans = append(q.spans, questionSpan{len(q.text), p.start, len(number)})
+			q.text = append(q.text, number...)
+		case p.literal >= 0:
+			q.literals = append(q.literals, questionLiteral{len(q.text), p.literal})
+		default:
+			if p.start > 0 {
+				q.spans = append(q.spans, questionSpan{len(q.text), p.start, len(p.text)})
+			}
+			q.text = append(q.text, p.text...)
+		}
+	}
+	q.ofRow = true
 }
 
 // question puts together what has to be asked for the statement just analysed, and
@@ -77,6 +156,10 @@ func (a *analysis) question() *Question {
 		} else {
 			q.text = append(q.text, ", "...)
 		}
+		if x.parts != nil {
+			q.appendParts(x.parts, a.usedTwice)
+			continue
+		}
 		if x.def != nil {
 			q.counts = q.counts || x.def.Counts
 			if c := x.def.Check; c != "" && !slices.Contains(q.checks, c) {
@@ -100,11 +183,22 @@ func (a *analysis) question() *Question {
 	if q.checks != nil {
 		text += " WHERE " + strings.Join(q.checks, " AND ")
 	}
-	made := &Question{Text: text, Counts: q.counts, spans: slices.Clone(q.spans)}
+	made := &Question{Text: text, Counts: q.counts, OfRow: q.ofRow, spans: slices.Clone(q.spans), Params: slices.Clone(q.params), literals: slices.Clone(q.literals)}
 	if !a.several || prepares {
 		made.parts = q.parts
 	}
 	return made
+}
+
+// usedTwice says whether a parameter stands in the statement more than once.
+func (a *analysis) usedTwice(client int) bool {
+	n := 0
+	for _, u := range a.uses {
+		if u.client == client {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // sqlOf is the expression that the server is asked for.
@@ -122,7 +216,7 @@ func (a *analysis) sqlOf(x *asked) string {
 // statements: they do nothing but write rows, and what they do before it does not
 // matter to the value.
 func (a *analysis) askedTogether(x *asked) bool {
-	return a.writesOnly && !x.clock && len(x.ordered) == 0 && (x.def == nil || len(x.def.Functions) == 0)
+	return a.writesOnly && x.parts == nil && !x.clock && len(x.ordered) == 0 && (x.def == nil || len(x.def.Functions) == 0)
 }
 
 // maxAnswers is how many columns PostgreSQL lets a SELECT have.

@@ -429,6 +429,9 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		client = max(client, u.client)
 		sealed = sealed || u.operand != nil
 	}
+	for _, h := range a.hidden {
+		client = max(client, h.client)
+	}
 	asks := a.mode != Kept && a.asksLater() && len(a.asked) > 0 && a.stmt.Stmt.GetCopyStmt() == nil
 	if !sealed && !asks {
 		return nil, client
@@ -464,6 +467,9 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 	if asks {
 		for i := range a.asked {
 			x := &a.asked[i]
+			if x.parts != nil {
+				continue
+			}
 			params = append(params, Param{Client: -1, Answer: x.answer, Operand: x.operand})
 			if x.def != nil {
 				e := &a.edits[x.edit]
@@ -472,6 +478,14 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 			}
 			a.edits = append(a.edits, edit{start: x.start, end: x.end, text: "$" + strconv.Itoa(len(params)) + "::" + serverType, operand: true})
 		}
+	}
+	a.hide(params)
+	for i := range a.formulas {
+		u := &a.formulas[i]
+		a.placeFormula(u, func(op *Operand, answer int) edit {
+			params = append(params, Param{Client: -1, Answer: answer, Operand: op})
+			return edit{start: u.start, end: u.start, text: "$" + strconv.Itoa(len(params)) + "::" + serverType, operand: true}
+		})
 	}
 	if len(params) > maxParams {
 		a.fail(refuseDefect())
@@ -510,6 +524,9 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		return
 	}
 	if e := a.peek(n, sc); e != nil {
+		if a.storeFormulaOf(e, n, to, sc) {
+			return
+		}
 		if e.column != c {
 			a.fail(refuseStoreOther(c, e.column, e.at))
 			return
@@ -531,7 +548,7 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		return
 	}
 	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) || a.storeTyped(n, to, sc) || a.storeOrComputed(n, to, sc) || a.storeNullIf(n, to) || a.storeNot(n, to, sc) ||
-		a.computed(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) {
+		a.computed(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeFormula(n, to, sc) {
 		return
 	}
 	a.plain(n, sc)

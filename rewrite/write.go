@@ -405,8 +405,9 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	if len(s.FromClause) == 0 && a.findsOne(s.WhereClause, into, sc) {
 		a.evaluated = onceEvaluated
 	}
+	a.found = a.foundBy(s, into, sc)
 	a.set(s.TargetList, into, sc)
-	a.evaluated = often
+	a.evaluated, a.found = often, nil
 	namesakes(into, sc.items)
 	return outputs
 }

@@ -88,7 +88,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 				return s.unbound(portalName, need, err, out)
 			}
 		}
-		if act, need, ok := s.compute(st.plan.Question, []byte(st.text), rewrite.Extended, out); !ok {
+		if act, need, ok := s.compute(st.plan.Question, []byte(st.text), rewrite.Extended, &m, st, out); !ok {
 			return act, need, nil
 		}
 	}
@@ -197,7 +197,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 	dst = wire.AppendCount(dst, len(params))
 	for _, p := range params {
 		f := wire.Binary
-		if p.Operand == nil { // and so the client's
+		if p.Operand == nil && !p.Hidden { // and so the client's
 			f, _ = m.ParamFormats.Format(p.Client)
 		}
 		dst = wire.AppendInt16(dst, f)
@@ -209,7 +209,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 		if p.Answer > 0 {
 			var need Need
 			var err error
-			if dst, need, err = s.appendAnswer(dst, &params[j]); err != nil || need.Kind != NeedNothing {
+			if dst, need, err = s.appendAnswer(dst, &params[j], m, st); err != nil || need.Kind != NeedNothing {
 				return dst, need, err
 			}
 			continue
@@ -219,6 +219,9 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 		}
 		for ; at <= p.Client; at++ {
 			value, _ = it.Next()
+		}
+		if p.Hidden {
+			value = nil
 		}
 		if p.Operand == nil || value == nil {
 			dst = wire.AppendValue(dst, value)

@@ -294,7 +294,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 				return wait, need, nil
 			}
 			if q := st.plan.Question; q != nil {
-				if act, need, ok := s.compute(q, []byte(st.text), rewrite.Extended, out); !ok {
+				if act, need, ok := s.compute(q, []byte(st.text), rewrite.Extended, nil, nil, out); !ok {
 					return act, need, nil
 				}
 				r.computed = s.frame.computed

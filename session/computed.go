@@ -25,9 +25,10 @@ type computed struct {
 	values   [][]byte // in binary; nil for NULL
 }
 
-// compute asks the server for what a statement of the client's text needs. ok
-// reports that it has answered.
-func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, out *Output) (act action, need Need, ok bool) {
+// compute asks the server for what a statement of the client's text needs. m is the
+// Bind that it is asked for, st that statement; nil for none. ok reports that it has
+// answered.
+func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m *wire.Bind, st *statement, out *Output) (act action, need Need, ok bool) {
 	c := s.frame.computed
 	switch {
 	case c != nil && c.question.Text == q.Text && c.known:
@@ -53,8 +54,8 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, o
 	s.frame.computed = c
 	s.keepTurn(out)
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
-	dst = wire.AppendParse(dst, questionName, sent, nil)
-	dst = appendBinaryBind(dst, questionName, questionName)
+	dst = wire.AppendParse(dst, questionName, sent, st.typesFor(q))
+	dst = appendQuestionBind(dst, q, m)
 	dst = wire.AppendTarget(dst, wire.TypeDescribe, 'P', questionName)
 	dst = wire.AppendExecute(dst, questionName, 0)
 	dst = wire.AppendTarget(dst, wire.TypeClose, 'P', questionName)
@@ -76,11 +77,11 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, o
 // appendTried appends what has the server read a question in front of a Parse, so
 // that what it does not know in there (a function, say) fails the Parse. It is asked
 // at Bind. name is the statement's: an unnamed one goes when another Parse fails.
-func appendTried(dst []byte, q *rewrite.Question, name []byte) []byte {
+func appendTried(dst []byte, q *rewrite.Question, st *statement, name []byte) []byte {
 	if len(name) == 0 {
 		dst = wire.AppendTarget(dst, wire.TypeClose, 'S', "")
 	}
-	dst = wire.AppendParse(appendFree(dst, questionName), questionName, q.Text, nil)
+	dst = wire.AppendParse(appendFree(dst, questionName), questionName, q.Text, st.typesFor(q))
 	return wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
 }
 
@@ -114,12 +115,34 @@ func (s *Session) refuseComputed(e *wire.Error, mode rewrite.Mode, out *Output) 
 	return act, need, false
 }
 
-// appendBinaryBind appends a Bind without parameters, all results in binary.
-func appendBinaryBind(dst []byte, portal, statement string) []byte {
+// typesFor are the types that the parameters of a question have, as far as they are
+// known.
+func (p *statement) typesFor(q *rewrite.Question) (types []uint32) {
+	for _, param := range q.Params {
+		oid := uint32(0)
+		if p != nil && param.Client < len(p.types) {
+			oid = p.types[param.Client]
+		}
+		types = append(types, oid)
+	}
+	return types
+}
+
+// appendQuestionBind appends the Bind of a question, all results in binary. Its
+// parameters are those of the client's Bind.
+func appendQuestionBind(dst []byte, q *rewrite.Question, m *wire.Bind) []byte {
 	dst, start := wire.Begin(dst, wire.TypeBind)
-	dst = wire.AppendCString(dst, portal)
-	dst = wire.AppendCString(dst, statement)
-	dst = wire.AppendCount(wire.AppendCount(dst, 0), 0)
+	dst = wire.AppendCString(dst, questionName)
+	dst = wire.AppendCString(dst, questionName)
+	dst = wire.AppendCount(dst, len(q.Params))
+	for _, p := range q.Params {
+		f, _ := m.ParamFormats.Format(p.Client)
+		dst = wire.AppendInt16(dst, f)
+	}
+	dst = wire.AppendCount(dst, len(q.Params))
+	for _, p := range q.Params {
+		dst = wire.AppendValue(dst, (&given{bind: m}).parameter(p.Client))
+	}
 	dst = wire.AppendInt16(wire.AppendCount(dst, 1), wire.Binary)
 	return wire.End(dst, start)
 }
@@ -223,9 +246,23 @@ func showAsked(f wire.ErrorFields, q *rewrite.Question, text []byte, out *Output
 }
 
 // appendAnswer appends a Bind's value for the server: what it has computed itself,
-// sealed.
-func (s *Session) appendAnswer(dst []byte, p *rewrite.Param) ([]byte, Need, error) {
+// sealed, or what is computed of its answers.
+func (s *Session) appendAnswer(dst []byte, p *rewrite.Param, m *wire.Bind, st *statement) ([]byte, Need, error) {
+	if p.Operand.Formula != nil {
+		dst, from := wire.BeginValue(dst)
+		dst, null, need, err := s.appendFormula(dst, p.Operand, given{bind: m, types: st.types}, p.Operand.Check)
+		switch {
+		case s.behind(err):
+			return dst, Need{Kind: NeedCatalog}, nil
+		case err == nil && null:
+			return wire.AppendInt32(dst[:from], wire.Null), need, nil
+		}
+		return wire.EndValue(dst, from), need, err
+	}
 	v, null, err := s.answer(p.Answer)
+	if err == nil && p.Operand.AsAnswered {
+		return wire.AppendValue(dst, v.Data), Need{}, nil
+	}
 	if err != nil || null {
 		return wire.AppendInt32(dst, wire.Null), Need{}, err
 	}
@@ -242,10 +279,15 @@ func (s *Session) appendAnswer(dst []byte, p *rewrite.Param) ([]byte, Need, erro
 
 // sealAnswer puts what the server has computed in the place of the expression.
 func (s *Session) sealAnswer(dst []byte, l *rewrite.Literal) ([]byte, error) {
+	if l.Operand.Formula != nil {
+		return s.sealFormula(dst, l)
+	}
 	v, null, err := s.answer(l.Answer)
 	switch {
 	case err != nil:
 		return dst, err
+	case l.Operand.AsAnswered && !null:
+		return rewrite.AppendBytea(dst, v.Data), nil
 	case null:
 		return append(dst, "NULL::pg_catalog.bytea"...), nil
 	}
@@ -270,6 +312,25 @@ func (s *Session) sealAnswer(dst []byte, l *rewrite.Literal) ([]byte, error) {
 			return dst, defaultUnfit(c, l.Position)
 		}
 		return dst, &literalError{err, l.Position, false}
+	}
+	s.buf.out = out
+	return rewrite.AppendBytea(dst, out), nil
+}
+
+// sealFormula puts what is computed of the server's answers in the place of the
+// expression.
+func (s *Session) sealFormula(dst []byte, l *rewrite.Literal) ([]byte, error) {
+	out, null, need, err := s.appendFormula(s.buf.out[:0], l.Operand, given{literal: l}, l.CheckType)
+	switch {
+	case err == nil && need.Kind != NeedNothing:
+		s.need = need
+		return dst, errNeed
+	case err != nil && statementError(err) != nil:
+		return dst, &literalError{err, l.Position, false}
+	case err != nil:
+		return dst, err
+	case null:
+		return append(dst, "NULL::pg_catalog.bytea"...), nil
 	}
 	s.buf.out = out
 	return rewrite.AppendBytea(dst, out), nil

@@ -88,6 +88,13 @@ func (s *Session) askTypes(name []byte, st *statement, out *Output) (action, Nee
 func (p *statement) infer(oids wire.OIDs) {
 	p.untyped = false
 	roles, lists := p.roles(), listTypes{}
+	if q := p.plan.Question; q != nil {
+		defer func() {
+			for _, param := range q.Params {
+				p.untyped = p.untyped || param.Shared && p.types[param.Client] == 0
+			}
+		}()
+	}
 	for i := range p.types {
 		if !p.declares(i) {
 			p.types[i] = p.inferred(i, roles[i], oids, &lists)

@@ -175,7 +175,7 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 	q := questionOf(p.bound.Plan)
 	dst := out.server.scratch
 	if q != nil {
-		dst = appendTried(dst, q, m.Name)
+		dst = appendTried(dst, q, st, m.Name)
 	}
 	dst, need, refusal := s.appendDeferring(dst, m.Name, st, p, types)
 	if refusal != nil || need.Kind != NeedNothing {

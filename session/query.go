@@ -179,7 +179,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		if v.planning.foreign {
 			planned = v.planning.client
 		}
-		if act, need, ok := s.compute(q, planned, rewrite.Simple, out); !ok {
+		if act, need, ok := s.compute(q.Bound(&v.planning.bound), planned, rewrite.Simple, nil, nil, out); !ok {
 			s.recycle(v.planning)
 			return act, need, nil
 		}

@@ -194,6 +194,9 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 		return append(b, 0)
 	}
 	b = append(b, 1, byte(op.Role), byte(op.Column.Folded))
+	if op.Formula != nil {
+		b = op.Formula.AppendPrint(b)
+	}
 	if op.Pattern != nil {
 		b = append(b, 1, op.Pattern.Escape)
 		if op.Pattern.Fold != nil {

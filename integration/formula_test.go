@@ -1,0 +1,103 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+var formulaSchema = harness.Schema{
+	DDL: `CREATE TABLE accounts (id int PRIMARY KEY, n int, small smallint, big bigint, price numeric(10,2), free numeric, r real, d double precision,
+		name text, label varchar(10), pad char(6), day date, at timestamp, atz timestamptz, gap interval, ok boolean, plain int, updated timestamptz, other text);
+		CREATE TABLE lines (order_id uuid, "No" text, quantity int, PRIMARY KEY ("No", order_id))`,
+	Seal: []string{"public.accounts.n --equality", "public.accounts.small", "public.accounts.big", "public.accounts.price", "public.accounts.free", "public.accounts.r", "public.accounts.d",
+		"public.accounts.name --equality", "public.accounts.label", "public.accounts.pad", "public.accounts.day", "public.accounts.at", "public.accounts.atz", "public.accounts.gap", "public.accounts.ok", "public.accounts.other",
+		"public.lines.quantity"},
+}
+
+var formulaModes = []harness.Mode{harness.Simple, harness.Unnamed, harness.Typed, harness.PreparedText, harness.PreparedBinary}
+
+const accountRows = `INSERT INTO accounts (id, n, small, big, price, free, r, d, name, label, pad, day, at, atz, gap, ok, plain) VALUES
+	(1, 40, 7, 9000000000, 19.99, 0.10, 1.5, 0.1, 'ann', 'x', 'pad', '2024-01-31', '2024-01-31 12:00', '2024-03-30 12:00+01', '1 day', true, 1),
+	(2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`
+
+// A sealed column can be set to what is computed of the row's own values, where the row
+// is found by its primary key, as applications count, charge and append.
+func TestFormulas(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	const all = "SELECT * FROM accounts ORDER BY id"
+	pair.SameIn(t, formulaModes,
+		S("SET timezone = 'Europe/Berlin'"),
+		S(accountRows),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1"),
+		S("UPDATE accounts SET n = n - $1 WHERE id = $2 RETURNING n, id", "3", "1"),
+		S("UPDATE \"accounts\" SET \"n\" = (\"accounts\".\"n\" + 5), \"plain\" = 7 WHERE \"accounts\".\"id\" = 1"),
+		S("UPDATE accounts a SET n = 2 * (a.n - 1) - -3, small = a.small * 2::smallint WHERE a.id = $1 AND plain = $2", "1", "7"),
+		S("SELECT id FROM accounts WHERE n = $1", "87"),
+		S("UPDATE accounts SET n = COALESCE(n, 0) + 1 WHERE id = 2 RETURNING n"),
+		S("UPDATE accounts SET n = COALESCE(\"accounts\".\"n\", $1) + $2, updated = NULL WHERE \"accounts\".\"id\" = $3 RETURNING n", "0", "1", "2"),
+		S("UPDATE accounts SET n = n + 1, big = big + n, price = price * 1.1, free = free + price, r = r / 3, d = d * 3 WHERE id = 1"),
+		S("UPDATE accounts SET price = price - $1, free = free / 7, big = big / 2, small = small + 1 WHERE id = 1 RETURNING price, free, big, small", "0.995"),
+		S("UPDATE accounts SET name = name || ' b', label = label || $1, other = 'to: ' || name WHERE id = 1 RETURNING name, label, other", "yz"),
+		S("UPDATE accounts SET other = name, name = other WHERE id = 1 RETURNING name, other"),
+		S("UPDATE accounts SET pad = pad || 'q', name = pad || label WHERE id = 1 RETURNING name, pad"),
+		S("UPDATE accounts SET day = day + 1, at = at + interval '1 month', atz = atz + '1 day'::interval, gap = gap + gap WHERE id = 1 RETURNING day, at, atz, gap"),
+		S("UPDATE accounts SET day = day - 40, at = at - $1::interval, atz = day + gap WHERE id = 1 RETURNING day, at, atz", "1 hour"),
+		S("UPDATE accounts SET ok = NOT ok, n = -n WHERE id = 1 RETURNING ok, n"),
+		S("UPDATE accounts SET small = n::smallint, big = CAST(price AS bigint) + 1, other = n::text || '!', plain = 3 WHERE id = 1 RETURNING small, big, other"),
+		S(all),
+		// A row without values, and no row.
+		S("UPDATE accounts SET n = NULL WHERE id = 2"),
+		S("UPDATE accounts SET n = n + 1, name = name || 'x', ok = NOT ok, big = COALESCE(big, n) WHERE id = 2 RETURNING n, name, ok, big"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 3 RETURNING n"),
+		S("UPDATE accounts SET n = n + $1 WHERE id = $2", "1", nil),
+		S("UPDATE accounts SET n = n + $1 WHERE id = 1 RETURNING n", nil),
+		// What the key does not decide.
+		S("UPDATE accounts SET n = 1 WHERE id = 1"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1 AND plain = 99"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1 AND n = $1 RETURNING n", "1"),
+		S("UPDATE accounts SET n = n + 1 FROM (VALUES (3)) v (x) WHERE accounts.id = 1 AND plain = x RETURNING n"),
+		// In a block the row is as the statements before have left it.
+		S("BEGIN"),
+		S("UPDATE accounts SET n = n + 1, updated = now() WHERE id = 1 RETURNING updated = now()"),
+		S("UPDATE accounts SET n = n + 1, at = now() WHERE id = 1"),
+		S("SAVEPOINT a"), S("UPDATE accounts SET n = n * 10 WHERE id = 1"), S("ROLLBACK TO a"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1 RETURNING n"),
+		S("UPDATE accounts SET updated = NULL, at = NULL WHERE id = 1"),
+		S("COMMIT"),
+		S("INSERT INTO lines VALUES ('0f8fad5b-d9cb-469f-a165-70867728950e', 'ä''1', 5)"),
+		S("UPDATE lines SET quantity = quantity - 1 WHERE order_id = $1 AND \"No\" = $2 RETURNING quantity", "0f8fad5b-d9cb-469f-a165-70867728950e", "ä'1"),
+		S("UPDATE lines SET quantity = quantity - 1 WHERE \"No\" = 'ä''1' AND order_id = '0f8fad5b-d9cb-469f-a165-70867728950e'::uuid RETURNING quantity"),
+		// Errors are PostgreSQL's, and nothing is stored.
+		S("UPDATE accounts SET n = 2147483647, small = 32767, big = 9223372036854775807, price = 99999999.99, d = 1e308, label = '123456789', pad = 'p' WHERE id = 1"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1").Fails("22003"),
+		S("UPDATE accounts SET small = small + 1 WHERE id = 1").Fails("22003"),
+		S("UPDATE accounts SET big = big + $1 WHERE id = 1", "1").Fails("22003"),
+		S("UPDATE accounts SET price = price + 0.01 WHERE id = 1").Fails("22003"),
+		S("UPDATE accounts SET d = d * 10 WHERE id = 1").Fails("22003"),
+		S("UPDATE accounts SET n = n / 0 WHERE id = 1").Fails("22012"),
+		S("UPDATE accounts SET label = label || '12' WHERE id = 1").Fails("22001"),
+		S("UPDATE accounts SET n = ok WHERE id = 1").Fails("42804"),
+		S("UPDATE accounts SET n = n + $1 WHERE id = 1", "many").Fails("22P02"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 'one'").Fails("22P02"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = $1", "one").Fails("22P02"),
+		S(all))
+	pair.SameIn(t, []harness.Mode{harness.Simple},
+		S(accountRows),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1; UPDATE accounts SET n = n + 1 WHERE id = 1; SELECT n FROM accounts WHERE id = 1"),
+		S("BEGIN; UPDATE accounts SET n = n + 1 WHERE id = 1; UPDATE accounts SET n = n * 2, name = name || 'x' WHERE id = 1; COMMIT"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1; SELECT 1/0").Fails("22012"),
+		S(all))
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S(accountRows),
+		S("UPDATE accounts SET n = n + 1").Refused("public.accounts.n"),
+		S("UPDATE accounts SET n = n + 1 WHERE plain = 1").Refused("public.accounts.n"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1 OR id = 2").Refused("public.accounts.n"),
+		S("UPDATE accounts SET n = n + plain WHERE id = 1").Refused("public.accounts.n"),
+		S("UPDATE accounts SET n = abs(n) WHERE id = 1").Refused("public.accounts.n"),
+		S("UPDATE accounts SET plain = n + 1 WHERE id = 1").Refused("public.accounts.n"),
+		S("WITH x AS (UPDATE accounts SET n = n + 1 WHERE id = 1 RETURNING id) SELECT * FROM x").Refused("public.accounts.n"),
+		S(all))
+	pair.SameIn(t, []harness.Mode{harness.SQLPrepare},
+		S("UPDATE accounts SET n = n + $1 WHERE id = 1", "1").Refused("public.accounts.n"))
+}

@@ -1,0 +1,197 @@
+package rewrite
+
+import (
+	"slices"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// FormulaKind is what one node of a Formula is.
+type FormulaKind uint8
+
+const (
+	ColumnValue    FormulaKind = iota // Column, of the row before it is changed: Answer
+	ParameterValue                    // Client
+	LiteralValue                      // see Formula.Literal
+	NullValue                         // NULL
+	Operation                         // Operator, of two Args
+	Negative                          // -, of one
+	Inverse                           // NOT, of one
+	FirstOf                           // COALESCE, of all Args
+	CastTo                            // Type, of one
+)
+
+// Formula is an expression over sealed columns of the one row that a statement
+// changes. The server cannot compute it: the session opens what the row has, which
+// it asks for in front of the statement, and computes. See
+// docs/decisions/0031-formulas.md.
+type Formula struct {
+	Kind     FormulaKind
+	Operator logical.Operator
+	Args     []*Formula
+	Column   *catalog.SealedColumn
+	Answer   int // number, from 1, of the Question's answer that the column's envelope is
+	Client   int // index, from 0, of the client's parameter
+	Type     logical.Type
+	text     formulaLiteral
+}
+
+// formulaLiteral is a literal of a formula: a place in every text of the shape, or,
+// where a text is planned for itself, what stands there.
+type formulaLiteral struct {
+	literal  int32 // index; -1 for value
+	negative bool
+	value    []byte
+	oid      uint32
+}
+
+// Literal gives a literal's value and the type that PostgreSQL gives it, unknown for a
+// string. l is what is being put in its place in the simple protocol, nil in the
+// extended protocol. kept says that the value is in UTF-8 and not in the encoding of the
+// text at hand.
+func (f *Formula) Literal(l *Literal) (value []byte, oid uint32, kept bool, err error) {
+	if f.text.literal < 0 {
+		return f.text.value, f.text.oid, true, nil
+	}
+	if l == nil {
+		return nil, 0, false, refuseDefect()
+	}
+	value, oid, err = literalValue(l.text, l.literals[f.text.literal], f.text.negative)
+	return value, oid, false, err
+}
+
+// literalValue is what a literal stands for, and its type.
+func literalValue(text []byte, n span, negative bool) (value []byte, oid uint32, err error) {
+	if n.kind.isString() {
+		value, ok := appendString([]byte{}, text, token{n.kind, n.start, n.end})
+		if !ok {
+			return nil, 0, refuseEscape(int(n.start))
+		}
+		return value, oidUnknown, nil
+	}
+	if negative {
+		value = append(value, '-')
+	}
+	value = append(value, text[n.start:n.end]...)
+	return value, numberType(value), nil
+}
+
+// TypeOf is the type of the formula's value, 0 where it is not known. given is that of
+// a parameter or a literal, 0 for none.
+func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
+	switch f.Kind {
+	case ColumnValue:
+		return f.Column.Type.Shown().OID
+	case ParameterValue, LiteralValue:
+		return given(f)
+	case NullValue:
+		return 0
+	case CastTo:
+		return f.Type.OID
+	case Inverse:
+		return logical.OIDBool
+	case Negative:
+		return f.Args[0].TypeOf(given)
+	case FirstOf:
+		return f.common(given)
+	}
+	left, right := f.operands(given)
+	if left == 0 || right == 0 {
+		return 0
+	}
+	return f.Operator.Result(left, right)
+}
+
+// operands are the types of an operation's operands. One without gets its own from the
+// other.
+func (f *Formula) operands(given func(*Formula) uint32) (left, right uint32) {
+	left, right = f.Args[0].TypeOf(given), f.Args[1].TypeOf(given)
+	switch {
+	case left == 0 && right != 0:
+		left = f.Operator.Untyped(right, true)
+	case right == 0 && left != 0:
+		right = f.Operator.Untyped(left, false)
+	}
+	return left, right
+}
+
+// common is the type that the alternatives have in common, 0 if they are not all
+// numbers, all texts or all of one type.
+func (f *Formula) common(given func(*Formula) uint32) (common uint32) {
+	for _, arg := range f.Args {
+		t := arg.TypeOf(given)
+		switch {
+		case t == 0 || t == common:
+		case common == 0:
+			common = t
+		case isNumber(common) && isNumber(t):
+			if first := CommonType(common, t); first != common {
+				common = t
+			}
+		case isAnyText(common) && isAnyText(t):
+			common = logical.OIDText
+		default:
+			return 0
+		}
+	}
+	return common
+}
+
+func isAnyText(oid uint32) bool { return oid == logical.OIDText || oid == logical.OIDVarchar }
+
+// Expected is the type that PostgreSQL gives the formula's arg, if that has none by
+// itself.
+func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
+	switch f.Kind {
+	case Operation:
+		left, right := f.operands(given)
+		return [...]uint32{left, right}[arg]
+	case FirstOf:
+		return f.common(given)
+	case Inverse:
+		return logical.OIDBool
+	case CastTo:
+		return f.Type.OID
+	}
+	return 0
+}
+
+// infer finds the types that parameters get which the client does not declare. The
+// first use decides.
+func (f *Formula) infer(given func(*Formula) uint32, found map[int]uint32) {
+	for i, arg := range f.Args {
+		if arg.Kind == ParameterValue {
+			if _, known := found[arg.Client]; !known {
+				found[arg.Client] = f.Expected(i, given)
+			}
+			continue
+		}
+		arg.infer(given, found)
+	}
+}
+
+// columns appends the sealed columns of the formula, each once.
+func (f *Formula) columns(list []*Formula) []*Formula {
+	if f.Kind == ColumnValue && !slices.ContainsFunc(list, func(other *Formula) bool { return other.Column == f.Column }) {
+		list = append(list, f)
+	}
+	for _, arg := range f.Args {
+		list = arg.columns(list)
+	}
+	return list
+}
+
+// AppendPrint appends what tells whether two formulas of one text are the same.
+func (f *Formula) AppendPrint(b []byte) []byte {
+	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Type.OID>>8), byte(f.Type.OID))
+	if f.Column != nil {
+		for _, n := range [...]uint32{f.Column.ID, f.Column.Type.OID, uint32(f.Column.Type.Typmod)} {
+			b = append(b, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+		}
+	}
+	for _, arg := range f.Args {
+		b = arg.AppendPrint(b)
+	}
+	return append(b, 0xff)
+}

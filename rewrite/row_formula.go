@@ -1,0 +1,449 @@
+package rewrite
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// foundRow is the one row that an UPDATE can change: that with a primary key.
+type foundRow struct {
+	into *item
+	only bool                // ONLY: not the rows of children
+	key  map[string]*pg.Node // what its columns are compared with
+}
+
+// formulaUse is a formula in the place of an expression.
+type formulaUse struct {
+	start, end int // bytes
+	row        *foundRow
+	columns    []*Formula // of the row
+	operand    *Operand
+}
+
+// formulaDraft is a formula in the making.
+type formulaDraft struct {
+	computation // its tokens
+	row         *foundRow
+	scope       *scope
+	params      []*pg.ParamRef
+}
+
+// foundBy is the row that the conditions of an UPDATE find, nil if there can be more
+// than one, or if the server is not asked in front of it.
+func (a *analysis) foundBy(s *pg.UpdateStmt, into *item, sc *scope) *foundRow {
+	if a.stmt.Stmt.GetUpdateStmt() != s || s.WithClause != nil || a.persistent || a.mode == Kept || into.relation == nil {
+		return nil
+	}
+	key := a.keyConstants(s.WhereClause, into, sc)
+	if key == nil {
+		return nil
+	}
+	return &foundRow{into, !s.Relation.Inh, key}
+}
+
+// storeFormula stores what is computed of sealed columns of the row that is changed:
+// c = c + 1. It is false, and has done nothing, for any other expression.
+func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
+	if a.found == nil || a.err != nil {
+		return false
+	}
+	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, row: a.found, scope: sc}
+	f := a.formula(n, d)
+	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+		return false
+	}
+	columns := f.columns(nil)
+	if len(columns) == 0 {
+		return false
+	}
+	asks := make([][]sqlPart, len(columns))
+	for i, c := range columns {
+		var ok bool
+		if asks[i], ok = a.asksForCell(d.row, c.Column); !ok {
+			return false
+		}
+	}
+	op := &Operand{Column: to.sealed, Role: Store, Site: a.storing(n, to.name), Formula: f}
+	use := formulaUse{start: int(a.tokens[d.first].start), end: int(a.tokens[d.last].end), row: d.row, columns: columns, operand: op}
+	for i, c := range columns {
+		c.Answer = a.asksForFormula(asks[i], op, use)
+	}
+	f.number(columns)
+	a.takeParams(f, d.params)
+	if a.asksLater() {
+		a.formulas = append(a.formulas, use)
+	} else {
+		a.placeFormula(&use, func(op *Operand, answer int) edit {
+			return edit{start: use.start, end: use.start, value: &value{operand: op, literal: -1, answer: answer}}
+		})
+	}
+	a.operands = append(a.operands, op)
+	for _, c := range columns {
+		a.note("open", c.Column, "the row's value", int32(use.start))
+	}
+	a.note("seal", to.sealed, "what is computed of the row's values", int32(use.start))
+	return true
+}
+
+// number gives all uses of a column the number of its answer.
+func (f *Formula) number(columns []*Formula) {
+	for _, c := range columns {
+		if f.Kind == ColumnValue && f.Column == c.Column {
+			f.Answer = c.Answer
+		}
+	}
+	for _, arg := range f.Args {
+		arg.number(columns)
+	}
+}
+
+// formula reads an expression; nil for one that is no formula.
+func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_ColumnRef:
+		return a.formulaColumn(x.ColumnRef, d)
+	case *pg.Node_ParamRef:
+		i := a.tokenAt(x.ParamRef.Location)
+		if a.mode == Simple || x.ParamRef.Number < 1 || x.ParamRef.Number > maxParams || !d.covers(i, i) {
+			return nil
+		}
+		d.params = append(d.params, x.ParamRef)
+		return &Formula{Kind: ParameterValue, Client: int(x.ParamRef.Number) - 1}
+	case *pg.Node_AConst:
+		return a.formulaLiteral(x.AConst, d)
+	case *pg.Node_AExpr:
+		return a.formulaOperation(x.AExpr, d)
+	case *pg.Node_BoolExpr:
+		i := a.tokenAt(x.BoolExpr.Location)
+		if x.BoolExpr.Boolop != pg.BoolExprType_NOT_EXPR || !d.covers(i, i) {
+			return nil
+		}
+		arg := a.formula(x.BoolExpr.Args[0], d)
+		if arg == nil || arg.Kind == ColumnValue && arg.Column.Type.Shown().OID != logical.OIDBool {
+			return nil
+		}
+		return &Formula{Kind: Inverse, Args: []*Formula{arg}}
+	case *pg.Node_CoalesceExpr:
+		i := a.tokenAt(x.CoalesceExpr.Location)
+		if !a.is(i, "coalesce") || !d.covers(i, a.closing(i+1)) {
+			return nil
+		}
+		f := &Formula{Kind: FirstOf}
+		for _, n := range x.CoalesceExpr.Args {
+			arg := a.formula(n, d)
+			if arg == nil {
+				return nil
+			}
+			f.Args = append(f.Args, arg)
+		}
+		return f
+	case *pg.Node_TypeCast:
+		arg := a.formula(x.TypeCast.Arg, d)
+		to, ok := a.typeNamed(x.TypeCast.TypeName)
+		if arg == nil || !ok || to.array || to.Def != nil || !a.coversCast(x.TypeCast, &d.computation) {
+			return nil
+		}
+		return &Formula{Kind: CastTo, Type: to.whole(), Args: []*Formula{arg}}
+	}
+	return nil
+}
+
+// coversCast takes the tokens of a cast's own into a formula.
+func (a *analysis) coversCast(x *pg.TypeCast, c *computation) bool {
+	if x.Location >= 0 {
+		return a.coversType(x, c)
+	}
+	k := x.Arg.GetAConst()
+	if k.GetSval() == nil {
+		return false
+	}
+	first, end := a.tokenAt(x.TypeName.Location), a.tokenAt(k.Location)
+	if last(names(x.TypeName.Names)) == "interval" {
+		end = a.intervalFields(end+1) - 1 // interval '1' day
+	}
+	return c.covers(first, end)
+}
+
+// formulaColumn is a sealed column of the row.
+func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
+	if star, _ := isStar(ref); star {
+		return nil
+	}
+	c := a.resolve(ref, d.scope).column
+	if c == nil || c.sealed == nil || c.origin.item != d.row.into || c.sealed.Broken != "" || c.sealed.DomainName == "" || c.sealed.IsCast() || c.shown != nil {
+		return nil
+	}
+	first := a.tokenAt(ref.Location)
+	if _, _, ok := a.referenceSpan(ref); !ok || !d.covers(first, first+2*(len(ref.Fields)-1)) {
+		return nil
+	}
+	return &Formula{Kind: ColumnValue, Column: c.sealed}
+}
+
+func (a *analysis) formulaLiteral(k *pg.A_Const, d *formulaDraft) *Formula {
+	i := a.tokenAt(k.Location)
+	switch {
+	case k.Isnull:
+		if !d.covers(i, i) {
+			return nil
+		}
+		return &Formula{Kind: NullValue}
+	case i < 0:
+		return nil
+	case k.GetSval() != nil:
+		if !a.tokens[i].kind.isString() || !d.covers(i, i) {
+			return nil
+		}
+		return a.literalNamed(i, false)
+	case k.GetIval() == nil && k.GetFval() == nil:
+		return nil
+	}
+	number, end, negative := a.signedNumber(i)
+	if number < 0 || !d.covers(i, end) {
+		return nil
+	}
+	return a.literalNamed(number, negative)
+}
+
+// literalNamed is the literal that a token is.
+func (a *analysis) literalNamed(token int, negative bool) *Formula {
+	k := a.literalAt(a.tokens[token].start)
+	if k < 0 {
+		return nil
+	}
+	f := &Formula{Kind: LiteralValue, text: formulaLiteral{literal: int32(k), negative: negative}}
+	if a.mode == Simple {
+		return f
+	}
+	var err error
+	f.text.literal = -1
+	if f.text.value, f.text.oid, err = literalValue(a.text, a.literals[k], negative); err != nil {
+		a.fail(err)
+		return nil
+	}
+	return f
+}
+
+func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
+	if x.Kind != pg.A_Expr_Kind_AEXPR_OP || len(x.Name) != 1 {
+		return nil
+	}
+	name := last(names(x.Name))
+	if x.Lexpr == nil {
+		i := a.tokenAt(x.Location)
+		if name != "-" || !d.covers(i, i) {
+			return nil
+		}
+		arg := a.formula(x.Rexpr, d)
+		if arg == nil || arg.Kind == ParameterValue || arg.Kind == LiteralValue {
+			return nil
+		}
+		return &Formula{Kind: Negative, Args: []*Formula{arg}}
+	}
+	o, ok := logical.OperatorNamed(name)
+	if !ok {
+		return nil
+	}
+	left := a.formula(x.Lexpr, d)
+	if left == nil {
+		return nil
+	}
+	right := a.formula(x.Rexpr, d)
+	if right == nil {
+		return nil
+	}
+	f := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
+	for _, arg := range f.Args {
+		if arg.Kind == ColumnValue && !o.Takes(arg.Column.Type.Shown().OID) {
+			return nil
+		}
+	}
+	return f
+}
+
+// takeParams notes the parameters of a formula. They stand nowhere in the server's text.
+func (a *analysis) takeParams(f *Formula, params []*pg.ParamRef) {
+	found := map[int]uint32{}
+	f.infer(func(f *Formula) uint32 {
+		if f.Kind == LiteralValue && f.text.oid != oidUnknown {
+			return f.text.oid
+		}
+		return 0
+	}, found)
+	for _, p := range params {
+		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), typ: found[int(p.Number)-1], at: p.Location, column: f.columns(nil)[0].Column})
+	}
+}
+
+// hiddenParam is a use of a parameter that the session computes with.
+type hiddenParam struct {
+	client int // from 1
+	typ    uint32
+	at     int32
+	column *catalog.SealedColumn
+}
+
+// hide makes parameters of formulas those whose values the server does not get.
+func (a *analysis) hide(params []Param) {
+	for _, h := range a.hidden {
+		p := &params[h.client-1]
+		if slices.ContainsFunc(a.uses, func(u use) bool { return u.client == h.client }) {
+			a.fail(refuseFormulaParam(h.column, h.at, h.client))
+			return
+		}
+		if !p.Hidden {
+			*p = Param{Client: p.Client, Infer: h.typ, Deduced: h.typ, Hidden: true}
+		}
+	}
+}
+
+// placeFormula puts the value in the place of the expression. The server takes it only
+// if the row has what it was computed of: in a pipeline something else may have changed
+// it since it was asked for.
+func (a *analysis) placeFormula(u *formulaUse, value func(op *Operand, answer int) edit) {
+	condition := "CASE WHEN "
+	for _, c := range u.columns {
+		a.insert(u.start, condition+"COALESCE("+quoteName(u.row.into.name)+"."+quoteName(u.row.columnName(c.Column))+"::"+serverType+", ''::"+serverType+") OPERATOR(pg_catalog.=) ")
+		a.edits = append(a.edits, value(&Operand{Column: c.Column, Role: Store, AsAnswered: true}, c.Answer))
+		condition = " AND "
+	}
+	a.insert(u.start, " THEN ")
+	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
+	a.edit(u.start, u.end, guardNever+" END", nil)
+}
+
+// columnName is the name that a sealed column has in the relation.
+func (r *foundRow) columnName(c *catalog.SealedColumn) string {
+	for _, own := range r.into.relation.Columns {
+		if own.Sealed == c {
+			return own.Name
+		}
+	}
+	return c.Name
+}
+
+// sqlPart is a piece of the SQL of a question: a text, or a literal or a parameter of
+// the client's.
+type sqlPart struct {
+	text    string
+	literal int32 // index; -1 for none
+	start   int   // byte offset in the client's text, of what is not text
+	client  int   // number, from 1, of a parameter; 0 for none
+	shared  bool  // the parameter stands elsewhere, too
+}
+
+func sqlText(text string) sqlPart { return sqlPart{text: text, literal: -1} }
+
+// asksForCell is the question for a sealed column of the row: its envelope, an empty
+// value for NULL, NULL if there is no such row. The row stays as it is until the
+// transaction ends, as it would behind the statement.
+func (a *analysis) asksForCell(row *foundRow, c *catalog.SealedColumn) ([]sqlPart, bool) {
+	const name = "pgseal_row"
+	from := quoteName(row.into.relation.Schema) + "." + quoteName(row.into.relation.Name)
+	if row.only {
+		from = "ONLY " + from
+	}
+	parts := []sqlPart{sqlText("(SELECT COALESCE(" + name + "." + quoteName(row.columnName(c)) + "::" + serverType + ", ''::" + serverType + ") FROM " + from + " AS " + name + " WHERE ")}
+	for i, column := range row.into.relation.Key {
+		and := ""
+		if i > 0 {
+			and = " AND "
+		}
+		parts = append(parts, sqlText(and+name+"."+quoteName(column)+" = "))
+		value, ok := a.constantParts(row.key[column])
+		if !ok {
+			return nil, false
+		}
+		parts = append(parts, value...)
+	}
+	return append(parts, sqlText(" FOR NO KEY UPDATE)")), true
+}
+
+// constantParts is the SQL of a constant, as the client has it.
+func (a *analysis) constantParts(n *pg.Node) (parts []sqlPart, ok bool) {
+	c := computation{first: len(a.tokens), last: -1}
+	if !a.coversConstant(n, &c) || !a.brackets(&c) {
+		return nil, false
+	}
+	var b strings.Builder
+	b.WriteByte('(')
+	for i := c.first; i <= c.last; i++ {
+		t := a.tokens[i]
+		text := string(a.text[t.start:t.end])
+		switch {
+		case t.kind == tokenParameter:
+			number, err := strconv.Atoi(text[1:])
+			if err != nil {
+				return nil, false
+			}
+			parts = append(parts, sqlText(b.String()), sqlPart{literal: -1, client: number, start: int(t.start)})
+			b.Reset()
+		case t.kind.isLiteral():
+			parts = append(parts, sqlText(b.String()))
+			b.Reset()
+			if p := (sqlPart{literal: int32(a.literalAt(t.start)), start: int(t.start)}); a.mode == Simple {
+				parts = append(parts, p)
+			} else {
+				parts = append(parts, sqlPart{text: text, literal: -1, start: p.start})
+			}
+		default:
+			b.WriteString(text)
+		}
+		b.WriteByte(' ')
+	}
+	b.WriteByte(')')
+	return append(parts, sqlText(b.String())), true
+}
+
+// coversConstant finds the tokens of a constant.
+func (a *analysis) coversConstant(n *pg.Node, c *computation) bool {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_TypeCast:
+		return x.TypeCast.Location >= 0 && a.coversConstant(x.TypeCast.Arg, c) && a.coversType(x.TypeCast, c)
+	case *pg.Node_ParamRef:
+		i := a.tokenAt(x.ParamRef.Location)
+		return c.covers(i, i)
+	case *pg.Node_AConst:
+		k := x.AConst
+		i := a.tokenAt(k.Location)
+		if k.GetSval() != nil {
+			return i >= 0 && a.tokens[i].kind.isString() && c.covers(i, i)
+		}
+		if k.Isnull {
+			return c.covers(i, i)
+		}
+		if k.GetIval() == nil && k.GetFval() == nil {
+			return false
+		}
+		number, end, _ := a.signedNumber(i)
+		return number >= 0 && c.covers(i, end)
+	}
+	return false
+}
+
+// asksForFormula notes a question of a formula's, and gives the number of its answer.
+// What the statement asks for twice it asks for once.
+func (a *analysis) asksForFormula(parts []sqlPart, op *Operand, use formulaUse) int {
+	for i := range a.asked {
+		if slices.Equal(a.asked[i].parts, parts) {
+			return a.asked[i].answer
+		}
+	}
+	a.answers++
+	x := asked{start: use.start, end: use.end, operand: op, answer: a.answers, parts: parts}
+	x.first, x.last = -1, -1 // nothing in it is the server's to compute
+	a.asked = append(a.asked, x)
+	return x.answer
+}
+
+// storeFormulaOf is storeFormula for an expression that is a sealed column's value: of
+// another column, or converted.
+func (a *analysis) storeFormulaOf(e *sealedExpr, n *pg.Node, to target, sc *scope) bool {
+	return (e.column != to.sealed || e.converted()) && a.storeFormula(n, to, sc)
+}

@@ -1,0 +1,259 @@
+package session
+
+import (
+	"errors"
+
+	"pgseal/envelope"
+	"pgseal/logical"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// What a statement computes of the sealed values of the row that it changes
+// (rewrite.Formula) is computed here: the question in front of it gives their
+// envelopes, and the statement stores the result only if they are still there.
+
+// errNoRow: the question has found no row, so that there is nothing to compute with.
+var errNoRow = errors.New("session: there is no such row")
+
+// given is what a formula is computed with beside the row.
+type given struct {
+	bind    *wire.Bind       // of the statement, in the extended protocol
+	types   []uint32         // of its parameters
+	literal *rewrite.Literal // in the simple protocol
+}
+
+// computedValue is the value of a formula, in its type's canonical form.
+type computedValue struct {
+	logical.Value
+	null bool
+}
+
+var nullValue = computedValue{null: true}
+
+// appendFormula appends the value of an operand's formula, sealed. null says that it
+// is NULL, and that nothing has been appended; so it is without a row, where the
+// statement changes nothing.
+func (s *Session) appendFormula(dst []byte, op *rewrite.Operand, g given, check func(oid uint32) *rewrite.Refusal) (out []byte, null bool, need Need, err error) {
+	v, need, err := s.formula(op.Formula, &g, op.Column.Type.Shown().OID)
+	switch {
+	case errors.Is(err, errNoRow):
+		return dst, true, Need{}, nil
+	case err != nil || need.Kind != NeedNothing || v.null:
+		return dst, err == nil && need.Kind == NeedNothing, need, err
+	}
+	if r := check(v.OID); r != nil {
+		return dst, false, Need{}, refused(r, nil)
+	}
+	defer func(foreign bool) { s.foreign = foreign }(s.foreign)
+	s.foreign = true // the canonical form is UTF-8
+	dst, need, err = s.appendOperand(dst, op, v.Value)
+	return dst, false, need, err
+}
+
+// formula computes a formula. expected is the type of a value that has none by itself.
+func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (computedValue, Need, error) {
+	switch f.Kind {
+	case rewrite.ColumnValue:
+		return s.cellValue(f)
+	case rewrite.ParameterValue:
+		v, err := s.parameterValue(f.Client, g)
+		return v, Need{}, err
+	case rewrite.LiteralValue:
+		v, err := s.literalValue(f, g, logical.Type{OID: expected, Typmod: -1})
+		return v, Need{}, err
+	case rewrite.NullValue:
+		return nullValue, Need{}, nil
+	case rewrite.FirstOf:
+		return s.firstOf(f, g)
+	}
+	if f.Kind == rewrite.CastTo && f.Args[0].Kind == rewrite.LiteralValue && g.typeOf(f.Args[0]) == 0 {
+		v, err := s.literalValue(f.Args[0], g, f.Type)
+		return v, Need{}, err
+	}
+	args := make([]computedValue, len(f.Args))
+	null := false
+	for i, arg := range f.Args {
+		v, need, err := s.formula(arg, g, f.Expected(i, g.typeOf))
+		if err != nil || need.Kind != NeedNothing {
+			return v, need, err
+		}
+		args[i], null = v, null || v.null
+	}
+	if null {
+		return nullValue, Need{}, nil
+	}
+	v, err := s.operate(f, args)
+	return v, Need{}, err
+}
+
+// firstOf is COALESCE: the first value that is not NULL, in the type that all of them
+// have in common. What stands behind it is not computed.
+func (s *Session) firstOf(f *rewrite.Formula, g *given) (computedValue, Need, error) {
+	common := logical.Type{OID: f.TypeOf(g.typeOf), Typmod: -1}
+	for i, arg := range f.Args {
+		v, need, err := s.formula(arg, g, f.Expected(i, g.typeOf))
+		if err != nil || need.Kind != NeedNothing {
+			return v, need, err
+		}
+		if v.null {
+			continue
+		}
+		v, err = s.castValue(common, v)
+		return v, Need{}, err
+	}
+	return nullValue, Need{}, nil
+}
+
+// operate computes one node of values that are not NULL.
+func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedValue, err error) {
+	v.Binary, v.OID = true, args[0].OID
+	switch f.Kind {
+	case rewrite.CastTo:
+		return s.castValue(f.Type, args[0])
+	case rewrite.Inverse:
+		if v.OID == logical.OIDBool {
+			v.Data = logical.Inverted(nil, args[0].Value)
+			return v, nil
+		}
+	case rewrite.Negative:
+		var ok bool
+		if v.Data, ok, err = logical.Negated(nil, args[0].Value); ok || err != nil {
+			return v, err
+		}
+	case rewrite.Operation:
+		v.OID = f.Operator.Result(args[0].OID, args[1].OID)
+		v.Data, err = f.Operator.Append([]byte{}, args[0].Value, args[1].Value, &s.settings.values)
+		return v, err
+	}
+	return v, &wire.Error{
+		Code: codeFeatureNotSupported, Message: "pgseal does not compute this of a value of type " + logical.TypeName(v.OID),
+		Hint: "Compute the value in the application.",
+	}
+}
+
+// castValue is an explicit cast. A type that has no number is that of alternatives that
+// have none in common.
+func (s *Session) castValue(to logical.Type, v computedValue) (computedValue, error) {
+	if to.OID == 0 {
+		return v, &wire.Error{
+			Code: codeFeatureNotSupported, Message: "pgseal does not compute with alternatives of several types",
+			Hint: "Cast them to one type.",
+		}
+	}
+	if err := to.CheckOID(v.OID, logical.Cast); err != nil {
+		return v, err
+	}
+	data, err := to.AppendCanonical([]byte{}, v.Value, logical.Cast, &s.settings.utf8)
+	v.Data, v.OID = data, to.OID
+	return v, err
+}
+
+// cellValue opens a value of the row.
+func (s *Session) cellValue(f *rewrite.Formula) (computedValue, Need, error) {
+	v, null, err := s.answer(f.Answer)
+	switch {
+	case err != nil:
+		return nullValue, Need{}, err
+	case null: // also when it is only to be found out whether the client's values can be sealed
+		return nullValue, Need{}, errNoRow
+	case v.OID != oidBytea:
+		return nullValue, Need{}, errUnasked
+	case len(v.Data) == 0:
+		return nullValue, Need{}, nil
+	}
+	h, err := envelope.Parse(v.Data)
+	if err != nil {
+		return nullValue, Need{}, s.corrupt(f.Column, 0, err)
+	}
+	k, need, err := s.key(h.KeyID)
+	if k == nil {
+		return nullValue, need, err
+	}
+	plain, err := k.Open([]byte{}, f.Column.ID, v.Data)
+	if err != nil {
+		return nullValue, Need{}, s.corrupt(f.Column, h.KeyID, err)
+	}
+	return computedValue{Value: logical.Value{Data: plain, Binary: true, OID: f.Column.Type.Shown().OID}}, Need{}, nil
+}
+
+// parameterValue reads one of the client's parameters.
+func (s *Session) parameterValue(client int, g *given) (computedValue, error) {
+	if g.bind == nil || client >= len(g.types) || client >= g.bind.Params.Len() {
+		return nullValue, errUnasked
+	}
+	data := g.parameter(client)
+	if data == nil {
+		return nullValue, nil
+	}
+	format, _ := g.bind.ParamFormats.Format(client)
+	v := computedValue{Value: logical.Value{Data: data, Binary: format == wire.Binary, OID: g.types[client]}}
+	t := logical.Type{OID: v.OID, Typmod: -1}
+	if !logical.Supported(v.OID) || t.IsArray() {
+		return v, &wire.Error{
+			Code: codeFeatureNotSupported, Message: "pgseal does not compute with a parameter of the type with OID " + itoa(int(v.OID)),
+			Hint: "Declare the parameter as one of the types of numbers, texts and times.",
+		}
+	}
+	plain, err := t.AppendCanonical([]byte{}, v.Value, logical.Cast, &s.settings.values)
+	if err != nil {
+		e := statementError(err)
+		if e == nil || !isValueError(e) {
+			return v, err
+		}
+		if v.Binary || ofEncoding(e) {
+			data = nil
+		}
+		return v, ofParameter(e, g.bind, client, data)
+	}
+	v.Data, v.Binary = plain, true
+	return v, nil
+}
+
+// literalValue reads a literal of the client's. A string is one of type t.
+func (s *Session) literalValue(f *rewrite.Formula, g *given, t logical.Type) (v computedValue, err error) {
+	data, oid, kept, err := f.Literal(g.literal)
+	if err != nil {
+		return v, err
+	}
+	if oid != oidUnknown {
+		t = logical.Type{OID: oid, Typmod: -1}
+	}
+	if !logical.Supported(t.OID) {
+		return v, &wire.Error{
+			Code: codeFeatureNotSupported, Message: "pgseal does not know the type of a string that it is to compute with",
+			Hint: "Cast the string to its type.",
+		}
+	}
+	settings := s.reading()
+	if kept {
+		settings = &s.settings.utf8
+	}
+	v.Binary, v.OID = true, t.OID
+	v.Data, err = t.AppendCanonical([]byte{}, logical.Value{Data: data, OID: oidUnknown}, logical.Cast, settings)
+	return v, err
+}
+
+// parameter is the value of a parameter, nil for NULL.
+func (g *given) parameter(client int) []byte {
+	it := g.bind.Params.Iter()
+	for range client {
+		it.Next()
+	}
+	data, _ := it.Next()
+	return data
+}
+
+// typeOf is the type of a parameter, or a literal; 0 for a string.
+func (g *given) typeOf(f *rewrite.Formula) uint32 {
+	if f.Kind == rewrite.ParameterValue {
+		if f.Client < len(g.types) {
+			return g.types[f.Client]
+		}
+		return 0
+	}
+	if _, oid, _, err := f.Literal(g.literal); err == nil && oid != oidUnknown {
+		return oid
+	}
+	return 0
+}

@@ -87,12 +87,23 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return given(f)
 	case NullValue:
 		return 0
+	}
+	if slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.isUntyped() && arg.TypeOf(given) == 0 }) {
+		return 0
+	}
+	switch f.Kind {
 	case CastTo:
 		return f.Type.OID
 	case Inverse:
+		if t := f.Args[0].TypeOf(given); t != 0 && t != logical.OIDBool {
+			return 0
+		}
 		return logical.OIDBool
 	case Negative:
-		return f.Args[0].TypeOf(given)
+		if t := f.Args[0].TypeOf(given); isNumber(t) {
+			return t
+		}
+		return 0
 	case FirstOf:
 		return f.common(given)
 	}
@@ -101,6 +112,11 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	return f.Operator.Result(left, right)
+}
+
+// isUntyped says whether it is for what stands around the formula to give it a type.
+func (f *Formula) isUntyped() bool {
+	return f.Kind == ParameterValue || f.Kind == LiteralValue || f.Kind == NullValue
 }
 
 // operands are the types of an operation's operands. One without gets its own from the
@@ -112,6 +128,8 @@ func (f *Formula) operands(given func(*Formula) uint32) (left, right uint32) {
 		left = f.Operator.Untyped(right, true)
 	case right == 0 && left != 0:
 		right = f.Operator.Untyped(left, false)
+	case left == 0 && f.Operator == logical.Concatenate:
+		return logical.OIDText, logical.OIDText
 	}
 	return left, right
 }
@@ -157,18 +175,23 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 	return 0
 }
 
-// infer finds the types that parameters get which the client does not declare. The
-// first use decides.
-func (f *Formula) infer(given func(*Formula) uint32, found map[int]uint32) {
+// Infer is the type that a parameter, by its index from 0, gets by its first use in the
+// formula, 0 for none that is known. given does not know it.
+func (f *Formula) Infer(client int, given func(*Formula) uint32) uint32 {
 	for i, arg := range f.Args {
-		if arg.Kind == ParameterValue {
-			if _, known := found[arg.Client]; !known {
-				found[arg.Client] = f.Expected(i, given)
-			}
-			continue
+		if arg.Kind == ParameterValue && arg.Client == client {
+			return f.Expected(i, given)
 		}
-		arg.infer(given, found)
+		if t := arg.Infer(client, given); t != 0 {
+			return t
+		}
 	}
+	return 0
+}
+
+// IsConstant says whether the formula has nothing of the row in it.
+func (f *Formula) IsConstant() bool {
+	return f.Kind != ColumnValue && !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.IsConstant() })
 }
 
 // columns appends the sealed columns of the formula, each once.

@@ -16,6 +16,7 @@ const (
 	codeNoTable            = "42P01" // undefined_table
 	codeNoParameter        = "42P02" // undefined_parameter
 	codeNoFunction         = "42883" // undefined_function, also for operators
+	codeSerialization      = "40001" // serialization_failure
 	codeUndefinedObject    = "42704" // undefined_object
 	codeTooComplex         = "54001"
 	codeInvalidEncoded     = "22021"

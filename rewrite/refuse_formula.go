@@ -6,6 +6,17 @@ import (
 	"pgseal/catalog"
 )
 
+// refuseFormulaRows is for rows that are not found one by one.
+func refuseFormulaRows(c *catalog.SealedColumn, position int32, of *catalog.Relation) *Refusal {
+	r := sealedRefusal("store-expression", c, position, "cannot be computed of the row's own values for rows that are not found by their primary key")
+	r.Detail = "pgseal opens the values of one row and computes; the server could not."
+	r.Hint = "Select the rows, and update each by its primary key."
+	if of.Key == nil {
+		r.Hint = "Compute the values in the application, in a transaction that has selected the rows FOR UPDATE; the table has no primary key of plain columns by which pgseal could find them."
+	}
+	return r
+}
+
 // refuseFormulaParam is for a parameter that pgseal computes with and the server would
 // have to know, too.
 func refuseFormulaParam(c *catalog.SealedColumn, position int32, number int) *Refusal {
@@ -13,6 +24,23 @@ func refuseFormulaParam(c *catalog.SealedColumn, position int32, number int) *Re
 	r.Detail = "pgseal computes the value, and the server does not get the parameter."
 	r.Hint = "Use a parameter of its own for the other place."
 	return r
+}
+
+// RefuseFormula is the refusal for types that pgseal does not compute with, or does not
+// know.
+func (o *Operand) RefuseFormula() *Refusal {
+	r := sealedRefusal("store-expression", o.Column, -1, "cannot be set to this: pgseal does not compute with values of these types")
+	r.Hint = "Cast constants and parameters to the types of the columns that they are computed with, or compute the value in the application."
+	return r
+}
+
+// RefuseRowChanged is for a row that had other values when the statement came to it.
+func RefuseRowChanged() *Refusal {
+	return &Refusal{Anchor: "row-changed", Code: codeSerialization, Position: -1,
+		Message: "the row has changed since pgseal computed a sealed value of it",
+		Detail:  "Nothing has been stored.",
+		Hint:    "Repeat the transaction.",
+	}
 }
 
 // refuseFormulaExecuted is for SQL's EXECUTE of a statement that computes with what the

@@ -18,6 +18,10 @@ type foundRow struct {
 	key  map[string]*pg.Node // what its columns are compared with
 }
 
+// RowMarker stands in the error of a statement that was to store what has been computed
+// of values that its row does not have any more.
+const RowMarker = "pgseal_row_changed"
+
 // formulaUse is a formula in the place of an expression.
 type formulaUse struct {
 	start, end int // bytes
@@ -34,17 +38,13 @@ type formulaDraft struct {
 	params      []*pg.ParamRef
 }
 
-// foundBy is the row that the conditions of an UPDATE find, nil if there can be more
-// than one, or if the server is not asked in front of it.
+// foundBy is the row that the conditions of an UPDATE find, without a key if there can
+// be more than one; nil if the server is not asked in front of the statement.
 func (a *analysis) foundBy(s *pg.UpdateStmt, into *item, sc *scope) *foundRow {
 	if a.stmt.Stmt.GetUpdateStmt() != s || s.WithClause != nil || a.persistent || a.mode == Kept || into.relation == nil {
 		return nil
 	}
-	key := a.keyConstants(s.WhereClause, into, sc)
-	if key == nil {
-		return nil
-	}
-	return &foundRow{into, !s.Relation.Inh, key}
+	return &foundRow{into, !s.Relation.Inh, a.keyConstants(s.WhereClause, into, sc)}
 }
 
 // storeFormula stores what is computed of sealed columns of the row that is changed:
@@ -59,8 +59,12 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 		return false
 	}
 	columns := f.columns(nil)
-	if len(columns) == 0 {
+	switch {
+	case len(columns) == 0:
 		return false
+	case d.row.key == nil:
+		a.fail(refuseFormulaRows(to.sealed, location(n), d.row.into.relation))
+		return true
 	}
 	asks := make([][]sqlPart, len(columns))
 	for i, c := range columns {
@@ -269,22 +273,14 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 
 // takeParams notes the parameters of a formula. They stand nowhere in the server's text.
 func (a *analysis) takeParams(f *Formula, params []*pg.ParamRef) {
-	found := map[int]uint32{}
-	f.infer(func(f *Formula) uint32 {
-		if f.Kind == LiteralValue && f.text.oid != oidUnknown {
-			return f.text.oid
-		}
-		return 0
-	}, found)
 	for _, p := range params {
-		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), typ: found[int(p.Number)-1], at: p.Location, column: f.columns(nil)[0].Column})
+		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), at: p.Location, column: f.columns(nil)[0].Column})
 	}
 }
 
 // hiddenParam is a use of a parameter that the session computes with.
 type hiddenParam struct {
 	client int // from 1
-	typ    uint32
 	at     int32
 	column *catalog.SealedColumn
 }
@@ -297,9 +293,7 @@ func (a *analysis) hide(params []Param) {
 			a.fail(refuseFormulaParam(h.column, h.at, h.client))
 			return
 		}
-		if !p.Hidden {
-			*p = Param{Client: p.Client, Infer: h.typ, Deduced: h.typ, Hidden: true}
-		}
+		p.Hidden = true
 	}
 }
 
@@ -315,7 +309,7 @@ func (a *analysis) placeFormula(u *formulaUse, value func(op *Operand, answer in
 	}
 	a.insert(u.start, " THEN ")
 	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
-	a.edit(u.start, u.end, guardNever+" END", nil)
+	a.edit(u.start, u.end, " ELSE pg_catalog.current_setting('"+RowMarker+"')::"+serverType+" END", nil)
 }
 
 // columnName is the name that a sealed column has in the relation.

@@ -35,20 +35,74 @@ var nullValue = computedValue{null: true}
 // is NULL, and that nothing has been appended; so it is without a row, where the
 // statement changes nothing.
 func (s *Session) appendFormula(dst []byte, op *rewrite.Operand, g given, check func(oid uint32) *rewrite.Refusal) (out []byte, null bool, need Need, err error) {
-	v, need, err := s.formula(op.Formula, &g, op.Column.Type.Shown().OID)
+	t := op.Formula.TypeOf(g.typeOf)
+	if t == 0 {
+		return dst, false, Need{}, refused(op.RefuseFormula(), nil)
+	}
+	if r := check(t); r != nil {
+		return dst, false, Need{}, refused(r, nil)
+	}
+	if err := s.parameters(op.Formula, &g); err != nil {
+		return dst, false, Need{}, err
+	}
+	if err := s.constants(op.Formula, &g); err != nil {
+		return dst, false, Need{}, err
+	}
+	v, need, err := s.formula(op.Formula, &g, t)
 	switch {
 	case errors.Is(err, errNoRow):
 		return dst, true, Need{}, nil
 	case err != nil || need.Kind != NeedNothing || v.null:
 		return dst, err == nil && need.Kind == NeedNothing, need, err
 	}
-	if r := check(v.OID); r != nil {
-		return dst, false, Need{}, refused(r, nil)
-	}
 	defer func(foreign bool) { s.foreign = foreign }(s.foreign)
 	s.foreign = true // the canonical form is UTF-8
 	dst, need, err = s.appendOperand(dst, op, v.Value)
 	return dst, false, need, err
+}
+
+// parameters reads those of a formula: PostgreSQL reads them all at Bind.
+func (s *Session) parameters(f *rewrite.Formula, g *given) error {
+	if f.Kind == rewrite.ParameterValue {
+		_, err := s.parameterValue(f.Client, g)
+		return err
+	}
+	for _, arg := range f.Args {
+		if err := s.parameters(arg, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// constants computes what in a formula has nothing of the row in it: PostgreSQL finds
+// what is wrong with that whether there is a row or not.
+func (s *Session) constants(f *rewrite.Formula, g *given) error {
+	for i, arg := range f.Args {
+		switch {
+		case arg.Kind == rewrite.LiteralValue && f.Kind == rewrite.CastTo: // read as that type
+			if _, _, err := s.formula(f, g, 0); err != nil {
+				return err
+			}
+			continue
+		case arg.Kind == rewrite.ColumnValue:
+			continue
+		}
+		if err := s.constants(arg, g); err != nil {
+			return err
+		}
+		if !arg.IsConstant() {
+			continue
+		}
+		v, _, err := s.formula(arg, g, f.Expected(i, g.typeOf))
+		if err != nil {
+			return err
+		}
+		if f.Kind == rewrite.FirstOf && !v.null {
+			break // what stands behind it is dropped
+		}
+	}
+	return nil
 }
 
 // formula computes a formula. expected is the type of a value that has none by itself.

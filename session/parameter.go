@@ -31,6 +31,9 @@ func (s *Session) typeParameters(st *statement, p *planning, text []byte) ([]uin
 	s.types = s.types[:0]
 	for _, p := range st.plan.Params {
 		oid := p.Infer
+		if p.Hidden {
+			oid = st.types[p.Client]
+		}
 		if p.Client >= 0 && st.declares(p.Client) {
 			oid = st.declared[p.Client]
 		}
@@ -96,11 +99,32 @@ func (p *statement) infer(oids wire.OIDs) {
 		}()
 	}
 	for i := range p.types {
-		if !p.declares(i) {
+		if !p.declares(i) && i < len(p.plan.Params) && p.plan.Params[i].Hidden {
+			p.types[i] = p.inferredByFormula(i)
+		} else if !p.declares(i) {
 			p.types[i] = p.inferred(i, roles[i], oids, &lists)
 			p.untyped = p.untyped || p.types[i] == 0 && roles[i].sealed != nil
 		}
 	}
+}
+
+// inferredByFormula is the type of a parameter that the session computes with.
+func (p *statement) inferredByFormula(i int) uint32 {
+	for _, param := range p.plan.Params {
+		if param.Operand == nil || param.Operand.Formula == nil {
+			continue
+		}
+		g := given{types: slices.Clone(p.declared)}
+		for k := range g.types {
+			if !p.declares(k) {
+				g.types[k] = 0
+			}
+		}
+		if t := param.Operand.Formula.Infer(i, g.typeOf); t != 0 {
+			return t
+		}
+	}
+	return 0
 }
 
 // roles are those of one of the client's parameters that decide its type.
@@ -189,14 +213,20 @@ func (p *statement) checkTypes(bound *rewrite.Bound) *rewrite.Refusal {
 		}
 	}
 	for _, param := range p.plan.Params {
-		if param.Operand == nil || param.Answer > 0 {
+		if param.Operand == nil || param.Answer > 0 && param.Operand.Formula == nil {
 			continue
+		}
+		var oid uint32
+		if f := param.Operand.Formula; f == nil {
+			oid = p.types[param.Client]
+		} else if oid = f.TypeOf((&given{types: p.types}).typeOf); oid == 0 {
+			return param.Operand.RefuseFormula()
 		}
 		var refusal *rewrite.Refusal
 		if bound != nil {
-			refusal = bound.Check(param.Operand, p.types[param.Client])
+			refusal = bound.Check(param.Operand, oid)
 		} else {
-			refusal = param.Operand.Check(p.types[param.Client])
+			refusal = param.Operand.Check(oid)
 		}
 		if refusal != nil {
 			return refusal

@@ -59,6 +59,9 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.refusal != nil && (refusedInstead(fields) || r.probes(fields)):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
+	case rowChanged(fields):
+		out.client.put(refused(rewrite.RefuseRowChanged(), nil).Append(out.client.scratch))
+		act = drop
 	case r.guarded() && (moved(fields) || r.lacks(fields)), unsealed(fields):
 		// The next statement is planned from the catalog as it is now.
 		s.catalog.stale, s.catalog.told = true, false
@@ -108,6 +111,12 @@ func moved(f wire.ErrorFields) bool {
 		return bytes.Contains(message, []byte(rewrite.GuardMarker))
 	}
 	return false
+}
+
+// rowChanged reports the error of a statement that was to store what has been computed of
+// values that the row has no more.
+func rowChanged(f wire.ErrorFields) bool {
+	return string(f.Get(wire.FieldCode)) == codeUndefinedObject && bytes.Contains(f.Get(wire.FieldMessage), []byte(rewrite.RowMarker))
 }
 
 // unsealed reports that there is no term of a column, or no type of one, which would have

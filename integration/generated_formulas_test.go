@@ -1,0 +1,181 @@
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgseal/integration/harness"
+	"pgseal/integration/pgtest"
+)
+
+// generatedFormulas is how many statements are run.
+const generatedFormulas = 1500
+
+// formulaFamilies are columns and values that are computed with each other.
+var formulaFamilies = []typeFamily{
+	{
+		columns:  []string{"i2 smallint", "i4 int", "i8 bigint", "nu numeric", "nt numeric(6,2)", "f4 real", "f8 double precision"},
+		types:    []string{"int2", "int4", "int8", "numeric", "float4", "float8", "numeric(5,1)"},
+		values:   []string{"5", "-7", "0", "32000"},
+		literals: []string{"1", "2", "-3", "0.25", "1000000", "3000000000", "0"},
+		inexact:  "0.1",
+	},
+	{
+		columns: []string{"t text", "v varchar(4)", "c char(3)"},
+		types:   []string{"text", "varchar", "bpchar", "varchar(2)", "char(2)"},
+		values:  []string{"a", "b ", "", "ä", "cde"},
+	},
+	{
+		columns:  []string{"d date", "ts timestamp", "tz timestamptz", "ts0 timestamp(0)"},
+		types:    []string{"date", "timestamp", "timestamptz"},
+		values:   []string{"2024-01-31", "2026-03-28 02:30:00", "infinity"},
+		literals: []string{"1", "-40", "interval '1 month'", "interval '1 day -02:00:00.5'", "'36 hours'::interval", "'1 year'"},
+		inexact:  "2024-02-02 10:00:00.5",
+	},
+	{columns: []string{"b boolean"}, types: []string{"bool"}, values: []string{"t", "false"}},
+}
+
+// TestGeneratedFormulas lets chance compute with values of a row, in all types that can
+// be computed with, beside constants and parameters of others. Each statement is
+// answered as the plain database answers it, or refused.
+func TestGeneratedFormulas(t *testing.T) {
+	seed := pgtest.Seed(t)
+	var schema harness.Schema
+	columns, names := []string{"id int PRIMARY KEY"}, []string{"id"}
+	rows := [2][]string{{"1"}, {"2"}}
+	for _, f := range formulaFamilies {
+		for _, c := range f.columns {
+			name := strings.Fields(c)[0]
+			columns, names = append(columns, c), append(names, name)
+			schema.Seal = append(schema.Seal, "public.m."+name)
+			for i := range rows {
+				rows[i] = append(rows[i], quoted(f.values[i]))
+			}
+		}
+	}
+	schema.DDL = "CREATE TABLE m (" + strings.Join(columns, ", ") + ")"
+	pair := harness.New(t, schema)
+	sides := []*pgconn.PgConn{pair.Connect(t, pair.TwinURL()).PgConn(), pair.Connect(t, pair.URL()).PgConn()}
+	for _, c := range sides {
+		insert := fmt.Sprintf("SET timezone = 'Europe/Berlin'; INSERT INTO m (%s) VALUES (%s), (%s); INSERT INTO m (id) VALUES (3)",
+			strings.Join(names, ", "), strings.Join(rows[0], ", "), strings.Join(rows[1], ", "))
+		if err := c.Exec(t.Context(), insert).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := &formulaGenerator{typeGenerator{Rand: rand.New(rand.NewPCG(seed, 7))}}
+	refused, failed := 0, 0
+	for range generatedFormulas {
+		s := g.statement()
+		var answers [2]string
+		var errs [2]*pgconn.PgError
+		for i, c := range sides {
+			answers[i], errs[i] = s.run(t, c)
+		}
+		switch want, got := errs[0], errs[1]; {
+		case got != nil && got.Code == "0A000" && got.Hint != "":
+			refused++
+		case want != nil && got != nil && mistake(want) && mistake(got):
+			failed++
+		case want != nil || got != nil || answers[0] != answers[1]:
+			t.Errorf("%s\nplain  %s %v\nsealed %s %v", s, answers[0], want, answers[1], got)
+		}
+	}
+	t.Logf("%d refused, %d failed", refused, failed)
+	if refused > generatedFormulas/2 || failed > generatedFormulas/2 {
+		t.Errorf("%d of %d statements were refused, %d fail: the rest is too little to prove anything", refused, generatedFormulas, failed)
+	}
+}
+
+// formulaGenerator writes statements that compute.
+type formulaGenerator struct{ typeGenerator }
+
+// column is one of the family.
+func (g *formulaGenerator) column() string {
+	return g.pick("", "", "m.") + strings.Fields(g.pick(g.family.columns...))[0]
+}
+
+// operand is a value of the row, or a constant.
+func (g *formulaGenerator) operand(depth int) string {
+	switch n := g.IntN(10); {
+	case n < 4:
+		return g.column()
+	case n < 6:
+		return g.cast(g.param())
+	case n == 6 && len(g.family.literals) > 0:
+		return g.pick(g.family.literals...)
+	case n == 7 && depth < 2:
+		return "COALESCE(" + g.operand(depth+1) + ", " + g.operand(depth+1) + ")"
+	case n == 8 && depth < 2:
+		return "(" + g.formula(depth+1) + ")"
+	}
+	return g.cast(quoted(g.value(g.own)))
+}
+
+func (g *formulaGenerator) formula(depth int) string {
+	operators := []string{"+", "+", "-", "*", "/"}
+	switch {
+	case slices.Contains(g.family.types, "bool"):
+		return "NOT " + g.operand(depth)
+	case slices.Contains(g.family.types, "text"):
+		operators = []string{"||"}
+	case slices.Contains(g.family.types, "date"):
+		operators = []string{"+", "-"}
+		if g.IntN(2) == 0 {
+			return g.column() + " " + g.pick(operators...) + " " + g.pick(g.family.literals...)
+		}
+	}
+	if depth > 0 && len(operators) == 5 && g.IntN(4) == 0 {
+		return "-" + g.column()
+	}
+	return g.operand(depth) + " " + g.pick(operators...) + " " + g.operand(depth)
+}
+
+// changed is what a column is set to.
+func (g *formulaGenerator) changed(name string) string {
+	if g.IntN(6) == 0 {
+		return g.column()
+	}
+	f := g.formula(0)
+	if g.IntN(3) > 0 {
+		f = strings.Replace(f, g.pick("t", "i4", "nu", "ts", "v"), name, 1)
+	}
+	if g.IntN(6) == 0 {
+		f = g.cast("(" + f + ")")
+	}
+	return f
+}
+
+func (g *formulaGenerator) statement() *typedStatement {
+	for {
+		g.family = &formulaFamilies[g.weighted()%len(formulaFamilies)]
+		name, own, _ := strings.Cut(g.pick(g.family.columns...), " ")
+		other := strings.Fields(g.pick(g.family.columns...))[0]
+		g.own, g.typedStatement = own, typedStatement{mode: harness.Modes[g.IntN(len(harness.Modes))]}
+		sql := "UPDATE m SET " + name + " = " + g.changed(name)
+		if other != name && g.IntN(3) == 0 {
+			sql += ", " + other + " = " + g.changed(other)
+		}
+		sql += " WHERE id = " + g.key() + " RETURNING id, " + name
+		if len(g.types) < 10 {
+			s := g.typedStatement
+			s.sql, s.types, s.values = used(sql, s.types, s.values)
+			return &s
+		}
+	}
+}
+
+// key is that of a row, or of none.
+func (g *formulaGenerator) key() string {
+	k := g.pick("1", "2", "3", "1", "2", "4")
+	if g.IntN(2) == 0 {
+		return k
+	}
+	g.types, g.values = append(g.types, g.pick("", "int4", "int8")), append(g.values, k)
+	return "$" + fmt.Sprint(len(g.types))
+}

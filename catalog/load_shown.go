@@ -47,14 +47,17 @@ func loadShownTypes(ctx context.Context, tx reader) ([]ShownType, error) {
 		SELECT s.domain::oid, format_type(s.domain, NULL), t.oid, s.typmod, format_type(t.oid, s.typmod),
 		       t.typlen, t.typbyval, t.typalign::text, t.typstorage::text,
 		       coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation),
+		       ARRAY[coalesce(n.nspname, ''), coalesce(c.collname, '')]::text[],
 		       t.typtype = 'b' AND t.typcategory = 'A'
 		  FROM pgseal.sealed_column s JOIN pg_type t ON t.oid = s.logical_type
+		  LEFT JOIN pg_collation c ON c.oid = to_regcollation(s.original ->> 'collation') AND c.oid >= 16384
+		  LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
 		 ORDER BY 1`)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (t ShownType, err error) {
-		err = r.Scan(&t.Domain, &t.DomainName, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation, &t.Array)
+		err = r.Scan(&t.Domain, &t.DomainName, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation, &t.OwnCollation, &t.Array)
 		return t, err
 	})
 }

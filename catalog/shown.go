@@ -66,6 +66,11 @@ func (s *Shown) words() []string {
 			words = append(words, w)
 		}
 	}
+	for i := range s.Types {
+		if name := s.Types[i].OwnCollation[1]; name != "" {
+			words = append(words, name)
+		}
+	}
 	return words
 }
 
@@ -81,7 +86,10 @@ type ShownType struct {
 	Align      string
 	Storage    string
 	Collation  uint32
-	Array      bool
+	// OwnCollation is the schema and the name of the collation, if that is not
+	// PostgreSQL's own.
+	OwnCollation [2]string
+	Array        bool
 }
 
 // TypeOf is the type of a sealed column, the zero one if that is not known.

@@ -277,3 +277,29 @@ func TestTypesAreDroppedByTheirNames(t *testing.T) {
 	c.Step(S(`SELECT * FROM "One".felt`))
 	c.Step(S(`DROP TABLE "One".felt; DROP TYPE "One".mood; DROP DOMAIN "One".code; SELECT 3`).Simple())
 }
+
+// A collation of one's own keeps its name as long as a sealed column has it.
+func TestCollationsOfSealedColumns(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE SCHEMA words; CREATE COLLATION bytes FROM "C"; CREATE COLLATION words.bytes FROM "C"; CREATE COLLATION free FROM "C";
+			CREATE TABLE books (id int, title text COLLATE bytes, author text COLLATE "C");`,
+		Seal: []string{"public.books.title --equality", "public.books.author --equality"},
+	})
+	for _, mode := range insideModes {
+		t.Run(string(mode), func(t *testing.T) {
+			c := pair.Compare(t, mode)
+			c.Step(S("DROP COLLATION bytes").Fails("2BP01"))
+			c.Step(S("DROP COLLATION IF EXISTS free, public.bytes").Fails("2BP01"))
+			c.Step(S("DROP COLLATION bytes CASCADE").Refused("collation \"bytes\""))
+			c.Step(S("ALTER COLLATION public.bytes RENAME TO octets").Refused("collation \"bytes\""))
+			c.Step(S("ALTER COLLATION bytes SET SCHEMA words").Refused("collation \"bytes\""))
+			c.Step(S("SELECT attname, attcollation::regcollation::text FROM pg_attribute WHERE attrelid = 'books'::regclass AND attnum > 0 ORDER BY attnum"))
+			c.Step(S("ALTER COLLATION words.bytes RENAME TO octets"))
+			c.Step(S("ALTER COLLATION words.octets RENAME TO bytes"))
+		})
+	}
+	c := pair.Compare(t, harness.Simple)
+	c.Step(S("DROP COLLATION words.bytes, free"))
+	c.Step(S("DROP TABLE books"))
+	c.Step(S("DROP COLLATION bytes"))
+}

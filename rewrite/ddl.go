@@ -38,11 +38,15 @@ func (a *analysis) utility(n *pg.Node, s *Statement) {
 		a.body("this DO block", x.DoStmt.Args)
 	case *pg.Node_DropStmt:
 		a.dropTypes(x.DropStmt)
+		a.dropsCollation(x.DropStmt)
 		a.keepsConstraint(x.DropStmt)
 	case *pg.Node_RenameStmt:
 		a.renamesConstraint(x.RenameStmt, s)
 		a.renamesColumn(x.RenameStmt)
-	case *pg.Node_AlterObjectSchemaStmt, *pg.Node_AlterOwnerStmt,
+		a.keepsCollation(x.RenameStmt.RenameType, x.RenameStmt.Object, "ALTER … RENAME")
+	case *pg.Node_AlterObjectSchemaStmt:
+		a.keepsCollation(x.AlterObjectSchemaStmt.ObjectType, x.AlterObjectSchemaStmt.Object, "ALTER … SET SCHEMA")
+	case *pg.Node_AlterOwnerStmt,
 		*pg.Node_AlterObjectDependsStmt, *pg.Node_AlterTableMoveAllStmt, *pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt,
 		*pg.Node_AlterStatsStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_CreateExtensionStmt,
 		*pg.Node_ImportForeignSchemaStmt: // whose names are the other server's

@@ -101,3 +101,28 @@ func TestFormulas(t *testing.T) {
 	pair.SameIn(t, []harness.Mode{harness.SQLPrepare},
 		S("UPDATE accounts SET n = n + $1 WHERE id = 1", "1").Refused("public.accounts.n"))
 }
+
+// An INSERT that finds its row there can count in it.
+func TestFormulasOfConflictingRows(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	const all = "SELECT * FROM accounts ORDER BY id"
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO accounts (id, n) VALUES ($1, 1) ON CONFLICT (id) DO UPDATE SET n = accounts.n + 1 RETURNING n", "1"),
+		S("INSERT INTO accounts (id, n) VALUES ($1, 1) ON CONFLICT (id) DO UPDATE SET n = accounts.n + 1 RETURNING n", "1"),
+		S("INSERT INTO accounts AS a (n, id, price) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET n = a.n + EXCLUDED.n, price = COALESCE(a.price, 1) + excluded.price RETURNING n, price", "5", "1", "1.009"),
+		S("INSERT INTO accounts AS a (n, id, price) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET n = EXCLUDED.n - a.n * $4, price = a.price * EXCLUDED.price WHERE a.id < 2 RETURNING n, price", "50", "1", "2.005", "2"),
+		S("INSERT INTO accounts (id, label, name, pad) VALUES (1, 'abc   ', 'x', 'p'), (2, NULL, 'y', NULL) ON CONFLICT (id) DO NOTHING"),
+		S("INSERT INTO accounts (id, label, name, pad) VALUES ($1, $2, $3, 'p') ON CONFLICT (id) DO UPDATE SET label = accounts.label || EXCLUDED.label, name = COALESCE(accounts.name, '') || EXCLUDED.pad || $4 RETURNING label, name", "2", "abc", "x", "!"),
+		S("INSERT INTO accounts (id, label) VALUES (2, 'abc') ON CONFLICT (id) DO UPDATE SET label = COALESCE(accounts.label, EXCLUDED.label) || '1234567' RETURNING label"),
+		S("INSERT INTO accounts (id, label) VALUES (2, 'abc') ON CONFLICT (id) DO UPDATE SET label = accounts.label || EXCLUDED.label").Fails("22001"),
+		S("INSERT INTO accounts (id, n) VALUES (2, NULL) ON CONFLICT (id) DO UPDATE SET n = accounts.n + EXCLUDED.n RETURNING n"),
+		S("INSERT INTO lines VALUES ('0f8fad5b-d9cb-469f-a165-70867728950e', $1, $2) ON CONFLICT (order_id, \"No\") DO UPDATE SET quantity = lines.quantity + EXCLUDED.quantity RETURNING quantity", "1", "4"),
+		S("INSERT INTO lines VALUES ('0f8fad5b-d9cb-469f-a165-70867728950e', $1, $2) ON CONFLICT (order_id, \"No\") DO UPDATE SET quantity = lines.quantity + EXCLUDED.quantity RETURNING quantity", "1", "4"),
+		S("UPDATE accounts SET n = n + 1 WHERE id IN ($1) RETURNING n", "1"),
+		S(all))
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S("INSERT INTO accounts (id, n) VALUES (1, 1), (2, 2) ON CONFLICT (id) DO UPDATE SET n = accounts.n + 1").Refused("public.accounts.n"),
+		S("INSERT INTO accounts (id, n) SELECT 1, 2 ON CONFLICT (id) DO UPDATE SET n = accounts.n + 1").Refused("public.accounts.n"),
+		S("INSERT INTO accounts (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = accounts.n + EXCLUDED.n").Refused("public.accounts.n"),
+		S("INSERT INTO accounts (id, n) VALUES (1, 2) ON CONFLICT ON CONSTRAINT accounts_pkey DO UPDATE SET n = accounts.n + 1").Refused("public.accounts.n"))
+}

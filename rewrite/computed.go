@@ -466,13 +466,15 @@ func (a *analysis) keyConstants(where *pg.Node, into *item, sc *scope) map[strin
 	found := map[string]*pg.Node{}
 	for _, n := range conditions {
 		x := n.GetAExpr()
-		if x.GetKind() != pg.A_Expr_Kind_AEXPR_OP {
-			continue
-		}
-		if op, _ := equalityOperator(x.Name); op != "=" {
+		if op, _ := equalityOperator(x.GetName()); op != "=" {
 			continue
 		}
 		l, r := x.Lexpr, x.Rexpr
+		if list := r.GetList().GetItems(); x.Kind == pg.A_Expr_Kind_AEXPR_IN && len(list) == 1 {
+			r = list[0]
+		} else if x.Kind != pg.A_Expr_Kind_AEXPR_OP {
+			continue
+		}
 		if l.GetColumnRef() == nil {
 			l, r = r, l
 		}

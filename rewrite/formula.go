@@ -20,6 +20,7 @@ const (
 	Inverse                           // NOT, of one
 	FirstOf                           // COALESCE, of all Args
 	CastTo                            // Type, of one
+	AssignedTo                        // Column, of one: what is stored of a value
 )
 
 // Formula is an expression over sealed columns of the one row that a statement
@@ -81,7 +82,7 @@ func literalValue(text []byte, n span, negative bool) (value []byte, oid uint32,
 // a parameter or a literal, 0 for none.
 func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	switch f.Kind {
-	case ColumnValue:
+	case ColumnValue, AssignedTo:
 		return f.Column.Type.Shown().OID
 	case ParameterValue, LiteralValue:
 		return given(f)
@@ -171,6 +172,8 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 		return logical.OIDBool
 	case CastTo:
 		return f.Type.OID
+	case AssignedTo:
+		return f.Column.Type.Shown().OID
 	}
 	return 0
 }

@@ -11,11 +11,15 @@ import (
 	"pgseal/logical"
 )
 
-// foundRow is the one row that an UPDATE can change: that with a primary key.
+// foundRow is the one row that a statement can change: that with a primary key.
 type foundRow struct {
 	into *item
 	only bool                // ONLY: not the rows of children
 	key  map[string]*pg.Node // what its columns are compared with
+	// excluded, if not nil, is the row that ON CONFLICT has not inserted; given are
+	// its values, by their columns' names.
+	excluded *item
+	given    map[string]*pg.Node
 }
 
 // RowMarker stands in the error of a statement that was to store what has been computed
@@ -36,6 +40,7 @@ type formulaDraft struct {
 	row         *foundRow
 	scope       *scope
 	params      []*pg.ParamRef
+	stored      []int // numbers of parameters that stand in VALUES
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can
@@ -44,7 +49,40 @@ func (a *analysis) foundBy(s *pg.UpdateStmt, into *item, sc *scope) *foundRow {
 	if a.stmt.Stmt.GetUpdateStmt() != s || s.WithClause != nil || a.persistent || a.mode == Kept || into.relation == nil {
 		return nil
 	}
-	return &foundRow{into, !s.Relation.Inh, a.keyConstants(s.WhereClause, into, sc)}
+	return &foundRow{into: into, only: !s.Relation.Inh, key: a.keyConstants(s.WhereClause, into, sc)}
+}
+
+// foundByInsert is the row that an INSERT of one row can find a conflict with, if it
+// looks for one in the primary key.
+func (a *analysis) foundByInsert(s *pg.InsertStmt, into, excluded *item) *foundRow {
+	values := s.SelectStmt.GetSelectStmt().GetValuesLists()
+	if a.stmt.Stmt.GetInsertStmt() != s || s.WithClause != nil || a.persistent || a.mode == Kept || into.relation == nil || into.open || len(values) == 0 {
+		return nil
+	}
+	found := &foundRow{into: into, excluded: excluded, given: map[string]*pg.Node{}}
+	for i, n := range values[0].GetList().GetItems() {
+		switch {
+		case i < len(s.Cols):
+			found.given[s.Cols[i].GetResTarget().GetName()] = n
+		case len(s.Cols) == 0 && i < len(into.columns):
+			found.given[into.columns[i].name] = n
+		}
+	}
+	elements := s.OnConflictClause.GetInfer().GetIndexElems()
+	if len(values) != 1 || len(into.relation.Key) == 0 || len(elements) != len(into.relation.Key) {
+		return found
+	}
+	key := map[string]*pg.Node{}
+	for _, e := range elements {
+		name := e.GetIndexElem().GetName()
+		if n := found.given[name]; n != nil && isConstant(n) && slices.Contains(into.relation.Key, name) {
+			key[name] = n
+		}
+	}
+	if len(key) == len(elements) {
+		found.key = key
+	}
+	return found
 }
 
 // storeFormula stores what is computed of sealed columns of the row that is changed:
@@ -179,6 +217,13 @@ func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
 	if star, _ := isStar(ref); star {
 		return nil
 	}
+	parts := make([]string, 0, len(ref.Fields))
+	for _, f := range ref.Fields {
+		parts = append(parts, f.GetString_().GetSval())
+	}
+	if d.row.excluded != nil && len(parts) > 1 && qualifiedItem(parts[:len(parts)-1], d.scope) == d.row.excluded {
+		return a.formulaExcluded(ref, last(parts), d)
+	}
 	c := a.resolve(ref, d.scope).column
 	if c == nil || c.sealed == nil || c.origin.item != d.row.into || c.sealed.Broken != "" || c.sealed.DomainName == "" || c.sealed.IsCast() || c.shown != nil {
 		return nil
@@ -188,6 +233,25 @@ func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
 		return nil
 	}
 	return &Formula{Kind: ColumnValue, Column: c.sealed}
+}
+
+// formulaExcluded is a sealed column of the row that has not been inserted: what its
+// value becomes when it is stored.
+func (a *analysis) formulaExcluded(ref *pg.ColumnRef, name string, d *formulaDraft) *Formula {
+	c, n := d.row.excluded.column(name), d.row.given[name]
+	if c == nil || c.sealed == nil || c.sealed.Broken != "" || c.sealed.DomainName == "" || c.sealed.Type.Def != nil || n == nil || !isConstant(n) {
+		return nil
+	}
+	own := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, row: d.row, scope: d.scope}
+	f := a.formula(n, own)
+	first := a.tokenAt(ref.Location)
+	if _, _, ok := a.referenceSpan(ref); f == nil || !ok || !d.covers(first, first+2*(len(ref.Fields)-1)) {
+		return nil
+	}
+	for _, p := range own.params {
+		d.stored = append(d.stored, int(p.Number))
+	}
+	return &Formula{Kind: AssignedTo, Column: c.sealed, Args: []*Formula{f}}
 }
 
 func (a *analysis) formulaLiteral(k *pg.A_Const, d *formulaDraft) *Formula {

@@ -150,7 +150,7 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 		a.countsBeside(into, asked)
 	}
 	sc.items = []*item{into}
-	a.onConflict(s.OnConflictClause, sc, into)
+	a.onConflict(s, sc, into)
 	return a.returning(s.ReturningList, sc, into)
 }
 
@@ -177,7 +177,8 @@ func (a *analysis) insertSource(q *pg.SelectStmt, sc *scope, targets []target, i
 
 // onConflict is the ON CONFLICT clause: it infers a unique index by its
 // columns, which for a sealed one is the index over its equality term.
-func (a *analysis) onConflict(c *pg.OnConflictClause, sc *scope, into *item) {
+func (a *analysis) onConflict(s *pg.InsertStmt, sc *scope, into *item) {
+	c := s.OnConflictClause
 	if c == nil || a.err != nil {
 		return
 	}
@@ -186,11 +187,13 @@ func (a *analysis) onConflict(c *pg.OnConflictClause, sc *scope, into *item) {
 	}
 	excluded := *into
 	excluded.name, excluded.schema = "excluded", ""
+	a.found = a.foundByInsert(s, into, &excluded)
 	inner := &scope{items: []*item{into, &excluded}, outer: sc.outer, ctes: sc.ctes, beside: sc.beside}
 	if len(c.TargetList) > 0 {
 		sc.beside = append(sc.beside, &excluded)
 	}
 	a.set(c.TargetList, into, inner)
+	a.found = nil
 	a.condition(c.WhereClause, inner)
 }
 

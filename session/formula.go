@@ -80,7 +80,7 @@ func (s *Session) parameters(f *rewrite.Formula, g *given) error {
 func (s *Session) constants(f *rewrite.Formula, g *given) error {
 	for i, arg := range f.Args {
 		switch {
-		case arg.Kind == rewrite.LiteralValue && f.Kind == rewrite.CastTo: // read as that type
+		case arg.Kind == rewrite.LiteralValue && (f.Kind == rewrite.CastTo || f.Kind == rewrite.AssignedTo): // read as that type
 			if _, _, err := s.formula(f, g, 0); err != nil {
 				return err
 			}
@@ -114,15 +114,19 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		v, err := s.parameterValue(f.Client, g)
 		return v, Need{}, err
 	case rewrite.LiteralValue:
-		v, err := s.literalValue(f, g, logical.Type{OID: expected, Typmod: -1})
+		v, err := s.literalValue(f, g, logical.Type{OID: expected, Typmod: -1}, logical.Cast)
 		return v, Need{}, err
 	case rewrite.NullValue:
 		return nullValue, Need{}, nil
 	case rewrite.FirstOf:
 		return s.firstOf(f, g)
 	}
+	if f.Kind == rewrite.AssignedTo && f.Args[0].Kind == rewrite.LiteralValue && g.typeOf(f.Args[0]) == 0 {
+		v, err := s.literalValue(f.Args[0], g, f.Column.Type, logical.Assign)
+		return v, Need{}, err
+	}
 	if f.Kind == rewrite.CastTo && f.Args[0].Kind == rewrite.LiteralValue && g.typeOf(f.Args[0]) == 0 {
-		v, err := s.literalValue(f.Args[0], g, f.Type)
+		v, err := s.literalValue(f.Args[0], g, f.Type, logical.Cast)
 		return v, Need{}, err
 	}
 	args := make([]computedValue, len(f.Args))
@@ -165,6 +169,10 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 	switch f.Kind {
 	case rewrite.CastTo:
 		return s.castValue(f.Type, args[0])
+	case rewrite.AssignedTo:
+		v.OID = f.Column.Type.Shown().OID
+		v.Data, err = s.typeNow(f.Column, f.Column.Type).AppendCanonical([]byte{}, args[0].Value, logical.Assign, &s.settings.utf8)
+		return v, err
 	case rewrite.Inverse:
 		if v.OID == logical.OIDBool {
 			v.Data = logical.Inverted(nil, args[0].Value)
@@ -265,7 +273,7 @@ func (s *Session) parameterValue(client int, g *given) (computedValue, error) {
 }
 
 // literalValue reads a literal of the client's. A string is one of type t.
-func (s *Session) literalValue(f *rewrite.Formula, g *given, t logical.Type) (v computedValue, err error) {
+func (s *Session) literalValue(f *rewrite.Formula, g *given, t logical.Type, use logical.Use) (v computedValue, err error) {
 	data, oid, kept, err := f.Literal(g.literal)
 	if err != nil {
 		return v, err
@@ -284,7 +292,7 @@ func (s *Session) literalValue(f *rewrite.Formula, g *given, t logical.Type) (v 
 		settings = &s.settings.utf8
 	}
 	v.Binary, v.OID = true, t.OID
-	v.Data, err = t.AppendCanonical([]byte{}, logical.Value{Data: data, OID: oidUnknown}, logical.Cast, settings)
+	v.Data, err = t.AppendCanonical([]byte{}, logical.Value{Data: data, OID: oidUnknown}, use, settings)
 	return v, err
 }
 

@@ -238,6 +238,9 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 			if p.Infer != 0 {
 				fmt.Fprintf(out, ", inferred as %s", logical.Type{OID: p.Infer, Typmod: -1}.Name())
 			}
+			if p.Hidden {
+				fmt.Fprint(out, ", hidden")
+			}
 			fmt.Fprintln(out)
 		}
 	}
@@ -338,7 +341,42 @@ func describeCopy(out *strings.Builder, c *Copy) {
 	fmt.Fprintln(out)
 }
 
+// showFormula writes a formula as SQL.
+func showFormula(f *Formula) string {
+	var args []string
+	for _, arg := range f.Args {
+		args = append(args, showFormula(arg))
+	}
+	switch f.Kind {
+	case ColumnValue:
+		return fmt.Sprintf("answer %d opened", f.Answer)
+	case ParameterValue:
+		return fmt.Sprintf("client's $%d", f.Client+1)
+	case LiteralValue:
+		return "a literal"
+	case NullValue:
+		return "NULL"
+	case Negative:
+		return "-" + args[0]
+	case Inverse:
+		return "NOT " + args[0]
+	case FirstOf:
+		return "COALESCE(" + strings.Join(args, ", ") + ")"
+	case CastTo:
+		return args[0] + "::" + f.Type.Name()
+	case AssignedTo:
+		return args[0] + " as " + f.Column.Name
+	}
+	return "(" + args[0] + " " + f.Operator.String() + " " + args[1] + ")"
+}
+
 func showOperand(o *Operand, what string) string {
+	switch {
+	case o.AsAnswered:
+		return what
+	case o.Formula != nil:
+		what = showFormula(o.Formula)
+	}
 	s := o.verb() + " "
 	if o.Array {
 		s += "each of "

@@ -225,7 +225,7 @@ func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
 		return a.formulaExcluded(ref, last(parts), d)
 	}
 	c := a.resolve(ref, d.scope).column
-	if c == nil || c.sealed == nil || c.origin.item != d.row.into || c.sealed.Broken != "" || c.sealed.DomainName == "" || c.sealed.IsCast() || c.shown != nil {
+	if c == nil || c.sealed == nil || c.origin.item != d.row.into || c.sealed.Broken != "" || !d.row.has(c.sealed) || c.shown != nil {
 		return nil
 	}
 	first := a.tokenAt(ref.Location)
@@ -239,7 +239,7 @@ func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
 // value becomes when it is stored.
 func (a *analysis) formulaExcluded(ref *pg.ColumnRef, name string, d *formulaDraft) *Formula {
 	c, n := d.row.excluded.column(name), d.row.given[name]
-	if c == nil || c.sealed == nil || c.sealed.Broken != "" || c.sealed.DomainName == "" || c.sealed.Type.Def != nil || n == nil || !isConstant(n) {
+	if c == nil || c.sealed == nil || c.sealed.Broken != "" || !d.row.has(c.sealed) || c.sealed.Type.Def != nil || n == nil || !isConstant(n) {
 		return nil
 	}
 	own := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, row: d.row, scope: d.scope}
@@ -376,6 +376,10 @@ func (a *analysis) placeFormula(u *formulaUse, value func(op *Operand, answer in
 	a.edit(u.start, u.end, " ELSE pg_catalog.current_setting('"+RowMarker+"')::"+serverType+" END", nil)
 }
 
+// has says whether a sealed column is one of the relation's, and not something that is
+// made of one.
+func (r *foundRow) has(c *catalog.SealedColumn) bool { return r.columnName(c) != "" }
+
 // columnName is the name that a sealed column has in the relation.
 func (r *foundRow) columnName(c *catalog.SealedColumn) string {
 	for _, own := range r.into.relation.Columns {
@@ -383,7 +387,7 @@ func (r *foundRow) columnName(c *catalog.SealedColumn) string {
 			return own.Name
 		}
 	}
-	return c.Name
+	return ""
 }
 
 // sqlPart is a piece of the SQL of a question: a text, or a literal or a parameter of

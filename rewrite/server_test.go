@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 	"pgseal/envelope"
 	"pgseal/integration/pgtest"
 	"pgseal/logical"
@@ -174,7 +175,11 @@ func TestTheServerAcceptsWhatIsPlanned(t *testing.T) {
 				var oids []uint32
 				if len(statements) == 1 {
 					for _, p := range statements[0].Params {
-						oids = append(oids, p.Infer)
+						oid := p.Infer
+						if p.Hidden {
+							oid = logical.OIDInt4 // what the session finds that it is
+						}
+						oids = append(oids, oid)
 					}
 				}
 				sd, err = server.Prepare(ctx, "", string(planned), oids)

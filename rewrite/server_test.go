@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/catalog"
-	"pgseal/logical"
 	"pgseal/envelope"
 	"pgseal/integration/pgtest"
 	"pgseal/logical"

@@ -42,7 +42,7 @@ func TestExtendedStatistics(t *testing.T) {
 	pair.Both(`CREATE TABLE plainly AS SELECT id, kind, kind AS other FROM sales;
 		CREATE STATISTICS plain (mcv) ON kind, other FROM plainly; CREATE STATISTICS mixed (mcv) ON town, kind FROM sales; ANALYZE plainly, sales`)
 	pair.Same(t, S("SELECT statistics_name, attnames, kinds, most_common_vals, most_common_val_nulls, most_common_freqs, most_common_base_freqs FROM pg_stats_ext WHERE statistics_name = 'plain'"),
-		S("SELECT schemaname, tablename, statistics_name, attnames, kinds, exprs FROM pg_stats_ext"))
+		S("SELECT schemaname, tablename, statistics_name, attnames, kinds, exprs FROM pg_stats_ext ORDER BY statistics_name"))
 	var hidden bool
 	conn := pair.Connect(t, pair.URL())
 	if err := conn.QueryRow(t.Context(), "SELECT count(*) = 1 AND bool_and(most_common_vals IS NULL AND most_common_freqs IS NULL) FROM pg_stats_ext WHERE statistics_name = 'mixed'").Scan(&hidden); err != nil || !hidden {

@@ -52,6 +52,8 @@ type documentCall struct {
 	args   []documentArg
 	order  []*pg.Node
 	filter *pg.Node
+	// collects: it is an aggregate.
+	collects bool
 	// undecided: whether it gives json or jsonb its arguments decide.
 	undecided bool
 }
@@ -87,7 +89,7 @@ func (a *analysis) documentCallOf(n *pg.Node) (c documentCall, ok bool) {
 	}
 	c = documentCall{
 		making: making{binary: made.binary, spaced: made.spaced, arrays: made.arrays}, name: "function " + last(parts), typ: made.typ(), at: f.Location,
-		order: f.AggOrder, filter: f.AggFilter,
+		order: f.AggOrder, filter: f.AggFilter, collects: strings.HasSuffix(last(parts), "_agg"),
 	}
 	for i, arg := range f.Args {
 		c.args = append(c.args, documentArg{arg, !made.isValue(i)})
@@ -232,13 +234,15 @@ func (a *analysis) settleDocument(e *sealedExpr) {
 	call, _ := a.documentCallOf(e.made.node)
 	call.draft = a.drafts[e.column]
 	a.in(call.name, func() {
-		for _, arg := range call.args {
-			if arg.key {
-				a.plain(arg.node, sc)
-			} else {
-				a.documentValue(arg.node, call.making, sc)
+		sc.collecting(call.collects, func() {
+			for _, arg := range call.args {
+				if arg.key {
+					a.plain(arg.node, sc)
+				} else {
+					a.documentValue(arg.node, call.making, sc)
+				}
 			}
-		}
+		})
 		a.sortKeys(call.order, sc)
 	})
 	a.condition(call.filter, sc)
@@ -258,11 +262,18 @@ func (a *analysis) documentValue(n *pg.Node, made making, sc *scope) {
 		return
 	}
 	shown := a.castWithin(e)
-	if shown == nil || e.column.Assembled() || e.grouped || len(e.terms) != 1 || made.arrays || made.spaced && shown.Type.IsArray() {
+	if shown == nil || e.column.Assembled() || e.grouped && !a.groupedHere(n, sc) || len(e.terms) != 1 || made.arrays || made.spaced && shown.Type.IsArray() {
 		a.fail(refuseUse(e.column, e.at, a.within))
 		return
 	}
 	a.settle(e, a.shownAs(e))
+	if e.grouped && !sc.collects { // the query is guarded where it groups
+		opens, closes := a.marked(shown, made, e.at)
+		a.insert(e.terms[0].start, opens)
+		a.anyOfGroup(e)
+		a.insert(e.terms[0].end, closes)
+		return
+	}
 	a.markAt(shown, e.terms, made, e.at)
 }
 
@@ -297,7 +308,7 @@ func (a *analysis) documentParts(n *pg.Node, made making, sc *scope) {
 		a.documentElements(n.GetAArrayExpr(), made, sc)
 	case n.GetFuncCall() != nil:
 		f := n.GetFuncCall()
-		a.documentElement(f.Args[0], made, sc)
+		sc.collecting(true, func() { a.documentElement(f.Args[0], made, sc) })
 		a.sortKeys(f.AggOrder, sc)
 		a.condition(f.AggFilter, sc)
 	default:
@@ -429,7 +440,7 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made making, sc *sc
 	for i := range row.columns {
 		c := &row.columns[i]
 		key := a.keyOf(row, i)
-		if c.rest || c.name == madeRow || key == madeRow || slices.Contains(met, c.name) || sc.groups(c) {
+		if c.rest || c.name == madeRow || key == madeRow || slices.Contains(met, c.name) || sc.groups(c) && !(sc.collects && sc.groupsItself(c)) {
 			a.fail(refuseRow(row.sealed(), ref.Location, row.name))
 			return
 		}

@@ -93,7 +93,7 @@ func (c *documentCall) value(v *pg.JsonValueExpr) {
 }
 
 func (c *documentCall) aggregate(g *pg.JsonAggConstructor) (output *pg.JsonOutput, ok bool) {
-	c.at, c.order, c.filter = g.GetLocation(), g.GetAggOrder(), g.GetAggFilter()
+	c.at, c.order, c.filter, c.collects = g.GetLocation(), g.GetAggOrder(), g.GetAggFilter(), true
 	return g.GetOutput(), g.GetOver() == nil
 }
 

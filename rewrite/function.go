@@ -83,7 +83,7 @@ func (a *analysis) countable(parts []string, f *pg.FuncCall, arg *pg.Node, sc *s
 	if f.AggDistinct {
 		a.toTerm(e)
 	} else {
-		a.settle(e, a.shownAs(e))
+		sc.collecting(true, func() { a.settle(e, a.shownAs(e)) })
 		a.dropCasts(e)
 	}
 	return true

@@ -172,6 +172,27 @@ func (a *analysis) anyOfGroup(e *sealedExpr) {
 	a.insert(end, closing)
 }
 
+// collecting analyses the arguments of an aggregate, if it is one.
+func (sc *scope) collecting(aggregate bool, f func()) {
+	saved := sc.collects
+	sc.collects = saved || aggregate
+	f()
+	sc.collects = saved
+}
+
+// groupsItself says whether this query, not one around it, groups by the term of a column.
+func (sc *scope) groupsItself(c *column) bool {
+	_, ok := sc.grouped[c.self()]
+	return ok
+}
+
+// groupedHere says so of an expression that is such a column, with casts around it or none.
+func (a *analysis) groupedHere(n *pg.Node, sc *scope) bool {
+	n, _ = withoutCasts(n)
+	e := a.peek(n, sc)
+	return e != nil && e.ref != nil && sc.groupsItself(e.ref)
+}
+
 // termOfGroup has a query that groups by a term give that, instead of an envelope of
 // the group, where its output is compared. It is false, and has done nothing, for
 // outputs that are not the column itself.

@@ -201,8 +201,10 @@ type scope struct {
 	items []*item
 	outer *scope
 	ctes  *ctes
-	// grouped are the sealed columns of items by whose terms the query groups.
-	grouped grouped
+	// grouped are the sealed columns of items by whose terms the query groups; collects:
+	// what is analysed stands in an aggregate, which sees the rows of a group.
+	grouped  grouped
+	collects bool
 	// beside are what PostgreSQL has at hand here as well, but not under a name, in front
 	// of items if earlier; the last of items are versions of others: see similar.
 	beside   []*item

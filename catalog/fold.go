@@ -46,8 +46,8 @@ type Folding struct {
 	collation, normalizer string // from pgseal.sealed_column
 }
 
-// TextFunctions is how the server computes functions of a text that a client gives:
-// lower, upper, btrim, ltrim, rtrim and string_to_array.
+// TextFunctions is how the server computes functions of a value that a client gives:
+// lower, upper, btrim, ltrim, rtrim, string_to_array and to_timestamp.
 type TextFunctions struct {
 	// Folds are those of the database's collation, in which lower($1) is computed. They
 	// are nil where the server does more than to replace characters.
@@ -227,6 +227,6 @@ func (f *TextFunctions) inside(ctx context.Context, tx reader) (*TextFunctions, 
 	}
 	now := *f
 	err := about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT ARRAY(SELECT DISTINCT proname::text FROM pg_proc
-		WHERE proname IN ('lower', 'upper', 'btrim', 'ltrim', 'rtrim', 'string_to_array') AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace) ORDER BY 1)`).Scan(&now.Own)
+		WHERE proname IN ('lower', 'upper', 'btrim', 'ltrim', 'rtrim', 'string_to_array', 'to_timestamp') AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace) ORDER BY 1)`).Scan(&now.Own)
 	return &now, err
 }

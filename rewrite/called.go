@@ -23,8 +23,9 @@ const (
 	TrimBoth // of blanks
 	TrimLeft
 	TrimRight
-	Join  // with what stands before and behind it: 'a' || $1
-	Split // into the elements of an array, at Before: string_to_array($1, ',')
+	Join   // with what stands before and behind it: 'a' || $1
+	Split  // into the elements of an array, at Before: string_to_array($1, ',')
+	Moment // of seconds since 1970, a float8: to_timestamp($1)
 )
 
 // textFunctions are those functions by their names in SQL.

@@ -411,6 +411,9 @@ func showOperand(o *Operand, what string) string {
 			s += ", " + step.Type.Name()
 			continue
 		}
+		if step.Function == Moment {
+			s += ", " + momentFunction
+		}
 		if step.Function == Split {
 			s += fmt.Sprintf(", split at %q", step.Before)
 		}

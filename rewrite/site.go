@@ -3,6 +3,7 @@ package rewrite
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -151,8 +152,11 @@ func (o *Operand) checkCalled(oid uint32, literals []span) *Refusal {
 	if f := o.Site.function; (f == joinOperator || f == splitFunction) && oid != 0 && !sameFamily(oid, logical.OIDText) {
 		return refuseJoined(o, o.Site.position(o.Site.call, literals), oid) // there are others than that of texts
 	}
-	text := logical.Type{OID: logical.OIDText, Typmod: -1}
-	err := text.CheckOID(oid, logical.Compare)
+	takes := logical.Type{OID: logical.OIDText, Typmod: -1}
+	if strings.TrimPrefix(o.Site.function, "pg_catalog.") == momentFunction {
+		takes.OID = logical.OIDFloat8
+	}
+	err := takes.CheckOID(oid, logical.Compare)
 	if oid == 0 || err == nil {
 		return nil
 	}
@@ -163,7 +167,7 @@ func (o *Operand) checkCalled(oid uint32, literals []span) *Refusal {
 			Hint: "No function matches the given name and argument types. You might need to add explicit type casts.", Position: position,
 		}
 	}
-	return refuseTextFunction(o, o.Site.function, int32(position), "its parameter is declared as "+logical.TypeName(oid), "Declare the parameter as text.")
+	return refuseTextFunction(o, o.Site.function, int32(position), "its parameter is declared as "+logical.TypeName(oid), "Declare the parameter as "+takes.Name()+".")
 }
 
 func (o *Operand) refusal(err error, at anchor, literals []span) *Refusal {

@@ -33,7 +33,7 @@ func (a *analysis) bind(n *pg.Node, op Operand, typed bool) bool {
 		return a.bindArray(array, casts, &op)
 	}
 	if f := n.GetFuncCall(); f != nil {
-		return len(casts) == 0 && a.bindMade(f, &op) || a.bindSplit(f, casts, &op) || a.bindCalled(n, casts, &op)
+		return len(casts) == 0 && a.bindMade(f, &op) || a.bindSplit(f, casts, &op) || a.bindMoment(f, casts, &op) || a.bindCalled(n, casts, &op)
 	}
 	if n.GetAExpr() != nil {
 		return a.bindNullIf(n, casts, &op) || a.bindJoined(n, casts, &op)

@@ -147,6 +147,11 @@ func (s *Session) step(op *rewrite.Operand, v logical.Value, then []rewrite.Step
 		} else if step.Function == rewrite.Split {
 			b.equal = appendSplit(b.equal[:0], v.Data, step.Before)
 			v.OID = textArray.OID
+		} else if step.Function == rewrite.Moment {
+			if b.equal, err = logical.AppendMoment(b.equal[:0], v.Data); err != nil {
+				return v, err
+			}
+			v.OID = logical.OIDTimestamptz
 		} else {
 			b.equal = step.AppendText(b.equal[:0], v.Data)
 			v.OID = logical.OIDText

@@ -86,7 +86,7 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			a.fail(refuseUngrouped(sealed, at))
 			return nil
 		}
-		if !all && (l.united || !sameRows(left, right, i)) {
+		if !all && (l.united || !sameRows(left, right, i) && !a.apart(s, left, right, i, sc)) {
 			outputs[i].united, terms = true, true
 			continue
 		}

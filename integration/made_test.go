@@ -53,6 +53,25 @@ func TestValuesThatFunctionsMakeOfLiterals(t *testing.T) {
 		S("DELETE FROM made"))
 }
 
+// Sequel writes ranges of numbers as calls of the functions that make them.
+func TestRangesOfNumbers(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE spans (id serial PRIMARY KEY, i int4range, b int8range, n numrange)",
+		Seal: []string{"public.spans.i --equality", "public.spans.b --equality", "public.spans.n"},
+	})
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedBinary, harness.SQLPrepare},
+		S("ALTER SEQUENCE spans_id_seq RESTART"),
+		S("INSERT INTO spans (i, b, n) VALUES (int4range(1, 5, '[)'), int8range(-1, 3000000000, '[]'), numrange(1.50, 2, '(]')), (int4range(NULL, - 7), int8range(5, NULL, '()'), numrange(-0.5, 3000000000)) RETURNING i, b, n"),
+		S("UPDATE spans SET i = int4range(1::int, '9', '[]'), n = numrange('1.0', NULL) WHERE id = 2 RETURNING i, n"),
+		S("SELECT id FROM spans WHERE i = int4range(1, 4, '[]') OR b IN (int8range(5, NULL, '()'), int8range(1, 2)) ORDER BY id"),
+		S("INSERT INTO spans (i) VALUES (int4range(5, 1))").Fails("22000"),
+		S("INSERT INTO spans (i) VALUES (int4range(1, 3000000000))").Refused("public.spans.i"), // there is no such function
+		S("INSERT INTO spans (b) VALUES (int8range(1, 2.5))").Refused("public.spans.b"),
+		S("INSERT INTO spans (b) VALUES (int4range(1, 2))").Refused("public.spans.b"),
+		S("SELECT * FROM spans ORDER BY id"),
+	)
+}
+
 // psycopg2 writes lists as ARRAY[…] whose elements are cast, and Django updates many
 // rows with a CASE of them.
 func TestArraysOfCastLiterals(t *testing.T) {

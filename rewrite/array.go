@@ -13,7 +13,8 @@ type arrayPart struct {
 	text     string
 	literal  int32 // index of the literal, -1 if there is only text
 	negative bool
-	zoneless bool // the literal is a timestamp, and what is made has time zones
+	zoneless bool   // the literal is a timestamp, and what is made has time zones
+	bound    uint32 // the type that the literal, a number, must become by itself; 0 for any
 }
 
 // arrayKind is what the elements of ARRAY[…] are.
@@ -165,7 +166,11 @@ func (b *Bound) evaluateArray(v *value) error {
 			s.value = append(s.value, '-')
 		}
 		s.value = append(s.value, b.text[n.start:n.end]...)
-		element = widerNumber(element, numberType(s.value[at:]))
+		own := numberType(s.value[at:])
+		if p.bound != 0 && widerNumber(p.bound, own) != p.bound {
+			return refuseValueCast(v.operand.Column, int32(n.start))
+		}
+		element = widerNumber(element, own)
 	}
 	if v.element != 0 {
 		element = v.element

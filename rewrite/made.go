@@ -100,6 +100,9 @@ var rangeBounds = map[string]struct{ whole, bound uint32 }{
 	"daterange": {logical.OIDDateRange, logical.OIDDate},
 	"tsrange":   {logical.OIDTsRange, logical.OIDTimestamp},
 	"tstzrange": {logical.OIDTstzRange, logical.OIDTimestamptz},
+	"int4range": {logical.OIDInt4Range, logical.OIDInt4},
+	"int8range": {logical.OIDInt8Range, logical.OIDInt8},
+	"numrange":  {logical.OIDNumRange, logical.OIDNumeric},
 }
 
 // madeRange collects the parts of a range's constructor. Its bounds' flags steer
@@ -143,7 +146,7 @@ func (a *analysis) madeRange(f *pg.FuncCall, bound uint32, v *value) bool {
 		if isNullConstant(n) {
 			continue
 		}
-		if !a.madeOf(n, v) {
+		if !a.madeOf(n, v) && !a.madeOfNumber(n, bound, v) {
 			return false
 		}
 		v.array[len(v.array)-1].zoneless = zoneless
@@ -160,6 +163,21 @@ func (a *analysis) madeOf(n *pg.Node, v *value) bool {
 		return false
 	}
 	v.array = append(v.array, arrayPart{literal: int32(a.literalAt(a.tokens[i].start))})
+	return true
+}
+
+// madeOfNumber adds a number without a cast, of a type that becomes that of the bounds by
+// itself.
+func (a *analysis) madeOfNumber(n *pg.Node, bound uint32, v *value) bool {
+	c := a.signed(n).GetAConst()
+	if c.GetIval() == nil && c.GetFval() == nil || !isNumber(bound) {
+		return false
+	}
+	number, _, negative := a.signedNumber(a.tokenAt(c.Location))
+	if number < 0 {
+		return false
+	}
+	v.array = append(v.array, arrayPart{literal: int32(a.literalAt(a.tokens[number].start)), negative: negative, bound: bound})
 	return true
 }
 

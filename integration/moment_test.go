@@ -15,7 +15,7 @@ func TestMoments(t *testing.T) {
 	modes := []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedText, harness.PreparedBinary, harness.SQLPrepare}
 	pair.SameIn(t, modes,
 		S("ALTER SEQUENCE moments_id_seq RESTART"),
-		S("INSERT INTO moments (z, p) VALUES (to_timestamp(1714558830.1234565), to_timestamp(1714558830.5)), (to_timestamp(-0.0000005), to_timestamp('1e3')), (to_timestamp(0), to_timestamp(' 12 ')), (to_timestamp('-Infinity'), to_timestamp('inf'::float8)) RETURNING z, p"),
+		S("INSERT INTO moments (z, p) VALUES (to_timestamp(1714558830.1234567), to_timestamp(1714558830.5)), (to_timestamp(-0.0000005), to_timestamp('1e3')), (to_timestamp(0), to_timestamp(' 12 ')), (to_timestamp('-Infinity'), to_timestamp('inf'::float8)) RETURNING z, p"),
 		S("UPDATE moments SET t = to_timestamp(1714558830)::timestamp, d = to_timestamp(-1)::date, z = pg_catalog.to_timestamp(5::numeric) WHERE id = 1 RETURNING z, t, d"),
 		S("UPDATE moments SET t = to_timestamp(1714558830.5), d = to_timestamp(86400) WHERE id = 2 RETURNING t, d"), // as assigned
 		S("SELECT id FROM moments WHERE z = to_timestamp(5) OR t = to_timestamp(1714558830.5)::timestamp ORDER BY id"),

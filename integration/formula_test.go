@@ -43,6 +43,7 @@ func TestFormulas(t *testing.T) {
 		S("UPDATE accounts SET pad = pad || 'q', name = pad || label WHERE id = 1 RETURNING name, pad"),
 		S("UPDATE accounts SET day = day + 1, at = at + interval '1 month', atz = atz + '1 day'::interval, gap = gap + gap WHERE id = 1 RETURNING day, at, atz, gap"),
 		S("UPDATE accounts SET day = day - 40, at = at - $1::interval, atz = day + gap WHERE id = 1 RETURNING day, at, atz", "1 hour"),
+		S("UPDATE accounts SET n = GREATEST(n - 1000, $1), small = LEAST(small, 3, NULL), day = GREATEST(day, '2024-05-05') WHERE id = 1 RETURNING n, small, day", "12"),
 		S("UPDATE accounts SET ok = NOT ok, n = -n WHERE id = 1 RETURNING ok, n"),
 		S("UPDATE accounts SET small = n::smallint, big = CAST(price AS bigint) + 1, other = n::text || '!', plain = 3 WHERE id = 1 RETURNING small, big, other"),
 		S(all),

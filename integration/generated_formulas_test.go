@@ -113,6 +113,8 @@ func (g *formulaGenerator) operand(depth int) string {
 		return "COALESCE(" + g.operand(depth+1) + ", " + g.operand(depth+1) + ")"
 	case n == 8 && depth < 2:
 		return "(" + g.formula(depth+1) + ")"
+	case n == 9 && depth < 2 && g.IntN(2) == 0:
+		return g.pick("GREATEST", "LEAST") + "(" + g.operand(depth+1) + ", " + g.operand(depth+1) + ")"
 	}
 	return g.cast(quoted(g.value(g.own)))
 }

@@ -120,3 +120,30 @@ func TestSignsAndTruthsAreInvertedAsByTheServer(t *testing.T) {
 		}
 	}
 }
+
+// TestValuesAreOrderedAsByTheServer compares every pair of values of a type.
+func TestValuesAreOrderedAsByTheServer(t *testing.T) {
+	s := newSession(t)
+	for oid, values := range operands {
+		if !Orders(oid) {
+			continue
+		}
+		typ := Type{OID: oid, Typmod: -1}
+		name, _ := s.typeSQL(typ)
+		for _, v := range values {
+			theirs := s.probe(fmt.Sprintf("SELECT CASE WHEN '%s'::%s < @::%[2]s THEN '-1' WHEN '%[1]s'::%[2]s > @::%[2]s THEN '1' ELSE '0' END, ''::bytea", v, name), values)
+			for i, w := range values {
+				read := func(text string) Value {
+					data, err := typ.AppendCanonical(nil, Value{Data: []byte(text)}, Cast, &Settings{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return Value{Data: data, Binary: true, OID: oid}
+				}
+				if got := fmt.Sprint(Order(read(v), read(w))); got != theirs[i].text {
+					t.Errorf("%s %q, %q: %s, not %s", name, v, w, got, theirs[i].text)
+				}
+			}
+		}
+	}
+}

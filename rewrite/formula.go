@@ -19,6 +19,8 @@ const (
 	Negative                          // -, of one
 	Inverse                           // NOT, of one
 	FirstOf                           // COALESCE, of all Args
+	Greatest                          // GREATEST, of all Args
+	Least                             // LEAST, of all Args
 	CastTo                            // Type, of one
 	AssignedTo                        // Column, of one: what is stored of a value
 )
@@ -107,6 +109,11 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	case FirstOf:
 		return f.common(given)
+	case Greatest, Least:
+		if t := f.common(given); logical.Orders(t) {
+			return t
+		}
+		return 0
 	}
 	left, right := f.operands(given)
 	if left == 0 || right == 0 {
@@ -119,6 +126,9 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 func (f *Formula) isUntyped() bool {
 	return f.Kind == ParameterValue || f.Kind == LiteralValue || f.Kind == NullValue
 }
+
+// ReadsLiterals says whether a string in the formula is read as of its type at once.
+func (f *Formula) ReadsLiterals() bool { return f.Kind == CastTo || f.Kind == AssignedTo }
 
 // operands are the types of an operation's operands. One without gets its own from the
 // other.
@@ -166,7 +176,7 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 	case Operation:
 		left, right := f.operands(given)
 		return [...]uint32{left, right}[arg]
-	case FirstOf:
+	case FirstOf, Greatest, Least:
 		return f.common(given)
 	case Inverse:
 		return logical.OIDBool

@@ -362,6 +362,8 @@ func showFormula(f *Formula) string {
 		return "NOT " + args[0]
 	case FirstOf:
 		return "COALESCE(" + strings.Join(args, ", ") + ")"
+	case Greatest, Least:
+		return map[FormulaKind]string{Greatest: "GREATEST(", Least: "LEAST("}[f.Kind] + strings.Join(args, ", ") + ")"
 	case CastTo:
 		return args[0] + "::" + f.Type.Name()
 	case AssignedTo:

@@ -176,15 +176,17 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		if !a.is(i, "coalesce") || !d.covers(i, a.closing(i+1)) {
 			return nil
 		}
-		f := &Formula{Kind: FirstOf}
-		for _, n := range x.CoalesceExpr.Args {
-			arg := a.formula(n, d)
-			if arg == nil {
-				return nil
-			}
-			f.Args = append(f.Args, arg)
+		return a.formulaOfAll(FirstOf, x.CoalesceExpr.Args, d)
+	case *pg.Node_MinMaxExpr:
+		i := a.tokenAt(x.MinMaxExpr.Location)
+		if !a.is(i+1, "(") || !d.covers(i, a.closing(i+1)) {
+			return nil
 		}
-		return f
+		kind := Greatest
+		if x.MinMaxExpr.Op == pg.MinMaxOp_IS_LEAST {
+			kind = Least
+		}
+		return a.formulaOfAll(kind, x.MinMaxExpr.Args, d)
 	case *pg.Node_TypeCast:
 		arg := a.formula(x.TypeCast.Arg, d)
 		to, ok := a.typeNamed(x.TypeCast.TypeName)
@@ -194,6 +196,19 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		return &Formula{Kind: CastTo, Type: to.whole(), Args: []*Formula{arg}}
 	}
 	return nil
+}
+
+// formulaOfAll is one of any number of values.
+func (a *analysis) formulaOfAll(kind FormulaKind, args []*pg.Node, d *formulaDraft) *Formula {
+	f := &Formula{Kind: kind}
+	for _, n := range args {
+		arg := a.formula(n, d)
+		if arg == nil {
+			return nil
+		}
+		f.Args = append(f.Args, arg)
+	}
+	return f
 }
 
 // coversCast takes the tokens of a cast's own into a formula.
@@ -397,7 +412,6 @@ type sqlPart struct {
 	literal int32 // index; -1 for none
 	start   int   // byte offset in the client's text, of what is not text
 	client  int   // number, from 1, of a parameter; 0 for none
-	shared  bool  // the parameter stands elsewhere, too
 }
 
 func sqlText(text string) sqlPart { return sqlPart{text: text, literal: -1} }

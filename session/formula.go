@@ -42,7 +42,7 @@ func (s *Session) appendFormula(dst []byte, op *rewrite.Operand, g given, check 
 	if r := check(t); r != nil {
 		return dst, false, Need{}, refused(r, nil)
 	}
-	if err := s.parameters(op.Formula, &g); err != nil {
+	if err := s.inputs(op.Formula, &g); err != nil {
 		return dst, false, Need{}, err
 	}
 	if err := s.constants(op.Formula, &g); err != nil {
@@ -61,14 +61,21 @@ func (s *Session) appendFormula(dst []byte, op *rewrite.Operand, g given, check 
 	return dst, false, need, err
 }
 
-// parameters reads those of a formula: PostgreSQL reads them all at Bind.
-func (s *Session) parameters(f *rewrite.Formula, g *given) error {
-	if f.Kind == rewrite.ParameterValue {
-		_, err := s.parameterValue(f.Client, g)
-		return err
-	}
-	for _, arg := range f.Args {
-		if err := s.parameters(arg, g); err != nil {
+// inputs reads the parameters and literals of a formula: PostgreSQL reads them all,
+// before it computes anything.
+func (s *Session) inputs(f *rewrite.Formula, g *given) (err error) {
+	for i, arg := range f.Args {
+		switch {
+		case arg.Kind == rewrite.ParameterValue:
+			_, err = s.parameterValue(arg.Client, g)
+		case arg.Kind == rewrite.LiteralValue && f.ReadsLiterals():
+			_, _, err = s.formula(f, g, 0)
+		case arg.Kind == rewrite.LiteralValue:
+			_, _, err = s.formula(arg, g, f.Expected(i, g.typeOf))
+		default:
+			err = s.inputs(arg, g)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -80,12 +87,7 @@ func (s *Session) parameters(f *rewrite.Formula, g *given) error {
 func (s *Session) constants(f *rewrite.Formula, g *given) error {
 	for i, arg := range f.Args {
 		switch {
-		case arg.Kind == rewrite.LiteralValue && (f.Kind == rewrite.CastTo || f.Kind == rewrite.AssignedTo): // read as that type
-			if _, _, err := s.formula(f, g, 0); err != nil {
-				return err
-			}
-			continue
-		case arg.Kind == rewrite.ColumnValue:
+		case arg.Kind == rewrite.LiteralValue && f.ReadsLiterals(), arg.Kind == rewrite.ColumnValue:
 			continue
 		}
 		if err := s.constants(arg, g); err != nil {
@@ -118,8 +120,8 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		return v, Need{}, err
 	case rewrite.NullValue:
 		return nullValue, Need{}, nil
-	case rewrite.FirstOf:
-		return s.firstOf(f, g)
+	case rewrite.FirstOf, rewrite.Greatest, rewrite.Least:
+		return s.ofAll(f, g)
 	}
 	if f.Kind == rewrite.AssignedTo && f.Args[0].Kind == rewrite.LiteralValue && g.typeOf(f.Args[0]) == 0 {
 		v, err := s.literalValue(f.Args[0], g, f.Column.Type, logical.Assign)
@@ -145,10 +147,12 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 	return v, Need{}, err
 }
 
-// firstOf is COALESCE: the first value that is not NULL, in the type that all of them
-// have in common. What stands behind it is not computed.
-func (s *Session) firstOf(f *rewrite.Formula, g *given) (computedValue, Need, error) {
+// ofAll is COALESCE, GREATEST or LEAST: values that are NULL are left out, the
+// others are of the type that all of them have in common. Of COALESCE what stands behind
+// the first is not computed.
+func (s *Session) ofAll(f *rewrite.Formula, g *given) (computedValue, Need, error) {
 	common := logical.Type{OID: f.TypeOf(g.typeOf), Typmod: -1}
+	result := nullValue
 	for i, arg := range f.Args {
 		v, need, err := s.formula(arg, g, f.Expected(i, g.typeOf))
 		if err != nil || need.Kind != NeedNothing {
@@ -157,10 +161,17 @@ func (s *Session) firstOf(f *rewrite.Formula, g *given) (computedValue, Need, er
 		if v.null {
 			continue
 		}
-		v, err = s.castValue(common, v)
-		return v, Need{}, err
+		if v, err = s.castValue(common, v); err != nil {
+			return v, Need{}, err
+		}
+		switch {
+		case f.Kind == rewrite.FirstOf:
+			return v, Need{}, nil
+		case result.null || f.Kind == rewrite.Greatest && logical.Order(v.Value, result.Value) > 0 || f.Kind == rewrite.Least && logical.Order(v.Value, result.Value) < 0:
+			result = v
+		}
 	}
-	return nullValue, Need{}, nil
+	return result, Need{}, nil
 }
 
 // operate computes one node of values that are not NULL.

@@ -253,3 +253,12 @@ func TestSearchesUnderNamesOfDirectConnections(t *testing.T) {
 		t.Error("no statement met the moment: the test tests nothing")
 	}
 }
+
+// Whatever the columns are called that a statement fills by their places.
+func TestColumnsWithNumbersForNames(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE sheet (id int PRIMARY KEY, c1 text, c2 int, c3 text)",
+		Seal: []string{"public.sheet.c1 --equality", "public.sheet.c2"},
+	})
+	pair.Same(t, S("INSERT INTO sheet VALUES (1, 'one', 1, 'plain'), (2, 'two', 2, NULL)"), S("INSERT INTO sheet SELECT 3, 'three', 3, 'x'"), S("SELECT * FROM sheet ORDER BY id"))
+}

@@ -299,11 +299,12 @@ func (p placed) last() int {
 }
 
 // comparePlaces fails when the statement is analysed if sealed columns are not
-// where they were: an alias names columns by their places.
+// where they were: an alias names columns by their places. Those behind keep their names,
+// which must be others.
 func (p placed) comparePlaces() string {
 	var types, names []string
 	for i := range p.last() {
-		name := "c" + strconv.Itoa(i+1)
+		name := "pgseal_" + strconv.Itoa(i+1)
 		names = append(names, name)
 		if c := p.relation.relation.Columns[i].Sealed; c != nil && c.DomainName != "" {
 			types = append(types, GuardFunction+"("+name+", NULL::"+domainSchema+"."+quoteName(c.DomainName)+")")

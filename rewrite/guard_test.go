@@ -26,7 +26,7 @@ const (
 	guardEmail = `pgseal.same_type((NULL::"users")."email", NULL::pgseal_column."users_email")`
 )
 
-const places = `WITH pgseal_moved AS (SELECT (SELECT COALESCE(pgseal.same_type(c3, NULL::pgseal_column."users_ssn")) FROM "users" AS pgseal_moved (c1, c2, c3))) `
+const places = `WITH pgseal_moved AS (SELECT (SELECT COALESCE(pgseal.same_type(pgseal_3, NULL::pgseal_column."users_ssn")) FROM "users" AS pgseal_moved (pgseal_1, pgseal_2, pgseal_3))) `
 
 func TestTextsSayWhatTheyWerePlannedFor(t *testing.T) {
 	for _, c := range []struct {

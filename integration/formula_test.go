@@ -127,3 +127,50 @@ func TestFormulasOfConflictingRows(t *testing.T) {
 		S("INSERT INTO accounts (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = accounts.n + EXCLUDED.n").Refused("public.accounts.n"),
 		S("INSERT INTO accounts (id, n) VALUES (1, 2) ON CONFLICT ON CONSTRAINT accounts_pkey DO UPDATE SET n = accounts.n + 1").Refused("public.accounts.n"))
 }
+
+// Types of one's own, arrays and documents are computed with as far as they can be: a
+// domain as what it is over, the others as they are.
+func TestFormulasOfOtherTypes(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE DOMAIN stock AS int CHECK (VALUE >= 0); CREATE TYPE mood AS ENUM ('sad', 'glad');
+			CREATE TABLE things (id int PRIMARY KEY, n stock, now mood, before mood, tags text[], old text[], doc jsonb, was jsonb, u uuid, v uuid, words text);
+			CREATE TABLE parts (id int, kind int, n int, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+			CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1); CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2)`,
+		Seal: []string{"public.things.n", "public.things.now", "public.things.before", "public.things.tags", "public.things.old", "public.things.doc", "public.things.was",
+			"public.things.u", "public.things.v", "public.things.words", "public.parts.n"},
+	})
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO things VALUES (1, 5, 'sad', NULL, '{a,b}', NULL, '{\"a\": 1}', NULL, '0f8fad5b-d9cb-469f-a165-70867728950e', NULL, 'x')"),
+		S("UPDATE things SET n = n - $1, before = now, old = tags, was = doc, v = u, now = 'glad', tags = '{}' WHERE id = 1 RETURNING n, before, old, was, v, now", "5"),
+		S("UPDATE things SET n = n - 1 WHERE id = 1").Fails("23514"),
+		S("UPDATE things SET before = COALESCE(NULL, now, before), tags = COALESCE(tags, old), old = NULL WHERE id = 1 RETURNING before, tags"),
+		S("UPDATE things SET old = COALESCE(old, tags), was = COALESCE(was, doc) WHERE id = 1 RETURNING old, was"),
+		S("UPDATE things SET before = COALESCE(before, now), words = COALESCE(words, u::text) || n WHERE id = 1").Refused("public.things.words"),
+		S("UPDATE things SET words = u::text || '/' || now::text WHERE id = 1 RETURNING words").Refused("public.things.words"),
+		S("INSERT INTO parts VALUES (1, 1, 10), (1, 2, 20)"),
+		S("UPDATE parts SET n = n + 1 WHERE id = $1 AND kind = 2 RETURNING n", "1"),
+		S("UPDATE parts SET n = n * 2 WHERE kind = 1 AND id = 1 RETURNING n"),
+		S("UPDATE parts SET n = n + 1, kind = 2 WHERE kind = 1 AND id = 2"),
+		S("CREATE TEMP TABLE own (LIKE things INCLUDING ALL)"),
+		S("INSERT INTO own SELECT * FROM things"),
+		S("UPDATE own SET n = n + 3 WHERE id = 1 RETURNING n"),
+		S("DROP TABLE own"),
+		S("SELECT * FROM things"), S("SELECT * FROM parts ORDER BY kind"))
+}
+
+// Texts are joined in whatever encoding they come.
+func TestFormulasInAnotherEncoding(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	for _, url := range []string{pair.TwinURL(), pair.URL()} {
+		conn := raw(t, url)
+		for _, sql := range []string{accountRows, "SET client_encoding = LATIN1", "UPDATE accounts SET name = name || '\xe9' WHERE id = 1"} {
+			if err := conn.Exec(t.Context(), sql).Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := conn.ExecParams(t.Context(), "UPDATE accounts SET name = '\xe8' || name || $1 WHERE id = 1 RETURNING name", [][]byte{[]byte("\xe0")}, nil, nil, nil).Read()
+		if r.Err != nil || len(r.Rows) != 1 || string(r.Rows[0][0]) != "\xe8ann\xe9\xe0" {
+			t.Errorf("%q %v", r.Rows, r.Err)
+		}
+	}
+}

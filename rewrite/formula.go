@@ -96,6 +96,9 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	}
 	switch f.Kind {
 	case CastTo:
+		if t := f.Args[0].TypeOf(given); t != 0 && (!logical.Supported(t) || bySettings(t, f.Type.OID)) {
+			return 0
+		}
 		return f.Type.OID
 	case Inverse:
 		if t := f.Args[0].TypeOf(given); t != 0 && t != logical.OIDBool {
@@ -120,6 +123,12 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	return f.Operator.Result(left, right)
+}
+
+// bySettings says whether a cast gives a text that depends on settings which the server
+// does not report.
+func bySettings(from, to uint32) bool {
+	return (from == logical.OIDFloat4 || from == logical.OIDFloat8 || from == logical.OIDBytea) && (isAnyText(to) || to == logical.OIDBpchar || to == logical.OIDName)
 }
 
 // isUntyped says whether it is for what stands around the formula to give it a type.

@@ -161,8 +161,10 @@ func (s *Session) ofAll(f *rewrite.Formula, g *given) (computedValue, Need, erro
 		if v.null {
 			continue
 		}
-		if v, err = s.castValue(common, v); err != nil {
-			return v, Need{}, err
+		if v.OID != common.OID {
+			if v, err = s.castValue(common, v); err != nil {
+				return v, Need{}, err
+			}
 		}
 		switch {
 		case f.Kind == rewrite.FirstOf:

@@ -125,12 +125,6 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	return f.Operator.Result(left, right)
 }
 
-// bySettings says whether a cast gives a text that depends on settings which the server
-// does not report.
-func bySettings(from, to uint32) bool {
-	return (from == logical.OIDFloat4 || from == logical.OIDFloat8 || from == logical.OIDBytea) && (isAnyText(to) || to == logical.OIDBpchar || to == logical.OIDName)
-}
-
 // isUntyped says whether it is for what stands around the formula to give it a type.
 func (f *Formula) isUntyped() bool {
 	return f.Kind == ParameterValue || f.Kind == LiteralValue || f.Kind == NullValue

@@ -228,6 +228,9 @@ type Statement struct {
 	// Question is what the server has to be asked first, in the same transaction;
 	// nil for nothing.
 	Question *Question
+	// Prints: a cast makes a text of a float or a bytea of the client's, by settings that
+	// the server does not report.
+	Prints bool
 	// Tag is the command tag that the client expects, where the server gives
 	// another one; "" for the server's own.
 	Tag string

@@ -73,6 +73,12 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 		s.recycle(v.planning)
 		return s.refuseParse(m.Name, staleCatalog(stale), out)
 	}
+	if all := v.planning.bound.Plan.Statements(); len(all) > 0 && all[0].Prints {
+		if need, unsettled := s.unsettled(floatDigits|byteaOutput, out); unsettled {
+			s.recycle(v.planning)
+			return wait, need, nil
+		}
+	}
 	return s.parsePlanned(&m, snap, v.planning, out)
 }
 
@@ -337,6 +343,20 @@ func shownTypeBy(t logical.Type) unreported {
 		return floatDigits
 	case logical.OIDBytea:
 		return byteaOutput
+	}
+	return 0
+}
+
+// readBy are the unreported settings by which the statement's parameters may have to be
+// read: where they become texts.
+func (p *statement) readBy() unreported {
+	if p.plan == nil {
+		return 0
+	}
+	for _, param := range p.plan.Params {
+		if op := param.Operand; p.plan.Prints || op != nil && param.Client >= 0 && param.Client < len(p.types) && op.Prints(p.types[param.Client]) {
+			return floatDigits | byteaOutput
+		}
 	}
 	return 0
 }

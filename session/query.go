@@ -141,6 +141,9 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		r.effects = r.effects || changesNames(st)
 		r.closings = r.closings || closesCursors(st)
 		by |= shownBy(st.Results)
+		if st.Prints {
+			by |= floatDigits | byteaOutput
+		}
 		if h.changeSettings() && showsSettings(st.Results, &formats{}) {
 			return s.settingsMoved(snap, stale, text, v.planning, out)
 		}

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -159,6 +160,27 @@ func TestFormulasWaitForOtherTransactions(t *testing.T) {
 		var n int
 		if err := one.QueryRow(ctx, "SELECT n FROM accounts WHERE id = 1").Scan(&n); err != nil || n != 50 {
 			t.Errorf("%d %v", n, err)
+		}
+	}
+}
+
+// A key that cannot be read is the client's own parameter, though the question has it.
+func TestErrorsOfKeysNameTheClientsParameter(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	var errs [2]*pgconn.PgError
+	for _, format := range []int16{0, 1} {
+		for i, url := range []string{pair.TwinURL(), pair.URL()} {
+			conn := raw(t, url)
+			r := conn.ExecParams(t.Context(), "UPDATE accounts SET n = n + $1 WHERE id = $2", [][]byte{[]byte("1"), []byte("one")}, nil, []int16{0, format}, nil).Read()
+			if !errors.As(r.Err, &errs[i]) {
+				t.Fatal(r.Err)
+			}
+		}
+		for _, e := range errs { // how much of the value is shown is for each of the servers to say
+			e.Where, _, _ = strings.Cut(e.Where, " = ")
+		}
+		if errs[0].Code != errs[1].Code || errs[0].Message != errs[1].Message || errs[0].Where != errs[1].Where || errs[0].Where == "" {
+			t.Errorf("%s, %s: %s\n%s, %s: %s", errs[0].Code, errs[0].Message, errs[0].Where, errs[1].Code, errs[1].Message, errs[1].Where)
 		}
 	}
 }

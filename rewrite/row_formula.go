@@ -39,8 +39,7 @@ type formulaDraft struct {
 	computation // its tokens
 	row         *foundRow
 	scope       *scope
-	params      []*pg.ParamRef
-	stored      []int // numbers of parameters that stand in VALUES
+	params      []*pg.ParamRef // but for those that stand in VALUES
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can
@@ -262,9 +261,6 @@ func (a *analysis) formulaExcluded(ref *pg.ColumnRef, name string, d *formulaDra
 	first := a.tokenAt(ref.Location)
 	if _, _, ok := a.referenceSpan(ref); f == nil || !ok || !d.covers(first, first+2*(len(ref.Fields)-1)) {
 		return nil
-	}
-	for _, p := range own.params {
-		d.stored = append(d.stored, int(p.Number))
 	}
 	return &Formula{Kind: AssignedTo, Column: c.sealed, Args: []*Formula{f}}
 }

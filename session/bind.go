@@ -261,10 +261,7 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 // ofParameter adds which parameter an error is about, as the server does. text is
 // its value, nil if that came in binary.
 func ofParameter(e *wire.Error, m *wire.Bind, i int, text []byte) *wire.Error {
-	where := "unnamed portal parameter $" + itoa(i+1)
-	if len(m.Portal) > 0 {
-		where = "portal \"" + string(m.Portal) + "\" parameter $" + itoa(i+1)
-	}
+	where := parameterWhere(string(m.Portal), i)
 	switch {
 	case len(text) > 0:
 		where += " = '...'" // the server's default shows no more of it
@@ -274,6 +271,14 @@ func ofParameter(e *wire.Error, m *wire.Bind, i int, text []byte) *wire.Error {
 	at := *e
 	at.Where = within(e.Where, where)
 	return &at
+}
+
+// parameterWhere is how the server names the i-th parameter of a portal.
+func parameterWhere(portal string, i int) string {
+	if portal == "" {
+		return "unnamed portal parameter $" + itoa(i+1)
+	}
+	return "portal \"" + portal + "\" parameter $" + itoa(i+1)
 }
 
 // ofEncoding reports an error of the encoding of a text: the server finds it before it

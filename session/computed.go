@@ -19,6 +19,7 @@ import (
 type computed struct {
 	question *rewrite.Question
 	text     []byte // the client's, in which the question's expressions stand
+	portal   string // that the client binds
 	known    bool   // the server has answered
 	synced   bool   // the question ends with a Sync of its own
 	types    []uint32
@@ -51,6 +52,9 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 	}
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
 	c = &computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
+	if m != nil {
+		c.portal = string(m.Portal)
+	}
 	s.frame.computed = c
 	s.keepTurn(out)
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
@@ -218,16 +222,20 @@ func (s *Session) uncomputed(f wire.ErrorFields, out *Output) {
 		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
 		s.push(&request{kind: syncPoint})
 	}
-	showAsked(f, c.question, c.text, out)
+	showAsked(f, c.question, c.text, c.portal, out)
 }
 
-// showAsked shows the client an error about a question that stands in its text.
-func showAsked(f wire.ErrorFields, q *rewrite.Question, text []byte, out *Output) {
+// showAsked shows the client an error about a question that stands in its text, or about
+// a parameter of the portal that it binds.
+func showAsked(f wire.ErrorFields, q *rewrite.Question, text []byte, portal string, out *Output) {
 	dst, start := wire.Begin(out.client.scratch, wire.TypeErrorResponse)
 	for it := f.Iter(); ; {
 		code, value := it.Next()
 		if code == 0 {
 			break
+		}
+		if code == wire.FieldWhere {
+			value = askedWhere(value, q, portal)
 		}
 		if code == wire.FieldPosition {
 			position, err := strconv.Atoi(string(value))
@@ -243,6 +251,18 @@ func showAsked(f wire.ErrorFields, q *rewrite.Question, text []byte, out *Output
 		dst = wire.AppendErrorField(dst, code, value)
 	}
 	out.client.put(wire.End(append(dst, 0), start))
+}
+
+// askedWhere is the context of an error, with the client's portal and parameter in the
+// place of the question's.
+func askedWhere(where []byte, q *rewrite.Question, portal string) []byte {
+	rest, ok := bytes.CutPrefix(where, []byte("portal \""+questionName+"\" parameter $"))
+	digits := len(rest) - len(bytes.TrimLeft(rest, "0123456789"))
+	n, err := strconv.Atoi(string(rest[:digits]))
+	if !ok || err != nil || n < 1 || n > len(q.Params) {
+		return where
+	}
+	return append([]byte(parameterWhere(portal, q.Params[n-1].Client)), rest[digits:]...)
 }
 
 // appendAnswer appends a Bind's value for the server: what it has computed itself,

@@ -321,7 +321,7 @@ func (s *Session) insideAnswered(q *catalog.Question, out *Output) {
 // insideFailed: the server has failed in a question. The frame that waits for the answer
 // has got that error, and goes nowhere.
 func (s *Session) insideFailed(f wire.ErrorFields, out *Output) {
-	showAsked(f, &rewrite.Question{}, nil, out)
+	showAsked(f, &rewrite.Question{}, nil, "", out)
 	in := s.catalog.inside
 	if in == nil || in.reading == nil {
 		return

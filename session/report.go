@@ -36,7 +36,7 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 		s.uncomputed(fields, out)
 		act = drop
 	case r.question != nil:
-		showAsked(fields, r.question, []byte(r.statement.text), out)
+		showAsked(fields, r.question, []byte(r.statement.text), "", out)
 		act = drop
 	case r.process:
 		s.peer = anyAnswers

@@ -48,7 +48,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		s.bound(portalName, portal{statement: st})
 		return relay, Need{}, nil
 	}
-	if need, unsettled := s.unsettled(st.readBy(), out); unsettled {
+	if need, unsettled := s.unsettled(st.readBy, out); unsettled {
 		return wait, need, nil
 	}
 	if size > s.cfg.MaxFrame {

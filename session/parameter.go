@@ -106,6 +106,18 @@ func (p *statement) infer(oids wire.OIDs) {
 			p.untyped = p.untyped || p.types[i] == 0 && roles[i].sealed != nil
 		}
 	}
+	p.readBy = p.reads()
+}
+
+// reads finds the unreported settings by which the statement's parameters have to be
+// read: where they become texts.
+func (p *statement) reads() unreported {
+	for _, param := range p.plan.Params {
+		if op := param.Operand; p.plan.Prints || op != nil && param.Client >= 0 && op.Prints(p.types[param.Client]) {
+			return floatDigits | byteaOutput
+		}
+	}
+	return 0
 }
 
 // inferredByFormula is the type of a parameter that the session computes with.

@@ -347,20 +347,6 @@ func shownTypeBy(t logical.Type) unreported {
 	return 0
 }
 
-// readBy are the unreported settings by which the statement's parameters may have to be
-// read: where they become texts.
-func (p *statement) readBy() unreported {
-	if p.plan == nil {
-		return 0
-	}
-	for _, param := range p.plan.Params {
-		if op := param.Operand; p.plan.Prints || op != nil && param.Client >= 0 && param.Client < len(p.types) && op.Prints(p.types[param.Client]) {
-			return floatDigits | byteaOutput
-		}
-	}
-	return 0
-}
-
 // shownBy are those by which the statement's rows may have to be shown.
 func (p *statement) shownBy() unreported {
 	if p.opaque && p.plan == nil {

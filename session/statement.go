@@ -38,6 +38,8 @@ type statement struct {
 	// both a plain and a sealed role.
 	types   []uint32
 	untyped bool
+	// readBy are the unreported settings by which the parameters are read.
+	readBy unreported
 	// planning is what a COPY was planned from: the server looks into it only when
 	// it runs.
 	planning *planning

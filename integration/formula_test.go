@@ -99,6 +99,14 @@ func TestFormulas(t *testing.T) {
 		S("UPDATE accounts SET plain = n + 1 WHERE id = 1").Refused("public.accounts.n"),
 		S("WITH x AS (UPDATE accounts SET n = n + 1 WHERE id = 1 RETURNING id) SELECT * FROM x").Refused("public.accounts.n"),
 		S(all))
+	// A Query has no parameters; the session goes on.
+	conn := raw(t, pair.URL())
+	if err := conn.Exec(t.Context(), "UPDATE accounts SET n = n + 1 WHERE id = $1").Close(); err == nil {
+		t.Error("a parameter in a Query was taken")
+	}
+	if err := conn.Exec(t.Context(), "UPDATE accounts SET n = n + 1 WHERE id = 1").Close(); err != nil {
+		t.Error(err)
+	}
 	pair.SameIn(t, []harness.Mode{harness.SQLPrepare},
 		S("UPDATE accounts SET n = n + $1 WHERE id = 1", "1").Refused("public.accounts.n"))
 }

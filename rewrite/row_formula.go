@@ -480,7 +480,7 @@ func (a *analysis) coversConstant(n *pg.Node, c *computation) bool {
 		return x.TypeCast.Location >= 0 && a.coversConstant(x.TypeCast.Arg, c) && a.coversType(x.TypeCast, c)
 	case *pg.Node_ParamRef:
 		i := a.tokenAt(x.ParamRef.Location)
-		return c.covers(i, i)
+		return a.mode != Simple && c.covers(i, i) // a Query has none
 	case *pg.Node_AConst:
 		k := x.AConst
 		i := a.tokenAt(k.Location)

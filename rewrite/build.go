@@ -325,6 +325,7 @@ type analysis struct {
 	arbiter     bool                   // inside the predicate of an index that ON CONFLICT infers
 
 	postponed    []*constants            // whose use is not decided yet
+	recordSets   []*recordSet            // of which the columns are not decided yet
 	uses         []use                   // of the parameters of the statement being planned
 	lists        [][]int                 // of them, see Statement.Lists
 	mixesOfTypes []Mix                   // of them, see Statement.Mixes

@@ -19,6 +19,9 @@ type constants struct {
 	read    int      // its place in the order of uses
 	// elements: the values are arrays, whose elements make the output: unnest(…).
 	elements bool
+	// field, if not nil, says that they are not written one by one: they are a member of
+	// the objects of a document. The only one of nodes is its type, a cast of nothing.
+	field *field
 	// united: they are of several queries, put together by UNION.
 	united bool
 	// unions are the UNIONs without ALL among them; unkeyed: their rows may be equal.
@@ -53,12 +56,14 @@ func (a *analysis) postpone(nodes []*pg.Node, sc *scope) *constants {
 // still a value of the column of its name, which the server must not see.
 func (a *analysis) settlePostponed() {
 	for _, k := range a.postponed {
-		switch {
-		case k.operand != nil:
-		case k.namesake.sealed != nil && !k.plain:
+		if k.operand == nil && !k.plain && k.namesake.sealed != nil {
 			k.unused = true
 			a.giveAll(k, Operand{Column: k.namesake.sealed, Role: Store, Site: a.storing(k.nodes[0], k.namesake.name)}, term{})
-		default:
+		}
+	}
+	a.settleRecords()
+	for _, k := range a.postponed {
+		if k.operand == nil {
 			a.asPlain(k)
 		}
 	}
@@ -86,6 +91,9 @@ func (a *analysis) asPlain(k *constants) {
 		a.fail(refuseTwoRoles(k.operand.Column, location(k.nodes[0])))
 	default:
 		k.plain = true
+		if k.field != nil {
+			return // the document is no plain value by that
+		}
 		before := len(a.uses)
 		for _, n := range k.nodes {
 			a.plain(n, k.scope)
@@ -190,6 +198,10 @@ func (a *analysis) giveAll(k *constants, op Operand, at term) {
 		k.operands = a.operands[before:len(a.operands):len(a.operands)]
 		a.readEarlier(k, uses)
 	}()
+	if k.field != nil {
+		a.giveField(k, op)
+		return
+	}
 	if k.elements {
 		op.Array = true
 		for _, n := range k.nodes {

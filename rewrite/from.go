@@ -111,7 +111,7 @@ var functionColumns = map[string][]string{
 
 // rangeFunction is a function in FROM.
 func (a *analysis) rangeFunction(f *pg.RangeFunction, beside *scope) *item {
-	it := &item{byName: true, byColumn: true}
+	it, defined := &item{byName: true, byColumn: true}, f.Coldeflist
 	for i, n := range f.Functions {
 		items := listOf(n)
 		if len(items) == 0 {
@@ -122,6 +122,10 @@ func (a *analysis) rangeFunction(f *pg.RangeFunction, beside *scope) *item {
 			if i == 0 {
 				it.name = "unnest"
 			}
+			continue
+		}
+		if a.recordItem(it, f, call, beside) {
+			it.name, defined = last(names(call.Funcname)), nil
 			continue
 		}
 		outer, around := a.fromFunction, a.fromRange
@@ -141,7 +145,7 @@ func (a *analysis) rangeFunction(f *pg.RangeFunction, beside *scope) *item {
 		}
 		a.functionOutputs(it, f, call, name, defs)
 	}
-	for _, d := range f.Coldeflist {
+	for _, d := range defined {
 		it.columns = append(it.columns, column{name: d.GetColumnDef().GetColname()})
 		a.typeName(d.GetColumnDef().GetTypeName(), beside)
 	}

@@ -378,6 +378,13 @@ func showOperand(o *Operand, what string) string {
 		return what
 	case o.Formula != nil:
 		what = showFormula(o.Formula)
+	case o.Records != nil:
+		var members []string
+		for i, member := range o.Records.Members {
+			members = append(members, showOperand(member, o.Records.Replaced[i]))
+		}
+		one := map[bool]string{true: "one record ", false: "records "}[o.Records.One]
+		return one + what + " with " + strings.Join(members, ", ") + " and " + strings.Join(o.Records.Plain, ", ")
 	}
 	s := o.verb() + " "
 	if o.Array {

@@ -126,7 +126,7 @@ func (e *edit) isBytea() bool {
 	if e.operand {
 		return strings.HasSuffix(e.text, "::pg_catalog.bytea")
 	}
-	return e.isValue() && !e.value.operand.Array
+	return e.isValue() && e.value.operand.serverType() == serverType
 }
 
 // guardCopy makes a COPY FROM say what it was planned for, in its WHERE.

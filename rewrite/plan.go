@@ -70,6 +70,9 @@ type Operand struct {
 	// Base is the type that PostgreSQL gives the value if the client declares none,
 	// 0 for what the role says.
 	Base uint32
+	// Records, if not nil, says that the value is a document with sealed members. Its type is
+	// that of Column, which is none of the catalog's.
+	Records *Records
 	// Formula, if not nil, is what the value is computed by.
 	Formula *Formula
 	// AsAnswered: the value is an answer of the server's as it is, an envelope already;

@@ -78,6 +78,9 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 	if oid == 0 || oid == oidUnknown {
 		return nil
 	}
+	if o.Records != nil {
+		return o.checkDocument(oid, literals)
+	}
 	if o.Null != nil && oid != logical.OIDText && oid != logical.OIDVarchar {
 		return refuseNullIf(o.Column, o.Site.position(o.Site.at, literals), oid)
 	}
@@ -162,12 +165,16 @@ func (o *Operand) checkCalled(oid uint32, literals []span) *Refusal {
 	}
 	position := o.Site.position(o.Site.call, literals)
 	if e, ok := errors.AsType[*logical.Error](err); ok && e.Code == codeNoFunction {
-		return &Refusal{
-			Anchor: "type", Code: codeNoFunction, Message: "function " + o.Site.function + "(" + logical.TypeName(oid) + ") does not exist",
-			Hint: "No function matches the given name and argument types. You might need to add explicit type casts.", Position: position,
-		}
+		return refuseNoFunction(o.Site.function+"("+logical.TypeName(oid)+")", position)
 	}
 	return refuseTextFunction(o, o.Site.function, int32(position), "its parameter is declared as "+logical.TypeName(oid), "Declare the parameter as "+takes.Name()+".")
+}
+
+func refuseNoFunction(call string, position int) *Refusal {
+	return &Refusal{
+		Anchor: "type", Code: codeNoFunction, Message: "function " + call + " does not exist",
+		Hint: "No function matches the given name and argument types. You might need to add explicit type casts.", Position: position,
+	}
 }
 
 func (o *Operand) refusal(err error, at anchor, literals []span) *Refusal {

@@ -17,6 +17,9 @@ const (
 )
 
 func (o *Operand) serverType() string {
+	if o.Records != nil {
+		return "pg_catalog." + TypeName(o.Column.Type.OID)
+	}
 	if o.Array {
 		return serverArrayType
 	}
@@ -408,7 +411,7 @@ func (o *Operand) sameAs(other *Operand) bool {
 	if (o.Pattern == nil) != (other.Pattern == nil) || o.Pattern != nil && *o.Pattern != *other.Pattern {
 		return false
 	}
-	if o.Listed != other.Listed || o.Unsure != other.Unsure || o.Compared != other.Compared || o.Beside != other.Beside || o.Base != other.Base || o.Split != other.Split || o.Nulled != other.Nulled || !slices.Equal(o.Then, other.Then) {
+	if o.Records != other.Records || o.Listed != other.Listed || o.Unsure != other.Unsure || o.Compared != other.Compared || o.Beside != other.Beside || o.Base != other.Base || o.Split != other.Split || o.Nulled != other.Nulled || !slices.Equal(o.Then, other.Then) {
 		return false
 	}
 	return o.Via == nil || *o.Via == *other.Via

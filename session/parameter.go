@@ -38,10 +38,7 @@ func (s *Session) typeParameters(st *statement, p *planning, text []byte) ([]uin
 			oid = st.declared[p.Client]
 		}
 		if p.Operand != nil {
-			oid = oidBytea
-			if p.Operand.Array {
-				oid = oidByteaArray
-			}
+			oid = p.Operand.ServerOID()
 		}
 		s.types = append(s.types, oid)
 	}

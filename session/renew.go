@@ -197,6 +197,14 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 	if op.Formula != nil {
 		b = op.Formula.AppendPrint(b)
 	}
+	if op.Records != nil {
+		for i, member := range op.Records.Members {
+			b = appendRole(append(append(b, op.Records.Replaced[i]...), 0), member)
+		}
+		for _, name := range op.Records.Plain {
+			b = append(append(b, name...), 0)
+		}
+	}
 	if op.Pattern != nil {
 		b = append(b, 1, op.Pattern.Escape)
 		if op.Pattern.Fold != nil {

@@ -261,6 +261,9 @@ func (s *Session) foldedTerms(dst []byte, c *catalog.SealedColumn) ([]byte, erro
 // appendOperand appends what the server gets for a client's value that is not
 // NULL: an envelope, a term, or a bytea[] of terms in binary.
 func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value) ([]byte, Need, error) {
+	if op.Records != nil {
+		return s.appendRecords(dst, op, v)
+	}
 	if op.Split != "" {
 		return s.appendSplitTerms(dst, op, v)
 	}
@@ -463,6 +466,12 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		return dst, &literalError{err, l.Position, false}
 	}
 	s.buf.out = out
+	if r := l.Operand.Records; r != nil {
+		for _, op := range r.Members {
+			s.sealing.noteKey(op.Column.TableID, s.activeKey(op.Column))
+		}
+		return appendDocumentLiteral(dst, out, l.Operand.ServerOID()), nil
+	}
 	if l.Operand.Role == rewrite.Store {
 		s.sealing.noteKey(l.Operand.Column.TableID, s.activeKey(l.Operand.Column))
 	}

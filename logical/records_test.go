@@ -6,7 +6,9 @@ import (
 )
 
 func TestMembersOfRecordsAreReplaced(t *testing.T) {
-	of := func(one bool) *Records { return &Records{One: one, Plain: []string{"id", "at"}, Replaced: []string{"ssn", `a"b`}} }
+	of := func(one bool) *Records {
+		return &Records{One: one, Plain: []string{"id", "at"}, Replaced: []string{"ssn", `a"b`}}
+	}
 	replace := func(dst []byte, i int, m Member) ([]byte, error) {
 		switch {
 		case m.Null:

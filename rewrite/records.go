@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"bytes"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -71,7 +73,7 @@ func (a *analysis) recordItem(it *item, f *pg.RangeFunction, call *pg.FuncCall, 
 		for _, d := range f.Coldeflist {
 			a.fieldDefined(it, d.GetColumnDef(), set)
 		}
-		} else if !a.fieldsOf(it, row, set) {
+	} else if !a.fieldsOf(it, row, set) {
 		return false
 	}
 	a.recordSets = append(a.recordSets, set)
@@ -232,4 +234,22 @@ func (o *Operand) checkDocument(oid uint32, literals []span) *Refusal {
 		arguments = o.Records.row + ", " + arguments
 	}
 	return refuseNoFunction(o.Site.function+"("+arguments+")", o.Site.position(o.Site.call, literals))
+}
+
+// AppendDocument appends a document, in the binary form of its type, as a literal that
+// means the same whatever the session's settings are.
+func AppendDocument(dst, document []byte, oid uint32) []byte {
+	if len(document) > 0 && document[0] < ' ' { // the version of jsonb
+		document = document[1:]
+	}
+	dst = append(dst, `E'`...)
+	for len(document) > 0 {
+		i := bytes.IndexAny(document, `'\`)
+		if i < 0 {
+			break
+		}
+		dst = append(append(dst, document[:i]...), '\\', document[i])
+		document = document[i+1:]
+	}
+	return append(append(append(dst, document...), "'::pg_catalog."...), TypeName(oid)...)
 }

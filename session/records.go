@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"errors"
 
 	"pgseal/logical"
@@ -60,21 +59,4 @@ func (s *Session) appendMember(dst []byte, op *rewrite.Operand, m logical.Member
 	}
 	s.buf.array = out
 	return append(logical.EncodeHex(append(dst, `"\\x`...), out), '"'), Need{}, nil
-}
-
-// appendDocumentLiteral appends a document, in the binary form of its type, as a literal.
-func appendDocumentLiteral(dst, document []byte, oid uint32) []byte {
-	if len(document) > 0 && document[0] < ' ' { // the version of jsonb
-		document = document[1:]
-	}
-	dst = append(dst, `E'`...)
-	for len(document) > 0 {
-		i := bytes.IndexAny(document, `'\`)
-		if i < 0 {
-			break
-		}
-		dst = append(append(dst, document[:i]...), '\\', document[i])
-		document = document[i+1:]
-	}
-	return append(append(append(dst, document...), "'::pg_catalog."...), rewrite.TypeName(oid)...)
 }

@@ -470,7 +470,7 @@ func (s *Session) sealLiteral(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		for _, op := range r.Members {
 			s.sealing.noteKey(op.Column.TableID, s.activeKey(op.Column))
 		}
-		return appendDocumentLiteral(dst, out, l.Operand.ServerOID()), nil
+		return rewrite.AppendDocument(dst, out, l.Operand.ServerOID()), nil
 	}
 	if l.Operand.Role == rewrite.Store {
 		s.sealing.noteKey(l.Operand.Column.TableID, s.activeKey(l.Operand.Column))

@@ -69,6 +69,7 @@ func TestUniqueConstraintsOverSealedColumns(t *testing.T) {
 				S("CREATE UNIQUE INDEX owners_quick ON owners (email, id)"),
 				S("ALTER TABLE owners ADD CONSTRAINT quick UNIQUE USING INDEX owners_quick").Refused(""),
 				S("ALTER TABLE owners ADD UNIQUE USING INDEX missing").Fails("42704"),
+				S("INSERT INTO owners (id, email) VALUES (9, '" + w + "') ON CONFLICT ON CONSTRAINT owners_quick DO NOTHING").Fails("42704"),
 				S("DROP INDEX owners_quick"),
 				S("INSERT INTO owners (id, email, old) VALUES (7, '" + w + "', 'x'), (8, '" + w + "', 'x')"),
 				S("ALTER TABLE owners ADD CONSTRAINT c UNIQUE (email) DEFERRABLE").Refused("public.owners.email"),

@@ -16,7 +16,7 @@ var fixture = []fixtureRelation{
 		{name: "id"}, {name: "name"}, {name: "ssn", oid: logical.OIDVarchar, typmod: 15, equality: true},
 		{name: "email", oid: logical.OIDText, typmod: -1, equality: true}, {name: "bio", oid: logical.OIDText, typmod: -1},
 		{name: "age", oid: logical.OIDInt4, typmod: -1, equality: true}, {name: "active", oid: logical.OIDBool, typmod: -1, equality: true},
-	}, uniques: []catalog.Unique{{Name: "users_email_key", Columns: []string{"email"}}, {Name: "users_name_ssn_key", Columns: []string{"name", "ssn"}}}, key: []string{"id"}},
+	}, uniques: []catalog.Unique{{Name: "users_email_key", Columns: []string{"email"}}, {Name: "users_name_ssn_key", Columns: []string{"name", "ssn"}, Made: true}}, key: []string{"id"}},
 	{schema: "public", name: "orders", columns: []fixtureColumn{
 		{name: "id"}, {name: "user_id"}, {name: "total"}, {name: "note"}, {name: "card", oid: logical.OIDText, typmod: -1, equality: true},
 	}},

@@ -266,7 +266,7 @@ func (a *analysis) inferConstraint(f *pg.InferClause, into *item) {
 		return
 	}
 	for _, u := range into.relation.Uniques {
-		if u.Name != f.Conname || u.Partial { // no constraint is partial
+		if u.Name != f.Conname || !a.isIndex(into.relation, u.Name) { // an index alone is no constraint
 			continue
 		}
 		i := a.tokenAt(f.Location)

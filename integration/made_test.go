@@ -76,7 +76,7 @@ func TestRangesOfNumbers(t *testing.T) {
 // rows with a CASE of them.
 func TestArraysOfCastLiterals(t *testing.T) {
 	pair := harness.New(t, harness.Schema{
-		DDL: `CREATE TABLE listed (id int PRIMARY KEY, ips inet[], ids uuid[], moments timestamptz[], days date[], data jsonb[], words varchar(8)[], sizes int[], raw bytea[])`,
+		DDL: `CREATE TABLE listed (id int PRIMARY KEY, ips inet[], ids uuid[], moments timestamptz[], days date[], data jsonb[], words varchar(12)[], sizes int[], raw bytea[])`,
 		Seal: []string{"public.listed.ips --equality", "public.listed.ids --equality", "public.listed.moments --equality", "public.listed.days",
 			"public.listed.data", "public.listed.words", "public.listed.sizes", "public.listed.raw"},
 	})
@@ -88,8 +88,8 @@ func TestArraysOfCastLiterals(t *testing.T) {
 		S(`INSERT INTO listed (id, moments, days) VALUES (2, ARRAY['2024-07-01T10:00:00'::timestamp, timestamp '2024-01-01 10:00']::timestamp with time zone[], ARRAY[['2024-02-29'::date], [CAST('2023-01-01' AS date)]])`),
 		S(`INSERT INTO listed (id, data, words, raw) VALUES (3, ARRAY['{"`+w+`": "\""}'::jsonb, 'null'::jsonb]::jsonb[], ARRAY['`+w+`'::text, E'b"\\c'::text]::varchar[], ARRAY['\x00ff22'::bytea, E'\\x5c'::bytea]::bytea[])`),
 		S(`INSERT INTO listed (id, days) VALUES (4, ARRAY['2024-02-29 10:00'::timestamp]::timestamp[]::date[])`),
-		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['far too long'::text])`).Fails("22001"),
-		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['far too long'::varchar(3)])`).Refused("public.listed.words"),
+		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['much too long'::text])`).Fails("22001"),
+		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['much too long'::varchar(3)])`).Refused("public.listed.words"),
 		S(`INSERT INTO listed (id, ips) VALUES (5, ARRAY['10.0.0.300'::inet])`).Fails("22P02"),
 		S(`INSERT INTO listed (id, sizes) VALUES (5, ARRAY['::1'::inet])`).Fails("42804"),
 		S(`INSERT INTO listed (id, ips) VALUES (5, ARRAY['::1'::inet, '10'::text])`).Refused("public.listed.ips"),
@@ -97,6 +97,14 @@ func TestArraysOfCastLiterals(t *testing.T) {
 		S(`UPDATE listed SET days = CAST(CASE WHEN id = 1 THEN NULL::date[] WHEN id = 2 THEN ARRAY['2024-02-29'::date]::date[] ELSE NULL END AS date[]) WHERE id < 3 RETURNING days`),
 		S(`UPDATE listed SET ids = CAST(CASE WHEN id = 1 THEN NULL::uuid[] WHEN id = 2 THEN NULL::uuid[] END AS uuid[])`),
 		S(`UPDATE listed SET ips = CAST(CASE WHEN id = 2 THEN ARRAY['::2'::inet]::inet[] ELSE ARRAY['::3'::inet]::inet[] END AS inet[]) WHERE id > 1`),
+		S(all),
+		// peewee's bulk_update, with no cast around the arrays.
+		S(`UPDATE listed SET words = CASE listed.id WHEN 1 THEN ARRAY['`+w+`', NULL] WHEN 2 THEN ARRAY['b,"c'] END, sizes = CASE listed.id WHEN 1 THEN ARRAY[1, -2] WHEN 2 THEN ARRAY[[3.5], [99]] ELSE NULL END WHERE id IN (1, 2)`),
+		S(`UPDATE listed SET days = COALESCE(NULL, ARRAY['2024-02-29'::date], ARRAY['2023-01-01'::date]), ids = CASE WHEN id = 3 THEN ARRAY['53cd2483-3676-41a7-8737-e293c9d26fa3'::uuid] END WHERE id = 3`),
+		S(`UPDATE listed SET words = CASE WHEN id = 1 THEN ARRAY['x'] ELSE ARRAY['much too long'] END WHERE id = 3`).Fails("22001"),
+		S(`UPDATE listed SET sizes = CASE WHEN id = 1 THEN ARRAY[1] ELSE ARRAY['2'] END WHERE id = 1`).Refused("public.listed.sizes"),
+		S(`UPDATE listed SET days = CASE WHEN id = 1 THEN ARRAY['2024-02-29'] END WHERE id = 1`).Fails("42804"),
+		S(`UPDATE listed SET ips = CASE WHEN id = 1 THEN ARRAY[]::inet[] ELSE ARRAY['::1'::inet] END WHERE id = 1`),
 		S(all),
 		S(`SELECT id FROM listed WHERE ips = ARRAY['::1'::inet, '10.0.0.0/8'::inet]::inet[]`),
 		S(`SELECT id FROM listed WHERE moments = ARRAY['2024-07-01T10:00:00'::timestamp, '2024-01-01T10:00:00'::timestamp]::timestamptz[]`),

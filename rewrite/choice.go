@@ -39,6 +39,9 @@ func (a *analysis) chosen(n *pg.Node) (c choice, kind constantKind, own logical.
 	c.expr, c.results = n, resultsOf(n)
 	for _, r := range c.results {
 		k, named := a.constantKind(r)
+		if array := r.GetAArrayExpr(); array != nil {
+			k, named = a.arrayConstant(array)
+		}
 		if k < 0 && kind == nullConstant && a.steady(r) {
 			k = computedConstant
 		}
@@ -50,6 +53,26 @@ func (a *analysis) chosen(n *pg.Node) (c choice, kind constantKind, own logical.
 		}
 	}
 	return c, kind, own, c.results != nil
+}
+
+// arrayConstant is the kind of ARRAY[…] of literals, and its type. Of numbers, what they
+// have in common does not matter: it has every one of them.
+func (a *analysis) arrayConstant(x *pg.A_ArrayExpr) (constantKind, logical.Type) {
+	v, kind := value{literal: -1}, onlyNulls
+	element := logical.Type{Typmod: -1}
+	switch ok := a.arrayParts(x, &v, &kind); {
+	case !ok || kind == onlyNulls:
+		return -1, logical.Type{}
+	case kind == stringsOnly:
+		element.OID = logical.OIDText
+	case kind == numbersOnly:
+		element.OID = logical.OIDNumeric
+	case kind == truthValues:
+		element.OID = logical.OIDBool
+	default:
+		element.OID = v.element
+	}
+	return castConstant, logical.Type{OID: element.ArrayOID(), Typmod: -1}
 }
 
 // constantKind is the kind of a constant, and the type that it is cast to; -1

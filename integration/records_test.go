@@ -92,6 +92,20 @@ func TestRecordsOfJSON(t *testing.T) {
 		S("CREATE VIEW v AS SELECT name FROM json_populate_recordset(NULL::people, '[{\"name\": \"x\"}]')").Refused("public.people.name"))
 }
 
+// Neither sealed members reach the server, nor those of which no column is made.
+func TestRecordsOfJSONAreNotSeen(t *testing.T) {
+	pair := harness.New(t, recordSchema)
+	w := pair.Env.Canaries.Text()
+	const insert = "INSERT INTO people (id, name) SELECT id, name FROM json_to_recordset($1::json) AS x (id int, name text) RETURNING name"
+	pair.SameIn(t, recordModes,
+		S(insert, `[{"id": 1, "name": "`+w+`", "ssn": "`+w+`"}, {"name": "`+w+`", "id": 2, "na\u006de": "", "x": {"name": "`+w+`"}}]`),
+		S(insert, `[{"id": 3}, "`+w+`"]`).Fails("22023"),
+		S(insert, `{"name": "`+w+`"}`).Fails("22023"),
+		S(insert, `[{"id": "x", "name": "`+w+`"}]`).Fails("22P02"),
+		S("INSERT INTO people (id, name) SELECT id, name FROM jsonb_populate_recordset(NULL::people, $1) RETURNING name", `[{"id": 4, "name": "`+w+`", "doc": "`+w+`", "x": "`+w+`"}]`),
+		S("SELECT id FROM people WHERE name = $1 ORDER BY id", w))
+}
+
 // A document in another encoding than UTF-8 arrives as it is.
 func TestRecordsOfJSONInAnotherEncoding(t *testing.T) {
 	pair := harness.New(t, recordSchema)

@@ -64,42 +64,47 @@ func TestPortalsBoundTogetherDoNotUndoEachOther(t *testing.T) {
 	if _, err := check.Exec(ctx, accountRows, pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatal(err)
 	}
-	conn := raw(t, pair.URL())
-	f := conn.Frontend()
-	f.SendParse(&pgproto3.Parse{Name: "s", Query: "UPDATE accounts SET n = n + $1 WHERE id = 1"})
-	for _, portal := range []string{"a", "b"} {
-		f.SendBind(&pgproto3.Bind{DestinationPortal: portal, PreparedStatement: "s", Parameters: [][]byte{[]byte("1")}})
-	}
-	for _, portal := range []string{"a", "b"} {
-		f.SendExecute(&pgproto3.Execute{Portal: portal})
-	}
-	f.SendSync(&pgproto3.Sync{})
-	if err := f.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	var failure *pgproto3.ErrorResponse
-	for ready := false; !ready; {
-		m, err := f.Receive()
-		if err != nil {
+	for second, column := range map[string]string{
+		"UPDATE accounts SET n = n + $1 WHERE id = 1":     "n",
+		"UPDATE accounts SET n = plain + $1 WHERE id = 1": "plain", // which the first changes
+	} {
+		conn := raw(t, pair.URL())
+		f := conn.Frontend()
+		for _, portal := range []struct{ name, sql string }{{"a", "UPDATE accounts SET " + column + " = " + column + " + $1 WHERE id = 1"}, {"b", second}} {
+			f.SendParse(&pgproto3.Parse{Name: portal.name, Query: portal.sql})
+			f.SendBind(&pgproto3.Bind{DestinationPortal: portal.name, PreparedStatement: portal.name, Parameters: [][]byte{[]byte("1")}})
+		}
+		for _, portal := range []string{"a", "b"} {
+			f.SendExecute(&pgproto3.Execute{Portal: portal})
+		}
+		f.SendSync(&pgproto3.Sync{})
+		if err := f.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		switch m := m.(type) {
-		case *pgproto3.ErrorResponse:
-			e := *m
-			failure = &e
-		case *pgproto3.ReadyForQuery:
-			ready = true
+		var failure *pgproto3.ErrorResponse
+		for ready := false; !ready; {
+			m, err := f.Receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch m := m.(type) {
+			case *pgproto3.ErrorResponse:
+				e := *m
+				failure = &e
+			case *pgproto3.ReadyForQuery:
+				ready = true
+			}
 		}
-	}
-	if failure == nil || failure.Code != "40001" || failure.Hint == "" {
-		t.Errorf("%+v", failure)
-	}
-	var n int
-	if err := check.QueryRow(ctx, "SELECT n FROM accounts WHERE id = 1").Scan(&n); err != nil || n != 40 {
-		t.Errorf("%d, %v", n, err)
-	}
-	if _, err := conn.Exec(ctx, "UPDATE accounts SET n = n + 1 WHERE id = 1").ReadAll(); err != nil {
-		t.Error(err)
+		if failure == nil || failure.Code != "40001" || failure.Hint == "" {
+			t.Errorf("%s: %+v", second, failure)
+		}
+		var n, plain int
+		if err := check.QueryRow(ctx, "SELECT n, plain FROM accounts WHERE id = 1").Scan(&n, &plain); err != nil || n != 40 || plain != 1 {
+			t.Errorf("%s: %d, %d, %v", second, n, plain, err)
+		}
+		if _, err := conn.Exec(ctx, "UPDATE accounts SET n = n + 0 WHERE id = 1").ReadAll(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -40,6 +40,9 @@ var formulaFamilies = []typeFamily{
 	{columns: []string{"b boolean"}, types: []string{"bool"}, values: []string{"t", "false"}},
 }
 
+// plainPrefix begins the name of the plain column beside a sealed one.
+const plainPrefix = "plain_"
+
 // TestGeneratedFormulas lets chance compute with values of a row, in all types that can
 // be computed with, beside constants and parameters of others. Each statement is
 // answered as the plain database answers it, or refused.
@@ -51,10 +54,10 @@ func TestGeneratedFormulas(t *testing.T) {
 	for _, f := range formulaFamilies {
 		for _, c := range f.columns {
 			name := strings.Fields(c)[0]
-			columns, names = append(columns, c), append(names, name)
+			columns, names = append(columns, c, plainPrefix+c), append(names, name, plainPrefix+name)
 			schema.Seal = append(schema.Seal, "public.m."+name)
 			for i := range rows {
-				rows[i] = append(rows[i], quoted(f.values[i]))
+				rows[i] = append(rows[i], quoted(f.values[i]), quoted(f.values[1-i]))
 			}
 		}
 	}
@@ -95,9 +98,9 @@ func TestGeneratedFormulas(t *testing.T) {
 // formulaGenerator writes statements that compute.
 type formulaGenerator struct{ typeGenerator }
 
-// column is one of the family.
+// column is one of the family, sealed or plain.
 func (g *formulaGenerator) column() string {
-	return g.pick("", "", "m.") + strings.Fields(g.pick(g.family.columns...))[0]
+	return g.pick("", "", "m.") + g.pick("", "", plainPrefix) + strings.Fields(g.pick(g.family.columns...))[0]
 }
 
 // operand is a value of the row, or a constant.
@@ -160,6 +163,9 @@ func (g *formulaGenerator) statement() *typedStatement {
 		other := strings.Fields(g.pick(g.family.columns...))[0]
 		g.own, g.typedStatement = own, typedStatement{mode: harness.Modes[g.IntN(len(harness.Modes))]}
 		sql := "UPDATE m SET " + name + " = " + g.changed(name)
+		if g.IntN(8) == 0 {
+			sql += ", " + plainPrefix + name + " = " + g.cast(quoted(g.value(g.own)))
+		}
 		if other != name && g.IntN(3) == 0 {
 			sql += ", " + other + " = " + g.changed(other)
 		}

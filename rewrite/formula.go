@@ -23,10 +23,10 @@ const (
 	Least                             // LEAST, of all Args
 	CastTo                            // Type, of one
 	AssignedTo                        // Column, of one: what is stored of a value
+	PlainValue                        // a plain column, Name, of the row: Answer
 )
 
-// Formula is an expression over sealed columns of the one row that a statement
-// changes. The server cannot compute it: the session opens what the row has, which
+// Formula is an expression over columns of the one row that a statement changes. The server cannot compute it: the session opens what the row has, which
 // it asks for in front of the statement, and computes. See
 // docs/decisions/0031-formulas.md.
 type Formula struct {
@@ -34,7 +34,9 @@ type Formula struct {
 	Operator logical.Operator
 	Args     []*Formula
 	Column   *catalog.SealedColumn
-	Answer   int // number, from 1, of the Question's answer that the column's envelope is
+	Answer   int // number, from 1, of the Question's answer that the column's envelope is, or its value
+	Image    int // of a plain column: the answer that is NULL if there is no such row
+	Name     string
 	Client   int // index, from 0, of the client's parameter
 	Type     logical.Type
 	text     formulaLiteral
@@ -90,6 +92,8 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return given(f)
 	case NullValue:
 		return 0
+	case PlainValue:
+		return f.Type.OID
 	}
 	if slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.isUntyped() && arg.TypeOf(given) == 0 }) {
 		return 0
@@ -205,14 +209,17 @@ func (f *Formula) Infer(client int, given func(*Formula) uint32) uint32 {
 	return 0
 }
 
+// OfRow says whether it is a column.
+func (f *Formula) OfRow() bool { return f.Kind == ColumnValue || f.Kind == PlainValue }
+
 // IsConstant says whether the formula has nothing of the row in it.
 func (f *Formula) IsConstant() bool {
-	return f.Kind != ColumnValue && !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.IsConstant() })
+	return !f.OfRow() && !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.IsConstant() })
 }
 
-// columns appends the sealed columns of the formula, each once.
+// columns appends the columns of the formula, each once.
 func (f *Formula) columns(list []*Formula) []*Formula {
-	if f.Kind == ColumnValue && !slices.ContainsFunc(list, func(other *Formula) bool { return other.Column == f.Column }) {
+	if f.OfRow() && !slices.ContainsFunc(list, f.sameColumn) {
 		list = append(list, f)
 	}
 	for _, arg := range f.Args {
@@ -221,9 +228,14 @@ func (f *Formula) columns(list []*Formula) []*Formula {
 	return list
 }
 
+func (f *Formula) sameColumn(other *Formula) bool {
+	return f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name
+}
+
 // AppendPrint appends what tells whether two formulas of one text are the same.
 func (f *Formula) AppendPrint(b []byte) []byte {
 	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Type.OID>>8), byte(f.Type.OID))
+	b = append(append(b, f.Name...), 0)
 	if f.Column != nil {
 		for _, n := range [...]uint32{f.Column.ID, f.Column.Type.OID, uint32(f.Column.Type.Typmod)} {
 			b = append(b, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))

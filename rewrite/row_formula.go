@@ -31,6 +31,7 @@ type formulaUse struct {
 	start, end int // bytes
 	row        *foundRow
 	columns    []*Formula // of the row
+	image      int        // the answer that is what the row has in plain columns, 0 for none
 	operand    *Operand
 }
 
@@ -84,7 +85,7 @@ func (a *analysis) foundByInsert(s *pg.InsertStmt, into, excluded *item) *foundR
 	return found
 }
 
-// storeFormula stores what is computed of sealed columns of the row that is changed:
+// storeFormula stores what is computed of columns of the row that is changed:
 // c = c + 1. It is false, and has done nothing, for any other expression.
 func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 	if a.found == nil || a.err != nil {
@@ -103,20 +104,24 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 		a.fail(refuseFormulaRows(to.sealed, location(n), d.row.into.relation))
 		return true
 	}
-	asks := make([][]sqlPart, len(columns))
+	asks := make([][]sqlPart, len(columns)+1)
 	for i, c := range columns {
 		var ok bool
-		if asks[i], ok = a.asksForCell(d.row, c.Column); !ok {
+		if asks[i], ok = a.asksFor(d.row, d.row.cell(rowName, c)); !ok {
 			return false
 		}
 	}
 	op := &Operand{Column: to.sealed, Role: Store, Site: a.storing(n, to.name), Formula: f}
 	use := formulaUse{start: int(a.tokens[d.first].start), end: int(a.tokens[d.last].end), row: d.row, columns: columns, operand: op}
+	if image := use.plainImage(rowName); image != "" {
+		parts, _ := a.asksFor(d.row, image)
+		use.image = a.asksForFormula(parts, op, use)
+	}
 	for i, c := range columns {
-		c.Answer = a.asksForFormula(asks[i], op, use)
+		c.Answer, c.Image = a.asksForFormula(asks[i], op, use), use.image
 	}
 	f.number(columns)
-	a.takeParams(f, d.params)
+	a.takeParams(op, d.params)
 	if a.asksLater() {
 		a.formulas = append(a.formulas, use)
 	} else {
@@ -126,6 +131,9 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 	}
 	a.operands = append(a.operands, op)
 	for _, c := range columns {
+		if c.Kind == PlainValue {
+			continue
+		}
 		a.note("open", c.Column, "the row's value", int32(use.start))
 	}
 	a.note("seal", to.sealed, "what is computed of the row's values", int32(use.start))
@@ -135,8 +143,8 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 // number gives all uses of a column the number of its answer.
 func (f *Formula) number(columns []*Formula) {
 	for _, c := range columns {
-		if f.Kind == ColumnValue && f.Column == c.Column {
-			f.Answer = c.Answer
+		if f.sameColumn(c) {
+			f.Answer, f.Image = c.Answer, c.Image
 		}
 	}
 	for _, arg := range f.Args {
@@ -166,7 +174,7 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 			return nil
 		}
 		arg := a.formula(x.BoolExpr.Args[0], d)
-		if arg == nil || arg.Kind == ColumnValue && arg.Column.Type.Shown().OID != logical.OIDBool {
+		if arg == nil || arg.OfRow() && arg.TypeOf(nil) != logical.OIDBool {
 			return nil
 		}
 		return &Formula{Kind: Inverse, Args: []*Formula{arg}}
@@ -226,7 +234,7 @@ func (a *analysis) coversCast(x *pg.TypeCast, c *computation) bool {
 	return c.covers(first, end)
 }
 
-// formulaColumn is a sealed column of the row.
+// formulaColumn is a column of the row.
 func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
 	if star, _ := isStar(ref); star {
 		return nil
@@ -239,11 +247,17 @@ func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
 		return a.formulaExcluded(ref, last(parts), d)
 	}
 	c := a.resolve(ref, d.scope).column
-	if c == nil || c.sealed == nil || c.origin.item != d.row.into || c.sealed.Broken != "" || !d.row.has(c.sealed) || c.shown != nil {
+	if c == nil || c.origin.item != d.row.into {
 		return nil
 	}
 	first := a.tokenAt(ref.Location)
 	if _, _, ok := a.referenceSpan(ref); !ok || !d.covers(first, first+2*(len(ref.Fields)-1)) {
+		return nil
+	}
+	if t := (logical.Type{OID: c.typ, Typmod: -1}); c.sealed == nil && logical.Supported(c.typ) && !t.IsArray() {
+		return &Formula{Kind: PlainValue, Type: t, Name: c.origin.name}
+	}
+	if c.sealed == nil || c.sealed.Broken != "" || !d.row.has(c.sealed) || c.shown != nil {
 		return nil
 	}
 	return &Formula{Kind: ColumnValue, Column: c.sealed}
@@ -339,7 +353,7 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 	}
 	f := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
 	for _, arg := range f.Args {
-		if arg.Kind == ColumnValue && !o.Takes(arg.Column.Type.Shown().OID) {
+		if arg.OfRow() && !o.Takes(arg.TypeOf(nil)) {
 			return nil
 		}
 	}
@@ -347,9 +361,9 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 }
 
 // takeParams notes the parameters of a formula. They stand nowhere in the server's text.
-func (a *analysis) takeParams(f *Formula, params []*pg.ParamRef) {
+func (a *analysis) takeParams(op *Operand, params []*pg.ParamRef) {
 	for _, p := range params {
-		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), at: p.Location, column: f.columns(nil)[0].Column})
+		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), at: p.Location, column: op.Column})
 	}
 }
 
@@ -376,15 +390,47 @@ func (a *analysis) hide(params []Param) {
 // if the row has what it was computed of: in a pipeline something else may have changed
 // it since it was asked for.
 func (a *analysis) placeFormula(u *formulaUse, value func(op *Operand, answer int) edit) {
-	condition := "CASE WHEN "
-	for _, c := range u.columns {
-		a.insert(u.start, condition+"COALESCE("+quoteName(u.row.into.name)+"."+quoteName(u.row.columnName(c.Column))+"::"+serverType+", ''::"+serverType+") OPERATOR(pg_catalog.=) ")
-		a.edits = append(a.edits, value(&Operand{Column: c.Column, Role: Store, AsAnswered: true}, c.Answer))
+	condition, row := "CASE WHEN ", quoteName(u.row.into.name)
+	has := func(sql string, c *catalog.SealedColumn, answer int) {
+		a.insert(u.start, condition+sql+" OPERATOR(pg_catalog.=) ")
+		a.edits = append(a.edits, value(&Operand{Column: c, Role: Store, AsAnswered: true}, answer))
 		condition = " AND "
+	}
+	for _, c := range u.columns {
+		if c.Kind == ColumnValue {
+			has(u.row.cell(row, c), c.Column, c.Answer)
+		}
+	}
+	if u.image > 0 {
+		has(u.plainImage(row), u.operand.Column, u.image)
 	}
 	a.insert(u.start, " THEN ")
 	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
 	a.edit(u.start, u.end, " ELSE pg_catalog.current_setting('"+RowMarker+"')::"+serverType+" END", nil)
+}
+
+// cell is the SQL of what the row has in a column: of a sealed one its envelope, or an
+// empty value for NULL.
+func (r *foundRow) cell(row string, c *Formula) string {
+	if c.Kind == PlainValue {
+		return row + "." + quoteName(c.Name)
+	}
+	return "COALESCE(" + row + "." + quoteName(r.columnName(c.Column)) + "::" + serverType + ", ''::" + serverType + ")"
+}
+
+// plainImage is the SQL of all that the row has in the plain columns, a bytea that is
+// never NULL; "" for none.
+func (u *formulaUse) plainImage(row string) string {
+	var cells []string
+	for _, c := range u.columns {
+		if c.Kind == PlainValue {
+			cells = append(cells, u.row.cell(row, c))
+		}
+	}
+	if cells == nil {
+		return ""
+	}
+	return "pg_catalog.convert_to(ROW(" + strings.Join(cells, ", ") + ")::pg_catalog.text, 'UTF8')"
 }
 
 // has says whether a sealed column is one of the relation's, and not something that is
@@ -412,22 +458,23 @@ type sqlPart struct {
 
 func sqlText(text string) sqlPart { return sqlPart{text: text, literal: -1} }
 
-// asksForCell is the question for a sealed column of the row: its envelope, an empty
-// value for NULL, NULL if there is no such row. The row stays as it is until the
-// transaction ends, as it would behind the statement.
-func (a *analysis) asksForCell(row *foundRow, c *catalog.SealedColumn) ([]sqlPart, bool) {
-	const name = "pgseal_row"
+// rowName is what the row is called in a question.
+const rowName = "pgseal_row"
+
+// asksFor is the question for something of the row, NULL if there is no such row. The row
+// stays as it is until the transaction ends, as it would behind the statement.
+func (a *analysis) asksFor(row *foundRow, sql string) ([]sqlPart, bool) {
 	from := quoteName(row.into.relation.Schema) + "." + quoteName(row.into.relation.Name)
 	if row.only {
 		from = "ONLY " + from
 	}
-	parts := []sqlPart{sqlText("(SELECT COALESCE(" + name + "." + quoteName(row.columnName(c)) + "::" + serverType + ", ''::" + serverType + ") FROM " + from + " AS " + name + " WHERE ")}
+	parts := []sqlPart{sqlText("(SELECT " + sql + " FROM " + from + " AS " + rowName + " WHERE ")}
 	for i, column := range row.into.relation.Key {
 		and := ""
 		if i > 0 {
 			and = " AND "
 		}
-		parts = append(parts, sqlText(and+name+"."+quoteName(column)+" = "))
+		parts = append(parts, sqlText(and+rowName+"."+quoteName(column)+" = "))
 		value, ok := a.constantParts(row.key[column])
 		if !ok {
 			return nil, false

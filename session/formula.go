@@ -87,7 +87,7 @@ func (s *Session) inputs(f *rewrite.Formula, g *given) (err error) {
 func (s *Session) constants(f *rewrite.Formula, g *given) error {
 	for i, arg := range f.Args {
 		switch {
-		case arg.Kind == rewrite.LiteralValue && f.ReadsLiterals(), arg.Kind == rewrite.ColumnValue:
+		case arg.Kind == rewrite.LiteralValue && f.ReadsLiterals(), arg.OfRow():
 			continue
 		}
 		if err := s.constants(arg, g); err != nil {
@@ -112,6 +112,9 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 	switch f.Kind {
 	case rewrite.ColumnValue:
 		return s.cellValue(f)
+	case rewrite.PlainValue:
+		v, err := s.plainValue(f)
+		return v, Need{}, err
 	case rewrite.ParameterValue:
 		v, err := s.parameterValue(f.Client, g)
 		return v, Need{}, err
@@ -250,6 +253,23 @@ func (s *Session) cellValue(f *rewrite.Formula) (computedValue, Need, error) {
 		return nullValue, Need{}, s.corrupt(f.Column, h.KeyID, err)
 	}
 	return computedValue{Value: logical.Value{Data: plain, Binary: true, OID: f.Column.Type.Shown().OID}}, Need{}, nil
+}
+
+// plainValue is what the row has in a plain column.
+func (s *Session) plainValue(f *rewrite.Formula) (computedValue, error) {
+	v, null, err := s.answer(f.Answer)
+	if null && err == nil {
+		_, null, err = s.answer(f.Image)
+		if null {
+			err = errNoRow
+		}
+		return nullValue, err
+	}
+	if err != nil || v.OID != f.Type.OID {
+		return nullValue, errors.Join(err, errUnasked)
+	}
+	v.Data, err = f.Type.AppendCanonical([]byte{}, v, logical.Cast, &s.settings.values)
+	return computedValue{Value: v}, err
 }
 
 // parameterValue reads one of the client's parameters.

@@ -348,6 +348,8 @@ func showFormula(f *Formula) string {
 		args = append(args, showFormula(arg))
 	}
 	switch f.Kind {
+	case PlainValue:
+		return "the row's plain " + f.Name
 	case ColumnValue:
 		return fmt.Sprintf("answer %d opened", f.Answer)
 	case ParameterValue:

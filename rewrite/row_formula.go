@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -445,120 +444,6 @@ func (r *foundRow) columnName(c *catalog.SealedColumn) string {
 		}
 	}
 	return ""
-}
-
-// sqlPart is a piece of the SQL of a question: a text, or a literal or a parameter of
-// the client's.
-type sqlPart struct {
-	text    string
-	literal int32 // index; -1 for none
-	start   int   // byte offset in the client's text, of what is not text
-	client  int   // number, from 1, of a parameter; 0 for none
-}
-
-func sqlText(text string) sqlPart { return sqlPart{text: text, literal: -1} }
-
-// rowName is what the row is called in a question.
-const rowName = "pgseal_row"
-
-// asksFor is the question for something of the row, NULL if there is no such row. The row
-// stays as it is until the transaction ends, as it would behind the statement.
-func (a *analysis) asksFor(row *foundRow, sql string) ([]sqlPart, bool) {
-	from := quoteName(row.into.relation.Schema) + "." + quoteName(row.into.relation.Name)
-	if row.only {
-		from = "ONLY " + from
-	}
-	parts := []sqlPart{sqlText("(SELECT " + sql + " FROM " + from + " AS " + rowName + " WHERE ")}
-	for i, column := range row.into.relation.Key {
-		and := ""
-		if i > 0 {
-			and = " AND "
-		}
-		parts = append(parts, sqlText(and+rowName+"."+quoteName(column)+" = "))
-		value, ok := a.constantParts(row.key[column])
-		if !ok {
-			return nil, false
-		}
-		parts = append(parts, value...)
-	}
-	return append(parts, sqlText(" FOR NO KEY UPDATE)")), true
-}
-
-// constantParts is the SQL of a constant, as the client has it.
-func (a *analysis) constantParts(n *pg.Node) (parts []sqlPart, ok bool) {
-	c := computation{first: len(a.tokens), last: -1}
-	if !a.coversConstant(n, &c) || !a.brackets(&c) {
-		return nil, false
-	}
-	var b strings.Builder
-	b.WriteByte('(')
-	for i := c.first; i <= c.last; i++ {
-		t := a.tokens[i]
-		text := string(a.text[t.start:t.end])
-		switch {
-		case t.kind == tokenParameter:
-			number, err := strconv.Atoi(text[1:])
-			if err != nil {
-				return nil, false
-			}
-			parts = append(parts, sqlText(b.String()), sqlPart{literal: -1, client: number, start: int(t.start)})
-			b.Reset()
-		case t.kind.isLiteral():
-			parts = append(parts, sqlText(b.String()))
-			b.Reset()
-			if p := (sqlPart{literal: int32(a.literalAt(t.start)), start: int(t.start)}); a.mode == Simple {
-				parts = append(parts, p)
-			} else {
-				parts = append(parts, sqlPart{text: text, literal: -1, start: p.start})
-			}
-		default:
-			b.WriteString(text)
-		}
-		b.WriteByte(' ')
-	}
-	b.WriteByte(')')
-	return append(parts, sqlText(b.String())), true
-}
-
-// coversConstant finds the tokens of a constant.
-func (a *analysis) coversConstant(n *pg.Node, c *computation) bool {
-	switch x := n.GetNode().(type) {
-	case *pg.Node_TypeCast:
-		return x.TypeCast.Location >= 0 && a.coversConstant(x.TypeCast.Arg, c) && a.coversType(x.TypeCast, c)
-	case *pg.Node_ParamRef:
-		i := a.tokenAt(x.ParamRef.Location)
-		return a.mode != Simple && c.covers(i, i) // a Query has none
-	case *pg.Node_AConst:
-		k := x.AConst
-		i := a.tokenAt(k.Location)
-		if k.GetSval() != nil {
-			return i >= 0 && a.tokens[i].kind.isString() && c.covers(i, i)
-		}
-		if k.Isnull {
-			return c.covers(i, i)
-		}
-		if k.GetIval() == nil && k.GetFval() == nil {
-			return false
-		}
-		number, end, _ := a.signedNumber(i)
-		return number >= 0 && c.covers(i, end)
-	}
-	return false
-}
-
-// asksForFormula notes a question of a formula's, and gives the number of its answer.
-// What the statement asks for twice it asks for once.
-func (a *analysis) asksForFormula(parts []sqlPart, op *Operand, use formulaUse) int {
-	for i := range a.asked {
-		if slices.Equal(a.asked[i].parts, parts) {
-			return a.asked[i].answer
-		}
-	}
-	a.answers++
-	x := asked{start: use.start, end: use.end, operand: op, answer: a.answers, parts: parts}
-	x.first, x.last = -1, -1 // nothing in it is the server's to compute
-	a.asked = append(a.asked, x)
-	return x.answer
 }
 
 // storeFormulaOf is storeFormula for an expression that is a sealed column's value: of

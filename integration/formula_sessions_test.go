@@ -29,9 +29,13 @@ func TestSessionsThatCountTogetherLoseNothing(t *testing.T) {
 	for i, mode := range modes {
 		own := pair.Connect(t, pair.URL())
 		wg.Go(func() {
-			for range each {
+			for k := range each {
 				if i%2 == 0 {
-					tag, err := own.Exec(ctx, "UPDATE accounts SET n = n + $1 WHERE id = $2", mode, 1, 1)
+					sql := "UPDATE accounts SET n = n + $1 WHERE id = $2"
+					if k%2 == 0 {
+						sql = "UPDATE accounts SET n = n + $1 WHERE plain = $2" // several rows, for all that is known
+					}
+					tag, err := own.Exec(ctx, sql, mode, 1, 1)
 					if err != nil || tag.RowsAffected() != 1 {
 						t.Errorf("%v: %v %v", mode, tag, err)
 					}
@@ -67,6 +71,8 @@ func TestPortalsBoundTogetherDoNotUndoEachOther(t *testing.T) {
 	for second, column := range map[string]string{
 		"UPDATE accounts SET n = n + $1 WHERE id = 1":     "n",
 		"UPDATE accounts SET n = plain + $1 WHERE id = 1": "plain", // which the first changes
+		"UPDATE accounts SET n = n + $1 WHERE id > 0":     "n",
+		"UPDATE accounts SET n = plain + $1 WHERE id < 2": "plain",
 	} {
 		conn := raw(t, pair.URL())
 		f := conn.Frontend()

@@ -89,6 +89,17 @@ func TestGeneratedFormulas(t *testing.T) {
 			t.Errorf("%s\nplain  %s %v\nsealed %s %v", s, answers[0], want, answers[1], got)
 		}
 	}
+	var all [2]string
+	for i, c := range sides {
+		rows, err := c.Exec(t.Context(), "SELECT * FROM m ORDER BY id").ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[i] = fmt.Sprintf("%q", rows[0].Rows)
+	}
+	if all[0] != all[1] {
+		t.Errorf("plain  %s\nsealed %s", all[0], all[1])
+	}
 	t.Logf("%d refused, %d failed", refused, failed)
 	if refused > generatedFormulas/2 || failed > generatedFormulas/2 {
 		t.Errorf("%d of %d statements were refused, %d fail: the rest is too little to prove anything", refused, generatedFormulas, failed)
@@ -169,13 +180,35 @@ func (g *formulaGenerator) statement() *typedStatement {
 		if other != name && g.IntN(3) == 0 {
 			sql += ", " + other + " = " + g.changed(other)
 		}
-		sql += " WHERE id = " + g.key() + " RETURNING id, " + name
+		if g.IntN(3) == 0 { // in an order of the server's own, so their values are seen later
+			sql += g.rows(name)
+		} else {
+			sql += " WHERE id = " + g.key() + " RETURNING id, " + name
+		}
 		if len(g.types) < 10 {
 			s := g.typedStatement
 			s.sql, s.types, s.values = used(sql, s.types, s.values)
 			return &s
 		}
 	}
+}
+
+// rows are conditions that find several rows.
+func (g *formulaGenerator) rows(name string) string {
+	plain := plainPrefix + name
+	switch g.IntN(6) {
+	case 0:
+		return ""
+	case 1:
+		return " WHERE id IN (" + g.key() + ", " + g.key() + ")"
+	case 2:
+		return " WHERE NOT id = " + g.key() + " AND " + plain + " IS NOT NULL"
+	case 3:
+		return " WHERE " + plain + " <> " + g.cast(quoted(g.value(g.own)))
+	case 4:
+		return " WHERE m.id > " + g.key() + " OR m." + plain + " = " + g.cast(g.param())
+	}
+	return " WHERE COALESCE(" + plain + ", " + g.cast(g.param()) + ") IS DISTINCT FROM " + plain + " OR id BETWEEN 1 AND " + g.key()
 }
 
 // key is that of a row, or of none.

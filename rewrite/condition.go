@@ -216,7 +216,7 @@ func (a *analysis) storeNot(n *pg.Node, to target, sc *scope) bool {
 	if e == nil || e.ref == nil || len(e.terms) != 1 || len(e.casts) > 0 || !isBool(e.column) {
 		return false
 	}
-	if e.column.Terms&envelope.TermEquality == 0 && a.found != nil && a.found.key != nil && a.storeFormula(n, to, sc) {
+	if e.column.Terms&envelope.TermEquality == 0 && a.found != nil && (a.found.key != nil || a.found.rows != nil) && a.storeFormula(n, to, sc) {
 		return true
 	}
 	not, first, behind := a.tokenAt(x.Location), a.tokenAt(int32(e.terms[0].start)), a.tokenAt(e.at)

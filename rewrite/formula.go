@@ -35,6 +35,7 @@ type Formula struct {
 	Args     []*Formula
 	Column   *catalog.SealedColumn
 	Answer   int // number, from 1, of the Question's answer that the column's envelope is, or its value
+	Cell     int // index of the column among those that the answer has of each row, if there can be several
 	Image    int // of a plain column: the answer that is NULL if there is no such row
 	Name     string
 	Client   int // index, from 0, of the client's parameter

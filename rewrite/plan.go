@@ -75,6 +75,9 @@ type Operand struct {
 	Records *Records
 	// Formula, if not nil, is what the value is computed by.
 	Formula *Formula
+	// OfRows: there can be several rows, and what the server gets is a jsonb object with the
+	// value for each; see AppendRowKey.
+	OfRows bool
 	// AsAnswered: the value is an answer of the server's as it is, an envelope already;
 	// NULL or empty for none.
 	AsAnswered bool

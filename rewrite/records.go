@@ -215,6 +215,8 @@ func (o *Operand) ServerOID() uint32 {
 	switch {
 	case o.Records != nil:
 		return o.Column.Type.OID
+	case o.OfRows:
+		return logical.OIDJSONB
 	case o.Array:
 		return logical.Type{OID: logical.OIDBytea}.ArrayOID()
 	}

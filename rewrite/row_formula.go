@@ -10,11 +10,14 @@ import (
 	"pgseal/logical"
 )
 
-// foundRow is the one row that a statement can change: that with a primary key.
+// foundRow is the row that a statement can change: the one with a primary key, or one of
+// several.
 type foundRow struct {
 	into *item
 	only bool                // ONLY: not the rows of children
 	key  map[string]*pg.Node // what its columns are compared with
+	// rows, if not nil and there is no key, finds any number of them.
+	rows *rowConditions
 	// excluded, if not nil, is the row that ON CONFLICT has not inserted; given are
 	// its values, by their columns' names.
 	excluded *item
@@ -43,12 +46,16 @@ type formulaDraft struct {
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can
-// be more than one; nil if the server is not asked in front of the statement.
+// be more than one, and without rows if those cannot be asked for; nil if the server is not asked in front of the statement.
 func (a *analysis) foundBy(s *pg.UpdateStmt, into *item, sc *scope) *foundRow {
 	if a.stmt.Stmt.GetUpdateStmt() != s || s.WithClause != nil || a.persistent || a.mode == Kept || into.relation == nil {
 		return nil
 	}
-	return &foundRow{into: into, only: !s.Relation.Inh, key: a.keyConstants(s.WhereClause, into, sc)}
+	found := &foundRow{into: into, only: !s.Relation.Inh, key: a.keyConstants(s.WhereClause, into, sc)}
+	if found.key == nil {
+		found.rows = a.foundRows(s, into, sc)
+	}
+	return found
 }
 
 // foundByInsert is the row that an INSERT of one row can find a conflict with, if it
@@ -99,25 +106,28 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 	switch {
 	case len(columns) == 0:
 		return false
-	case d.row.key == nil:
-		a.fail(refuseFormulaRows(to.sealed, location(n), d.row.into.relation))
+	case d.row.key == nil && d.row.rows == nil:
+		a.fail(refuseFormulaRows(to.sealed, location(n), d.row))
 		return true
 	}
-	asks := make([][]sqlPart, len(columns)+1)
+	asks := make([][]sqlPart, len(columns))
 	for i, c := range columns {
-		var ok bool
-		if asks[i], ok = a.asksFor(d.row, d.row.cell(rowName, c)); !ok {
+		ok := true
+		if d.row.key == nil {
+			asks[i] = d.row.asksForRows(columns)
+		} else if asks[i], ok = a.asksFor(d.row, d.row.cell(rowName, c)); !ok {
 			return false
 		}
 	}
 	op := &Operand{Column: to.sealed, Role: Store, Site: a.storing(n, to.name), Formula: f}
 	use := formulaUse{start: int(a.tokens[d.first].start), end: int(a.tokens[d.last].end), row: d.row, columns: columns, operand: op}
-	if image := use.plainImage(rowName); image != "" {
+	op.OfRows = d.row.key == nil
+	if image := use.plainImage(rowName); image != "" && !op.OfRows {
 		parts, _ := a.asksFor(d.row, image)
 		use.image = a.asksForFormula(parts, op, use)
 	}
 	for i, c := range columns {
-		c.Answer, c.Image = a.asksForFormula(asks[i], op, use), use.image
+		c.Answer, c.Image, c.Cell = a.asksForFormula(asks[i], op, use), use.image, i
 	}
 	f.number(columns)
 	a.takeParams(op, d.params)
@@ -143,7 +153,7 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 func (f *Formula) number(columns []*Formula) {
 	for _, c := range columns {
 		if f.sameColumn(c) {
-			f.Answer, f.Image = c.Answer, c.Image
+			f.Answer, f.Image, f.Cell = c.Answer, c.Image, c.Cell
 		}
 	}
 	for _, arg := range f.Args {
@@ -389,6 +399,10 @@ func (a *analysis) hide(params []Param) {
 // if the row has what it was computed of: in a pipeline something else may have changed
 // it since it was asked for.
 func (a *analysis) placeFormula(u *formulaUse, value func(op *Operand, answer int) edit) {
+	if u.operand.OfRows {
+		a.placeRows(u, value)
+		return
+	}
 	condition, row := "CASE WHEN ", quoteName(u.row.into.name)
 	has := func(sql string, c *catalog.SealedColumn, answer int) {
 		a.insert(u.start, condition+sql+" OPERATOR(pg_catalog.=) ")

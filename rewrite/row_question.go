@@ -24,11 +24,7 @@ const rowName = "pgseal_row"
 // asksFor is the question for something of the row, NULL if there is no such row. The row
 // stays as it is until the transaction ends, as it would behind the statement.
 func (a *analysis) asksFor(row *foundRow, sql string) ([]sqlPart, bool) {
-	from := quoteName(row.into.relation.Schema) + "." + quoteName(row.into.relation.Name)
-	if row.only {
-		from = "ONLY " + from
-	}
-	parts := []sqlPart{sqlText("(SELECT " + sql + " FROM " + from + " AS " + rowName + " WHERE ")}
+	parts := []sqlPart{sqlText("(SELECT " + sql + " FROM " + row.relation() + " AS " + rowName + " WHERE ")}
 	for i, column := range row.into.relation.Key {
 		and := ""
 		if i > 0 {
@@ -42,6 +38,15 @@ func (a *analysis) asksFor(row *foundRow, sql string) ([]sqlPart, bool) {
 		parts = append(parts, value...)
 	}
 	return append(parts, sqlText(" FOR NO KEY UPDATE)")), true
+}
+
+// relation is the SQL of where the row is.
+func (r *foundRow) relation() string {
+	from := quoteName(r.into.relation.Schema) + "." + quoteName(r.into.relation.Name)
+	if r.only {
+		from = "ONLY " + from
+	}
+	return from
 }
 
 // constantParts is the SQL of a constant, as the client has it.

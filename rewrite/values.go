@@ -17,8 +17,11 @@ const (
 )
 
 func (o *Operand) serverType() string {
-	if o.Records != nil {
+	switch {
+	case o.Records != nil:
 		return "pg_catalog." + TypeName(o.Column.Type.OID)
+	case o.OfRows:
+		return "pg_catalog.jsonb"
 	}
 	if o.Array {
 		return serverArrayType
@@ -487,7 +490,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		u := &a.formulas[i]
 		a.placeFormula(u, func(op *Operand, answer int) edit {
 			params = append(params, Param{Client: -1, Answer: answer, Operand: op})
-			return edit{start: u.start, end: u.start, text: "$" + strconv.Itoa(len(params)) + "::" + serverType, operand: true}
+			return edit{start: u.start, end: u.start, text: "$" + strconv.Itoa(len(params)) + "::" + op.serverType(), operand: true}
 		})
 	}
 	if len(params) > maxParams {

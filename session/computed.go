@@ -268,6 +268,14 @@ func askedWhere(where []byte, q *rewrite.Question, portal string) []byte {
 // appendAnswer appends a Bind's value for the server: what it has computed itself,
 // sealed, or what is computed of its answers.
 func (s *Session) appendAnswer(dst []byte, p *rewrite.Param, m *wire.Bind, st *statement) ([]byte, Need, error) {
+	if p.Operand.OfRows {
+		dst, from := wire.BeginValue(dst)
+		dst, need, err := s.appendFormulaRows(dst, p.Operand, p.Answer, given{bind: m, types: st.types}, p.Operand.Check)
+		if s.behind(err) {
+			return dst, Need{Kind: NeedCatalog}, nil
+		}
+		return wire.EndValue(dst, from), need, err
+	}
 	if p.Operand.Formula != nil {
 		dst, from := wire.BeginValue(dst)
 		dst, null, need, err := s.appendFormula(dst, p.Operand, given{bind: m, types: st.types}, p.Operand.Check)
@@ -340,7 +348,15 @@ func (s *Session) sealAnswer(dst []byte, l *rewrite.Literal) ([]byte, error) {
 // sealFormula puts what is computed of the server's answers in the place of the
 // expression.
 func (s *Session) sealFormula(dst []byte, l *rewrite.Literal) ([]byte, error) {
-	out, null, need, err := s.appendFormula(s.buf.out[:0], l.Operand, given{literal: l}, l.CheckType)
+	var out []byte
+	var null bool
+	var need Need
+	var err error
+	if l.Operand.OfRows {
+		out, need, err = s.appendFormulaRows(s.buf.out[:0], l.Operand, l.Answer, given{literal: l}, l.CheckType)
+	} else {
+		out, null, need, err = s.appendFormula(s.buf.out[:0], l.Operand, given{literal: l}, l.CheckType)
+	}
 	switch {
 	case err == nil && need.Kind != NeedNothing:
 		s.need = need
@@ -352,7 +368,9 @@ func (s *Session) sealFormula(dst []byte, l *rewrite.Literal) ([]byte, error) {
 	case null:
 		return append(dst, "NULL::pg_catalog.bytea"...), nil
 	}
-	s.buf.out = out
+	if s.buf.out = out; l.Operand.OfRows {
+		return rewrite.AppendDocument(dst, out, l.Operand.ServerOID()), nil
+	}
 	return rewrite.AppendBytea(dst, out), nil
 }
 

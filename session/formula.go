@@ -21,6 +21,7 @@ type given struct {
 	bind    *wire.Bind       // of the statement, in the extended protocol
 	types   []uint32         // of its parameters
 	literal *rewrite.Literal // in the simple protocol
+	row     [][]byte         // what the row has in the formula's columns, nil for the answers
 }
 
 // computedValue is the value of a formula, in its type's canonical form.
@@ -35,17 +36,8 @@ var nullValue = computedValue{null: true}
 // is NULL, and that nothing has been appended; so it is without a row, where the
 // statement changes nothing.
 func (s *Session) appendFormula(dst []byte, op *rewrite.Operand, g given, check func(oid uint32) *rewrite.Refusal) (out []byte, null bool, need Need, err error) {
-	t := op.Formula.TypeOf(g.typeOf)
-	if t == 0 {
-		return dst, false, Need{}, refused(op.RefuseFormula(), nil)
-	}
-	if r := check(t); r != nil {
-		return dst, false, Need{}, refused(r, nil)
-	}
-	if err := s.inputs(op.Formula, &g); err != nil {
-		return dst, false, Need{}, err
-	}
-	if err := s.constants(op.Formula, &g); err != nil {
+	t, err := s.readFormula(op, &g, check)
+	if err != nil {
 		return dst, false, Need{}, err
 	}
 	v, need, err := s.formula(op.Formula, &g, t)
@@ -59,6 +51,21 @@ func (s *Session) appendFormula(dst []byte, op *rewrite.Operand, g given, check 
 	s.foreign = true // the canonical form is UTF-8
 	dst, need, err = s.appendOperand(dst, op, v.Value)
 	return dst, false, need, err
+}
+
+// readFormula checks a formula, and reads what it has without the row. It gives the type
+// of its value.
+func (s *Session) readFormula(op *rewrite.Operand, g *given, check func(oid uint32) *rewrite.Refusal) (oid uint32, err error) {
+	if oid = op.Formula.TypeOf(g.typeOf); oid == 0 {
+		return 0, refused(op.RefuseFormula(), nil)
+	}
+	if r := check(oid); r != nil {
+		return 0, refused(r, nil)
+	}
+	if err := s.inputs(op.Formula, g); err != nil {
+		return 0, err
+	}
+	return oid, s.constants(op.Formula, g)
 }
 
 // inputs reads the parameters and literals of a formula: PostgreSQL reads them all,
@@ -111,9 +118,9 @@ func (s *Session) constants(f *rewrite.Formula, g *given) error {
 func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (computedValue, Need, error) {
 	switch f.Kind {
 	case rewrite.ColumnValue:
-		return s.cellValue(f)
+		return s.cellValue(f, g)
 	case rewrite.PlainValue:
-		v, err := s.plainValue(f)
+		v, err := s.plainValue(f, g)
 		return v, Need{}, err
 	case rewrite.ParameterValue:
 		v, err := s.parameterValue(f.Client, g)
@@ -228,8 +235,8 @@ func (s *Session) castValue(to logical.Type, v computedValue) (computedValue, er
 }
 
 // cellValue opens a value of the row.
-func (s *Session) cellValue(f *rewrite.Formula) (computedValue, Need, error) {
-	v, null, err := s.answer(f.Answer)
+func (s *Session) cellValue(f *rewrite.Formula, g *given) (computedValue, Need, error) {
+	v, null, err := s.cellOf(f, g, oidBytea)
 	switch {
 	case err != nil:
 		return nullValue, Need{}, err
@@ -255,9 +262,22 @@ func (s *Session) cellValue(f *rewrite.Formula) (computedValue, Need, error) {
 	return computedValue{Value: logical.Value{Data: plain, Binary: true, OID: f.Column.Type.Shown().OID}}, Need{}, nil
 }
 
+// cellOf is what the row has in a column, null if that is NULL. Of a row among several
+// it is of the type given.
+func (s *Session) cellOf(f *rewrite.Formula, g *given, oid uint32) (v logical.Value, null bool, err error) {
+	if g.row == nil {
+		return s.answer(f.Answer)
+	}
+	cell := g.row[f.Cell]
+	return logical.Value{Data: cell, Binary: true, OID: oid}, cell == nil, nil
+}
+
 // plainValue is what the row has in a plain column.
-func (s *Session) plainValue(f *rewrite.Formula) (computedValue, error) {
-	v, null, err := s.answer(f.Answer)
+func (s *Session) plainValue(f *rewrite.Formula, g *given) (computedValue, error) {
+	v, null, err := s.cellOf(f, g, f.Type.OID)
+	if null && g.row != nil {
+		return nullValue, nil
+	}
 	if null && err == nil {
 		_, null, err = s.answer(f.Image)
 		if null {

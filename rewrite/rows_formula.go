@@ -1,0 +1,187 @@
+package rewrite
+
+import (
+	"strconv"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// MaxFormulaRows is how many rows a statement may change whose values are computed of
+// what they have: all of them are opened, and sealed anew, in one go.
+const MaxFormulaRows = 10000
+
+// Rows of which several can be found are told from each other by what they have in the
+// columns that are computed with, because no two envelopes are the same. The server is
+// asked for that of all rows that the conditions find, and gets a jsonb object with the
+// new value by the old ones; see docs/decisions/0031-formulas.md.
+
+// foundRows are the rows that conditions on plain columns find, nil if there are others.
+func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowConditions {
+	const table, partitioned = 'r', 'p'
+	if kind := into.relation.Kind; kind != table && kind != partitioned || len(s.FromClause) > 0 || !a.isPlainCondition(s.WhereClause, into, sc) {
+		return nil
+	}
+	if s.WhereClause == nil {
+		return &rowConditions{}
+	}
+	first, last := a.whereTokens()
+	parts, ok := a.clientParts(first, last)
+	if !ok {
+		return nil
+	}
+	return &rowConditions{parts: parts}
+}
+
+// rowConditions are the conditions of WHERE, without parts if there is none.
+type rowConditions struct{ parts []sqlPart }
+
+// whereTokens are those of an UPDATE's conditions.
+func (a *analysis) whereTokens() (first, last int) {
+	i, end := a.statementTokens()
+	for last = end - 1; i < end; i++ {
+		switch {
+		case a.is(i, "("), a.is(i, "["):
+			i = a.closing(i)
+		case a.is(i, "where"):
+			first = i + 1
+		case a.is(i, "returning"):
+			last = i - 1
+		}
+	}
+	return first, last
+}
+
+// isPlainCondition says whether a condition can be asked of the rows apart from the
+// statement: it is one of plain columns, constants and operators.
+func (a *analysis) isPlainCondition(n *pg.Node, into *item, sc *scope) bool {
+	all := func(list []*pg.Node) bool {
+		for _, n := range list {
+			if !a.isPlainCondition(n, into, sc) {
+				return false
+			}
+		}
+		return true
+	}
+	switch x := n.GetNode().(type) {
+	case nil:
+		return true
+	case *pg.Node_BoolExpr:
+		return all(x.BoolExpr.Args)
+	case *pg.Node_AExpr:
+		return a.isPlainCondition(x.AExpr.Lexpr, into, sc) && a.isPlainCondition(x.AExpr.Rexpr, into, sc)
+	case *pg.Node_List:
+		return all(x.List.Items)
+	case *pg.Node_RowExpr:
+		return all(x.RowExpr.Args)
+	case *pg.Node_AArrayExpr:
+		return all(x.AArrayExpr.Elements)
+	case *pg.Node_CoalesceExpr:
+		return all(x.CoalesceExpr.Args)
+	case *pg.Node_NullTest:
+		return a.isPlainCondition(x.NullTest.Arg, into, sc)
+	case *pg.Node_BooleanTest:
+		return a.isPlainCondition(x.BooleanTest.Arg, into, sc)
+	case *pg.Node_TypeCast:
+		return a.isPlainCondition(x.TypeCast.Arg, into, sc)
+	case *pg.Node_AConst:
+		return true
+	case *pg.Node_ParamRef:
+		return a.mode != Simple // a Query has none
+	case *pg.Node_ColumnRef:
+		if star, _ := isStar(x.ColumnRef); star || len(x.ColumnRef.Fields) > 2 {
+			return false
+		}
+		c := a.resolve(x.ColumnRef, sc).column
+		return c != nil && c.sealed == nil && c.origin.item == into
+	}
+	return false
+}
+
+// sendFunctions make the binary form of values, but for those called after the type:
+// numeric_send.
+var sendFunctions = map[uint32]string{
+	logical.OIDBool: "boolsend", logical.OIDBytea: "byteasend", logical.OIDInt2: "int2send", logical.OIDInt4: "int4send", logical.OIDInt8: "int8send",
+	logical.OIDText: "textsend", logical.OIDVarchar: "varcharsend", logical.OIDBpchar: "bpcharsend", logical.OIDFloat4: "float4send", logical.OIDFloat8: "float8send",
+	logical.OIDName: "namesend", logical.OIDOid: "oidsend",
+	logical.OIDInt4Range: "range_send", logical.OIDInt8Range: "range_send", logical.OIDNumRange: "range_send", logical.OIDDateRange: "range_send",
+	logical.OIDTsRange: "range_send", logical.OIDTstzRange: "range_send",
+}
+
+// bytes is the SQL of what a row has in a column as a bytea: of a plain one its binary
+// form, or NULL.
+func (r *foundRow) bytes(row string, c *Formula) string {
+	cell := r.cell(row, c)
+	if c.Kind != PlainValue {
+		return cell
+	}
+	send := sendFunctions[c.Type.OID]
+	if send == "" {
+		send = TypeName(c.Type.OID) + "_send"
+	}
+	return "pg_catalog." + send + "(" + cell + ")"
+}
+
+// asksForRows is the question for what all rows have in columns: an array of bytea for
+// each, NULL for no rows. The rows stay as they are, as behind asksFor.
+func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
+	row := quoteName(r.into.name)
+	cells := make([]string, len(columns))
+	for i, c := range columns {
+		cells[i] = r.bytes(row, c)
+	}
+	start := "(SELECT pg_catalog.array_agg(pgseal_cells) FROM (SELECT ARRAY[" + strings.Join(cells, ", ") + "] AS pgseal_cells FROM " + r.relation() + " AS " + row
+	if r.rows.parts == nil {
+		return []sqlPart{sqlText(start + limitRows)}
+	}
+	return append(append([]sqlPart{sqlText(start + " WHERE ")}, r.rows.parts...), sqlText(limitRows))
+}
+
+var limitRows = " LIMIT " + strconv.Itoa(MaxFormulaRows+1) + " FOR NO KEY UPDATE) AS pgseal_rows)"
+
+// keyOf is the SQL of what tells a row from others; see AppendRowKey.
+func (u *formulaUse) keyOf(row string) string {
+	var keys []string
+	for _, c := range u.columns {
+		key := "pg_catalog.encode(" + u.row.bytes(row, c) + ", 'hex')"
+		if c.Kind == PlainValue {
+			key = "COALESCE(" + key + ", '" + nullKey + "')"
+		}
+		keys = append(keys, key)
+	}
+	const separates = " OPERATOR(pg_catalog.||) '" + keySeparator + "' OPERATOR(pg_catalog.||) "
+	return "(" + strings.Join(keys, separates) + ")"
+}
+
+const (
+	nullKey      = "n"
+	keySeparator = ","
+)
+
+// AppendRowKey appends what tells a row from others: the cells that the question gives.
+func AppendRowKey(dst []byte, cells [][]byte) []byte {
+	for i, cell := range cells {
+		if i > 0 {
+			dst = append(dst, keySeparator...)
+		}
+		if cell == nil {
+			dst = append(dst, nullKey...)
+		} else {
+			dst = logical.EncodeHex(dst, cell)
+		}
+	}
+	return dst
+}
+
+// placeRows puts the new values in the place of the expression; an empty text is NULL.
+// A row that the question has not found in this state fails the statement.
+func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) edit) {
+	a.insert(u.start, "NULLIF(COALESCE(")
+	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
+	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+u.keyOf(quoteName(u.row.into.name))+", pg_catalog.current_setting('"+RowMarker+"')), '')::"+serverType, nil)
+}
+
+// Cells is how many columns the formula has of each row.
+func (f *Formula) Cells() int { return len(f.columns(nil)) }

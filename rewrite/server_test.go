@@ -82,7 +82,7 @@ func realLiteral(dst []byte, l *Literal) ([]byte, error) {
 	}
 	copy(value[max(0, len(value)-len(l.Value)):], l.Value)
 	switch {
-	case l.Operand.Records != nil:
+	case l.Operand.Records != nil || l.Operand.OfRows:
 		return AppendDocument(dst, []byte("{}"), l.Operand.ServerOID()), nil
 	case l.Bare:
 		return AppendBareBytea(dst, value), nil
@@ -265,14 +265,8 @@ func checkDescription(t *testing.T, c *goldenCase, p *Plan, sd *pgconn.Statement
 	}
 	for i, oid := range sd.ParamOIDs {
 		const byteaArray = 1001
-		sealed := i < len(s.Params) && s.Params[i].Operand != nil
-		if sealed && s.Params[i].Operand.Records != nil {
-			if oid != s.Params[i].Operand.ServerOID() {
-				t.Errorf("%s\nparameter $%d has type %d", c.sql, i+1, oid)
-			}
-			continue
-		}
-		if (oid == logical.OIDBytea || oid == byteaArray) != sealed {
+		switch sealed := i < len(s.Params) && s.Params[i].Operand != nil; {
+		case sealed && oid != s.Params[i].Operand.ServerOID(), !sealed && (oid == logical.OIDBytea || oid == byteaArray):
 			t.Errorf("%s\nparameter $%d has type %d; sealed: %v", c.sql, i+1, oid, sealed)
 		}
 	}

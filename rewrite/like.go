@@ -38,7 +38,7 @@ func (p *Pattern) Literal(pattern []byte) (text []byte, ok bool) {
 // RefusePattern is why a pattern with wildcards cannot be searched for.
 func (o *Operand) RefusePattern() *Refusal {
 	r := refuseOperator(o.Column, -1, "LIKE with wildcards")
-	r.Hint = "Without % and _, or with each of them escaped, LIKE is answered by the equality term. Match any other pattern in the application."
+	r.Hint = hintPattern(o.Column, "LIKE")
 	return r
 }
 

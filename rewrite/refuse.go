@@ -86,6 +86,10 @@ func refuseOperator(c *catalog.SealedColumn, position int32, operator string) *R
 	switch operator {
 	case "@>", "<@", "&&":
 		insideArray(c, r)
+	case "LIKE", "ILIKE":
+		if foldable(c.Type) {
+			r.Hint = hintPattern(c, operator)
+		}
 	}
 	return r
 }

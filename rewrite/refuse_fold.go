@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"strings"
+
 	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
@@ -13,6 +15,19 @@ func refuseNoFold(c *catalog.SealedColumn, kind envelope.TermFlags, position int
 	r.Detail = "The server holds only its encrypted values."
 	r.Hint = "pgseal seal " + c.String() + " --equality --normalize " + foldNames(c.Terms|kind)
 	return r
+}
+
+// hintPattern says which patterns are answered, and by which term, and how to get it.
+func hintPattern(c *catalog.SealedColumn, operator string) string {
+	h := "Without % and _, or with each of them escaped, " + operator + " is answered by the equality term"
+	switch {
+	case c.Folded != 0: // lower(column)
+	case operator == "ILIKE" && c.FoldsTo(envelope.TermLower) == nil:
+		h = strings.TrimSuffix(h, "equality term") + "term of values in lower case: pgseal seal " + c.String() + " --equality --normalize " + foldNames(c.Terms|envelope.TermLower)
+	case !hasEquality(c):
+		h += ": pgseal seal " + c.String() + " --equality"
+	}
+	return h + ". Match any other pattern in the application."
 }
 
 // foldNames is what --normalize takes for these terms.

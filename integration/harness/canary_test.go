@@ -41,16 +41,19 @@ func TestSearchFindsEveryFormOfACanary(t *testing.T) {
 		"uuid, binary":  "\x00" + string(n),
 		"over the edge": strings.Repeat("-", chunk-4) + word,
 	} {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "file"), []byte(form), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		hits, err := c.Search(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(hits) == 0 {
-			t.Errorf("%s: not found", what)
+		// Wherever it begins: the search does not look at every byte.
+		for before := range stride {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "file"), []byte(strings.Repeat("-", before)+form), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			hits, err := c.Search(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(hits) == 0 {
+				t.Errorf("%s, after %d bytes: not found", what, before)
+			}
 		}
 	}
 }

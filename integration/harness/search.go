@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,10 +19,13 @@ const (
 	around = 100
 	// window is how many bytes of an image select it as a candidate.
 	window = 4
+	// stride is from one place that is looked at to the next: an image is selected by
+	// as many windows beside each other, of which one stands there.
+	stride = 4
+	// shortest is the least an image must have, for all its windows.
+	shortest = window + stride - 1
 	// filterBits size the table of selected windows.
 	filterBits = 16
-	// pageSize is PostgreSQL's: much of a new cluster is pages of zeros.
-	pageSize = 8 << 10
 )
 
 // Search reads files and directories whole and returns a line for each image
@@ -56,8 +60,8 @@ func (c *Canaries) Search(paths ...string) ([]string, error) {
 }
 
 // searcher looks for all images in one pass: a hundred images in gigabytes of
-// files would take minutes one by one. A window of each image, folded to lower
-// case, selects it as a candidate.
+// files would take minutes one by one. Windows of each image, folded to lower
+// case, select it as a candidate.
 type searcher struct {
 	selected   [1 << filterBits / 64]uint64 // one bit a slot: small enough for the CPU's nearest cache
 	candidates map[uint32][]candidate       // by slot
@@ -74,33 +78,31 @@ type candidate struct {
 func newSearcher(images []image) *searcher {
 	s := &searcher{candidates: map[uint32][]candidate{}}
 	for _, i := range images {
-		folded := appendFolded(nil, i.bytes)
-		at := mostVaried(folded)
-		var w uint32
-		for _, b := range folded[at : at+window] {
-			w = slide(w, b)
+		first := mostVaried(i.bytes)
+		for at := first; at < first+stride; at++ {
+			n := slot(i.bytes[at:])
+			s.selected[n/64] |= 1 << (n % 64)
+			s.candidates[n] = append(s.candidates[n], candidate{i, at})
 		}
-		s.selected[slot(w)/64] |= 1 << (slot(w) % 64)
-		s.candidates[slot(w)] = append(s.candidates[slot(w)], candidate{i, at})
 		s.longest = max(s.longest, len(i.bytes))
 	}
 	s.buf = make([]byte, 0, chunk+s.longest)
 	return s
 }
 
-// slide moves the window on by one byte.
-func slide(w uint32, b byte) uint32 { return w<<8 | uint32(b) }
+// slot spreads windows over the table. Of letters it forgets their case, and of other
+// bytes as much: check looks at all of them.
+func slot(b []byte) uint32 {
+	return (binary.LittleEndian.Uint32(b) | 0x20202020) * 0x9E3779B1 >> (32 - filterBits)
+}
 
-// slot spreads windows over the table.
-func slot(w uint32) uint32 { return w * 0x9E3779B1 >> (32 - filterBits) }
-
-// mostVaried is where the window has the most different bytes: zeros and digits
+// mostVaried is where the windows have the most different bytes: zeros and digits
 // stand everywhere in a database and would select too often.
 func mostVaried(b []byte) (at int) {
-	best := 0
-	for i := 0; i+window <= len(b); i++ {
+	best := -1
+	for i := 0; i+shortest <= len(b); i++ {
 		different := 0
-		for j, x := range b[i : i+window] {
+		for j, x := range b[i : i+shortest] {
 			if x != 0 && !bytes.Contains(b[i:i+j], []byte{x}) {
 				different++
 			}
@@ -137,28 +139,18 @@ func (s *searcher) file(path string) (map[string][]byte, error) {
 	}
 }
 
-var zeros [pageSize]byte
-
 func (s *searcher) search(buf []byte, found map[string][]byte) {
-	var w uint32
-	for i := 0; i < len(buf); i++ {
-		b := buf[i]
-		if b == 0 && i+pageSize <= len(buf) && bytes.Equal(buf[i:i+pageSize], zeros[:]) {
-			i += pageSize - 1
-			w = 0
-			continue
-		}
-		w = slide(w, fold[b])
-		if at := slot(w); s.selected[at/64]&(1<<(at%64)) != 0 {
-			s.check(buf, i, s.candidates[at], found)
+	for i := 0; i+window <= len(buf); i += stride {
+		if n := slot(buf[i:]); s.selected[n/64]&(1<<(n%64)) != 0 {
+			s.check(buf, i, s.candidates[n], found)
 		}
 	}
 }
 
-// check compares the images whose window ends at buf[end].
-func (s *searcher) check(buf []byte, end int, candidates []candidate, found map[string][]byte) {
+// check compares the images whose window begins at buf[at].
+func (s *searcher) check(buf []byte, at int, candidates []candidate, found map[string][]byte) {
 	for _, c := range candidates {
-		start := end - window + 1 - c.at
+		start := at - c.at
 		stop := start + len(c.bytes)
 		if start < 0 || stop > len(buf) || !c.equals(buf[start:stop]) || found[c.what] != nil {
 			continue

@@ -65,7 +65,7 @@ var databases atomic.Int32
 func newDatabase(t *testing.T, c *pgtest.Cluster) (database string, conn *pgx.Conn) {
 	t.Helper()
 	database = fmt.Sprintf("test%d", databases.Add(1))
-	if err := c.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", database, owner)); err != nil {
+	if err := c.CreateDatabase(t.Context(), database, "OWNER "+owner); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Exec(t.Context(), database, "ALTER SCHEMA public OWNER TO pg_database_owner"); err != nil {

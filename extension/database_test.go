@@ -63,7 +63,7 @@ func newDatabase(t *testing.T) string { return newDatabaseIn(t, cluster) }
 func newDatabaseIn(t *testing.T, c *pgtest.Cluster) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", databases.Add(1))
-	if err := c.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", name, owner)); err != nil {
+	if err := c.CreateDatabase(t.Context(), name, "OWNER "+owner); err != nil {
 		t.Fatal(err)
 	}
 	return name

@@ -40,7 +40,7 @@ func sealedLife(t *testing.T, env *harness.Environment, b pgtest.Binaries) {
 			t.Error(err)
 		}
 	})
-	if err := c.Exec(ctx, "postgres", "CREATE DATABASE short OWNER "+harness.Owner); err != nil {
+	if err := c.CreateDatabase(ctx, "short", "OWNER "+harness.Owner); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Exec(ctx, "short", "ALTER SCHEMA public OWNER TO "+harness.Owner+`;

@@ -82,7 +82,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, database: fmt.Sprintf("test%d", databases.Add(1))}
-	if err := cluster.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", w.database, owner)); err != nil {
+	if err := cluster.CreateDatabase(t.Context(), w.database, "OWNER "+owner); err != nil {
 		t.Fatal(err)
 	}
 	w.db = w.connect(owner)

@@ -69,7 +69,7 @@ type world struct {
 func newWorld(t *testing.T, ddl ...string) *world {
 	t.Helper()
 	w := &world{t: t, database: fmt.Sprintf("test%d", databases.Add(1))}
-	if err := cluster.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", w.database, owner)); err != nil {
+	if err := cluster.CreateDatabase(t.Context(), w.database, "OWNER "+owner); err != nil {
 		t.Fatal(err)
 	}
 	w.superuser("ALTER SCHEMA public OWNER TO " + owner)

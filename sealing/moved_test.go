@@ -67,7 +67,7 @@ func TestARestoredDumpOpensAndUnseals(t *testing.T) {
 	}
 	restored := *w
 	restored.database += "_restored"
-	if err := cluster.Exec(t.Context(), "postgres", "CREATE DATABASE "+restored.database+" OWNER owner"); err != nil {
+	if err := cluster.CreateDatabase(t.Context(), restored.database, "OWNER "+owner); err != nil {
 		t.Fatal(err)
 	}
 	restored.superuser("ALTER SCHEMA public OWNER TO owner")

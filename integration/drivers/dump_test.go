@@ -43,7 +43,7 @@ func TestDumpAndRestore(t *testing.T) {
 	run(t, pair.URL(), dump, "-n", "public", "-Fd", "-j", "2", "-f", directory)
 
 	// Into a database without pgseal.
-	if err := pair.Env.Twin.Exec(t.Context(), "postgres", "CREATE DATABASE restored OWNER "+harness.Owner); err != nil {
+	if err := pair.Env.Twin.CreateDatabase(t.Context(), "restored", "OWNER "+harness.Owner); err != nil {
 		t.Fatal(err)
 	}
 	restored := pair.Env.Twin.DSN("restored", harness.Owner)

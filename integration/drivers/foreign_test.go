@@ -14,7 +14,7 @@ import (
 func elsewhere(t *testing.T, pair *harness.Pair, name, remote string) string {
 	t.Helper()
 	twin := pair.Env.Twin
-	if err := twin.Exec(t.Context(), "postgres", "CREATE DATABASE "+name); err != nil {
+	if err := twin.CreateDatabase(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 	u, err := url.Parse(remote)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,13 +117,23 @@ func start(ctx context.Context) (_ *Environment, err error) {
 	return env, nil
 }
 
-// StartCluster starts a cluster that has the role Owner. The caller stops it.
+// ownPublic has a database's schema public belong to Owner, whose the database is, as it
+// does by default from PostgreSQL 15 on.
+const ownPublic = "ALTER SCHEMA public OWNER TO " + Owner
+
+// StartCluster starts a cluster that has the role Owner, whose the schema public of its
+// databases is. The caller stops it.
 func StartCluster(ctx context.Context, opts pgtest.Options) (*pgtest.Cluster, error) {
+	// With hundreds of databases, of which autovacuum begins with another one several
+	// times a second, it would be busier than many a test, and find nothing to do.
+	settings := map[string]string{"autovacuum": "off"}
+	maps.Copy(settings, opts.Settings)
+	opts.Settings = settings
 	c, err := pgtest.Start(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Exec(ctx, "postgres", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", Owner, pgtest.Password)); err != nil {
+	if err := c.Exec(ctx, "template1", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'; %s", Owner, pgtest.Password, ownPublic)); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil

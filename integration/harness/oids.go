@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // typeOIDs translates the numbers of types that are not built in between the
@@ -16,12 +18,12 @@ SELECT t.oid, format_type(t.oid, NULL) FROM pg_type t LEFT JOIN pg_type e ON e.o
  WHERE coalesce(e.typtype, t.typtype) IN ('e', 'd', 'b', 'c') AND t.oid >= 16384 AND t.typnamespace <> 'pg_toast'::regnamespace
    AND format_type(t.oid, NULL) NOT LIKE 'pgseal%'`
 
-func (p *Pair) typeOIDs(t testing.TB) typeOIDs {
+// typeNumbers asks the twin and the sealed side for them.
+func typeNumbers(t testing.TB, sides [2]*pgx.Conn) typeOIDs {
 	t.Helper()
 	byName := map[string]uint32{}
 	m := typeOIDs{map[uint32]uint32{}, map[uint32]uint32{}}
-	for _, url := range []string{p.TwinURL(), p.ServerURL()} {
-		conn := p.Connect(t, url)
+	for _, conn := range sides {
 		rows, err := conn.Query(t.Context(), userTypes)
 		if err != nil {
 			t.Fatal(err)

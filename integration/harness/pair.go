@@ -37,7 +37,8 @@ type Pair struct {
 	Env  *Environment
 	Name string
 
-	t testing.TB
+	t      testing.TB
+	asides [2]*pgx.Conn // see aside
 }
 
 var pairs atomic.Int32
@@ -52,36 +53,53 @@ var templates struct {
 // New makes a pair for a test. The databases vanish with the environment.
 func New(t testing.TB, s Schema) *Pair {
 	t.Helper()
-	id := fmt.Sprintf("%q", s)
 	templates.Lock()
 	defer templates.Unlock()
-	template := templates.names[id]
-	if template == "" {
-		p := create(t, s.template())
+	return create(t, "TEMPLATE "+template(t, s))
+}
+
+// template is the name of the pair that those of a schema are copies of. It is a copy
+// itself, of one without tables in which pgseal is installed.
+func template(t testing.TB, s Schema) string {
+	t.Helper()
+	id := fmt.Sprintf("%q", s)
+	if name := templates.names[id]; name != "" {
+		return name
+	}
+	var p *Pair
+	if s.DDL == "" && s.Seal == nil {
+		p = installed(t, s)
+	} else {
+		p = create(t, "TEMPLATE "+template(t, Schema{Locale: s.Locale, Encoding: s.Encoding, Key: s.Key}))
 		p.Both(s.DDL)
-		key := s.Key
-		if key == "" {
-			key = p.Env.Key
-		}
-		p.Pgseal("init", "--kms-key-id", key)
 		for _, column := range s.Seal {
 			p.Pgseal(append([]string{"seal"}, strings.Fields(column)...)...)
 		}
-		if templates.names == nil {
-			templates.names = map[string]string{}
-		}
-		template = p.Name
-		templates.names[id] = template
 	}
-	return create(t, " TEMPLATE "+template)
+	if templates.names == nil {
+		templates.names = map[string]string{}
+	}
+	templates.names[id] = p.Name
+	return p.Name
 }
 
-// template says what an empty database of the schema's locale and encoding is a copy of.
-func (s *Schema) template() string {
+// installed makes a pair in which pgseal is installed, of the schema's locale, encoding
+// and key.
+func installed(t testing.TB, s Schema) *Pair {
+	t.Helper()
+	var p *Pair
 	if s.Locale == "" && s.Encoding == "" {
-		return ""
+		p = create(t)
+	} else {
+		p = create(t, fmt.Sprintf("LOCALE '%s' ENCODING '%s' TEMPLATE template0", cmp.Or(s.Locale, "C"), cmp.Or(s.Encoding, "UTF8")))
+		for _, c := range []*pgtest.Cluster{p.Env.Twin, p.Env.Sealed} {
+			if err := c.Exec(t.Context(), p.Name, ownPublic); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	return fmt.Sprintf(" LOCALE '%s' ENCODING '%s' TEMPLATE template0", cmp.Or(s.Locale, "C"), cmp.Or(s.Encoding, "UTF8"))
+	p.Pgseal("init", "--kms-key-id", cmp.Or(s.Key, p.Env.Key))
+	return p
 }
 
 // Restored makes a pair of empty databases and has the sealed one filled from a
@@ -95,21 +113,16 @@ func Restored(t testing.TB, restore func(url string)) *Pair {
 
 func empty(t testing.TB) *Pair {
 	t.Helper()
-	return create(t, "")
+	return create(t)
 }
 
-// create makes a pair of databases; from says what they are copies of.
-func create(t testing.TB, from string) *Pair {
+// create makes a pair of databases, with clauses of CREATE DATABASE.
+func create(t testing.TB, clauses ...string) *Pair {
 	t.Helper()
 	env := Shared(t)
 	p := &Pair{Env: env, Name: fmt.Sprintf("pair%d", pairs.Add(1)), t: t}
 	for _, c := range []*pgtest.Cluster{env.Twin, env.Sealed} {
-		if err := c.Exec(t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s%s", p.Name, Owner, from)); err != nil {
-			t.Fatal(err)
-		}
-		// The schema public belongs to the database's owner, as it does by
-		// default from PostgreSQL 15 on.
-		if err := c.Exec(t.Context(), p.Name, "ALTER SCHEMA public OWNER TO "+Owner); err != nil {
+		if err := c.CreateDatabase(t.Context(), p.Name, append(clauses, "OWNER "+Owner)...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,10 +133,7 @@ func create(t testing.TB, from string) *Pair {
 func (p *Pair) TwinCopy() string {
 	p.t.Helper()
 	name := fmt.Sprintf("%s_copy%d", p.Name, pairs.Add(1))
-	if err := p.Env.Twin.Exec(p.t.Context(), "postgres", fmt.Sprintf("CREATE DATABASE %s OWNER %s", name, Owner)); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := p.Env.Twin.Exec(p.t.Context(), name, "ALTER SCHEMA public OWNER TO "+Owner); err != nil {
+	if err := p.Env.Twin.CreateDatabase(p.t.Context(), name, "OWNER "+Owner); err != nil {
 		p.t.Fatal(err)
 	}
 	return p.Env.Twin.DSN(name, Owner)
@@ -192,6 +202,19 @@ func (p *Pair) Connect(t testing.TB, url string) *pgx.Conn {
 	return conn
 }
 
+// aside is a connection to the plain database and one to the sealed one past the proxy,
+// for what the harness itself asks and does. They are the same until the test's end, as
+// making one costs more than most of what is sent there.
+func (p *Pair) aside() [2]*pgx.Conn {
+	p.t.Helper()
+	for i, url := range [2]string{p.TwinURL(), p.ServerURL()} {
+		if conn := p.asides[i]; conn == nil || conn.Ping(p.t.Context()) != nil {
+			p.asides[i] = p.Connect(p.t, url)
+		}
+	}
+	return p.asides
+}
+
 // Server runs SQL on the sealed database past the proxy, which must succeed.
 func (p *Pair) Server(sql string) {
 	p.t.Helper()
@@ -215,11 +238,7 @@ SELECT coalesce(string_agg(format('%I.%I', n.nspname, c.relname), ', '), '')
 // Empty truncates every table on both sides and restarts the sequences.
 func (p *Pair) Empty() {
 	p.t.Helper()
-	for _, url := range []string{p.TwinURL(), p.ServerURL()} {
-		conn, err := pgx.Connect(p.t.Context(), url)
-		if err != nil {
-			p.t.Fatal(err)
-		}
+	for _, conn := range p.aside() {
 		var tables string
 		if err := conn.QueryRow(p.t.Context(), userTables).Scan(&tables); err != nil {
 			p.t.Fatal(err)
@@ -229,6 +248,5 @@ func (p *Pair) Empty() {
 				p.t.Fatal(err)
 			}
 		}
-		conn.Close(p.t.Context())
 	}
 }

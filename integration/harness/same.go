@@ -52,7 +52,8 @@ type Comparison struct {
 func (p *Pair) Compare(t *testing.T, mode Mode) *Comparison {
 	t.Helper()
 	ctx := t.Context()
-	c := &Comparison{t: t, mode: mode, senders: map[uint32]string{}, oids: p.typeOIDs(t)}
+	asides := p.aside()
+	c := &Comparison{t: t, mode: mode, side: asides[0], senders: map[uint32]string{}, oids: typeNumbers(t, asides)}
 	for _, side := range []struct {
 		session **session
 		url     string
@@ -64,7 +65,6 @@ func (p *Pair) Compare(t *testing.T, mode Mode) *Comparison {
 		t.Cleanup(func() { s.conn.Close(context.WithoutCancel(ctx)) })
 		*side.session = s
 	}
-	c.side = p.Connect(t, p.TwinURL())
 	return c
 }
 

@@ -32,8 +32,10 @@ demo: build
 test: unit race build
 	$(MAKE) -j3 integration others
 
+# Fuzzing that is guided by coverage spends nearly all of its time on telling what has
+# been covered, and compiles all packages for it. In a short time chance alone tries more.
 others: plain
-	$(MAKE) fuzz FUZZCORPUS=
+	$(MAKE) fuzz FUZZCORPUS= GUIDED= FUZZTIME=5000x
 
 unit:
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
@@ -75,11 +77,12 @@ integration-rest: race
 # package. What fuzzing finds interesting is kept for the next time where go test
 # keeps it; make test begins with the seeds, so that it takes no longer each time.
 FUZZCORPUS ?= $$($(GO) env GOCACHE)/fuzz
+GUIDED     ?= -fuzz .
 
 fuzz:
 	@set -e; temp=$$(mktemp -d); trap 'rm -rf $$temp' EXIT; corpus=$(FUZZCORPUS); \
 	for dir in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -r -n1 dirname | sort -u); do \
-	  $(GO) test -c -fuzz . -o $$temp/fuzz $$dir; \
+	  $(GO) test -c $(GUIDED) -o $$temp/fuzz $$dir; \
 	  for target in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
 	    echo "$$dir $$target"; \
 	    (cd $$dir && $$temp/fuzz -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 10x \

@@ -37,8 +37,10 @@ test: unit race build
 others: plain
 	$(MAKE) fuzz FUZZCORPUS= GUIDED= FUZZTIME=5000x
 
+# The rules of the source tree have mostly been tested by make lint.
 unit:
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
+	$(GO) test ./integration/rules
 
 # Without the race detector, which disturbs them: tests that count allocations,
 # measure memory or search it for erased keys. integration/rules misses none.
@@ -71,7 +73,7 @@ integration-s-z: race
 	$(RACING) -run '^Test[S-Z]' ./integration
 
 integration-rest: race
-	$(RACING) $$($(GO) list ./integration/... | grep -v /integration$$)
+	$(RACING) $$($(GO) list ./integration/... | grep -v -e /integration$$ -e /rules$$)
 
 # One target at a time is all that a test binary takes, which is made once for each
 # package. What fuzzing finds interesting is kept for the next time where go test

@@ -199,3 +199,20 @@ func TestRefusedStatementsLeaveNothingPrepared(t *testing.T) {
 		S("SELECT name FROM pg_prepared_statements WHERE name !~ '^harness'"),
 	)
 }
+
+// Go's goqu puts bytes into its text as they are, and a zero byte ends that. The statement
+// fails, and the session goes on.
+func TestZeroBytesInTexts(t *testing.T) {
+	pair := harness.New(t, people)
+	w := pair.Env.Canaries.Text()
+	e := &errorTwins{t: t, twin: raw(t, pair.TwinURL()), sealed: raw(t, pair.URL())}
+	for _, sql := range []string{
+		"SELECT id FROM people WHERE ssn = '" + w + "\x00\x01'",      // 0x0127 types
+		"SELECT id FROM people WHERE ssn = '" + w + "'\x00\x00\x00x", // none, and more behind them
+		"SELECT id FROM people WHERE ssn = '" + w + "'\x00",
+	} {
+		e.simple(sql)
+		e.extended(sql, nil)
+	}
+	pair.Same(t, S("SELECT id FROM people WHERE ssn = $1", w))
+}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"strconv"
 
@@ -54,6 +55,23 @@ func malformedQuery(body []byte) *wire.Error {
 	message := "invalid message format"
 	if bytes.IndexByte(body, 0) < 0 {
 		message = "invalid string in message"
+	}
+	return &wire.Error{Code: codeProtocolViolation, Message: message}
+}
+
+// malformedParse is what PostgreSQL says of a Parse that is not two strings and a list of
+// types: behind a zero byte in the text, what is left of it is read as that list.
+func malformedParse(body []byte) *wire.Error {
+	message, rest := "invalid message format", body
+	for range 2 {
+		i := bytes.IndexByte(rest, 0)
+		if i < 0 {
+			return &wire.Error{Code: codeProtocolViolation, Message: "invalid string in message"}
+		}
+		rest = rest[i+1:]
+	}
+	if len(rest) < 2 || len(rest)-2 < 4*int(binary.BigEndian.Uint16(rest)) {
+		message = "insufficient data left in message"
 	}
 	return &wire.Error{Code: codeProtocolViolation, Message: message}
 }

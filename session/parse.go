@@ -30,7 +30,7 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	m, err := wire.ParseParse(body)
 	if err != nil {
-		return wait, Need{}, violation("invalid message format")
+		return s.refuse(malformedParse(body), out)
 	}
 	if snap == nil {
 		h := s.look(m.Query)

@@ -277,6 +277,22 @@ func TestFormulasOfOtherTypes(t *testing.T) {
 		S("SELECT * FROM things"), S("SELECT * FROM parts ORDER BY kind"))
 }
 
+// What is stored of a float as a text depends on a setting that the server does not
+// report.
+func TestFormulasPrintFloatsByTheSettings(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE sizes (id int PRIMARY KEY, t text, d float8, p float8, b bytea)",
+		Seal: []string{"public.sizes.t --equality", "public.sizes.d"},
+	})
+	for _, update := range []string{"UPDATE sizes SET t = d WHERE id = 1", "UPDATE sizes SET t = b"} { // the first that asks
+		pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+			S(`INSERT INTO sizes VALUES (1, 'x', 0.30000000000000004, 0.1, '\xff41')`),
+			S("SET extra_float_digits = 0"), S("SET bytea_output = 'escape'"),
+			S(update), S("SELECT t FROM sizes"),
+			S("UPDATE sizes SET t = COALESCE(p, d) * 3"), S("SELECT t FROM sizes"))
+	}
+}
+
 // Texts are joined in whatever encoding they come.
 func TestFormulasInAnotherEncoding(t *testing.T) {
 	pair := harness.New(t, formulaSchema)

@@ -22,6 +22,16 @@ func (o *Operand) Prints(oid uint32) bool {
 	return to(o.Column.Type)
 }
 
+// printsKnown is Prints of a value whose type stands in the text, or may do so.
+func (o *Operand) printsKnown() bool {
+	if o.Formula == nil {
+		return o.Via != nil && o.Prints(o.Via.OID)
+	}
+	column := o.Column.Type.Shown()
+	t := o.Formula.TypeOf(func(*Formula) uint32 { return 0 })
+	return isCharacter(column) && (t == 0 || bySettings(t, column.OID))
+}
+
 // bySettings says whether a cast gives a text that depends on such settings.
 func bySettings(from, to uint32) bool {
 	return (from == logical.OIDFloat4 || from == logical.OIDFloat8 || from == logical.OIDBytea) && isCharacter(logical.Type{OID: to})

@@ -29,7 +29,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 		s.Conflicts = a.conflicts(params, client)
 	}
 	s.Question = a.question()
-	s.Prints = slices.ContainsFunc(a.operands, func(o *Operand) bool { return o.Formula == nil && o.Via != nil && o.Prints(o.Via.OID) })
+	s.Prints = slices.ContainsFunc(a.operands, (*Operand).printsKnown)
 	guarded := a.guardFrom(edits, actions)
 	s.Guarded = a.guardWrite(!guarded) || guarded || s.Guarded
 	if s.Effect == Prepares {

@@ -95,7 +95,6 @@ func TestFormulas(t *testing.T) {
 		S(all))
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
 		S(accountRows),
-		S("UPDATE accounts SET n = n + 1 WHERE name = 'ann'").Refused("public.accounts.n"),
 		S("UPDATE accounts SET n = n + 1 WHERE abs(plain) = 1").Refused("public.accounts.n"),
 		S("UPDATE accounts SET n = n + 1 WHERE id IN (SELECT 1)").Refused("public.accounts.n"),
 		S("UPDATE accounts SET n = n + 1 FROM (VALUES (1)) v (x) WHERE plain = x").Refused("public.accounts.n"),
@@ -191,6 +190,38 @@ func TestFormulasOfManyRows(t *testing.T) {
 		S("UPDATE logs SET n = n + 1 WHERE k > 0; UPDATE logs SET n = n * 2 WHERE k > 0; SELECT n FROM logs ORDER BY k"),
 		S("BEGIN; UPDATE logs SET n = n + k; UPDATE logs SET n = n + k; COMMIT"),
 		S("SELECT n FROM logs ORDER BY k"))
+}
+
+// Rows are found by sealed columns, too, as accounts are by an address.
+func TestFormulasOfRowsFoundBySealedColumns(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE members (id int PRIMARY KEY, email varchar(40) UNIQUE, city text, points int, active boolean, born date, note text, plain int)`,
+		Seal: []string{"public.members.email --equality --normalize lower", "public.members.city --equality", "public.members.points --equality", "public.members.active --equality",
+			"public.members.born --equality", "public.members.note"},
+	})
+	w := pair.Env.Canaries.Text()
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO members VALUES (1, 'Ann@"+w+"', 'Bern', 5, true, '2000-01-01', '', 1), (2, 'bob@x', 'Bern', 7, false, NULL, 'n', 2), (3, NULL, NULL, NULL, NULL, NULL, NULL, 3)"),
+		S("UPDATE members SET points = points + $1 WHERE email = $2 RETURNING id, points", "3", "Ann@"+w),
+		S("UPDATE members SET points = points + 3 WHERE email = 'Ann@"+w+"' AND plain = 1 RETURNING id, points"),
+		S("UPDATE members SET points = points * 2 WHERE city = $1 AND active AND born IN ('2000-01-01', $2)", "Bern", "1999-01-01"),
+		S("UPDATE members m SET points = COALESCE(m.points, 0) + m.plain WHERE m.email IS NULL OR m.city <> $1 RETURNING id, points", "Genf"),
+		S("UPDATE members SET points = points - 1 WHERE lower(email) = lower($1) RETURNING points", "ANN@"+w),
+		S("UPDATE members SET points = points - 1, note = note || '!' WHERE email IN ($1, $2, 'bob@x') AND NOT (active IS TRUE) RETURNING points, note", "a", "Bob@x"),
+		S("UPDATE members SET points = points + 1 WHERE points = 5 OR points = ANY ($1)", "{6,7,8}"),
+		S("UPDATE members SET points = points + 1 WHERE note = '' AND city IS NOT DISTINCT FROM $1 RETURNING points", "Bern"),
+		S("UPDATE members SET points = points + 1 WHERE city = $1", nil),
+		S("UPDATE members SET points = points + 1 WHERE (city, plain) = ('Bern', $1) RETURNING points", "2"),
+		S("UPDATE members SET points = points + 1 WHERE born = $1", "someday").Fails("22007"),
+		S("UPDATE members SET points = points + 1 WHERE born = 'someday'").Fails("22007"),
+		S("UPDATE members SET points = points + 1 WHERE points = $1", "x").Fails("22P02"),
+		S("SELECT * FROM members ORDER BY id"))
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S("INSERT INTO members (id, email, points) VALUES (1, 'a', 1)"),
+		S("UPDATE members SET points = points + 1 WHERE email = current_user").Refused("public.members.points"),
+		S("UPDATE members SET points = points + 1 WHERE EXISTS (SELECT FROM members o WHERE o.city = members.city)").Refused("public.members.points"))
+	pair.SameIn(t, []harness.Mode{harness.Unnamed},
+		S("UPDATE members SET points = points + $1 WHERE points = $1", "1").Refused("public.members.points"))
 }
 
 // More rows than can be held are refused, and stay as they are.

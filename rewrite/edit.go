@@ -354,17 +354,23 @@ type edit struct {
 
 func replacing(start, end int, text string) edit { return edit{start: start, end: end, text: text} }
 
-// anchored turns edits into pieces that hold for every text of the shape. ok is
-// false if two edits overlap, which would be a defect of the planner: such a
-// text is refused.
-func anchored(edits []edit, text []byte, literals []span) (pieces []piece, ok bool) {
-	// What is inserted at a place stands before what is replaced from it on.
+// inOrder sorts edits as they stand in the text: what is inserted at a place before what
+// is replaced from it on.
+func inOrder(edits []edit) []edit {
 	slices.SortStableFunc(edits, func(a, b edit) int {
 		if a.start != b.start {
 			return a.start - b.start
 		}
 		return min(a.end-a.start, 1) - min(b.end-b.start, 1)
 	})
+	return edits
+}
+
+// anchored turns edits into pieces that hold for every text of the shape. ok is
+// false if two edits overlap, which would be a defect of the planner: such a
+// text is refused.
+func anchored(edits []edit, text []byte, literals []span) (pieces []piece, ok bool) {
+	inOrder(edits)
 	end := 0
 	for _, e := range edits {
 		if e.start < end || e.end < e.start || e.end > len(text) {

@@ -32,7 +32,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 	}
 	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
 	inner.Lists, inner.Mixes = a.lists, a.mixesOfTypes
-	inner.Question = a.question()
+	inner.Question = a.question(inner.Params)
 	a.asking, a.answers, a.asked = before, answers, nil
 	for _, c := range a.conflicts(inner.Params, inner.ClientParams) {
 		if c.Client >= len(x.Argtypes) || last(names(x.Argtypes[c.Client].GetTypeName().GetNames())) == "unknown" {

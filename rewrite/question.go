@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,10 +44,17 @@ type questionSpan struct{ question, client, size int }
 
 // QuestionParam is a parameter of a question.
 type QuestionParam struct {
-	Client int // index, from 0, of the client's
+	Client int // index, from 0, of the client's, -1 for a literal
 	// Shared: it stands elsewhere in the statement, too, so that what the server infers
 	// for its type may be another one there.
 	Shared bool
+	// Operand, if not nil, is the sealed role that it has.
+	Operand *Operand
+	// Literal is the literal of the client's that it is, once there is a text; Err is why
+	// it is none.
+	Literal *Literal
+	Err     error
+	value   *value
 }
 
 // questionLiteral is a literal of the client's text that stands in a question.
@@ -57,10 +65,14 @@ type questionLiteral struct {
 
 // Bound is the question for a text that a plan is applied to.
 func (q *Question) Bound(b *Bound) *Question {
-	if len(q.literals) == 0 {
+	if len(q.literals) == 0 && !slices.ContainsFunc(q.Params, func(p QuestionParam) bool { return p.value != nil }) {
 		return q
 	}
 	bound := *q
+	bound.Params = slices.Clone(q.Params)
+	for i := range bound.Params {
+		bound.Params[i].bind(b)
+	}
 	bound.literals, bound.spans = nil, nil
 	var text []byte
 	from, spans := 0, q.spans
@@ -82,6 +94,23 @@ func (q *Question) Bound(b *Bound) *Question {
 	copied(len(q.Text))
 	bound.Text = string(text)
 	return &bound
+}
+
+// bind reads the literal that a parameter is.
+func (p *QuestionParam) bind(b *Bound) {
+	if p.value == nil {
+		return
+	}
+	if p.Err = b.evaluate(&piece{start: anchor{literal: -1}, value: p.value}); p.Err == nil {
+		l := b.scratch.literal
+		l.Value, l.text = bytes.Clone(l.Value), nil
+		p.Literal = &l
+	}
+}
+
+// Seals reports that something of the client's in it has to be sealed.
+func (q *Question) Seals() bool {
+	return slices.ContainsFunc(q.Params, func(p QuestionParam) bool { return p.Operand != nil })
 }
 
 // ClientOffset maps a byte offset in the question to one in the client's text,
@@ -113,11 +142,19 @@ type asking struct {
 func (q *asking) appendParts(parts []sqlPart, shared func(client int) bool) {
 	for _, p := range parts {
 		switch {
-		case p.client > 0:
-			k := slices.IndexFunc(q.params, func(o QuestionParam) bool { return o.Client == p.client-1 })
+		case p.client > 0 || p.value != nil:
+			k := slices.IndexFunc(q.params, func(o QuestionParam) bool {
+				return p.value == nil && o.Client == p.client-1 && o.Operand == p.operand
+			})
 			if k < 0 {
 				k = len(q.params)
-				q.params = append(q.params, QuestionParam{p.client - 1, shared(p.client)})
+				param := QuestionParam{Client: p.client - 1, Operand: p.operand, value: p.value}
+				if p.value != nil {
+					param.Operand = p.value.operand
+				} else if p.operand == nil {
+					param.Shared = shared(p.client)
+				}
+				q.params = append(q.params, param)
 			}
 			number := "$" + strconv.Itoa(k+1)
 			q.spans = append(q.spans, questionSpan{len(q.text), p.start, len(number)})
@@ -136,7 +173,7 @@ func (q *asking) appendParts(parts []sqlPart, shared func(client int) bool) {
 
 // question puts together what has to be asked for the statement just analysed, and
 // for those before it, nil for nothing.
-func (a *analysis) question() *Question {
+func (a *analysis) question(params []Param) *Question {
 	if len(a.asked) == 0 || a.err != nil {
 		return nil
 	}
@@ -157,7 +194,17 @@ func (a *analysis) question() *Question {
 			q.text = append(q.text, ", "...)
 		}
 		if x.parts != nil {
-			q.appendParts(x.parts, a.usedTwice)
+			for _, p := range x.parts {
+				parts := []sqlPart{p}
+				if p.end > 0 {
+					var ok bool
+					if parts, ok = a.conditionParts(p.from, p.end, params); !ok {
+						a.fail(refuseFormulaRows(x.operand.Column, int32(x.start), &foundRow{}))
+						return nil
+					}
+				}
+				q.appendParts(parts, a.usedTwice)
+			}
 			continue
 		}
 		if x.def != nil {
@@ -186,6 +233,9 @@ func (a *analysis) question() *Question {
 	made := &Question{Text: text, Counts: q.counts, OfRow: q.ofRow, spans: slices.Clone(q.spans), Params: slices.Clone(q.params), literals: slices.Clone(q.literals)}
 	if !a.several || prepares {
 		made.parts = q.parts
+	}
+	if a.mode != Simple {
+		made = made.Bound(&Bound{text: a.text, scratch: &Scratch{literals: a.literals}})
 	}
 	return made
 }

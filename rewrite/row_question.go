@@ -2,7 +2,9 @@ package rewrite
 
 import (
 	"slices"
+	"sort"
 	"strconv"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -14,6 +16,11 @@ type sqlPart struct {
 	literal int32 // index; -1 for none
 	start   int   // byte offset in the client's text, of what is not text
 	client  int   // number, from 1, of a parameter; 0 for none
+	// from and end, if not both 0, are where conditions of the statement stand in the
+	// client's text; see conditionParts.
+	from, end int
+	operand   *Operand // of a parameter in a sealed role, nil for one that passes
+	value     *value   // a literal in a sealed role
 }
 
 func sqlText(text string) sqlPart { return sqlPart{text: text, literal: -1} }
@@ -55,34 +62,68 @@ func (a *analysis) constantParts(n *pg.Node) (parts []sqlPart, ok bool) {
 	if !a.coversConstant(n, &c) || !a.brackets(&c) {
 		return nil, false
 	}
-	if parts, ok = a.clientParts(c.first, c.last); !ok {
+	if parts, ok = a.clientParts(int(a.tokens[c.first].start), int(a.tokens[c.last].end)); !ok {
 		return nil, false
 	}
 	return append(append([]sqlPart{sqlText("(")}, parts...), sqlText(")")), true
 }
 
-// clientParts is the SQL of tokens of the client's text.
-func (a *analysis) clientParts(first, last int) (parts []sqlPart, ok bool) {
-	from := a.tokens[first].start
-	for i := first; i <= last; i++ {
+// clientParts is the SQL of a range of bytes of the client's text.
+func (a *analysis) clientParts(from, end int) (parts []sqlPart, ok bool) {
+	i := sort.Search(len(a.tokens), func(i int) bool { return int(a.tokens[i].start) >= from })
+	for ; i < len(a.tokens) && int(a.tokens[i].end) <= end; i++ {
 		t := a.tokens[i]
-		switch text := string(a.text[t.start:t.end]); {
+		at, text := int(t.start), string(a.text[t.start:t.end])
+		switch before := sqlText(string(a.text[from:at])); {
 		case t.kind == tokenParameter:
 			number, err := strconv.Atoi(text[1:])
 			if err != nil {
 				return nil, false
 			}
-			parts = append(parts, sqlText(string(a.text[from:t.start])), sqlPart{literal: -1, client: number, start: int(t.start)})
+			parts = append(parts, before, sqlPart{literal: -1, client: number, start: at})
 		case t.kind.isLiteral() && a.mode == Simple:
-			parts = append(parts, sqlText(string(a.text[from:t.start])), sqlPart{literal: int32(a.literalAt(t.start)), start: int(t.start)})
+			parts = append(parts, before, sqlPart{literal: int32(a.literalAt(t.start)), start: at})
 		case t.kind.isLiteral():
-			parts = append(parts, sqlText(string(a.text[from:t.start])), sqlPart{text: text, literal: -1, start: int(t.start)})
+			parts = append(parts, before, sqlPart{text: text, literal: -1, start: at})
 		default:
 			continue
 		}
-		from = t.end
+		from = int(t.end)
 	}
-	return append(parts, sqlText(string(a.text[from:a.tokens[last].end]))), true
+	return append(parts, sqlText(string(a.text[from:end]))), true
+}
+
+// conditionParts is the SQL of conditions of the statement as the server gets them there,
+// once params are known; not ok for what only stands in the statement.
+func (a *analysis) conditionParts(from, end int, params []Param) (parts []sqlPart, ok bool) {
+	edits := inOrder(slices.DeleteFunc(slices.Clone(a.edits), func(e edit) bool { return e.start < from || e.end > end }))
+	for _, e := range edits {
+		between, ok := a.clientParts(from, e.start)
+		if !ok || e.start < from {
+			return nil, false
+		}
+		parts = append(parts, between...)
+		switch {
+		case e.value == nil && strings.HasPrefix(e.text, "$"):
+			digits, cast, _ := strings.Cut(strings.TrimPrefix(e.text, "$"), "::")
+			number, err := strconv.Atoi(digits)
+			if err != nil || number > len(params) || params[number-1].Client < 0 {
+				return nil, false
+			}
+			p := params[number-1]
+			parts = append(parts, sqlPart{literal: -1, client: p.Client + 1, start: e.start, operand: p.Operand}, sqlText("::"+cast))
+		case e.value == nil:
+			parts = append(parts, sqlText(e.text))
+		case e.value.array != nil || e.value.answer > 0 || e.value.converts:
+			return nil, false
+		default:
+			parts = append(parts, sqlText(e.text), sqlPart{literal: -1, start: e.start, value: e.value}, sqlText("::"+e.value.operand.serverType()))
+		}
+		parts = append(parts, sqlText(e.after))
+		from = e.end
+	}
+	rest, ok := a.clientParts(from, end)
+	return append(parts, rest...), ok
 }
 
 // coversConstant finds the tokens of a constant.

@@ -18,25 +18,23 @@ const MaxFormulaRows = 10000
 // asked for that of all rows that the conditions find, and gets a jsonb object with the
 // new value by the old ones; see docs/decisions/0031-formulas.md.
 
-// foundRows are the rows that conditions on plain columns find, nil if there are others.
+// foundRows are the rows that conditions on their own columns find, nil if there are
+// others.
 func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowConditions {
 	const table, partitioned = 'r', 'p'
-	if kind := into.relation.Kind; kind != table && kind != partitioned || len(s.FromClause) > 0 || !a.isPlainCondition(s.WhereClause, into, sc) {
+	if kind := into.relation.Kind; kind != table && kind != partitioned || len(s.FromClause) > 0 || !a.isOwnCondition(s.WhereClause, into, sc) {
 		return nil
 	}
 	if s.WhereClause == nil {
 		return &rowConditions{}
 	}
 	first, last := a.whereTokens()
-	parts, ok := a.clientParts(first, last)
-	if !ok {
-		return nil
-	}
-	return &rowConditions{parts: parts}
+	return &rowConditions{int(a.tokens[first].start), int(a.tokens[last].end)}
 }
 
-// rowConditions are the conditions of WHERE, without parts if there is none.
-type rowConditions struct{ parts []sqlPart }
+// rowConditions are where the conditions of WHERE stand in the text; zero if there is
+// none.
+type rowConditions struct{ from, end int }
 
 // whereTokens are those of an UPDATE's conditions.
 func (a *analysis) whereTokens() (first, last int) {
@@ -54,12 +52,12 @@ func (a *analysis) whereTokens() (first, last int) {
 	return first, last
 }
 
-// isPlainCondition says whether a condition can be asked of the rows apart from the
-// statement: it is one of plain columns, constants and operators.
-func (a *analysis) isPlainCondition(n *pg.Node, into *item, sc *scope) bool {
+// isOwnCondition says whether a condition can be asked of the rows apart from the
+// statement: it is one of the rows' columns, constants and operators.
+func (a *analysis) isOwnCondition(n *pg.Node, into *item, sc *scope) bool {
 	all := func(list []*pg.Node) bool {
 		for _, n := range list {
-			if !a.isPlainCondition(n, into, sc) {
+			if !a.isOwnCondition(n, into, sc) {
 				return false
 			}
 		}
@@ -71,7 +69,7 @@ func (a *analysis) isPlainCondition(n *pg.Node, into *item, sc *scope) bool {
 	case *pg.Node_BoolExpr:
 		return all(x.BoolExpr.Args)
 	case *pg.Node_AExpr:
-		return a.isPlainCondition(x.AExpr.Lexpr, into, sc) && a.isPlainCondition(x.AExpr.Rexpr, into, sc)
+		return a.isOwnCondition(x.AExpr.Lexpr, into, sc) && a.isOwnCondition(x.AExpr.Rexpr, into, sc)
 	case *pg.Node_List:
 		return all(x.List.Items)
 	case *pg.Node_RowExpr:
@@ -81,11 +79,11 @@ func (a *analysis) isPlainCondition(n *pg.Node, into *item, sc *scope) bool {
 	case *pg.Node_CoalesceExpr:
 		return all(x.CoalesceExpr.Args)
 	case *pg.Node_NullTest:
-		return a.isPlainCondition(x.NullTest.Arg, into, sc)
+		return a.isOwnCondition(x.NullTest.Arg, into, sc)
 	case *pg.Node_BooleanTest:
-		return a.isPlainCondition(x.BooleanTest.Arg, into, sc)
+		return a.isOwnCondition(x.BooleanTest.Arg, into, sc)
 	case *pg.Node_TypeCast:
-		return a.isPlainCondition(x.TypeCast.Arg, into, sc)
+		return a.isOwnCondition(x.TypeCast.Arg, into, sc)
 	case *pg.Node_AConst:
 		return true
 	case *pg.Node_ParamRef:
@@ -95,7 +93,10 @@ func (a *analysis) isPlainCondition(n *pg.Node, into *item, sc *scope) bool {
 			return false
 		}
 		c := a.resolve(x.ColumnRef, sc).column
-		return c != nil && c.sealed == nil && c.origin.item == into
+		return c != nil && c.origin.item == into
+	case *pg.Node_FuncCall:
+		f := x.FuncCall
+		return ofPostgreSQL(names(f.Funcname)) && plainCall(f) && textFunctions[last(names(f.Funcname))] != NoFunction && a.isOwnCondition(f.Args[0], into, sc)
 	}
 	return false
 }
@@ -133,10 +134,10 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 		cells[i] = r.bytes(row, c)
 	}
 	start := "(SELECT pg_catalog.array_agg(pgseal_cells) FROM (SELECT ARRAY[" + strings.Join(cells, ", ") + "] AS pgseal_cells FROM " + r.relation() + " AS " + row
-	if r.rows.parts == nil {
+	if *r.rows == (rowConditions{}) {
 		return []sqlPart{sqlText(start + limitRows)}
 	}
-	return append(append([]sqlPart{sqlText(start + " WHERE ")}, r.rows.parts...), sqlText(limitRows))
+	return []sqlPart{sqlText(start + " WHERE "), {literal: -1, from: r.rows.from, end: r.rows.end}, sqlText(limitRows)}
 }
 
 var limitRows = " LIMIT " + strconv.Itoa(MaxFormulaRows+1) + " FOR NO KEY UPDATE) AS pgseal_rows)"

@@ -24,11 +24,12 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	}
 	s.Width = namedColumns(raw.Stmt.GetSelectStmt())
 	a.settlePostponed()
-	if params, client := a.parameters(0); s.Effect != Prepares {
+	params, client := a.parameters(0)
+	if s.Effect != Prepares {
 		s.Params, s.ClientParams, s.Lists, s.Mixes = params, client, a.lists, a.mixesOfTypes
 		s.Conflicts = a.conflicts(params, client)
 	}
-	s.Question = a.question()
+	s.Question = a.question(params)
 	s.Prints = slices.ContainsFunc(a.operands, (*Operand).printsKnown)
 	guarded := a.guardFrom(edits, actions)
 	s.Guarded = a.guardWrite(!guarded) || guarded || s.Guarded

@@ -80,7 +80,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		}
 	}
 	if st.plan != nil && st.plan.Question != nil {
-		if st.plan.Question.Counts && s.frame.computed == nil {
+		if (st.plan.Question.Counts || st.plan.Question.Seals()) && s.frame.computed == nil {
 			s.rehearsing = true
 			_, need, err := s.appendBind(out.server.scratch, &m, &p)
 			s.rehearsing = false

@@ -50,6 +50,17 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 		}
 		sent = string(converted)
 	}
+	bound, need, err := s.appendQuestionBind(nil, q, m, st)
+	switch {
+	case err != nil:
+		e := statementError(err)
+		if e == nil {
+			e = &wire.Error{Code: "XX000", Message: "the rows cannot be asked for: " + err.Error()}
+		}
+		return s.refuseComputed(e, mode, out)
+	case need.Kind != NeedNothing:
+		return wait, need, false
+	}
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
 	c = &computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
 	if m != nil {
@@ -59,7 +70,7 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 	s.keepTurn(out)
 	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, sent, st.typesFor(q))
-	dst = appendQuestionBind(dst, q, m)
+	dst = append(dst, bound...)
 	dst = wire.AppendTarget(dst, wire.TypeDescribe, 'P', questionName)
 	dst = wire.AppendExecute(dst, questionName, 0)
 	dst = wire.AppendTarget(dst, wire.TypeClose, 'P', questionName)
@@ -124,7 +135,9 @@ func (s *Session) refuseComputed(e *wire.Error, mode rewrite.Mode, out *Output) 
 func (p *statement) typesFor(q *rewrite.Question) (types []uint32) {
 	for _, param := range q.Params {
 		oid := uint32(0)
-		if p != nil && param.Client < len(p.types) {
+		if param.Operand != nil {
+			oid = param.Operand.ServerOID()
+		} else if p != nil && param.Client < len(p.types) {
 			oid = p.types[param.Client]
 		}
 		types = append(types, oid)
@@ -133,22 +146,66 @@ func (p *statement) typesFor(q *rewrite.Question) (types []uint32) {
 }
 
 // appendQuestionBind appends the Bind of a question, all results in binary. Its
-// parameters are those of the client's Bind.
-func appendQuestionBind(dst []byte, q *rewrite.Question, m *wire.Bind) []byte {
+// parameters are those of the client's Bind, or literals of the text.
+func (s *Session) appendQuestionBind(dst []byte, q *rewrite.Question, m *wire.Bind, st *statement) ([]byte, Need, error) {
 	dst, start := wire.Begin(dst, wire.TypeBind)
 	dst = wire.AppendCString(dst, questionName)
 	dst = wire.AppendCString(dst, questionName)
 	dst = wire.AppendCount(dst, len(q.Params))
 	for _, p := range q.Params {
-		f, _ := m.ParamFormats.Format(p.Client)
+		f := wire.Binary
+		if p.Operand == nil {
+			f, _ = m.ParamFormats.Format(p.Client)
+		}
 		dst = wire.AppendInt16(dst, f)
 	}
 	dst = wire.AppendCount(dst, len(q.Params))
-	for _, p := range q.Params {
-		dst = wire.AppendValue(dst, (&given{bind: m}).parameter(p.Client))
+	for i := range q.Params {
+		p := &q.Params[i]
+		if p.Operand == nil {
+			dst = wire.AppendValue(dst, (&given{bind: m}).parameter(p.Client))
+			continue
+		}
+		var need Need
+		var err error
+		if dst, need, err = s.appendSought(dst, p, m, st); err != nil || need.Kind != NeedNothing {
+			return dst, need, err
+		}
 	}
 	dst = wire.AppendInt16(wire.AppendCount(dst, 1), wire.Binary)
-	return wire.End(dst, start)
+	return wire.End(dst, start), Need{}, nil
+}
+
+// appendSought appends a value by which a question finds rows, sealed as in the statement.
+func (s *Session) appendSought(dst []byte, p *rewrite.QuestionParam, m *wire.Bind, st *statement) ([]byte, Need, error) {
+	var v logical.Value
+	switch {
+	case p.Err != nil:
+		return dst, Need{}, valueError(p.Err, p.Operand.Column)
+	case p.Literal != nil:
+		v = logical.Value{Data: p.Literal.Value, OID: p.Literal.OID}
+		defer func(foreign bool) { s.foreign = foreign }(s.foreign)
+		s.foreign = true // the text has been planned in UTF-8
+	case m == nil || st == nil || p.Client < 0 || p.Client >= len(st.types):
+		return dst, Need{}, valueError(errUnasked, p.Operand.Column)
+	default:
+		f, _ := m.ParamFormats.Format(p.Client)
+		if v = (logical.Value{Data: (&given{bind: m}).parameter(p.Client), Binary: f == wire.Binary, OID: st.types[p.Client]}); v.Data == nil {
+			return wire.AppendValue(dst, nil), Need{}, nil
+		}
+	}
+	if s.becomesNull(p.Operand, v) {
+		return wire.AppendValue(dst, nil), Need{}, nil
+	}
+	dst, from := wire.BeginValue(dst)
+	dst, need, err := s.appendOperand(dst, p.Operand, v)
+	switch {
+	case s.behind(err):
+		return dst, Need{Kind: NeedCatalog}, nil
+	case err != nil:
+		err = valueError(err, p.Operand.Column)
+	}
+	return wire.EndValue(dst, from), need, err
 }
 
 // computedTypes reads the description of an answer.

@@ -169,7 +169,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return s.settingsMoved(snap, stale, text, v.planning, out)
 	}
 	q := questionOf(plan)
-	if q != nil && q.Counts && s.frame.computed == nil {
+	if q != nil && (q.Counts || q.Seals()) && s.frame.computed == nil {
 		s.rehearsing = true
 		_, need, failed := s.sealText(out.server.scratch, v.planning)
 		s.rehearsing = false

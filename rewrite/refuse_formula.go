@@ -13,8 +13,8 @@ func refuseFormulaRows(c *catalog.SealedColumn, position int32, row *foundRow) *
 	r.Detail = "pgseal asks the server for what the rows have, and computes; the server could not."
 	r.Hint = "Find the rows by conditions of their columns, without functions, subqueries and FROM; or select them, and update each by its primary key."
 	if row.excluded != nil {
-		r.Message = "sealed column " + c.String() + " cannot be computed of the values of a row that is not found by its primary key"
-		r.Hint = "Insert one row of literals or parameters, with ON CONFLICT over the columns of the primary key."
+		r.Message = "sealed column " + c.String() + " cannot be computed of the values of a row that is not found by unique columns"
+		r.Hint = "Insert one row of literals or parameters, with ON CONFLICT over the columns of a unique index that has no conditions."
 	}
 	return r
 }

@@ -14,8 +14,13 @@ import (
 // several.
 type foundRow struct {
 	into *item
-	only bool                // ONLY: not the rows of children
-	key  map[string]*pg.Node // what its columns are compared with
+	only bool // ONLY: not the rows of children
+	// key is what the columns are compared with that find it: those of the primary key, or
+	// others that are unique.
+	key     map[string]*pg.Node
+	columns []string
+	// sought are the values of sealed columns among them.
+	sought map[*catalog.SealedColumn]*value
 	// rows, if not nil and there is no key, finds any number of them.
 	rows *rowConditions
 	// excluded, if not nil, is the row that ON CONFLICT has not inserted; given are
@@ -52,14 +57,14 @@ func (a *analysis) foundBy(s *pg.UpdateStmt, into *item, sc *scope) *foundRow {
 		return nil
 	}
 	found := &foundRow{into: into, only: !s.Relation.Inh, key: a.keyConstants(s.WhereClause, into, sc)}
-	if found.key == nil {
+	if found.columns = into.relation.Key; found.key == nil {
 		found.rows = a.foundRows(s, into, sc)
 	}
 	return found
 }
 
-// foundByInsert is the row that an INSERT of one row can find a conflict with, if it
-// looks for one in the primary key.
+// foundByInsert is the row that an INSERT of one row can find a conflict with, by columns
+// that are unique.
 func (a *analysis) foundByInsert(s *pg.InsertStmt, into, excluded *item) *foundRow {
 	values := s.SelectStmt.GetSelectStmt().GetValuesLists()
 	if a.stmt.Stmt.GetInsertStmt() != s || s.WithClause != nil || a.persistent || a.mode == Kept || into.relation == nil || into.open || len(values) == 0 {
@@ -74,18 +79,18 @@ func (a *analysis) foundByInsert(s *pg.InsertStmt, into, excluded *item) *foundR
 			found.given[into.columns[i].name] = n
 		}
 	}
-	elements := s.OnConflictClause.GetInfer().GetIndexElems()
-	if len(values) != 1 || len(into.relation.Key) == 0 || len(elements) != len(into.relation.Key) {
+	infer := s.OnConflictClause.GetInfer()
+	if len(values) != 1 || infer.GetWhereClause() != nil { // of a partial index there can be several
 		return found
 	}
 	key := map[string]*pg.Node{}
-	for _, e := range elements {
+	for _, e := range infer.GetIndexElems() {
 		name := e.GetIndexElem().GetName()
-		if n := found.given[name]; n != nil && isConstant(n) && slices.Contains(into.relation.Key, name) {
-			key[name] = n
+		if n := found.given[name]; n != nil && isConstant(n) {
+			key[name], found.columns = n, append(found.columns, name)
 		}
 	}
-	if len(key) == len(elements) {
+	if len(key) > 0 && len(key) == len(infer.GetIndexElems()) {
 		found.key = key
 	}
 	return found

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
 )
 
 // sqlPart is a piece of the SQL of a question: a text, or a literal or a parameter of
@@ -32,19 +34,58 @@ const rowName = "pgseal_row"
 // stays as it is until the transaction ends, as it would behind the statement.
 func (a *analysis) asksFor(row *foundRow, sql string) ([]sqlPart, bool) {
 	parts := []sqlPart{sqlText("(SELECT " + sql + " FROM " + row.relation() + " AS " + rowName + " WHERE ")}
-	for i, column := range row.into.relation.Key {
+	for i, column := range row.columns {
 		and := ""
 		if i > 0 {
 			and = " AND "
 		}
-		parts = append(parts, sqlText(and+rowName+"."+quoteName(column)+" = "))
-		value, ok := a.constantParts(row.key[column])
+		name, find := rowName+"."+quoteName(column), a.constantParts
+		if c := row.into.column(column); c.sealed != nil {
+			name = "pgseal.eq(" + name + ")"
+			find = func(n *pg.Node) ([]sqlPart, bool) { return a.soughtParts(n, row, c.sealed) }
+		}
+		value, ok := find(row.key[column])
 		if !ok {
 			return nil, false
 		}
-		parts = append(parts, value...)
+		parts = append(append(parts, sqlText(and+name+" = ")), value...)
 	}
-	return append(parts, sqlText(" FOR NO KEY UPDATE)")), true
+	return append(parts, sqlText(" LIMIT 1 FOR NO KEY UPDATE)")), true
+}
+
+// soughtParts is the SQL of the term by which a row is found that has a constant in a
+// sealed column.
+func (a *analysis) soughtParts(n *pg.Node, row *foundRow, c *catalog.SealedColumn) ([]sqlPart, bool) {
+	v := row.sought[c]
+	if v == nil {
+		if row.sought == nil {
+			row.sought = map[*catalog.SealedColumn]*value{}
+		}
+		v = &value{operand: &Operand{Column: c, Role: Equality}}
+		row.sought[c] = v
+	}
+	part := sqlPart{literal: -1, start: int(location(n))}
+	i := a.tokenAt(location(n))
+	switch k := n.GetAConst(); {
+	case !hasEquality(c):
+		return nil, false
+	case isNullConstant(n):
+		part.text = "NULL"
+	case n.GetParamRef() != nil && a.mode != Simple:
+		part.client, part.operand = int(n.GetParamRef().Number), v.operand
+	case k.GetSval() != nil && i >= 0 && a.tokens[i].kind.isString():
+		v.literal, part.value = int32(a.literalAt(a.tokens[i].start)), v
+	case k.GetIval() != nil || k.GetFval() != nil:
+		number, _, negative := a.signedNumber(i)
+		if number < 0 {
+			return nil, false
+		}
+		v.literal, v.negative = int32(a.literalAt(a.tokens[number].start)), negative
+		part.value = v
+	default:
+		return nil, false
+	}
+	return []sqlPart{part, sqlText("::" + serverType)}, true
 }
 
 // relation is the SQL of where the row is.

@@ -3,6 +3,7 @@ package integration
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -143,6 +144,38 @@ func TestFormulasOfPlainColumns(t *testing.T) {
 		S("INSERT INTO bills (id) VALUES (1)"),
 		S("UPDATE bills SET n = own WHERE id = 1").Refused("public.bills.n"),
 		S("UPDATE bills SET label = upper(first) WHERE id = 1").Refused("public.bills.label"))
+}
+
+// A column can have got another type on a direct connection.
+func TestFormulasKnowNewTypesOfPlainColumns(t *testing.T) {
+	for _, where := range []string{" WHERE id = 1", ""} {
+		pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE bills (id int PRIMARY KEY, n bigint, qty int)", Seal: []string{"public.bills.n"}})
+		ctx := t.Context()
+		conn, direct := pair.Connect(t, pair.URL()), pair.Connect(t, pair.ServerURL())
+		update := "UPDATE bills SET n = qty + 1" + where
+		for _, sql := range []string{"INSERT INTO bills VALUES (1, 1, 5)", update} {
+			if _, err := conn.Exec(ctx, sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := direct.Exec(ctx, "ALTER TABLE bills ALTER qty TYPE bigint; UPDATE bills SET qty = 3000000000"); err != nil {
+			t.Fatal(err)
+		}
+		// Until the catalog is read again the error names the types.
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			_, err := conn.Exec(ctx, update)
+			if err == nil {
+				break
+			}
+			if e, ok := errors.AsType[*pgconn.PgError](err); !ok || e.Code != "42883" || time.Now().After(deadline) {
+				t.Fatal(err)
+			}
+		}
+		var n int64
+		if err := conn.QueryRow(ctx, "SELECT n FROM bills").Scan(&n); err != nil || n != 3000000001 {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
 }
 
 // Of several rows each has its own value, whatever finds them, as long as that is plain.
@@ -298,7 +331,8 @@ func TestFormulasOfConflictsOfUniqueColumns(t *testing.T) {
 		S(bySite, "s", "five").Fails("22P02"))
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
 		S("INSERT INTO visits (id, n) VALUES (1, 1) ON CONFLICT (n) WHERE id < 0 DO UPDATE SET n = visits.n + 1").Refused("public.visits.n"),
-		S("INSERT INTO visits (id, n) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = visits.n + 1").Fails("42P10"))
+		S("INSERT INTO visits (id, n) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = visits.n + 1").Fails("42P10"),
+		S("INSERT INTO visits (nothing, n) VALUES (1, 1) ON CONFLICT (nothing) DO UPDATE SET n = visits.n + 1").Fails("42703"))
 }
 
 // Types of one's own, arrays and documents are computed with as far as they can be: a

@@ -39,8 +39,11 @@ func (a *analysis) asksFor(row *foundRow, sql string) ([]sqlPart, bool) {
 		if i > 0 {
 			and = " AND "
 		}
-		name, find := rowName+"."+quoteName(column), a.constantParts
-		if c := row.into.column(column); c.sealed != nil {
+		name, find, c := rowName+"."+quoteName(column), a.constantParts, row.into.column(column)
+		if c == nil {
+			return nil, false
+		}
+		if c.sealed != nil {
 			name = "pgseal.eq(" + name + ")"
 			find = func(n *pg.Node) ([]sqlPart, bool) { return a.soughtParts(n, row, c.sealed) }
 		}

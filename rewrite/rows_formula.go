@@ -28,7 +28,10 @@ func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowCondit
 	if s.WhereClause == nil {
 		return &rowConditions{}
 	}
-	first, last := a.whereTokens()
+	first, last, ok := a.whereTokens()
+	if !ok {
+		return nil
+	}
 	return &rowConditions{int(a.tokens[first].start), int(a.tokens[last].end)}
 }
 
@@ -37,19 +40,21 @@ func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowCondit
 type rowConditions struct{ from, end int }
 
 // whereTokens are those of an UPDATE's conditions.
-func (a *analysis) whereTokens() (first, last int) {
+func (a *analysis) whereTokens() (first, last int, ok bool) {
 	i, end := a.statementTokens()
 	for last = end - 1; i < end; i++ {
 		switch {
 		case a.is(i, "("), a.is(i, "["):
-			i = a.closing(i)
+			if i = a.closing(i); i < 0 {
+				return 0, 0, false
+			}
 		case a.is(i, "where"):
 			first = i + 1
 		case a.is(i, "returning"):
 			last = i - 1
 		}
 	}
-	return first, last
+	return first, last, first > 0 && first <= last
 }
 
 // isOwnCondition says whether a condition can be asked of the rows apart from the

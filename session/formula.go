@@ -285,8 +285,11 @@ func (s *Session) plainValue(f *rewrite.Formula, g *given) (computedValue, error
 		}
 		return nullValue, err
 	}
-	if err != nil || v.OID != f.Type.OID {
-		return nullValue, errors.Join(err, errUnasked)
+	switch {
+	case err != nil:
+		return nullValue, err
+	case v.OID != f.Type.OID: // ALTER COLUMN TYPE since
+		return nullValue, &outdatedError{errContradiction, 0}
 	}
 	v.Data, err = f.Type.AppendCanonical([]byte{}, v, logical.Cast, &s.settings.values)
 	return computedValue{Value: v}, err

@@ -140,8 +140,16 @@ func (a *analysis) clientParts(from, end int) (parts []sqlPart, ok bool) {
 // conditionParts is the SQL of conditions of the statement as the server gets them there,
 // once params are known; not ok for what only stands in the statement.
 func (a *analysis) conditionParts(from, end int, params []Param) (parts []sqlPart, ok bool) {
-	edits := inOrder(slices.DeleteFunc(slices.Clone(a.edits), func(e edit) bool { return e.start < from || e.end > end }))
-	for _, e := range edits {
+	var edits []edit
+	for _, e := range a.edits {
+		switch {
+		case e.start >= from && e.end <= end:
+			edits = append(edits, e)
+		case e.start < end && e.end > from: // half of it would not do
+			return nil, false
+		}
+	}
+	for _, e := range inOrder(edits) {
 		between, ok := a.clientParts(from, e.start)
 		if !ok || e.start < from {
 			return nil, false

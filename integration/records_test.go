@@ -108,6 +108,14 @@ func TestRecordsOfJSONAreNotSeen(t *testing.T) {
 		S("SELECT id FROM people WHERE name = $1 ORDER BY id", w))
 }
 
+// A function of one's own that has such a name, and reads what is sealed, is not called.
+func TestFunctionsCalledLikeThoseOfRecords(t *testing.T) {
+	pair := harness.New(t, recordSchema)
+	pair.Both("CREATE FUNCTION json_to_recordset(int) RETURNS SETOF text LANGUAGE sql AS 'SELECT name FROM people'")
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S("INSERT INTO people (id, name) SELECT id, name FROM json_to_recordset($1) AS x (id int, name text)", "[]").Refused("public.people.name"))
+}
+
 // A document in another encoding than UTF-8 arrives as it is.
 func TestRecordsOfJSONInAnotherEncoding(t *testing.T) {
 	pair := harness.New(t, recordSchema)

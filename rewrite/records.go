@@ -29,7 +29,7 @@ var recordFunctions = map[string]struct{ binary, one, typed bool }{
 // recordSet is a call of such a function in FROM whose document is the client's.
 type recordSet struct {
 	document *pg.Node
-	type_    logical.Type
+	typ      logical.Type
 	scope    *scope
 	read     int // its place in the order of uses
 	Records
@@ -51,6 +51,9 @@ func (a *analysis) recordItem(it *item, f *pg.RangeFunction, call *pg.FuncCall, 
 	if !ok || !ofPostgreSQL(parts) || call.FuncVariadic || len(f.Functions) > 1 || function.typed == (len(f.Coldeflist) > 0) {
 		return false
 	}
+	if len(a.snap.Uses(last(parts))) > 0 || a.snap.Alters(last(parts)) || a.snap.RowFunction(last(parts)) {
+		return false // there is one of the database's own, too
+	}
 	args := call.Args
 	var row *pg.TypeName
 	if function.typed {
@@ -59,11 +62,11 @@ func (a *analysis) recordItem(it *item, f *pg.RangeFunction, call *pg.FuncCall, 
 		}
 		row, args = args[0].GetTypeCast().TypeName, args[1:]
 	}
-	set := &recordSet{type_: logical.Type{OID: logical.OIDJSON, Typmod: -1}, scope: sc, Records: Records{Records: logical.Records{One: function.one}}}
+	set := &recordSet{typ: logical.Type{OID: logical.OIDJSON, Typmod: -1}, scope: sc, Records: Records{Records: logical.Records{One: function.one}}}
 	if function.binary {
-		set.type_.OID = logical.OIDJSONB
+		set.typ.OID = logical.OIDJSONB
 	}
-	if len(args) != 1 || !a.givenDocument(args[0], set.type_, sc) {
+	if len(args) != 1 || !a.givenDocument(args[0], set.typ, sc) {
 		return false
 	}
 	set.document, set.read = args[0], a.nextUse()
@@ -197,7 +200,7 @@ func (a *analysis) settleRecords() {
 			a.plain(set.document, set.scope)
 		} else {
 			of := set.Members[0].Column
-			document := &catalog.SealedColumn{Type: set.type_, Schema: of.Schema, Table: of.Table, Name: of.Name}
+			document := &catalog.SealedColumn{Type: set.typ, Schema: of.Schema, Table: of.Table, Name: of.Name}
 			op := Operand{Column: document, Role: Store, Records: &set.Records, Site: set.site}
 			if !a.give(set.document, op, set.scope) {
 				a.fail(refuseStore(of, location(set.document)))

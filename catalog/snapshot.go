@@ -65,6 +65,12 @@ type SealedColumn struct {
 	// Record is not nil for what is no column but a row: these are its columns, nil
 	// for a plain one. The names are those of the first sealed one.
 	Record []*SealedColumn
+
+	// Cells is not nil for what is no column but a value, of the type, that is computed
+	// of these columns of a row, nil for a plain one: the server has an array of bytea
+	// in its place, with what the row has in each. The names are those of the first
+	// sealed one.
+	Cells []*SealedColumn
 }
 
 // String is the column's name as commands and hints spell it: public.users.ssn.
@@ -75,7 +81,7 @@ func (c *SealedColumn) Assembled() bool { return c.Mixed != nil || c.Holds() }
 
 // Holds reports what is no column but has envelopes somewhere in it.
 func (c *SealedColumn) Holds() bool {
-	return c.Document != nil || c.Elements != nil || c.Record != nil
+	return c.Document != nil || c.Elements != nil || c.Record != nil || c.Cells != nil
 }
 
 // Stored is the type of the stored values.

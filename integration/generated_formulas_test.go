@@ -173,6 +173,15 @@ func (g *formulaGenerator) statement() *typedStatement {
 		name, own, _ := strings.Cut(g.pick(g.family.columns...), " ")
 		other := strings.Fields(g.pick(g.family.columns...))[0]
 		g.own, g.typedStatement = own, typedStatement{mode: harness.Modes[g.IntN(len(harness.Modes))]}
+		if g.IntN(3) == 0 {
+			sql := "SELECT id, " + g.changed(name) + ", " + other + ", " + g.shown(name) + " AS x FROM m ORDER BY id"
+			if len(g.types) < 10 {
+				s := g.typedStatement
+				s.sql, s.types, s.values = used(sql, s.types, s.values)
+				return &s
+			}
+			continue
+		}
 		sql := "UPDATE m SET " + name + " = " + g.changed(name)
 		if g.IntN(8) == 0 {
 			sql += ", " + plainPrefix + name + " = " + g.cast(quoted(g.value(g.own)))
@@ -191,6 +200,17 @@ func (g *formulaGenerator) statement() *typedStatement {
 			return &s
 		}
 	}
+}
+
+// shown is an output that is computed, of one value only perhaps.
+func (g *formulaGenerator) shown(name string) string {
+	switch g.IntN(4) {
+	case 0:
+		return g.cast(g.column())
+	case 1:
+		return g.pick("COALESCE", "GREATEST", "LEAST") + "(" + name + ", " + g.operand(1) + ")"
+	}
+	return g.formula(0)
 }
 
 // rows are conditions that find several rows.

@@ -339,6 +339,7 @@ type analysis struct {
 	answers      int                     // how many it will give, for the whole text
 	asking       asking                  // the question for that
 	evaluated    evaluation              // of what is being analysed
+	outermost    *scope                  // of the query whose rows the client gets, if they can be computed
 	found        *foundRow               // that the UPDATE changes of which SET is being analysed
 	formulas     []formulaUse            // whose values are parameters, in that statement
 	hidden       []hiddenParam           // of its formulas

@@ -40,6 +40,8 @@ type column struct {
 	renamed term
 	// whole is what has a row as one value; nil for all others.
 	whole *wholeRow
+	// formula is by what it is computed, nil for all others.
+	formula *Formula
 	// united: an output of a set operation that compares its term.
 	united bool
 	// rest: stands for any number of plain columns with any names.

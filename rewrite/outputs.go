@@ -59,6 +59,21 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 	return outputs
 }
 
+// showsCasts says whether castOutput makes the casts around a value: none of them can
+// fail.
+func (a *analysis) showsCasts(e *sealedExpr) bool {
+	from := e.typ()
+	for _, cast := range e.casts {
+		named, ok := a.typeNamed(cast.TypeName)
+		to := named.whole()
+		if !ok || e.column.Assembled() || from != to && !from.Widens(to) && !from.Converts(to) {
+			return !ok || e.column.Assembled()
+		}
+		from = to
+	}
+	return true
+}
+
 // castOutput takes the casts around an output away and shows it as the type that
 // they give it. Those that change values are made when the values are opened.
 func (a *analysis) castOutput(e *sealedExpr, n *pg.Node, c *column) {
@@ -251,6 +266,9 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 				return column{sealed: c, bare: true}
 			}
 		}
+		if c, ok := a.outputFormula(n, sc); ok {
+			return c
+		}
 		a.plain(n, sc)
 		c := column{text: a.definitions > met}
 		if ref := n.GetColumnRef(); ref != nil {
@@ -263,6 +281,11 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 	if e.wavering {
 		a.fail(refuseUse(e.column, e.at, coalesceNull))
 		return column{}
+	}
+	if !a.showsCasts(e) {
+		if c, ok := a.outputFormula(n, sc); ok {
+			return c
+		}
 	}
 	a.settle(e, a.shownAs(e))
 	c := column{sealed: e.column, shown: e.shown, bare: e.made != nil}

@@ -180,6 +180,9 @@ type Statement struct {
 	// when no output column is sealed. Columns behind its end are plain: their
 	// number can be unknown (SELECT u.*, f.* FROM users u, f(1) f).
 	Results []*catalog.SealedColumn
+	// Formulas are by which outputs are computed, those that have Cells in Results, by
+	// output; nil if there are none.
+	Formulas []*Formula
 	// Origins say, by output, where PostgreSQL would say that an output comes from
 	// and the server says otherwise, or may; nil for none, and for outputs without one zero.
 	Origins []catalog.Attribute

@@ -36,6 +36,13 @@ func (o *Operand) RefuseFormula() *Refusal {
 	return r
 }
 
+// RefuseOutput is for an output that pgseal does not compute of values of their types.
+func RefuseOutput(c *catalog.SealedColumn) *Refusal {
+	r := sealedRefusal("sealed-expression", c, -1, "cannot be used in an output like this: pgseal does not compute with values of these types")
+	r.Hint = "Cast parameters to the types of the columns that they are computed with, or select the columns and compute in the application."
+	return r
+}
+
 // RefuseRowChanged is for a row that had other values when the statement came to it.
 func RefuseRowChanged() *Refusal {
 	return &Refusal{Anchor: "row-changed", Code: codeSerialization, Position: -1,
@@ -49,7 +56,7 @@ func RefuseRowChanged() *Refusal {
 // row has.
 func refuseFormulaExecuted(name string) *Refusal {
 	return &Refusal{Anchor: "computed-argument", Code: codeNotSupported, Position: -1,
-		Message: "prepared statement \"" + name + "\" computes with sealed values of the row that it changes, which EXECUTE cannot do",
-		Detail:  "pgseal asks the server for them when the statement is bound.",
-		Hint:    "Bind the statement in the extended protocol, or send the UPDATE itself."}
+		Message: "prepared statement \"" + name + "\" computes with sealed values of its rows, which EXECUTE cannot do",
+		Detail:  "pgseal reads what it computes with when the statement is bound.",
+		Hint:    "Bind the statement in the extended protocol, or send it by itself."}
 }

@@ -44,8 +44,8 @@ type formulaUse struct {
 
 // formulaDraft is a formula in the making.
 type formulaDraft struct {
-	computation // its tokens
-	row         *foundRow
+	computation           // its tokens
+	row         *foundRow // that is changed; nil for an output
 	scope       *scope
 	params      []*pg.ParamRef // but for those that stand in VALUES
 }
@@ -253,6 +253,9 @@ func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
 	if star, _ := isStar(ref); star {
 		return nil
 	}
+	if d.row == nil {
+		return a.shownFormulaColumn(ref, d)
+	}
 	parts := make([]string, 0, len(ref.Fields))
 	for _, f := range ref.Fields {
 		parts = append(parts, f.GetString_().GetSval())
@@ -307,7 +310,7 @@ func (a *analysis) formulaLiteral(k *pg.A_Const, d *formulaDraft) *Formula {
 		if !a.tokens[i].kind.isString() || !d.covers(i, i) {
 			return nil
 		}
-		return a.literalNamed(i, false)
+		return a.literalNamed(i, false, d)
 	case k.GetIval() == nil && k.GetFval() == nil:
 		return nil
 	}
@@ -315,17 +318,20 @@ func (a *analysis) formulaLiteral(k *pg.A_Const, d *formulaDraft) *Formula {
 	if number < 0 || !d.covers(i, end) {
 		return nil
 	}
-	return a.literalNamed(number, negative)
+	return a.literalNamed(number, negative, d)
 }
 
-// literalNamed is the literal that a token is.
-func (a *analysis) literalNamed(token int, negative bool) *Formula {
+// literalNamed is the literal that a token is. The plan depends on one in an output.
+func (a *analysis) literalNamed(token int, negative bool, d *formulaDraft) *Formula {
 	k := a.literalAt(a.tokens[token].start)
 	if k < 0 {
 		return nil
 	}
 	f := &Formula{Kind: LiteralValue, text: formulaLiteral{literal: int32(k), negative: negative}}
-	if a.mode == Simple {
+	switch {
+	case d.row == nil:
+		a.steer(a.tokens[token].start)
+	case a.mode == Simple:
 		return f
 	}
 	var err error

@@ -123,11 +123,16 @@ func (r *foundRow) bytes(row string, c *Formula) string {
 	if c.Kind != PlainValue {
 		return cell
 	}
-	send := sendFunctions[c.Type.OID]
+	return sendCall(c.Type.OID, cell)
+}
+
+// sendCall is the SQL of the binary form of a value.
+func sendCall(oid uint32, value string) string {
+	send := sendFunctions[oid]
 	if send == "" {
-		send = TypeName(c.Type.OID) + "_send"
+		send = TypeName(oid) + "_send"
 	}
-	return "pg_catalog." + send + "(" + cell + ")"
+	return "pg_catalog." + send + "(" + value + ")"
 }
 
 // asksForRows is the question for what all rows have in columns: an array of bytea for

@@ -50,6 +50,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	if outer != nil {
 		sc.ctes = outer.ctes
 	}
+	if targets == nil && a.computesOutputs(s) {
+		a.outermost = sc
+	}
 	a.with(s.WithClause, sc)
 	var outputs []column
 	switch {

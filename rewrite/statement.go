@@ -14,7 +14,7 @@ import (
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.lists, a.mixesOfTypes, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, nil, false, false, "", raw
 	a.carried, a.writes, a.placed, a.asked, a.evaluated, a.made = nil, nil, nil, nil, oftenEvaluated, nil
-	a.drafts, a.keptJSON, a.madeBinary, a.formulas, a.hidden = nil, nil, nil, nil, nil
+	a.drafts, a.keptJSON, a.madeBinary, a.formulas, a.hidden, a.outermost = nil, nil, nil, nil, nil, nil
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed, a.alters, a.retyped = false, false, "", false, false
 	edits, actions := len(a.edits), len(a.acted)
@@ -127,6 +127,12 @@ func (a *analysis) describe(s *Statement, outputs []column) {
 	for i := range outputs {
 		if outputs[i].rest {
 			break
+		}
+		if f := outputs[i].formula; f != nil && s.Results != nil {
+			if s.Formulas == nil {
+				s.Formulas = make([]*Formula, len(s.Results))
+			}
+			s.Formulas[i] = f
 		}
 		if from := outputs[i].origin; from.item != nil && (from.item.shown || outputs[i].bare && i < len(s.Results)) {
 			if s.Origins == nil {

@@ -439,7 +439,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		client = max(client, h.client)
 	}
 	asks := a.mode != Kept && a.asksLater() && len(a.asked) > 0 && a.stmt.Stmt.GetCopyStmt() == nil
-	if !sealed && !asks {
+	if !sealed && !asks && a.hidden == nil {
 		return nil, client
 	}
 	params = make([]Param, client)

@@ -67,7 +67,8 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
 	p.asked = !st.opaque && p.formats.differ(st)
-	if !params && !p.asked && st.failsAtBind() == nil && st.late == nil {
+	computes := st.plan != nil && st.plan.Formulas != nil
+	if !params && !p.asked && !computes && st.failsAtBind() == nil && st.late == nil {
 		s.bound(portalName, p)
 		return relay, Need{}, nil
 	}
@@ -77,6 +78,11 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		}
 		if refusal := st.check(); refusal != nil {
 			return s.refusePortal(portalName, refusal, out)
+		}
+	}
+	if computes {
+		if err := s.bindOutputs(&p, &m); err != nil {
+			return s.unbound(portalName, Need{}, err, out)
 		}
 	}
 	if st.plan != nil && st.plan.Question != nil {

@@ -197,7 +197,9 @@ func (r *request) opens() bool {
 // expectation is what is known of the rows that the server describes.
 type expectation struct {
 	results []*catalog.SealedColumn // by plan
-	origins []catalog.Attribute     // by plan; nil where the server names them
+	// formulas are by which those are computed that have cells.
+	formulas []*rewrite.Formula
+	origins  []catalog.Attribute // by plan; nil where the server names them
 	// trusting: nothing was planned, so the origin alone decides.
 	trusting bool
 	// fetched: the rows come from a cursor, and results are what it is thought
@@ -227,7 +229,7 @@ func (s *Session) expected(r *request) expectation {
 		case rewrite.Executes:
 			return expectation{results: st.Results, origins: st.Origins, trusting: true}
 		}
-		return expectation{results: st.Results, origins: st.Origins, trusting: st.Effect == rewrite.NoEffect && st.Results == nil && st.Params == nil,
+		return expectation{results: st.Results, formulas: st.Formulas, origins: st.Origins, trusting: st.Effect == rewrite.NoEffect && st.Results == nil && st.Params == nil,
 			verbatim: st.Effect == rewrite.NoEffect && !r.plan.Edited()}
 	case describeStatement:
 		st = r.statement
@@ -257,7 +259,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		e.results = nil
 	}
 	s.columns = s.columns[:0]
-	s.sealedColumns, s.origin = 0, e.origins
+	s.sealedColumns, s.origin, s.formulas = 0, e.origins, e.formulas
 	var f wire.Field
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
 		var origin, c *catalog.SealedColumn
@@ -288,6 +290,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		case c.IsText() && origin == nil && f.Type != oidBytea:
 		case c != nil && c.Document != nil && origin == nil && f.Type == c.Type.OID:
 		case c != nil && c.Elements != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidByteaArray):
+		case c != nil && c.Cells != nil && origin == nil && !e.fetched && f.Type == oidByteaArray:
 		case c != nil && c.Record != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidRecord):
 		case e.fetched:
 			c = fetchedColumn(c, origin, &f, plain)
@@ -406,7 +409,11 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
 		c := s.columns[i]
 		if note {
-			s.result.add(cell{sealed: c, server: f.Format, client: f.Format})
+			cl := cell{sealed: c, server: f.Format, client: f.Format}
+			if c != nil && c.Cells != nil {
+				cl.output = &computedOutput{formula: s.formulas[i]}
+			}
+			s.result.add(cl)
 		}
 		if s.lacksOrigin(i, &f) {
 			f.Table, f.AttNum = s.origin[i].Relation, s.origin[i].AttNum

@@ -30,6 +30,13 @@ func (s *Session) openAllHeld(body []byte) ([]byte, Need, error) {
 			t.made = wire.AppendValue(t.made, value)
 			continue
 		}
+		if c := &s.result.cells[i]; c.output != nil {
+			if need, err := s.openOutput(c, value); err != nil || need.Kind != NeedNothing {
+				t.made = t.made[:start]
+				return body, need, err
+			}
+			continue
+		}
 		var at int
 		t.made, at = wire.BeginValue(t.made)
 		if need, err := s.openHeld(&s.result.cells[i], value); err != nil || need.Kind != NeedNothing {

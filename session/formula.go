@@ -22,6 +22,7 @@ type given struct {
 	types   []uint32         // of its parameters
 	literal *rewrite.Literal // in the simple protocol
 	row     [][]byte         // what the row has in the formula's columns, nil for the answers
+	inputs  *[]computedValue // of an output: those parameters, by number, that have been read
 }
 
 // computedValue is the value of a formula, in its type's canonical form.
@@ -62,10 +63,15 @@ func (s *Session) readFormula(op *rewrite.Operand, g *given, check func(oid uint
 	if r := check(oid); r != nil {
 		return 0, refused(r, nil)
 	}
-	if err := s.inputs(op.Formula, g); err != nil {
-		return 0, err
+	return oid, s.readConstants(op.Formula, g)
+}
+
+// readConstants reads what a formula has without the row, and computes it.
+func (s *Session) readConstants(f *rewrite.Formula, g *given) error {
+	if err := s.inputs(f, g); err != nil {
+		return err
 	}
-	return oid, s.constants(op.Formula, g)
+	return s.constants(f, g)
 }
 
 // inputs reads the parameters and literals of a formula: PostgreSQL reads them all,
@@ -297,6 +303,9 @@ func (s *Session) plainValue(f *rewrite.Formula, g *given) (computedValue, error
 
 // parameterValue reads one of the client's parameters.
 func (s *Session) parameterValue(client int, g *given) (computedValue, error) {
+	if g.inputs != nil {
+		return (*g.inputs)[client], nil
+	}
 	if g.bind == nil || client >= len(g.types) || client >= g.bind.Params.Len() {
 		return nullValue, errUnasked
 	}

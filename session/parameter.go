@@ -28,6 +28,9 @@ func (s *Session) typeParameters(st *statement, p *planning, text []byte) ([]uin
 	if refusal := st.checkTypes(&p.bound); refusal != nil {
 		return nil, refused(refusal, text)
 	}
+	if refusal := st.typeOutputs(); refusal != nil {
+		return nil, refused(refusal, text)
+	}
 	s.types = s.types[:0]
 	for _, p := range st.plan.Params {
 		oid := p.Infer
@@ -119,21 +122,32 @@ func (p *statement) reads() unreported {
 
 // inferredByFormula is the type of a parameter that the session computes with.
 func (p *statement) inferredByFormula(i int) uint32 {
-	for _, param := range p.plan.Params {
-		if param.Operand == nil || param.Operand.Formula == nil {
-			continue
+	g := given{types: slices.Clone(p.declared)}
+	for k := range g.types {
+		if !p.declares(k) {
+			g.types[k] = 0
 		}
-		g := given{types: slices.Clone(p.declared)}
-		for k := range g.types {
-			if !p.declares(k) {
-				g.types[k] = 0
-			}
-		}
-		if t := param.Operand.Formula.Infer(i, g.typeOf); t != 0 {
+	}
+	for f := range p.formulas {
+		if t := f.Infer(i, g.typeOf); t != 0 {
 			return t
 		}
 	}
 	return 0
+}
+
+// formulas are those that compute what the statement stores, and its outputs.
+func (p *statement) formulas(yield func(*rewrite.Formula) bool) {
+	for _, param := range p.plan.Params {
+		if param.Operand != nil && param.Operand.Formula != nil && !yield(param.Operand.Formula) {
+			return
+		}
+	}
+	for _, f := range p.plan.Formulas {
+		if f != nil && !yield(f) {
+			return
+		}
+	}
 }
 
 // roles are those of one of the client's parameters that decide its type.

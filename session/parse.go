@@ -250,6 +250,8 @@ func printShape(h uint64, columns []*catalog.SealedColumn) uint64 {
 		case c == nil:
 		case c.Mixed != nil:
 			h = printShape(h, c.Mixed)
+		case c.Cells != nil:
+			h = printShape(h, c.Cells)
 		case c.Elements != nil:
 			h = printShape(h, []*catalog.SealedColumn{c.Elements})
 		case c.Domain != 0:
@@ -292,7 +294,7 @@ func showsSettings(results []*catalog.SealedColumn, format *formats) bool {
 		if c == nil {
 			continue
 		}
-		if showsSettings(c.Record, &formats{}) || c.Elements != nil && bySettings(c.Elements.Stored()) {
+		if c.Cells != nil || showsSettings(c.Record, &formats{}) || c.Elements != nil && bySettings(c.Elements.Stored()) {
 			return true
 		}
 		if (format.of(i) == wire.Text || c.IsCast()) && (bySettings(c.Type) || bySettings(c.Stored())) {
@@ -318,7 +320,7 @@ func shownBy(results []*catalog.SealedColumn) (by unreported) {
 		case c == nil:
 		case c == catalog.DefaultText:
 			by |= searchPath // it decides which types are shown with their schema
-		case c.Elements != nil:
+		case c.Elements != nil, c.Cells != nil:
 			by |= shownTypeBy(c.Type)
 		case c.Record != nil:
 			for _, in := range c.Record {

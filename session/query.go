@@ -168,6 +168,9 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	if len(plan.Statements()) > 1 && s.canReset(h) {
 		return s.settingsMoved(snap, stale, text, v.planning, out)
 	}
+	if err := s.checkOutputs(plan.Statements()); err != nil {
+		return s.unsealed(v.planning, Need{}, statementError(err), snap, stale, text, out)
+	}
 	q := questionOf(plan)
 	if q != nil && (q.Counts || q.Seals()) && s.frame.computed == nil {
 		s.rehearsing = true

@@ -174,6 +174,11 @@ func appendStatement(b []byte, st *rewrite.Statement) []byte {
 	for _, c := range st.Results {
 		b = appendColumn(b, c)
 	}
+	for _, f := range st.Formulas {
+		if f != nil {
+			b = f.AppendPrint(b)
+		}
+	}
 	if st.Copy != nil {
 		for i := range st.Copy.Columns {
 			b = append(b, st.Copy.Columns[i].Name...)
@@ -258,6 +263,9 @@ func appendColumnAs(b []byte, c *catalog.SealedColumn, as logical.Type) []byte {
 		b = appendColumn(b, c.Elements)
 	}
 	for _, in := range c.Record {
+		b = appendColumn(b, in)
+	}
+	for _, in := range c.Cells {
 		b = appendColumn(b, in)
 	}
 	if c.Document != nil {

@@ -33,6 +33,8 @@ type cell struct {
 
 	column *rewrite.CopyColumn // of a COPY TO; else nil
 	mixed  []cell              // one for each of the columns whose values it has
+
+	output *computedOutput // of what has Cells; else nil
 }
 
 // holds reports a cell that is not sealed but has sealed values in it: JSON, an array,
@@ -84,6 +86,9 @@ func (s *Session) begin(p *portal) {
 			f = st.codes[i]
 		}
 		cl := cell{sealed: c, server: f, client: f}
+		if c != nil && c.Cells != nil {
+			cl.output = &computedOutput{formula: st.plan.Formulas[i], given: given{types: st.types, inputs: p.inputs}}
+		}
 		if c != nil && p.asked {
 			cl.server = asked(c, f)
 		}

@@ -23,8 +23,10 @@ type buffers struct {
 	via   []byte // canonical plaintext of an explicit cast's type
 	equal []byte // what decides equality
 	term  [envelope.EqualitySize]byte
-	out   []byte // an envelope or a term
-	array []byte // terms or values of an array one after the other, or a text to be read twice
+	out   []byte   // an envelope or a term
+	array []byte   // terms or values of an array one after the other, or a text to be read twice
+	cells []byte   // what a row has in columns that an output is computed of, one after the other
+	row   [][]byte // of cells, one each
 }
 
 // maxBuffer is what each of the buffers keeps, in bytes, after a large value.
@@ -32,7 +34,7 @@ const maxBuffer = 64 << 10
 
 // clamp gives back what large values made the buffers take.
 func (b *buffers) clamp() {
-	for _, p := range []*[]byte{&b.plain, &b.via, &b.equal, &b.out, &b.array} {
+	for _, p := range []*[]byte{&b.plain, &b.via, &b.equal, &b.out, &b.array, &b.cells} {
 		if cap(*p) > maxBuffer {
 			*p = nil
 		}

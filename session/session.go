@@ -159,8 +159,10 @@ type Session struct {
 	sealedColumns int
 	// origin is where columns are said to come from, by plan.
 	origin []catalog.Attribute
-	sent   sentValues
-	spare  []*planning
+	// formulas are by which columns are computed, by plan.
+	formulas []*rewrite.Formula
+	sent     sentValues
+	spare    []*planning
 }
 
 // skipping says whether frames are worth nothing.

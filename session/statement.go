@@ -151,6 +151,8 @@ type portal struct {
 	asked bool
 	// cursor: DECLARE made it, so the server alone knows the formats.
 	cursor bool
+	// inputs are the values of parameters that its rows are computed with, by parameter.
+	inputs *[]computedValue
 }
 
 // formats are the formats in which the client wants the result columns.
@@ -211,6 +213,9 @@ func (f *formats) of(i int) int16 {
 func asked(c *catalog.SealedColumn, f int16) int16 {
 	if c == unclear || c == born || c.IsText() || c.Document != nil || c.Record != nil {
 		return f
+	}
+	if c.Cells != nil {
+		return wire.Binary
 	}
 	if f == wire.Text && c.Type.Scalar() == oidBytea && c.Elements == nil {
 		return wire.Text

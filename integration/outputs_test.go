@@ -1,0 +1,67 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// Outputs can be computed of sealed values, as applications join names and multiply
+// prices in their queries.
+func TestComputedOutputs(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	pair.SameIn(t, formulaModes,
+		S("SET timezone = 'Europe/Berlin'"),
+		S(accountRows),
+		S("SELECT name || ' ' || label, n + 1 AS more, id FROM accounts ORDER BY id"),
+		S("SELECT (a.name) || a.id::text FROM accounts a ORDER BY a.id"),
+		S("SELECT a.n + a.plain, a.n * a.id AS \"Of all\", price * n total, free / 3, r + d, big - small FROM accounts a ORDER BY a.id"),
+		S("SELECT name || $1, n + $2, $3 || label, price * $4, day + $5::int, $6 - n FROM accounts ORDER BY id", " & co", "1", "x", "1.5", "7", "3"),
+		S("SELECT n + $1::bigint, price - $2::float8, n + CAST($3 AS numeric) FROM accounts ORDER BY id", "1", "0.1", "5"),
+		S("SELECT name || $1 FROM accounts WHERE id = $2", nil, "1"),
+		S("SELECT COALESCE(n, 0) + 1, COALESCE(name || 'x', 'nobody'), GREATEST(n, plain, 3), LEAST(day, '2024-01-01'), COALESCE(label, name), COALESCE(price, free) FROM accounts ORDER BY id"),
+		S("SELECT NOT ok, -n, - price, n::text || '!', n::text, price::int, (price * 2)::numeric(12,1), name::varchar(2) || label, at::date + 1 FROM accounts ORDER BY id"),
+		S("SELECT day + 1, day - $1::int, at + interval '1 month', atz + '1 day'::interval, gap + gap, day + gap FROM accounts ORDER BY id", "40"),
+		S("SELECT x.name || y.name, x.n - y.n FROM accounts x JOIN accounts y ON x.id <= y.id ORDER BY x.id, y.id"),
+		S("SELECT x.name || 'é', y.id FROM accounts y LEFT JOIN accounts x ON x.id = y.id AND x.id = 1 ORDER BY y.id"),
+		S("SELECT q.name || '!', q.m + 1 FROM (SELECT name, n AS m, id FROM accounts) q ORDER BY q.id"),
+		S("WITH q AS (SELECT name, id FROM accounts WHERE id = 1) SELECT q.name || '!', n + 1 FROM q JOIN accounts USING (id)"),
+		S("SELECT name || label, name, count(*) OVER () FROM accounts ORDER BY id LIMIT 1"),
+		S("SELECT id, n + 1 FROM accounts GROUP BY id ORDER BY id"),
+		S("SELECT name || 'x' FROM accounts WHERE n = 40"),
+		S("SELECT name || 'x' FROM accounts WHERE false"),
+		S("SELECT n + 1 FROM accounts WHERE id = 1 FOR UPDATE"),
+		// Errors come with the row, as from the server.
+		S("SELECT n / (plain - 1) FROM accounts ORDER BY id").Fails("22012"),
+		S("SELECT n / 0 FROM accounts WHERE false"),
+		S("SELECT n + (1 / 0) FROM accounts WHERE false").Fails("22012"),
+		S("SELECT n + 2147483647 FROM accounts WHERE id = 1").Fails("22003"),
+		S("SELECT name::int FROM accounts WHERE id = 1").Fails("22P02"),
+		S("SELECT n + $1 FROM accounts", "many").Fails("22P02"),
+		S("SELECT n + 'x' FROM accounts WHERE false").Fails("22P02"),
+		S("BEGIN"),
+		S("SELECT n / (plain - 1) FROM accounts WHERE id = 1").Fails("22012"),
+		S("SELECT 1").Fails("25P02"),
+		S("ROLLBACK"),
+		S("SELECT n + 1 FROM accounts WHERE id = 1"))
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S(accountRows),
+		S("SELECT name || 'x' AS x FROM accounts ORDER BY x").Refused("public.accounts.name"),
+		S("SELECT name || 'x' FROM accounts ORDER BY 1").Refused("public.accounts.name"),
+		S("SELECT name || 'x' FROM accounts GROUP BY 1").Refused("public.accounts.name"),
+		S("SELECT name || 'x' FROM accounts GROUP BY name").Refused("public.accounts.name"),
+		S("SELECT DISTINCT name || 'x' FROM accounts").Refused("public.accounts.name"),
+		S("SELECT name || 'x' FROM accounts UNION ALL SELECT 'y'").Refused("public.accounts.name"),
+		S("SELECT (SELECT name || 'x' FROM accounts LIMIT 1)").Refused("public.accounts.name"),
+		S("SELECT * FROM (SELECT name || 'x' FROM accounts) q").Refused("public.accounts.name"),
+		S("SELECT id FROM accounts WHERE name || 'x' = 'annx'").Refused("public.accounts.name"),
+		S("UPDATE accounts SET n = 1 WHERE id = 1 RETURNING n + 1").Refused("public.accounts.n"),
+		S("WITH w AS (INSERT INTO accounts (id, n) VALUES (9, 1) RETURNING n) SELECT n + 1 FROM w").Refused("public.accounts.n"),
+		S("CREATE TABLE made AS SELECT name || 'x' FROM accounts").Refused("public.accounts.name"),
+		S("DECLARE c CURSOR FOR SELECT name || 'x' FROM accounts").Refused("public.accounts.name"),
+		S("COPY (SELECT name || 'x' FROM accounts) TO STDOUT").Refused("public.accounts.name"),
+		S("PREPARE p AS SELECT name || 'x' FROM accounts").Refused("public.accounts.name"),
+		S("EXPLAIN SELECT name || 'x' FROM accounts").Refused("public.accounts.name"),
+		S("SELECT name || 'x', * FROM accounts ORDER BY id"),
+		S("SELECT id FROM accounts ORDER BY id"))
+}

@@ -1,0 +1,142 @@
+package rewrite
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// An output that is computed of a row's sealed values (first || ' ' || last): the server
+// gives what the row has in the columns, as an array of bytea, and the session computes.
+// See docs/decisions/0032-computed-outputs.md.
+
+// computesOutputs says whether rows of a query go to the client as they are, and can be
+// sent again by the server if they cannot be computed: it changes nothing.
+func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
+	if a.stmt.Stmt.GetSelectStmt() != s || a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 || len(s.ValuesLists) > 0 || s.IntoClause != nil {
+		return false
+	}
+	for _, n := range s.WithClause.GetCtes() {
+		if n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// outputFormula is an output that is computed of sealed values. It is false, and has done
+// nothing, for any other.
+func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
+	if a.outermost != sc || a.err != nil {
+		return c, false
+	}
+	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc}
+	f := a.formula(n, d)
+	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+		return c, false
+	}
+	columns := f.columns(nil)
+	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: f.typmod()}}
+	var cells []string
+	for i, of := range columns {
+		of.Cell = i
+		cells = append(cells, of.bytes())
+		shown.Cells = append(shown.Cells, of.Column)
+		if of.Column != nil && shown.Name == "" {
+			shown.Schema, shown.Table, shown.Name = of.Column.Schema, of.Column.Table, of.Column.Name
+		}
+	}
+	if shown.Name == "" || shown.Type.OID == 0 {
+		return c, false
+	}
+	f.number(columns)
+	for _, of := range columns {
+		if of.Column != nil {
+			a.note("open", of.Column, "for an output", int32(a.tokens[d.first].start))
+		}
+	}
+	for _, p := range d.params {
+		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), at: p.Location, column: shown})
+	}
+	start, end := int(a.tokens[d.first].start), int(a.tokens[d.last].end)
+	a.edit(start, end, "ARRAY["+strings.Join(cells, ", ")+"]", nil)
+	return column{sealed: shown, bare: true, formula: f, renamed: term{start, end}}, true
+}
+
+// shownFormulaColumn is a column of a row that is shown. It is called as it is written.
+func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
+	const tableAndColumn = 2
+	start, end, ok := a.referenceSpan(ref)
+	first := a.tokenAt(ref.Location)
+	c := a.resolve(ref, d.scope).column
+	if c == nil || !ok || len(ref.Fields) > tableAndColumn || c.constants != nil || c.text || !d.covers(first, first+2*(len(ref.Fields)-1)) {
+		return nil
+	}
+	f := &Formula{Kind: PlainValue, Type: logical.Type{OID: c.typ, Typmod: -1}, Name: string(a.text[start:end])}
+	switch s := c.sealed; {
+	case s == nil && (!logical.Supported(c.typ) || f.Type.IsArray()):
+		return nil
+	case s == nil:
+		f.Type.Typmod = c.typmod()
+	case s.Broken != "" || s.Assembled() || c.shown != nil || d.scope.groups(c):
+		return nil
+	default:
+		f.Kind, f.Column = ColumnValue, s
+	}
+	return f
+}
+
+// typmod is the length or precision of a plain column, -1 for none.
+func (c *column) typmod() int32 {
+	if it := c.origin.item; it != nil && it.relation != nil {
+		for i := range it.relation.Columns {
+			if it.relation.Columns[i].Name == c.origin.name {
+				return it.relation.Columns[i].Typmod
+			}
+		}
+	}
+	return -1
+}
+
+// bytes is the SQL of what the row has in a column: of a sealed one its envelope, or an
+// empty value for NULL; of a plain one its binary form, or NULL.
+func (f *Formula) bytes() string {
+	if f.Kind == PlainValue {
+		return sendCall(f.Type.OID, f.Name)
+	}
+	return "COALESCE(" + f.Name + "::" + serverType + ", ''::" + serverType + ")"
+}
+
+// givenType is the type that a literal has by itself, and what a parameter has that the
+// client does not declare.
+func (f *Formula) givenType(of *Formula) uint32 {
+	if of.Kind == LiteralValue {
+		if _, oid, _, err := of.Literal(nil); err == nil && oid != oidUnknown {
+			return oid
+		}
+	}
+	return 0
+}
+
+// typmod is the length or precision that PostgreSQL gives the formula's value, -1 for
+// none: that of a cast, or the one that all alternatives have.
+func (f *Formula) typmod() int32 {
+	switch f.Kind {
+	case ColumnValue:
+		return f.Column.Type.Shown().Typmod
+	case PlainValue, CastTo:
+		return f.Type.Typmod
+	case FirstOf, Greatest, Least:
+		same := f.Args[0].typmod()
+		for _, arg := range f.Args {
+			if arg.typmod() != same || arg.TypeOf(f.givenType) != f.Args[0].TypeOf(f.givenType) {
+				return -1
+			}
+		}
+		return same
+	}
+	return -1
+}

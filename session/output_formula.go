@@ -1,0 +1,134 @@
+package session
+
+import (
+	"errors"
+
+	"pgseal/logical"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// Outputs that are computed of a row's sealed values: the server gives the envelopes,
+// which are opened here, and the value of the formula takes their place.
+
+// computedOutput is by what a result column is computed.
+type computedOutput struct {
+	formula *rewrite.Formula
+	given   given
+}
+
+var errCells = errors.New("what an output is computed of is not what was asked for")
+
+// openOutput appends the value of a formula, with its length, to the rows made so far.
+func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
+	g := c.output.given
+	g.row = s.buf.row[:0]
+	s.buf.cells = s.buf.cells[:0]
+	_, err := logical.Elements(logical.Value{Data: value, Binary: c.server == wire.Binary}, func(elem []byte, null bool) (err error) {
+		if null {
+			g.row = append(g.row, nil)
+			return nil
+		}
+		start := len(s.buf.cells)
+		if c.server == wire.Text {
+			s.buf.cells, err = s.appendByteaText(s.buf.cells, elem)
+		} else {
+			s.buf.cells = append(s.buf.cells, elem...)
+		}
+		g.row = append(g.row, s.buf.cells[start:len(s.buf.cells):len(s.buf.cells)])
+		return err
+	})
+	s.buf.row = g.row[:0]
+	if err != nil || len(g.row) != len(c.sealed.Cells) {
+		return Need{}, &unopened{c.sealed, 0, errCells}
+	}
+	v, need, err := s.formula(c.output.formula, &g, 0)
+	clear(g.row)
+	t := s.theBatch()
+	switch {
+	case err != nil || need.Kind != NeedNothing:
+		return need, err
+	case v.null:
+		t.made = wire.AppendInt32(t.made, wire.Null)
+		return Need{}, nil
+	case v.OID != c.sealed.Type.OID:
+		return Need{}, errContradiction
+	}
+	var at int
+	t.made, at = wire.BeginValue(t.made)
+	if c.client == wire.Binary {
+		t.made, err = c.sealed.Type.AppendBinary(t.made, v.Data, &s.settings.values)
+	} else {
+		t.made, err = c.sealed.Type.AppendText(t.made, v.Data, &s.settings.values)
+	}
+	t.made = wire.EndValue(t.made, at)
+	return Need{}, err
+}
+
+// typeOutputs gives the outputs of a statement that are computed the types that the
+// client's parameters make them have. It is a refusal where that is none.
+func (p *statement) typeOutputs() *rewrite.Refusal {
+	own := false
+	for i, f := range p.plan.Formulas {
+		if f == nil {
+			continue
+		}
+		t := f.TypeOf((&given{types: p.types}).typeOf)
+		switch {
+		case t == 0:
+			return rewrite.RefuseOutput(p.plan.Results[i])
+		case t == p.results[i].Type.OID:
+			continue
+		case !own:
+			p.results, own = append(p.results[:0:0], p.results...), true
+		}
+		typed := *p.results[i]
+		typed.Type = logical.Type{OID: t, Typmod: -1}
+		p.results[i] = &typed
+	}
+	return nil
+}
+
+// bindOutputs reads the parameters that outputs are computed with, and computes what is
+// constant in them, as PostgreSQL does before there is a row.
+func (s *Session) bindOutputs(p *portal, m *wire.Bind) error {
+	g := given{bind: m, types: p.statement.types}
+	for _, f := range p.statement.plan.Formulas {
+		if f == nil {
+			continue
+		}
+		if err := s.readConstants(f, &g); err != nil {
+			return err
+		}
+	}
+	for i, param := range p.statement.plan.Params {
+		if !param.Hidden {
+			continue
+		}
+		if p.inputs == nil {
+			inputs := make([]computedValue, len(p.statement.types))
+			p.inputs = &inputs
+		}
+		v, err := s.parameterValue(param.Client, &g)
+		if err != nil {
+			return err
+		}
+		(*p.inputs)[i] = v
+	}
+	return nil
+}
+
+// checkOutputs is bindOutputs for the statements of a Query, which have no parameters.
+func (s *Session) checkOutputs(all []rewrite.Statement) error {
+	for i := range all {
+		for _, f := range all[i].Formulas {
+			if f == nil {
+				continue
+			}
+			if err := s.readConstants(f, &given{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

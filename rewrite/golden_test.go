@@ -262,6 +262,9 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 			if r != nil && r.Elements != nil {
 				fmt.Fprintf(out, "(in %s)", r.Type.Name())
 			}
+			if r != nil && r.Cells != nil {
+				fmt.Fprintf(out, " (computes %s of %d columns)", r.Type.Name(), len(r.Cells))
+			}
 			if r != nil && r.Record != nil {
 				for i, in := range r.Record {
 					fmt.Fprintf(out, "%s", map[bool]string{true: "(", false: ", "}[i == 0])

@@ -53,6 +53,9 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		return c, false
 	}
 	f.number(columns)
+	for _, l := range d.literals {
+		a.steer(l)
+	}
 	for _, of := range columns {
 		if of.Column != nil {
 			a.note("open", of.Column, "for an output", int32(a.tokens[d.first].start))

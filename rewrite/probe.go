@@ -118,6 +118,8 @@ func (p *prober) walk(m protoreflect.Message) {
 		p.failed = true
 	case *pg.CommonTableExpr:
 		p.failed = p.failed || len(p.snap.Named(x.Ctename)) > 0
+	case *pg.TypeCast:
+		p.failed = p.failed || x.Location < 0 && x.Arg.GetAConst().GetSval() != nil // date '…': NULL would be an alias
 	case *pg.TypeName: // a row of the server's types: json_populate_record(NULL::users, …)
 		p.failed = p.failed || slices.ContainsFunc(p.snap.Named(last(names(x.Names))), func(r *catalog.Relation) bool { return r.Sealed })
 		for _, n := range x.Typmods {

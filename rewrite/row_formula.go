@@ -330,7 +330,7 @@ func (a *analysis) literalNamed(token int, negative bool, d *formulaDraft) *Form
 	f := &Formula{Kind: LiteralValue, text: formulaLiteral{literal: int32(k), negative: negative}}
 	switch {
 	case d.row == nil:
-		a.steer(a.tokens[token].start)
+		d.literals = append(d.literals, a.tokens[token].start)
 	case a.mode == Simple:
 		return f
 	}

@@ -19,6 +19,7 @@ const (
 	codeSyntaxError         = "42601"
 	codeNotInRepertoire     = "22021"
 	codeStringLength        = "22026"
+	codeSubstring           = "22011"
 	codeDivisionByZero      = "22012"
 	codeIntervalOverflow    = "22015"
 	codeInvalidParameter    = "22023"

@@ -13,6 +13,7 @@ const (
 	Subtract                    // -
 	Multiply                    // *
 	Divide                      // /
+	Modulo                      // %
 	Concatenate                 // || of texts
 )
 
@@ -64,7 +65,7 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 	case o == Concatenate:
 		op, ok = operation{OIDText, OIDText, OIDText}, l == familyText && r == familyText
 	case l.isNumber() && r.isNumber():
-		op, ok = operation{left, right, OIDNumeric}, true
+		op, ok = operation{left, right, OIDNumeric}, o != Modulo || l != familyFloat && r != familyFloat
 		switch {
 		case l == familyInt && r == familyInt:
 			if op.result = left; numberRank(right) > numberRank(left) {
@@ -149,7 +150,7 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 }
 
 // String is the operator as it is written.
-func (o Operator) String() string { return [...]string{"+", "-", "*", "/", "||"}[o] }
+func (o Operator) String() string { return [...]string{"+", "-", "*", "/", "%", "||"}[o] }
 
 func divisionByZero() error { return newError(codeDivisionByZero, "division by zero") }
 
@@ -167,6 +168,8 @@ func (o Operator) appendInt(dst []byte, a, b int64, oid uint32) ([]byte, error) 
 		var high int64
 		high, n = mul64(a, b)
 		fits = high == n>>63
+	case Modulo:
+		return appendRest(dst, a, b, oid)
 	default:
 		if b == 0 {
 			return dst, divisionByZero()
@@ -219,17 +222,7 @@ func Negated(dst []byte, v Value) (_ []byte, ok bool, err error) {
 	case familyInt:
 		dst, err = Subtract.appendInt(dst, 0, canonicalInt(v.Data), v.OID)
 	case familyNumeric:
-		n := canonicalNumber(v.Data)
-		switch n.sign {
-		case numericPositive:
-			n.sign = numericNegative
-		case numericNegative:
-			n.sign = numericPositive
-		case numericInf:
-			n.sign = numericNegInf
-		case numericNegInf:
-			n.sign = numericInf
-		}
+		n := negated(canonicalNumber(v.Data))
 		dst, err = n.append(dst)
 	case familyFloat:
 		dst = appendFloat(dst, -canonicalFloat(v.Data), v.OID)
@@ -239,12 +232,26 @@ func Negated(dst []byte, v Value) (_ []byte, ok bool, err error) {
 	return dst, true, err
 }
 
+func negated(n number) number {
+	switch n.sign {
+	case numericPositive:
+		n.sign = numericNegative
+	case numericNegative:
+		n.sign = numericPositive
+	case numericInf:
+		n.sign = numericNegInf
+	case numericNegInf:
+		n.sign = numericInf
+	}
+	return n
+}
+
 // Inverted appends NOT v of a boolean in canonical form.
 func Inverted(dst []byte, v Value) []byte { return append(dst, v.Data[0]^1) }
 
 // OperatorNamed finds the operator by its name.
 func OperatorNamed(name string) (Operator, bool) {
-	const names = "+ - * / ||"
+	const names = "+ - * / % ||"
 	for i, n := range strings.Fields(names) {
 		if n == name {
 			return Operator(i), true

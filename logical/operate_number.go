@@ -5,6 +5,9 @@ import "math/big"
 // number computes with numerics as the server does, with as many digits behind the
 // point.
 func (o Operator) number(a, b *number) (number, error) {
+	if o == Modulo {
+		return restOf(a, b)
+	}
 	if a.special() || b.special() {
 		return o.special(a, b)
 	}

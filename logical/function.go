@@ -1,0 +1,271 @@
+package logical
+
+import "slices"
+
+// Function is one of PostgreSQL's functions that compute a value of others.
+type Function uint8
+
+// signature is one of the functions of a name. What an argument becomes is one of params.
+type signature struct {
+	params []uint32
+	result uint32
+	// compute appends the value for arguments in canonical form, none of them NULL. It
+	// is nil for what pgseal does not compute.
+	compute func(c *call) ([]byte, error)
+}
+
+// call is what a function computes with and where to.
+type call struct {
+	dst  []byte
+	args []Value // in canonical form, of the types of the signature
+	fold *Fold
+	s    *Settings
+}
+
+func (c *call) text(i int) []byte { return c.args[i].Data }
+
+func (c *call) int(i int) int64 { return canonicalInt(c.args[i].Data) }
+
+// named are the functions of one name.
+type named struct {
+	name       string
+	signatures []signature
+	// any: of any number of values of any types, as they are shown; the first fixed of
+	// them are texts.
+	any   bool
+	fixed int
+	// collated: what it gives depends on the collation of its arguments.
+	collated bool
+}
+
+func only(result uint32, compute func(*call) ([]byte, error), params ...uint32) signature {
+	return signature{params, result, compute}
+}
+
+var functions = [...]named{
+	{name: "lower", collated: true, signatures: []signature{only(OIDText, folded, OIDText)}},
+	{name: "upper", collated: true, signatures: []signature{only(OIDText, folded, OIDText)}},
+	{name: "btrim", signatures: trimming(trimLeft | trimRight)},
+	{name: "ltrim", signatures: trimming(trimLeft)},
+	{name: "rtrim", signatures: trimming(trimRight)},
+	{name: "length", signatures: []signature{only(OIDInt4, lengthOf, OIDText), only(OIDInt4, lengthOf, OIDBpchar), only(OIDInt4, bytesOf, OIDBytea), only(OIDInt4, nil, OIDBit)}},
+	{name: "char_length", signatures: []signature{only(OIDInt4, lengthOf, OIDText), only(OIDInt4, lengthOf, OIDBpchar)}},
+	{name: "character_length", signatures: []signature{only(OIDInt4, lengthOf, OIDText), only(OIDInt4, lengthOf, OIDBpchar)}},
+	{name: "left", signatures: []signature{only(OIDText, left, OIDText, OIDInt4)}},
+	{name: "right", signatures: []signature{only(OIDText, right, OIDText, OIDInt4)}},
+	{name: "substr", signatures: []signature{only(OIDText, substring, OIDText, OIDInt4), only(OIDText, substring, OIDText, OIDInt4, OIDInt4)}},
+	{name: "substring", signatures: []signature{
+		only(OIDText, substring, OIDText, OIDInt4), only(OIDText, substring, OIDText, OIDInt4, OIDInt4),
+		only(OIDText, nil, OIDText, OIDText), only(OIDText, nil, OIDText, OIDText, OIDText),
+	}},
+	{name: "replace", collated: true, signatures: []signature{only(OIDText, replace, OIDText, OIDText, OIDText)}},
+	{name: "split_part", collated: true, signatures: []signature{only(OIDText, splitPart, OIDText, OIDText, OIDInt4)}},
+	{name: "lpad", signatures: []signature{only(OIDText, padLeft, OIDText, OIDInt4), only(OIDText, padLeft, OIDText, OIDInt4, OIDText)}},
+	{name: "rpad", signatures: []signature{only(OIDText, padRight, OIDText, OIDInt4), only(OIDText, padRight, OIDText, OIDInt4, OIDText)}},
+	{name: "reverse", signatures: []signature{only(OIDText, reverse, OIDText)}},
+	{name: "strpos", collated: true, signatures: []signature{only(OIDInt4, position, OIDText, OIDText)}},
+	{name: "position", collated: true, signatures: []signature{only(OIDInt4, position, OIDText, OIDText)}},
+	{name: "starts_with", collated: true, signatures: []signature{only(OIDBool, startsWith, OIDText, OIDText)}},
+	{name: "concat", any: true},
+	{name: "concat_ws", any: true, fixed: 1},
+	{name: "abs", signatures: []signature{
+		only(OIDInt2, absolute, OIDInt2), only(OIDInt4, absolute, OIDInt4), only(OIDInt8, absolute, OIDInt8),
+		only(OIDNumeric, absolute, OIDNumeric), only(OIDFloat4, absolute, OIDFloat4), only(OIDFloat8, absolute, OIDFloat8),
+	}},
+	{name: "round", signatures: append(rounding(roundNumber, roundFloat), only(OIDNumeric, roundNumber, OIDNumeric, OIDInt4))},
+	{name: "trunc", signatures: append(rounding(truncateNumber, truncateFloat), only(OIDNumeric, truncateNumber, OIDNumeric, OIDInt4))},
+	{name: "ceil", signatures: rounding(ceilNumber, ceilFloat)},
+	{name: "ceiling", signatures: rounding(ceilNumber, ceilFloat)},
+	{name: "floor", signatures: rounding(floorNumber, floorFloat)},
+	{name: "mod", signatures: []signature{
+		only(OIDInt2, modulo, OIDInt2, OIDInt2), only(OIDInt4, modulo, OIDInt4, OIDInt4), only(OIDInt8, modulo, OIDInt8, OIDInt8), only(OIDNumeric, modulo, OIDNumeric, OIDNumeric),
+	}},
+	{name: "extract", signatures: parts(OIDNumeric, extract)},
+	{name: "date_part", signatures: parts(OIDFloat8, datePart)},
+	{name: "date_trunc", signatures: []signature{
+		only(OIDTimestamp, truncateTime, OIDText, OIDTimestamp), only(OIDTimestamptz, truncateTime, OIDText, OIDTimestamptz), only(OIDInterval, nil, OIDText, OIDInterval),
+		only(OIDTimestamptz, nil, OIDText, OIDTimestamptz, OIDText),
+	}},
+}
+
+// FunctionNamed finds the function by its name.
+func FunctionNamed(name string) (Function, bool) {
+	i := slices.IndexFunc(functions[:], func(n named) bool { return n.name == name })
+	return Function(max(i, 0)), i >= 0
+}
+
+// FunctionNames are the names of all of them.
+func FunctionNames() (all []string) {
+	for i := range functions {
+		all = append(all, functions[i].name)
+	}
+	return all
+}
+
+// String is the function's name.
+func (f Function) String() string { return functions[f].name }
+
+// Strict says whether the function is NULL if one of its arguments is.
+func (f Function) Strict() bool { return !functions[f].any }
+
+// Collated says whether what it gives depends on the collation of its arguments, and
+// Folds whether it does so by lower or upper.
+func (f Function) Collated() bool { return functions[f].collated }
+
+// Folds: see Collated.
+func (f Function) Folds() bool { return f.String() == "lower" || f.String() == "upper" }
+
+// Result is the type of what the function gives of arguments of types, 0 for one without
+// a type; 0 where PostgreSQL has no such function, several, or one that pgseal does not
+// compute.
+func (f Function) Result(args []uint32) uint32 {
+	if functions[f].any {
+		if len(args) <= functions[f].fixed || slices.ContainsFunc(args, func(oid uint32) bool { return oid != 0 && !printed(oid) }) {
+			return 0
+		}
+		return OIDText
+	}
+	if s := f.on(args); s != nil && s.compute != nil {
+		return s.result
+	}
+	return 0
+}
+
+// Param is the type that an argument becomes, 0 if that is not known.
+func (f Function) Param(args []uint32, i int) uint32 {
+	if functions[f].any {
+		if args[i] != 0 && i >= functions[f].fixed {
+			return args[i]
+		}
+		return OIDText
+	}
+	if s := f.on(args); s != nil {
+		return s.params[i]
+	}
+	return 0
+}
+
+// printed says whether values of a type are shown without settings that the server does
+// not report.
+func printed(oid uint32) bool {
+	switch familyOf(oid) {
+	case familyText, familyInt, familyNumeric, familyBool, familyDay:
+		return true
+	}
+	return oid == OIDUUID
+}
+
+// on finds the function as PostgreSQL does: one that takes the types as they are, or
+// else the one that takes most of them so, or else most of the types that are preferred
+// where they have to be cast. It is nil if there is none, or not one alone.
+func (f Function) on(args []uint32) *signature {
+	all := functions[f].signatures
+	var found []int
+	for i := range all {
+		if len(all[i].params) == len(args) && all[i].takes(args) {
+			found = append(found, i)
+		}
+	}
+	best := func(score func(param, arg uint32) bool) {
+		most := -1
+		var kept []int
+		for _, i := range found {
+			n := 0
+			for k, p := range all[i].params {
+				if score(p, args[k]) {
+					n++
+				}
+			}
+			if n > most {
+				most, kept = n, kept[:0]
+			}
+			if n == most {
+				kept = append(kept, i)
+			}
+		}
+		found = kept
+	}
+	best(func(param, arg uint32) bool { return param == arg })
+	if len(found) > 1 {
+		best(func(param, arg uint32) bool { return param == arg || arg != 0 && preferred(param) })
+	}
+	if len(found) > 1 {
+		best(func(param, arg uint32) bool { return arg == 0 && param == OIDText }) // a string
+	}
+	if len(found) != 1 {
+		return nil
+	}
+	return &all[found[0]]
+}
+
+func (s *signature) takes(args []uint32) bool {
+	for i, p := range s.params {
+		if level, exact := castBetween(args[i], p); args[i] != 0 && args[i] != p && (level < castImplicit || !exact) {
+			return false
+		}
+	}
+	return true
+}
+
+// preferred says whether a type is the one of its category to which others are cast
+// rather than to another.
+func preferred(oid uint32) bool {
+	switch oid {
+	case OIDText, OIDFloat8, OIDTimestamptz, OIDInterval, OIDBool, OIDOid:
+		return true
+	}
+	return false
+}
+
+// Append appends what the function gives of arguments in canonical form, which have a
+// type each; one without Data is NULL, and so is a value of nil. fold is that of Folds.
+func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]byte, error) {
+	utf8 := *s
+	utf8.encoding = nil
+	if functions[f].any {
+		return f.join(dst, args, &utf8)
+	}
+	types := make([]uint32, len(args))
+	for i := range args {
+		types[i] = args[i].OID
+	}
+	found := f.on(types)
+	if found == nil || found.compute == nil {
+		return dst, refuse("pgseal does not compute "+f.String()+" of values of these types", "Compute the value in the application.")
+	}
+	c := call{dst: dst, args: make([]Value, len(args)), fold: fold, s: s}
+	for i, p := range found.params {
+		data, err := Type{OID: p, Typmod: -1}.AppendCanonical([]byte{}, args[i], Cast, &utf8)
+		if err != nil {
+			return dst, err
+		}
+		c.args[i] = Value{Data: data, Binary: true, OID: p}
+	}
+	return found.compute(&c)
+}
+
+// join is concat or concat_ws.
+func (f Function) join(dst []byte, args []Value, s *Settings) ([]byte, error) {
+	var separator []byte
+	if functions[f].fixed > 0 {
+		if separator = args[0].Data; separator == nil {
+			return nil, nil
+		}
+		args = args[1:]
+	}
+	first := true
+	for _, v := range args {
+		if v.Data == nil {
+			continue
+		}
+		if !first {
+			dst = append(dst, separator...)
+		}
+		first = false
+		var err error
+		if dst, err = (Type{OID: v.OID, Typmod: -1}).AppendText(dst, v.Data, s); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}

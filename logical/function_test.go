@@ -1,0 +1,231 @@
+package logical
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// functionArguments are values that are awkward for functions, beside those of operators.
+var functionArguments = map[uint32][]string{
+	OIDText:    {"", " a é  ", "aaa", "a,b,,c", ",", "Straße ǅ", "e\u0301\U0001F600x"},
+	OIDVarchar: {"b  ", "AbC"},
+	OIDBpchar:  {"c  ", ""},
+	OIDInt2:    {"0", "-7", "-32768"},
+	OIDInt4:    {"0", "1", "2", "-1", "-2", "5", "2147483647", "-2147483648", "40"},
+	OIDInt8:    {"3", "-9223372036854775808"},
+	OIDNumeric: {"0", "0.00", "1", "-1.5", "2.5", "-0.5", "1234.5678", "1e-40", "NaN", "Infinity", "-Infinity", "-7.25", "9999.5"},
+	OIDFloat4:  {"0.5", "-2.5", "NaN"},
+	OIDFloat8:  {"0", "-0", "1.5", "-2.5", "-0.5", "1e308", "NaN", "Infinity", "-Infinity"},
+	OIDDate:    {"2024-02-29", "2026-01-01", "2021-01-03", "0001-12-31 BC", "4714-11-24 BC", "5874897-12-31", "infinity", "-infinity", "1969-12-31"},
+	OIDTimestamp: {"2024-12-30 23:59:59.999999", "2026-03-29 02:30:00", "0001-02-28 12:00:00.5 BC", "4714-11-24 00:00:00 BC", "1999-05-31 00:00:00.000001",
+		"294276-12-31 23:59:59.999999", "infinity", "-infinity"},
+	OIDTimestamptz: {"2024-01-31 23:59:59.999999+00", "2026-03-29 01:30:00+00", "2026-10-25 00:30:00+00", "2026-10-25 01:30:00+00", "4714-11-25 00:00:00+00 BC",
+		"294276-12-30 00:00:00+00", "infinity", "-infinity", "2026-10-27 12:00:00+00"},
+	OIDBool: {"true", "false"},
+	OIDUUID: {"00000000-0000-0000-0000-000000000001"},
+}
+
+// fields are those of the functions that take one first.
+var timeFields = []string{"year", "isoyear", "quarter", "month", "week", "day", "dow", "isodow", "doy", "hour", "minute", "second", "milliseconds", "microseconds", "epoch"}
+
+// TestFunctionsGiveWhatTheServerGives computes every function of values of all types that
+// it can be called with: the same types, values and errors.
+func TestFunctionsGiveWhatTheServerGives(t *testing.T) {
+	s := newSession(t)
+	const settings = "TimeZone=Europe/Berlin;extra_float_digits=3;DateStyle=German,DMY"
+	s.set(settings)
+	ours := parseSettings(t, settings)
+	lower, upper := testFold(strings.ToLower), testFold(strings.ToUpper)
+	types := make([]uint32, 0, len(functionArguments))
+	for oid := range functionArguments {
+		types = append(types, oid)
+	}
+	slices.Sort(types)
+	calls, wrong, refused := 0, 0, 0
+	for f := range functions {
+		f := Function(f)
+		for n := 1; n <= 3; n++ {
+			for _, args := range argumentTypes(f, types, n) {
+				result := f.Result(args)
+				exists := s.resolves(f, args)
+				if result == 0 {
+					continue // and refused
+				}
+				calls++
+				if got := fmt.Sprint(result); exists != got {
+					t.Errorf("%s%v is of type %s, not %s", f, s.names(args), exists, got)
+					continue
+				}
+				if f.Folds() {
+					continue // by a collation
+				}
+				_, send := s.typeSQL(Type{OID: result, Typmod: -1})
+				for _, values := range combinations(f, args, calls) {
+					sql := "\"" + f.String() + "\"("
+					for i, v := range values[:len(values)-1] {
+						sql += fmt.Sprintf("'%s'::%s, ", v, s.name(args[i]))
+					}
+					last := len(args) - 1
+					theirs := s.probe(fmt.Sprintf("SELECT format('%%s', c), %s(c) FROM (SELECT pg_catalog.%s@::%s) AS c) q", send, sql, s.name(args[last])), []string{values[last]})
+					if got := ourCall(f, args, values, lower, upper, ours); got.code == codeFeatureNotSupported && got.hint != "" {
+						refused++
+					} else if got != theirs[0] {
+						if wrong++; wrong <= 30 {
+							t.Errorf("%s of %q as %v:\n got %v\nwant %v", f, values, s.names(args), got, theirs[0])
+						}
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d calls of different types, %d of values are refused", calls, refused)
+	if calls < 150 || wrong > 30 {
+		t.Errorf("%d calls of different types, %d results differ", calls, wrong)
+	}
+}
+
+func (s *session) name(oid uint32) string {
+	name, _ := s.typeSQL(Type{OID: oid, Typmod: -1})
+	return name
+}
+
+func (s *session) names(oids []uint32) (all []string) {
+	for _, oid := range oids {
+		all = append(all, s.name(oid))
+	}
+	return all
+}
+
+// resolves is the OID of the type of a function of NULLs, "" if there is none.
+func (s *session) resolves(f Function, args []uint32) string {
+	nulls := make([]string, len(args))
+	for i, oid := range args {
+		nulls[i] = "NULL::" + s.name(oid)
+	}
+	r := s.conn.ExecParams(context.Background(), "SELECT pg_typeof(\"pg_catalog\".\""+f.String()+"\"("+strings.Join(nulls, ", ")+"))::oid::text", nil, nil, nil, nil).Read()
+	if r.Err != nil {
+		return ""
+	}
+	return string(r.Rows[0][0])
+}
+
+func testFold(f func(string) string) *Fold {
+	return NewFold([]rune("aäAÄ"), []rune(f("aäAÄ")))
+}
+
+// argumentTypes are lists of n types that a function may be called with: all of them, or
+// for several arguments those of the same kinds as the functions that there are.
+func argumentTypes(f Function, types []uint32, n int) (all [][]uint32) {
+	if n == 1 {
+		for _, oid := range types {
+			all = append(all, []uint32{oid})
+		}
+		return all
+	}
+	if functions[f].any {
+		for i := range types {
+			list := []uint32{OIDText}
+			for k := range n - 1 {
+				list = append(list, types[(i+k*3)%len(types)])
+			}
+			all = append(all, list)
+		}
+		return all
+	}
+	var build func(list []uint32)
+	build = func(list []uint32) {
+		if len(list) == n {
+			all = append(all, slices.Clone(list))
+			return
+		}
+		for _, oid := range types {
+			if slices.ContainsFunc(functions[f].signatures, func(s signature) bool {
+				return len(s.params) == n && (n == 2 || familyOf(s.params[len(list)]) == familyOf(oid))
+			}) {
+				build(append(list, oid))
+			}
+		}
+	}
+	build(nil)
+	return all
+}
+
+// combinations are lists of values for a call: all of them where there are few, else
+// some, other ones for each call.
+func combinations(f Function, args []uint32, turn int) (all [][]string) {
+	const most = 60
+	total := 1
+	values := make([][]string, len(args))
+	for i, oid := range args {
+		if values[i] = functionArguments[oid]; i == 0 && slices.Contains([]string{"extract", "date_part", "date_trunc"}, f.String()) {
+			if values[i] = timeFields; f.String() == "date_trunc" {
+				values[i] = []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
+			}
+		}
+		total *= len(values[i])
+	}
+	step := 1
+	if total > most {
+		step = total/most | 1
+	}
+	for k := turn % step; k < total; k += step {
+		list, rest := make([]string, len(args)), k
+		for i := range args {
+			list[i] = values[i][rest%len(values[i])]
+			rest /= len(values[i])
+		}
+		all = append(all, list)
+	}
+	return all
+}
+
+func ourCall(f Function, args []uint32, values []string, lower, upper *Fold, s *Settings) answer {
+	list := make([]Value, len(args))
+	for i, oid := range args {
+		data, err := (Type{OID: oid, Typmod: -1}).AppendCanonical([]byte{}, Value{Data: []byte(values[i])}, Cast, s)
+		if err != nil {
+			panic(err)
+		}
+		list[i] = Value{Data: data, Binary: true, OID: oid}
+	}
+	fold := lower
+	if f.String() == "upper" {
+		fold = upper
+	}
+	value, err := f.Append([]byte{}, list, fold, s)
+	if err == nil && value == nil {
+		return answer{}
+	}
+	return shown(Type{OID: f.Result(args), Typmod: -1}, s)(value, err)
+}
+
+// TestFunctionsOfStringsAreFound is for arguments without types.
+func TestFunctionsOfStringsAreFound(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []uint32
+		want uint32
+	}{
+		{"upper", []uint32{0}, OIDText},
+		{"length", []uint32{0}, OIDInt4},
+		{"left", []uint32{OIDVarchar, 0}, OIDText},
+		{"substring", []uint32{OIDText, 0}, 0}, // a pattern
+		{"substring", []uint32{OIDText, 0, OIDInt4}, OIDText},
+		{"round", []uint32{OIDNumeric, 0}, OIDNumeric},
+		{"mod", []uint32{OIDInt4, 0}, OIDInt4},
+		{"abs", []uint32{0}, 0},
+		{"concat", []uint32{0, OIDInt4}, OIDText},
+		{"concat", []uint32{OIDFloat8}, 0},
+		{"extract", []uint32{0, OIDDate}, OIDNumeric},
+		{"date_trunc", []uint32{0, OIDDate}, OIDTimestamptz},
+		{"date_trunc", []uint32{0, OIDInterval}, 0},
+	} {
+		f, ok := FunctionNamed(c.name)
+		if got := f.Result(c.args); !ok || got != c.want {
+			t.Errorf("%s%v gives %d, not %d", c.name, c.args, got, c.want)
+		}
+	}
+}

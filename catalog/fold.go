@@ -47,7 +47,7 @@ type Folding struct {
 }
 
 // TextFunctions is how the server computes functions of a value that a client gives:
-// lower, upper, btrim, ltrim, rtrim, string_to_array and to_timestamp.
+// string_to_array, to_timestamp and those that pgseal knows (logical.Function).
 type TextFunctions struct {
 	// Folds are those of the database's collation, in which lower($1) is computed. They
 	// are nil where the server does more than to replace characters.
@@ -227,6 +227,7 @@ func (f *TextFunctions) inside(ctx context.Context, tx reader) (*TextFunctions, 
 	}
 	now := *f
 	err := about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT ARRAY(SELECT DISTINCT proname::text FROM pg_proc
-		WHERE proname IN ('lower', 'upper', 'btrim', 'ltrim', 'rtrim', 'string_to_array', 'to_timestamp') AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace) ORDER BY 1)`).Scan(&now.Own)
+		WHERE proname = ANY ($1) AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace) ORDER BY 1)`,
+		append(logical.FunctionNames(), "string_to_array", "to_timestamp")).Scan(&now.Own)
 	return &now, err
 }

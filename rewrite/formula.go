@@ -24,6 +24,7 @@ const (
 	CastTo                            // Type, of one
 	AssignedTo                        // Column, of one: what is stored of a value
 	PlainValue                        // a plain column, Name, of the row: Answer
+	Called                            // Function, of all Args
 )
 
 // Formula is an expression over columns of the one row that a statement changes. The server cannot compute it: the session opens what the row has, which
@@ -32,6 +33,8 @@ const (
 type Formula struct {
 	Kind     FormulaKind
 	Operator logical.Operator
+	Function logical.Function
+	Fold     *logical.Fold // of lower and upper
 	Args     []*Formula
 	Column   *catalog.SealedColumn
 	Answer   int // number, from 1, of the Question's answer that the column's envelope is, or its value
@@ -101,7 +104,7 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	}
 	switch f.Kind {
 	case CastTo:
-		if t := f.Args[0].TypeOf(given); t != 0 && (!logical.Supported(t) || bySettings(t, f.Type.OID)) {
+		if t := f.Args[0].TypeOf(given); t != 0 && (!logical.Supported(t) || bySettings(t, f.Type.OID) || f.Type.CheckOID(t, logical.Cast) != nil) {
 			return 0
 		}
 		return f.Type.OID
@@ -110,6 +113,8 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 			return 0
 		}
 		return logical.OIDBool
+	case Called:
+		return f.Function.Result(f.argTypes(given))
 	case Negative:
 		if t := f.Args[0].TypeOf(given); isNumber(t) {
 			return t
@@ -128,6 +133,15 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	return f.Operator.Result(left, right)
+}
+
+// argTypes are the types of all Args.
+func (f *Formula) argTypes(given func(*Formula) uint32) []uint32 {
+	types := make([]uint32, len(f.Args))
+	for i, arg := range f.Args {
+		types[i] = arg.TypeOf(given)
+	}
+	return types
 }
 
 // isUntyped says whether it is for what stands around the formula to give it a type.
@@ -186,6 +200,11 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 		return [...]uint32{left, right}[arg]
 	case FirstOf, Greatest, Least:
 		return f.common(given)
+	case Called:
+		if !f.Function.Strict() && f.Args[arg].Kind == ParameterValue {
+			return 0 // which takes any type, so that it has none
+		}
+		return f.Function.Param(f.argTypes(given), arg)
 	case Inverse:
 		return logical.OIDBool
 	case CastTo:
@@ -235,8 +254,11 @@ func (f *Formula) sameColumn(other *Formula) bool {
 
 // AppendPrint appends what tells whether two formulas of one text are the same.
 func (f *Formula) AppendPrint(b []byte) []byte {
-	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Type.OID>>8), byte(f.Type.OID))
+	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Function), byte(f.Type.OID>>8), byte(f.Type.OID))
 	b = append(append(b, f.Name...), 0)
+	if f.Fold != nil {
+		b = append(b, f.Fold.Hash()...)
+	}
 	if f.Column != nil {
 		for _, n := range [...]uint32{f.Column.ID, f.Column.Type.OID, uint32(f.Column.Type.Typmod)} {
 			b = append(b, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))

@@ -246,7 +246,7 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 	}
 	if s.Results != nil {
 		fmt.Fprintf(out, "%s  opens:", indent)
-		for _, r := range s.Results {
+		for i, r := range s.Results {
 			if r == nil {
 				fmt.Fprint(out, " -")
 			} else {
@@ -263,7 +263,7 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 				fmt.Fprintf(out, "(in %s)", r.Type.Name())
 			}
 			if r != nil && r.Cells != nil {
-				fmt.Fprintf(out, " (computes %s of %d columns)", r.Type.Name(), len(r.Cells))
+				fmt.Fprintf(out, "[%s of %s]", r.Type.Name(), showFormula(s.Formulas[i]))
 			}
 			if r != nil && r.Record != nil {
 				for i, in := range r.Record {
@@ -354,10 +354,16 @@ func showFormula(f *Formula) string {
 	case PlainValue:
 		return "the row's plain " + f.Name
 	case ColumnValue:
+		if f.Answer == 0 {
+			return f.Name + " opened"
+		}
 		return fmt.Sprintf("answer %d opened", f.Answer)
 	case ParameterValue:
 		return fmt.Sprintf("client's $%d", f.Client+1)
 	case LiteralValue:
+		if f.text.literal < 0 {
+			return fmt.Sprintf("%q", f.text.value)
+		}
 		return "a literal"
 	case NullValue:
 		return "NULL"
@@ -373,6 +379,8 @@ func showFormula(f *Formula) string {
 		return args[0] + "::" + f.Type.Name()
 	case AssignedTo:
 		return args[0] + " as " + f.Column.Name
+	case Called:
+		return f.Function.String() + "(" + strings.Join(args, ", ") + ")"
 	}
 	return "(" + args[0] + " " + f.Operator.String() + " " + args[1] + ")"
 }

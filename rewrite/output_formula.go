@@ -52,6 +52,9 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	if shown.Name == "" || shown.Type.OID == 0 {
 		return c, false
 	}
+	if !a.settleCalls(d.calls) {
+		return c, a.err != nil
+	}
 	f.number(columns)
 	for _, l := range d.literals {
 		a.steer(l)

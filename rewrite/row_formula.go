@@ -48,6 +48,7 @@ type formulaDraft struct {
 	row         *foundRow // that is changed; nil for an output
 	scope       *scope
 	params      []*pg.ParamRef // but for those that stand in VALUES
+	calls       []formulaCalled
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can
@@ -114,6 +115,9 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 	case d.row.key == nil && d.row.rows == nil:
 		a.fail(refuseFormulaRows(to.sealed, location(n), d.row))
 		return true
+	}
+	if !a.settleCalls(d.calls) {
+		return a.err != nil
 	}
 	asks := make([][]sqlPart, len(columns))
 	for i, c := range columns {
@@ -208,6 +212,8 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 			kind = Least
 		}
 		return a.formulaOfAll(kind, x.MinMaxExpr.Args, d)
+	case *pg.Node_FuncCall:
+		return a.formulaCall(x.FuncCall, d)
 	case *pg.Node_TypeCast:
 		arg := a.formula(x.TypeCast.Arg, d)
 		to, ok := a.typeNamed(x.TypeCast.TypeName)

@@ -156,7 +156,7 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		}
 		args[i], null = v, null || v.null
 	}
-	if null {
+	if null && (f.Kind != rewrite.Called || f.Function.Strict()) {
 		return nullValue, Need{}, nil
 	}
 	v, err := s.operate(f, args)
@@ -212,6 +212,8 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 		if v.Data, ok, err = logical.Negated(nil, args[0].Value); ok || err != nil {
 			return v, err
 		}
+	case rewrite.Called:
+		return s.call(f, args)
 	case rewrite.Operation:
 		v.OID = f.Operator.Result(args[0].OID, args[1].OID)
 		v.Data, err = f.Operator.Append([]byte{}, args[0].Value, args[1].Value, &s.settings.values)
@@ -221,6 +223,23 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 		Code: codeFeatureNotSupported, Message: "pgseal does not compute this of a value of type " + logical.TypeName(v.OID),
 		Hint: "Compute the value in the application.",
 	}
+}
+
+// call computes a function.
+func (s *Session) call(f *rewrite.Formula, args []computedValue) (v computedValue, err error) {
+	values, types := make([]logical.Value, len(args)), make([]uint32, len(args))
+	for i, arg := range args {
+		if values[i] = arg.Value; arg.null {
+			values[i].Data = nil
+		} else if arg.Data == nil {
+			values[i].Data = []byte{}
+		}
+		types[i] = arg.OID
+	}
+	v.Binary, v.OID = true, f.Function.Result(types)
+	v.Data, err = f.Function.Append([]byte{}, values, f.Fold, &s.settings.values)
+	v.null = v.Data == nil
+	return v, err
 }
 
 // castValue is an explicit cast. A type that has no number is that of alternatives that

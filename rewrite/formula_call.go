@@ -1,0 +1,89 @@
+package rewrite
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// formulaCall is a call of a function that pgseal computes as the server does.
+func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
+	parts := names(x.Funcname)
+	f, ok := logical.FunctionNamed(last(parts))
+	if !ok || !ofPostgreSQL(parts) || x.AggOrder != nil || x.AggFilter != nil || x.AggDistinct || x.AggStar || x.AggWithinGroup || x.Over != nil || x.FuncVariadic || len(x.Args) == 0 {
+		return nil
+	}
+	i := a.tokenAt(x.Location)
+	open := i
+	for open >= 0 && open < len(a.tokens) && !a.is(open, "(") && open-i < 2*len(parts) {
+		open++
+	}
+	if !a.is(open, "(") || !d.covers(i, a.closing(open)) {
+		return nil
+	}
+	call := &Formula{Kind: Called, Function: f}
+	for i, n := range x.Args {
+		arg := a.formula(n, d)
+		if k := n.GetAConst(); arg == nil && i == 0 && f.String() == "extract" && k.GetSval() != nil { // EXTRACT(year FROM …)
+			if at := a.tokenAt(k.Location); d.covers(at, at) {
+				arg = &Formula{Kind: LiteralValue, text: formulaLiteral{literal: -1, value: []byte(k.GetSval().Sval), oid: oidUnknown}}
+			}
+		}
+		if arg == nil {
+			return nil
+		}
+		call.Args = append(call.Args, arg)
+	}
+	d.calls = append(d.calls, formulaCalled{call, len(parts) == 1})
+	return call
+}
+
+// formulaCalled is a call in a formula; bare: its name has no schema.
+type formulaCalled struct {
+	*Formula
+	bare bool
+}
+
+// settleCalls makes sure that calls are of PostgreSQL's own functions, and that what they
+// give is known here.
+func (a *analysis) settleCalls(calls []formulaCalled) bool {
+	if len(calls) == 0 {
+		return true
+	}
+	known := a.snap.TextFunctions()
+	if known == nil {
+		a.fail(ErrNeedTextFunctions)
+		return false
+	}
+	for _, c := range calls {
+		f := c.Function
+		switch {
+		case c.bare && (known.IsOwn(f.String()) || a.foldsMoved), f.Collated() && !a.plainlyCollated(c.Formula), f.Folds() && known.Folds == nil:
+			return false
+		case !f.Folds():
+			continue
+		}
+		if c.Fold = known.Folds.Lower; f.String() == "upper" {
+			c.Fold = known.Folds.Upper
+		}
+	}
+	return true
+}
+
+// defaultCollation is the OID of the collation that a database has.
+const defaultCollation = 100
+
+// plainlyCollated says whether all texts that a formula is computed of have the
+// database's collation. Of plain columns that is not known.
+func (a *analysis) plainlyCollated(f *Formula) bool {
+	switch {
+	case f.Kind == PlainValue:
+		return !isCharacter(f.Type)
+	case f.Kind == ColumnValue && isCharacter(f.Column.Type.Shown()):
+		shown := a.snap.Shown()
+		return shown != nil && !f.Column.Loose && shown.TypeOf(f.Column).Collation == defaultCollation
+	}
+	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !a.plainlyCollated(arg) })
+}

@@ -99,7 +99,7 @@ func TestFormulas(t *testing.T) {
 		S("UPDATE accounts SET n = n + 1 WHERE abs(plain) = 1").Refused("public.accounts.n"),
 		S("UPDATE accounts SET n = n + 1 WHERE id IN (SELECT 1)").Refused("public.accounts.n"),
 		S("UPDATE accounts SET n = n + 1 FROM (VALUES (1)) v (x) WHERE plain = x").Refused("public.accounts.n"),
-		S("UPDATE accounts SET n = abs(n) WHERE id = 1").Refused("public.accounts.n"),
+		S("UPDATE accounts SET n = sign(n) WHERE id = 1").Refused("public.accounts.n"),
 		S("UPDATE accounts SET plain = n + 1 WHERE id = 1").Refused("public.accounts.n"),
 		S("WITH x AS (UPDATE accounts SET n = n + 1 WHERE id = 1 RETURNING id) SELECT * FROM x").Refused("public.accounts.n"),
 		S(all))

@@ -117,7 +117,7 @@ func (g *formulaGenerator) column() string {
 // operand is a value of the row, or a constant.
 func (g *formulaGenerator) operand(depth int) string {
 	switch n := g.IntN(10); {
-	case n < 4:
+	case n < 3:
 		return g.column()
 	case n < 6:
 		return g.cast(g.param())
@@ -127,14 +127,31 @@ func (g *formulaGenerator) operand(depth int) string {
 		return "COALESCE(" + g.operand(depth+1) + ", " + g.operand(depth+1) + ")"
 	case n == 8 && depth < 2:
 		return "(" + g.formula(depth+1) + ")"
+	case n == 3 && depth < 2:
+		return g.call(depth + 1)
 	case n == 9 && depth < 2 && g.IntN(2) == 0:
 		return g.pick("GREATEST", "LEAST") + "(" + g.operand(depth+1) + ", " + g.operand(depth+1) + ")"
 	}
 	return g.cast(quoted(g.value(g.own)))
 }
 
+// call is one of a function that keeps the family, or tells something of a value.
+func (g *formulaGenerator) call(depth int) string {
+	x := g.operand(depth)
+	switch {
+	case slices.Contains(g.family.types, "text"):
+		return fmt.Sprintf(g.pick("upper(%s)", "lower(%s)", "left(%s, 2)", "right(%s, -1)", "substr(%s, 2, 1)", "SUBSTRING(%s FROM 2)", "trim(%s)", "TRIM(LEADING 'a' FROM %s)", "replace(%s, 'a', 'é')",
+			"lpad(%s, 3, 'x')", "reverse(%s)", "concat(%s, 1, NULL, m.i4)", "concat_ws('-', %s, d, NULL, b)", "split_part(%s, 'b', 1)", "length(%s)::text", "POSITION('e' IN %s)::text"), x)
+	case slices.Contains(g.family.types, "date"):
+		return fmt.Sprintf(g.pick("date_trunc('month', %s)", "date_trunc('hour', %s)", "%s::date", "date_trunc('week', %s)"), x)
+	case slices.Contains(g.family.types, "int4"):
+		return fmt.Sprintf(g.pick("abs(%s)", "round(%s)", "round(%s, 1)", "floor(%s)", "ceil(%s)", "trunc(%s)", "mod(%s, 3)", "EXTRACT(year FROM m.ts) + %s", "length(m.t) * %s"), x)
+	}
+	return x
+}
+
 func (g *formulaGenerator) formula(depth int) string {
-	operators := []string{"+", "+", "-", "*", "/"}
+	operators := []string{"+", "+", "-", "*", "/", "%"}
 	switch {
 	case slices.Contains(g.family.types, "bool"):
 		return "NOT " + g.operand(depth)
@@ -146,7 +163,7 @@ func (g *formulaGenerator) formula(depth int) string {
 			return g.column() + " " + g.pick(operators...) + " " + g.pick(g.family.literals...)
 		}
 	}
-	if depth > 0 && len(operators) == 5 && g.IntN(4) == 0 {
+	if depth > 0 && len(operators) == 6 && g.IntN(4) == 0 {
 		return "-" + g.column()
 	}
 	return g.operand(depth) + " " + g.pick(operators...) + " " + g.operand(depth)

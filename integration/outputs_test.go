@@ -31,6 +31,17 @@ func TestComputedOutputs(t *testing.T) {
 		S("SELECT name || 'x' FROM accounts WHERE n = 40"),
 		S("SELECT name || 'x' FROM accounts WHERE false"),
 		S("SELECT n + 1 FROM accounts WHERE id = 1 FOR UPDATE"),
+		// Functions.
+		S("SELECT concat(name, ' ', n, NULL, day, price, ok), concat_ws(', ', name, label, plain), upper(name), lower(name) || '!', length(name), char_length(pad) FROM accounts ORDER BY id"),
+		S("SELECT left(name, 1) || '.', substring(name from 2 for 1), substr(name, $1), trim(both 'n' from name), lpad(n::text, 8, '0'), position('n' in name), replace(name, 'n', 'm') FROM accounts ORDER BY id", "2"),
+		S("SELECT round(price * 1.19, 2), round(price), abs(-n), floor(d * 10), ceil(free), n % 7, mod(n, 7), trunc(price, 1), round(n / 3.0, $1) FROM accounts ORDER BY id", "3"),
+		S("SELECT extract(year from day), extract(month from at), EXTRACT(hour FROM atz), date_part('dow', day), date_trunc('month', at), date_trunc('day', atz), date_trunc('year', day), extract(epoch from atz) FROM accounts ORDER BY id"),
+		S("SELECT upper(left(name, 1)) || lower(substr(name, 2)), COALESCE(upper(label), 'none') AS \"Label\" FROM accounts ORDER BY id"),
+		S("SELECT split_part(name, ',', 0) FROM accounts WHERE id = 1").Fails("22023"),
+		S("SELECT round(name) FROM accounts WHERE id = 1").Fails("42883"),
+		S("UPDATE accounts SET name = upper(left(name, 1)) || substr(name, 2), label = lpad(label, 3, '-'), price = round(price * 1.1, 1), at = date_trunc('month', at) WHERE id = 1 RETURNING name, label, price, at"),
+		S("UPDATE accounts SET n = abs(n - $1) + length(name), other = concat(name, ' & ', $2::text) WHERE plain = 1", "50", "sons"),
+		S("SELECT n, other FROM accounts ORDER BY id"),
 		// Errors come with the row, as from the server.
 		S("SELECT n / (plain - 1) FROM accounts ORDER BY id").Fails("22012"),
 		S("SELECT n / 0 FROM accounts WHERE false"),
@@ -44,6 +55,8 @@ func TestComputedOutputs(t *testing.T) {
 		S("SELECT 1").Fails("25P02"),
 		S("ROLLBACK"),
 		S("SELECT n + 1 FROM accounts WHERE id = 1"))
+	pair.SameIn(t, []harness.Mode{harness.Unnamed, harness.PreparedBinary},
+		S("SELECT concat($1, name) FROM accounts", "x").Fails("42P18"))
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
 		S(accountRows),
 		S("SELECT name || 'x' AS x FROM accounts ORDER BY x").Refused("public.accounts.name"),

@@ -180,8 +180,7 @@ func (f *Formula) common(given func(*Formula) uint32) (common uint32) {
 			if first := CommonType(common, t); first != common {
 				common = t
 			}
-		case isAnyText(common) && isAnyText(t):
-			common = logical.OIDText
+		case isAnyText(common) && isAnyText(t): // the first one's
 		default:
 			return 0
 		}

@@ -39,7 +39,8 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		return c, false
 	}
 	columns := f.columns(nil)
-	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: f.typmod()}}
+	typmod, known := f.typmod()
+	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: typmod}}
 	var cells []string
 	for i, of := range columns {
 		of.Cell = i
@@ -49,7 +50,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 			shown.Schema, shown.Table, shown.Name = of.Column.Schema, of.Column.Table, of.Column.Name
 		}
 	}
-	if shown.Name == "" || shown.Type.OID == 0 {
+	if shown.Name == "" || shown.Type.OID == 0 || !known {
 		return c, false
 	}
 	if !a.settleCalls(d.calls) {
@@ -128,21 +129,31 @@ func (f *Formula) givenType(of *Formula) uint32 {
 }
 
 // typmod is the length or precision that PostgreSQL gives the formula's value, -1 for
-// none: that of a cast, or the one that all alternatives have.
-func (f *Formula) typmod() int32 {
+// none: that of a cast, or the one that all alternatives have. It is not known where the
+// server's planner may drop alternatives of COALESCE.
+func (f *Formula) typmod() (typmod int32, known bool) {
 	switch f.Kind {
 	case ColumnValue:
-		return f.Column.Type.Shown().Typmod
+		return f.Column.Type.Shown().Typmod, true
 	case PlainValue, CastTo:
-		return f.Type.Typmod
+		return f.Type.Typmod, true
 	case FirstOf, Greatest, Least:
-		same := f.Args[0].typmod()
-		for _, arg := range f.Args {
-			if arg.typmod() != same || arg.TypeOf(f.givenType) != f.Args[0].TypeOf(f.givenType) {
-				return -1
+		constant, some, all := false, false, true
+		for i, arg := range f.Args {
+			t, ok := arg.typmod()
+			if !ok {
+				return -1, false
 			}
+			if i == 0 {
+				typmod = t
+			}
+			constant, some = constant || arg.IsConstant(), some || t != -1
+			all = all && t == typmod && arg.TypeOf(f.givenType) == f.Args[0].TypeOf(f.givenType)
 		}
-		return same
+		if !all {
+			typmod = -1
+		}
+		return typmod, f.Kind != FirstOf || !constant || !some
 	}
-	return -1
+	return -1, true
 }

@@ -81,6 +81,8 @@ func (s *Session) inputs(f *rewrite.Formula, g *given) (err error) {
 		switch {
 		case arg.Kind == rewrite.ParameterValue:
 			_, err = s.parameterValue(arg.Client, g)
+		case arg.Kind == rewrite.LiteralValue && f.Kind == rewrite.CastTo && g.typeOf(arg) == 0:
+			_, err = s.literalValue(arg, g, logical.Type{OID: f.Type.OID, Typmod: -1}, logical.Cast) // its length is for later
 		case arg.Kind == rewrite.LiteralValue && f.ReadsLiterals():
 			_, _, err = s.formula(f, g, 0)
 		case arg.Kind == rewrite.LiteralValue:

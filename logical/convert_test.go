@@ -23,7 +23,6 @@ var allTypes = []uint32{
 // Arrays that stand for all of them.
 const (
 	oidInt4Array        = 1007
-	oidTextArray        = 1009
 	oidVarcharArray     = 1015
 	oidNumericArray     = 1231
 	oidTimestamptzArray = 1185

@@ -195,11 +195,7 @@ func ourCall(f Function, args []uint32, values []string, lower, upper *Fold, s *
 	if f.String() == "upper" {
 		fold = upper
 	}
-	value, err := f.Append([]byte{}, list, fold, s)
-	if err == nil && value == nil {
-		return answer{}
-	}
-	return shown(Type{OID: f.Result(args), Typmod: -1}, s)(value, err)
+	return shown(Type{OID: f.Result(args), Typmod: -1}, s)(f.Append([]byte{}, list, fold, s))
 }
 
 // TestFunctionsOfStringsAreFound is for arguments without types.

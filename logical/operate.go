@@ -2,7 +2,7 @@ package logical
 
 import (
 	"math"
-	"strings"
+	"slices"
 )
 
 // Operator is one of PostgreSQL's operators that compute a value of two.
@@ -14,8 +14,27 @@ const (
 	Multiply                    // *
 	Divide                      // /
 	Modulo                      // %
-	Concatenate                 // || of texts
+	Concatenate                 // || of texts, and of jsonb
+	Equal                       // =
+	NotEqual                    // <>
+	Less                        // <
+	AtMost                      // <=
+	Greater                     // >
+	AtLeast                     // >=
+	AtKey                       // -> of jsonb
+	AtKeyText                   // ->>
+	AtPath                      // #>
+	AtPathText                  // #>>
+	operators                   // how many there are
 )
+
+var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>"}
+
+// Compares says whether the operator compares two values.
+func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
+
+// OfJSON says whether the operator takes something out of a document.
+func (o Operator) OfJSON() bool { return o >= AtKey && o <= AtPathText }
 
 // operation is what an operator does to two types: the types that the operands
 // become, and that of the result.
@@ -32,11 +51,15 @@ func (o Operator) Result(left, right uint32) uint32 {
 func (o Operator) Takes(oid uint32) bool {
 	switch f := familyOf(oid); {
 	case o == Concatenate:
-		return f == familyText
+		return printed(oid) || oid == OIDJSONB
+	case o.OfJSON():
+		return true // as documents, keys or paths
+	case o.Compares():
+		return comparedWith(oid)
 	case f == familyDay || f == familyInterval:
 		return o == Add || o == Subtract
 	default:
-		return f.isNumber()
+		return f.isNumber() || o == Subtract && (oid == OIDJSONB || f == familyText)
 	}
 }
 
@@ -45,10 +68,18 @@ func (o Operator) Takes(oid uint32) bool {
 // stands before the operator.
 func (o Operator) Untyped(beside uint32, first bool) uint32 {
 	switch f := familyOf(beside); {
-	case o == Concatenate && f == familyText:
+	case o == Concatenate && beside == OIDJSONB:
+		return OIDJSONB
+	case o == Concatenate && printed(beside):
 		return OIDText
 	case o == Concatenate:
 		return 0
+	case o.Compares():
+		return beside
+	case beside == OIDJSONB && !first && (o == AtKey || o == AtKeyText || o == Subtract):
+		return OIDText
+	case beside == OIDJSONB && !first && o.OfJSON():
+		return oidTextArray
 	case f.isNumber():
 		return beside
 	case o == Add && (beside == OIDTimestamp || beside == OIDTimestamptz),
@@ -62,8 +93,14 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 func (o Operator) on(left, right uint32) (op operation, ok bool) {
 	l, r := familyOf(left), familyOf(right)
 	switch {
+	case o == Concatenate && left == OIDJSONB && right == OIDJSONB:
+		op, ok = operation{OIDJSONB, OIDJSONB, OIDJSONB}, true
 	case o == Concatenate:
-		op, ok = operation{OIDText, OIDText, OIDText}, l == familyText && r == familyText
+		op, ok = operation{OIDText, OIDText, OIDText}, l == familyText && printed(right) || printed(left) && r == familyText
+	case o.Compares():
+		return o.comparing(left, right)
+	case o.OfJSON() || o == Subtract && left == OIDJSONB:
+		return o.onJSON(left, right)
 	case l.isNumber() && r.isNumber():
 		op, ok = operation{left, right, OIDNumeric}, o != Modulo || l != familyFloat && r != familyFloat
 		switch {
@@ -79,6 +116,14 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 		}
 		op.left, op.right = op.result, op.result
 	case o != Add && o != Subtract:
+	case o == Subtract && left == OIDDate && right == OIDDate:
+		op, ok = operation{OIDDate, OIDDate, OIDInt4}, true
+	case o == Subtract && l == familyDay && r == familyDay:
+		at := left
+		if dayRank(right) > dayRank(left) {
+			at = right
+		}
+		op, ok = operation{at, at, OIDInterval}, true
 	case left == OIDDate && (right == OIDInt2 || right == OIDInt4):
 		op, ok = operation{OIDDate, OIDInt4, OIDDate}, true
 	case o == Add && right == OIDDate && (left == OIDInt2 || left == OIDInt4):
@@ -116,14 +161,24 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 	utf8 := *s
 	utf8.encoding = nil
 	a, err := Type{OID: op.left, Typmod: -1}.AppendCanonical(nil, left, Cast, &utf8)
-	if err != nil {
+	var b []byte
+	if err == nil {
+		b, err = Type{OID: op.right, Typmod: -1}.AppendCanonical(nil, right, Cast, &utf8)
+	}
+	switch {
+	case err != nil && o.Compares(): // which the server does all the same
+		return dst, refuse("pgseal does not compare a value that the other's type cannot have", "Compare the values in the application.")
+	case err != nil:
 		return dst, err
 	}
-	b, err := Type{OID: op.right, Typmod: -1}.AppendCanonical(nil, right, Cast, &utf8)
-	if err != nil {
-		return dst, err
-	}
-	if op.left == OIDInterval && op.right != OIDInterval || op.right == OIDDate {
+	switch {
+	case o.Compares():
+		return o.appendCompared(dst, Value{Data: a, OID: op.left}, Value{Data: b, OID: op.right}), nil
+	case op.left == OIDJSONB:
+		return o.appendJSON(dst, a, b, op.right)
+	case o == Subtract && familyOf(op.left) == familyDay && familyOf(op.right) == familyDay:
+		return appendBetween(dst, a, b, op.result, s.major())
+	case op.left == OIDInterval && op.right != OIDInterval || op.right == OIDDate:
 		a, b = b, a // what is added to comes first
 	}
 	switch familyOf(op.result) {
@@ -150,7 +205,7 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 }
 
 // String is the operator as it is written.
-func (o Operator) String() string { return [...]string{"+", "-", "*", "/", "%", "||"}[o] }
+func (o Operator) String() string { return operatorNames[o] }
 
 func divisionByZero() error { return newError(codeDivisionByZero, "division by zero") }
 
@@ -251,11 +306,6 @@ func Inverted(dst []byte, v Value) []byte { return append(dst, v.Data[0]^1) }
 
 // OperatorNamed finds the operator by its name.
 func OperatorNamed(name string) (Operator, bool) {
-	const names = "+ - * / % ||"
-	for i, n := range strings.Fields(names) {
-		if n == name {
-			return Operator(i), true
-		}
-	}
-	return 0, false
+	i := slices.Index(operatorNames[:], name)
+	return Operator(max(i, 0)), i >= 0
 }

@@ -19,6 +19,30 @@ func (o Operator) appendDay(dst []byte, day, days int) ([]byte, error) {
 	return appendDay(dst, day), nil
 }
 
+// appendBetween is the time between two dates, in days, or two points in time.
+func appendBetween(dst, a, b []byte, result uint32, major int) ([]byte, error) {
+	if result == OIDInt4 {
+		from, to := int(canonicalInt(b)), int(canonicalInt(a))
+		if infiniteDay(from) || infiniteDay(to) {
+			return dst, newError(codeDatetimeOverflow, "cannot subtract infinite dates")
+		}
+		return appendInt(dst, int64(to-from), OIDInt4)
+	}
+	from, to := canonicalInstant(b), canonicalInstant(a)
+	switch {
+	case (infinite(from) || infinite(to)) && major >= 17:
+		return dst, refuseInfiniteInterval()
+	case infinite(from) || infinite(to):
+		return dst, newError(codeDatetimeOverflow, "cannot subtract infinite timestamps")
+	}
+	v := interval{micros: to - from}
+	if (to^from)&(to^v.micros) < 0 {
+		return dst, refuse("pgseal does not compute with points in time that are so far apart", "Compute the value in the application.") // versions of the server differ
+	}
+	v.days, v.micros = int32(v.micros/microsPerDay), v.micros%microsPerDay
+	return v.append(dst), nil
+}
+
 func (o Operator) appendInterval(dst []byte, a, b interval, major int) ([]byte, error) {
 	if a.isInfinite(major) || b.isInfinite(major) {
 		return dst, refuseInfiniteInterval()

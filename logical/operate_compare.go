@@ -1,0 +1,66 @@
+package logical
+
+import "bytes"
+
+// comparedWith says whether operators compare values of a type here: of text only by
+// equality, because its order is that of a collation.
+func comparedWith(oid uint32) bool {
+	return Orders(oid) || oid == OIDText || oid == OIDVarchar || oid == OIDBool || oid == OIDUUID
+}
+
+// comparing is a comparison of two types.
+func (o Operator) comparing(left, right uint32) (op operation, ok bool) {
+	l, r := familyOf(left), familyOf(right)
+	equality := o == Equal || o == NotEqual
+	switch {
+	case l.isNumber() && r.isNumber():
+		at := left
+		switch {
+		case left == right:
+		case l == familyFloat || r == familyFloat:
+			at = OIDFloat8
+		case numberRank(right) > numberRank(left):
+			at = right
+		}
+		return operation{at, at, OIDBool}, true
+	case l == familyDay && r == familyDay:
+		at := left
+		if dayRank(right) > dayRank(left) {
+			at = right
+		}
+		return operation{at, at, OIDBool}, true
+	case equality && isPlainText(left) && isPlainText(right):
+		return operation{OIDText, OIDText, OIDBool}, true
+	case left == right && (left == OIDBool || left == OIDUUID):
+		return operation{left, left, OIDBool}, true
+	}
+	return operation{}, false
+}
+
+func isPlainText(oid uint32) bool { return oid == OIDText || oid == OIDVarchar }
+
+// appendCompared appends what a comparison gives.
+func (o Operator) appendCompared(dst []byte, a, b Value) []byte {
+	n := 0
+	if Orders(a.OID) {
+		n = Order(a, b)
+	} else {
+		n = bytes.Compare(a.Data, b.Data)
+	}
+	var is bool
+	switch o {
+	case Equal:
+		is = n == 0
+	case NotEqual:
+		is = n != 0
+	case Less:
+		is = n < 0
+	case AtMost:
+		is = n <= 0
+	case Greater:
+		is = n > 0
+	default:
+		is = n >= 0
+	}
+	return append(dst, byte(btoi(is)))
+}

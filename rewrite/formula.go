@@ -25,6 +25,11 @@ const (
 	AssignedTo                        // Column, of one: what is stored of a value
 	PlainValue                        // a plain column, Name, of the row: Answer
 	Called                            // Function, of all Args
+	Both                              // AND, of all Args
+	Either                            // OR, of all Args
+	IsNull                            // of one
+	IsNotNull                         // of one
+	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
 )
 
 // Formula is an expression over columns of the one row that a statement changes. The server cannot compute it: the session opens what the row has, which
@@ -115,6 +120,15 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return logical.OIDBool
 	case Called:
 		return f.Function.Result(f.argTypes(given))
+	case Both, Either:
+		if slices.ContainsFunc(f.argTypes(given), func(t uint32) bool { return t != 0 && t != logical.OIDBool }) {
+			return 0
+		}
+		return logical.OIDBool
+	case IsNull, IsNotNull:
+		return logical.OIDBool
+	case Choice:
+		return f.chosen(given)
 	case Negative:
 		if t := f.Args[0].TypeOf(given); isNumber(t) {
 			return t
@@ -169,8 +183,26 @@ func (f *Formula) operands(given func(*Formula) uint32) (left, right uint32) {
 
 // common is the type that the alternatives have in common, 0 if they are not all
 // numbers, all texts or all of one type.
-func (f *Formula) common(given func(*Formula) uint32) (common uint32) {
-	for _, arg := range f.Args {
+func (f *Formula) common(given func(*Formula) uint32) uint32 { return commonOfAll(f.Args, given) }
+
+// chosen is the type of a Choice. The last value is looked at first, as by PostgreSQL,
+// and where no value has a type it is a text.
+func (f *Formula) chosen(given func(*Formula) uint32) uint32 {
+	values := []*Formula{f.Args[len(f.Args)-1]}
+	for i := 0; i+1 < len(f.Args); i += 2 {
+		if t := f.Args[i].TypeOf(given); t != 0 && t != logical.OIDBool {
+			return 0
+		}
+		values = append(values, f.Args[i+1])
+	}
+	if !slices.ContainsFunc(values, func(v *Formula) bool { return v.TypeOf(given) != 0 }) {
+		return logical.OIDText
+	}
+	return commonOfAll(values, given)
+}
+
+func commonOfAll(args []*Formula, given func(*Formula) uint32) (common uint32) {
+	for _, arg := range args {
 		t := arg.TypeOf(given)
 		switch {
 		case t == 0 || t == common:
@@ -204,7 +236,12 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 			return 0 // which takes any type, so that it has none
 		}
 		return f.Function.Param(f.argTypes(given), arg)
-	case Inverse:
+	case Choice:
+		if arg%2 == 0 && arg < len(f.Args)-1 {
+			return logical.OIDBool
+		}
+		return f.chosen(given)
+	case Inverse, Both, Either:
 		return logical.OIDBool
 	case CastTo:
 		return f.Type.OID

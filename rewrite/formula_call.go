@@ -47,9 +47,12 @@ type formulaCalled struct {
 }
 
 // settleCalls makes sure that calls are of PostgreSQL's own functions, and that what they
-// give is known here.
-func (a *analysis) settleCalls(calls []formulaCalled) bool {
-	if len(calls) == 0 {
+// give is known here, as of comparisons.
+func (a *analysis) settleCalls(d *formulaDraft) bool {
+	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return !comparesBytes(f) }) {
+		return false
+	}
+	if len(d.calls) == 0 {
 		return true
 	}
 	known := a.snap.TextFunctions()
@@ -57,7 +60,7 @@ func (a *analysis) settleCalls(calls []formulaCalled) bool {
 		a.fail(ErrNeedTextFunctions)
 		return false
 	}
-	for _, c := range calls {
+	for _, c := range d.calls {
 		f := c.Function
 		switch {
 		case c.bare && (known.IsOwn(f.String()) || a.foldsMoved), f.Collated() && !a.plainlyCollated(c.Formula), f.Folds() && known.Folds == nil:
@@ -86,4 +89,16 @@ func (a *analysis) plainlyCollated(f *Formula) bool {
 		return shown != nil && !f.Column.Loose && shown.TypeOf(f.Column).Collation == defaultCollation
 	}
 	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !a.plainlyCollated(arg) })
+}
+
+// comparesBytes says whether all texts in a comparison are equal only if they are the
+// same. Of plain columns that is not known.
+func comparesBytes(f *Formula) bool {
+	switch {
+	case f.Kind == PlainValue:
+		return !isCharacter(f.Type)
+	case f.Kind == ColumnValue:
+		return !f.Column.Loose
+	}
+	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !comparesBytes(arg) })
 }

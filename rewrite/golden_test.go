@@ -379,6 +379,18 @@ func showFormula(f *Formula) string {
 		return args[0] + "::" + f.Type.Name()
 	case AssignedTo:
 		return args[0] + " as " + f.Column.Name
+	case Both, Either:
+		return "(" + strings.Join(args, map[FormulaKind]string{Both: " AND ", Either: " OR "}[f.Kind]) + ")"
+	case IsNull:
+		return args[0] + " IS NULL"
+	case IsNotNull:
+		return args[0] + " IS NOT NULL"
+	case Choice:
+		text := "CASE"
+		for i := 0; i+1 < len(args); i += 2 {
+			text += " WHEN " + args[i] + " THEN " + args[i+1]
+		}
+		return text + " ELSE " + args[len(args)-1] + " END"
 	case Called:
 		return f.Function.String() + "(" + strings.Join(args, ", ") + ")"
 	}

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -38,6 +39,9 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return c, false
 	}
+	if !f.computes() {
+		return c, false
+	}
 	columns := f.columns(nil)
 	typmod, known := f.typmod()
 	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: typmod}}
@@ -53,7 +57,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	if shown.Name == "" || shown.Type.OID == 0 || !known {
 		return c, false
 	}
-	if !a.settleCalls(d.calls) {
+	if !a.settleCalls(d) {
 		return c, a.err != nil
 	}
 	f.number(columns)
@@ -155,5 +159,73 @@ func (f *Formula) typmod() (typmod int32, known bool) {
 		}
 		return typmod, f.Kind != FirstOf || !constant || !some
 	}
+	if f.Kind == Choice {
+		constant, some, all := false, false, true
+		typmod, known = f.Args[len(f.Args)-1].typmod()
+		same := f.Args[len(f.Args)-1].TypeOf(f.givenType)
+		for i := 0; i+1 < len(f.Args); i += 2 {
+			t, ok := f.Args[i+1].typmod()
+			known = known && ok
+			constant, some = constant || f.Args[i].IsConstant(), some || t != -1 || typmod != -1
+			all = all && t == typmod && f.Args[i+1].TypeOf(f.givenType) == same
+		}
+		if !all {
+			typmod = -1
+		}
+		return typmod, known && (!constant || !some)
+	}
 	return -1, true
+}
+
+// computes says whether there is something in the formula that the server cannot compute
+// of what it has of sealed columns: all but their terms, and the choice between them.
+func (f *Formula) computes() bool {
+	some := func(args []*Formula) bool { return slices.ContainsFunc(args, (*Formula).computes) }
+	switch f.Kind {
+	case Operation:
+		if f.Operator == logical.Equal || f.Operator == logical.NotEqual {
+			l, r := f.Args[0], f.Args[1]
+			if l.hasTerm() && r.IsConstant() || r.hasTerm() && l.IsConstant() {
+				return false
+			}
+		}
+		return f.hasSealed()
+	case Called, CastTo, Negative, Greatest, Least:
+		return f.hasSealed()
+	case FirstOf:
+		return some(f.Args) || f.hasSealed() && f.hasPlain()
+	case Inverse, Both, Either:
+		return some(f.Args) || slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.Kind == ColumnValue && !arg.isTerm() })
+	case Choice:
+		sealed, plain := false, false
+		for i, arg := range f.Args {
+			if i%2 == 1 || i == len(f.Args)-1 {
+				sealed, plain = sealed || arg.Kind == ColumnValue, plain || arg.Kind == PlainValue
+			} else if arg.Kind == ColumnValue && !arg.isTerm() {
+				return true
+			}
+		}
+		return sealed && plain || some(f.Args)
+	}
+	return some(f.Args)
+}
+
+// hasTerm says whether there may be a term of it that the server compares: it is a column
+// that has some, with casts or lower and upper around it.
+func (f *Formula) hasTerm() bool {
+	for f.Kind == CastTo || f.Kind == Called && f.Function.Folds() {
+		f = f.Args[0]
+	}
+	return f.isTerm()
+}
+
+// isTerm says whether it is a column that the server compares by its term.
+func (f *Formula) isTerm() bool { return f.Kind == ColumnValue && hasEquality(f.Column) }
+
+func (f *Formula) hasSealed() bool {
+	return f.Kind == ColumnValue || slices.ContainsFunc(f.Args, (*Formula).hasSealed)
+}
+
+func (f *Formula) hasPlain() bool {
+	return f.Kind == PlainValue || slices.ContainsFunc(f.Args, (*Formula).hasPlain)
 }

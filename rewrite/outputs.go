@@ -243,6 +243,11 @@ func (a *analysis) columnsOf(items []*item, at int32, sc *scope) (columns []colu
 // around this one: it may be a sealed column, but nothing computed from one.
 func (a *analysis) output(n *pg.Node, sc *scope) column {
 	met := a.definitions
+	if inner, _ := withoutCasts(n); inner.GetCaseExpr() != nil {
+		if c, ok := a.outputFormula(n, sc); ok {
+			return c
+		}
+	}
 	e := a.peek(n, sc)
 	if e == nil {
 		array := unnested(n)

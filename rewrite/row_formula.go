@@ -49,6 +49,7 @@ type formulaDraft struct {
 	scope       *scope
 	params      []*pg.ParamRef // but for those that stand in VALUES
 	calls       []formulaCalled
+	compared    []*Formula // two values by an operator
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can
@@ -116,7 +117,7 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 		a.fail(refuseFormulaRows(to.sealed, location(n), d.row))
 		return true
 	}
-	if !a.settleCalls(d.calls) {
+	if !a.settleCalls(d) {
 		return a.err != nil
 	}
 	asks := make([][]sqlPart, len(columns))
@@ -187,8 +188,11 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 	case *pg.Node_AExpr:
 		return a.formulaOperation(x.AExpr, d)
 	case *pg.Node_BoolExpr:
+		if x.BoolExpr.Boolop != pg.BoolExprType_NOT_EXPR {
+			return a.formulaCondition(x.BoolExpr, d)
+		}
 		i := a.tokenAt(x.BoolExpr.Location)
-		if x.BoolExpr.Boolop != pg.BoolExprType_NOT_EXPR || !d.covers(i, i) {
+		if !d.covers(i, i) {
 			return nil
 		}
 		arg := a.formula(x.BoolExpr.Args[0], d)
@@ -196,6 +200,10 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 			return nil
 		}
 		return &Formula{Kind: Inverse, Args: []*Formula{arg}}
+	case *pg.Node_NullTest:
+		return a.formulaNullTest(x.NullTest, d)
+	case *pg.Node_CaseExpr:
+		return a.formulaCase(x.CaseExpr, d)
 	case *pg.Node_CoalesceExpr:
 		i := a.tokenAt(x.CoalesceExpr.Location)
 		if !a.is(i, "coalesce") || !d.covers(i, a.closing(i+1)) {
@@ -378,6 +386,9 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 		return nil
 	}
 	f := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
+	if o.Compares() {
+		d.compared = append(d.compared, f)
+	}
 	for _, arg := range f.Args {
 		if arg.OfRow() && !o.Takes(arg.TypeOf(nil)) {
 			return nil

@@ -100,6 +100,9 @@ func (s *Session) inputs(f *rewrite.Formula, g *given) (err error) {
 // constants computes what in a formula has nothing of the row in it: PostgreSQL finds
 // what is wrong with that whether there is a row or not.
 func (s *Session) constants(f *rewrite.Formula, g *given) error {
+	if f.Kind == rewrite.Choice {
+		return s.choiceConstants(f, g)
+	}
 	for i, arg := range f.Args {
 		switch {
 		case arg.Kind == rewrite.LiteralValue && f.ReadsLiterals(), arg.OfRow():
@@ -115,7 +118,7 @@ func (s *Session) constants(f *rewrite.Formula, g *given) error {
 		if err != nil {
 			return err
 		}
-		if f.Kind == rewrite.FirstOf && !v.null {
+		if f.Kind == rewrite.FirstOf && !v.null || f.Kind == rewrite.Both && v.is(false) || f.Kind == rewrite.Either && v.is(true) {
 			break // what stands behind it is dropped
 		}
 	}
@@ -140,6 +143,10 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		return nullValue, Need{}, nil
 	case rewrite.FirstOf, rewrite.Greatest, rewrite.Least:
 		return s.ofAll(f, g)
+	case rewrite.Both, rewrite.Either:
+		return s.condition(f, g)
+	case rewrite.Choice:
+		return s.choice(f, g)
 	}
 	if f.Kind == rewrite.AssignedTo && f.Args[0].Kind == rewrite.LiteralValue && g.typeOf(f.Args[0]) == 0 {
 		v, err := s.literalValue(f.Args[0], g, f.Column.Type, logical.Assign)
@@ -157,6 +164,12 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 			return v, need, err
 		}
 		args[i], null = v, null || v.null
+	}
+	switch f.Kind {
+	case rewrite.IsNull:
+		return truth(null), Need{}, nil
+	case rewrite.IsNotNull:
+		return truth(!null), Need{}, nil
 	}
 	if null && (f.Kind != rewrite.Called || f.Function.Strict()) {
 		return nullValue, Need{}, nil
@@ -219,6 +232,7 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 	case rewrite.Operation:
 		v.OID = f.Operator.Result(args[0].OID, args[1].OID)
 		v.Data, err = f.Operator.Append([]byte{}, args[0].Value, args[1].Value, &s.settings.values)
+		v.null = v.Data == nil
 		return v, err
 	}
 	return v, &wire.Error{

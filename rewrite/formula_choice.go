@@ -1,0 +1,90 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// formulaCondition is AND or OR.
+func (a *analysis) formulaCondition(x *pg.BoolExpr, d *formulaDraft) *Formula {
+	kind := Both
+	if x.Boolop == pg.BoolExprType_OR_EXPR {
+		kind = Either
+	}
+	return a.formulaOfAll(kind, x.Args, d)
+}
+
+// formulaNullTest is IS NULL or IS NOT NULL of one value.
+func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
+	arg := a.formula(x.Arg, d)
+	i := a.tokenAt(x.Location)
+	end := i // ISNULL
+	if a.is(i, "is") {
+		if end++; a.is(end, "not") {
+			end++
+		}
+	}
+	if arg == nil || arg.isUntyped() || !d.covers(i, end) {
+		return nil
+	}
+	if x.Nulltesttype == pg.NullTestType_IS_NOT_NULL {
+		return &Formula{Kind: IsNotNull, Args: []*Formula{arg}}
+	}
+	return &Formula{Kind: IsNull, Args: []*Formula{arg}}
+}
+
+// formulaCase is CASE, with conditions or with values that one is compared with.
+func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
+	i := a.tokenAt(x.Location)
+	end := a.caseEnd(i)
+	if end < 0 || !d.covers(i, end) {
+		return nil
+	}
+	f := &Formula{Kind: Choice}
+	for _, n := range x.Args {
+		when := n.GetCaseWhen()
+		condition := a.formula(when.GetExpr(), d)
+		if condition == nil {
+			return nil
+		}
+		if x.Arg != nil {
+			value := a.formula(x.Arg, d)
+			if value == nil || value.isUntyped() {
+				return nil
+			}
+			condition = &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{value, condition}}
+			d.compared = append(d.compared, condition)
+		}
+		result := a.formula(when.GetResult(), d)
+		if result == nil {
+			return nil
+		}
+		f.Args = append(f.Args, condition, result)
+	}
+	otherwise := &Formula{Kind: NullValue}
+	if x.Defresult != nil {
+		otherwise = a.formula(x.Defresult, d)
+	}
+	if otherwise == nil {
+		return nil
+	}
+	f.Args = append(f.Args, otherwise)
+	return f
+}
+
+// caseEnd is the token that ends the CASE at a token, -1 if none does.
+func (a *analysis) caseEnd(i int) int {
+	depth := 0
+	for ; i >= 0 && i < len(a.tokens); i++ {
+		switch {
+		case a.is(i, "case"):
+			depth++
+		case a.is(i, "end"):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}

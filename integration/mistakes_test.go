@@ -20,7 +20,7 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 	for _, sql := range []string{
 		"SELECT ssn FROM people UNION SELECT id, ssn FROM people",
 		"SELECT ssn, id FROM people EXCEPT (SELECT ssn FROM people ORDER BY 1)",
-		"SELECT upper(ssn), nosuch FROM people",
+		"SELECT initcap(ssn), nosuch FROM people",
 		"SELECT id FROM people WHERE ssn LIKE '" + w + "%' AND nosuch = 5",
 		"SELECT ssn || '" + w + "', id FROM people JOIN nosuch USING (id)",
 		"SELECT id FROM nosuch.people n, people WHERE ssn > '" + w + "'",
@@ -42,16 +42,16 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 	e.extended("SELECT (SELECT max(ssn) FROM people), $1 FROM nosuch", nil)
 	e.extended("SELECT p.ssn || $1 FROM public.people p WHERE q.id = $2 FOR UPDATE", nil)
 	for _, sql := range []string{
-		"SELECT upper(ssn) FROM people WHERE name = '" + w + "'",
+		"SELECT initcap(ssn) FROM people WHERE name = '" + w + "'",
 		"SELECT ssn FROM people ORDER BY ssn LIMIT 5",
 		"SELECT upper(public.people.ssn) FROM public.people, other.people",
-		"SELECT upper(email) FROM people, other.people",
-		"SELECT upper(ssn) FROM people WHERE ssn > DATE '2001-01-01'::text AND age BETWEEN 5 AND -7 AND id IN (1.5, 3)",
+		"SELECT initcap(email) FROM people, other.people",
+		"SELECT initcap(ssn) FROM people WHERE ssn > DATE '2001-01-01'::text AND age BETWEEN 5 AND -7 AND id IN (1.5, 3)",
 		"SELECT count(*), age + 1 FROM people GROUP BY 2",
 		"SELECT p.*, p::text FROM people p",
-		"SELECT to_json(people), upper(people.ssn) FROM people",
+		"SELECT to_json(people), initcap(people.ssn) FROM people",
 		"SELECT upper(public.people.ssn), tableoid FROM people",
-		"SELECT 'x' UNION ALL SELECT upper(ssn) FROM people",
+		"SELECT 'x' UNION ALL SELECT initcap(ssn) FROM people",
 	} {
 		for _, around := range [][2]string{{"SELECT 1", "SELECT 2"}, {"BEGIN", "ROLLBACK"}} {
 			for _, exec := range []func() error{
@@ -82,8 +82,8 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 	// In an aborted transaction that is the error.
 	e.simple("BEGIN")
 	e.simple("SELECT nosuch")
-	e.simple("SELECT upper(ssn), nosuch FROM people")
-	e.extended("SELECT upper(ssn), nosuch FROM people", nil)
+	e.simple("SELECT initcap(ssn), nosuch FROM people")
+	e.extended("SELECT initcap(ssn), nosuch FROM people", nil)
 	e.simple("ROLLBACK")
 }
 

@@ -42,6 +42,14 @@ func TestComputedOutputs(t *testing.T) {
 		S("UPDATE accounts SET name = upper(left(name, 1)) || substr(name, 2), label = lpad(label, 3, '-'), price = round(price * 1.1, 1), at = date_trunc('month', at) WHERE id = 1 RETURNING name, label, price, at"),
 		S("UPDATE accounts SET n = abs(n - $1) + length(name), other = concat(name, ' & ', $2::text) WHERE plain = 1", "50", "sons"),
 		S("SELECT n, other FROM accounts ORDER BY id"),
+		// Conditions.
+		S("SELECT n > 10, n <= $1, price = 19.99, day < '2024-02-01', at - atz, day - '2024-01-01', big <> 9000000000, small BETWEEN 1 AND 9, small IN (7, 8), NOT small IN (3), price NOT BETWEEN $2 AND 30, n NOT IN (1, 40) AND price > 0, other IN ('x', 'y') FROM accounts ORDER BY id", "40", "5"),
+		S("SELECT n > 10, n <= $1, price = 19.99, day < '2024-02-01', at - atz, day - '2024-01-01'::date, big <> 9000000000, name = other, n > 3 AND ok, n IS NULL OR n < 5 FROM accounts ORDER BY id", "40"),
+		S("SELECT CASE WHEN n > 10 THEN name WHEN n IS NULL THEN 'none' ELSE other END, CASE WHEN price > $1 THEN 'dear' ELSE 'cheap' END, CASE WHEN n > 1 THEN n * 2 END, CASE n % 2 WHEN 0 THEN 'even' WHEN 1 THEN 'odd' END FROM accounts ORDER BY id", "10"),
+		S("SELECT CASE WHEN id = 1 THEN 1 / (n - n) ELSE 0 END FROM accounts WHERE id = 2"),
+		S("SELECT CASE WHEN n > 10 AND plain > 0 THEN 'x' END, id || name, name || n, day || '!' FROM accounts ORDER BY id"),
+		S("SELECT CASE WHEN false THEN n / 0 ELSE n + 1 END, CASE WHEN n > 0 THEN 1 / 0 END FROM accounts WHERE false").Fails("22012"),
+		S("UPDATE accounts SET n = CASE WHEN n > 10 THEN n - 10 ELSE 0 END, ok = n > 5 AND ok WHERE id = 1 RETURNING n, ok"),
 		// Errors come with the row, as from the server.
 		S("SELECT n / (plain - 1) FROM accounts ORDER BY id").Fails("22012"),
 		S("SELECT n / 0 FROM accounts WHERE false"),

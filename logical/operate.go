@@ -76,6 +76,8 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return 0
 	case o.Compares():
 		return beside
+	case o == Subtract && f == familyDay:
+		return beside
 	case beside == OIDJSONB && !first && (o == AtKey || o == AtKeyText || o == Subtract):
 		return OIDText
 	case beside == OIDJSONB && !first && o.OfJSON():

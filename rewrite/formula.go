@@ -49,6 +49,8 @@ type Formula struct {
 	Client   int // index, from 0, of the client's parameter
 	Type     logical.Type
 	text     formulaLiteral
+	// at is where a column of an output is named first.
+	at term
 }
 
 // formulaLiteral is a literal of a formula: a place in every text of the shape, or,

@@ -34,6 +34,44 @@ func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
 	return &Formula{Kind: IsNull, Args: []*Formula{arg}}
 }
 
+// formulaRange is BETWEEN, or IN with a list of literals of one kind: for others
+// PostgreSQL looks for a type that they have in common.
+func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
+	items := x.Rexpr.GetList().GetItems()
+	kind, operators := Both, []logical.Operator{logical.AtLeast, logical.AtMost}
+	switch name := last(names(x.Name)); {
+	case x.Kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN:
+		kind, operators = Either, []logical.Operator{logical.Less, logical.Greater}
+	case x.Kind == pg.A_Expr_Kind_AEXPR_IN:
+		kind, operators = Either, []logical.Operator{logical.Equal}
+		if name == "<>" {
+			kind, operators = Both, []logical.Operator{logical.NotEqual}
+		}
+		for _, n := range items {
+			if c := n.GetAConst(); c.GetSval() == nil && c.GetIval() == nil || (c.GetSval() == nil) != (items[0].GetAConst().GetSval() == nil) {
+				return nil
+			}
+		}
+		if i := a.tokenAt(firstLocation(x.Rexpr.ProtoReflect())); !d.covers(i-1, i-1) { // the bracket in front
+			return nil
+		}
+	}
+	f := &Formula{Kind: kind}
+	for i, n := range items {
+		left, right := a.formula(x.Lexpr, d), a.formula(n, d)
+		if left == nil || left.isUntyped() || right == nil {
+			return nil
+		}
+		one := &Formula{Kind: Operation, Operator: operators[min(i, len(operators)-1)], Args: []*Formula{left, right}}
+		d.compared = append(d.compared, one)
+		f.Args = append(f.Args, one)
+	}
+	if len(f.Args) == 1 {
+		return f.Args[0]
+	}
+	return f
+}
+
 // formulaCase is CASE, with conditions or with values that one is compared with.
 func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
 	i := a.tokenAt(x.Location)

@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"slices"
-	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -43,12 +42,11 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		return c, false
 	}
 	columns := f.columns(nil)
+	slices.SortFunc(columns, func(a, b *Formula) int { return a.at.start - b.at.start })
 	typmod, known := f.typmod()
 	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: typmod}}
-	var cells []string
 	for i, of := range columns {
 		of.Cell = i
-		cells = append(cells, of.bytes())
 		shown.Cells = append(shown.Cells, of.Column)
 		if of.Column != nil && shown.Name == "" {
 			shown.Schema, shown.Table, shown.Name = of.Column.Schema, of.Column.Table, of.Column.Name
@@ -73,7 +71,17 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), at: p.Location, column: shown})
 	}
 	start, end := int(a.tokens[d.first].start), int(a.tokens[d.last].end)
-	a.edit(start, end, "ARRAY["+strings.Join(cells, ", ")+"]", nil)
+	// The names of columns stay what they are, where the server may find a mistake.
+	from, text := start, "ARRAY["
+	for i, of := range columns {
+		before, behind := of.bytes()
+		if i > 0 {
+			before = ", " + before
+		}
+		a.edit(from, of.at.start, text+before, nil)
+		from, text = of.at.end, behind
+	}
+	a.edit(from, end, text+"]", nil)
 	return column{sealed: shown, bare: true, formula: f, renamed: term{start, end}}, true
 }
 
@@ -86,7 +94,7 @@ func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formu
 	if c == nil || !ok || len(ref.Fields) > tableAndColumn || c.constants != nil || c.text || !d.covers(first, first+2*(len(ref.Fields)-1)) {
 		return nil
 	}
-	f := &Formula{Kind: PlainValue, Type: logical.Type{OID: c.typ, Typmod: -1}, Name: string(a.text[start:end])}
+	f := &Formula{Kind: PlainValue, Type: logical.Type{OID: c.typ, Typmod: -1}, Name: string(a.text[start:end]), at: term{start, end}}
 	switch s := c.sealed; {
 	case s == nil && (!logical.Supported(c.typ) || f.Type.IsArray()):
 		return nil
@@ -112,13 +120,14 @@ func (c *column) typmod() int32 {
 	return -1
 }
 
-// bytes is the SQL of what the row has in a column: of a sealed one its envelope, or an
-// empty value for NULL; of a plain one its binary form, or NULL.
-func (f *Formula) bytes() string {
+// bytes is the SQL, before and behind the name of a column, of what the row has in it: of
+// a sealed one its envelope, or an empty value for NULL; of a plain one its binary form, or
+// NULL.
+func (f *Formula) bytes() (before, behind string) {
 	if f.Kind == PlainValue {
-		return sendCall(f.Type.OID, f.Name)
+		return sendCall(f.Type.OID) + "(", ")"
 	}
-	return "COALESCE(" + f.Name + "::" + serverType + ", ''::" + serverType + ")"
+	return "COALESCE(", "::" + serverType + ", ''::" + serverType + ")"
 }
 
 // givenType is the type that a literal has by itself, and what a parameter has that the
@@ -190,7 +199,12 @@ func (f *Formula) computes() bool {
 			}
 		}
 		return f.hasSealed()
-	case Called, CastTo, Negative, Greatest, Least:
+	case CastTo:
+		if inner := f.uncast(); inner.Kind == Choice {
+			return inner.computes() // the server chooses, and the cast is made when it is shown
+		}
+		return f.hasSealed()
+	case Called, Negative, Greatest, Least:
 		return f.hasSealed()
 	case FirstOf:
 		return some(f.Args) || f.hasSealed() && f.hasPlain()
@@ -217,6 +231,14 @@ func (f *Formula) hasTerm() bool {
 		f = f.Args[0]
 	}
 	return f.isTerm()
+}
+
+// uncast is what stands inside of casts.
+func (f *Formula) uncast() *Formula {
+	for f.Kind == CastTo {
+		f = f.Args[0]
+	}
+	return f
 }
 
 // isTerm says whether it is a column that the server compares by its term.

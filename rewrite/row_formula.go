@@ -320,6 +320,15 @@ func (a *analysis) formulaLiteral(k *pg.A_Const, d *formulaDraft) *Formula {
 		return &Formula{Kind: NullValue}
 	case i < 0:
 		return nil
+	case k.GetBoolval() != nil:
+		if !d.covers(i, i) {
+			return nil
+		}
+		value := []byte{'f'}
+		if k.GetBoolval().Boolval {
+			value[0] = 't'
+		}
+		return &Formula{Kind: LiteralValue, text: formulaLiteral{literal: -1, value: value, oid: logical.OIDBool}}
 	case k.GetSval() != nil:
 		if !a.tokens[i].kind.isString() || !d.covers(i, i) {
 			return nil
@@ -358,6 +367,10 @@ func (a *analysis) literalNamed(token int, negative bool, d *formulaDraft) *Form
 }
 
 func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
+	switch x.Kind {
+	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, pg.A_Expr_Kind_AEXPR_IN:
+		return a.formulaRange(x, d)
+	}
 	if x.Kind != pg.A_Expr_Kind_AEXPR_OP || len(x.Name) != 1 {
 		return nil
 	}

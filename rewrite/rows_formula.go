@@ -123,16 +123,16 @@ func (r *foundRow) bytes(row string, c *Formula) string {
 	if c.Kind != PlainValue {
 		return cell
 	}
-	return sendCall(c.Type.OID, cell)
+	return sendCall(c.Type.OID) + "(" + cell + ")"
 }
 
-// sendCall is the SQL of the binary form of a value.
-func sendCall(oid uint32, value string) string {
+// sendCall names the function that gives the binary form of values of a type.
+func sendCall(oid uint32) string {
 	send := sendFunctions[oid]
 	if send == "" {
 		send = TypeName(oid) + "_send"
 	}
-	return "pg_catalog." + send + "(" + value + ")"
+	return "pg_catalog." + send
 }
 
 // asksForRows is the question for what all rows have in columns: an array of bytea for

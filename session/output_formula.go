@@ -17,13 +17,18 @@ type computedOutput struct {
 	given   given
 }
 
+// firstCells is how much room there is for cells at first, in bytes.
+const firstCells = 256
+
 var errCells = errors.New("what an output is computed of is not what was asked for")
 
 // openOutput appends the value of a formula, with its length, to the rows made so far.
 func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 	g := c.output.given
-	g.row = s.buf.row[:0]
-	s.buf.cells = s.buf.cells[:0]
+	if s.buf.cells == nil {
+		s.buf.cells = make([]byte, 0, firstCells) // of which an empty part is not nil, either
+	}
+	g.row, s.buf.cells = s.buf.row[:0], s.buf.cells[:0]
 	_, err := logical.Elements(logical.Value{Data: value, Binary: c.server == wire.Binary}, func(elem []byte, null bool) (err error) {
 		if null {
 			g.row = append(g.row, nil)

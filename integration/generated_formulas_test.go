@@ -38,6 +38,7 @@ var formulaFamilies = []typeFamily{
 		inexact:  "2024-02-02 10:00:00.5",
 	},
 	{columns: []string{"b boolean"}, types: []string{"bool"}, values: []string{"t", "false"}},
+	{columns: []string{"j jsonb"}, types: []string{"jsonb"}, values: []string{`{"a": 1, "b": ["x", null, 2.50]}`, `["a", {"b": "c"}]`}},
 }
 
 // plainPrefix begins the name of the plain column beside a sealed one.
@@ -129,6 +130,8 @@ func (g *formulaGenerator) operand(depth int) string {
 		return "(" + g.formula(depth+1) + ")"
 	case n == 3 && depth < 2:
 		return g.call(depth + 1)
+	case n == 5 && depth < 2 && g.IntN(2) == 0:
+		return "CASE WHEN " + g.condition(depth+1) + " THEN " + g.operand(depth+1) + " ELSE " + g.operand(depth+1) + " END"
 	case n == 9 && depth < 2 && g.IntN(2) == 0:
 		return g.pick("GREATEST", "LEAST") + "(" + g.operand(depth+1) + ", " + g.operand(depth+1) + ")"
 	}
@@ -153,8 +156,12 @@ func (g *formulaGenerator) call(depth int) string {
 func (g *formulaGenerator) formula(depth int) string {
 	operators := []string{"+", "+", "-", "*", "/", "%"}
 	switch {
+	case slices.Contains(g.family.types, "bool") && g.IntN(2) == 0:
+		return g.condition(depth)
 	case slices.Contains(g.family.types, "bool"):
 		return "NOT " + g.operand(depth)
+	case slices.Contains(g.family.types, "jsonb"):
+		return "(" + g.operand(depth) + ") " + g.pick("-> 'a'", "-> 1", "-> 'b' -> 0", "#> '{b,1}'", "|| '{\"c\": 5}'", "|| "+g.column(), "- 'a'", "- 0", "|| '[true]'")
 	case slices.Contains(g.family.types, "text"):
 		operators = []string{"||"}
 	case slices.Contains(g.family.types, "date"):
@@ -219,9 +226,35 @@ func (g *formulaGenerator) statement() *typedStatement {
 	}
 }
 
+// condition is one of the family's values, or several.
+func (g *formulaGenerator) condition(depth int) string {
+	if depth < 2 && g.IntN(4) == 0 {
+		return "(" + g.condition(depth+1) + g.pick(" AND ", " OR ") + g.condition(depth+1) + ")"
+	}
+	x := g.operand(2)
+	switch g.IntN(6) {
+	case 0:
+		return x + g.pick(" IS NULL", " IS NOT NULL")
+	case 1:
+		return x + g.pick(" BETWEEN ", " NOT BETWEEN ") + g.operand(2) + " AND " + g.operand(2)
+	case 2:
+		return g.column() + g.pick(" IN (", " NOT IN (") + quoted(g.value(g.own)) + ", " + quoted(g.value(g.own)) + ")"
+	case 3:
+		return "NOT (" + x + " = " + g.column() + ")"
+	}
+	return x + g.pick(" = ", " <> ", " < ", " <= ", " > ", " >= ") + g.operand(2)
+}
+
 // shown is an output that is computed, of one value only perhaps.
 func (g *formulaGenerator) shown(name string) string {
-	switch g.IntN(4) {
+	switch g.IntN(6) {
+	case 4:
+		return g.condition(0)
+	case 5:
+		if slices.Contains(g.family.types, "jsonb") {
+			return g.column() + g.pick(" ->> 'a'", " ->> 0", " #>> '{b,2}'")
+		}
+		return "CASE WHEN " + g.condition(0) + " THEN " + g.operand(1) + " WHEN " + g.condition(1) + " THEN " + g.operand(1) + g.pick(" END", " ELSE "+g.operand(1)+" END")
 	case 0:
 		return g.cast(g.column())
 	case 1:

@@ -17,7 +17,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	portalName, name, ok := wire.BindNames(b[wire.HeaderLen:])
 	if !ok {
 		if len(b) >= size {
-			return wait, Need{}, violation("invalid message format")
+			return s.refuseBind(malformed(endless), out)
 		}
 		return wait, Need{Kind: NeedBytes, Bytes: min(size, max(prefix, 2*len(b)))}, nil
 	}
@@ -57,9 +57,9 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	if len(b) < size {
 		return wait, Need{Kind: NeedBytes, Bytes: size}, nil
 	}
-	m, err := wire.ParseBind(b[wire.HeaderLen:])
-	if err != nil {
-		return wait, Need{}, violation("invalid message format")
+	m, _ := wire.ParseBind(b[wire.HeaderLen:])
+	if m.Fault == wire.NoFormats {
+		return s.refuseBind(malformed(lacking), out)
 	}
 	if st.opaque {
 		st.ran = true
@@ -77,6 +77,9 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			return s.refuseBind(refusal, out)
 		}
 		if refusal := st.check(); refusal != nil {
+			if m.Fault != wire.NoFault { // which the server finds first
+				refusal = malformedBind(&m)
+			}
 			return s.refusePortal(portalName, refusal, out)
 		}
 	}
@@ -93,6 +96,9 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			if err != nil || need.Kind != NeedNothing {
 				return s.unbound(portalName, need, err, out)
 			}
+		}
+		if m.Fault != wire.NoFault {
+			return s.refusePortal(portalName, malformedBind(&m), out)
 		}
 		if act, need, ok := s.compute(st.plan.Question, []byte(st.text), rewrite.Extended, &m, st, out); !ok {
 			return act, need, nil
@@ -158,7 +164,8 @@ func (p *statement) checkCounts(m *wire.Bind) *wire.Error {
 }
 
 // appendBind appends the Bind for the server: sealed parameters in binary, the
-// others as they are, and sealed result columns as they are best opened.
+// others as they are, and sealed result columns as they are best opened. It has the fault
+// of the client's, if any, for the server to find in its turn, and nothing behind that.
 func (s *Session) appendBind(dst []byte, m *wire.Bind, p *portal) ([]byte, Need, error) {
 	dst, start := wire.Begin(dst, wire.TypeBind)
 	dst = wire.AppendCString(dst, m.Portal)
@@ -168,7 +175,10 @@ func (s *Session) appendBind(dst []byte, m *wire.Bind, p *portal) ([]byte, Need,
 	case p.statement.late != nil: // values may be meant for what is sealed, and nothing reads them
 		dst = m.ParamFormats.Append(dst)
 		dst = wire.AppendCount(dst, m.Params.Len())
-		for range m.Params.Len() {
+		for it := m.Params.Iter(); ; {
+			if _, ok := it.Next(); !ok {
+				break
+			}
 			dst = wire.AppendInt32(dst, wire.Null)
 		}
 	case plan == nil || plan.Params == nil:
@@ -182,6 +192,10 @@ func (s *Session) appendBind(dst []byte, m *wire.Bind, p *portal) ([]byte, Need,
 			return dst, need, err
 		}
 	}
+	switch m.Fault {
+	case wire.NoValues, wire.NoResultFormats:
+		return wire.End(dst, start), Need{}, nil
+	}
 	if results := p.statement.results; p.asked {
 		dst = wire.AppendCount(dst, p.statement.width)
 		for i := range p.statement.width {
@@ -194,6 +208,9 @@ func (s *Session) appendBind(dst []byte, m *wire.Bind, p *portal) ([]byte, Need,
 	} else {
 		dst = m.ResultFormats.Append(dst)
 	}
+	if m.Fault == wire.BytesLeft {
+		dst = append(dst, 0)
+	}
 	return wire.End(dst, start), Need{}, nil
 }
 
@@ -203,13 +220,16 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 	dst = wire.AppendCount(dst, len(params))
 	for _, p := range params {
 		f := wire.Binary
-		if p.Operand == nil && !p.Hidden { // and so the client's
-			f, _ = m.ParamFormats.Format(p.Client)
+		if p.Answer == 0 {
+			client, _ := m.ParamFormats.Format(p.Client)
+			if p.Operand == nil && !p.Hidden || client != wire.Text { // and so the client's, or the server's to refuse
+				f = client
+			}
 		}
 		dst = wire.AppendInt16(dst, f)
 	}
 	dst = wire.AppendCount(dst, len(params))
-	it, at := m.Params.Iter(), 0
+	it, at, there := m.Params.Iter(), 0, true
 	var value []byte
 	for j, p := range params {
 		if p.Answer > 0 {
@@ -224,18 +244,21 @@ func (s *Session) appendParams(dst []byte, m *wire.Bind, st *statement) ([]byte,
 			it, at = m.Params.Iter(), 0 // a further role of an earlier value
 		}
 		for ; at <= p.Client; at++ {
-			value, _ = it.Next()
+			value, there = it.Next()
+		}
+		if !there { // wire.NoValues
+			return dst, Need{}, nil
 		}
 		if p.Hidden {
 			value = nil
 		}
+		f, _ := m.ParamFormats.Format(p.Client)
+		if p.Operand != nil && f != wire.Text && f != wire.Binary {
+			value = nil // the server reads the format first
+		}
 		if p.Operand == nil || value == nil {
 			dst = wire.AppendValue(dst, value)
 			continue
-		}
-		f, _ := m.ParamFormats.Format(p.Client)
-		if f != wire.Text && f != wire.Binary {
-			return dst, Need{}, ofParameter(&wire.Error{Code: codeInvalidParameter, Message: "unsupported format code: " + itoa(int(f))}, m, p.Client, nil)
 		}
 		v := logical.Value{Data: value, Binary: f == wire.Binary, OID: st.types[p.Client]}
 		if s.becomesNull(p.Operand, v) {

@@ -121,7 +121,7 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 		}
 		t, err := wire.ParseTarget(b[wire.HeaderLen:])
 		if err != nil || t.Kind != 'S' && t.Kind != 'P' {
-			return wait, Need{}, violation("invalid message format")
+			return s.relayMalformed()
 		}
 		if typ == wire.TypeDescribe {
 			return s.describe(t, out)
@@ -136,12 +136,22 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 		}
 		e, err := wire.ParseExecute(b[wire.HeaderLen:])
 		if err != nil {
-			return wait, Need{}, violation("invalid message format")
+			return s.relayMalformed()
 		}
 		return s.execute(e, out)
 	case wire.TypeFlush:
+		if size > wire.HeaderLen {
+			return s.relayMalformed()
+		}
 		s.flushed = true
 	}
+	return relay, Need{}, nil
+}
+
+// relayMalformed relays a frame without values that has not its form. The server says what
+// is wrong with it, and skips to Sync.
+func (s *Session) relayMalformed() (action, Need, error) {
+	s.push(&request{kind: closeTarget})
 	return relay, Need{}, nil
 }
 

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"strconv"
 
@@ -49,31 +47,32 @@ func violation(message string) error {
 	return &wire.Error{Severity: wire.SeverityFatal, Code: codeProtocolViolation, Message: message}
 }
 
-// malformedQuery is what PostgreSQL says of a Query that is not one string: one
-// without an end, or with a zero byte in it.
-func malformedQuery(body []byte) *wire.Error {
-	message := "invalid message format"
-	if bytes.IndexByte(body, 0) < 0 {
-		message = "invalid string in message"
-	}
+// What PostgreSQL says of a message that has not the form of its type. The session goes on,
+// for the message has its length.
+const (
+	endless  = "invalid string in message" // one without its zero byte
+	lacking  = "insufficient data left in message"
+	leftover = "invalid message format"
+)
+
+func malformed(message string) *wire.Error {
 	return &wire.Error{Code: codeProtocolViolation, Message: message}
 }
 
-// malformedParse is what PostgreSQL says of a Parse that is not two strings and a list of
-// types: behind a zero byte in the text, what is left of it is read as that list.
-func malformedParse(body []byte) *wire.Error {
-	message, rest := "invalid message format", body
-	for range 2 {
-		i := bytes.IndexByte(rest, 0)
-		if i < 0 {
-			return &wire.Error{Code: codeProtocolViolation, Message: "invalid string in message"}
+// malformedBind is what PostgreSQL says of a Bind with a fault behind its formats.
+func malformedBind(m *wire.Bind) *wire.Error {
+	switch m.Fault {
+	case wire.BytesLeft:
+		return malformed(leftover)
+	case wire.NoValues:
+		n := 0
+		for it := m.Params.Iter(); ; n++ {
+			if _, ok := it.Next(); !ok {
+				return ofParameter(malformed(lacking), m, n, nil)
+			}
 		}
-		rest = rest[i+1:]
 	}
-	if len(rest) < 2 || len(rest)-2 < 4*int(binary.BigEndian.Uint16(rest)) {
-		message = "insufficient data left in message"
-	}
-	return &wire.Error{Code: codeProtocolViolation, Message: message}
+	return malformed(lacking)
 }
 
 // statementError turns what made a statement fail into what the client reads.

@@ -30,7 +30,9 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	m, err := wire.ParseParse(body)
 	if err != nil {
-		return s.refuse(malformedParse(body), out)
+		out.server.put(appendMalformed(out.server.scratch, wire.TypeParse, body))
+		s.push(&request{kind: closeTarget})
+		return s.skip()
 	}
 	if snap == nil {
 		h := s.look(m.Query)

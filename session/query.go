@@ -26,7 +26,9 @@ func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	text, err := wire.ParseQuery(b[wire.HeaderLen:])
 	if err != nil {
-		return s.refuseQuery(malformedQuery(b[wire.HeaderLen:]), out)
+		out.server.put(appendMalformed(out.server.scratch, wire.TypeQuery, b[wire.HeaderLen:]))
+		s.push(&request{kind: call}) // the unnamed statement stays
+		return drop, Need{}, nil
 	}
 	if snap != nil && snap.Empty() {
 		if v := s.renewNamed(snap, text, rewrite.Simple, out); v.act == wait {

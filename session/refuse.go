@@ -1,6 +1,9 @@
 package session
 
 import (
+	"bytes"
+	"encoding/binary"
+
 	"pgseal/rewrite"
 	"pgseal/wire"
 )
@@ -73,6 +76,30 @@ func late(text []byte, e *wire.Error) bool {
 // A SELECT can have a mistake besides that PostgreSQL would report. So the server
 // looks at it first, in a form in which nothing of the client's but names is left
 // (rewrite.Refusal.BindProbe). It prepares that, and goes on to what fails anyway.
+
+// appendMalformed appends a Query or a Parse with the fault of the client's, and without
+// its text. (Behind a zero byte in that, the rest of it is read as a list of types.)
+func appendMalformed(dst []byte, typ byte, body []byte) []byte {
+	dst, start := wire.Begin(dst, typ)
+	strings := 1
+	if typ == wire.TypeParse {
+		strings = 2
+	}
+	for range strings {
+		i := bytes.IndexByte(body, 0)
+		if i < 0 {
+			return wire.End(dst, start)
+		}
+		dst, body = append(dst, 0), body[i+1:]
+	}
+	if typ == wire.TypeParse {
+		if len(body) < 2 || len(body)-2 < 4*int(binary.BigEndian.Uint16(body)) {
+			return wire.End(dst, start)
+		}
+		dst = wire.AppendCount(dst, 0)
+	}
+	return wire.End(append(dst, 0), start)
+}
 
 // appendProbe appends what has the server look, and notes it.
 func (s *Session) appendProbe(dst []byte, p *planning, e *wire.Error, types []uint32) []byte {

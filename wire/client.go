@@ -40,15 +40,44 @@ type Bind struct {
 	ParamFormats      Int16s
 	Params            Values
 	ResultFormats     Int16s
+	Fault             BindFault
 }
+
+// BindFault is where a body stops being that of a Bind. What is in front of it has
+// been read: PostgreSQL looks at the parts in their order, and has its say on each
+// before it finds that the next one is not there.
+type BindFault uint8
+
+// The parts that can be cut off.
+const (
+	NoFault         BindFault = iota
+	NoFormats                 // or no number of values
+	NoValues                  // Params has the values that are there, but counts all
+	NoResultFormats           //
+	BytesLeft                 // behind all of it
+)
 
 // ParseBind reads a Bind body. That the counts fit each other is the server's
 // to judge, not a matter of form.
 func ParseBind(body []byte) (m Bind, err error) {
 	r := reader{b: body}
 	m.Portal, m.Statement, m.ParamFormats = r.cstring(), r.cstring(), r.int16s()
-	m.Params = r.values(int(r.uint16()))
+	n := int(r.uint16())
+	if r.bad {
+		m.Fault = NoFormats
+		return m, ErrMalformed
+	}
+	if m.Params = r.values(n); r.bad {
+		m.Fault = NoValues
+		return m, ErrMalformed
+	}
 	m.ResultFormats = r.int16s()
+	switch {
+	case r.bad:
+		m.Fault = NoResultFormats
+	case len(r.b) > 0:
+		m.Fault = BytesLeft
+	}
 	return m, r.end()
 }
 

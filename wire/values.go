@@ -10,20 +10,19 @@ type Values struct {
 }
 
 // values consumes n values; every length is checked here, so that Iter need
-// not fail.
+// not fail. Where there are fewer, it ends behind the last one that is whole.
 func (r *reader) values(n int) Values {
-	all := r.b
+	all, end := r.b, 0
 	for range n {
-		l := int32(r.uint32())
-		if l == Null {
-			continue
+		if l := int32(r.uint32()); l != Null {
+			r.take(int(l))
 		}
-		r.take(int(l))
+		if r.bad {
+			break
+		}
+		end = len(all) - len(r.b)
 	}
-	if r.bad {
-		return Values{}
-	}
-	return Values{n: n, body: all[: len(all)-len(r.b) : len(all)-len(r.b)]}
+	return Values{n: n, body: all[:end:end]}
 }
 
 // Len is how many values there are.

@@ -67,9 +67,9 @@ type SealedColumn struct {
 	Record []*SealedColumn
 
 	// Cells is not nil for what is no column but a value, of the type, that is computed
-	// of these columns of a row, nil for a plain one: the server has an array of bytea
-	// in its place, with what the row has in each. The names are those of the first
-	// sealed one.
+	// of these columns of a row, nil for a plain one: the server has a bytea in its
+	// place, the binary form of an array of bytea with what the row has in each. The
+	// names are those of the first sealed one.
 	Cells []*SealedColumn
 }
 

@@ -155,20 +155,23 @@ func printed(oid uint32) bool {
 	return oid == OIDUUID
 }
 
+// maxSignatures is how many functions of one name there are at most.
+const maxSignatures = 8
+
 // on finds the function as PostgreSQL does: one that takes the types as they are, or
 // else the one that takes most of them so, or else most of the types that are preferred
 // where they have to be cast. It is nil if there is none, or not one alone.
 func (f Function) on(args []uint32) *signature {
 	all := functions[f].signatures
-	var found []int
+	var room [maxSignatures]int
+	found := room[:0]
 	for i := range all {
 		if len(all[i].params) == len(args) && all[i].takes(args) {
 			found = append(found, i)
 		}
 	}
 	best := func(score func(param, arg uint32) bool) {
-		most := -1
-		var kept []int
+		most, kept := -1, found[:0]
 		for _, i := range found {
 			n := 0
 			for k, p := range all[i].params {
@@ -217,29 +220,32 @@ func preferred(oid uint32) bool {
 	return false
 }
 
+// fewArguments is how many a function mostly has at most.
+const fewArguments = 4
+
 // Append appends what the function gives of arguments in canonical form, which have a
-// type each; one without Data is NULL, and so is a value of nil. fold is that of Folds.
+// type each; one without Data is NULL, and so is a value of nil. It changes args. fold is that of Folds.
+// The settings have UTF8 as the client's encoding.
 func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]byte, error) {
-	utf8 := *s
-	utf8.encoding = nil
 	if functions[f].any {
-		return f.join(dst, args, &utf8)
+		return f.join(dst, args, s)
 	}
-	types := make([]uint32, len(args))
+	var few [fewArguments]uint32
+	types := few[:0]
 	for i := range args {
-		types[i] = args[i].OID
+		types = append(types, args[i].OID)
 	}
 	found := f.on(types)
 	if found == nil || found.compute == nil {
 		return dst, refuse("pgseal does not compute "+f.String()+" of values of these types", "Compute the value in the application.")
 	}
-	c := call{dst: dst, args: make([]Value, len(args)), fold: fold, s: s}
+	c := call{dst: dst, args: args, fold: fold, s: s}
 	for i, p := range found.params {
-		data, err := Type{OID: p, Typmod: -1}.AppendCanonical([]byte{}, args[i], Cast, &utf8)
+		data, err := args[i].as(p, s)
 		if err != nil {
 			return dst, err
 		}
-		c.args[i] = Value{Data: data, Binary: true, OID: p}
+		args[i] = Value{Data: data, Binary: true, OID: p}
 	}
 	return found.compute(&c)
 }

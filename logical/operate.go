@@ -154,18 +154,17 @@ func spanned(oid uint32) uint32 {
 }
 
 // Append appends left operator right in canonical form, of the type that Result
-// says. The values are in canonical form and have a type each.
+// says; nil for NULL. The values are in canonical form and have a type each; the
+// settings have UTF8 as the client's encoding.
 func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, error) {
 	op, ok := o.on(left.OID, right.OID)
 	if !ok {
 		return dst, refuse("pgseal does not compute "+typeName(left.OID)+" "+o.String()+" "+typeName(right.OID), "Compute the value in the application.")
 	}
-	utf8 := *s
-	utf8.encoding = nil
-	a, err := Type{OID: op.left, Typmod: -1}.AppendCanonical(nil, left, Cast, &utf8)
+	a, err := left.as(op.left, s)
 	var b []byte
 	if err == nil {
-		b, err = Type{OID: op.right, Typmod: -1}.AppendCanonical(nil, right, Cast, &utf8)
+		b, err = right.as(op.right, s)
 	}
 	switch {
 	case err != nil && o.Compares(): // which the server does all the same
@@ -204,6 +203,14 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return o.appendDay(dst, int(canonicalInt(a)), int(canonicalInt(b)))
 	}
 	return o.appendLater(dst, canonicalInstant(a), canonicalInterval(b), op.result == OIDTimestamptz, s)
+}
+
+// as is a value in canonical form as one of a type.
+func (v Value) as(oid uint32, s *Settings) ([]byte, error) {
+	if v.OID == oid {
+		return v.Data, nil
+	}
+	return Type{OID: oid, Typmod: -1}.AppendCanonical([]byte{}, v, Cast, s)
 }
 
 // String is the operator as it is written.

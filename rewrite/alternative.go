@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pgseal/catalog"
 	"pgseal/logical"
@@ -43,6 +44,12 @@ func isNull(n *pg.Node) bool {
 	}
 	return n.GetAConst().GetIsnull()
 }
+
+// coalesceNull and caseConstant are what refuses a wavering expression.
+const (
+	coalesceNull = "COALESCE with NULL"
+	caseConstant = "CASE with a condition that is constant"
+)
 
 // peekAlternatives is peek for COALESCE and CASE: all that is not the same
 // sealed column is a constant, or computed by the server from nothing.
@@ -98,6 +105,10 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 		}
 		kept = kept && a.castAlike(r, e.column.Type)
 	}
+	if x := n.GetCaseExpr(); (!kept || e.column.Mixed != nil) && x != nil && slices.ContainsFunc(x.Args, func(when *pg.Node) bool { return !hasReference(when.GetCaseWhen().GetExpr().ProtoReflect()) }) {
+		// Nor does it keep a CASE of which it knows what holds.
+		e.wavering = e.wavering || slices.ContainsFunc(inners, func(c column) bool { return shownColumn(&c).Type.Typmod != -1 })
+	}
 	if !kept {
 		t, ok := commonOf(e.column, inners)
 		switch {
@@ -116,6 +127,26 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 		e.renamed = a.namedByValue(n.GetCaseExpr().GetDefresult())
 	}
 	return e
+}
+
+// hasReference says whether there is a column in an expression.
+func hasReference(m protoreflect.Message) (found bool) {
+	if _, ok := m.Interface().(*pg.ColumnRef); ok {
+		return true
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Kind() != protoreflect.MessageKind:
+		case fd.IsList():
+			for i := range v.List().Len() {
+				found = found || hasReference(v.List().Get(i).Message())
+			}
+		default:
+			found = found || hasReference(v.Message())
+		}
+		return !found
+	})
+	return found
 }
 
 // commonOf is the common type of alternatives that are all of one column, or of those

@@ -267,6 +267,17 @@ func (f *Formula) Infer(client int, given func(*Formula) uint32) uint32 {
 	return 0
 }
 
+// IsStrict says whether it is NULL if one of Args is.
+func (f *Formula) IsStrict() bool {
+	switch f.Kind {
+	case Called:
+		return f.Function.Strict()
+	case Operation, Negative, Inverse, CastTo:
+		return true
+	}
+	return false
+}
+
 // OfRow says whether it is a column.
 func (f *Formula) OfRow() bool { return f.Kind == ColumnValue || f.Kind == PlainValue }
 

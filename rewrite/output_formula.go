@@ -10,7 +10,8 @@ import (
 )
 
 // An output that is computed of a row's sealed values (first || ' ' || last): the server
-// gives what the row has in the columns, as an array of bytea, and the session computes.
+// gives what the row has in the columns, as an array of bytea in its binary form, and the
+// session computes.
 // See docs/decisions/0032-computed-outputs.md.
 
 // computesOutputs says whether rows of a query go to the client as they are, and can be
@@ -72,7 +73,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	}
 	start, end := int(a.tokens[d.first].start), int(a.tokens[d.last].end)
 	// The names of columns stay what they are, where the server may find a mistake.
-	from, text := start, "ARRAY["
+	from, text := start, "pg_catalog.array_send(ARRAY["
 	for i, of := range columns {
 		before, behind := of.bytes()
 		if i > 0 {
@@ -81,7 +82,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		a.edit(from, of.at.start, text+before, nil)
 		from, text = of.at.end, behind
 	}
-	a.edit(from, end, text+"]", nil)
+	a.edit(from, end, text+"])", nil)
 	return column{sealed: shown, bare: true, formula: f, renamed: term{start, end}}, true
 }
 

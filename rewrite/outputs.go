@@ -283,8 +283,11 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 		}
 		return c
 	}
-	if e.wavering {
-		a.fail(refuseUse(e.column, e.at, coalesceNull))
+	if what := coalesceNull; e.wavering && (len(e.casts) == 0 || e.made.node.GetCaseExpr() == nil) {
+		if e.made.node.GetCaseExpr() != nil {
+			what = caseConstant
+		}
+		a.fail(refuseUse(e.column, e.at, what))
 		return column{}
 	}
 	if !a.showsCasts(e) {

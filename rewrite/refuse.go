@@ -42,9 +42,6 @@ func sealedRefusal(anchor string, c *catalog.SealedColumn, position int32, messa
 	}
 }
 
-// coalesceNull is what refuses a wavering expression.
-const coalesceNull = "COALESCE with NULL"
-
 // refuseUse is for a sealed value where only plain ones are understood.
 func refuseUse(c *catalog.SealedColumn, position int32, within string) *Refusal {
 	if within == "" {
@@ -62,6 +59,9 @@ func refuseUse(c *catalog.SealedColumn, position int32, within string) *Refusal 
 	case coalesceNull:
 		r.Detail = "The server leaves the NULL out and describes the result in more than one way because of it."
 		r.Hint = "Leave the NULL out of COALESCE."
+	case caseConstant:
+		r.Detail = "The server leaves the CASE out and describes the result in more than one way because of it."
+		r.Hint = "Cast the results to a type without a length, or compare a column in each condition."
 	case "a condition":
 		if isBool(c) {
 			r.Hint = "Compare it with a value: " + c.Name + " = true."

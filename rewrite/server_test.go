@@ -247,7 +247,7 @@ func checkDescription(t *testing.T, c *goldenCase, p *Plan, sd *pgconn.Statement
 			}
 			continue
 		}
-		if sealed && s.Results[i].Holds() {
+		if sealed && s.Results[i].Holds() && s.Results[i].Cells == nil {
 			if f.DataTypeOID == logical.OIDBytea {
 				t.Errorf("%s\noutput %d (%s) is a bytea, planned as an array or row", c.sql, i+1, f.Name)
 			}

@@ -290,7 +290,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		case c.IsText() && origin == nil && f.Type != oidBytea:
 		case c != nil && c.Document != nil && origin == nil && f.Type == c.Type.OID:
 		case c != nil && c.Elements != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidByteaArray):
-		case c != nil && c.Cells != nil && origin == nil && !e.fetched && f.Type == oidByteaArray:
+		case c != nil && c.Cells != nil && origin == nil && !e.fetched && f.Type == oidBytea:
 		case c != nil && c.Record != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidRecord):
 		case e.fetched:
 			c = fetchedColumn(c, origin, &f, plain)

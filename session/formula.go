@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"slices"
 
 	"pgseal/envelope"
 	"pgseal/logical"
@@ -41,6 +42,7 @@ func (s *Session) appendFormula(dst []byte, op *rewrite.Operand, g given, check 
 	if err != nil {
 		return dst, false, Need{}, err
 	}
+	s.buf.value = s.buf.value[:0]
 	v, need, err := s.formula(op.Formula, &g, t)
 	switch {
 	case errors.Is(err, errNoRow):
@@ -68,10 +70,12 @@ func (s *Session) readFormula(op *rewrite.Operand, g *given, check func(oid uint
 
 // readConstants reads what a formula has without the row, and computes it.
 func (s *Session) readConstants(f *rewrite.Formula, g *given) error {
+	s.buf.value = s.buf.value[:0]
 	if err := s.inputs(f, g); err != nil {
 		return err
 	}
-	return s.constants(f, g)
+	_, _, err := s.simplified(f, g, 0)
+	return err
 }
 
 // inputs reads the parameters and literals of a formula: PostgreSQL reads them all,
@@ -97,32 +101,26 @@ func (s *Session) inputs(f *rewrite.Formula, g *given) (err error) {
 	return nil
 }
 
-// constants computes what in a formula has nothing of the row in it: PostgreSQL finds
-// what is wrong with that whether there is a row or not.
-func (s *Session) constants(f *rewrite.Formula, g *given) error {
-	if f.Kind == rewrite.Choice {
-		return s.choiceConstants(f, g)
+// fewArgs is how many arguments a node of a formula mostly has at most.
+const fewArgs = 4
+
+// room is where the next node of a formula puts its value, behind those of the others.
+func (s *Session) room() []byte {
+	const first = 1 << 10 // bytes
+	if cap(s.buf.value) == 0 {
+		s.buf.value = make([]byte, 0, first)
 	}
-	for i, arg := range f.Args {
-		switch {
-		case arg.Kind == rewrite.LiteralValue && f.ReadsLiterals(), arg.OfRow():
-			continue
-		}
-		if err := s.constants(arg, g); err != nil {
-			return err
-		}
-		if !arg.IsConstant() {
-			continue
-		}
-		v, _, err := s.formula(arg, g, f.Expected(i, g.typeOf))
-		if err != nil {
-			return err
-		}
-		if f.Kind == rewrite.FirstOf && !v.null || f.Kind == rewrite.Both && v.is(false) || f.Kind == rewrite.Either && v.is(true) {
-			break // what stands behind it is dropped
-		}
+	return s.buf.value[len(s.buf.value):]
+}
+
+// kept keeps a value that has been appended to room, until the formula is computed anew.
+// One that has not fitted stands by itself.
+func (s *Session) kept(v computedValue) computedValue {
+	if n := len(s.buf.value); len(v.Data) <= cap(s.buf.value)-n {
+		s.buf.value = s.buf.value[:n+len(v.Data)]
 	}
-	return nil
+	v.Data = v.Data[:len(v.Data):len(v.Data)]
+	return v
 }
 
 // formula computes a formula. expected is the type of a value that has none by itself.
@@ -141,8 +139,8 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		return v, Need{}, err
 	case rewrite.NullValue:
 		return nullValue, Need{}, nil
-	case rewrite.FirstOf, rewrite.Greatest, rewrite.Least:
-		return s.ofAll(f, g)
+	case rewrite.FirstOf:
+		return s.firstOf(f, g)
 	case rewrite.Both, rewrite.Either:
 		return s.condition(f, g)
 	case rewrite.Choice:
@@ -156,55 +154,73 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		v, err := s.literalValue(f.Args[0], g, f.Type, logical.Cast)
 		return v, Need{}, err
 	}
-	args := make([]computedValue, len(f.Args))
-	null := false
+	var few [fewArgs]computedValue
+	args := few[:0]
 	for i, arg := range f.Args {
 		v, need, err := s.formula(arg, g, f.Expected(i, g.typeOf))
 		if err != nil || need.Kind != NeedNothing {
 			return v, need, err
 		}
-		args[i], null = v, null || v.null
+		args = append(args, v)
 	}
-	switch f.Kind {
-	case rewrite.IsNull:
-		return truth(null), Need{}, nil
-	case rewrite.IsNotNull:
-		return truth(!null), Need{}, nil
-	}
-	if null && (f.Kind != rewrite.Called || f.Function.Strict()) {
-		return nullValue, Need{}, nil
-	}
-	v, err := s.operate(f, args)
+	v, err := s.apply(f, g, args)
 	return v, Need{}, err
 }
 
-// ofAll is COALESCE, GREATEST or LEAST: values that are NULL are left out, the
-// others are of the type that all of them have in common. Of COALESCE what stands behind
-// the first is not computed.
-func (s *Session) ofAll(f *rewrite.Formula, g *given) (computedValue, Need, error) {
-	common := logical.Type{OID: f.TypeOf(g.typeOf), Typmod: -1}
-	result := nullValue
+// firstOf is COALESCE: what stands behind the first value is not computed.
+func (s *Session) firstOf(f *rewrite.Formula, g *given) (computedValue, Need, error) {
 	for i, arg := range f.Args {
 		v, need, err := s.formula(arg, g, f.Expected(i, g.typeOf))
 		if err != nil || need.Kind != NeedNothing {
 			return v, need, err
 		}
-		if v.null {
-			continue
+		if !v.null {
+			v, err = s.alternative(f, g, v)
+			return v, Need{}, err
 		}
-		if v.OID != common.OID {
-			if v, err = s.castValue(common, v); err != nil {
-				return v, Need{}, err
-			}
-		}
+	}
+	return nullValue, Need{}, nil
+}
+
+// alternative is a value as one of the type that all alternatives have in common.
+func (s *Session) alternative(f *rewrite.Formula, g *given, v computedValue) (computedValue, error) {
+	if common := f.TypeOf(g.typeOf); !v.null && v.OID != common {
+		return s.castValue(logical.Type{OID: common, Typmod: -1}, v)
+	}
+	return v, nil
+}
+
+// apply computes one node of the values of its arguments.
+func (s *Session) apply(f *rewrite.Formula, g *given, args []computedValue) (computedValue, error) {
+	null := slices.ContainsFunc(args, func(v computedValue) bool { return v.null })
+	switch f.Kind {
+	case rewrite.IsNull:
+		return truth(null), nil
+	case rewrite.IsNotNull:
+		return truth(!null), nil
+	case rewrite.Greatest, rewrite.Least:
+		return s.extreme(f, g, args)
+	}
+	if null && (f.IsStrict() || f.Kind == rewrite.AssignedTo) {
+		return nullValue, nil
+	}
+	return s.operate(f, args)
+}
+
+// extreme is GREATEST or LEAST of the values that are not NULL.
+func (s *Session) extreme(f *rewrite.Formula, g *given, args []computedValue) (computedValue, error) {
+	result := nullValue
+	for _, v := range args {
+		v, err := s.alternative(f, g, v)
 		switch {
-		case f.Kind == rewrite.FirstOf:
-			return v, Need{}, nil
+		case err != nil:
+			return v, err
+		case v.null:
 		case result.null || f.Kind == rewrite.Greatest && logical.Order(v.Value, result.Value) > 0 || f.Kind == rewrite.Least && logical.Order(v.Value, result.Value) < 0:
 			result = v
 		}
 	}
-	return result, Need{}, nil
+	return result, nil
 }
 
 // operate computes one node of values that are not NULL.
@@ -231,9 +247,9 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 		return s.call(f, args)
 	case rewrite.Operation:
 		v.OID = f.Operator.Result(args[0].OID, args[1].OID)
-		v.Data, err = f.Operator.Append([]byte{}, args[0].Value, args[1].Value, &s.settings.values)
+		v.Data, err = f.Operator.Append(s.room(), args[0].Value, args[1].Value, &s.settings.utf8)
 		v.null = v.Data == nil
-		return v, err
+		return s.kept(v), err
 	}
 	return v, &wire.Error{
 		Code: codeFeatureNotSupported, Message: "pgseal does not compute this of a value of type " + logical.TypeName(v.OID),
@@ -243,19 +259,21 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 
 // call computes a function.
 func (s *Session) call(f *rewrite.Formula, args []computedValue) (v computedValue, err error) {
-	values, types := make([]logical.Value, len(args)), make([]uint32, len(args))
-	for i, arg := range args {
-		if values[i] = arg.Value; arg.null {
-			values[i].Data = nil
+	var few [fewArgs]logical.Value
+	var fewTypes [fewArgs]uint32
+	values, types := few[:0], fewTypes[:0]
+	for _, arg := range args {
+		if arg.null {
+			arg.Data = nil
 		} else if arg.Data == nil {
-			values[i].Data = []byte{}
+			arg.Data = []byte{}
 		}
-		types[i] = arg.OID
+		values, types = append(values, arg.Value), append(types, arg.OID)
 	}
 	v.Binary, v.OID = true, f.Function.Result(types)
-	v.Data, err = f.Function.Append([]byte{}, values, f.Fold, &s.settings.values)
+	v.Data, err = f.Function.Append(s.room(), values, f.Fold, &s.settings.utf8)
 	v.null = v.Data == nil
-	return v, err
+	return s.kept(v), err
 }
 
 // castValue is an explicit cast. A type that has no number is that of alternatives that
@@ -270,9 +288,9 @@ func (s *Session) castValue(to logical.Type, v computedValue) (computedValue, er
 	if err := to.CheckOID(v.OID, logical.Cast); err != nil {
 		return v, err
 	}
-	data, err := to.AppendCanonical([]byte{}, v.Value, logical.Cast, &s.settings.utf8)
+	data, err := to.AppendCanonical(s.room(), v.Value, logical.Cast, &s.settings.utf8)
 	v.Data, v.OID = data, to.OID
-	return v, err
+	return s.kept(v), err
 }
 
 // cellValue opens a value of the row.
@@ -296,11 +314,11 @@ func (s *Session) cellValue(f *rewrite.Formula, g *given) (computedValue, Need, 
 	if k == nil {
 		return nullValue, need, err
 	}
-	plain, err := k.Open([]byte{}, f.Column.ID, v.Data)
+	plain, err := k.Open(s.room(), f.Column.ID, v.Data)
 	if err != nil {
 		return nullValue, Need{}, s.corrupt(f.Column, h.KeyID, err)
 	}
-	return computedValue{Value: logical.Value{Data: plain, Binary: true, OID: f.Column.Type.Shown().OID}}, Need{}, nil
+	return s.kept(computedValue{Value: logical.Value{Data: plain, Binary: true, OID: f.Column.Type.Shown().OID}}), Need{}, nil
 }
 
 // cellOf is what the row has in a column, null if that is NULL. Of a row among several
@@ -332,8 +350,8 @@ func (s *Session) plainValue(f *rewrite.Formula, g *given) (computedValue, error
 	case v.OID != f.Type.OID: // ALTER COLUMN TYPE since
 		return nullValue, &outdatedError{errContradiction, 0}
 	}
-	v.Data, err = f.Type.AppendCanonical([]byte{}, v, logical.Cast, &s.settings.values)
-	return computedValue{Value: v}, err
+	v.Data, err = f.Type.AppendCanonical(s.room(), v, logical.Cast, &s.settings.values)
+	return s.kept(computedValue{Value: v}), err
 }
 
 // parameterValue reads one of the client's parameters.
@@ -392,8 +410,8 @@ func (s *Session) literalValue(f *rewrite.Formula, g *given, t logical.Type, use
 		settings = &s.settings.utf8
 	}
 	v.Binary, v.OID = true, t.OID
-	v.Data, err = t.AppendCanonical([]byte{}, logical.Value{Data: data, OID: oidUnknown}, use, settings)
-	return v, err
+	v.Data, err = t.AppendCanonical(s.room(), logical.Value{Data: data, OID: oidUnknown}, use, settings)
+	return s.kept(v), err
 }
 
 // parameter is the value of a parameter, nil for NULL.

@@ -53,38 +53,9 @@ func (s *Session) choice(f *rewrite.Formula, g *given) (computedValue, Need, err
 			break
 		}
 	}
-	common := logical.Type{OID: f.TypeOf(g.typeOf), Typmod: -1}
-	v, need, err := s.formula(f.Args[chosen], g, common.OID)
-	if err == nil && need.Kind == NeedNothing && !v.null && v.OID != common.OID {
-		v, err = s.castValue(common, v)
+	v, need, err := s.formula(f.Args[chosen], g, f.Expected(chosen, g.typeOf))
+	if err == nil && need.Kind == NeedNothing {
+		v, err = s.alternative(f, g, v)
 	}
 	return v, need, err
-}
-
-// choiceConstants is constants for CASE: PostgreSQL drops what a constant condition
-// excludes.
-func (s *Session) choiceConstants(f *rewrite.Formula, g *given) error {
-	compute := func(i int) (v computedValue, constant bool, err error) {
-		arg := f.Args[i]
-		if err = s.constants(arg, g); err == nil && arg.IsConstant() {
-			v, _, err = s.formula(arg, g, f.Expected(i, g.typeOf))
-			return v, true, err
-		}
-		return v, false, err
-	}
-	last := len(f.Args) - 1
-	for i := 0; i < last; i += 2 {
-		v, constant, err := compute(i)
-		if err != nil {
-			return err
-		}
-		if constant && !v.is(true) {
-			continue
-		}
-		if _, _, err := compute(i + 1); err != nil || constant {
-			return err
-		}
-	}
-	_, _, err := compute(last)
-	return err
 }

@@ -65,6 +65,7 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 
 // appendFormulaRow appends the member for one row; an empty string stands for NULL.
 func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t uint32) ([]byte, Need, error) {
+	s.buf.value = s.buf.value[:0]
 	v, need, err := s.formula(op.Formula, g, t)
 	if err != nil || need.Kind != NeedNothing {
 		return dst, need, err

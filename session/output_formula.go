@@ -25,28 +25,32 @@ var errCells = errors.New("what an output is computed of is not what was asked f
 // openOutput appends the value of a formula, with its length, to the rows made so far.
 func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 	g := c.output.given
+	if c.server == wire.Text {
+		var err error
+		if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
+			return Need{}, &unopened{c.sealed, 0, err}
+		}
+		value = s.buf.out
+	}
 	if s.buf.cells == nil {
 		s.buf.cells = make([]byte, 0, firstCells) // of which an empty part is not nil, either
 	}
 	g.row, s.buf.cells = s.buf.row[:0], s.buf.cells[:0]
-	_, err := logical.Elements(logical.Value{Data: value, Binary: c.server == wire.Binary}, func(elem []byte, null bool) (err error) {
+	_, err := logical.Elements(logical.Value{Data: value, Binary: true}, func(elem []byte, null bool) error {
 		if null {
 			g.row = append(g.row, nil)
 			return nil
 		}
 		start := len(s.buf.cells)
-		if c.server == wire.Text {
-			s.buf.cells, err = s.appendByteaText(s.buf.cells, elem)
-		} else {
-			s.buf.cells = append(s.buf.cells, elem...)
-		}
+		s.buf.cells = append(s.buf.cells, elem...)
 		g.row = append(g.row, s.buf.cells[start:len(s.buf.cells):len(s.buf.cells)])
-		return err
+		return nil
 	})
 	s.buf.row = g.row[:0]
 	if err != nil || len(g.row) != len(c.sealed.Cells) {
 		return Need{}, &unopened{c.sealed, 0, errCells}
 	}
+	s.buf.value = s.buf.value[:0]
 	v, need, err := s.formula(c.output.formula, &g, 0)
 	clear(g.row)
 	t := s.theBatch()

@@ -1,7 +1,10 @@
 package integration
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"pgseal/integration/harness"
 )
@@ -85,4 +88,55 @@ func TestComputedOutputs(t *testing.T) {
 		S("EXPLAIN SELECT name || 'x' FROM accounts").Refused("public.accounts.name"),
 		S("SELECT name || 'x', * FROM accounts ORDER BY id"),
 		S("SELECT id FROM accounts ORDER BY id"))
+}
+
+// What outputs are computed with, and what they come to, the server does not see, and
+// FETCH does not show it from a portal of the protocol.
+func TestComputedOutputsAreNotSeen(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	w := pair.Env.Canaries
+	rows := []harness.Step{S("INSERT INTO accounts (id, name, other) VALUES (1, $1, $2)", w.Text(), w.Text())}
+	for range 400 { // a large answer, which comes in binary the next time
+		rows = append(rows, S("INSERT INTO accounts (id, name, other) SELECT max(id) + 1, $1, $2 FROM accounts", strings.Repeat(w.Text(), 20), w.Text()))
+	}
+	pair.SameIn(t, []harness.Mode{harness.PreparedBinary}, append(rows,
+		S("SELECT name || $1, upper(other) || $2 FROM accounts ORDER BY id", w.Text(), w.Text()),
+		S("SELECT concat(name, $1::text), CASE WHEN other = $2 THEN $3 ELSE $4 END FROM accounts ORDER BY id", w.Text(), w.Text(), w.Text(), w.Text()))...)
+	literal := "SELECT name || '" + w.Text() + "', left(other, 3) || id FROM accounts ORDER BY id"
+	pair.SameIn(t, []harness.Mode{harness.Simple}, append(rows, S(literal), S(literal), S(literal), S("SELECT replace(name, '"+w.Text()+"', $1) FROM accounts WHERE id < 5", w.Text()))...)
+
+	conn := raw(t, pair.URL())
+	front := conn.Frontend()
+	for _, m := range []pgproto3.FrontendMessage{
+		&pgproto3.Query{String: "BEGIN"},
+		&pgproto3.Parse{Query: "SELECT name || 'x' FROM accounts"},
+		&pgproto3.Bind{DestinationPortal: "p"},
+		&pgproto3.Sync{},
+		&pgproto3.Query{String: "FETCH 1 FROM p"},
+		&pgproto3.Query{String: "ROLLBACK"},
+		&pgproto3.Query{String: "SELECT left(name, 0) FROM accounts LIMIT 1"},
+	} {
+		front.Send(m)
+	}
+	if err := front.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	var codes, values []string
+	for ready := 0; ready < 5; {
+		m, err := front.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch m := m.(type) {
+		case *pgproto3.ErrorResponse:
+			codes = append(codes, m.Code)
+		case *pgproto3.DataRow:
+			values = append(values, string(m.Values[0]))
+		case *pgproto3.ReadyForQuery:
+			ready++
+		}
+	}
+	if strings.Join(codes, " ") != "0A000" || strings.Join(values, "|") != "" || len(values) != 1 {
+		t.Errorf("FETCH from a portal gave %q and rows %q", codes, values)
+	}
 }

@@ -292,6 +292,8 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		case c != nil && c.Elements != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidByteaArray):
 		case c != nil && c.Cells != nil && origin == nil && !e.fetched && f.Type == oidBytea:
 		case c != nil && c.Record != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidRecord):
+		case c != nil && c.Cells != nil && e.fetched: // FETCH does not know what it is computed with
+			return Need{}, refused(rewrite.RefuseFetched(), nil)
 		case e.fetched:
 			c = fetchedColumn(c, origin, &f, plain)
 		case e.verbatim && f.Table != 0 && origin == nil:

@@ -39,6 +39,8 @@ func TestComputedOutputs(t *testing.T) {
 		S("SELECT left(name, 1) || '.', substring(name from 2 for 1), substr(name, $1), trim(both 'n' from name), lpad(n::text, 8, '0'), position('n' in name), replace(name, 'n', 'm') FROM accounts ORDER BY id", "2"),
 		S("SELECT round(price * 1.19, 2), round(price), abs(-n), floor(d * 10), ceil(free), n % 7, mod(n, 7), trunc(price, 1), round(n / 3.0, $1) FROM accounts ORDER BY id", "3"),
 		S("SELECT extract(year from day), extract(month from at), EXTRACT(hour FROM atz), date_part('dow', day), date_trunc('month', at), date_trunc('day', atz), date_trunc('year', day), extract(epoch from atz) FROM accounts ORDER BY id"),
+		S("SELECT to_char(at, 'YYYY-MM-DD HH24:MI:SS'), to_char(atz, $1), to_char(day, 'DD Mon YYYY'), to_char(at, 'Day, FMMonth') IS NULL FROM accounts ORDER BY id", "HH12:MI AM").Refused("in this format"),
+		S("SELECT to_char(at, 'YYYY-MM-DD HH24:MI:SS'), to_char(atz, $1), to_char(day, 'DD Mon YYYY') FROM accounts ORDER BY id", "HH12:MI AM"),
 		S("SELECT upper(left(name, 1)) || lower(substr(name, 2)), COALESCE(upper(label), 'none') AS \"Label\" FROM accounts ORDER BY id"),
 		S("SELECT split_part(name, ',', 0) FROM accounts WHERE id = 1").Fails("22023"),
 		S("SELECT round(name) FROM accounts WHERE id = 1").Fails("42883"),

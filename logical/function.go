@@ -82,6 +82,10 @@ var functions = [...]named{
 	}},
 	{name: "extract", signatures: parts(OIDNumeric, extract)},
 	{name: "date_part", signatures: parts(OIDFloat8, datePart)},
+	{name: "to_char", signatures: []signature{
+		only(OIDText, timeText, OIDTimestamp, OIDText), only(OIDText, timeText, OIDTimestamptz, OIDText), only(OIDText, nil, OIDInterval, OIDText),
+		only(OIDText, nil, OIDInt4, OIDText), only(OIDText, nil, OIDInt8, OIDText), only(OIDText, nil, OIDNumeric, OIDText), only(OIDText, nil, OIDFloat4, OIDText), only(OIDText, nil, OIDFloat8, OIDText),
+	}},
 	{name: "date_trunc", signatures: []signature{
 		only(OIDTimestamp, truncateTime, OIDText, OIDTimestamp), only(OIDTimestamptz, truncateTime, OIDText, OIDTimestamptz), only(OIDInterval, nil, OIDText, OIDInterval),
 		only(OIDTimestamptz, nil, OIDText, OIDTimestamptz, OIDText),

@@ -24,10 +24,9 @@ const (
 	monthsOfQuarter = 3
 )
 
-// local takes the time in the last argument apart: a day, or a timestamp as it is in its
-// zone.
-func (c *call) local() (at clock, t int64, location *time.Location, err error) {
-	v := c.args[len(c.args)-1]
+// local takes the time in an argument apart: a day, or a timestamp as it is in its zone.
+func (c *call) local(i int) (at clock, t int64, location *time.Location, err error) {
+	v := c.args[i]
 	switch v.OID {
 	case OIDDate:
 		day := int(canonicalInt(v.Data))
@@ -76,9 +75,9 @@ type part struct {
 	finite bool
 }
 
-// part computes a field of the last argument.
+// part computes a field of the second argument.
 func (c *call) part() (p part, err error) {
-	at, t, _, err := c.local()
+	at, t, _, err := c.local(1)
 	if err != nil {
 		return p, err
 	}
@@ -152,7 +151,7 @@ func (c *call) number() (n number, ok bool, err error) {
 	case !p.finite && p.never:
 		return n, false, nil
 	case !p.finite:
-		_, t, _, _ := c.local()
+		_, t, _, _ := c.local(1)
 		if t == instantMinusInfinity {
 			return number{sign: numericNegInf}, true, nil
 		}
@@ -195,7 +194,7 @@ func datePart(c *call) ([]byte, error) {
 
 // truncateTime is date_trunc.
 func truncateTime(c *call) ([]byte, error) {
-	at, t, location, err := c.local()
+	at, t, location, err := c.local(1)
 	if err != nil {
 		return c.dst, err
 	}

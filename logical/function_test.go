@@ -31,6 +31,10 @@ var functionArguments = map[uint32][]string{
 // fields are those of the functions that take one first.
 var timeFields = []string{"year", "isoyear", "quarter", "month", "week", "day", "dow", "isodow", "doy", "hour", "minute", "second", "milliseconds", "microseconds", "epoch"}
 
+// timeFormats are those of to_char.
+var timeFormats = []string{"YYYY-MM-DD", "DD.MM.YY HH24:MI:SS", "yyyy/mm/dd hh:mi:ss am", "Mon DD, YYYY", "Day|DAY|day", "Month MONTH month", "Dy DY dy MON mon", "HH12:MI PM", "SS.MS US", "Q IYYY-IW",
+	"", "YYYYMMDDHH24MISS", "YYYY-MM-DD\"T\"HH24", "FMMonth", "ddth", "W", "YYY", "Am Pm pm", "MMMM", "DDD", "Y,YYY", "TZ", "SSSS", "D", "MonYY", "QQ", "DDDD", "dddy", "SSSSS", "MSSS", "USSS", "HH24MI", "IYYYIW", "YYYYY", "MMDD"}
+
 // TestFunctionsGiveWhatTheServerGives computes every function of values of all types that
 // it can be called with: the same types, values and errors.
 func TestFunctionsGiveWhatTheServerGives(t *testing.T) {
@@ -164,6 +168,9 @@ func combinations(f Function, args []uint32, turn int) (all [][]string) {
 			if values[i] = timeFields; f.String() == "date_trunc" {
 				values[i] = []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
 			}
+		}
+		if i == 1 && f.String() == "to_char" {
+			values[i] = timeFormats
 		}
 		total *= len(values[i])
 	}

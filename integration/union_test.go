@@ -101,7 +101,7 @@ func TestListsOfSeveralTables(t *testing.T) {
 		S("SELECT coalesce(name, nick) FROM cats ORDER BY 1").Refused("public.cats.name"),
 		S("SELECT DISTINCT coalesce(name, nick) FROM cats").Refused("public.cats.name"),
 		S("SELECT coalesce(name, nick)::varchar(3) FROM cats").Refused("public.cats.name"),
-		S("SELECT coalesce(age::text, name) FROM cats").Refused("public.cats"),
+		S("SELECT coalesce(age::text, name) FROM cats ORDER BY 1").Refused("public.cats"),
 		S("UPDATE cats SET name = coalesce(nick, name) WHERE id IN (SELECT 1)").Refused("public.cats.name"),
 		S("INSERT INTO cats (id, name) SELECT 99, coalesce(name, nick) FROM cats").Refused("public.cats.nick"),
 		S("CREATE TABLE made AS SELECT coalesce(name, nick) FROM cats").Refused("public.cats.name"),

@@ -41,6 +41,7 @@ func TestComputedOutputs(t *testing.T) {
 		S("SELECT extract(year from day), extract(month from at), EXTRACT(hour FROM atz), date_part('dow', day), date_trunc('month', at), date_trunc('day', atz), date_trunc('year', day), extract(epoch from atz) FROM accounts ORDER BY id"),
 		S("SELECT to_char(at, 'YYYY-MM-DD HH24:MI:SS'), to_char(atz, $1), to_char(day, 'DD Mon YYYY'), to_char(at, 'Day, FMMonth') IS NULL FROM accounts ORDER BY id", "HH12:MI AM").Refused("in this format"),
 		S("SELECT to_char(at, 'YYYY-MM-DD HH24:MI:SS'), to_char(atz, $1), to_char(day, 'DD Mon YYYY') FROM accounts ORDER BY id", "HH12:MI AM"),
+		S("SELECT (atz AT TIME ZONE 'UTC')::date, at AT TIME ZONE 'America/New_York', date_trunc('day', atz AT TIME ZONE 'Europe/Berlin') FROM accounts ORDER BY id"),
 		S("SELECT upper(left(name, 1)) || lower(substr(name, 2)), COALESCE(upper(label), 'none') AS \"Label\" FROM accounts ORDER BY id"),
 		S("SELECT split_part(name, ',', 0) FROM accounts WHERE id = 1").Fails("22023"),
 		S("SELECT round(name) FROM accounts WHERE id = 1").Fails("42883"),

@@ -82,6 +82,10 @@ var functions = [...]named{
 	}},
 	{name: "extract", signatures: parts(OIDNumeric, extract)},
 	{name: "date_part", signatures: parts(OIDFloat8, datePart)},
+	{name: "timezone", signatures: []signature{
+		only(OIDTimestamp, atZone, OIDText, OIDTimestamptz), only(OIDTimestamptz, atZone, OIDText, OIDTimestamp), only(OIDTimetz, nil, OIDText, OIDTimetz),
+		only(OIDTimestamp, nil, OIDInterval, OIDTimestamptz), only(OIDTimestamptz, nil, OIDInterval, OIDTimestamp), only(OIDTimetz, nil, OIDInterval, OIDTimetz),
+	}},
 	{name: "to_char", signatures: []signature{
 		only(OIDText, timeText, OIDTimestamp, OIDText), only(OIDText, timeText, OIDTimestamptz, OIDText), only(OIDText, nil, OIDInterval, OIDText),
 		only(OIDText, nil, OIDInt4, OIDText), only(OIDText, nil, OIDInt8, OIDText), only(OIDText, nil, OIDNumeric, OIDText), only(OIDText, nil, OIDFloat4, OIDText), only(OIDText, nil, OIDFloat8, OIDText),

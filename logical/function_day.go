@@ -3,6 +3,7 @@ package logical
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -190,6 +191,32 @@ func datePart(c *call) ([]byte, error) {
 		return c.dst, err
 	}
 	return appendFloat(c.dst, f, OIDFloat8), nil
+}
+
+// atZone is AT TIME ZONE: a point in time as the clocks of a zone show it, or the other
+// way round.
+func atZone(c *call) ([]byte, error) {
+	name := string(c.text(0))
+	location, known := findZone(name)
+	if !known || location == nil || !strings.Contains(name, "/") && !strings.EqualFold(name, "UTC") { // which may be an abbreviation
+		return c.dst, refuse("pgseal does not know a time zone of this name", "Use UTC, or a name of the IANA time zone database with a region (Europe/Berlin).")
+	}
+	t := canonicalInstant(c.text(1))
+	if infinite(t) {
+		return appendInstant(c.dst, t), nil
+	}
+	ok := true
+	if c.args[1].OID == OIDTimestamptz {
+		offset, _ := offsetAt(location, t)
+		t += int64(offset) * microsPerSecond
+		ok = validInstant(t)
+	} else {
+		t, ok = localToInstant(t, location)
+	}
+	if !ok {
+		return c.dst, timestampOutOfRange()
+	}
+	return appendInstant(c.dst, t), nil
 }
 
 // truncateTime is date_trunc.

@@ -169,6 +169,9 @@ func combinations(f Function, args []uint32, turn int) (all [][]string) {
 				values[i] = []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
 			}
 		}
+		if i == 0 && f.String() == "timezone" {
+			values[i] = []string{"UTC", "America/New_York", "europe/berlin", "EST", "No/Where"}
+		}
 		if i == 1 && f.String() == "to_char" {
 			values[i] = timeFormats
 		}

@@ -20,7 +20,12 @@ func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
 	for open >= 0 && open < len(a.tokens) && !a.is(open, "(") && open-i < 2*len(parts) {
 		open++
 	}
-	if !a.is(open, "(") || !d.covers(i, a.closing(open)) {
+	switch {
+	case a.is(i, "at") && x.Funcformat == pg.CoercionForm_COERCE_SQL_SYNTAX: // TIME ZONE, its arguments around it
+		if !d.covers(i, i) {
+			return nil
+		}
+	case !a.is(open, "(") || !d.covers(i, a.closing(open)):
 		return nil
 	}
 	call := &Formula{Kind: Called, Function: f}

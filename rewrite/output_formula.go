@@ -20,6 +20,9 @@ func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
 	if a.stmt.Stmt.GetSelectStmt() != s || a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 || len(s.ValuesLists) > 0 || s.IntoClause != nil {
 		return false
 	}
+	if slices.ContainsFunc(s.GroupClause, func(n *pg.Node) bool { return n.GetColumnRef() == nil }) {
+		return false // an expression, which may be the output's
+	}
 	for _, n := range s.WithClause.GetCtes() {
 		if n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil {
 			return false
@@ -195,7 +198,7 @@ func (f *Formula) computes() bool {
 	case Operation:
 		if f.Operator == logical.Equal || f.Operator == logical.NotEqual {
 			l, r := f.Args[0], f.Args[1]
-			if l.hasTerm() && r.IsConstant() || r.hasTerm() && l.IsConstant() {
+			if l.hasTerm() && r.IsConstant() || r.hasTerm() && l.IsConstant() || l.comparesEmpty(r) || r.comparesEmpty(l) {
 				return false
 			}
 		}
@@ -223,6 +226,16 @@ func (f *Formula) computes() bool {
 		return sealed && plain || some(f.Args)
 	}
 	return some(f.Args)
+}
+
+// comparesEmpty says whether it is a column that is compared with the empty value, or with
+// a parameter that may be that: the server tells it by its length.
+func (f *Formula) comparesEmpty(with *Formula) bool {
+	c := f.uncast()
+	if c.Kind != ColumnValue || !isCharacter(c.Column.Type.Shown()) && c.Column.Type.Shown().OID != logical.OIDBytea {
+		return false
+	}
+	return with.Kind == ParameterValue || with.Kind == LiteralValue && len(with.text.value) == 0
 }
 
 // hasTerm says whether there may be a term of it that the server compares: it is a column

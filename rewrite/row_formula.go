@@ -200,6 +200,8 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 			return nil
 		}
 		return &Formula{Kind: Inverse, Args: []*Formula{arg}}
+	case *pg.Node_AArrayExpr:
+		return a.formulaPath(x.AArrayExpr, d)
 	case *pg.Node_NullTest:
 		return a.formulaNullTest(x.NullTest, d)
 	case *pg.Node_CaseExpr:

@@ -69,7 +69,7 @@ def refused():
         s.flush()
         try:
             with s.begin_nested():
-                s.execute(sa.select(sa.func.upper(Customer.note))).all()
+                s.execute(sa.select(sa.func.ascii(Customer.note))).all()
         except DBAPIError as e:
             print(e.orig.pgcode)
         print("refused, and usable:", s.execute(sa.select(Customer.email).where(Customer.email == word)).scalar_one())
@@ -92,6 +92,11 @@ def analytics(s, ada):
     show(sa.select(sa.case((Customer.visits == 8, "eight"), else_="other"), sa.func.nullif(Customer.visits, 8)).order_by(Customer.id).limit(3))
     show(sa.select(sa.case((Customer.ssn.is_(None), "-"), else_=Customer.ssn)).order_by(Customer.id).limit(3))
     show(sa.select(Customer.id, sa.func.row_number().over(partition_by=Customer.born, order_by=Customer.id)).order_by(Customer.id).limit(4))
+    name = sa.func.concat(Customer.name, " ", Customer.email)
+    show(sa.select(name.label("whole"), sa.func.upper(Customer.note), sa.func.left(Customer.email, 3) + "…", sa.func.length(Customer.ssn)).order_by(Customer.id).limit(4))
+    show(sa.select(Customer.visits + 1, Customer.visits * Customer.id, Customer.visits % 3, sa.func.round(Customer.income * 1.19, 1), sa.cast(Customer.visits, sa.Text) + "!").order_by(Customer.id).limit(4))
+    show(sa.select(sa.extract("year", Customer.born), sa.func.date_trunc("month", Customer.seen), sa.func.to_char(Customer.seen, "YYYY-MM-DD"), Customer.born + 30).order_by(Customer.id).limit(4))
+    show(sa.select(Customer.profile["a"]["b"].astext, Customer.profile["likes"], sa.case((Customer.visits > 7, "often"), (Customer.visits.between(1, 7), "seldom"), else_="never")).order_by(Customer.id).limit(4))
     show(everyone.where(sa.exists().where(Order.customer_id == Customer.id, Order.card == f"{word}1")))
     show(everyone.where(Customer.visits.in_(sa.select(Customer.visits).where(Customer.email == f"{word}b3"))))
     show(everyone.where(Customer.visits == sa.any_(sa.literal([3, 4], sa.ARRAY(sa.Integer)))))

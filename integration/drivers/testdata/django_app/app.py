@@ -30,13 +30,13 @@ from shop.models import Contact, Customer, Order  # noqa: E402
 
 def refused():
     """An error like any other, and a session that goes on."""
-    from django.db.models.functions import Upper
+    from django.db.models.functions import Ord
 
     with transaction.atomic():
         Customer.objects.create(name="refused", email=word)
         try:
             with transaction.atomic():
-                list(Customer.objects.annotate(up=Upper("note")))
+                list(Customer.objects.annotate(up=Ord("note")))
         except DatabaseError as e:
             print(e.__cause__.pgcode)
         print("refused, and usable:", Customer.objects.get(email=word).email)
@@ -81,6 +81,21 @@ def analytics(ada):
     print([c.email for c in customers.filter(email=ada.email).union(customers.filter(visits=8)).order_by("id")])
     print([(c.visits, c.row) for c in customers.annotate(row=Window(RowNumber(), partition_by="born", order_by=F("id").asc())).order_by("id")[:4]])
     print(customers.aggregate(n=Count("born", distinct=True), m=Count("id", filter=Q(visits=7))), customers.filter(~Q(visits=7) & ~Q(ssn=None)).count())
+
+
+def computed():
+    """Outputs that are computed of sealed values."""
+    from django.db.models.functions import Abs, Cast, Concat, ExtractHour, ExtractYear, Left, Length, Lower, Mod, Round, StrIndex, Substr, Trim, TruncDate, TruncMonth, Upper
+
+    customers = Customer.objects.order_by("id")
+    print(list(customers.annotate(x=Concat("name", Value(" <"), "email", Value(">"))).values_list("x", flat=True)))
+    print(list(customers.annotate(x=Upper("note"), y=Lower(Left("email", 5)), z=Length("ssn"), t=Trim(Substr("note", 1, 4)), at=StrIndex("email", Value("@"))).values_list("x", "y", "z", "t", "at")))
+    print(list(customers.annotate(n=F("visits") + 1, m=F("visits") * F("id"), k=Mod("visits", Value(3)), a=Abs(F("visits") - 100)).values_list("n", "m", "k", "a")))
+    print(list(customers.annotate(x=Round("income"), y=F("income") * decimal.Decimal("1.19"), z=Cast("visits", CharField())).values_list("x", "y", "z")))
+    print(list(customers.annotate(y=ExtractYear("born"), h=ExtractHour("seen"), m=TruncMonth("seen"), b=TruncMonth("born"), d=TruncDate("seen")).values_list("y", "h", "m", "b", "d")))
+    size = Case(When(visits__gt=7, then=Value("often")), When(visits__lte=0, then=Value("never")), default=Value("seldom"), output_field=CharField())
+    print(list(customers.annotate(size=size).values_list("size", flat=True)))
+    print(list(customers.values_list("profile__a__b", "profile__likes__2")))
 
 
 def application():
@@ -154,6 +169,7 @@ def application():
     Customer.objects.bulk_update(some, ["ssn", "note", "born", "income", "token", "profile", "vip", "photo", "score", "seen"])
     for c in Customer.objects.filter(id__in=[c.id for c in some]).order_by("id").values():
         print({k: bytes(v) if isinstance(v, memoryview) else v for k, v in c.items()})
+    computed()
     analytics(ada)
     # By a cursor on the server.
     print([c.email for c in Customer.objects.filter(name="bulk").order_by("id").iterator(chunk_size=7)][::10])

@@ -42,7 +42,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return c, false
 	}
-	if !f.computes() {
+	if !f.computes() || f.Kind == Operation && f.Operator.Compares() && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {
 		return c, false
 	}
 	columns := f.columns(nil)
@@ -228,14 +228,19 @@ func (f *Formula) computes() bool {
 	return some(f.Args)
 }
 
-// comparesEmpty says whether it is a column that is compared with the empty value, or with
-// a parameter that may be that: the server tells it by its length.
+// comparesEmpty says whether it is a column that is compared with the empty value, which
+// the server tells by its length.
 func (f *Formula) comparesEmpty(with *Formula) bool {
-	c := f.uncast()
-	if c.Kind != ColumnValue || !isCharacter(c.Column.Type.Shown()) && c.Column.Type.Shown().OID != logical.OIDBytea {
-		return false
-	}
-	return with.Kind == ParameterValue || with.Kind == LiteralValue && len(with.text.value) == 0
+	return f.uncast().canBeEmpty() && with.Kind == LiteralValue && len(with.text.value) == 0
+}
+
+// maybeEmpty is comparesEmpty for a parameter, by itself.
+func (f *Formula) maybeEmpty(with *Formula) bool {
+	return f.canBeEmpty() && with.Kind == ParameterValue
+}
+
+func (f *Formula) canBeEmpty() bool {
+	return f.Kind == ColumnValue && (isCharacter(f.Column.Type.Shown()) || f.Column.Type.Shown().OID == logical.OIDBytea)
 }
 
 // hasTerm says whether there may be a term of it that the server compares: it is a column

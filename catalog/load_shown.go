@@ -15,7 +15,8 @@ import (
 // sealed are the relations with sealed columns.
 func loadShown(ctx context.Context, tx reader, have *Shown, sealed []uint32) (*Shown, error) {
 	s := &Shown{}
-	if err := about(tx, 0).QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&s.ServerVersion); err != nil {
+	if err := about(tx, 0).QueryRow(ctx, `SELECT current_setting('server_version_num')::int,
+		coalesce((SELECT row_to_json(a)::text NOT LIKE '%pgseal_alias%' FROM pg_am a (pgseal_alias) LIMIT 1), true)`).Scan(&s.ServerVersion, &s.RowsKeepNames); err != nil {
 		return nil, err
 	}
 	var err error

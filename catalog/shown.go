@@ -14,6 +14,9 @@ import (
 type Shown struct {
 	// ServerVersion is server_version_num; Views are of that server.
 	ServerVersion int
+	// RowsKeepNames: in JSON a row of a table has the names of the table's columns,
+	// whatever an alias calls them. Which servers do so depends on the minor version.
+	RowsKeepNames bool
 	// Types are the domains of sealed columns.
 	Types []ShownType
 	// Storage is where a column was not stored as its type's own default says.
@@ -33,7 +36,7 @@ type Shown struct {
 
 // copied is s without what has been derived from it.
 func (s *Shown) copied() *Shown {
-	return &Shown{ServerVersion: s.ServerVersion, Types: s.Types, Storage: s.Storage, Indexes: s.Indexes, Hidden: s.Hidden, Views: s.Views, notes: s.notes}
+	return &Shown{ServerVersion: s.ServerVersion, RowsKeepNames: s.RowsKeepNames, Types: s.Types, Storage: s.Storage, Indexes: s.Indexes, Hidden: s.Hidden, Views: s.Views, notes: s.notes}
 }
 
 // Derive gives what was derived from s under a name before, or derives it. It

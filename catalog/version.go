@@ -143,7 +143,7 @@ func version(c Contents) uint64 {
 		}
 	}
 	if s := c.Shown; s != nil {
-		b = fmt.Append(b, s.ServerVersion, s.Types, s.Storage, s.Indexes, s.Hidden)
+		b = fmt.Append(b, s.ServerVersion, s.RowsKeepNames, s.Types, s.Storage, s.Indexes, s.Hidden)
 	}
 	h.Write(b)
 	return binary.BigEndian.Uint64(h.Sum(nil))

@@ -2,6 +2,7 @@ package logical
 
 import (
 	"bytes"
+	"math"
 	"unicode/utf8"
 )
 
@@ -65,14 +66,17 @@ func left(c *call) ([]byte, error) {
 }
 
 func right(c *call) ([]byte, error) {
-	text, n := c.text(0), int32(c.int(1))
-	size := int32(utf8.RuneCount(text))
-	if n < 0 {
-		n = -n // the least integer stays what it is, as on the server
-	} else {
+	text, n := c.text(0), c.int(1)
+	size := int64(utf8.RuneCount(text))
+	switch {
+	case n == math.MinInt32:
+		return c.dst, refuse("pgseal does not take so many characters", "Use a smaller number.") // minor versions of the server differ
+	case n < 0:
+		n = -n
+	default:
 		n = size - n
 	}
-	return append(c.dst, cut(text, int64(n), max(int64(n), int64(size)))...), nil
+	return append(c.dst, cut(text, n, max(n, size))...), nil
 }
 
 func substring(c *call) ([]byte, error) {

@@ -476,14 +476,10 @@ func (a *analysis) documentRow(ref *pg.ColumnRef, row *item, made making, sc *sc
 		replacing(start, end, "(SELECT "+madeRow+" FROM (SELECT "+strings.Join(list, ", ")+") AS "+madeRow+")"))
 }
 
-// rowsKeepNames is the version of the server from which on a row of a table has the names
-// of the table's columns, whatever an alias calls them.
-const rowsKeepNames = 150000
-
 // keyOf is the name that a column has in a document made of its row.
 func (a *analysis) keyOf(row *item, i int) string {
 	r, shown := row.relation, a.snap.Shown()
-	if r != nil && i < len(r.Columns) && shown != nil && shown.ServerVersion >= rowsKeepNames {
+	if r != nil && i < len(r.Columns) && shown != nil && shown.RowsKeepNames {
 		return r.Columns[i].Name
 	}
 	return row.columns[i].name

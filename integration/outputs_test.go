@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -141,5 +142,55 @@ func TestComputedOutputsAreNotSeen(t *testing.T) {
 	}
 	if strings.Join(codes, " ") != "0A000" || strings.Join(values, "|") != "" || len(values) != 1 {
 		t.Errorf("FETCH from a portal gave %q and rows %q", codes, values)
+	}
+}
+
+// A portal computes with the parameters that it was bound with, however its rows are
+// fetched.
+func TestComputedOutputsOfPortals(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	pair.SameIn(t, []harness.Mode{harness.Simple}, S(accountRows))
+	var answers []string
+	for _, url := range []string{pair.TwinURL(), pair.URL()} {
+		front := raw(t, url).Frontend()
+		for _, m := range []pgproto3.FrontendMessage{
+			&pgproto3.Query{String: "BEGIN"},
+			&pgproto3.Parse{Name: "s", Query: "SELECT COALESCE(name, 'nobody') || $1, n + $2::int FROM accounts ORDER BY id"},
+			&pgproto3.Bind{PreparedStatement: "s", DestinationPortal: "p", Parameters: [][]byte{[]byte(" one"), []byte("1")}},
+			&pgproto3.Bind{PreparedStatement: "s", DestinationPortal: "q", Parameters: [][]byte{[]byte(" two"), nil}, ResultFormatCodes: []int16{1}},
+			&pgproto3.Describe{ObjectType: 'P', Name: "q"},
+			&pgproto3.Execute{Portal: "p", MaxRows: 1},
+			&pgproto3.Execute{Portal: "q", MaxRows: 1},
+			&pgproto3.Execute{Portal: "p"},
+			&pgproto3.Execute{Portal: "q"},
+			&pgproto3.Sync{},
+			&pgproto3.Query{String: "COMMIT"},
+		} {
+			front.Send(m)
+		}
+		if err := front.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		var answer strings.Builder
+		for ready := 0; ready < 3; {
+			m, err := front.Receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&answer, "%T", m)
+			switch m := m.(type) {
+			case *pgproto3.DataRow:
+				fmt.Fprintf(&answer, " %q", m.Values)
+			case *pgproto3.ErrorResponse:
+				t.Errorf("%s: %s", m.Code, m.Message)
+			case *pgproto3.ReadyForQuery:
+				ready++
+			}
+			answer.WriteByte('\n')
+		}
+		answers = append(answers, answer.String())
+	}
+	if answers[0] != answers[1] || !strings.Contains(answers[0], "ann two") {
+		t.Errorf("plain:\n%s\nsealed:\n%s", answers[0], answers[1])
 	}
 }

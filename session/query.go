@@ -171,7 +171,11 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return s.settingsMoved(snap, stale, text, v.planning, out)
 	}
 	if err := s.checkOutputs(plan.Statements()); err != nil {
-		return s.unsealed(v.planning, Need{}, statementError(err), snap, stale, text, out)
+		e := statementError(err)
+		if e == nil {
+			return wait, Need{}, err
+		}
+		return s.unsealed(v.planning, Need{}, e, snap, stale, text, out)
 	}
 	q := questionOf(plan)
 	if q != nil && (q.Counts || q.Seals()) && s.frame.computed == nil {

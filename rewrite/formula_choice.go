@@ -75,7 +75,7 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 // formulaCase is CASE, with conditions or with values that one is compared with.
 func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
 	i := a.tokenAt(x.Location)
-	end := a.caseEnd(i)
+	end := a.endOfCase(i)
 	if end < 0 || !d.covers(i, end) {
 		return nil
 	}
@@ -109,22 +109,6 @@ func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
 	}
 	f.Args = append(f.Args, otherwise)
 	return f
-}
-
-// caseEnd is the token that ends the CASE at a token, -1 if none does.
-func (a *analysis) caseEnd(i int) int {
-	depth := 0
-	for ; i >= 0 && i < len(a.tokens); i++ {
-		switch {
-		case a.is(i, "case"):
-			depth++
-		case a.is(i, "end"):
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return -1
 }
 
 // formulaPath is ARRAY of strings in an output, as a path into a document is written.

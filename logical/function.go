@@ -232,8 +232,8 @@ func preferred(oid uint32) bool {
 const fewArguments = 4
 
 // Append appends what the function gives of arguments in canonical form, which have a
-// type each; one without Data is NULL, and so is a value of nil. It changes args. fold is that of Folds.
-// The settings have UTF8 as the client's encoding.
+// type each; one without Data is NULL, and so is a value of nil. It changes args. fold is
+// that of Folds, nil for other functions. The settings have UTF8 as the client's encoding.
 func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]byte, error) {
 	if functions[f].any {
 		return f.join(dst, args, s)

@@ -32,9 +32,10 @@ const (
 	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
 )
 
-// Formula is an expression over columns of the one row that a statement changes. The server cannot compute it: the session opens what the row has, which
-// it asks for in front of the statement, and computes. See
-// docs/decisions/0031-formulas.md.
+// Formula is an expression over columns of a row. The server cannot compute it: the
+// session opens what the row has, and computes. Of a row that a statement changes it asks
+// in front of the statement; of one that is shown the server gives it in the place of the
+// output. See docs/decisions/0031-formulas.md and 0032-computed-outputs.md.
 type Formula struct {
 	Kind     FormulaKind
 	Operator logical.Operator

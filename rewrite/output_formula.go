@@ -14,8 +14,8 @@ import (
 // session computes.
 // See docs/decisions/0032-computed-outputs.md.
 
-// computesOutputs says whether rows of a query go to the client as they are, and can be
-// sent again by the server if they cannot be computed: it changes nothing.
+// computesOutputs says whether outputs of a query can be computed: its rows go to the
+// client as they are, and it changes nothing, so that it may fail in the middle of them.
 func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
 	if a.stmt.Stmt.GetSelectStmt() != s || a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 || len(s.ValuesLists) > 0 || s.IntoClause != nil {
 		return false
@@ -147,7 +147,7 @@ func (f *Formula) givenType(of *Formula) uint32 {
 
 // typmod is the length or precision that PostgreSQL gives the formula's value, -1 for
 // none: that of a cast, or the one that all alternatives have. It is not known where the
-// server's planner may drop alternatives of COALESCE.
+// server's planner may drop alternatives of COALESCE or CASE.
 func (f *Formula) typmod() (typmod int32, known bool) {
 	switch f.Kind {
 	case ColumnValue:
@@ -171,8 +171,7 @@ func (f *Formula) typmod() (typmod int32, known bool) {
 			typmod = -1
 		}
 		return typmod, f.Kind != FirstOf || !constant || !some
-	}
-	if f.Kind == Choice {
+	case Choice:
 		constant, some, all := false, false, true
 		typmod, known = f.Args[len(f.Args)-1].typmod()
 		same := f.Args[len(f.Args)-1].TypeOf(f.givenType)

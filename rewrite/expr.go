@@ -120,6 +120,9 @@ func (a *analysis) referenceTo(c *column, at int32, of term, ok bool, sc *scope)
 	if ok {
 		e.terms = []term{of}
 	}
+	if c.formula != nil {
+		a.fail(refuseUse(c.sealed, at, a.within))
+	}
 	a.usable(e)
 	return e
 }

@@ -33,6 +33,9 @@ func (a *analysis) fromItem(n *pg.Node, sc *scope, lateral []*item) []*item {
 		if x.RangeSubselect.Lateral {
 			inner = beside
 		}
+		if sc.shown {
+			a.showing = x.RangeSubselect.Subquery.GetSelectStmt()
+		}
 		it := queryItem("", a.query(x.RangeSubselect.Subquery, inner))
 		it.byName = x.RangeSubselect.Alias != nil
 		a.alias(it, x.RangeSubselect.Alias)

@@ -212,6 +212,9 @@ type scope struct {
 	versions int
 	// unmarked: LATERAL would give them their names.
 	unmarked bool
+	// shown: the client gets the rows of the query as they are, so that its outputs can be
+	// computed.
+	shown bool
 }
 
 // empty says that no name is in scope: what VALUES gives to INSERT refers to nothing.
@@ -266,6 +269,7 @@ type cte struct {
 	scope   *scope // where its query is analysed
 	// recursive: its query asks for it.
 	recursive bool
+	shown     bool // see scope
 }
 
 func (c *ctes) find(name string) *cte {

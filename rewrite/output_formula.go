@@ -14,10 +14,21 @@ import (
 // session computes.
 // See docs/decisions/0032-computed-outputs.md.
 
-// computesOutputs says whether outputs of a query can be computed: its rows go to the
-// client as they are, and it changes nothing, so that it may fail in the middle of them.
+// answersWith says whether the rows of a query are the statement's answer, as they are.
+// Those of EXPLAIN nobody sees.
+func (a *analysis) answersWith(s *pg.SelectStmt) bool {
+	n := a.stmt.Stmt
+	if x := n.GetExplainStmt(); x != nil {
+		n = x.Query
+	}
+	return n.GetSelectStmt() == s
+}
+
+// computesOutputs says whether outputs of a query whose rows go to the client can be
+// computed: it gives them as they are, and changes nothing, so that it may fail in the
+// middle of them.
 func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
-	if a.stmt.Stmt.GetSelectStmt() != s || a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 || len(s.ValuesLists) > 0 || s.IntoClause != nil {
+	if a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 || len(s.ValuesLists) > 0 || s.IntoClause != nil {
 		return false
 	}
 	if slices.ContainsFunc(s.GroupClause, func(n *pg.Node) bool { return n.GetColumnRef() == nil }) {
@@ -34,7 +45,7 @@ func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
 // outputFormula is an output that is computed of sealed values. It is false, and has done
 // nothing, for any other.
 func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
-	if a.outermost != sc || a.err != nil {
+	if !sc.shown || a.err != nil {
 		return c, false
 	}
 	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc}
@@ -63,6 +74,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		return c, a.err != nil
 	}
 	f.number(columns)
+	a.outputFormulas = append(a.outputFormulas, f)
 	for _, l := range d.literals {
 		a.steer(l)
 	}
@@ -87,6 +99,21 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	}
 	a.edit(from, end, text+"])", nil)
 	return column{sealed: shown, bare: true, formula: f, renamed: term{start, end}}, true
+}
+
+// passedOutput is an output that is one of a query in FROM, which is computed: a query
+// around it whose rows go to the client, too, can show it. Nothing else can be done with
+// what the server has in its place, which is not even NULL where the value is. It is
+// false, and has done nothing, for any other.
+func (a *analysis) passedOutput(n *pg.Node, sc *scope) (c column, ok bool) {
+	if n.GetColumnRef() == nil || !sc.shown {
+		return c, false
+	}
+	of := a.resolve(n.GetColumnRef(), sc).column
+	if of == nil || of.formula == nil {
+		return c, false
+	}
+	return *of, true
 }
 
 // shownFormulaColumn is a column of a row that is shown. It is called as it is written.
@@ -261,6 +288,16 @@ func (f *Formula) uncast() *Formula {
 
 // isTerm says whether it is a column that the server compares by its term.
 func (f *Formula) isTerm() bool { return f.Kind == ColumnValue && hasEquality(f.Column) }
+
+// sealedColumn is one of those that it computes with.
+func (f *Formula) sealedColumn() *catalog.SealedColumn {
+	for _, of := range f.columns(nil) {
+		if of.Column != nil {
+			return of.Column
+		}
+	}
+	return nil
+}
 
 func (f *Formula) hasSealed() bool {
 	return f.Kind == ColumnValue || slices.ContainsFunc(f.Args, (*Formula).hasSealed)

@@ -225,6 +225,9 @@ func (a *analysis) columnsOf(items []*item, at int32, sc *scope) (columns []colu
 				if sc.groups(&it.columns[i]) {
 					a.fail(refuseUse(c.sealed, at, "* of a query with GROUP BY"))
 				}
+				if c.formula != nil && !sc.shown {
+					a.fail(refuseUse(c.sealed, at, a.within))
+				}
 			}
 			if c.same, c.nulls = nil, nil; it.byName && it.name != "" {
 				c.reads = quoteName(it.name) + "." + quoteName(c.name)
@@ -243,6 +246,9 @@ func (a *analysis) columnsOf(items []*item, at int32, sc *scope) (columns []colu
 // around this one: it may be a sealed column, but nothing computed from one.
 func (a *analysis) output(n *pg.Node, sc *scope) column {
 	met := a.definitions
+	if c, ok := a.passedOutput(n, sc); ok {
+		return c
+	}
 	if inner, _ := withoutCasts(n); inner.GetCaseExpr() != nil {
 		if c, ok := a.outputFormula(n, sc); ok {
 			return c

@@ -158,6 +158,9 @@ func isExact(oid uint32) bool {
 	return isNumber(oid) && oid != logical.OIDFloat4 && oid != logical.OIDFloat8
 }
 
+// Computes says whether there are outputs that are computed, shown or not.
+func (s *Statement) Computes() bool { return s.Formulas != nil || s.Unshown != nil }
+
 // Effect is what a statement does to the session beyond its rows.
 type Effect uint8
 
@@ -183,6 +186,9 @@ type Statement struct {
 	// Formulas are by which outputs are computed, those that have Cells in Results, by
 	// output; nil if there are none.
 	Formulas []*Formula
+	// Unshown are those of outputs of queries in FROM that the query around them does not
+	// show, and of EXPLAIN: of them only mistakes are found.
+	Unshown []*Formula
 	// Origins say, by output, where PostgreSQL would say that an output comes from
 	// and the server says otherwise, or may; nil for none, and for outputs without one zero.
 	Origins []catalog.Attribute

@@ -146,7 +146,7 @@ func (a *analysis) execute(x *pg.ExecuteStmt, s *Statement) {
 		a.fail(refuseCopyExecuted(inner.Copy, x.Name))
 		return
 	}
-	if q := inner.Question; q != nil && q.OfRow || inner.Formulas != nil {
+	if q := inner.Question; q != nil && q.OfRow || inner.Computes() {
 		a.fail(refuseFormulaExecuted(x.Name))
 		return
 	}

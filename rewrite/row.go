@@ -19,7 +19,15 @@ func (a *analysis) rowTest(n *pg.Node, sc *scope) bool {
 			a.plain(n, sc)
 		}
 	}
-	return n.GetRowExpr() != nil || a.rowOf(n, sc) != nil
+	row := a.rowOf(n, sc)
+	if row != nil {
+		for i := range row.columns {
+			if c := &row.columns[i]; c.formula != nil { // of NULL, too, the server has something
+				a.fail(refuseUse(c.sealed, location(n), a.within))
+			}
+		}
+	}
+	return n.GetRowExpr() != nil || row != nil
 }
 
 // field is the column that (row).column stands for, and where that is written; nil

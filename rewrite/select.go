@@ -50,9 +50,7 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	if outer != nil {
 		sc.ctes = outer.ctes
 	}
-	if targets == nil && a.computesOutputs(s) {
-		a.outermost = sc
-	}
+	sc.shown = targets == nil && (a.showing == s || a.answersWith(s)) && a.computesOutputs(s)
 	a.with(s.WithClause, sc)
 	var outputs []column
 	switch {

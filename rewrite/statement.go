@@ -14,7 +14,7 @@ import (
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.lists, a.mixesOfTypes, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, nil, false, false, "", raw
 	a.carried, a.writes, a.placed, a.asked, a.evaluated, a.made = nil, nil, nil, nil, oftenEvaluated, nil
-	a.drafts, a.keptJSON, a.madeBinary, a.formulas, a.hidden, a.outermost = nil, nil, nil, nil, nil, nil
+	a.drafts, a.keptJSON, a.madeBinary, a.formulas, a.hidden, a.showing, a.outputFormulas = nil, nil, nil, nil, nil, nil, nil
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed, a.alters, a.retyped = false, false, "", false, false
 	edits, actions := len(a.edits), len(a.acted)
@@ -23,6 +23,11 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 		a.describe(&s, outputs)
 	}
 	s.Width = namedColumns(raw.Stmt.GetSelectStmt())
+	for _, f := range a.outputFormulas {
+		if !slices.Contains(s.Formulas, f) {
+			s.Unshown = append(s.Unshown, f)
+		}
+	}
 	a.settlePostponed()
 	params, client := a.parameters(0)
 	if s.Effect != Prepares {

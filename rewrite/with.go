@@ -19,7 +19,7 @@ func (a *analysis) with(w *pg.WithClause, sc *scope) {
 		if node == nil {
 			continue
 		}
-		c := &cte{node: node}
+		c := &cte{node: node, shown: sc.shown}
 		all = append(all, c)
 		if w.Recursive {
 			env.byName[node.Ctename] = c
@@ -65,6 +65,9 @@ func (a *analysis) cteColumns(c *cte) []column {
 		a.within = saved
 		settle(outputs)
 	} else {
+		if c.shown {
+			a.showing = s
+		}
 		settle(a.query(c.node.Ctequery, c.scope))
 	}
 	a.searchAndCycle(c)

@@ -44,7 +44,8 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	if params && st.untyped {
 		return s.askTypes(name, st, out)
 	}
-	if !params && !st.opens() && st.failsAtBind() == nil && st.late == nil {
+	computes := st.plan != nil && st.plan.Computes()
+	if !params && !computes && !st.opens() && st.failsAtBind() == nil && st.late == nil {
 		s.bound(portalName, portal{statement: st})
 		return relay, Need{}, nil
 	}
@@ -67,7 +68,6 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
 	p.asked = !st.opaque && p.formats.differ(st)
-	computes := st.plan != nil && st.plan.Formulas != nil
 	if !params && !p.asked && !computes && st.failsAtBind() == nil && st.late == nil {
 		s.bound(portalName, p)
 		return relay, Need{}, nil

@@ -85,7 +85,7 @@ func (p *statement) typeOutputs() *rewrite.Refusal {
 		t := f.TypeOf((&given{types: p.types}).typeOf)
 		switch {
 		case t == 0:
-			return rewrite.RefuseOutput(p.plan.Results[i])
+			return f.RefuseOutput()
 		case t == p.results[i].Type.OID:
 			continue
 		case !own:
@@ -95,6 +95,11 @@ func (p *statement) typeOutputs() *rewrite.Refusal {
 		typed.Type = logical.Type{OID: t, Typmod: -1}
 		p.results[i] = &typed
 	}
+	for _, f := range p.plan.Unshown {
+		if f.TypeOf((&given{types: p.types}).typeOf) == 0 {
+			return f.RefuseOutput()
+		}
+	}
 	return nil
 }
 
@@ -102,13 +107,8 @@ func (p *statement) typeOutputs() *rewrite.Refusal {
 // constant in them, as PostgreSQL does before there is a row.
 func (s *Session) bindOutputs(p *portal, m *wire.Bind) error {
 	g := given{bind: m, types: p.statement.types}
-	for _, f := range p.statement.plan.Formulas {
-		if f == nil {
-			continue
-		}
-		if err := s.readConstants(f, &g); err != nil {
-			return err
-		}
+	if err := s.readOutputs(p.statement.plan, &g); err != nil {
+		return err
 	}
 	for i, param := range p.statement.plan.Params {
 		if !param.Hidden {
@@ -130,13 +130,28 @@ func (s *Session) bindOutputs(p *portal, m *wire.Bind) error {
 // checkOutputs is bindOutputs for the statements of a Query, which have no parameters.
 func (s *Session) checkOutputs(all []rewrite.Statement) error {
 	for i := range all {
-		for _, f := range all[i].Formulas {
-			if f == nil {
-				continue
-			}
-			if err := s.readConstants(f, &given{}); err != nil {
-				return err
-			}
+		if err := s.readOutputs(&all[i], &given{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readOutputs reads what outputs have without a row. What is constant in them PostgreSQL
+// computes of those that are shown.
+func (s *Session) readOutputs(st *rewrite.Statement, g *given) error {
+	for _, f := range st.Formulas {
+		if f == nil {
+			continue
+		}
+		if err := s.readConstants(f, g); err != nil {
+			return err
+		}
+	}
+	for _, f := range st.Unshown {
+		s.buf.value = s.buf.value[:0]
+		if err := s.inputs(f, g); err != nil {
+			return err
 		}
 	}
 	return nil

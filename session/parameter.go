@@ -148,6 +148,11 @@ func (p *statement) formulas(yield func(*rewrite.Formula) bool) {
 			return
 		}
 	}
+	for _, f := range p.plan.Unshown {
+		if !yield(f) {
+			return
+		}
+	}
 }
 
 // roles are those of one of the client's parameters that decide its type.

@@ -179,6 +179,9 @@ func appendStatement(b []byte, st *rewrite.Statement) []byte {
 			b = f.AppendPrint(b)
 		}
 	}
+	for _, f := range st.Unshown {
+		b = f.AppendPrint(b)
+	}
 	if st.Copy != nil {
 		for i := range st.Copy.Columns {
 			b = append(b, st.Copy.Columns[i].Name...)

@@ -113,7 +113,7 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 	c.Writes = !reads
 	outputs := a.query(x.Query, nil)
 	results := a.results(outputs)
-	a.noDocuments(results, "COPY")
+	a.noDocuments(results, nil, "COPY")
 	for _, c := range results {
 		if c != nil && c.Mixed != nil {
 			a.fail(refuseUse(c, -1, "COPY beside another column's values"))

@@ -12,7 +12,7 @@ func (a *analysis) cursor(x *pg.DeclareCursorStmt, s *Statement) {
 	if outputs := a.query(x.Query, nil); outputs != nil {
 		a.describe(s.Inner, outputs)
 	}
-	a.noDocuments(s.Inner.Results, "DECLARE CURSOR")
+	a.noDocuments(s.Inner.Results, s.Inner.Formulas, "DECLARE CURSOR")
 }
 
 // fetch is FETCH and MOVE. The grammar takes numbers of four bytes only, so that

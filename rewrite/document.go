@@ -487,10 +487,10 @@ func (a *analysis) keyOf(row *item, i int) string {
 
 // noDocuments refuses them, and arrays and rows of sealed values, where the session
 // would not know where they are.
-func (a *analysis) noDocuments(results []*catalog.SealedColumn, where string) {
-	for _, c := range results {
+func (a *analysis) noDocuments(results []*catalog.SealedColumn, computed []*Formula, where string) {
+	for i, c := range results {
 		switch {
-		case c == nil || !c.Holds():
+		case c == nil || !c.Holds() || computed != nil && computed[i] != nil:
 		case c.Document != nil:
 			a.fail(refuseUse(c, -1, "JSON in "+where))
 		default:

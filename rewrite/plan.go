@@ -159,7 +159,15 @@ func isExact(oid uint32) bool {
 }
 
 // Computes says whether there are outputs that are computed, shown or not.
-func (s *Statement) Computes() bool { return s.Formulas != nil || s.Unshown != nil }
+func (s *Statement) Computes() bool { return s.Computed() != nil || s.Unshown != nil }
+
+// Computed are the Formulas of a statement, or those of the cursor that it declares.
+func (s *Statement) Computed() []*Formula {
+	if s.Effect == Declares && s.Inner != nil {
+		return s.Inner.Formulas
+	}
+	return s.Formulas
+}
 
 // Effect is what a statement does to the session beyond its rows.
 type Effect uint8

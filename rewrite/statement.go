@@ -24,7 +24,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	}
 	s.Width = namedColumns(raw.Stmt.GetSelectStmt())
 	for _, f := range a.outputFormulas {
-		if !slices.Contains(s.Formulas, f) {
+		if !slices.Contains(s.Computed(), f) {
 			s.Unshown = append(s.Unshown, f)
 		}
 	}

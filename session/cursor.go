@@ -18,6 +18,8 @@ import (
 type cursor struct {
 	results []*catalog.SealedColumn // of its rows, by plan
 	origins []catalog.Attribute     // of them, see rewrite.Statement
+	// computed are those of the results that are.
+	computed computedOutputs
 	plain   bool                    // planned, and none of them is sealed
 	held    bool                    // WITH HOLD
 	kept    bool                    // held, and its transaction has been committed
@@ -54,8 +56,8 @@ func (c *cursors) clear() {
 	c.sealed = 0
 }
 
-// declare notes a cursor that the server has opened.
-func (c *cursors) declare(st *rewrite.Statement) {
+// declare notes a cursor that the server has opened, and what its rows are.
+func (c *cursors) declare(st *rewrite.Statement, results []*catalog.SealedColumn, computed computedOutputs) {
 	c.forget(st.Name)
 	if len(c.named) >= maxCursors {
 		return
@@ -65,7 +67,7 @@ func (c *cursors) declare(st *rewrite.Statement) {
 	}
 	opened := cursor{held: st.Held}
 	if st.Inner != nil {
-		opened.results, opened.origins = st.Inner.Results, st.Inner.Origins
+		opened.results, opened.origins, opened.computed = results, st.Inner.Origins, computed
 		opened.plain = opened.results == nil
 	}
 	if opened.results != nil {
@@ -152,8 +154,17 @@ func (p *statement) closesCursors() bool { return p != nil && p.plan != nil && c
 
 // declared follows a DECLARE that has been carried out: no portal of the
 // protocol has the name any more.
-func (s *Session) declared(st *rewrite.Statement) {
-	s.cursors.declare(st)
+func (s *Session) declared(r *request, st *rewrite.Statement) {
+	var results []*catalog.SealedColumn
+	computed := computedOutputs{formulas: st.Computed()}
+	if st.Inner != nil {
+		results = st.Inner.Results
+	}
+	if computed.formulas != nil && r.kind == execute {
+		computed = r.portal.computed()
+		results, _ = r.portal.statement.typedOutputs(results, computed.formulas) // it has been declared: they have types
+	}
+	s.cursors.declare(st, results, computed)
 	s.forgetPortal(st.Name)
 }
 
@@ -179,10 +190,10 @@ func (s *Session) forgetPortal(name string) {
 // they are known.
 func (s *Session) fetched(name string) expectation {
 	if c, ok := s.cursors.named[name]; ok {
-		return expectation{results: c.results, origins: c.origins, fetched: true}
+		return expectation{results: c.results, origins: c.origins, computed: c.computed, fetched: true}
 	}
 	if e := s.portals.findNamed(name); e != nil && e.confirmed.statement != nil && !e.confirmed.statement.opaque {
-		return expectation{results: e.confirmed.statement.results, fetched: true}
+		return expectation{results: e.confirmed.statement.results, computed: e.confirmed.computed(), fetched: true}
 	}
 	return expectation{fetched: true}
 }

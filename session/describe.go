@@ -197,8 +197,8 @@ func (r *request) opens() bool {
 // expectation is what is known of the rows that the server describes.
 type expectation struct {
 	results []*catalog.SealedColumn // by plan
-	// formulas are by which those are computed that have cells.
-	formulas []*rewrite.Formula
+	// computed are those of them that have cells.
+	computed computedOutputs
 	origins  []catalog.Attribute // by plan; nil where the server names them
 	// trusting: nothing was planned, so the origin alone decides.
 	trusting bool
@@ -229,7 +229,7 @@ func (s *Session) expected(r *request) expectation {
 		case rewrite.Executes:
 			return expectation{results: st.Results, origins: st.Origins, trusting: true}
 		}
-		return expectation{results: st.Results, formulas: st.Formulas, origins: st.Origins, trusting: st.Effect == rewrite.NoEffect && st.Results == nil && st.Params == nil,
+		return expectation{results: st.Results, computed: computedOutputs{formulas: st.Formulas}, origins: st.Origins, trusting: st.Effect == rewrite.NoEffect && st.Results == nil && st.Params == nil,
 			verbatim: st.Effect == rewrite.NoEffect && !r.plan.Edited()}
 	case describeStatement:
 		st = r.statement
@@ -259,7 +259,7 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		e.results = nil
 	}
 	s.columns = s.columns[:0]
-	s.sealedColumns, s.origin, s.formulas = 0, e.origins, e.formulas
+	s.sealedColumns, s.origin, s.computed = 0, e.origins, e.computed
 	var f wire.Field
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
 		var origin, c *catalog.SealedColumn
@@ -290,9 +290,9 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		case c.IsText() && origin == nil && f.Type != oidBytea:
 		case c != nil && c.Document != nil && origin == nil && f.Type == c.Type.OID:
 		case c != nil && c.Elements != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidByteaArray):
-		case c != nil && c.Cells != nil && origin == nil && !e.fetched && f.Type == oidBytea:
+		case c != nil && c.Cells != nil && origin == nil && f.Type == oidBytea:
 		case c != nil && c.Record != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidRecord):
-		case c != nil && c.Cells != nil && e.fetched: // FETCH does not know what it is computed with
+		case c != nil && c.Cells != nil && e.fetched: // another cursor has the name
 			return Need{}, refused(rewrite.RefuseFetched(), nil)
 		case e.fetched:
 			c = fetchedColumn(c, origin, &f, plain)
@@ -378,9 +378,9 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 		if bound.cursor {
 			bound.statement.codes = codesOf(fields)
 		}
-		bound.statement.learn(s.columns, s.sealedColumns)
+		bound.statement.learn(s.columns, s.sealedColumns, s.computed)
 	case describeStatement:
-		r.statement.learn(s.columns, s.sealedColumns)
+		r.statement.learn(s.columns, s.sealedColumns, s.computed)
 	}
 	act := relay
 	switch {
@@ -413,7 +413,7 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 		if note {
 			cl := cell{sealed: c, server: f.Format, client: f.Format}
 			if c != nil && c.Cells != nil {
-				cl.output = &computedOutput{formula: s.formulas[i]}
+				cl.output = s.computed.of(i)
 			}
 			s.result.add(cl)
 		}
@@ -473,7 +473,7 @@ func codesOf(fields wire.Fields) []int16 {
 }
 
 // learn keeps what a description said of a statement's rows.
-func (p *statement) learn(columns []*catalog.SealedColumn, sealed int) {
+func (p *statement) learn(columns []*catalog.SealedColumn, sealed int, computed computedOutputs) {
 	if p == nil || !p.opens() {
 		return
 	}
@@ -481,8 +481,8 @@ func (p *statement) learn(columns []*catalog.SealedColumn, sealed int) {
 	if !p.opaque {
 		return
 	}
-	p.results = nil
+	p.results, p.computed = nil, computedOutputs{}
 	if sealed > 0 {
-		p.results = append([]*catalog.SealedColumn(nil), columns...)
+		p.results, p.computed = append([]*catalog.SealedColumn(nil), columns...), computed
 	}
 }

@@ -77,7 +77,7 @@ func (s *Session) took(r *request, st *rewrite.Statement, from *statement) {
 			s.statements.tidy(e)
 		}
 	case rewrite.Declares:
-		s.declared(st)
+		s.declared(r, st)
 	case rewrite.Closes:
 		s.closed(st)
 	case rewrite.Discards:

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -15,6 +16,29 @@ import (
 type computedOutput struct {
 	formula *rewrite.Formula
 	given   given
+}
+
+// computedOutputs are those of a result, by column.
+type computedOutputs struct {
+	formulas []*rewrite.Formula // nil for columns that are not computed
+	given    given
+}
+
+// of is by what column i is computed, nil for one that is not.
+func (o *computedOutputs) of(i int) *computedOutput {
+	if i >= len(o.formulas) || o.formulas[i] == nil {
+		return nil
+	}
+	return &computedOutput{o.formulas[i], o.given}
+}
+
+// computed are the outputs of a portal's statement, or of the cursor that it declares.
+func (p *portal) computed() computedOutputs {
+	st := p.statement
+	if st.plan == nil || st.plan.Computed() == nil {
+		return st.computed
+	}
+	return computedOutputs{st.plan.Computed(), given{types: st.types, inputs: p.inputs}}
 }
 
 // firstCells is how much room there is for cells at first, in bytes.
@@ -77,23 +101,15 @@ func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 // typeOutputs gives the outputs of a statement that are computed the types that the
 // client's parameters make them have. It is a refusal where that is none.
 func (p *statement) typeOutputs() *rewrite.Refusal {
-	own := false
-	for i, f := range p.plan.Formulas {
-		if f == nil {
-			continue
+	results, refusal := p.typedOutputs(p.results, p.plan.Formulas)
+	if refusal != nil {
+		return refusal
+	}
+	p.results = results
+	if p.plan.Effect == rewrite.Declares && p.plan.Inner != nil {
+		if _, refusal = p.typedOutputs(p.plan.Inner.Results, p.plan.Inner.Formulas); refusal != nil {
+			return refusal
 		}
-		t := f.TypeOf((&given{types: p.types}).typeOf)
-		switch {
-		case t == 0:
-			return f.RefuseOutput()
-		case t == p.results[i].Type.OID:
-			continue
-		case !own:
-			p.results, own = append(p.results[:0:0], p.results...), true
-		}
-		typed := *p.results[i]
-		typed.Type = logical.Type{OID: t, Typmod: -1}
-		p.results[i] = &typed
 	}
 	for _, f := range p.plan.Unshown {
 		if f.TypeOf((&given{types: p.types}).typeOf) == 0 {
@@ -101,6 +117,30 @@ func (p *statement) typeOutputs() *rewrite.Refusal {
 		}
 	}
 	return nil
+}
+
+// typedOutputs are results with the types that the client's parameters make computed ones
+// have.
+func (p *statement) typedOutputs(results []*catalog.SealedColumn, formulas []*rewrite.Formula) ([]*catalog.SealedColumn, *rewrite.Refusal) {
+	own := false
+	for i, f := range formulas {
+		if f == nil {
+			continue
+		}
+		t := f.TypeOf((&given{types: p.types}).typeOf)
+		switch {
+		case t == 0:
+			return nil, f.RefuseOutput()
+		case t == results[i].Type.OID:
+			continue
+		case !own:
+			results, own = append(results[:0:0], results...), true
+		}
+		typed := *results[i]
+		typed.Type = logical.Type{OID: t, Typmod: -1}
+		results[i] = &typed
+	}
+	return results, nil
 }
 
 // bindOutputs reads the parameters that outputs are computed with, and computes what is
@@ -140,7 +180,7 @@ func (s *Session) checkOutputs(all []rewrite.Statement) error {
 // readOutputs reads what outputs have without a row. What is constant in them PostgreSQL
 // computes of those that are shown.
 func (s *Session) readOutputs(st *rewrite.Statement, g *given) error {
-	for _, f := range st.Formulas {
+	for _, f := range st.Computed() {
 		if f == nil {
 			continue
 		}

@@ -143,7 +143,7 @@ func (p *statement) formulas(yield func(*rewrite.Formula) bool) {
 			return
 		}
 	}
-	for _, f := range p.plan.Formulas {
+	for _, f := range p.plan.Computed() {
 		if f != nil && !yield(f) {
 			return
 		}

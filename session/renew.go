@@ -174,7 +174,7 @@ func appendStatement(b []byte, st *rewrite.Statement) []byte {
 	for _, c := range st.Results {
 		b = appendColumn(b, c)
 	}
-	for _, f := range st.Formulas {
+	for _, f := range st.Computed() {
 		if f != nil {
 			b = f.AppendPrint(b)
 		}

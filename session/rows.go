@@ -80,6 +80,7 @@ func (s *Session) begin(p *portal) {
 	}
 	s.result.opening = opened
 	s.result.clear()
+	computed := p.computed()
 	for i, c := range st.results {
 		f := p.formats.of(i)
 		if p.cursor && i < len(st.codes) {
@@ -87,7 +88,7 @@ func (s *Session) begin(p *portal) {
 		}
 		cl := cell{sealed: c, server: f, client: f}
 		if c != nil && c.Cells != nil {
-			cl.output = &computedOutput{formula: st.plan.Formulas[i], given: given{types: st.types, inputs: p.inputs}}
+			cl.output = computed.of(i)
 		}
 		if c != nil && p.asked {
 			cl.server = asked(c, f)

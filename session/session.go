@@ -159,8 +159,8 @@ type Session struct {
 	sealedColumns int
 	// origin is where columns are said to come from, by plan.
 	origin []catalog.Attribute
-	// formulas are by which columns are computed, by plan.
-	formulas []*rewrite.Formula
+	// computed are those of columns that are, by plan.
+	computed computedOutputs
 	sent     sentValues
 	spare    []*planning
 }

@@ -59,6 +59,8 @@ type statement struct {
 	// results are the sealed columns of its rows, by plan or, if opaque, by
 	// origin; nil if there are none.
 	results []*catalog.SealedColumn
+	// computed are those of the results of an opaque one that are.
+	computed computedOutputs
 	// described: the server has been asked for its rows' description, so that
 	// plan and origin will have been compared before the first row.
 	described bool
@@ -136,7 +138,7 @@ func (p *statement) copies() *rewrite.Copy {
 // anew is an opaque statement for one more portal, whose rows may be others'.
 func (p *statement) anew() *statement {
 	n := *p
-	n.described, n.codes, n.width, n.results = false, nil, 0, nil
+	n.described, n.codes, n.width, n.results, n.computed = false, nil, 0, nil, computedOutputs{}
 	if p.plan != nil {
 		n.results = p.plan.Results
 	}

@@ -25,6 +25,9 @@ type Copy struct {
 	Columns []CopyColumn
 	// Sealed are the indexes of the sealed ones.
 	Sealed []int
+	// Formulas are by which columns of a query are computed, by column; nil if there are
+	// none.
+	Formulas []*Formula
 	// Added are columns that the server gets behind those of the client's data,
 	// because their defaults are computed.
 	Added  []AddedColumn
@@ -42,6 +45,7 @@ type Copy struct {
 type CopyColumn struct {
 	Name         string
 	Operand      *Operand     // nil: plain
+	Formula      *Formula     // by which the Operand's column is computed, nil for all others
 	Plain        logical.Type // of a plain column, if the Copy Converts
 	ForceQuote   bool
 	ForceNull    bool
@@ -113,7 +117,15 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 	c.Writes = !reads
 	outputs := a.query(x.Query, nil)
 	results := a.results(outputs)
-	a.noDocuments(results, nil, "COPY")
+	for i := range results {
+		if f := outputs[i].formula; f != nil {
+			if c.Formulas == nil {
+				c.Formulas = make([]*Formula, len(results))
+			}
+			c.Formulas[i] = f
+		}
+	}
+	a.noDocuments(results, c.Formulas, "COPY")
 	for _, c := range results {
 		if c != nil && c.Mixed != nil {
 			a.fail(refuseUse(c, -1, "COPY beside another column's values"))
@@ -123,7 +135,7 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 	for i, sealed := range results {
 		column := CopyColumn{Name: outputs[i].name}
 		if sealed != nil && sealed != catalog.DefaultText { // the text of a default is copied as it stands
-			column.Operand = &Operand{Column: sealed, Role: Store}
+			column.Operand, column.Formula = &Operand{Column: sealed, Role: Store}, outputs[i].formula
 			if sealed.IsCast() {
 				a.fail(refuseCast(outputs[i].sealed, -1))
 			}

@@ -15,13 +15,16 @@ import (
 // See docs/decisions/0032-computed-outputs.md.
 
 // answersWith says whether the rows of a query are the statement's answer, as they are,
-// or those of a cursor. Those of EXPLAIN nobody sees.
+// or those of a cursor, or copied. Those of EXPLAIN nobody sees.
 func (a *analysis) answersWith(s *pg.SelectStmt) bool {
 	n := a.stmt.Stmt
 	if x := n.GetExplainStmt(); x != nil {
 		n = x.Query
 	}
 	if x := n.GetDeclareCursorStmt(); x != nil {
+		n = x.Query
+	}
+	if x := n.GetCopyStmt(); x != nil {
 		n = x.Query
 	}
 	return n.GetSelectStmt() == s

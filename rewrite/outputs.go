@@ -296,7 +296,7 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 		a.fail(refuseUse(e.column, e.at, what))
 		return column{}
 	}
-	if !a.showsCasts(e) {
+	if !a.showsCasts(e) || len(e.casts) > 0 && a.stmt.Stmt.GetCopyStmt() != nil {
 		if c, ok := a.outputFormula(n, sc); ok {
 			return c
 		}

@@ -161,10 +161,14 @@ func isExact(oid uint32) bool {
 // Computes says whether there are outputs that are computed, shown or not.
 func (s *Statement) Computes() bool { return s.Computed() != nil || s.Unshown != nil }
 
-// Computed are the Formulas of a statement, or those of the cursor that it declares.
+// Computed are the Formulas of a statement, or those of the cursor that it declares, or of
+// the columns that it copies.
 func (s *Statement) Computed() []*Formula {
-	if s.Effect == Declares && s.Inner != nil {
+	switch {
+	case s.Effect == Declares && s.Inner != nil:
 		return s.Inner.Formulas
+	case s.Copy != nil:
+		return s.Copy.Formulas
 	}
 	return s.Formulas
 }

@@ -152,17 +152,31 @@ func (s *Session) openField(dst, raw []byte, column *rewrite.CopyColumn) ([]byte
 	if err != nil {
 		return dst, Need{}, s.corrupt(sealed, 0, err)
 	}
-	if need, err := s.openStored(sealed, stored); err != nil || need.Kind != NeedNothing {
+	plain, null, need, err := s.copiedValue(column, stored)
+	if err != nil || need.Kind != NeedNothing {
 		return dst, need, err
+	}
+	if null {
+		return append(dst, c.plan.Format.Null...), Need{}, nil
 	}
 	if sealed.Type.OID == oidBytea {
 		// The text of the envelope has shown how bytea_output stands.
 		c.settings = s.copySettings(c.plan)
 	}
-	if c.value, err = sealed.Type.AppendText(c.value[:0], s.buf.plain, &c.settings.values); err != nil {
+	if c.value, err = sealed.Type.AppendText(c.value[:0], plain, &c.settings.values); err != nil {
 		return dst, Need{}, valueError(err, sealed)
 	}
 	return c.appendField(dst, c.value, column), Need{}, nil
+}
+
+// copiedValue is what a sealed column's value stands for, or what is computed of it.
+func (s *Session) copiedValue(column *rewrite.CopyColumn, stored []byte) (plain []byte, null bool, need Need, err error) {
+	if column.Formula == nil {
+		need, err = s.openStored(column.Operand.Column, stored)
+		return s.buf.plain, false, need, err
+	}
+	v, need, err := s.outputValue(column.Operand.Column, &computedOutput{formula: column.Formula}, stored)
+	return v.Data, v.null, need, s.explained(err)
 }
 
 func (c *copyOut) appendField(dst, value []byte, column *rewrite.CopyColumn) []byte {
@@ -192,7 +206,7 @@ func (s *Session) leaseLine(line []byte) (bool, Need, error) {
 		}
 		digits, ok := c.plan.Format.HexDigits(raw)
 		sealed := c.plan.Columns[i].Operand.Column
-		if !ok || sealed.Type.Def != nil {
+		if !ok || sealed.Type.Def != nil || c.plan.Columns[i].Formula != nil {
 			return false, Need{}, nil
 		}
 		id, err := keyOf(digits)
@@ -291,17 +305,20 @@ func (s *Session) openTuple(dst, row []byte) ([]byte, Need, error) {
 			continue
 		}
 		column := &c.plan.Columns[i]
-		if need, err := s.openStored(column.Operand.Column, row[4:end]); err != nil || need.Kind != NeedNothing {
+		plain, null, need, err := s.copiedValue(column, row[4:end])
+		if err != nil || need.Kind != NeedNothing {
 			return dst, need, err
 		}
+		if row = row[end:]; null {
+			dst = wire.AppendInt32(dst, wire.Null)
+			continue
+		}
 		var at int
-		var err error
 		dst, at = wire.BeginValue(dst)
-		if dst, err = column.Operand.Column.Type.AppendBinary(dst, s.buf.plain, &c.settings.values); err != nil {
+		if dst, err = column.Operand.Column.Type.AppendBinary(dst, plain, &c.settings.values); err != nil {
 			return dst, Need{}, valueError(err, column.Operand.Column)
 		}
 		dst = wire.EndValue(dst, at)
-		row = row[end:]
 	}
 	if len(row) > 0 || next < len(c.plan.Sealed) {
 		return dst, Need{}, errCopiedRow

@@ -14,10 +14,10 @@ import (
 // other one by itself (see copiedRow), which also finds what is wrong with it.
 
 // batchable says whether rows can be opened together. The texts of bytea depend on
-// a setting that shows in each row.
+// a setting that shows in each row, and what is computed by what is opened.
 func (c *copyOut) batchable() bool {
 	for i := range c.cells {
-		if c.cells[i].sealed.Type.OID == oidBytea {
+		if c.cells[i].sealed.Type.OID == oidBytea || c.cells[i].column.Formula != nil {
 			return false
 		}
 	}

@@ -48,7 +48,6 @@ var errCells = errors.New("what an output is computed of is not what was asked f
 
 // openOutput appends the value of a formula, with its length, to the rows made so far.
 func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
-	g := c.output.given
 	if c.server == wire.Text {
 		var err error
 		if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
@@ -56,6 +55,29 @@ func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 		}
 		value = s.buf.out
 	}
+	v, need, err := s.outputValue(c.sealed, c.output, value)
+	t := s.theBatch()
+	switch {
+	case err != nil || need.Kind != NeedNothing:
+		return need, err
+	case v.null:
+		t.made = wire.AppendInt32(t.made, wire.Null)
+		return Need{}, nil
+	}
+	var at int
+	t.made, at = wire.BeginValue(t.made)
+	if c.client == wire.Binary {
+		t.made, err = c.sealed.Type.AppendBinary(t.made, v.Data, &s.settings.values)
+	} else {
+		t.made, err = c.sealed.Type.AppendText(t.made, v.Data, &s.settings.values)
+	}
+	t.made = wire.EndValue(t.made, at)
+	return Need{}, err
+}
+
+// outputValue computes an output, which is a value of a column, of what the server gives.
+func (s *Session) outputValue(shown *catalog.SealedColumn, by *computedOutput, value []byte) (computedValue, Need, error) {
+	g := by.given
 	if s.buf.cells == nil {
 		s.buf.cells = make([]byte, 0, firstCells) // of which an empty part is not nil, either
 	}
@@ -71,31 +93,16 @@ func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 		return nil
 	})
 	s.buf.row = g.row[:0]
-	if err != nil || len(g.row) != len(c.sealed.Cells) {
-		return Need{}, &unopened{c.sealed, 0, errCells}
+	if err != nil || len(g.row) != len(shown.Cells) {
+		return nullValue, Need{}, &unopened{shown, 0, errCells}
 	}
 	s.buf.value = s.buf.value[:0]
-	v, need, err := s.formula(c.output.formula, &g, 0)
+	v, need, err := s.formula(by.formula, &g, 0)
 	clear(g.row)
-	t := s.theBatch()
-	switch {
-	case err != nil || need.Kind != NeedNothing:
-		return need, err
-	case v.null:
-		t.made = wire.AppendInt32(t.made, wire.Null)
-		return Need{}, nil
-	case v.OID != c.sealed.Type.OID:
-		return Need{}, errContradiction
+	if err == nil && need.Kind == NeedNothing && !v.null && v.OID != shown.Type.OID {
+		err = errContradiction
 	}
-	var at int
-	t.made, at = wire.BeginValue(t.made)
-	if c.client == wire.Binary {
-		t.made, err = c.sealed.Type.AppendBinary(t.made, v.Data, &s.settings.values)
-	} else {
-		t.made, err = c.sealed.Type.AppendText(t.made, v.Data, &s.settings.values)
-	}
-	t.made = wire.EndValue(t.made, at)
-	return Need{}, err
+	return v, need, err
 }
 
 // typeOutputs gives the outputs of a statement that are computed the types that the

@@ -205,21 +205,36 @@ func (f *Formula) typmod() (typmod int32, known bool) {
 		}
 		return typmod, f.Kind != FirstOf || !constant || !some
 	case Choice:
-		constant, some, all := false, false, true
-		typmod, known = f.Args[len(f.Args)-1].typmod()
-		same := f.Args[len(f.Args)-1].TypeOf(f.givenType)
+		last := f.Args[len(f.Args)-1]
+		some, all := false, true
+		typmod, known = last.typmod()
+		same, otherwise := last.TypeOf(f.givenType), typmod
+		drops, chooses := false, false
 		for i := 0; i+1 < len(f.Args); i += 2 {
 			t, ok := f.Args[i+1].typmod()
 			known = known && ok
-			constant, some = constant || f.Args[i].IsConstant(), some || t != -1 || typmod != -1
+			drops, chooses = drops || f.Args[i].mayFold(true), chooses || f.Args[i].mayFold(false)
+			some = some || t != -1 || typmod != -1
 			all = all && t == typmod && f.Args[i+1].TypeOf(f.givenType) == same
 		}
-		if !all {
-			typmod = -1
+		if all {
+			return typmod, known
 		}
-		return typmod, known && (!constant || !some)
+		return -1, known && !(some && chooses) && !(otherwise != -1 && drops)
 	}
 	return -1, true
+}
+
+// mayFold says whether the server's planner may find that a condition is constant; with
+// null, also because something in it is NULL.
+func (f *Formula) mayFold(null bool) bool {
+	switch {
+	case f.IsConstant():
+		return true
+	case f.IsStrict() && f.Kind != Inverse:
+		return null && slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.uncast().Kind != LiteralValue && arg.mayFold(true) })
+	}
+	return slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.mayFold(null) })
 }
 
 // computes says whether there is something in the formula that the server cannot compute

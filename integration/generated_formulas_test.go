@@ -198,7 +198,7 @@ func (g *formulaGenerator) statement() *typedStatement {
 		other := strings.Fields(g.pick(g.family.columns...))[0]
 		g.own, g.typedStatement = own, typedStatement{mode: harness.Modes[g.IntN(len(harness.Modes))]}
 		if g.IntN(3) == 0 {
-			sql := "SELECT id, " + g.changed(name) + ", " + other + ", " + g.shown(name) + " AS x FROM m ORDER BY id"
+			sql := g.within("SELECT id, " + g.changed(name) + ", " + other + ", " + g.shown(name) + " AS x FROM m")
 			if len(g.types) < 10 {
 				s := g.typedStatement
 				s.sql, s.types, s.values = used(sql, s.types, s.values)
@@ -224,6 +224,23 @@ func (g *formulaGenerator) statement() *typedStatement {
 			return &s
 		}
 	}
+}
+
+// within is a query, or one around it that shows its outputs.
+func (g *formulaGenerator) within(query string) string {
+	switch g.IntN(10) {
+	case 0:
+		return "SELECT * FROM (" + query + ") q ORDER BY q.id"
+	case 1:
+		return "WITH q AS (" + query + ") SELECT q.x, id, x AS again FROM q ORDER BY id"
+	case 2:
+		return "SELECT count(*) FROM (" + query + " ORDER BY id LIMIT 2) q"
+	case 3:
+		return "SELECT o.id, q.x FROM m o LEFT JOIN (" + query + ") q ON q.id = o.id AND o.id < 3 ORDER BY o.id"
+	case 4:
+		return "WITH q AS MATERIALIZED (" + query + ") SELECT (SELECT max(id) FROM q), q.* FROM q ORDER BY id"
+	}
+	return query + " ORDER BY id"
 }
 
 // condition is one of the family's values, or several.

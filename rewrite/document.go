@@ -486,7 +486,7 @@ func (a *analysis) keyOf(row *item, i int) string {
 }
 
 // noDocuments refuses them, and arrays and rows of sealed values, where the session
-// would not know where they are.
+// would not know where they are. computed are outputs of which it knows it.
 func (a *analysis) noDocuments(results []*catalog.SealedColumn, computed []*Formula, where string) {
 	for i, c := range results {
 		switch {

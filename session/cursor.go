@@ -20,10 +20,10 @@ type cursor struct {
 	origins []catalog.Attribute     // of them, see rewrite.Statement
 	// computed are those of the results that are.
 	computed computedOutputs
-	plain   bool                    // planned, and none of them is sealed
-	held    bool                    // WITH HOLD
-	kept    bool                    // held, and its transaction has been committed
-	undone  bool                    // it may have been rolled back since the last ReadyForQuery
+	plain    bool // planned, and none of them is sealed
+	held     bool // WITH HOLD
+	kept     bool // held, and its transaction has been committed
+	undone   bool // it may have been rolled back since the last ReadyForQuery
 }
 
 type cursors struct {

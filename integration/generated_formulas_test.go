@@ -197,6 +197,15 @@ func (g *formulaGenerator) statement() *typedStatement {
 		name, own, _ := strings.Cut(g.pick(g.family.columns...), " ")
 		other := strings.Fields(g.pick(g.family.columns...))[0]
 		g.own, g.typedStatement = own, typedStatement{mode: harness.Modes[g.IntN(len(harness.Modes))]}
+		if g.IntN(8) == 0 {
+			sql := g.aggregates()
+			if len(g.types) < 10 {
+				s := g.typedStatement
+				s.sql, s.types, s.values = used(sql, s.types, s.values)
+				return &s
+			}
+			continue
+		}
 		if g.IntN(3) == 0 {
 			sql := g.within("SELECT id, " + g.changed(name) + ", " + other + ", " + g.shown(name) + " AS x FROM m")
 			if len(g.types) < 10 {
@@ -224,6 +233,41 @@ func (g *formulaGenerator) statement() *typedStatement {
 			return &s
 		}
 	}
+}
+
+// aggregates is a query of aggregates over the family's values, of all rows or in groups.
+func (g *formulaGenerator) aggregates() string {
+	one := func() string {
+		of, call := g.column(), ""
+		if g.IntN(2) == 0 {
+			of = g.operand(1)
+		}
+		switch {
+		case slices.Contains(g.family.types, "text"):
+			call = fmt.Sprintf(g.pick("string_agg(%s, ', ' ORDER BY id)", "string_agg(%s, "+quoted(g.value("text"))+" ORDER BY m.id DESC)", "count(%s)", "count(upper(%s))"), of)
+		case slices.Contains(g.family.types, "bool"):
+			call = g.pick("bool_and", "bool_or", "every", "count") + "(" + of + ")"
+		case slices.Contains(g.family.types, "date"):
+			call = g.pick("max", "min", "count") + "(" + of + ")"
+		default:
+			call = g.pick("sum", "avg", "max", "min", "count", "sum(DISTINCT ") + "(" + of + ")"
+			if strings.HasPrefix(call, "sum(DISTINCT (") {
+				call = "sum(DISTINCT " + g.column() + ")"
+			}
+		}
+		switch g.IntN(5) {
+		case 0:
+			call += " FILTER (WHERE id < " + g.key() + ")"
+		case 1:
+			call = "COALESCE(" + call + ", " + call + ")"
+		case 2:
+			call = call + " IS NULL"
+		}
+		return call
+	}
+	outputs := one() + ", " + one() + " AS x, count(*)"
+	return g.pick("SELECT "+outputs+" FROM m", "SELECT "+outputs+" FROM m WHERE id > "+g.key(), "SELECT id % 2 AS g, "+outputs+" FROM m GROUP BY id % 2 ORDER BY g",
+		"SELECT id, "+outputs+" FROM m GROUP BY 1 ORDER BY id", "SELECT * FROM (SELECT id, "+outputs+" FROM m GROUP BY id) q ORDER BY id")
 }
 
 // within is a query, or one around it that shows its outputs.

@@ -1,6 +1,9 @@
 package logical
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Function is one of PostgreSQL's functions that compute a value of others.
 type Function uint8
@@ -102,12 +105,12 @@ func FunctionNamed(name string) (Function, bool) {
 	return Function(max(i, 0)), i >= 0
 }
 
-// FunctionNames are the names of all of them.
+// FunctionNames are the names of all of them, and of all aggregates.
 func FunctionNames() (all []string) {
 	for i := range functions {
 		all = append(all, functions[i].name)
 	}
-	return all
+	return append(all, slices.Sorted(maps.Keys(aggregates))...)
 }
 
 // String is the function's name.

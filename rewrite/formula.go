@@ -29,6 +29,7 @@ const (
 	Either                            // OR, of all Args
 	IsNull                            // of one
 	IsNotNull                         // of one
+	Aggregated                        // Aggregate, of the first of Args in each of any number of rows, the second behind it in each
 	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
 )
 
@@ -42,16 +43,21 @@ type Formula struct {
 	Function logical.Function
 	Fold     *logical.Fold // of lower and upper
 	Args     []*Formula
-	Column   *catalog.SealedColumn
-	Answer   int // number, from 1, of the Question's answer that the column's envelope is, or its value
-	Cell     int // index of the column among those that the answer has of each row, if there can be several
-	Image    int // of a plain column: the answer that is NULL if there is no such row
-	Name     string
-	Client   int // index, from 0, of the client's parameter
-	Type     logical.Type
-	text     formulaLiteral
-	// at is where a column of an output is named first.
-	at term
+	// Aggregate is that of Aggregated; Row are the columns that it has of each row, by Cell.
+	Aggregate logical.Aggregate
+	Distinct  bool
+	Row       []*Formula
+	Column    *catalog.SealedColumn
+	Answer    int // number, from 1, of the Question's answer that the column's envelope is, or its value
+	Cell      int // index of the column among those that the answer has of each row, if there can be several
+	Image     int // of a plain column: the answer that is NULL if there is no such row
+	Name      string
+	Client    int // index, from 0, of the client's parameter
+	Type      logical.Type
+	text      formulaLiteral
+	// at is where a column of an output is named first, or an aggregate stands; order and
+	// filter are its clauses, zero if it has none.
+	at, order, filter term
 }
 
 // formulaLiteral is a literal of a formula: a place in every text of the shape, or,
@@ -123,6 +129,8 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return logical.OIDBool
 	case Called:
 		return f.Function.Result(f.argTypes(given))
+	case Aggregated:
+		return f.Aggregate.Result(f.Args[0].TypeOf(given))
 	case Both, Either:
 		if slices.ContainsFunc(f.argTypes(given), func(t uint32) bool { return t != 0 && t != logical.OIDBool }) {
 			return 0
@@ -239,6 +247,8 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 			return 0 // which takes any type, so that it has none
 		}
 		return f.Function.Param(f.argTypes(given), arg)
+	case Aggregated:
+		return logical.OIDText // between two texts
 	case Choice:
 		if arg%2 == 0 && arg < len(f.Args)-1 {
 			return logical.OIDBool
@@ -282,15 +292,22 @@ func (f *Formula) IsStrict() bool {
 // OfRow says whether it is a column.
 func (f *Formula) OfRow() bool { return f.Kind == ColumnValue || f.Kind == PlainValue }
 
+// isCell says whether the server gives what it is computed of: it is a column, or an
+// aggregate.
+func (f *Formula) isCell() bool { return f.OfRow() || f.Kind == Aggregated }
+
 // IsConstant says whether the formula has nothing of the row in it.
 func (f *Formula) IsConstant() bool {
-	return !f.OfRow() && !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.IsConstant() })
+	return !f.isCell() && !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.IsConstant() })
 }
 
-// columns appends the columns of the formula, each once.
+// columns appends the columns of the formula, each once, and its aggregates.
 func (f *Formula) columns(list []*Formula) []*Formula {
-	if f.OfRow() && !slices.ContainsFunc(list, f.sameColumn) {
+	if f.isCell() && !slices.ContainsFunc(list, f.sameColumn) {
 		list = append(list, f)
+	}
+	if f.Kind == Aggregated {
+		return list
 	}
 	for _, arg := range f.Args {
 		list = arg.columns(list)
@@ -299,12 +316,12 @@ func (f *Formula) columns(list []*Formula) []*Formula {
 }
 
 func (f *Formula) sameColumn(other *Formula) bool {
-	return f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name
+	return f == other || f.OfRow() && f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name
 }
 
 // AppendPrint appends what tells whether two formulas of one text are the same.
 func (f *Formula) AppendPrint(b []byte) []byte {
-	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Function), byte(f.Type.OID>>8), byte(f.Type.OID))
+	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Function), byte(f.Aggregate), byte(f.Type.OID>>8), byte(f.Type.OID))
 	b = append(append(b, f.Name...), 0)
 	if f.Fold != nil {
 		b = append(b, f.Fold.Hash()...)

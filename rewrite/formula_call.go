@@ -57,13 +57,18 @@ func (a *analysis) settleCalls(d *formulaDraft) bool {
 	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return !comparesBytes(f) }) {
 		return false
 	}
-	if len(d.calls) == 0 {
+	if len(d.calls) == 0 && len(d.aggregates) == 0 {
 		return true
 	}
 	known := a.snap.TextFunctions()
 	if known == nil {
 		a.fail(ErrNeedTextFunctions)
 		return false
+	}
+	for _, of := range d.aggregates {
+		if of.bare && !of.kept && (known.IsOwn(last(names(of.call.Funcname))) || a.foldsMoved) {
+			return false
+		}
 	}
 	for _, c := range d.calls {
 		f := c.Function

@@ -37,9 +37,6 @@ func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
 	if a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 || len(s.ValuesLists) > 0 || s.IntoClause != nil {
 		return false
 	}
-	if slices.ContainsFunc(s.GroupClause, func(n *pg.Node) bool { return n.GetColumnRef() == nil }) {
-		return false // an expression, which may be the output's
-	}
 	for _, n := range s.WithClause.GetCtes() {
 		if n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil {
 			return false
@@ -63,14 +60,18 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		return c, false
 	}
 	columns := f.columns(nil)
+	if sc.groupsByExpression && slices.ContainsFunc(columns, (*Formula).OfRow) { // which may be the output's
+		return c, false
+	}
 	slices.SortFunc(columns, func(a, b *Formula) int { return a.at.start - b.at.start })
 	typmod, known := f.typmod()
 	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: typmod}}
 	for i, of := range columns {
 		of.Cell = i
-		shown.Cells = append(shown.Cells, of.Column)
-		if of.Column != nil && shown.Name == "" {
-			shown.Schema, shown.Table, shown.Name = of.Column.Schema, of.Column.Table, of.Column.Name
+		sealed := of.sealedColumn()
+		shown.Cells = append(shown.Cells, sealed)
+		if sealed != nil && shown.Name == "" {
+			shown.Schema, shown.Table, shown.Name = sealed.Schema, sealed.Table, sealed.Name
 		}
 	}
 	if shown.Name == "" || shown.Type.OID == 0 || !known {
@@ -85,8 +86,8 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		a.steer(l)
 	}
 	for _, of := range columns {
-		if of.Column != nil {
-			a.note("open", of.Column, "for an output", int32(a.tokens[d.first].start))
+		if sealed := of.sealedColumn(); sealed != nil {
+			a.note("open", sealed, "for an output", int32(a.tokens[d.first].start))
 		}
 	}
 	for _, p := range d.params {
@@ -96,13 +97,15 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	// The names of columns stay what they are, where the server may find a mistake.
 	from, text := start, "pg_catalog.array_send(ARRAY["
 	for i, of := range columns {
-		before, behind := of.bytes()
 		if i > 0 {
-			before = ", " + before
+			text += ", "
 		}
-		a.edit(from, of.at.start, text+before, nil)
-		from, text = of.at.end, behind
+		for _, p := range of.parts() {
+			a.edit(from, p.at.start, text+p.before, nil)
+			from, text = p.at.end, p.behind
+		}
 	}
+	a.aggregated(d, sc)
 	a.edit(from, end, text+"])", nil)
 	return column{sealed: shown, bare: true, formula: f, renamed: term{start, end}}, true
 }
@@ -137,7 +140,7 @@ func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formu
 		return nil
 	case s == nil:
 		f.Type.Typmod = c.typmod()
-	case s.Broken != "" || s.Assembled() || c.shown != nil || d.scope.groups(c):
+	case s.Broken != "" || s.Assembled() || c.shown != nil || d.scope.groups(c) && !d.collects:
 		return nil
 	default:
 		f.Kind, f.Column = ColumnValue, s
@@ -155,6 +158,51 @@ func (c *column) typmod() int32 {
 		}
 	}
 	return -1
+}
+
+// cellPart is a piece of the client's text that stays, and the SQL around it.
+type cellPart struct {
+	at             term
+	before, behind string
+}
+
+// parts are those of what the server gives of a column, or of the rows of an aggregate: an
+// array of what each has, empty for none.
+func (f *Formula) parts() (parts []cellPart) {
+	if f.Kind != Aggregated {
+		before, behind := f.bytes()
+		return []cellPart{{f.at, before, behind}}
+	}
+	for i, of := range f.Row {
+		before, behind := of.bytes()
+		switch {
+		case len(f.Row) == 1 && of.Kind == ColumnValue:
+			before, behind = "", "::"+serverType
+		case i > 0:
+			before = ", " + before
+		case len(f.Row) > 1:
+			before = "pg_catalog.array_send(ARRAY[" + before
+		}
+		parts = append(parts, cellPart{of.at, before, behind})
+	}
+	parts[0].before = "COALESCE(pg_catalog.array_send(pg_catalog.array_agg(" + parts[0].before
+	end := &parts[len(parts)-1].behind
+	if len(f.Row) > 1 {
+		*end += "])"
+	}
+	if f.order != (term{}) {
+		*end += " "
+		parts = append(parts, cellPart{at: f.order})
+		end = &parts[len(parts)-1].behind
+	}
+	*end += ")"
+	if f.filter != (term{}) {
+		*end += " "
+		parts = append(parts, cellPart{at: f.filter})
+		end = &parts[len(parts)-1].behind
+	}
+	*end += "), ''::" + serverType + ")"
+	return parts
 }
 
 // bytes is the SQL, before and behind the name of a column, of what the row has in it: of
@@ -255,7 +303,7 @@ func (f *Formula) computes() bool {
 			return inner.computes() // the server chooses, and the cast is made when it is shown
 		}
 		return f.hasSealed()
-	case Called, Negative, Greatest, Least:
+	case Called, Negative, Greatest, Least, Aggregated:
 		return f.hasSealed()
 	case FirstOf:
 		return some(f.Args) || f.hasSealed() && f.hasPlain()
@@ -312,9 +360,12 @@ func (f *Formula) isTerm() bool { return f.Kind == ColumnValue && hasEquality(f.
 
 // sealedColumn is one of those that it computes with.
 func (f *Formula) sealedColumn() *catalog.SealedColumn {
-	for _, of := range f.columns(nil) {
-		if of.Column != nil {
-			return of.Column
+	if f.Kind == ColumnValue {
+		return f.Column
+	}
+	for _, arg := range f.Args {
+		if c := arg.sealedColumn(); c != nil {
+			return c
 		}
 	}
 	return nil

@@ -50,6 +50,8 @@ type formulaDraft struct {
 	params      []*pg.ParamRef // but for those that stand in VALUES
 	calls       []formulaCalled
 	compared    []*Formula // two values by an operator
+	aggregates  []*formulaAggregated
+	collects    bool // what is read stands in an aggregate
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can
@@ -166,6 +168,9 @@ func (f *Formula) number(columns []*Formula) {
 			f.Answer, f.Image, f.Cell = c.Answer, c.Image, c.Cell
 		}
 	}
+	if f.Kind == Aggregated { // which has columns of its own
+		return
+	}
 	for _, arg := range f.Args {
 		arg.number(columns)
 	}
@@ -223,6 +228,9 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		}
 		return a.formulaOfAll(kind, x.MinMaxExpr.Args, d)
 	case *pg.Node_FuncCall:
+		if of, ok := logical.AggregateNamed(last(names(x.FuncCall.Funcname))); ok {
+			return a.formulaAggregate(of, x.FuncCall, d)
+		}
 		return a.formulaCall(x.FuncCall, d)
 	case *pg.Node_TypeCast:
 		arg := a.formula(x.TypeCast.Arg, d)

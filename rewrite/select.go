@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -69,6 +70,7 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) []column {
 	a.from(s.FromClause, sc)
 	if len(s.GroupClause) > 0 {
+		sc.groupsByExpression = slices.ContainsFunc(s.GroupClause, func(n *pg.Node) bool { return n.GetColumnRef() == nil })
 		a.groupBy(s, sc)
 	}
 	// In the server's order, in which parameters get their types.

@@ -17,6 +17,9 @@ func (s *Session) simplified(f *rewrite.Formula, g *given, expected uint32) (v c
 		return s.simplifiedCondition(f, g)
 	case rewrite.Choice:
 		return s.simplifiedChoice(f, g)
+	case rewrite.Aggregated:
+		_, _, err = s.simplified(f.Args[0], g, 0)
+		return v, false, err
 	}
 	var few [fewArgs]computedValue
 	args, null := few[:0], false

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"slices"
 
 	"pgseal/catalog"
 	"pgseal/logical"
@@ -41,9 +42,6 @@ func (p *portal) computed() computedOutputs {
 	return computedOutputs{st.plan.Computed(), given{types: st.types, inputs: p.inputs}}
 }
 
-// firstCells is how much room there is for cells at first, in bytes.
-const firstCells = 256
-
 var errCells = errors.New("what an output is computed of is not what was asked for")
 
 // openOutput appends the value of a formula, with its length, to the rows made so far.
@@ -78,18 +76,13 @@ func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 // outputValue computes an output, which is a value of a column, of what the server gives.
 func (s *Session) outputValue(shown *catalog.SealedColumn, by *computedOutput, value []byte) (computedValue, Need, error) {
 	g := by.given
-	if s.buf.cells == nil {
-		s.buf.cells = make([]byte, 0, firstCells) // of which an empty part is not nil, either
-	}
-	g.row, s.buf.cells = s.buf.row[:0], s.buf.cells[:0]
+	g.row = s.buf.row[:0]
 	_, err := logical.Elements(logical.Value{Data: value, Binary: true}, func(elem []byte, null bool) error {
 		if null {
 			g.row = append(g.row, nil)
 			return nil
 		}
-		start := len(s.buf.cells)
-		s.buf.cells = append(s.buf.cells, elem...)
-		g.row = append(g.row, s.buf.cells[start:len(s.buf.cells):len(s.buf.cells)])
+		g.row = append(g.row, slices.Clip(elem)) // not nil, even if it is empty
 		return nil
 	})
 	s.buf.row = g.row[:0]

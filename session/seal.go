@@ -25,7 +25,6 @@ type buffers struct {
 	term  [envelope.EqualitySize]byte
 	out   []byte   // an envelope or a term
 	array []byte   // terms or values of an array one after the other, or a text to be read twice
-	cells []byte   // what a row has in columns that an output is computed of, one after the other
 	row   [][]byte // of cells, one each
 	value []byte   // what the nodes of a formula have come to, one after the other
 }
@@ -35,7 +34,7 @@ const maxBuffer = 64 << 10
 
 // clamp gives back what large values made the buffers take.
 func (b *buffers) clamp() {
-	for _, p := range []*[]byte{&b.plain, &b.via, &b.equal, &b.out, &b.array, &b.cells, &b.value} {
+	for _, p := range []*[]byte{&b.plain, &b.via, &b.equal, &b.out, &b.array, &b.value} {
 		if cap(*p) > maxBuffer {
 			*p = nil
 		}

@@ -1,0 +1,257 @@
+package logical
+
+import (
+	"encoding/binary"
+	"math"
+	"math/big"
+	"slices"
+)
+
+// Aggregate is an aggregate function of PostgreSQL's over values of any number of rows.
+type Aggregate uint8
+
+const (
+	Sum Aggregate = iota
+	Average
+	Maximum
+	Minimum
+	All    // bool_and, every
+	Some   // bool_or
+	Joined // string_agg, of a text and what stands between two
+	Count
+)
+
+// aggregates are the names of all of them.
+var aggregates = map[string]Aggregate{
+	"sum": Sum, "avg": Average, "max": Maximum, "min": Minimum, "bool_and": All, "every": All, "bool_or": Some, "string_agg": Joined, "count": Count,
+}
+
+// AggregateNamed is the one of a name.
+func AggregateNamed(name string) (a Aggregate, ok bool) {
+	a, ok = aggregates[name]
+	return a, ok
+}
+
+// Result is the type of what an aggregate gives of values of a type, 0 for one that it is
+// not computed of.
+func (a Aggregate) Result(oid uint32) uint32 {
+	f := familyOf(oid)
+	switch a {
+	case Count:
+		return OIDInt8
+	case Maximum, Minimum:
+		if Orders(oid) {
+			return oid
+		}
+	case All, Some:
+		if oid == OIDBool {
+			return oid
+		}
+	case Joined:
+		if isPlainText(oid) {
+			return OIDText
+		}
+	case Average:
+		switch {
+		case f == familyFloat:
+			return OIDFloat8
+		case f.isNumber():
+			return OIDNumeric
+		}
+	case Sum:
+		switch {
+		case oid == OIDInt2 || oid == OIDInt4:
+			return OIDInt8
+		case oid == OIDInt8:
+			return OIDNumeric
+		case f.isNumber() || oid == OIDInterval:
+			return oid
+		}
+	}
+	return 0
+}
+
+// Aggregation is an aggregate in the making.
+type Aggregation struct {
+	of    Aggregate
+	oid   uint32 // of the values
+	count int64  // of them
+	seen  map[string]struct{}
+
+	value []byte // the greatest one, or the text so far, or the sum of floats and intervals
+	truth bool
+	whole int64   // sum of integers of at most four bytes
+	exact big.Int // sum of others, with so many digits behind the point
+	scale int
+	nan   bool
+	above bool // infinity is among them
+	below bool
+	// sum and squares of floats, as the server computes them for an average.
+	sum, squares float64
+}
+
+// Begin begins one of values of a type; distinct: each value counts once.
+func (a Aggregate) Begin(oid uint32, distinct bool) *Aggregation {
+	g := &Aggregation{of: a, oid: oid, truth: a == All}
+	if distinct {
+		g.seen = map[string]struct{}{}
+	}
+	return g
+}
+
+// Add takes one more value that is not NULL, in canonical form. between is what stands in
+// front of a text behind others. The settings have UTF8 as the client's encoding.
+func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
+	if g.seen != nil {
+		key := v.Data
+		if g.oid == OIDNumeric {
+			key, _ = numericEqual(nil, v.Data)
+		}
+		if _, ok := g.seen[string(key)]; ok {
+			return nil
+		}
+		g.seen[string(key)] = struct{}{}
+	}
+	g.count++
+	switch g.of {
+	case All:
+		g.truth = g.truth && v.Data[0] == 1
+	case Some:
+		g.truth = g.truth || v.Data[0] == 1
+	case Joined:
+		if g.count > 1 {
+			g.value = append(g.value, between...)
+		}
+		if g.value = append(g.value, v.Data...); len(g.value) > maxText {
+			return newError(codeProgramLimit, "out of memory")
+		}
+	case Maximum, Minimum:
+		if g.count == 1 || !g.exceeds(v) {
+			g.value = append(g.value[:0], v.Data...)
+		}
+	case Sum, Average:
+		return g.add(v, s)
+	}
+	return nil
+}
+
+// exceeds says whether what is there stays beside a value: of two that are equal
+// PostgreSQL keeps the later one.
+func (g *Aggregation) exceeds(v Value) bool {
+	order := Order(Value{Data: g.value, OID: g.oid}, v)
+	return g.of == Maximum && order > 0 || g.of == Minimum && order < 0
+}
+
+// maxText is the size of a text from which on the server has no room for it, in bytes.
+const maxText = 1<<30 - 1
+
+// add is Add for Sum and Average.
+func (g *Aggregation) add(v Value, s *Settings) (err error) {
+	switch f := familyOf(g.oid); {
+	case f == familyFloat && g.of == Average:
+		return g.addFloat(canonicalFloat(v.Data))
+	case f == familyFloat || g.oid == OIDInterval:
+		if g.count == 1 {
+			g.value = append(g.value[:0], v.Data...)
+			return nil
+		}
+		left := Value{Data: slices.Clone(g.value), Binary: true, OID: g.oid}
+		g.value, err = Add.Append(g.value[:0], left, v, s)
+		return err
+	case g.oid == OIDInt2 || g.oid == OIDInt4:
+		g.whole += canonicalInt(v.Data)
+	case f == familyInt:
+		g.exact.Add(&g.exact, big.NewInt(canonicalInt(v.Data)))
+	default:
+		g.addNumber(canonicalNumber(v.Data))
+	}
+	return nil
+}
+
+func (g *Aggregation) addNumber(n number) {
+	switch n.sign {
+	case numericNaN:
+		g.nan = true
+		return
+	case numericInf:
+		g.above = true
+		return
+	case numericNegInf:
+		g.below = true
+		return
+	}
+	x := n.unscaled()
+	if n.scale > g.scale {
+		g.exact.Mul(&g.exact, powerOfTen(n.scale-g.scale))
+		g.scale = n.scale
+	} else if n.scale < g.scale {
+		x.Mul(x, powerOfTen(g.scale-n.scale))
+	}
+	g.exact.Add(&g.exact, x)
+}
+
+// addFloat is float8_accum of PostgreSQL, which fails where the sum of the squares, which
+// an average does not need, does not fit.
+func (g *Aggregation) addFloat(v float64) error {
+	before := g.sum
+	g.sum += v
+	if g.count == 1 {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			g.squares = math.NaN()
+		}
+		return nil
+	}
+	n := float64(g.count)
+	difference := v*n - g.sum
+	g.squares += difference * difference / (n * (n - 1))
+	if math.IsInf(g.sum, 0) || math.IsInf(g.squares, 0) {
+		if !math.IsInf(before, 0) && !math.IsInf(v, 0) {
+			return newError(codeNumericOutOfRange, "value out of range: overflow")
+		}
+		g.squares = math.NaN()
+	}
+	return nil
+}
+
+// Append appends what has been computed in canonical form, of the type that Result says;
+// nil for NULL.
+func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
+	switch {
+	case g.of == Count:
+		return binary.BigEndian.AppendUint64(dst, uint64(g.count)), nil
+	case g.count == 0:
+		return nil, nil
+	case g.of == All || g.of == Some:
+		return append(dst, byte(btoi(g.truth))), nil
+	case g.of == Average && familyOf(g.oid) == familyFloat:
+		return binary.BigEndian.AppendUint64(dst, math.Float64bits(g.sum/float64(g.count))), nil
+	case g.of != Average && g.of != Sum || familyOf(g.oid) == familyFloat || g.oid == OIDInterval:
+		return append(dst, g.value...), nil
+	case g.of == Sum && g.oid != OIDInt8 && g.oid != OIDNumeric:
+		return binary.BigEndian.AppendUint64(dst, uint64(g.whole)), nil
+	}
+	n := g.number()
+	if g.of == Average {
+		count := numberOf(big.NewInt(g.count), 0)
+		var err error
+		if n, err = Divide.number(&n, &count); err != nil {
+			return dst, err
+		}
+	}
+	return n.append(dst)
+}
+
+// number is the sum of numbers.
+func (g *Aggregation) number() number {
+	switch {
+	case g.nan || g.above && g.below:
+		return number{sign: numericNaN}
+	case g.above:
+		return number{sign: numericInf}
+	case g.below:
+		return number{sign: numericNegInf}
+	case g.oid == OIDInt2 || g.oid == OIDInt4:
+		return numberOf(big.NewInt(g.whole), 0)
+	}
+	return numberOf(new(big.Int).Set(&g.exact), g.scale)
+}

@@ -1,0 +1,126 @@
+package rewrite
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// An aggregate in an output that is computed: the server gives what all rows of a group
+// have, as an array (or, of one that has nothing sealed in it, its value).
+// See docs/decisions/0033-aggregates.md.
+
+// formulaAggregated is an aggregate of a formula in the making.
+type formulaAggregated struct {
+	*Formula
+	call *pg.FuncCall
+	bare bool // its name has no schema
+	kept bool // the server computes it
+}
+
+// formulaAggregate is a call of an aggregate function.
+func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *formulaDraft) *Formula {
+	parts := names(x.Funcname)
+	if d.row != nil || d.collects || !ofPostgreSQL(parts) || x.AggWithinGroup || x.Over != nil || x.FuncVariadic {
+		return nil
+	}
+	first := a.tokenAt(x.Location)
+	open := first + 2*(len(parts)-1) + 1
+	end := a.closing(open)
+	if !a.is(open, "(") || end < 0 {
+		return nil
+	}
+	f := &Formula{Kind: Aggregated, Aggregate: of, Distinct: x.AggDistinct}
+	last := end
+	if x.AggFilter != nil {
+		if last = a.closing(end + 2); !a.is(end+1, "filter") || last < 0 {
+			return nil
+		}
+		f.filter = term{int(a.tokens[end+1].start), int(a.tokens[last].end)}
+	}
+	if !d.covers(first, last) {
+		return nil
+	}
+	f.at = term{int(a.tokens[first].start), int(a.tokens[last].end)}
+	inner := &formulaDraft{computation: d.computation, scope: d.scope, collects: true}
+	for _, n := range x.Args {
+		arg := a.formula(n, inner)
+		if arg == nil {
+			return nil
+		}
+		f.Args = append(f.Args, arg)
+	}
+	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
+	if !f.hasSealed() || of == logical.Count && !f.Args[0].computes() {
+		return a.keptAggregate(made, d)
+	}
+	if len(f.Args) != 1 && (of != logical.Joined || !f.Args[1].IsConstant() || f.Args[1].Kind == NullValue) || len(f.Args) != 2 && of == logical.Joined {
+		return nil
+	}
+	if f.Distinct && !f.Args[0].isDistinguished() {
+		return nil
+	}
+	if x.AggOrder != nil {
+		at := slices.IndexFunc(a.tokens[open:end], func(t token) bool { return int32(t.start) >= firstOrder(x) }) + open
+		for !a.is(at, "order") {
+			if at--; at <= open {
+				return nil
+			}
+		}
+		f.order = term{int(a.tokens[at].start), int(a.tokens[end-1].end)}
+	}
+	f.Row = f.Args[0].columns(nil)
+	slices.SortFunc(f.Row, func(a, b *Formula) int { return a.at.start - b.at.start })
+	for i, of := range f.Row {
+		of.Cell = i
+	}
+	f.Args[0].number(f.Row)
+	d.params, d.calls = append(d.params, inner.params...), append(d.calls, inner.calls...)
+	d.compared, d.literals = append(d.compared, inner.compared...), append(d.literals, inner.literals...)
+	d.aggregates = append(d.aggregates, made)
+	return f
+}
+
+// firstOrder is where the first key of an aggregate's ORDER BY stands.
+func firstOrder(x *pg.FuncCall) int32 { return firstLocation(x.AggOrder[0].ProtoReflect()) }
+
+// keptAggregate is one whose value the server gives.
+func (a *analysis) keptAggregate(made *formulaAggregated, d *formulaDraft) *Formula {
+	f, x := made.Formula, made.call
+	var of uint32
+	if len(f.Args) > 0 {
+		of = f.Args[0].TypeOf(f.givenType)
+	}
+	result := f.Aggregate.Result(of)
+	if f.Aggregate != logical.Count && (of == 0 || result == 0) || len(x.Args) > 1 {
+		return nil
+	}
+	made.kept = true
+	d.aggregates = append(d.aggregates, made)
+	return &Formula{Kind: PlainValue, Type: logical.Type{OID: result, Typmod: -1}, Name: string(a.text[f.at.start:f.at.end]), at: f.at}
+}
+
+// isDistinguished says whether two of its values are equal only if they are the same.
+func (f *Formula) isDistinguished() bool {
+	switch t := f.TypeOf(f.givenType); t {
+	case logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDDate, logical.OIDTimestamp, logical.OIDTimestamptz, logical.OIDBool:
+		return true
+	case logical.OIDNumeric:
+		return f.Kind == ColumnValue && f.Column.Type.Typmod != -1
+	}
+	return false
+}
+
+// aggregated analyses what of aggregates the server gets as it is.
+func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
+	for _, of := range d.aggregates {
+		if of.kept {
+			a.plain(&pg.Node{Node: &pg.Node_FuncCall{FuncCall: of.call}}, sc)
+			continue
+		}
+		a.in("aggregate function", func() { a.sortKeys(of.call.AggOrder, sc) })
+		a.condition(of.call.AggFilter, sc)
+	}
+}

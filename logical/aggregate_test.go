@@ -1,0 +1,90 @@
+package logical
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestAggregatesGiveWhatTheServerGives aggregates no value, every one, and every two and
+// many threes of them, in every order.
+func TestAggregatesGiveWhatTheServerGives(t *testing.T) {
+	s := newSession(t)
+	const settings = "TimeZone=Europe/Berlin;extra_float_digits=3"
+	s.set(settings)
+	ours := parseSettings(t, settings)
+	kinds, wrong := 0, 0
+	for oid, values := range operands {
+		if oid == OIDBool {
+			values = []string{"true", "false"}
+		}
+		lists := [][]string{{}, {"NULL"}}
+		for i, v := range values {
+			lists = append(lists, []string{v}, []string{v, "NULL", v})
+			for k, w := range values {
+				lists = append(lists, []string{v, w}, []string{v, w, values[(i*3+k)%len(values)]}, []string{v, w, w, values[(i+k)%len(values)], v})
+			}
+		}
+		typ := Type{OID: oid, Typmod: -1}
+		if typ.IsArray() {
+			continue
+		}
+		name, _ := s.typeSQL(typ)
+		for function, of := range aggregates {
+			result := of.Result(oid)
+			if result == 0 || of == Joined {
+				continue
+			}
+			for _, distinct := range []string{"", "DISTINCT "} {
+				if distinct != "" && (familyOf(oid) == familyFloat || oid == OIDNumeric || !Orders(oid) || oid == OIDInterval) {
+					continue
+				}
+				kinds++
+				_, send := s.typeSQL(Type{OID: result, Typmod: -1})
+				var inputs []string
+				for _, list := range lists {
+					quoted := make([]string, len(list))
+					for i, v := range list {
+						if quoted[i] = strconv.Quote(v); v == "NULL" {
+							quoted[i] = v
+						}
+					}
+					inputs = append(inputs, "{"+strings.Join(quoted, ",")+"}")
+				}
+				theirs := s.probe(fmt.Sprintf("SELECT format('%%s', c), %s(c) FROM (SELECT %s(%sx) AS c FROM unnest(@::%s[]) x) q", send, function, distinct, name), inputs)
+				for i, list := range lists {
+					got := aggregate(of, typ, distinct != "", list, ours)
+					if got.text == theirs[i].text && got.code == theirs[i].code && (got.text == "" || got.text == "NaN") { // NULL; a NaN's sign nobody sees
+						continue
+					}
+					if got != theirs[i] {
+						if wrong++; wrong <= 30 {
+							t.Errorf("%s(%s%s) of %q:\n got %v\nwant %v", function, distinct, name, list, got, theirs[i])
+						}
+					}
+				}
+			}
+		}
+	}
+	if kinds < 50 || wrong > 30 {
+		t.Errorf("%d aggregates, %d results differ", kinds, wrong)
+	}
+}
+
+func aggregate(of Aggregate, typ Type, distinct bool, list []string, s *Settings) answer {
+	g := of.Begin(typ.OID, distinct)
+	for _, v := range list {
+		if v == "NULL" {
+			continue
+		}
+		data, err := typ.AppendCanonical(nil, Value{Data: []byte(v)}, Cast, s)
+		if err == nil {
+			err = g.Add(Value{Data: data, Binary: true, OID: typ.OID}, nil, s)
+		}
+		if err != nil {
+			return errorAnswer(err)
+		}
+	}
+	return shown(Type{OID: of.Result(typ.OID), Typmod: -1}, s)(g.Append([]byte{}, s))
+}

@@ -32,6 +32,11 @@ func AggregateNamed(name string) (a Aggregate, ok bool) {
 	return a, ok
 }
 
+// String is its name.
+func (a Aggregate) String() string {
+	return [...]string{"sum", "avg", "max", "min", "bool_and", "bool_or", "string_agg", "count"}[a]
+}
+
 // Result is the type of what an aggregate gives of values of a type, 0 for one that it is
 // not computed of.
 func (a Aggregate) Result(oid uint32) uint32 {

@@ -23,7 +23,7 @@ type formulaAggregated struct {
 // formulaAggregate is a call of an aggregate function.
 func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *formulaDraft) *Formula {
 	parts := names(x.Funcname)
-	if d.row != nil || d.collects || !ofPostgreSQL(parts) || x.AggWithinGroup || x.Over != nil || x.FuncVariadic {
+	if d.row != nil || d.collects || !ofPostgreSQL(parts) || x.AggWithinGroup || x.Over != nil || x.FuncVariadic || len(x.Args) == 0 && !x.AggStar {
 		return nil
 	}
 	first := a.tokenAt(x.Location)
@@ -52,8 +52,9 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		}
 		f.Args = append(f.Args, arg)
 	}
+	a.computedFilter(f, x, inner)
 	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
-	if !f.hasSealed() || of == logical.Count && !f.Args[0].computes() {
+	if !f.hasSealed() || of == logical.Count && f.Args[0].Kind == ColumnValue {
 		return a.keptAggregate(made, d)
 	}
 	if len(f.Args) != 1 && (of != logical.Joined || !f.Args[1].IsConstant() || f.Args[1].Kind == NullValue) || len(f.Args) != 2 && of == logical.Joined {
@@ -81,6 +82,25 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	d.compared, d.literals = append(d.compared, inner.compared...), append(d.literals, inner.literals...)
 	d.aggregates = append(d.aggregates, made)
 	return f
+}
+
+// computedFilter makes a FILTER that the session has to compute a CASE around what is
+// aggregated, since none of these aggregates does anything with NULL.
+func (a *analysis) computedFilter(f *Formula, x *pg.FuncCall, inner *formulaDraft) {
+	if x.AggFilter == nil || x.AggOrder != nil {
+		return
+	}
+	own := &formulaDraft{computation: inner.computation, scope: inner.scope, collects: true}
+	condition := a.formula(x.AggFilter, own)
+	if condition == nil || !condition.computes() {
+		return
+	}
+	inner.params, inner.calls = append(inner.params, own.params...), append(inner.calls, own.calls...)
+	inner.compared, inner.literals = append(inner.compared, own.compared...), append(inner.literals, own.literals...)
+	if x.AggStar {
+		f.Args = []*Formula{{Kind: LiteralValue, text: formulaLiteral{literal: -1, value: []byte{'t'}, oid: logical.OIDBool}}}
+	}
+	f.Args[0], f.filter = &Formula{Kind: Choice, Args: []*Formula{condition, f.Args[0], {Kind: NullValue}}}, term{}
 }
 
 // firstOrder is where the first key of an aggregate's ORDER BY stands.
@@ -121,6 +141,8 @@ func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
 			continue
 		}
 		a.in("aggregate function", func() { a.sortKeys(of.call.AggOrder, sc) })
-		a.condition(of.call.AggFilter, sc)
+		if of.filter != (term{}) {
+			a.condition(of.call.AggFilter, sc)
+		}
 	}
 }

@@ -303,7 +303,9 @@ func (f *Formula) computes() bool {
 			return inner.computes() // the server chooses, and the cast is made when it is shown
 		}
 		return f.hasSealed()
-	case Called, Negative, Greatest, Least, Aggregated:
+	case Aggregated:
+		return f.Aggregate != logical.All && f.Aggregate != logical.Some || !f.Args[0].isTerm()
+	case Called, Negative, Greatest, Least:
 		return f.hasSealed()
 	case FirstOf:
 		return some(f.Args) || f.hasSealed() && f.hasPlain()

@@ -22,7 +22,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 from django.db import DatabaseError, IntegrityError, connection, transaction  # noqa: E402
-from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Prefetch, Q, Subquery, Sum, Value, When, Window  # noqa: E402
+from django.db.models import Avg, Case, CharField, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, Sum, Value, When, Window  # noqa: E402
 from django.db.models.functions import Coalesce, NullIf, RowNumber  # noqa: E402
 from django.forms import modelform_factory  # noqa: E402
 from shop.models import Contact, Customer, Order  # noqa: E402
@@ -96,6 +96,16 @@ def computed():
     size = Case(When(visits__gt=7, then=Value("often")), When(visits__lte=0, then=Value("never")), default=Value("seldom"), output_field=CharField())
     print(list(customers.annotate(size=size).values_list("size", flat=True)))
     print(list(customers.values_list("profile__a__b", "profile__likes__2")))
+    # Aggregates, pages and cursors of them.
+    from django.core.paginator import Paginator
+
+    print(Customer.objects.aggregate(Sum("visits"), Avg("visits"), Max("income"), Min("born"), Max("seen"), total=Sum(F("income") * F("visits")), often=Count("id", filter=Q(visits__gt=7))))
+    print(list(Customer.objects.values("name").annotate(Sum("visits"), mean=Avg("income"), n=Count("id")).order_by("name")))
+    print(list(Customer.objects.annotate(year=ExtractYear("orders__placed")).values("year").annotate(Sum("visits"), latest=Max("seen")).order_by("year")))
+    whole = customers.annotate(x=Concat("name", Value(" "), "email"), y=F("visits") + 1)
+    pages = Paginator(whole.values_list("x", "y"), 2)
+    print(pages.count, pages.num_pages, list(pages.page(2)))
+    print(whole.count(), whole[:2].count(), [(c.x, c.y) for c in whole.iterator(chunk_size=2)])
 
 
 def application():

@@ -272,7 +272,11 @@ func (g *formulaGenerator) aggregates() string {
 
 // within is a query, or one around it that shows its outputs.
 func (g *formulaGenerator) within(query string) string {
-	switch g.IntN(10) {
+	switch g.IntN(12) {
+	case 5:
+		return "SELECT q.id, q.x IS NULL, COALESCE(q.x, q.x), concat(q.x, q.id) FROM (" + query + ") q ORDER BY q.id"
+	case 6:
+		return "SELECT count(q.x), string_agg(q.x::text, ',' ORDER BY id), count(*) FROM (" + query + ") q"
 	case 0:
 		return "SELECT * FROM (" + query + ") q ORDER BY q.id"
 	case 1:

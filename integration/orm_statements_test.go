@@ -434,7 +434,7 @@ func refusedOfORMs(_ string) []harness.Step {
 		S(`UPDATE "customers" SET "city" = "customers"."name" FROM (VALUES (1)) v (n) WHERE "id" = n`).Refused("city"),
 		S(`SELECT DISTINCT "customers"."note" FROM "customers"`).Refused("note"),
 		S(`SELECT "customers"."note", COUNT(*) FROM "customers" GROUP BY "customers"."note"`).Refused("note"),
-		S(`SELECT string_agg("customers"."city", ',') FROM "customers"`),
+		S(`SELECT string_agg("customers"."city", ',' ORDER BY "id") FROM "customers"`),
 		S(`SELECT COUNT(COALESCE("customers"."city", "customers"."name")) FROM "customers"`),
 		S(`SELECT "customers".to_json FROM "customers"`).Refused("customers"),
 		S(`SELECT rank() OVER (ORDER BY "customers"."age") FROM "customers"`).Refused("age"),

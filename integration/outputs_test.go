@@ -119,16 +119,25 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 		S("SELECT count(*) FROM (SELECT n + 'x' AS c FROM accounts) q").Fails("22P02"),
 		S("SELECT count(*) FROM (SELECT n + $1 AS c FROM accounts) q", "x").Fails("22P02"),
 		S("SELECT count(*) FROM (SELECT name + n AS c FROM accounts) q").Fails("42883"),
-		S("SELECT q.none FROM (SELECT name || 'x' AS c FROM accounts) q").Fails("42703"))
+		S("SELECT q.none FROM (SELECT name || 'x' AS c FROM accounts) q").Fails("42703"),
+		// What is computed can be computed with.
+		S("SELECT count(q.c), count(*), string_agg(q.c, ', '), sum(q.m), max(q.m + q.id), count(*) FILTER (WHERE q.c = 'annx') FROM (SELECT name || label AS c, n + 1 AS m, id FROM accounts) q"),
+		S("SELECT q.c IS NULL, q.c IS NOT NULL, COALESCE(q.c, 'none'), upper(q.c), q.c || $1, q.c::varchar(3), q.c = 'annx', q.c IN ('annx', 'x'), CASE WHEN q.id = 1 THEN q.c END, length(q.c), concat(q.c, q.c), q.m * 2 FROM (SELECT name || label AS c, n + $2 AS m, id FROM accounts) q ORDER BY q.id", "!", "7"),
+		S("SELECT a.id, q.t IS NULL, q.t + 1, COALESCE(q.t, 0) FROM accounts a LEFT JOIN (SELECT id, sum(n) AS t FROM accounts WHERE id = 1 GROUP BY id) q ON q.id = a.id ORDER BY a.id"),
+		S("SELECT sum(q.t), avg(q.t), count(q.t) FROM (SELECT plain, sum(n) AS t FROM accounts GROUP BY plain) q"),
+		S("WITH q AS (SELECT id, price * n AS total FROM accounts), r AS (SELECT id, total * 2 AS twice FROM q) SELECT sum(total), max(twice), round(sum(twice) / count(*), 1) FROM q JOIN r USING (id)"),
+		S("SELECT q.c FROM (SELECT p.c || '!' AS c, p.id FROM (SELECT name || 'x' AS c, id FROM accounts) p) q ORDER BY q.id"),
+		S("SELECT q.c || p.c FROM (SELECT name || 'x' AS c, id FROM accounts) q JOIN (SELECT label || 'y' AS c, id FROM accounts) p USING (id) ORDER BY id"),
+		S("SELECT upper(q.none) FROM (SELECT name || 'x' AS c FROM accounts) q").Fails("42703"),
+		S("SELECT 1 / (q.m - q.m) FROM (SELECT n + 1 AS m FROM accounts) q").Fails("22012"))
 	for _, m := range []harness.Mode{harness.Simple, harness.PreparedBinary} {
 		steps := []harness.Step{S(accountRows)}
 		for _, use := range []string{
-			"count(q.c)", "q.c IS NULL", "q.c IS NOT NULL", "COALESCE(q.c, 'x')", "NULLIF(q.c, 'x')", "upper(q.c)", "q.c || 'x'", "q.c::text", "CAST(q.c AS text)", "q.c = 'x'", "q.c IN ('x')",
-			"q.c LIKE 'x%'", "min(q.c)", "string_agg(q.c, '')", "array_agg(q.c)", "ARRAY[q.c]", "ROW(q.c)", "ROW(q.*)", "json_agg(q)", "row_to_json(q)", "to_jsonb(q.c)", "json_build_object('c', q.c)",
-			"q IS NULL", "q IS NOT NULL", "(q.c, 1) IS NULL", "q", "(q).c", "c(q)", "CASE WHEN q.id = 1 THEN q.c END", "CASE WHEN q.c IS NULL THEN 1 END", "lag(q.c) OVER ()", "count(*) OVER (PARTITION BY q.c)",
-			"count(*) FILTER (WHERE q.c = 'x')", "count(DISTINCT q.c)", "(SELECT q.c)", "ARRAY(SELECT q.c)", "1 IN (SELECT length(q.c))", "'x' IN (SELECT q.c)", "EXISTS (SELECT WHERE q.c = 'x')",
-			"GREATEST(q.c, 'x')", "pg_typeof(q.c)", "length(q.c)", "octet_length(q.c)", "hashtext(q.c)", "format('%s', q.c)", "concat(q.c)", "quote_literal(q.c)", "q.b", "NOT q.b", "q.b AND true", "1 ORDER BY q.c", "q.c ORDER BY 1",
-			"q.c ORDER BY c", "q.c AS x ORDER BY x", "DISTINCT q.c", "DISTINCT ON (q.c) q.id", "1 GROUP BY q.c", "q.c GROUP BY q.c", "1 GROUP BY q.id HAVING q.c = 'x'",
+			"NULLIF(q.c, 'x')", "q.c LIKE 'x%'", "min(q.c)", "array_agg(q.c)", "ARRAY[q.c]", "ROW(q.c)", "ROW(q.*)", "json_agg(q)", "row_to_json(q)", "to_jsonb(q.c)", "json_build_object('c', q.c)",
+			"q IS NULL", "q IS NOT NULL", "(q.c, 1) IS NULL", "q", "(q).c", "c(q)", "lag(q.c) OVER ()", "count(*) OVER (PARTITION BY q.c)",
+			"count(DISTINCT q.c)", "(SELECT q.c)", "ARRAY(SELECT q.c)", "1 IN (SELECT length(q.c))", "'x' IN (SELECT q.c)", "EXISTS (SELECT WHERE q.c = 'x')",
+			"GREATEST(q.c, 'x')", "pg_typeof(q.c)", "octet_length(q.c)", "hashtext(q.c)", "format('%s', q.c)", "quote_literal(q.c)", "q.b", "NOT q.b", "q.b AND true", "1 ORDER BY q.c", "q.c ORDER BY 1",
+			"q.c ORDER BY c", "q.c AS x ORDER BY x", "DISTINCT q.c", "DISTINCT ON (q.c) q.id", "1 GROUP BY q.c", "q.c GROUP BY q.c", "1 GROUP BY q.id HAVING q.c = 'x'", "upper(q.c) ORDER BY upper(q.c)",
 		} {
 			of := "(SELECT name || label AS c, id FROM accounts) q"
 			if strings.Contains(use, "q.b") {

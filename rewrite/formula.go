@@ -30,6 +30,7 @@ const (
 	IsNull                            // of one
 	IsNotNull                         // of one
 	Aggregated                        // Aggregate, of the first of Args in each of any number of rows, the second behind it in each
+	Inner                             // what the one of Args comes to, of the row of a query in FROM that has it as an output
 	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
 )
 
@@ -131,6 +132,8 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return f.Function.Result(f.argTypes(given))
 	case Aggregated:
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
+	case Inner:
+		return f.Args[0].TypeOf(given)
 	case Both, Either:
 		if slices.ContainsFunc(f.argTypes(given), func(t uint32) bool { return t != 0 && t != logical.OIDBool }) {
 			return 0
@@ -292,21 +295,24 @@ func (f *Formula) IsStrict() bool {
 // OfRow says whether it is a column.
 func (f *Formula) OfRow() bool { return f.Kind == ColumnValue || f.Kind == PlainValue }
 
-// isCell says whether the server gives what it is computed of: it is a column, or an
-// aggregate.
-func (f *Formula) isCell() bool { return f.OfRow() || f.Kind == Aggregated }
+// isCell says whether the server gives what it is computed of: it is a column, or has
+// columns of its own.
+func (f *Formula) isCell() bool { return f.OfRow() || f.hasOwnRow() }
+
+// hasOwnRow says whether its Args have other columns than the formula that it stands in.
+func (f *Formula) hasOwnRow() bool { return f.Kind == Aggregated || f.Kind == Inner }
 
 // IsConstant says whether the formula has nothing of the row in it.
 func (f *Formula) IsConstant() bool {
 	return !f.isCell() && !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.IsConstant() })
 }
 
-// columns appends the columns of the formula, each once, and its aggregates.
+// columns appends the columns of the formula, each once, and what has columns of its own.
 func (f *Formula) columns(list []*Formula) []*Formula {
 	if f.isCell() && !slices.ContainsFunc(list, f.sameColumn) {
 		list = append(list, f)
 	}
-	if f.Kind == Aggregated {
+	if f.hasOwnRow() {
 		return list
 	}
 	for _, arg := range f.Args {
@@ -316,7 +322,7 @@ func (f *Formula) columns(list []*Formula) []*Formula {
 }
 
 func (f *Formula) sameColumn(other *Formula) bool {
-	return f == other || f.OfRow() && f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name
+	return f == other || f.Kind != Aggregated && f.isCell() && f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name
 }
 
 // AppendPrint appends what tells whether two formulas of one text are the same.

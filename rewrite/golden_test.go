@@ -367,6 +367,8 @@ func showFormula(f *Formula) string {
 		return "a literal"
 	case NullValue:
 		return "NULL"
+	case Inner:
+		return f.Name + ", which is " + args[0] + ","
 	case Aggregated:
 		return f.Aggregate.String() + " of (" + strings.Join(args, ", ") + ")"
 	case Negative:

@@ -45,6 +45,26 @@ func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
 	return true
 }
 
+// outputOfOutputs is an output that is computed of those of a query in FROM, which are
+// computed. It is false, and has done nothing, for any other.
+func (a *analysis) outputOfOutputs(n *pg.Node, sc *scope) (c column, ok bool) {
+	if !slices.ContainsFunc(sc.items, func(it *item) bool {
+		return slices.ContainsFunc(it.columns, func(c column) bool { return c.formula != nil })
+	}) {
+		return c, false
+	}
+	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc}
+	if f := a.formula(n, d); f == nil || !f.hasInner() {
+		return c, false
+	}
+	return a.outputFormula(n, sc)
+}
+
+// hasInner says whether it computes with an output of a query in FROM.
+func (f *Formula) hasInner() bool {
+	return f.Kind == Inner || slices.ContainsFunc(f.Args, (*Formula).hasInner)
+}
+
 // outputFormula is an output that is computed of sealed values. It is false, and has done
 // nothing, for any other.
 func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
@@ -134,12 +154,13 @@ func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formu
 	if c == nil || !ok || len(ref.Fields) > tableAndColumn || c.constants != nil || c.text || !d.covers(first, first+2*(len(ref.Fields)-1)) {
 		return nil
 	}
-	f := &Formula{Kind: PlainValue, Type: logical.Type{OID: c.typ, Typmod: -1}, Name: string(a.text[start:end]), at: term{start, end}}
+	f := &Formula{Kind: PlainValue, Type: c.plainType(), Name: string(a.text[start:end]), at: term{start, end}}
 	switch s := c.sealed; {
-	case s == nil && (!logical.Supported(c.typ) || f.Type.IsArray()):
+	case c.formula != nil:
+		f.Kind, f.Args = Inner, []*Formula{c.formula}
+	case s == nil && (!logical.Supported(f.Type.OID) || f.Type.IsArray()):
 		return nil
 	case s == nil:
-		f.Type.Typmod = c.typmod()
 	case s.Broken != "" || s.Assembled() || c.shown != nil || d.scope.groups(c) && !d.collects:
 		return nil
 	default:
@@ -148,16 +169,21 @@ func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formu
 	return f
 }
 
-// typmod is the length or precision of a plain column, -1 for none.
-func (c *column) typmod() int32 {
+// plainType is the type of a plain column, of a query in FROM, too, and its length or
+// precision; no type if it is not known.
+func (c *column) plainType() logical.Type {
+	t := logical.Type{OID: c.typ, Typmod: -1}
 	if it := c.origin.item; it != nil && it.relation != nil {
 		for i := range it.relation.Columns {
-			if it.relation.Columns[i].Name == c.origin.name {
-				return it.relation.Columns[i].Typmod
+			if of := &it.relation.Columns[i]; of.Name == c.origin.name && of.Sealed == nil {
+				t.Typmod = of.Typmod
+				if t.OID == 0 {
+					t.OID = of.TypeOID
+				}
 			}
 		}
 	}
-	return -1
+	return t
 }
 
 // cellPart is a piece of the client's text that stays, and the SQL around it.
@@ -209,8 +235,11 @@ func (f *Formula) parts() (parts []cellPart) {
 // a sealed one its envelope, or an empty value for NULL; of a plain one its binary form, or
 // NULL.
 func (f *Formula) bytes() (before, behind string) {
-	if f.Kind == PlainValue {
+	switch f.Kind {
+	case PlainValue:
 		return sendCall(f.Type.OID) + "(", ")"
+	case Inner:
+		return "", "" // the array that is there for it, or NULL without a row
 	}
 	return "COALESCE(", "::" + serverType + ", ''::" + serverType + ")"
 }
@@ -235,6 +264,8 @@ func (f *Formula) typmod() (typmod int32, known bool) {
 		return f.Column.Type.Shown().Typmod, true
 	case PlainValue, CastTo:
 		return f.Type.Typmod, true
+	case Inner:
+		return f.Args[0].typmod()
 	case FirstOf, Greatest, Least:
 		constant, some, all := false, false, true
 		for i, arg := range f.Args {
@@ -305,6 +336,8 @@ func (f *Formula) computes() bool {
 		return f.hasSealed()
 	case Aggregated:
 		return f.Aggregate != logical.All && f.Aggregate != logical.Some || !f.Args[0].isTerm()
+	case Inner:
+		return true
 	case Called, Negative, Greatest, Least:
 		return f.hasSealed()
 	case FirstOf:

@@ -168,7 +168,7 @@ func (f *Formula) number(columns []*Formula) {
 			f.Answer, f.Image, f.Cell = c.Answer, c.Image, c.Cell
 		}
 	}
-	if f.Kind == Aggregated { // which has columns of its own
+	if f.hasOwnRow() {
 		return
 	}
 	for _, arg := range f.Args {

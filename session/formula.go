@@ -147,6 +147,8 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		return s.choice(f, g)
 	case rewrite.Aggregated:
 		return s.aggregated(f, g)
+	case rewrite.Inner:
+		return s.innerValue(f, g)
 	}
 	if f.Kind == rewrite.AssignedTo && f.Args[0].Kind == rewrite.LiteralValue && g.typeOf(f.Args[0]) == 0 {
 		v, err := s.literalValue(f.Args[0], g, f.Column.Type, logical.Assign)

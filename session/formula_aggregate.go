@@ -1,8 +1,6 @@
 package session
 
 import (
-	"slices"
-
 	"pgseal/logical"
 	"pgseal/rewrite"
 )
@@ -68,19 +66,9 @@ func readRow(row [][]byte, f *rewrite.Formula, elem []byte, null bool) error {
 		row[0] = elem
 		return nil
 	}
-	i := 0
-	_, err := logical.Elements(logical.Value{Data: elem, Binary: true}, func(elem []byte, null bool) error {
-		if i == len(row) {
-			return errCells
-		}
-		if row[i] = slices.Clip(elem); null {
-			row[i] = nil
-		}
-		i++
-		return nil
-	})
-	if err == nil && i != len(row) {
-		err = errCells
+	all, err := readCells(row[:0], elem)
+	if err != nil || len(all) != len(row) {
+		return errCells
 	}
-	return err
+	return nil
 }

@@ -17,7 +17,7 @@ func (s *Session) simplified(f *rewrite.Formula, g *given, expected uint32) (v c
 		return s.simplifiedCondition(f, g)
 	case rewrite.Choice:
 		return s.simplifiedChoice(f, g)
-	case rewrite.Aggregated:
+	case rewrite.Aggregated, rewrite.Inner:
 		_, _, err = s.simplified(f.Args[0], g, 0)
 		return v, false, err
 	}

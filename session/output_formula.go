@@ -76,19 +76,11 @@ func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 // outputValue computes an output, which is a value of a column, of what the server gives.
 func (s *Session) outputValue(shown *catalog.SealedColumn, by *computedOutput, value []byte) (computedValue, Need, error) {
 	g := by.given
-	g.row = s.buf.row[:0]
-	_, err := logical.Elements(logical.Value{Data: value, Binary: true}, func(elem []byte, null bool) error {
-		if null {
-			g.row = append(g.row, nil)
-			return nil
-		}
-		g.row = append(g.row, slices.Clip(elem)) // not nil, even if it is empty
-		return nil
-	})
-	s.buf.row = g.row[:0]
-	if err != nil || len(g.row) != len(shown.Cells) {
+	var err error
+	if g.row, err = readCells(s.buf.row[:0], value); err != nil || len(g.row) != len(shown.Cells) {
 		return nullValue, Need{}, &unopened{shown, 0, errCells}
 	}
+	s.buf.row = g.row[:0]
 	s.buf.value = s.buf.value[:0]
 	v, need, err := s.formula(by.formula, &g, 0)
 	clear(g.row)
@@ -96,6 +88,31 @@ func (s *Session) outputValue(shown *catalog.SealedColumn, by *computedOutput, v
 		err = errContradiction
 	}
 	return v, need, err
+}
+
+// readCells appends what a row has in the columns that something is computed of.
+func readCells(row [][]byte, array []byte) ([][]byte, error) {
+	_, err := logical.Elements(logical.Value{Data: array, Binary: true}, func(elem []byte, null bool) error {
+		if elem = slices.Clip(elem); null {
+			elem = nil // others are not, even if they are empty
+		}
+		row = append(row, elem)
+		return nil
+	})
+	return row, err
+}
+
+// innerValue is what an output of a query in FROM comes to.
+func (s *Session) innerValue(f *rewrite.Formula, g *given) (computedValue, Need, error) {
+	cell, null, err := s.cellOf(f, g, oidBytea)
+	if err != nil || null {
+		return nullValue, Need{}, err
+	}
+	inner := *g
+	if inner.row, err = readCells(nil, cell.Data); err != nil || len(inner.row) != f.Args[0].Cells() {
+		return nullValue, Need{}, errCells
+	}
+	return s.formula(f.Args[0], &inner, 0)
 }
 
 // typeOutputs gives the outputs of a statement that are computed the types that the

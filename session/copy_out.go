@@ -16,6 +16,7 @@ type copyOut struct {
 	alone    bool // the data has one column
 	header   bool // the next line is the header
 	begun    bool // a row has been opened; binary: the header is over
+	timed    bool // the row at hand has asked for its time
 	value    []byte
 	cells    []cell // those of plan.Sealed
 }
@@ -60,6 +61,9 @@ func (s *Session) copiedRow(size int, b []byte, out *Output) (action, Need, erro
 	}
 	if len(b) < size {
 		return s.incomplete(size)
+	}
+	if c.timed = !c.timed && c.plan.Formulas != nil && size >= largeValue; c.timed {
+		return wait, Need{Kind: NeedTime}, nil // as result.long
 	}
 	row := b[wire.HeaderLen:]
 	if c.header {

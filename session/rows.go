@@ -50,6 +50,15 @@ type result struct {
 	// holds: a cell has sealed values in it.
 	holds bool
 	size  int // of the rows that have been opened, as the server sent them
+	// computes: a cell is computed; timed: the row at hand has asked for its time.
+	computes, timed bool
+}
+
+// long reports, every second time, that a row of a size is one that it takes time to
+// compute with: an aggregate has all of its values in it.
+func (r *result) long(size int) bool {
+	r.timed = !r.timed && r.computes && size >= largeValue
+	return r.timed
 }
 
 // add appends how one column is opened.
@@ -63,10 +72,11 @@ func (r *result) add(c cell) {
 	r.cells = append(r.cells, c)
 	r.defaults = r.defaults || c.sealed.IsText()
 	r.holds = r.holds || c.holds()
+	r.computes = r.computes || c.output != nil
 }
 
 // clear forgets the cells of the rows before.
-func (r *result) clear() { r.cells, r.defaults, r.holds = r.cells[:0], false, false }
+func (r *result) clear() { r.cells, r.defaults, r.holds, r.computes = r.cells[:0], false, false, false }
 
 func (r *result) end() { r.opening, r.size = undecided, 0 }
 

@@ -216,6 +216,9 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	if len(b) < size {
 		return s.incomplete(size)
 	}
+	if s.result.long(size) {
+		return wait, Need{Kind: NeedTime}, nil
+	}
 	var n int
 	var need Need
 	var err error

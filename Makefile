@@ -20,7 +20,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit others plain integration integration-a-c integration-d-f integration-g-r integration-s-z integration-rest race fuzz test-versions test-regress test-drivers test-generated lint profile vuln bench
+.PHONY: build demo test unit rules others plain tested integration integration-a-c integration-d-f integration-g-r integration-s-z integration-rest race fuzz test-versions test-regress test-drivers test-generated lint profile vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -28,8 +28,14 @@ build:
 demo: build
 	./bin/pgseal demo $(ARGS)
 
+# Everything is compiled twice, for a pgseal that is tested and for one with the race
+# detector: without -pgo=off, which staticcheck has for itself, vet and the tests of
+# cmd/pgseal would compile it all, down to the standard library and the C of the parser,
+# with the profile once more. Vetting tests again would find nothing: make lint looks for more.
+TEST = $(GO) test -vet=off -pgo=off
+
 # The integration tests mostly wait, for servers and KMS, and leave time for others.
-test: unit race build
+test: unit race tested
 	$(MAKE) -j3 integration others
 
 # Fuzzing that is guided by coverage spends nearly all of its time on telling what has
@@ -37,25 +43,29 @@ test: unit race build
 others: plain
 	$(MAKE) fuzz FUZZCORPUS= GUIDED= FUZZTIME=5000x
 
-# The rules of the source tree have mostly been tested by make lint.
-unit:
-	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
-	$(GO) test ./integration/rules
+unit: rules
+	$(TEST) -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
+
+rules:
+	$(TEST) ./integration/rules
 
 # Without the race detector, which disturbs them: tests that count allocations,
 # measure memory or search it for erased keys. integration/rules misses none.
 PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeValues|TestManyRows|TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|WhatAllQuestionsTell
 
 plain:
-	$(GO) test -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./rewrite ./sealing ./session
+	$(TEST) -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./rewrite ./sealing ./session
 
 # In parts, each with servers of its own, that can run beside each other; the longest
 # begins first. Two of them against a pgseal with the race detector, which takes several
 # times as long; the packages that pgseal consists of are tested with it, too.
-INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal $(GO) test -count=1 -timeout 20m
-RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race $(GO) test -count=1 -timeout 20m
+INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 20m
+RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race $(TEST) -count=1 -timeout 20m
 
 integration: integration-s-z integration-g-r integration-d-f integration-a-c integration-rest
+
+tested:
+	$(GO) build -pgo=off -o bin/pgseal-tested ./cmd/pgseal
 
 race:
 	$(GO) build -race -pgo=off -o bin/pgseal-race ./cmd/pgseal
@@ -63,10 +73,10 @@ race:
 integration-a-c: race
 	$(RACING) -run '^Test[A-C]' ./integration
 
-integration-d-f: build
+integration-d-f: tested
 	$(INTEGRATION) -run '^Test[D-F]' ./integration
 
-integration-g-r: build
+integration-g-r: tested
 	$(INTEGRATION) -run '^Test[G-R]' ./integration
 
 integration-s-z: race
@@ -84,7 +94,7 @@ GUIDED     ?= -fuzz .
 fuzz:
 	@set -e; temp=$$(mktemp -d); trap 'rm -rf $$temp' EXIT; corpus=$(FUZZCORPUS); \
 	for dir in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -r -n1 dirname | sort -u); do \
-	  $(GO) test -c $(GUIDED) -o $$temp/fuzz $$dir; \
+	  $(TEST) -c $(GUIDED) -o $$temp/fuzz $$dir; \
 	  for target in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
 	    echo "$$dir $$target"; \
 	    (cd $$dir && $$temp/fuzz -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 10x \
@@ -108,11 +118,11 @@ ROUNDS ?= 10
 test-generated:
 	PGSEAL_TEST_SEED=random $(GO) test -count=$(ROUNDS) -timeout 0 -run Generated ./session ./integration
 
-lint:
+lint: rules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }
-	$(GO) vet ./...
+	$(GO) vet -pgo=off ./...
 	$(TOOL) staticcheck ./...
-	$(GO) test ./integration/rules
+	$(GO) tool preprofile -i cmd/pgseal/default.pgo -o /dev/null
 
 vuln:
 	$(TOOL) govulncheck ./...

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -54,6 +55,10 @@ func TestSealingBesideClients(t *testing.T) {
 	}
 }
 
+// pause is that of a client behind each value. Without it four clients keep a small machine
+// from what they are to meet, the sealing, and the test takes as many times their work.
+const pause = 25 * time.Millisecond
+
 // vaultClient writes values and reads them.
 type vaultClient struct {
 	conn    *pgx.Conn
@@ -80,6 +85,7 @@ func sealBesideClients(t *testing.T, pair *harness.Pair, dsn string) {
 				err := c.work(t.Context(), id, int(era.Load()), fmt.Sprintf("%s-%d", word, id))
 				c.values++
 				c.mu.Unlock()
+				time.Sleep(pause)
 				if err != nil {
 					t.Errorf("client %d, value %d: %v", i, id, err)
 					return

@@ -34,27 +34,39 @@ demo: build
 # with the profile once more. Vetting tests again would find nothing: make lint looks for more.
 TEST = $(GO) test -vet=off -pgo=off
 
-# The integration tests mostly wait, for servers and KMS, and leave time for others.
-test: unit race tested
-	$(MAKE) -j3 integration others
+# The integration tests mostly wait, for servers and KMS, and leave time for others. With
+# make -j2 lint test, as .ci/run has it, lint takes what these leave.
+test: rules
+	$(MAKE) unit
+	$(MAKE) race tested
+	$(MAKE) -j4 integration others
 
 # Fuzzing that is guided by coverage spends nearly all of its time on telling what has
 # been covered, and compiles all packages for it. In a short time chance alone tries more.
 others: plain
 	$(MAKE) fuzz FUZZCORPUS= GUIDED= FUZZTIME=5000x
 
-unit: rules
-	$(TEST) -race -timeout 20m $$($(GO) list ./... | grep -v /integration)
+# ALONE are packages of functions, nearly all of whose tests have one goroutine: the race
+# detector would find nothing in them but in those by the name of ATONCE, and takes two to
+# three times as long.
+ALONE  = ./copyformat ./logical ./rewrite ./wire
+ATONCE = AtOnce
+
+unit:
+	$(TEST) -race -timeout 20m $$($(GO) list ./... | grep -v -e /integration $(patsubst ./%,-e '^pgseal/%$$',$(ALONE)))
+	$(TEST) -race -run '$(ATONCE)' ./rewrite
 
 rules:
 	$(TEST) ./integration/rules
 
-# Without the race detector, which disturbs them: tests that count allocations,
-# measure memory or search it for erased keys. integration/rules misses none.
+# Without the race detector: packages that it finds nothing in, and what it disturbs: tests
+# that count allocations, measure memory or search it for erased keys. integration/rules
+# misses none.
 PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeValues|TestManyRows|TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|WhatAllQuestionsTell
 
 plain:
-	$(TEST) -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./rewrite ./sealing ./session
+	$(TEST) -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./sealing ./session
+	$(TEST) -timeout 20m $(ALONE)
 
 # In parts, each with servers of its own, that can run beside each other; the longest
 # begins first. Two of them against a pgseal with the race detector, which takes several

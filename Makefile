@@ -20,7 +20,7 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
-.PHONY: build demo test unit rules others plain tested integration integration-a-c integration-d-f integration-g-r integration-s-z integration-rest race fuzz test-versions test-regress test-drivers test-generated lint profile vuln bench
+.PHONY: build demo test unit rules others plain tested integration integration-a-d integration-e-o integration-p-z integration-meeting integration-rest race fuzz test-versions test-regress test-drivers test-generated lint profile vuln bench
 
 build:
 	$(GO) build -o bin/pgseal ./cmd/pgseal
@@ -69,12 +69,15 @@ plain:
 	$(TEST) -timeout 20m $(ALONE)
 
 # In parts, each with servers of its own, that can run beside each other; the longest
-# begins first. Two of them against a pgseal with the race detector, which takes several
-# times as long; the packages that pgseal consists of are tested with it, too.
-INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 20m
+# begins first. The tests in which sessions, proxies, keys and sealings meet, as their names
+# say, and those of drivers run against a pgseal with the race detector, which takes a
+# good deal longer and has no more to find where one session speaks at a time; the packages
+# that pgseal consists of are tested with it, too.
+MEETING     = Sessions|OtherTransactions|AnotherSession|Beside|Pgbouncer|Pool|Reseal|Rotation|RunningProxy|Outlive|AtOnce|Together|Live|Cancel|Limited|Rubbish|Drains|Replication|Subscription|KMS|Pipeline
+INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 20m -skip '$(MEETING)'
 RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race $(TEST) -count=1 -timeout 20m
 
-integration: integration-s-z integration-g-r integration-d-f integration-a-c integration-rest
+integration: integration-p-z integration-e-o integration-a-d integration-meeting integration-rest
 
 tested:
 	$(GO) build -pgo=off -o bin/pgseal-tested ./cmd/pgseal
@@ -82,17 +85,17 @@ tested:
 race:
 	$(GO) build -race -pgo=off -o bin/pgseal-race ./cmd/pgseal
 
-integration-a-c: race
-	$(RACING) -run '^Test[A-C]' ./integration
+integration-a-d: tested
+	$(INTEGRATION) -run '^Test[A-D]' ./integration
 
-integration-d-f: tested
-	$(INTEGRATION) -run '^Test[D-F]' ./integration
+integration-e-o: tested
+	$(INTEGRATION) -run '^Test[E-O]' ./integration
 
-integration-g-r: tested
-	$(INTEGRATION) -run '^Test[G-R]' ./integration
+integration-p-z: tested
+	$(INTEGRATION) -run '^Test[P-Z]' ./integration
 
-integration-s-z: race
-	$(RACING) -run '^Test[S-Z]' ./integration
+integration-meeting: race
+	$(RACING) -run '$(MEETING)' ./integration
 
 integration-rest: race
 	$(RACING) $$($(GO) list ./integration/... | grep -v -e /integration$$ -e /rules$$)

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -119,7 +120,10 @@ func (a *analysis) keptAggregate(made *formulaAggregated, d *formulaDraft) *Form
 	}
 	made.kept = true
 	d.aggregates = append(d.aggregates, made)
-	return &Formula{Kind: PlainValue, Type: logical.Type{OID: result, Typmod: -1}, Name: string(a.text[f.at.start:f.at.end]), at: f.at}
+	// Its name is its place: another one of the same text has other literals in other
+	// texts of the shape.
+	made.Formula = &Formula{Kind: PlainValue, Type: logical.Type{OID: result, Typmod: -1}, Name: "aggregate at " + strconv.Itoa(f.at.start), at: f.at}
+	return made.Formula
 }
 
 // isDistinguished says whether two of its values are equal only if they are the same.
@@ -131,6 +135,11 @@ func (f *Formula) isDistinguished() bool {
 		return f.Kind == ColumnValue && f.Column.Type.Typmod != -1
 	}
 	return false
+}
+
+// keeps says whether a value of the formula is an aggregate that the server computes.
+func (d *formulaDraft) keeps(f *Formula) bool {
+	return slices.ContainsFunc(d.aggregates, func(of *formulaAggregated) bool { return of.Formula == f })
 }
 
 // aggregated analyses what of aggregates the server gets as it is.

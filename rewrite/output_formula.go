@@ -80,7 +80,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		return c, false
 	}
 	columns := f.columns(nil)
-	if sc.groupsByExpression && slices.ContainsFunc(columns, (*Formula).OfRow) { // which may be the output's
+	if sc.groupsByExpression && slices.ContainsFunc(columns, func(of *Formula) bool { return of.OfRow() && !d.keeps(of) }) { // which may be the output's
 		return c, false
 	}
 	slices.SortFunc(columns, func(a, b *Formula) int { return a.at.start - b.at.start })

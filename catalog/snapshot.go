@@ -411,10 +411,10 @@ func (s *Snapshot) Origin(a Attribute) *SealedColumn { return s.origins[a] }
 // Column finds a sealed column by its id.
 func (s *Snapshot) Column(id uint32) *SealedColumn { return s.columns[id] }
 
-// Domain finds a sealed column by the name of its domain.
+// Domain finds a sealed column by the name of its domain, which is not empty.
 func (s *Snapshot) Domain(name string) *SealedColumn {
 	for _, c := range s.columns {
-		if c.DomainName == name {
+		if c.DomainName == name && name != "" {
 			return c
 		}
 	}

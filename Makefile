@@ -34,12 +34,12 @@ demo: build
 # with the profile once more. Vetting tests again would find nothing: make lint looks for more.
 TEST = $(GO) test -vet=off -pgo=off
 
-# The integration tests mostly wait, for servers and KMS, and leave time for others. With
-# make -j2 lint test, as .ci/run has it, lint takes what these leave.
+# Tests mostly wait, for servers and KMS, and leave time for others. With make -j2 lint
+# test, as .ci/run has it, lint compiles beside the race detector's build.
 test: rules
-	$(MAKE) unit
-	$(MAKE) race tested
-	$(MAKE) -j4 integration others
+	$(MAKE) race
+	$(MAKE) -j3 unit tested others
+	$(MAKE) -j5 integration
 
 # Fuzzing that is guided by coverage spends nearly all of its time on telling what has
 # been covered, and compiles all packages for it. In a short time chance alone tries more.

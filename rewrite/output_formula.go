@@ -88,7 +88,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: typmod}}
 	for i, of := range columns {
 		of.Cell = i
-		sealed := of.sealedColumn()
+		sealed := of.SealedColumn()
 		shown.Cells = append(shown.Cells, sealed)
 		if sealed != nil && shown.Name == "" {
 			shown.Schema, shown.Table, shown.Name = sealed.Schema, sealed.Table, sealed.Name
@@ -106,7 +106,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		a.steer(l)
 	}
 	for _, of := range columns {
-		if sealed := of.sealedColumn(); sealed != nil {
+		if sealed := of.SealedColumn(); sealed != nil {
 			a.note("open", sealed, "for an output", int32(a.tokens[d.first].start))
 		}
 	}
@@ -393,13 +393,13 @@ func (f *Formula) uncast() *Formula {
 // isTerm says whether it is a column that the server compares by its term.
 func (f *Formula) isTerm() bool { return f.Kind == ColumnValue && hasEquality(f.Column) }
 
-// sealedColumn is one of those that it computes with.
-func (f *Formula) sealedColumn() *catalog.SealedColumn {
+// SealedColumn is one of those that it computes with.
+func (f *Formula) SealedColumn() *catalog.SealedColumn {
 	if f.Kind == ColumnValue {
 		return f.Column
 	}
 	for _, arg := range f.Args {
-		if c := arg.sealedColumn(); c != nil {
+		if c := arg.SealedColumn(); c != nil {
 			return c
 		}
 	}

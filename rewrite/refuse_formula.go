@@ -38,7 +38,7 @@ func (o *Operand) RefuseFormula() *Refusal {
 
 // RefuseOutput is for an output that pgseal does not compute of values of their types.
 func (f *Formula) RefuseOutput() *Refusal {
-	r := sealedRefusal("sealed-expression", f.sealedColumn(), -1, "cannot be used in an output like this: pgseal does not compute with values of these types")
+	r := sealedRefusal("sealed-expression", f.SealedColumn(), -1, "cannot be used in an output like this: pgseal does not compute with values of these types")
 	r.Hint = "Cast parameters to the types of the columns that they are computed with, or select the columns and compute in the application."
 	return r
 }

@@ -244,7 +244,7 @@ func (s *Session) expected(r *request) expectation {
 	}
 	e := expectation{results: st.results, trusting: st.opaque}
 	if st.plan != nil {
-		e.origins = st.plan.Origins
+		e.origins, e.computed.formulas = st.plan.Origins, st.plan.Formulas
 	}
 	return e
 }
@@ -290,10 +290,12 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 		case c.IsText() && origin == nil && f.Type != oidBytea:
 		case c != nil && c.Document != nil && origin == nil && f.Type == c.Type.OID:
 		case c != nil && c.Elements != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidByteaArray):
-		case c != nil && c.Cells != nil && origin == nil && f.Type == oidBytea:
+		case c != nil && c.Cells != nil && origin == nil && f.Type == oidBytea && e.computed.of(i) != nil:
 		case c != nil && c.Record != nil && origin == nil && (f.Type >= firstUserOID || f.Type == oidRecord):
 		case c != nil && c.Cells != nil && e.fetched: // another cursor has the name
 			return Need{}, refused(rewrite.RefuseFetched(), nil)
+		case c != nil && c.Cells != nil:
+			return Need{}, errContradiction
 		case e.fetched:
 			c = fetchedColumn(c, origin, &f, plain)
 		case e.verbatim && f.Table != 0 && origin == nil:

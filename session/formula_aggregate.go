@@ -45,6 +45,8 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 	switch {
 	case err == errWaits:
 		return nullValue, need, nil
+	case err == errCells:
+		return nullValue, Need{}, &unopened{f.SealedColumn(), 0, err}
 	case err != nil:
 		return nullValue, Need{}, err
 	}

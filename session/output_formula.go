@@ -110,7 +110,7 @@ func (s *Session) innerValue(f *rewrite.Formula, g *given) (computedValue, Need,
 	}
 	inner := *g
 	if inner.row, err = readCells(nil, cell.Data); err != nil || len(inner.row) != f.Args[0].Cells() {
-		return nullValue, Need{}, errCells
+		return nullValue, Need{}, &unopened{f.SealedColumn(), 0, errCells}
 	}
 	return s.formula(f.Args[0], &inner, 0)
 }

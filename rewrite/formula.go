@@ -302,6 +302,11 @@ func (f *Formula) isCell() bool { return f.OfRow() || f.hasOwnRow() }
 // hasOwnRow says whether its Args have other columns than the formula that it stands in.
 func (f *Formula) hasOwnRow() bool { return f.Kind == Aggregated || f.Kind == Inner }
 
+// Aggregates says whether there is an aggregate in it, or in what it computes with.
+func (f *Formula) Aggregates() bool {
+	return f != nil && (f.Kind == Aggregated || slices.ContainsFunc(f.Args, (*Formula).Aggregates))
+}
+
 // IsConstant says whether the formula has nothing of the row in it.
 func (f *Formula) IsConstant() bool {
 	return !f.isCell() && !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.IsConstant() })

@@ -1,8 +1,12 @@
 package session
 
 import (
+	"slices"
+	"strings"
+
 	"pgseal/logical"
 	"pgseal/rewrite"
+	"pgseal/wire"
 )
 
 // aggregated computes an aggregate of what all rows of a group have.
@@ -73,4 +77,31 @@ func readRow(row [][]byte, f *rewrite.Formula, elem []byte, null bool) error {
 		return errCells
 	}
 	return nil
+}
+
+// errLargeGroup is for a group whose values do not fit into one row of the server.
+var errLargeGroup = &wire.Error{
+	Code: codeProgramLimit, Message: "the sealed values of a group do not fit into one row, in which pgseal asks for them to aggregate them",
+	Hint: "Aggregate fewer rows at once, in groups or by conditions, or fewer columns in one statement.",
+}
+
+// aggregates says whether a statement at the front computes aggregates.
+func (r *request) aggregates() bool {
+	var st *rewrite.Statement
+	switch {
+	case r.kind != query:
+		if r.portal.statement != nil {
+			st = r.portal.statement.plan
+		}
+	case r.plan != nil && int(r.next) < len(r.plan.Statements()):
+		st = &r.plan.Statements()[r.next]
+	}
+	return st != nil && slices.ContainsFunc(st.Computed(), (*rewrite.Formula).Aggregates)
+}
+
+// outOfRoom reports the errors of a server that has no room for an array, or for a row.
+func outOfRoom(f wire.ErrorFields) bool {
+	message := string(f.Get(wire.FieldMessage))
+	return string(f.Get(wire.FieldCode)) == codeProgramLimit && (message == "out of memory" || strings.HasPrefix(message, "array size exceeds")) ||
+		strings.HasPrefix(message, "invalid memory alloc request size")
 }

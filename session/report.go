@@ -62,6 +62,9 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case rowChanged(fields):
 		out.client.put(refused(rewrite.RefuseRowChanged(), nil).Append(out.client.scratch))
 		act = drop
+	case r.aggregates() && outOfRoom(fields):
+		out.client.put(errLargeGroup.Append(out.client.scratch))
+		act = drop
 	case r.guarded() && (moved(fields) || r.lacks(fields)), unsealed(fields):
 		// The next statement is planned from the catalog as it is now.
 		s.catalog.stale, s.catalog.told = true, false

@@ -86,6 +86,8 @@ func TestGeneratedFormulas(t *testing.T) {
 			refused++
 		case want != nil && got != nil && mistake(want) && mistake(got):
 			failed++
+		case want == nil && got != nil && mistake(got) && strings.HasPrefix(s.sql, "SELECT count(*) FROM ("):
+			failed++ // a constant to be sealed in an output that PostgreSQL leaves out
 		case want != nil || got != nil || answers[0] != answers[1]:
 			t.Errorf("%s\nplain  %s %v\nsealed %s %v", s, answers[0], want, answers[1], got)
 		}
@@ -262,6 +264,8 @@ func (g *formulaGenerator) aggregates() string {
 			call = "COALESCE(" + call + ", " + call + ")"
 		case 2:
 			call = call + " IS NULL"
+		case 3:
+			call = "CASE " + call + " WHEN " + call + " THEN 1 WHEN " + call + " THEN 2 ELSE 3 END"
 		}
 		return call
 	}

@@ -260,6 +260,26 @@ func TestComputedOutputsAreNotSeen(t *testing.T) {
 	literal := "SELECT name || '" + w.Text() + "', left(other, 3) || id FROM accounts ORDER BY id"
 	pair.SameIn(t, []harness.Mode{harness.Simple}, append(rows, S(literal), S(literal), S(literal), S("SELECT replace(name, '"+w.Text()+"', $1) FROM accounts WHERE id < 5", w.Text()))...)
 
+	// Nor in aggregates, queries in FROM, cursors and copies.
+	mine := w.Text()
+	pair.SameIn(t, []harness.Mode{harness.Unnamed, harness.PreparedBinary}, append(rows,
+		S("SELECT string_agg(name || $1, $2 ORDER BY id), count(*) FILTER (WHERE other || $3 = $4) FROM accounts WHERE id < 5", w.Text(), w.Text(), w.Text(), w.Text()),
+		S("SELECT count(*) FROM (SELECT name || $1 AS c FROM accounts) q", w.Text()),
+		S("SELECT q.c || $2, upper(q.c) FROM (SELECT id, left(name, 3) || $1 AS c FROM accounts) q WHERE id < 5 ORDER BY id", w.Text(), w.Text()),
+		S("EXPLAIN (COSTS OFF) SELECT name || $1 FROM accounts", w.Text()),
+		S("BEGIN"),
+		S("DECLARE c CURSOR FOR SELECT name || $1, id FROM accounts ORDER BY id", w.Text()),
+		S("FETCH 2 FROM c"),
+		S("COMMIT"))...)
+	pair.SameIn(t, []harness.Mode{harness.Simple}, append(rows,
+		S("SELECT string_agg(name || '"+mine+"', '"+mine+"' ORDER BY id), count(*) FILTER (WHERE other || '"+mine+"' = '"+mine+"') FROM accounts WHERE id < 5"),
+		S("SELECT count(*) FROM (SELECT name || '"+mine+"' AS c FROM accounts) q"),
+		S("COPY (SELECT name || '"+mine+"' FROM accounts) TO STDOUT"),
+		S("BEGIN"),
+		S("DECLARE c CURSOR FOR SELECT name || '"+mine+"', id FROM accounts ORDER BY id"),
+		S("FETCH 2 FROM c"),
+		S("COMMIT"))...)
+
 	conn := raw(t, pair.URL())
 	front := conn.Frontend()
 	for _, m := range []pgproto3.FrontendMessage{

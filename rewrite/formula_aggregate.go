@@ -23,6 +23,11 @@ type formulaAggregated struct {
 
 // formulaAggregate is a call of an aggregate function.
 func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *formulaDraft) *Formula {
+	for _, made := range d.aggregates {
+		if made.call == x { // BETWEEN, IN and CASE compare one value several times
+			return made.Formula
+		}
+	}
 	parts := names(x.Funcname)
 	if d.row != nil || d.collects || !ofPostgreSQL(parts) || x.AggWithinGroup || x.Over != nil || x.FuncVariadic || len(x.Args) == 0 && !x.AggStar {
 		return nil

@@ -76,7 +76,9 @@ func (r *result) add(c cell) {
 }
 
 // clear forgets the cells of the rows before.
-func (r *result) clear() { r.cells, r.defaults, r.holds, r.computes = r.cells[:0], false, false, false }
+func (r *result) clear() {
+	r.cells, r.defaults, r.holds, r.computes, r.timed = r.cells[:0], false, false, false, false
+}
 
 func (r *result) end() { r.opening, r.size = undecided, 0 }
 

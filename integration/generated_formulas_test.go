@@ -270,6 +270,10 @@ func (g *formulaGenerator) aggregates() string {
 		return call
 	}
 	outputs := one() + ", " + one() + " AS x, count(*)"
+	if g.IntN(3) == 0 {
+		having := g.pick("", " HAVING count(*) > 0", " HAVING "+one()+" IS NOT NULL", " HAVING id > 1 OR "+one()+" = "+one())
+		return "SELECT id, " + outputs + " FROM m GROUP BY id" + having + " ORDER BY " + g.pick("x", "2", "3 DESC", "id % 2, x", one(), one()+" DESC NULLS LAST") + ", id" + g.pick("", " LIMIT 2", " OFFSET "+g.key())
+	}
 	return g.pick("SELECT "+outputs+" FROM m", "SELECT "+outputs+" FROM m WHERE id > "+g.key(), "SELECT id % 2 AS g, "+outputs+" FROM m GROUP BY id % 2 ORDER BY g",
 		"SELECT id, "+outputs+" FROM m GROUP BY 1 ORDER BY id", "SELECT * FROM (SELECT id, "+outputs+" FROM m GROUP BY id) q ORDER BY id")
 }
@@ -292,7 +296,16 @@ func (g *formulaGenerator) within(query string) string {
 	case 4:
 		return "WITH q AS MATERIALIZED (" + query + ") SELECT (SELECT max(id) FROM q), q.* FROM q ORDER BY id"
 	}
-	return query + " ORDER BY id"
+	return query + g.sorted()
+}
+
+// sorted is an ORDER BY that leaves no two rows equal, and LIMIT and OFFSET perhaps.
+func (g *formulaGenerator) sorted() string {
+	order := " ORDER BY "
+	for range g.IntN(3) {
+		order += g.pick("x", "2", "id % 2", "id > 2", g.column(), g.column(), g.formula(1), g.operand(1)) + g.pick("", " ASC", " DESC") + g.pick("", "", " NULLS FIRST", " NULLS LAST") + ", "
+	}
+	return order + g.pick("id", "id DESC") + g.pick("", "", " LIMIT 2", " OFFSET 1", " LIMIT "+g.key(), " OFFSET "+g.key(), " LIMIT 1 OFFSET 1")
 }
 
 // condition is one of the family's values, or several.

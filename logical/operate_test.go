@@ -2,6 +2,7 @@ package logical
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 )
 
@@ -132,8 +133,13 @@ func TestSignsAndTruthsAreInvertedAsByTheServer(t *testing.T) {
 // TestValuesAreOrderedAsByTheServer compares every pair of values of a type.
 func TestValuesAreOrderedAsByTheServer(t *testing.T) {
 	s := newSession(t)
-	for oid, values := range operands {
-		if !Orders(oid) {
+	sorted := maps.Clone(operands)
+	sorted[OIDUUID] = []string{"00000000-0000-0000-0000-000000000000", "80000000-0000-0000-0000-000000000000", "7fffffff-0000-0000-0000-00000000000a"}
+	sorted[OIDBytea] = []string{"", "\\x00", "\\xff", "\\x0001", "\\xff00"}
+	sorted[OIDTime] = []string{"00:00", "24:00", "12:30:00.000001", "12:30"}
+	sorted[OIDOid] = []string{"0", "1", "2147483648", "4294967295"}
+	for oid, values := range sorted {
+		if !Sorts(oid) {
 			continue
 		}
 		typ := Type{OID: oid, Typmod: -1}
@@ -148,7 +154,7 @@ func TestValuesAreOrderedAsByTheServer(t *testing.T) {
 					}
 					return Value{Data: data, Binary: true, OID: oid}
 				}
-				if got := fmt.Sprint(Order(read(v), read(w))); got != theirs[i].text {
+				if got := fmt.Sprint(SortOrder(read(v), read(w))); got != theirs[i].text {
 					t.Errorf("%s %q, %q: %s, not %s", name, v, w, got, theirs[i].text)
 				}
 			}

@@ -1,8 +1,10 @@
 package logical
 
 import (
+	"bytes"
 	"cmp"
 	"math"
+	"slices"
 )
 
 // Orders says whether Order can tell which of two values of a type comes first: of
@@ -10,6 +12,22 @@ import (
 func Orders(oid uint32) bool {
 	f := familyOf(oid)
 	return f.isNumber() || f == familyDay
+}
+
+// Sorts says whether SortOrder can tell which of two values of a type comes first.
+func Sorts(oid uint32) bool {
+	return Orders(oid) || slices.Contains([]uint32{OIDBool, OIDUUID, OIDBytea, OIDTime, OIDOid}, oid)
+}
+
+// SortOrder is Order for all types of which Sorts says yes.
+func SortOrder(v, w Value) int {
+	switch {
+	case Orders(v.OID):
+		return Order(v, w)
+	case v.OID == OIDTime:
+		return cmp.Compare(canonicalInt(v.Data), canonicalInt(w.Data))
+	}
+	return bytes.Compare(v.Data, w.Data)
 }
 
 // Order is negative if the first of two values of one type comes first in PostgreSQL's

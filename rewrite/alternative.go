@@ -130,23 +130,11 @@ func (a *analysis) peekAlternatives(n *pg.Node, sc *scope) *sealedExpr {
 }
 
 // hasReference says whether there is a column in an expression.
-func hasReference(m protoreflect.Message) (found bool) {
-	if _, ok := m.Interface().(*pg.ColumnRef); ok {
-		return true
-	}
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case fd.Kind() != protoreflect.MessageKind:
-		case fd.IsList():
-			for i := range v.List().Len() {
-				found = found || hasReference(v.List().Get(i).Message())
-			}
-		default:
-			found = found || hasReference(v.Message())
-		}
-		return !found
+func hasReference(m protoreflect.Message) bool {
+	return anywhere(m, func(m protoreflect.Message) bool {
+		_, ok := m.Interface().(*pg.ColumnRef)
+		return ok
 	})
-	return found
 }
 
 // commonOf is the common type of alternatives that are all of one column, or of those

@@ -341,6 +341,7 @@ type analysis struct {
 	evaluated      evaluation              // of what is being analysed
 	showing        *pg.SelectStmt          // a query inside of another that shows its rows
 	outputFormulas []*Formula              // of that statement
+	arranged       *arranging              // its rows, nil for none
 	found          *foundRow               // that the UPDATE changes of which SET is being analysed
 	formulas       []formulaUse            // whose values are parameters, in that statement
 	hidden         []hiddenParam           // of its formulas

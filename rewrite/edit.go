@@ -27,6 +27,7 @@ func (a anchor) in(literals []span) int {
 // piece replaces what stands between two places by text and a value.
 type piece struct {
 	start, end anchor
+	from       anchor // of what stands in the text: start, or where it has been moved from
 	text       string
 	value      *value // nil: only the text
 	after      string // behind the value
@@ -310,7 +311,7 @@ func (b *Bound) ClientOffset(server int) int {
 		}
 		p := &b.Plan.pieces[i]
 		if server < m.end {
-			return p.start.in(literals)
+			return p.from.in(literals)
 		}
 		shift = p.end.in(literals) - m.end
 	}
@@ -349,6 +350,7 @@ type edit struct {
 	value      *value
 	after      string // behind the value
 	operand    bool   // it is a parameter in a sealed role
+	moved      int    // offset of the text that it has been moved from, counted from 1; 0 for none
 	term       bool   // it opens what the next edit closes, around a sealed expression
 }
 
@@ -382,7 +384,13 @@ func anchored(edits []edit, text []byte, literals []span) (pieces []piece, ok bo
 		if !ok1 || !ok2 {
 			return nil, false
 		}
-		p := piece{start: start, end: stop, text: e.text, value: e.value, after: e.after}
+		from := start
+		if e.moved > 0 {
+			if from, ok1 = anchorAt(e.moved-1, literals); !ok1 {
+				return nil, false
+			}
+		}
+		p := piece{start: start, end: stop, from: from, text: e.text, value: e.value, after: e.after}
 		p.separate(text, e)
 		pieces = append(pieces, p)
 	}

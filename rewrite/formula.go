@@ -56,6 +56,7 @@ type Formula struct {
 	Client    int // index, from 0, of the client's parameter
 	Type      logical.Type
 	text      formulaLiteral
+	grouped   bool // a column of an output that the query groups by: any value of the group is it
 	// at is where a column of an output is named first, or an aggregate stands; order and
 	// filter are its clauses, zero if it has none.
 	at, order, filter term

@@ -283,6 +283,9 @@ func describeStatement(out *strings.Builder, indent string, s *Statement) {
 		}
 		fmt.Fprintln(out)
 	}
+	if r := s.Arrangement; r != nil {
+		fmt.Fprintf(out, "%s  arranges: %+v\n", indent, *r)
+	}
 	if s.Copy != nil {
 		describeCopy(out, s.Copy)
 	}

@@ -35,8 +35,11 @@ func (a *analysis) groupBy(s *pg.SelectStmt, sc *scope) {
 			inSets[c.self()] = inSets[c.self()] || i >= len(items)
 		case c != nil && i < len(items):
 			plain = append(plain, *c)
+		case c == nil:
+			sc.groupsByExpression = true
 		}
 	}
+	sc.groupsByExpression = sc.groupsByExpression || len(sets) > 0
 	for _, c := range sealed {
 		if inSets[c] || !keyed(plain, c) {
 			if sc.grouped == nil {

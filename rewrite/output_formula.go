@@ -68,20 +68,59 @@ func (f *Formula) hasInner() bool {
 // outputFormula is an output that is computed of sealed values. It is false, and has done
 // nothing, for any other.
 func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
+	o := a.outputDraft(n, sc)
+	if o == nil || !o.formula.computes() || !a.settleCalls(o.formulaDraft) {
+		return c, a.err != nil
+	}
+	a.settleOutput(o)
+	start, end := o.span(a)
+	// The names of columns stay what they are, where the server may find a mistake.
+	from, text := start, arrayStart
+	for i, of := range o.columns {
+		if i > 0 {
+			text += ", "
+		}
+		for _, p := range of.parts() {
+			a.edit(from, p.at.start, text+p.before, nil)
+			from, text = p.at.end, p.behind
+		}
+	}
+	a.aggregated(o.formulaDraft, sc)
+	a.edit(from, end, text+arrayEnd, nil)
+	return column{sealed: o.shown, bare: true, formula: o.formula, renamed: term{start, end}}, true
+}
+
+// arrayStart and arrayEnd are around what the server gives of the columns of an output.
+const (
+	arrayStart = "pg_catalog.array_send(ARRAY["
+	arrayEnd   = "])"
+)
+
+// draftedOutput is an output that can be computed of sealed values.
+type draftedOutput struct {
+	*formulaDraft
+	formula *Formula
+	columns []*Formula            // of the row, as they stand in the text
+	shown   *catalog.SealedColumn // what the session opens
+}
+
+// outputDraft is an expression as an output that is computed; nil, with nothing done, for
+// one that cannot be.
+func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	if !sc.shown || a.err != nil {
-		return c, false
+		return nil
 	}
 	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc}
 	f := a.formula(n, d)
 	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
-		return c, false
+		return nil
 	}
-	if !f.computes() || f.Kind == Operation && f.Operator.Compares() && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {
-		return c, false
+	if f.Kind == Operation && f.Operator.Compares() && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {
+		return nil
 	}
 	columns := f.columns(nil)
 	if sc.groupsByExpression && slices.ContainsFunc(columns, func(of *Formula) bool { return of.OfRow() && !d.keeps(of) }) { // which may be the output's
-		return c, false
+		return nil
 	}
 	slices.SortFunc(columns, func(a, b *Formula) int { return a.at.start - b.at.start })
 	typmod, known := f.typmod()
@@ -95,39 +134,31 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 		}
 	}
 	if shown.Name == "" || shown.Type.OID == 0 || !known {
-		return c, false
-	}
-	if !a.settleCalls(d) {
-		return c, a.err != nil
+		return nil
 	}
 	f.number(columns)
-	a.outputFormulas = append(a.outputFormulas, f)
-	for _, l := range d.literals {
+	return &draftedOutput{d, f, columns, shown}
+}
+
+// settleOutput notes what an output that is computed needs.
+func (a *analysis) settleOutput(o *draftedOutput) {
+	a.outputFormulas = append(a.outputFormulas, o.formula)
+	for _, l := range o.literals {
 		a.steer(l)
 	}
-	for _, of := range columns {
+	for _, of := range o.columns {
 		if sealed := of.SealedColumn(); sealed != nil {
-			a.note("open", sealed, "for an output", int32(a.tokens[d.first].start))
+			a.note("open", sealed, "for an output", int32(a.tokens[o.first].start))
 		}
 	}
-	for _, p := range d.params {
-		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), at: p.Location, column: shown})
+	for _, p := range o.params {
+		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), at: p.Location, column: o.shown})
 	}
-	start, end := int(a.tokens[d.first].start), int(a.tokens[d.last].end)
-	// The names of columns stay what they are, where the server may find a mistake.
-	from, text := start, "pg_catalog.array_send(ARRAY["
-	for i, of := range columns {
-		if i > 0 {
-			text += ", "
-		}
-		for _, p := range of.parts() {
-			a.edit(from, p.at.start, text+p.before, nil)
-			from, text = p.at.end, p.behind
-		}
-	}
-	a.aggregated(d, sc)
-	a.edit(from, end, text+"])", nil)
-	return column{sealed: shown, bare: true, formula: f, renamed: term{start, end}}, true
+}
+
+// span is where the expression stands, in bytes.
+func (d *formulaDraft) span(a *analysis) (start, end int) {
+	return int(a.tokens[d.first].start), int(a.tokens[d.last].end)
 }
 
 // passedOutput is an output that is one of a query in FROM, which is computed: a query
@@ -161,8 +192,13 @@ func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formu
 	case s == nil && (!logical.Supported(f.Type.OID) || f.Type.IsArray()):
 		return nil
 	case s == nil:
-	case s.Broken != "" || s.Assembled() || c.shown != nil || d.scope.groups(c) && !d.collects:
+	case s.Broken != "" || s.Assembled() || c.shown != nil:
 		return nil
+	case d.scope.groups(c) && !d.collects:
+		if !s.Type.Groups() || !identical(s) || d.scope.leavesOut(c) {
+			return nil
+		}
+		f.Kind, f.Column, f.grouped = ColumnValue, s, true
 	default:
 		f.Kind, f.Column = ColumnValue, s
 	}
@@ -241,7 +277,10 @@ func (f *Formula) bytes() (before, behind string) {
 	case Inner:
 		return "", "" // the array that is there for it, or NULL without a row
 	}
-	return "COALESCE(", "::" + serverType + ", ''::" + serverType + ")"
+	if f.grouped {
+		before, behind = anyEnvelopeStart, anyEnvelopeEnd
+	}
+	return "COALESCE(" + before, behind + "::" + serverType + ", ''::" + serverType + ")"
 }
 
 // givenType is the type that a literal has by itself, and what a parameter has that the

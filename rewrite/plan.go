@@ -201,6 +201,8 @@ type Statement struct {
 	// Unshown are those of outputs of queries in FROM that the query around them does not
 	// show, and of EXPLAIN: of them only mistakes are found.
 	Unshown []*Formula
+	// Arrangement is how the rows are filtered and sorted, nil for as they come.
+	Arrangement *Arrangement
 	// Origins say, by output, where PostgreSQL would say that an output comes from
 	// and the server says otherwise, or may; nil for none, and for outputs without one zero.
 	Origins []catalog.Attribute

@@ -60,3 +60,28 @@ func refuseFormulaExecuted(name string) *Refusal {
 		Detail:  "pgseal reads what it computes with when the statement is bound.",
 		Hint:    "Bind the statement in the extended protocol, or send it by itself."}
 }
+
+// refuseSortBehind is for an ORDER BY that sorts by what pgseal computes only where
+// something else is equal, which the server cannot be asked for.
+func refuseSortBehind(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("sealed-sort", c, position, "cannot be sorted by behind this expression")
+	r.Detail = "pgseal sorts the rows by what it computes, and needs their rank by what stands before it from the server."
+	r.Hint = "Sort by columns before it, or by outputs without parameters, or sort in the application."
+	return r
+}
+
+// refuseCalled is for a function of the server's beside rows of which pgseal shows some.
+func refuseCalled(c *catalog.SealedColumn, position int32, function string) *Refusal {
+	r := sealedRefusal("sealed-sort", c, position, "cannot be sorted or filtered by beside function "+function)
+	r.Detail = "pgseal sorts the rows and shows some of them; the server would call the function for all."
+	r.Hint = "Call the function in a statement of its own, for the rows that are shown."
+	return r
+}
+
+// refuseCut is for a LIMIT or OFFSET that pgseal has to apply, and cannot.
+func refuseCut(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("sealed-sort", c, position, "cannot be sorted or filtered by with a LIMIT or OFFSET like this")
+	r.Detail = "pgseal sorts and counts the rows, and has to know how many it shall give."
+	r.Hint = "Give the number as an integer or a parameter, without WITH TIES."
+	return r
+}

@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"slices"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -63,6 +62,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 		outputs = a.simpleSelect(s, sc, targets)
 	}
 	a.tail(s, sc, outputs, targets)
+	if r := a.arranged; r != nil && r.query == s {
+		outputs = append(outputs, r.extra...)
+	}
 	return outputs
 }
 
@@ -70,7 +72,6 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) []column {
 	a.from(s.FromClause, sc)
 	if len(s.GroupClause) > 0 {
-		sc.groupsByExpression = slices.ContainsFunc(s.GroupClause, func(n *pg.Node) bool { return n.GetColumnRef() == nil })
 		a.groupBy(s, sc)
 	}
 	// In the server's order, in which parameters get their types.
@@ -87,7 +88,9 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 			a.groupItem(g, s.TargetList, sc, outputs)
 		}
 	})
-	a.condition(s.HavingClause, sc)
+	if !a.having(s, sc, outputs) {
+		a.condition(s.HavingClause, sc)
+	}
 	a.in("a window definition", func() {
 		for _, w := range s.WindowClause {
 			a.window(w.GetWindowDef(), sc)
@@ -100,19 +103,27 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 // tail is ORDER BY, LIMIT and OFFSET.
 func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
 	a.in("ORDER BY", func() {
+		if a.sortsComputed(s, sc, outputs) {
+			return
+		}
 		for _, n := range s.SortClause {
-			by := n.GetSortBy()
-			// DISTINCT and set operations sort by outputs only.
-			if a.sortsByTruth(by.GetNode(), s, sc, outputs) || s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && a.sortsByOneValue(by, s, sc, outputs) {
-				continue
-			}
-			a.sortItem(by.GetNode(), sc, outputs, targets)
+			a.sortServed(n.GetSortBy(), s, sc, outputs, targets)
 		}
 	})
 	a.in("LIMIT", func() {
 		a.plain(s.LimitCount, sc)
 		a.plain(s.LimitOffset, sc)
+		a.cut(s)
 	})
+}
+
+// sortServed is an item of ORDER BY that the server sorts by.
+func (a *analysis) sortServed(by *pg.SortBy, s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
+	// DISTINCT and set operations sort by outputs only.
+	if a.sortsByTruth(by.GetNode(), s, sc, outputs) || s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && a.sortsByOneValue(by, s, sc, outputs) {
+		return
+	}
+	a.sortItem(by.GetNode(), sc, outputs, targets)
 }
 
 // sortItem is an item of ORDER BY or DISTINCT ON: the name of an output, the

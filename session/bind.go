@@ -72,6 +72,9 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		s.bound(portalName, p)
 		return relay, Need{}, nil
 	}
+	if refusal := st.checkFormats(&m); refusal != nil {
+		return s.refuseBind(refusal, out)
+	}
 	if params || st.failsAtBind() != nil {
 		if refusal := st.checkCounts(&m); refusal != nil {
 			return s.refuseBind(refusal, out)
@@ -199,7 +202,7 @@ func (s *Session) appendBind(dst []byte, m *wire.Bind, p *portal) ([]byte, Need,
 	if results := p.statement.results; p.asked {
 		dst = wire.AppendCount(dst, p.statement.width)
 		for i := range p.statement.width {
-			f := p.formats.of(i)
+			f := p.format(i)
 			if i < len(results) && results[i] != nil {
 				f = asked(results[i], f)
 			}
@@ -326,7 +329,7 @@ func isValueError(e *wire.Error) bool {
 // that the client wants. A list that does not fit the columns is the server's
 // to refuse; so it is left alone while their number is not known.
 func (f *formats) differ(st *statement) bool {
-	if st.width == 0 || f.n > 1 && f.n != st.width || !f.valid {
+	if st.width == 0 || f.n > 1 && f.n != st.width-st.hidden() || !f.valid {
 		return false
 	}
 	for i, c := range st.results {

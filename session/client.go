@@ -291,6 +291,9 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	r := request{kind: execute, portal: p}
 	if st := p.statement; st != nil {
 		r.refusal = st.late
+		if st.arrangement() != nil && e.MaxRows != 0 {
+			return s.refuse(errArrangedInParts, out)
+		}
 		if c := st.copies(); c != nil {
 			r.planning = st.planning
 			refusal := s.checkCopy(c)

@@ -162,7 +162,7 @@ func (s *Session) declared(r *request, st *rewrite.Statement) {
 	}
 	if computed.formulas != nil && r.kind == execute {
 		computed = r.portal.computed()
-		results, _ = r.portal.statement.typedOutputs(results, computed.formulas) // it has been declared: they have types
+		results, _ = r.portal.statement.typedOutputs(results, computed.formulas, nil) // it has been declared: they have types
 	}
 	s.cursors.declare(st, results, computed)
 	s.forgetPortal(st.Name)
@@ -193,7 +193,8 @@ func (s *Session) fetched(name string) expectation {
 		return expectation{results: c.results, origins: c.origins, computed: c.computed, fetched: true}
 	}
 	if e := s.portals.findNamed(name); e != nil && e.confirmed.statement != nil && !e.confirmed.statement.opaque {
-		return expectation{results: e.confirmed.statement.results, computed: e.confirmed.computed(), fetched: true}
+		return expectation{results: e.confirmed.statement.results, computed: e.confirmed.computed(), fetched: true,
+			arranged: e.confirmed.statement.arrangement() != nil}
 	}
 	return expectation{fetched: true}
 }

@@ -205,6 +205,8 @@ type expectation struct {
 	// fetched: the rows come from a cursor, and results are what it is thought
 	// to be.
 	fetched bool
+	// arranged: and they would have to be sorted first.
+	arranged bool
 	// verbatim: the server has the client's own text, so that where it names an
 	// origin that is right, and a plan that says otherwise has taken a relation
 	// for another of the same name that was made since.
@@ -257,6 +259,9 @@ func (s *Session) origins(r *request, fields wire.Fields, snap *catalog.Snapshot
 			return Need{}, errContradiction
 		}
 		e.results = nil
+	}
+	if e.fetched && e.arranged {
+		return Need{}, errArrangedInParts
 	}
 	s.columns = s.columns[:0]
 	s.sealedColumns, s.origin, s.computed = 0, e.origins, e.computed
@@ -390,7 +395,11 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 		act = drop
 	case s.sealedColumns > 0 || s.lacksOrigins(fields):
 		act = drop
-		s.showFields(bound, fields, out, r.kind == query && s.sealedColumns > 0)
+		shown := fields.Len()
+		if arrangement := r.arrangement(); arrangement != nil {
+			shown -= arrangement.Hidden
+		}
+		s.showFields(bound, fields, shown, out, r.kind == query && s.sealedColumns > 0)
 	}
 	if r.kind != query && r.tellsRows() {
 		s.toldRows(r, printFields(fields, s.columns))
@@ -404,11 +413,11 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 	return act
 }
 
-// showFields puts the description with logical types. For a Query it also notes
+// showFields puts the description of so many columns with logical types. For a Query it also notes
 // how each column is opened: both sides use the format that the server says.
-func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, note bool) {
+func (s *Session) showFields(bound *portal, fields wire.Fields, shown int, out *Output, note bool) {
 	dst, start := wire.Begin(out.client.scratch, wire.TypeRowDescription)
-	dst = wire.AppendCount(dst, fields.Len())
+	dst = wire.AppendCount(dst, shown)
 	var f wire.Field
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
 		c := s.columns[i]
@@ -418,6 +427,9 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, out *Output, not
 				cl.output = s.computed.of(i)
 			}
 			s.result.add(cl)
+		}
+		if i >= shown {
+			continue
 		}
 		if s.lacksOrigin(i, &f) {
 			f.Table, f.AttNum = s.origin[i].Relation, s.origin[i].AttNum

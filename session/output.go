@@ -127,6 +127,11 @@ func (w *stream) weave(scratch []byte, parts []part) {
 	w.last = fromNothing
 }
 
+// add puts a frame that stands elsewhere, and stays there.
+func (w *stream) add(frame []byte) {
+	w.chunks, w.last = append(w.chunks, frame), fromNothing
+}
+
 // put takes over the scratch after frames have been appended to it. What was
 // appended and not put does not count, so a frame can be given up half-way.
 func (w *stream) put(scratch []byte) {

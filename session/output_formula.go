@@ -118,13 +118,13 @@ func (s *Session) innerValue(f *rewrite.Formula, g *given) (computedValue, Need,
 // typeOutputs gives the outputs of a statement that are computed the types that the
 // client's parameters make them have. It is a refusal where that is none.
 func (p *statement) typeOutputs() *rewrite.Refusal {
-	results, refusal := p.typedOutputs(p.results, p.plan.Formulas)
+	results, refusal := p.typedOutputs(p.results, p.plan.Formulas, p.plan.Arrangement)
 	if refusal != nil {
 		return refusal
 	}
 	p.results = results
 	if p.plan.Effect == rewrite.Declares && p.plan.Inner != nil {
-		if _, refusal = p.typedOutputs(p.plan.Inner.Results, p.plan.Inner.Formulas); refusal != nil {
+		if _, refusal = p.typedOutputs(p.plan.Inner.Results, p.plan.Inner.Formulas, nil); refusal != nil {
 			return refusal
 		}
 	}
@@ -138,15 +138,18 @@ func (p *statement) typeOutputs() *rewrite.Refusal {
 
 // typedOutputs are results with the types that the client's parameters make computed ones
 // have.
-func (p *statement) typedOutputs(results []*catalog.SealedColumn, formulas []*rewrite.Formula) ([]*catalog.SealedColumn, *rewrite.Refusal) {
-	own := false
+func (p *statement) typedOutputs(results []*catalog.SealedColumn, formulas []*rewrite.Formula, arrangement *rewrite.Arrangement) ([]*catalog.SealedColumn, *rewrite.Refusal) {
+	own, shown := false, len(results)
+	if arrangement != nil {
+		shown -= arrangement.Hidden
+	}
 	for i, f := range formulas {
 		if f == nil {
 			continue
 		}
 		t := f.TypeOf((&given{types: p.types}).typeOf)
 		switch {
-		case t == 0:
+		case t == 0, arrangement.Keyed(i-shown) && !logical.Sorts(t), arrangement.Filters(i-shown) && t != logical.OIDBool:
 			return nil, f.RefuseOutput()
 		case t == results[i].Type.OID:
 			continue

@@ -275,7 +275,9 @@ func (s *Session) planned(text []byte, declared []uint32, snap *catalog.Snapshot
 	}
 	if all := p.bound.Plan.Statements(); len(all) > 0 {
 		st.plan = &all[0]
-		st.results = st.plan.Results
+		if st.results = st.plan.Results; st.plan.Arrangement != nil {
+			st.width = len(st.results)
+		}
 		switch st.plan.Effect {
 		case rewrite.Executes:
 			st.opaque = true

@@ -52,6 +52,8 @@ type result struct {
 	size  int // of the rows that have been opened, as the server sent them
 	// computes: a cell is computed; timed: the row at hand has asked for its time.
 	computes, timed bool
+	// arranged are the rows that are held, nil where they are shown as they come.
+	arranged *arranged
 }
 
 // long reports, every second time, that a row of a size is one that it takes time to
@@ -77,10 +79,10 @@ func (r *result) add(c cell) {
 
 // clear forgets the cells of the rows before.
 func (r *result) clear() {
-	r.cells, r.defaults, r.holds, r.computes, r.timed = r.cells[:0], false, false, false, false
+	r.cells, r.defaults, r.holds, r.computes, r.timed, r.arranged = r.cells[:0], false, false, false, false, nil
 }
 
-func (r *result) end() { r.opening, r.size = undecided, 0 }
+func (r *result) end() { r.opening, r.size, r.arranged = undecided, 0, nil }
 
 // begin decides how the rows of an Execute are treated. Those of a Query are
 // decided by their RowDescription.
@@ -94,7 +96,7 @@ func (s *Session) begin(p *portal) {
 	s.result.clear()
 	computed := p.computed()
 	for i, c := range st.results {
-		f := p.formats.of(i)
+		f := p.format(i)
 		if p.cursor && i < len(st.codes) {
 			f = st.codes[i]
 		}

@@ -222,7 +222,13 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	var n int
 	var need Need
 	var err error
-	if s.opensInPlace(size) {
+	if plan := r.arrangement(); plan != nil {
+		var g *arranged
+		if g, err = s.arrange(plan); err == nil {
+			n = size
+			need, err = s.arrangeRow(g, b[:size])
+		}
+	} else if s.opensInPlace(size) {
 		n = size
 		need, err = s.largeRow(size, b[wire.HeaderLen:size], out)
 	} else {
@@ -267,6 +273,13 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	if r.kind == query && r.plan != nil && r.more() {
 		return drop, Need{}, nil
 	}
+	shown := false
+	if g := s.result.arranged; g != nil && typ == wire.TypeCommandComplete && !s.failure.silent() {
+		if !g.show(out) {
+			return wait, Need{Kind: NeedTime}, nil
+		}
+		shown = true
+	}
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out, s.copying.stream = nil, nil
 	if s.copying.in.plan != nil && s.copying.phase != copyActive {
@@ -300,7 +313,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		act = drop
 	}
 	switch {
-	case r.hidden:
+	case r.hidden, shown:
 		act = drop
 	case s.failure.pending != nil:
 		s.fail(true, out)

@@ -38,7 +38,7 @@ func upgradable(p *rewrite.Plan) bool {
 		return false
 	}
 	st := &p.Statements()[0]
-	return !slices.Contains(st.Results, catalog.DefaultText) && st.Width > 0 && len(st.Results) > 0 && len(st.Results) <= st.Width && st.Effect == rewrite.NoEffect && st.ClientParams == 0 && !st.Alters
+	return !slices.Contains(st.Results, catalog.DefaultText) && st.Width > 0 && len(st.Results) > 0 && len(st.Results) <= st.Width && st.Effect == rewrite.NoEffect && st.ClientParams == 0 && !st.Alters && st.Arrangement == nil
 }
 
 // upgrade appends what goes with the Parse that stands in dst instead of a Query,

@@ -1,0 +1,217 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"pgseal/integration/harness"
+)
+
+// Rows are sorted by sealed values, and by what is computed of them, as lists and reports
+// ask for them. Equal rows are told apart by the last key, as the server gives no order to
+// them.
+func TestSortedBySealedValues(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	steps := []harness.Step{S("SET timezone = 'Europe/Berlin'"), S(aggregateRows)}
+	for _, of := range []string{"n", "small", "big", "price", "free", "r", "d", "day", "at", "atz", "ok", "a.n * 2", "-price", "price + n"} {
+		steps = append(steps,
+			S("SELECT id, n FROM accounts a ORDER BY "+of+", id"),
+			S("SELECT id FROM accounts a ORDER BY "+of+" DESC, id DESC"),
+			S("SELECT id FROM accounts a ORDER BY "+of+" ASC NULLS FIRST, id LIMIT 3"),
+			S("SELECT id, name FROM accounts a ORDER BY "+of+" DESC NULLS LAST, id OFFSET 2"),
+			S("SELECT id, name FROM accounts a ORDER BY plain DESC, "+of+", id LIMIT $1 OFFSET $2", "2", "1"))
+	}
+	pair.SameIn(t, formulaModes, append(steps,
+		S("SELECT * FROM accounts ORDER BY price, id"),
+		S("SELECT * FROM accounts ORDER BY plain, day DESC, id LIMIT 4"),
+		S("SELECT a.*, a.n AS sealed FROM accounts a ORDER BY sealed NULLS FIRST, a.id"),
+		S("SELECT id, price AS p FROM accounts WHERE id < $1 ORDER BY p, id", "5"),
+		S("SELECT id, price * n AS total FROM accounts ORDER BY total DESC NULLS LAST, 1"),
+		S("SELECT id, price * n FROM accounts ORDER BY 2, 1"),
+		S("SELECT id, price FROM accounts ORDER BY price + $1::int, id LIMIT $2", "1", "2"),
+		S("SELECT id, n FROM accounts ORDER BY small + big, price, id"),
+		S("SELECT id FROM accounts ORDER BY n, name = 'ann', id FETCH FIRST 3 ROWS ONLY"),
+		S("SELECT id FROM accounts ORDER BY n, id OFFSET 1 ROWS FETCH NEXT $1 ROWS ONLY", "2"),
+		S("SELECT id, upper(name) FROM accounts ORDER BY at, id LIMIT $1", nil),
+		S("SELECT id FROM accounts ORDER BY n, id LIMIT ALL OFFSET 0"),
+		S("SELECT id FROM accounts ORDER BY n, id LIMIT 0"),
+		S("SELECT id, random() > 2 FROM accounts ORDER BY n, id LIMIT 1").Refused("beside function random"),
+		S("SELECT id, random() > 2 FROM accounts ORDER BY n, id"),
+		S("SELECT id FROM accounts ORDER BY n, id OFFSET 100"),
+		S("SELECT id FROM accounts WHERE false ORDER BY n, id LIMIT 1"),
+		S("SELECT a.id, b.id FROM accounts a JOIN accounts b ON a.plain = b.plain ORDER BY a.n, b.price DESC, a.id, b.id LIMIT 7"),
+		S("SELECT date_trunc('month', plain + '2024-01-31'::date) AS m, id FROM accounts ORDER BY m, plain, n DESC, id"),
+		S("SELECT id FROM accounts ORDER BY (plain % 2) DESC NULLS FIRST, lower('A' || plain), n, id"),
+		S("SELECT plain % 2 AS odd, id FROM accounts ORDER BY odd DESC, n, id"),
+		S("SELECT id FROM accounts ORDER BY plain % 2 DESC, n, id"),
+		S("SELECT id FROM accounts ORDER BY plain + random(), n, id").Refused("cannot be sorted by behind this expression"),
+		S("SELECT id, ok FROM accounts ORDER BY n, ok, id"),
+		S("SELECT count(*) FROM (SELECT id, name FROM accounts ORDER BY name, price, id LIMIT 4) AS q"),
+		S("SELECT count(*) AS n FROM (SELECT plain, sum(n) AS total FROM accounts GROUP BY plain ORDER BY total) AS q"),
+		S("SELECT count(*) FROM (SELECT id FROM accounts ORDER BY n + $1::int, label DESC OFFSET 2) q", "5"),
+		S("SELECT count(*), max(id) FROM (SELECT id FROM accounts ORDER BY n LIMIT 1) q").Refused("cannot be used in ORDER BY"),
+		S("SELECT id FROM accounts ORDER BY n, id LIMIT $1", "-1").Fails("2201W"),
+		S("SELECT id FROM accounts ORDER BY n, id OFFSET $1", "-1").Fails("2201X"),
+		S("SELECT id FROM accounts ORDER BY 100 / small, id").Fails("22012"),
+		S("SELECT id FROM accounts ORDER BY label::int, id").Fails("22P02"),
+		S("SELECT id, 100 / small FROM accounts ORDER BY n, id LIMIT 1").Fails("22012"),
+		S("SELECT missing FROM accounts ORDER BY n, id").Fails("42703"),
+		S("SELECT id FROM accounts ORDER BY missing, n").Fails("42703"),
+		S("SELECT plain FROM accounts GROUP BY plain ORDER BY n").Fails("42803"),
+		S("SELECT plain, count(*) FROM accounts GROUP BY plain ORDER BY sum(n) DESC NULLS LAST, plain"),
+	)...)
+}
+
+// Groups are filtered and sorted by aggregates.
+func TestGroupsBySealedAggregates(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	pair.SameIn(t, formulaModes, []harness.Step{
+		S(aggregateRows),
+		S("SELECT plain, sum(n) AS total FROM accounts GROUP BY plain ORDER BY total DESC NULLS LAST, plain"),
+		S("SELECT plain, sum(n) FROM accounts GROUP BY plain ORDER BY 2, 1 LIMIT $1", "2"),
+		S("SELECT plain, avg(price) FROM accounts GROUP BY plain ORDER BY avg(price) NULLS FIRST"),
+		S("SELECT plain FROM accounts GROUP BY plain ORDER BY sum(price * n) DESC, plain"),
+		S("SELECT plain, count(*) FROM accounts GROUP BY plain ORDER BY max(day) FILTER (WHERE id > 1 AND plain < 3) DESC NULLS LAST, plain"),
+		S("SELECT plain, sum(n) FROM accounts GROUP BY plain HAVING sum(n) > 0 ORDER BY plain"),
+		S("SELECT plain, sum(n) FROM accounts GROUP BY plain HAVING sum(n) < $1 ORDER BY plain", "1"),
+		S("SELECT plain FROM accounts GROUP BY plain HAVING sum(n) IS NULL"),
+		S("SELECT plain, max(price), count(*) FROM accounts GROUP BY plain HAVING max(price) >= 0.01 AND count(*) > 1 ORDER BY max(price) DESC LIMIT 1"),
+		S("SELECT plain, max(price) FROM accounts GROUP BY plain HAVING max(price) > 1 OR count(*) FILTER (WHERE id = 6) = 1 ORDER BY plain"),
+		S("SELECT plain, 100 / sum(n) FROM accounts GROUP BY plain HAVING sum(n) > 0 ORDER BY plain"),
+		S("SELECT plain, 100 / (sum(n) + 7) FROM accounts GROUP BY plain HAVING sum(n) > 0 ORDER BY plain"),
+		S("SELECT plain, 100 / (sum(n) + 7) FROM accounts GROUP BY plain HAVING sum(n) < 0 ORDER BY plain").Fails("22012"),
+		S("SELECT count(*) FROM accounts HAVING sum(n) > 0"),
+		S("SELECT count(*) FROM accounts HAVING sum(n) > $1", "1000"),
+		S("SELECT 1 FROM accounts HAVING sum(n) > 0"),
+		S("SELECT name, count(*) FROM accounts GROUP BY name HAVING sum(n) > 1 ORDER BY count(*), sum(n)"),
+		S("SELECT plain, string_agg(name, ',' ORDER BY id) FROM accounts GROUP BY plain HAVING bool_or(ok) ORDER BY min(day)"),
+		S("SELECT plain, sum(n) FROM accounts GROUP BY ROLLUP (plain) HAVING sum(n) > 0 ORDER BY sum(n), plain"),
+		S("SELECT n, count(*) FROM accounts GROUP BY n ORDER BY n"),
+		S("SELECT n, count(*) FROM accounts GROUP BY n ORDER BY n DESC NULLS LAST LIMIT 2"),
+		S("SELECT n, count(*) FROM accounts GROUP BY 1 ORDER BY 2 DESC, 1"),
+		S("SELECT n * 2 AS twice, n + count(*), sum(price) FROM accounts GROUP BY n ORDER BY twice"),
+		S("SELECT upper(name), name || '!', count(*), max(n) FROM accounts GROUP BY name ORDER BY count(*), min(id)"),
+		S("SELECT n, name, count(*) FROM accounts WHERE id < $1 GROUP BY n, name HAVING n > 0 AND count(*) < 3 ORDER BY n, sum(id)", "5"),
+		S("SELECT CASE WHEN n > 1 THEN 'many' ELSE 'few' END, count(*) FROM accounts GROUP BY n ORDER BY n"),
+		S("SELECT n, name FROM accounts GROUP BY n, name, plain ORDER BY sum(price) NULLS FIRST, max(id)"),
+		S("SELECT n, count(*) FROM accounts GROUP BY ROLLUP (n) ORDER BY n").Refused("cannot be used in ORDER BY"),
+		S("SELECT plain, rank() OVER (ORDER BY count(*)) FROM accounts GROUP BY plain HAVING sum(n) > 0").Refused("public.accounts.n"),
+		S("SELECT plain, 100 / (plain - 2) FROM accounts GROUP BY plain HAVING sum(n) > 0").Refused("public.accounts.n"),
+		S("SELECT plain, pg_advisory_xact_lock(plain) FROM accounts GROUP BY plain HAVING sum(n) > 0").Refused("beside function pg_advisory_xact_lock"),
+		S("SELECT plain AS from, sum(n) AS \"from\" FROM accounts GROUP BY plain HAVING sum(n) > 0"),
+		S("SELECT plain, sum(n) FROM accounts GROUP BY plain HAVING n > 0").Fails("42803"),
+		S("SELECT plain, sum(n) FROM accounts GROUP BY plain HAVING sum(n) + 1").Fails("42804"),
+		S("SELECT plain, sum(n) FROM accounts GROUP BY plain HAVING 1 / (sum(n) + 7) > 0").Fails("22012"),
+	}...)
+}
+
+// Rows that are sorted here come in the formats that the client asks for, whole; they
+// cannot be fetched in parts, and the session goes on behind such an attempt.
+func TestSortedRowsOfPortals(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	pair.SameIn(t, []harness.Mode{harness.Simple}, S(aggregateRows))
+	bound := func(formats []int16, behind ...pgproto3.FrontendMessage) []pgproto3.FrontendMessage {
+		return append([]pgproto3.FrontendMessage{
+			&pgproto3.Query{String: "BEGIN"},
+			&pgproto3.Parse{Query: "SELECT price, name FROM accounts WHERE id > $1 ORDER BY n, id LIMIT $2"},
+			&pgproto3.Bind{DestinationPortal: "p", Parameters: [][]byte{[]byte("1"), []byte("3")}, ResultFormatCodes: formats},
+		}, append(behind, &pgproto3.Sync{}, &pgproto3.Query{String: "ROLLBACK"})...)
+	}
+	describe, all := &pgproto3.Describe{ObjectType: 'P', Name: "p"}, &pgproto3.Execute{Portal: "p"}
+	for name, messages := range map[string][]pgproto3.FrontendMessage{
+		"mixed formats":      bound([]int16{1, 0}, describe, all, all),
+		"not described":      bound([]int16{0, 1}, all),
+		"one format":         bound([]int16{1}, describe, all),
+		"no format":          bound(nil, all, describe),
+		"too many formats":   bound([]int16{1, 0, 0}, all),
+		"a described one":    bound(nil, &pgproto3.Close{ObjectType: 'P', Name: "p"}, &pgproto3.Describe{ObjectType: 'S'}),
+		"several statements": {&pgproto3.Query{String: "SELECT id FROM accounts ORDER BY n, id; SELECT 1; SELECT plain FROM accounts GROUP BY plain HAVING sum(n) > 0 LIMIT 1; SELECT name FROM accounts ORDER BY price, id"}},
+		"a failing row":      {&pgproto3.Query{String: "BEGIN"}, &pgproto3.Query{String: "SELECT id FROM accounts ORDER BY 100 / small"}, &pgproto3.Query{String: "SELECT 1"}, &pgproto3.Query{String: "ROLLBACK"}},
+	} {
+		if plain, sealed := dialogue(t, pair.TwinURL(), messages), dialogue(t, pair.URL(), messages); plain != sealed {
+			t.Errorf("%s: plain:\n%s\nsealed:\n%s", name, plain, sealed)
+		}
+	}
+	for name, messages := range map[string][]pgproto3.FrontendMessage{
+		"a row limit": bound(nil, &pgproto3.Execute{Portal: "p", MaxRows: 2}),
+		"FETCH":       {bound(nil)[0], bound(nil)[1], bound(nil)[2], &pgproto3.Sync{}, &pgproto3.Query{String: "FETCH 1 FROM p"}, &pgproto3.Query{String: "ROLLBACK"}},
+	} {
+		answer := dialogue(t, pair.URL(), append(messages, &pgproto3.Query{String: "SELECT name FROM accounts WHERE id = 1"}))
+		if !strings.Contains(answer, "0A000") || !strings.Contains(answer, "cannot be fetched in parts") || !strings.Contains(answer, "ann") {
+			t.Errorf("%s: %s", name, answer)
+		}
+	}
+}
+
+// dialogue is what the messages are answered with.
+func dialogue(t *testing.T, url string, messages []pgproto3.FrontendMessage) string {
+	t.Helper()
+	front := raw(t, url).Frontend()
+	waits := 0
+	for _, m := range messages {
+		switch m.(type) {
+		case *pgproto3.Query, *pgproto3.Sync:
+			waits++
+		}
+		front.Send(m)
+	}
+	if err := front.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	var answer strings.Builder
+	for waits > 0 {
+		m, err := front.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&answer, "%T", m)
+		switch m := m.(type) {
+		case *pgproto3.RowDescription:
+			for _, f := range m.Fields {
+				fmt.Fprintf(&answer, " %s:%d:%d:%d:%d", f.Name, f.DataTypeOID, f.DataTypeSize, f.TypeModifier, f.Format)
+			}
+		case *pgproto3.DataRow:
+			fmt.Fprintf(&answer, " %q", m.Values)
+		case *pgproto3.CommandComplete:
+			fmt.Fprintf(&answer, " %s", m.CommandTag)
+		case *pgproto3.ErrorResponse:
+			fmt.Fprintf(&answer, " %s %s", m.Code, m.Message)
+		case *pgproto3.ReadyForQuery:
+			fmt.Fprintf(&answer, " %c", m.TxStatus)
+			waits--
+		}
+		answer.WriteByte('\n')
+	}
+	return answer.String()
+}
+
+// Many rows are sorted beside other sessions, and of those that a LIMIT cuts only some are
+// held.
+func TestManySortedRows(t *testing.T) {
+	c := newCopySides(t, formulaSchema)
+	const rows = 30_000
+	var data bytes.Buffer
+	for i := range rows {
+		n := fmt.Sprint(i * 7919 % 1009)
+		if i%100 == 0 {
+			n = "\\N"
+		}
+		fmt.Fprintf(&data, "%d\t%s\t%d.%02d\tname %d\t%d\n", i, n, i*31%977, i%100, i%50, i%1000)
+	}
+	c.in("COPY accounts (id, n, price, name, plain) FROM STDIN", data.Bytes())
+	for _, text := range []string{
+		"SELECT id, n, name FROM accounts ORDER BY n, id",
+		"SELECT id, price FROM accounts ORDER BY price DESC, n NULLS FIRST, id LIMIT 20",
+		"SELECT id FROM accounts ORDER BY n DESC, id LIMIT 5 OFFSET 29000",
+		"SELECT plain, sum(n) AS total FROM accounts GROUP BY plain HAVING sum(n) > 14000 ORDER BY total, plain",
+	} {
+		messages := []pgproto3.FrontendMessage{&pgproto3.Query{String: text}, &pgproto3.Query{String: "SELECT 1"}}
+		if plain, sealed := dialogue(t, c.pair.TwinURL(), messages), dialogue(t, c.pair.URL(), messages); plain != sealed {
+			t.Errorf("%s: the answers of %d and %d bytes differ", text, len(plain), len(sealed))
+		}
+	}
+}

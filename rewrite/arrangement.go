@@ -1,0 +1,158 @@
+package rewrite
+
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+)
+
+// Arrangement is what the session does with the rows of a query that are filtered and
+// sorted by what it computes of sealed values: HAVING, ORDER BY, and LIMIT and OFFSET, which
+// count the rows that are left. The server gives all rows, with what this needs in columns
+// behind those that the client gets. See docs/decisions/0034-rows-are-sorted.md.
+type Arrangement struct {
+	// Hidden is how many columns of the server's, the last ones, the client does not get.
+	Hidden int
+	// Having is the one of them, from 0, that is true for rows that stay; -1 for all rows.
+	Having int
+	Keys   []SortKey // the first decides; rows that are equal stay as the server sorts them
+	// Limit and Offset are NULL where there is none.
+	Limit, Offset RowCount
+}
+
+// SortKey is by what rows are sorted.
+type SortKey struct {
+	Hidden     int  // the column, from 0, of those that are hidden
+	Ranks      bool // it is an int8, by which the server has sorted, and none of the formulas
+	Descending bool
+	NullsFirst bool
+}
+
+// RowCount is a number of rows.
+type RowCount struct {
+	Known  bool  // there is one
+	Count  int64 // if it is a literal
+	Hidden int   // the column, from 0, that has it in each row, an int8 or NULL; -1 for Count
+}
+
+// Keyed says whether a hidden column is a key that the session compares.
+func (r *Arrangement) Keyed(hidden int) bool {
+	return r != nil && slices.ContainsFunc(r.Keys, func(k SortKey) bool { return k.Hidden == hidden && !k.Ranks })
+}
+
+// Filters says whether a hidden column is the condition on rows.
+func (r *Arrangement) Filters(hidden int) bool {
+	return r != nil && r.Having >= 0 && hidden == r.Having
+}
+
+// arranging is an Arrangement in the making.
+type arranging struct {
+	plan  Arrangement
+	query *pg.SelectStmt
+	list  int      // where the columns go: behind the SELECT list
+	extra []column // the hidden ones
+}
+
+// arranges says whether the rows of a query can be filtered and sorted by the session: it
+// is the statement, or what EXPLAIN shows the plan of, and its columns are all known.
+func (a *analysis) arranges(s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	whole := a.stmt.Stmt.GetSelectStmt() == s || a.stmt.Stmt.GetExplainStmt().GetQuery().GetSelectStmt() == s
+	return whole && sc.shown && len(s.LockingClause) == 0 && !behindRest(outputs) && a.listEnd(s) >= 0
+}
+
+// arrange is the Arrangement of a query.
+func (a *analysis) arrange(s *pg.SelectStmt) *arranging {
+	if a.arranged == nil {
+		none := RowCount{Hidden: -1}
+		a.arranged = &arranging{query: s, list: a.listEnd(s), plan: Arrangement{Having: -1, Limit: none, Offset: none}}
+	}
+	return a.arranged
+}
+
+// listEnd is where the FROM behind the SELECT list of the statement begins, -1 if it is
+// not found.
+func (a *analysis) listEnd(s *pg.SelectStmt) int {
+	if len(s.TargetList) == 0 || len(s.FromClause) == 0 {
+		return -1
+	}
+	i, depth := a.tokenAt(s.TargetList[0].GetResTarget().GetLocation()), 0
+	for ; i >= 0 && i < len(a.tokens); i++ {
+		switch {
+		case a.is(i, "("), a.is(i, "["):
+			depth++
+		case a.is(i, ")"), a.is(i, "]"):
+			depth--
+		case depth == 0 && a.isFrom(i):
+			return int(a.tokens[i].start)
+		}
+	}
+	return -1
+}
+
+// isFrom says whether a token outside of brackets is the FROM of a query, and neither of IS
+// DISTINCT FROM nor a name.
+func (a *analysis) isFrom(i int) bool {
+	return a.is(i, "from") && !a.is(i-1, "distinct") && !a.is(i-1, ".") && !a.is(i-1, "as")
+}
+
+// hide adds a column, which stands for what begins at an offset of the text.
+func (r *arranging) hide(a *analysis, text string, c column, from int) int {
+	a.edits = append(a.edits, edit{start: r.list, end: r.list, text: ", " + text + " ", moved: from + 1})
+	r.extra = append(r.extra, c)
+	return len(r.extra) - 1
+}
+
+// hideOutput adds what the session computes a condition or a key of. It is -1, and has
+// failed, where the text cannot stand elsewhere.
+func (r *arranging) hideOutput(a *analysis, o *draftedOutput) int {
+	a.settleOutput(o)
+	edits := len(a.edits)
+	a.aggregated(o.formulaDraft, o.scope)
+	if len(a.edits) > edits {
+		a.fail(refuseUse(o.formula.SealedColumn(), a.tokens[o.first].start, a.within))
+		return -1
+	}
+	var text strings.Builder
+	text.WriteString(arrayStart)
+	for i, of := range o.columns {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		for _, p := range of.parts() {
+			if !a.movable(p.at) {
+				a.fail(refuseUse(o.formula.SealedColumn(), a.tokens[o.first].start, a.within))
+				return -1
+			}
+			text.WriteString(p.before)
+			text.Write(a.text[p.at.start:p.at.end])
+			text.WriteString(p.behind)
+		}
+	}
+	text.WriteString(arrayEnd)
+	start, _ := o.span(a)
+	return r.hide(a, text.String(), column{sealed: o.shown, bare: true, formula: o.formula}, start)
+}
+
+// movable says whether a piece of the text means the same elsewhere in it. The plan depends
+// on its literals from then on.
+func (a *analysis) movable(at term) bool {
+	for _, t := range a.tokens {
+		switch {
+		case int(t.start) < at.start || int(t.end) > at.end:
+		case t.kind == tokenParameter:
+			return false
+		case t.kind.isLiteral():
+			a.steer(t.start)
+		}
+	}
+	return true
+}
+
+// arrangedBy is a sealed column that the rows are sorted or filtered by.
+func (a *analysis) arrangedBy() *catalog.SealedColumn {
+	extra := a.arranged.extra
+	return extra[slices.IndexFunc(extra, func(c column) bool { return c.sealed != nil })].sealed
+}

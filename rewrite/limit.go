@@ -1,0 +1,94 @@
+package rewrite
+
+import (
+	"slices"
+	"strconv"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/logical"
+)
+
+// cut has the session count the rows of LIMIT and OFFSET. The server goes on to find the
+// mistakes in them.
+func (a *analysis) cut(s *pg.SelectStmt) {
+	r := a.arranged
+	if r == nil || r.query != s || a.err != nil {
+		return
+	}
+	if s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
+		a.fail(refuseCut(a.arrangedBy(), location(s.LimitCount)))
+		return
+	}
+	a.count(s.LimitCount, &r.plan.Limit, "NULL")
+	a.count(s.LimitOffset, &r.plan.Offset, "0")
+	if r.plan.Limit.Known || r.plan.Offset.Known || r.plan.Having >= 0 {
+		a.callsForAll(s)
+	}
+}
+
+// idle are functions, beside those that pgseal computes, of which nobody notices that they
+// are called for rows that are not shown.
+var idle = []string{"age", "array_agg", "array_length", "array_to_string", "cardinality", "dense_rank", "first_value", "format", "generate_series", "initcap", "json_agg", "json_build_array", "json_build_object",
+	"json_object_agg", "jsonb_agg", "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "lag", "last_value", "lead", "md5", "now", "rank", "regexp_replace", "row_number", "row_to_json", "statement_timestamp",
+	"string_to_array", "to_json", "to_jsonb", "to_timestamp", "transaction_timestamp", "unnest"}
+
+// callsForAll refuses functions that the server calls for each row now, though not all of
+// them are shown: it may count, lock or write.
+func (a *analysis) callsForAll(s *pg.SelectStmt) {
+	for _, t := range s.TargetList {
+		anywhere(t.ProtoReflect(), func(m protoreflect.Message) bool {
+			x, ok := m.Interface().(*pg.FuncCall)
+			if !ok {
+				return false
+			}
+			name := last(names(x.Funcname))
+			_, aggregate := logical.AggregateNamed(name)
+			_, function := logical.FunctionNamed(name)
+			if !aggregate && !function && !slices.Contains(idle, name) {
+				a.fail(refuseCalled(a.arrangedBy(), x.Location, name))
+			}
+			return a.err != nil
+		})
+	}
+}
+
+// count is one of LIMIT and OFFSET. all is for all rows.
+func (a *analysis) count(n *pg.Node, to *RowCount, all string) {
+	if n == nil || isNullConstant(n) {
+		return
+	}
+	r, sealed := a.arranged, a.arrangedBy()
+	if c := n.GetAConst(); c != nil {
+		a.steer(location(n))
+		rows, i := int64(c.GetIval().GetIval()), a.tokenAt(c.Location)
+		if i >= 0 && c.GetSval() != nil && a.tokens[i].kind.isString() {
+			s, ok := appendString(nil, a.text, a.tokens[i])
+			read, err := strconv.ParseInt(string(s), 10, 64)
+			if rows = read; !ok || err != nil {
+				i = -1
+			}
+		}
+		switch {
+		case rows < 0, rows == 0 && to == &r.plan.Limit:
+			return // which the server refuses, or gives no rows for
+		case i < 0, c.GetIval() == nil && c.GetSval() == nil, !a.tokens[i].kind.isLiteral():
+			a.fail(refuseCut(sealed, location(n)))
+			return
+		}
+		*to = RowCount{Known: true, Count: rows, Hidden: -1}
+		a.edit(int(a.tokens[i].start), int(a.tokens[i].end), "("+all+")", nil)
+		return
+	}
+	param, casts := withoutCasts(n)
+	i := a.tokenAt(param.GetParamRef().GetLocation())
+	if param.GetParamRef() == nil || i < 0 || len(casts) > 0 {
+		a.fail(refuseCut(sealed, location(n)))
+		return
+	}
+	at := term{int(a.tokens[i].start), int(a.tokens[i].end)}
+	value := "(" + string(a.text[at.start:at.end]) + ")::pg_catalog.int8"
+	*to = RowCount{Known: true, Hidden: r.hide(a, value, column{}, at.start)}
+	a.edit(at.start, at.end, "(CASE WHEN "+value+" < 0 THEN "+value+" ELSE "+all+" END)", nil)
+}

@@ -1,0 +1,281 @@
+package rewrite
+
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/logical"
+)
+
+// isCounted says whether a query is one of which the statement wants to know only how many
+// rows it has, as ORMs write it around a query of the application's. Their order does not
+// matter then, not even to a LIMIT.
+func (a *analysis) isCounted(s *pg.SelectStmt) bool {
+	whole := a.stmt.Stmt.GetSelectStmt()
+	if whole == nil || len(whole.TargetList) != 1 || len(whole.FromClause) != 1 || whole.WhereClause != nil || len(whole.GroupClause) > 0 || whole.HavingClause != nil {
+		return false
+	}
+	count := whole.TargetList[0].GetResTarget().GetVal().GetFuncCall()
+	return count.GetAggStar() && count.Over == nil && count.AggFilter == nil && whole.FromClause[0].GetRangeSubselect().GetSubquery().GetSelectStmt() == s
+}
+
+// noOrder stands in the place of what the server does not sort by.
+const noOrder = "NULL::pg_catalog.bool"
+
+// sorting is an item of ORDER BY.
+type sorting struct {
+	by       *pg.SortBy
+	at       term           // what is written
+	computed *draftedOutput // nil for what the session cannot sort by
+	byServer bool           // the server can sort by its term
+	text     string         // of that, with its direction; "" if it cannot stand elsewhere
+}
+
+// sortsComputed sorts by what the session computes. It is false, and has done nothing, for
+// an ORDER BY without such a key.
+func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	counted := a.isCounted(s) && sc.shown && len(s.LockingClause) == 0
+	if !counted && !a.arranges(s, sc, outputs) || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
+		return false
+	}
+	items, last := make([]sorting, len(s.SortClause)), -1
+	for i, n := range s.SortClause {
+		items[i].by = n.GetSortBy()
+		if a.sortItemOf(&items[i], s, sc, outputs, counted); items[i].computed != nil && !items[i].byServer {
+			last = i
+		}
+	}
+	if last < 0 || a.err != nil {
+		return a.err != nil
+	}
+	var before []string // what the server sorts by, since the last computed one
+	begins := 0
+	for i := range items[:last+1] {
+		it := &items[i]
+		if counted {
+			if it.computed != nil {
+				a.settleOutput(it.computed)
+				a.edit(it.at.start, it.at.end, noOrder, nil)
+			}
+			continue
+		}
+		if it.computed == nil {
+			if it.text == "" {
+				a.fail(refuseSortBehind(items[last].computed.formula.SealedColumn(), location(it.by.Node)))
+				return true
+			}
+			if before = append(before, it.text); len(before) == 1 {
+				begins = int(location(it.by.Node))
+			}
+			continue
+		}
+		r := a.arrange(s)
+		if before != nil {
+			rank := r.hide(a, "pg_catalog.dense_rank() OVER (ORDER BY "+strings.Join(before, ", ")+")", column{}, begins)
+			r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: rank, Ranks: true})
+			before = nil
+		}
+		hidden := r.hideOutput(a, it.computed)
+		descending := it.by.SortbyDir == pg.SortByDir_SORTBY_DESC
+		nullsFirst := descending
+		if it.by.SortbyNulls != pg.SortByNulls_SORTBY_NULLS_DEFAULT {
+			nullsFirst = it.by.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_FIRST
+		}
+		r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: hidden, Descending: descending, NullsFirst: nullsFirst})
+		a.edit(it.at.start, it.at.end, noOrder, nil)
+	}
+	for i := range items {
+		if i > last || items[i].computed == nil {
+			a.sortServed(items[i].by, s, sc, outputs, nil)
+		}
+	}
+	return true
+}
+
+// sortItemOf reads an item of ORDER BY. counted: the order does not matter.
+func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs []column, counted bool) {
+	n := it.by.Node
+	output, at, ok := a.sortedOutput(n, outputs)
+	if it.at = at; !ok || it.by.SortbyDir == pg.SortByDir_SORTBY_USING {
+		return
+	}
+	var target *pg.ResTarget
+	if output != nil {
+		if target = targetOf(s.TargetList, outputs, output); target != nil {
+			n = target.Val
+		} else if n.GetColumnRef() == nil { // a star stands for others, and for a column by its name
+			return
+		}
+	}
+	o := a.outputDraft(n, sc)
+	switch {
+	case o != nil && (o.formula.Kind == ColumnValue || o.formula.computes()):
+		if (counted || logical.Sorts(o.shown.Type.OID)) && a.settleCalls(o.formulaDraft) {
+			if it.computed = o; output == nil {
+				it.at.start, it.at.end = o.span(a)
+			}
+			if o.formula.Kind == ColumnValue {
+				it.byServer = o.formula.isTerm() && isBool(o.formula.Column) || a.isHeld(n, s, sc)
+			}
+		}
+		return
+	case output != nil && !output.isPlain(), a.peek(n, sc) != nil:
+		return
+	}
+	if at, ok = a.itemSpan(s, it.by); target != nil {
+		at, ok = a.targetSpan(target)
+	}
+	if !ok || !a.isSteady(n) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at) {
+		return
+	}
+	it.text = string(a.text[at.start:at.end])
+	switch it.by.SortbyDir {
+	case pg.SortByDir_SORTBY_ASC:
+		it.text += " ASC"
+	case pg.SortByDir_SORTBY_DESC:
+		it.text += " DESC"
+	}
+	switch it.by.SortbyNulls {
+	case pg.SortByNulls_SORTBY_NULLS_FIRST:
+		it.text += " NULLS FIRST"
+	case pg.SortByNulls_SORTBY_NULLS_LAST:
+		it.text += " NULLS LAST"
+	}
+}
+
+// isHeld says whether WHERE holds a column to one value.
+func (a *analysis) isHeld(n *pg.Node, s *pg.SelectStmt, sc *scope) bool {
+	e := a.peek(n, sc)
+	return e != nil && e.ref != nil && slices.Contains(a.heldToOneValue(nil, s.WhereClause, sc), e.ref.self())
+}
+
+// itemSpan is where the expression of an item of ORDER BY that has others behind it stands.
+func (a *analysis) itemSpan(s *pg.SelectStmt, by *pg.SortBy) (at term, ok bool) {
+	i := a.tokenAt(location(s.SortClause[0]))
+	for i > 0 && !(a.is(i, "by") && a.is(i-1, "order")) {
+		i--
+	}
+	if i <= 0 {
+		return at, false
+	}
+	for _, n := range s.SortClause {
+		first, end := i+1, a.segmentEnd(i+1)
+		if i = end; n.GetSortBy() != by {
+			continue
+		}
+		last := end - 1
+		if a.is(last-1, "nulls") {
+			last -= 2
+		}
+		if a.is(last, "asc") || a.is(last, "desc") {
+			last--
+		}
+		if !a.is(end, ",") || last < first {
+			return at, false
+		}
+		return term{int(a.tokens[first].start), int(a.tokens[last].end)}, true
+	}
+	return at, false
+}
+
+// segmentEnd is the token behind an item of a list, from its first on: a comma, or what
+// ends the list or a bracket around it.
+func (a *analysis) segmentEnd(i int) int {
+	for depth := 0; i < len(a.tokens); i++ {
+		switch {
+		case a.is(i, "("), a.is(i, "["):
+			depth++
+		case a.is(i, ")"), a.is(i, "]"):
+			if depth--; depth < 0 {
+				return i
+			}
+		case depth == 0 && (a.is(i, ",") || a.is(i, ";")):
+			return i
+		}
+	}
+	return i
+}
+
+// isSteady says whether an expression gives the same when it is computed twice in one row:
+// its functions are those that pgseal knows, none of which is volatile.
+func (a *analysis) isSteady(n *pg.Node) bool {
+	known := a.snap.TextFunctions()
+	return !anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		switch x := m.Interface().(type) {
+		case *pg.SubLink:
+			return true
+		case *pg.FuncCall:
+			name := last(names(x.Funcname))
+			_, aggregate := logical.AggregateNamed(name)
+			_, function := logical.FunctionNamed(name)
+			if known == nil {
+				a.fail(ErrNeedTextFunctions)
+			}
+			return x.Over != nil || !aggregate && !function || known == nil || known.IsOwn(name)
+		}
+		return false
+	})
+}
+
+// isPlain says whether nothing of an output is sealed, or may be.
+func (c *column) isPlain() bool {
+	return c.sealed == nil && c.constants == nil && c.formula == nil && !c.text && !c.rest
+}
+
+// targetOf is the item of a SELECT list that is one of its outputs; nil where a star is.
+func targetOf(list []*pg.Node, outputs []column, output *column) *pg.ResTarget {
+	i := 0
+	for &outputs[i] != output {
+		i++
+	}
+	star := func(n *pg.Node) bool {
+		val := n.GetResTarget().GetVal()
+		if x := val.GetAIndirection(); x != nil {
+			return x.Indirection[len(x.Indirection)-1].GetAStar() != nil
+		}
+		if val.GetColumnRef() == nil {
+			return false
+		}
+		star, _ := isStar(val.GetColumnRef())
+		return star
+	}
+	if i < len(list) && !slices.ContainsFunc(list[:i+1], star) {
+		return list[i].GetResTarget()
+	}
+	if i += len(list) - len(outputs); i >= 0 && !slices.ContainsFunc(list[i:], star) {
+		return list[i].GetResTarget()
+	}
+	return nil
+}
+
+// targetSpan is where the expression of an item of the SELECT list stands.
+func (a *analysis) targetSpan(t *pg.ResTarget) (at term, ok bool) {
+	first, depth := a.tokenAt(t.GetLocation()), 0
+	if t == nil || first < 0 {
+		return at, false
+	}
+	i := first
+	for ; i < len(a.tokens); i++ {
+		switch {
+		case a.is(i, "("), a.is(i, "["):
+			depth++
+			continue
+		case a.is(i, ")"), a.is(i, "]"):
+			depth--
+			continue
+		}
+		if depth == 0 && (a.is(i, ",") || a.is(i, "as") || a.isFrom(i)) {
+			break
+		}
+	}
+	if t.Name != "" && !a.is(i, "as") {
+		i-- // the name
+	}
+	if i <= first || i >= len(a.tokens) {
+		return at, false
+	}
+	return term{int(a.tokens[first].start), int(a.tokens[i-1].end)}, true
+}

@@ -1,0 +1,324 @@
+package session
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+
+	"pgseal/logical"
+	"pgseal/rewrite"
+	"pgseal/wire"
+)
+
+// Rows that are filtered and sorted by what is computed of sealed values
+// (rewrite.Arrangement) are held as they will be shown, without the columns that the client
+// does not get, until the server has sent all of them.
+
+// arranged are the rows of a result that are held.
+type arranged struct {
+	plan   *rewrite.Arrangement
+	first  int      // the first hidden column
+	having cell     // of the condition, if there is one
+	types  []uint32 // of the keys; 0 for ranks
+	rows   []arrangedRow
+	size   int // of what is held, in bytes
+	own    Output
+	timed  bool // the time to sort has been asked for
+	// limit is how many rows are shown behind offset, -1 for all.
+	limit, offset int64
+}
+
+// arrangedRow is a row that is held.
+type arrangedRow struct {
+	frame []byte   // for the client
+	keys  [][]byte // in binary, nil for NULL
+}
+
+const (
+	// keptRows is how many more rows than a LIMIT needs are held, at least, before they are
+	// cut.
+	keptRows = 1 << 10
+	// heldBytes is how much of the rows of one result is held, at most.
+	heldBytes = 256 << 20
+	// manyRows take time to sort.
+	manyRows = 1 << 13
+	// rowOverhead is what a row takes in memory beside its bytes, some of it for each key.
+	rowOverhead = 96
+)
+
+// arrangement is that of the rows that a request is answered with, nil for none.
+func (r *request) arrangement() *rewrite.Arrangement {
+	switch {
+	case r.kind == query:
+		if r.plan != nil && int(r.next) < len(r.plan.Statements()) {
+			return r.plan.Statements()[r.next].Arrangement
+		}
+	case r.kind == describeStatement:
+		return r.statement.arrangement()
+	default:
+		return r.portal.statement.arrangement()
+	}
+	return nil
+}
+
+func (p *statement) arrangement() *rewrite.Arrangement {
+	if p == nil || p.plan == nil {
+		return nil
+	}
+	return p.plan.Arrangement
+}
+
+// hidden is how many columns of the server's the client does not get.
+func (p *statement) hidden() int {
+	if r := p.arrangement(); r != nil {
+		return r.Hidden
+	}
+	return 0
+}
+
+// format is in which format the client gets a column, and pgseal one that the client does
+// not get.
+func (p *portal) format(i int) int16 {
+	if h := p.statement.hidden(); h > 0 && p.formats.n > 1 && i >= p.formats.n {
+		return wire.Binary
+	}
+	return p.formats.of(i)
+}
+
+// checkFormats is checkCounts for the formats of columns, of which the server has more.
+func (p *statement) checkFormats(m *wire.Bind) *wire.Error {
+	shown := len(p.results) - p.hidden()
+	if n := m.ResultFormats.Len(); p.hidden() > 0 && n > 1 && n != shown {
+		return &wire.Error{Code: codeProtocolViolation, Message: "bind message has " + itoa(n) + " result formats but query has " + itoa(shown) + " columns"}
+	}
+	return nil
+}
+
+// errArrangedInParts is for rows that are fetched some at a time.
+var errArrangedInParts = &wire.Error{
+	Code: codeFeatureNotSupported, Message: "rows that pgseal sorts or filters by sealed values cannot be fetched in parts",
+	Hint: "Read all rows at once, without a cursor and without a fetch size.",
+}
+
+// errArrangedRows is for more rows than can be held.
+var errArrangedRows = &wire.Error{
+	Code: codeProgramLimit, Message: "the rows do not fit into the memory that pgseal sorts or filters them by sealed values in",
+	Hint: "Select fewer rows by conditions that the server can check, or fewer columns.",
+}
+
+// arrange begins to hold the rows of the result at hand.
+func (s *Session) arrange(plan *rewrite.Arrangement) (*arranged, error) {
+	if s.result.arranged != nil {
+		return s.result.arranged, nil
+	}
+	g := &arranged{plan: plan, first: len(s.result.cells) - plan.Hidden, limit: -1}
+	if g.first < 0 {
+		return nil, errContradiction
+	}
+	hidden := s.result.cells[g.first:]
+	for i := range hidden {
+		if hidden[i].sealed != nil {
+			hidden[i].client = wire.Binary
+		}
+	}
+	for _, k := range plan.Keys {
+		oid := uint32(0)
+		if c := &hidden[k.Hidden]; !k.Ranks {
+			if c.output == nil || !logical.Sorts(c.sealed.Type.OID) {
+				return nil, errContradiction
+			}
+			oid = c.sealed.Type.OID
+		}
+		g.types = append(g.types, oid)
+	}
+	if plan.Having >= 0 {
+		g.having = hidden[plan.Having]
+		hidden[plan.Having] = cell{server: g.having.server, client: g.having.server} // passes
+		if g.having.output == nil || g.having.sealed.Type.OID != logical.OIDBool {
+			return nil, errContradiction
+		}
+	}
+	if plan.Limit.Known && plan.Limit.Hidden < 0 {
+		g.limit = plan.Limit.Count
+	}
+	if plan.Offset.Known && plan.Offset.Hidden < 0 {
+		g.offset = plan.Offset.Count
+	}
+	s.result.arranged = g
+	return g, nil
+}
+
+// arrangeRow holds a row, or drops it.
+func (s *Session) arrangeRow(g *arranged, b []byte) (Need, error) {
+	if g.plan.Having >= 0 {
+		stays, need, err := s.stays(g, b[wire.HeaderLen:])
+		if err != nil || need.Kind != NeedNothing || !stays {
+			return need, s.explained(err)
+		}
+	}
+	g.own.reset()
+	_, need, err := s.rows(b, &g.own)
+	if err != nil || need.Kind != NeedNothing {
+		return need, err
+	}
+	row := slices.Concat(g.own.ToClient()...)
+	if err := g.hold(row, s.result.cells); err != nil {
+		return Need{}, err
+	}
+	if g.size > min(heldBytes, s.cfg.MaxFrame) {
+		return Need{}, errArrangedRows
+	}
+	return Need{}, nil
+}
+
+// stays computes the condition on a row.
+func (s *Session) stays(g *arranged, body []byte) (bool, Need, error) {
+	values, err := wire.ParseDataRow(body)
+	if err != nil || values.Len() != g.first+g.plan.Hidden {
+		return false, Need{}, errDataRow
+	}
+	var value []byte
+	for it, i := values.Iter(), 0; i <= g.first+g.plan.Having; i++ {
+		value, _ = it.Next()
+	}
+	if g.having.server == wire.Text {
+		if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
+			return false, Need{}, &unopened{g.having.sealed, 0, err}
+		}
+		value = s.buf.out
+	}
+	v, need, err := s.outputValue(g.having.sealed, g.having.output, value)
+	return err == nil && need.Kind == NeedNothing && !v.null && v.Data[0] == 1, need, err
+}
+
+// hold takes the frame of a row, with hidden columns, whose cells are given.
+func (g *arranged) hold(frame []byte, cells []cell) error {
+	values, err := wire.ParseDataRow(frame[wire.HeaderLen:])
+	if err != nil || values.Len() != len(cells) {
+		return errDataRow
+	}
+	const count = 2 // bytes
+	end := wire.HeaderLen + count
+	it := values.Iter()
+	var hidden [][]byte
+	for i := range cells {
+		v, _ := it.Next()
+		if i >= g.first {
+			hidden = append(hidden, v)
+			continue
+		}
+		end += 4 + len(v)
+	}
+	if len(g.rows) == 0 {
+		for _, n := range [...]struct {
+			by rewrite.RowCount
+			to *int64
+		}{{g.plan.Limit, &g.limit}, {g.plan.Offset, &g.offset}} {
+			if n.by.Known && n.by.Hidden >= 0 && hidden[n.by.Hidden] != nil {
+				if *n.to, err = readInt8(hidden[n.by.Hidden], cells[g.first+n.by.Hidden].server); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	row := arrangedRow{keys: make([][]byte, len(g.plan.Keys))}
+	for i, k := range g.plan.Keys {
+		if row.keys[i] = slices.Clone(hidden[k.Hidden]); k.Ranks {
+			rank, err := readInt8(hidden[k.Hidden], cells[g.first+k.Hidden].server)
+			if err != nil {
+				return err
+			}
+			row.keys[i] = binary.BigEndian.AppendUint64(nil, uint64(rank))
+		}
+		g.size += rowOverhead + len(row.keys[i])
+	}
+	dst, start := wire.Begin(make([]byte, 0, end), wire.TypeDataRow)
+	dst = wire.AppendCount(dst, g.first)
+	row.frame = wire.End(append(dst, frame[wire.HeaderLen+count:end]...), start)
+	g.rows = append(g.rows, row)
+	g.size += rowOverhead + len(row.frame)
+	if g.limit >= 0 && g.offset >= 0 && g.limit <= int64(len(g.rows)) && g.offset <= int64(len(g.rows)) {
+		if needed := int(g.limit + g.offset); len(g.rows) >= 2*needed+keptRows {
+			g.sort()
+			for _, r := range g.rows[needed:] {
+				g.size -= r.size()
+			}
+			clear(g.rows[needed:])
+			g.rows = g.rows[:needed]
+		}
+	}
+	return nil
+}
+
+// size is what a row takes in memory, in bytes.
+func (r *arrangedRow) size() int {
+	n := rowOverhead + len(r.frame)
+	for _, k := range r.keys {
+		n += rowOverhead + len(k)
+	}
+	return n
+}
+
+// readInt8 reads an int8 as the server has sent it.
+func readInt8(v []byte, format int16) (int64, error) {
+	const size = 8 // bytes
+	switch {
+	case format == wire.Text:
+		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+			return n, nil
+		}
+	case len(v) == size:
+		return int64(binary.BigEndian.Uint64(v)), nil
+	}
+	return 0, errContradiction
+}
+
+// sort sorts the rows. Those that are equal stay as they are.
+func (g *arranged) sort() {
+	slices.SortStableFunc(g.rows, func(v, w arrangedRow) int {
+		for i, k := range g.plan.Keys {
+			a, b := v.keys[i], w.keys[i]
+			switch {
+			case a == nil && b == nil:
+				continue
+			case a == nil || b == nil:
+				if (a == nil) == k.NullsFirst {
+					return -1
+				}
+				return 1
+			}
+			oid := g.types[i]
+			if k.Ranks {
+				oid = logical.OIDInt8
+			}
+			order := logical.SortOrder(logical.Value{Data: a, Binary: true, OID: oid}, logical.Value{Data: b, Binary: true, OID: oid})
+			if k.Descending {
+				order = -order
+			}
+			if order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+}
+
+// show gives the client the rows in order, and the end of the statement. It is false if it
+// takes time that has not been asked for.
+func (g *arranged) show(out *Output) bool {
+	if len(g.rows) >= manyRows && !g.timed {
+		g.timed = true
+		return false
+	}
+	g.sort()
+	rows := g.rows[min(int64(len(g.rows)), max(0, g.offset)):]
+	if g.limit >= 0 {
+		rows = rows[:min(int64(len(rows)), g.limit)]
+	}
+	for i := range rows {
+		out.client.add(rows[i].frame)
+	}
+	dst, start := wire.Begin(out.client.scratch, wire.TypeCommandComplete)
+	out.client.put(wire.End(wire.AppendCString(dst, "SELECT "+itoa(len(rows))), start))
+	return true
+}

@@ -88,6 +88,8 @@ func TestGeneratedFormulas(t *testing.T) {
 			failed++
 		case want == nil && got != nil && mistake(got) && strings.HasPrefix(s.sql, "SELECT count(*) FROM ("):
 			failed++ // a constant to be sealed in an output that PostgreSQL leaves out
+		case want != nil && got == nil && mistake(want) && cuts(s.sql):
+			failed++ // an output of a row that is not shown
 		case want != nil || got != nil || answers[0] != answers[1]:
 			t.Errorf("%s\nplain  %s %v\nsealed %s %v", s, answers[0], want, answers[1], got)
 		}
@@ -107,6 +109,11 @@ func TestGeneratedFormulas(t *testing.T) {
 	if refused > generatedFormulas/2 || failed > generatedFormulas/2 {
 		t.Errorf("%d of %d statements were refused, %d fail: the rest is too little to prove anything", refused, generatedFormulas, failed)
 	}
+}
+
+// cuts says whether rows are sorted and some of them not shown.
+func cuts(sql string) bool {
+	return strings.Contains(sql, " LIMIT ") || strings.Contains(sql, " OFFSET ")
 }
 
 // formulaGenerator writes statements that compute.
@@ -269,10 +276,17 @@ func (g *formulaGenerator) aggregates() string {
 		}
 		return call
 	}
+	if g.IntN(6) == 0 {
+		return "SELECT count(*) FROM m WHERE " + g.condition(0) + g.pick("", " AND id < "+g.key())
+	}
 	outputs := one() + ", " + one() + " AS x, count(*)"
 	if g.IntN(3) == 0 {
 		having := g.pick("", " HAVING count(*) > 0", " HAVING "+one()+" IS NOT NULL", " HAVING id > 1 OR "+one()+" = "+one())
 		return "SELECT id, " + outputs + " FROM m GROUP BY id" + having + " ORDER BY " + g.pick("x", "2", "3 DESC", "id % 2, x", one(), one()+" DESC NULLS LAST") + ", id" + g.pick("", " LIMIT 2", " OFFSET "+g.key())
+	}
+	if g.IntN(4) == 0 {
+		where := " FROM m WHERE " + g.condition(0) + g.pick("", " AND id < "+g.key())
+		return g.pick("SELECT "+outputs+where, "SELECT id, "+outputs+where+" GROUP BY id ORDER BY id", "SELECT id, "+outputs+where+" GROUP BY id HAVING count(*) = 1 ORDER BY x, id")
 	}
 	return g.pick("SELECT "+outputs+" FROM m", "SELECT "+outputs+" FROM m WHERE id > "+g.key(), "SELECT id % 2 AS g, "+outputs+" FROM m GROUP BY id % 2 ORDER BY g",
 		"SELECT id, "+outputs+" FROM m GROUP BY 1 ORDER BY id", "SELECT * FROM (SELECT id, "+outputs+" FROM m GROUP BY id) q ORDER BY id")
@@ -295,6 +309,9 @@ func (g *formulaGenerator) within(query string) string {
 		return "SELECT o.id, q.x FROM m o LEFT JOIN (" + query + ") q ON q.id = o.id AND o.id < 3 ORDER BY o.id"
 	case 4:
 		return "WITH q AS MATERIALIZED (" + query + ") SELECT (SELECT max(id) FROM q), q.* FROM q ORDER BY id"
+	}
+	if g.IntN(4) == 0 {
+		query += " WHERE " + g.condition(0) + g.pick("", " AND id < 3", " AND "+plainPrefix+"i4 IS NOT NULL")
 	}
 	return query + g.sorted()
 }

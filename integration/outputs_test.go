@@ -140,8 +140,8 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 		} {
 			of := "(SELECT name || label AS c, id FROM accounts) q"
 			if strings.Contains(use, "q.b") {
-				of = "(SELECT n > 1 AS b, id FROM accounts) q WHERE "
-				steps = append(steps, S("SELECT 1 FROM "+of+use).Refused("public.accounts.n"))
+				of = "(SELECT label || 'x' = 'y' AS b, id FROM accounts) q WHERE "
+				steps = append(steps, S("SELECT 1 FROM "+of+use).Refused("public.accounts.label"))
 				continue
 			}
 			outputs, behind, _ := strings.Cut(use, " ORDER BY")

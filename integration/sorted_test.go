@@ -109,6 +109,93 @@ func TestGroupsBySealedAggregates(t *testing.T) {
 	}...)
 }
 
+// Rows are found by ranges of sealed values, and counted, in whole or by the page.
+func TestFoundByRangesOfSealedValues(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	steps := []harness.Step{S("SET timezone = 'Europe/Berlin'"), S(aggregateRows)}
+	for of, values := range map[string][2]string{"n": {"2", "40"}, "price": {"0.01", "19.995"}, "d": {"-1e10", "7"}, "day": {"2023-01-31", "2024-12-31"}, "at": {"2020-01-31 13:00", "2024-01-31 12:30"}, "plain - n": {"-8", "9"}} {
+		for _, condition := range []string{"%s > $1", "%s >= $1 AND %[1]s < $2", "NOT %s <= $2", "%s BETWEEN $1 AND $2", "%s NOT BETWEEN $1 AND $2 OR %[1]s IS NULL", "$1 < %s AND plain = 1"} {
+			where := fmt.Sprintf(condition, of)
+			given := []any{values[0]}
+			if where = strings.ReplaceAll(where, "$2 OR", "$2::"+rangeType(of)+" OR"); strings.Contains(where, "$2") {
+				given = append(given, values[1])
+			}
+			if !strings.Contains(where, "$1") {
+				where, given = strings.ReplaceAll(where, "$2", "$1"), given[1:]
+			}
+			steps = append(steps,
+				S("SELECT id, name, n FROM accounts WHERE "+where+" ORDER BY id", given...),
+				S("SELECT count(*) FROM accounts WHERE "+where, given...),
+				S("SELECT * FROM accounts WHERE "+where+" ORDER BY "+of+" DESC, id LIMIT 2", given...))
+		}
+	}
+	pair.SameIn(t, formulaModes, append(steps,
+		S("SELECT id FROM accounts WHERE n > 1 AND name = 'ann' ORDER BY id"),
+		S("SELECT id FROM accounts WHERE name = $1 AND (n > $2 OR price < 1) AND id < 4 ORDER BY id", "ann", "1"),
+		S("SELECT count(*) AS many FROM accounts WHERE n > 1 AND id <> $1", "3"),
+		S("SELECT count(*) FROM accounts WHERE n > 1000"),
+		S("SELECT count(*) FROM accounts WHERE false AND n > 1"),
+		S("SELECT id FROM accounts WHERE n > 1000"),
+		S("SELECT id FROM accounts WHERE n > 0 ORDER BY id OFFSET 1 LIMIT $1", "1"),
+		S("SELECT id, 100 / (n - 2) FROM accounts WHERE n > 2"),
+		S("SELECT id, 100 / (n - 2) FROM accounts WHERE n > 1").Fails("22012"),
+		S("SELECT id FROM accounts WHERE id <> 5 AND 100 / small > 0 ORDER BY id"),
+		S("SELECT id FROM accounts WHERE 100 / small > 0").Fails("22012"),
+		S("SELECT a.id, b.id FROM accounts a LEFT JOIN accounts b ON a.id = b.id + 1 WHERE a.n > b.n OR b.n IS NULL ORDER BY a.id"),
+		S("SELECT a.id, b.id FROM accounts a, accounts b WHERE a.n < b.n AND a.plain = b.plain ORDER BY a.id, b.id"),
+		S("SELECT id, upper(name), price * 2 AS twice FROM accounts WHERE price > $1 ORDER BY twice DESC LIMIT $2", "1", "2"),
+		S("SELECT q.id FROM (SELECT n > 1 AS b, id FROM accounts) q WHERE q.b ORDER BY id"),
+		S("SELECT q.id, q.b FROM (SELECT n > 1 AS b, id FROM accounts) q WHERE NOT q.b OR id = $1 ORDER BY b, id", "1"),
+		S("SELECT count(*) FROM (SELECT id FROM accounts WHERE n > 1) q").Refused("public.accounts.n"),
+		S("SELECT id FROM accounts WHERE label > 'a'").Refused("public.accounts.label"),
+		S("SELECT 1 / (plain - 2) FROM accounts WHERE n > 1").Refused("public.accounts.n"),
+		S("SELECT id FROM accounts WHERE n < 40 AND 100 / (plain - 1) > 0").Refused("public.accounts.n"),
+		S("SELECT id FROM accounts WHERE n < 40 AND pg_try_advisory_xact_lock(plain)").Refused("beside function pg_try_advisory_xact_lock"),
+		S("SELECT id FROM accounts WHERE n < 40 AND id > $1::int - 3 AND now() - interval '1 day' < now() ORDER BY id", "4"),
+		S("SELECT id, name FROM accounts WHERE n > 1 ORDER BY 3").Refused("cannot be used in ORDER BY"),
+		S("SELECT id, name FROM accounts ORDER BY n, 3").Refused("cannot be used in ORDER BY"),
+		S("SELECT id FROM accounts WHERE n > 1 FOR UPDATE").Refused("public.accounts.n"),
+		S("SELECT id FROM accounts WHERE n > 'x'").Fails("22P02"),
+		S("SELECT id FROM accounts WHERE n > name").Fails("42883"),
+	)...)
+}
+
+// Aggregates and groups are of rows that are found by ranges of sealed values.
+func TestAggregatesOfRanges(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	pair.SameIn(t, formulaModes, []harness.Step{
+		S(aggregateRows),
+		S("SELECT sum(n), max(price), count(*), count(name), min(id), avg(plain) FROM accounts WHERE n > 1"),
+		S("SELECT sum(n), max(price), count(*), bool_or(ok), string_agg(name, ',' ORDER BY id) FROM accounts WHERE price BETWEEN $1 AND $2", "0", "19.995"),
+		S("SELECT sum(n), count(*) FROM accounts WHERE n > 1000"),
+		S("SELECT COALESCE(sum(n), 0), count(*) + 1, round(avg(price), 1) FROM accounts WHERE day >= '2024-01-01' AND id <> $1", "5"),
+		S("SELECT plain, count(*), sum(n) AS total FROM accounts WHERE n > $1 GROUP BY plain ORDER BY plain", "1"),
+		S("SELECT plain, count(*) FROM accounts WHERE n < 0 GROUP BY plain"),
+		S("SELECT plain FROM accounts WHERE n > 2 GROUP BY plain"),
+		S("SELECT plain, count(*) FROM accounts WHERE n > -100 GROUP BY plain ORDER BY count(*) DESC, plain LIMIT 1"),
+		S("SELECT plain, count(*) FROM accounts WHERE n > -100 AND name <> 'bob' GROUP BY plain HAVING count(*) > 1 AND 100 / sum(n) > 1 ORDER BY plain"),
+		S("SELECT name, count(*), max(day) FROM accounts WHERE price >= $1 GROUP BY name ORDER BY count(*) DESC, max(day)", "0"),
+		S("SELECT n, count(*) FROM accounts WHERE n > 0 GROUP BY n ORDER BY n"),
+		S("SELECT count(DISTINCT n), sum(DISTINCT n), count(DISTINCT plain), count(*) FILTER (WHERE plain = 1), count(*) FILTER (WHERE ok) FROM accounts WHERE n > 0 OR n IS NULL"),
+		S("SELECT plain, count(*) FROM accounts WHERE n > 0 GROUP BY plain ORDER BY plain OFFSET $1", "1"),
+		S("SELECT sum(100 / small) FROM accounts WHERE n > 0"),
+		S("SELECT sum(100 / small) FROM accounts WHERE n > -10").Fails("22012"),
+		S("SELECT sum(100 / (plain - 2)) FROM accounts WHERE n > 0"),
+		S("SELECT plain, n FROM accounts WHERE n > 0 GROUP BY plain").Fails("42803"),
+		S("SELECT count(1), count('x'), max(1), sum(2) FROM accounts WHERE n > 0"),
+		S("SELECT array_agg(id) FROM accounts WHERE n > 0").Refused("public.accounts.n"),
+		S("SELECT max(name) FROM accounts WHERE n > 0").Refused("public.accounts"),
+		S("SELECT plain, count(*) FROM accounts WHERE n > 0 GROUP BY ROLLUP (plain)").Refused("public.accounts.n"),
+		S("SELECT sum(n), (SELECT count(*) FROM accounts) FROM accounts WHERE n > 0").Refused("public.accounts.n"),
+		S("SELECT sum(id) OVER () FROM accounts WHERE n > 0").Refused("public.accounts.n"),
+	}...)
+}
+
+// rangeType is the type of what an expression over accounts is compared with.
+func rangeType(of string) string {
+	return map[string]string{"n": "int", "price": "numeric", "d": "float8", "day": "date", "at": "timestamp", "plain - n": "int"}[of]
+}
+
 // Rows that are sorted here come in the formats that the client asks for, whole; they
 // cannot be fetched in parts, and the session goes on behind such an attempt.
 func TestSortedRowsOfPortals(t *testing.T) {
@@ -130,6 +217,7 @@ func TestSortedRowsOfPortals(t *testing.T) {
 		"too many formats":   bound([]int16{1, 0, 0}, all),
 		"a described one":    bound(nil, &pgproto3.Close{ObjectType: 'P', Name: "p"}, &pgproto3.Describe{ObjectType: 'S'}),
 		"several statements": {&pgproto3.Query{String: "SELECT id FROM accounts ORDER BY n, id; SELECT 1; SELECT plain FROM accounts GROUP BY plain HAVING sum(n) > 0 LIMIT 1; SELECT name FROM accounts ORDER BY price, id"}},
+		"a count":            {bound(nil)[0], &pgproto3.Parse{Query: "SELECT count(*) FROM accounts WHERE n > $1"}, &pgproto3.Bind{Parameters: [][]byte{[]byte("1000")}, ResultFormatCodes: []int16{1}}, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Execute{}, &pgproto3.Sync{}, &pgproto3.Query{String: "SELECT count(*) FROM accounts WHERE n > 1; SELECT count(*) FROM accounts WHERE n > 1000; ROLLBACK"}},
 		"a failing row":      {&pgproto3.Query{String: "BEGIN"}, &pgproto3.Query{String: "SELECT id FROM accounts ORDER BY 100 / small"}, &pgproto3.Query{String: "SELECT 1"}, &pgproto3.Query{String: "ROLLBACK"}},
 	} {
 		if plain, sealed := dialogue(t, pair.TwinURL(), messages), dialogue(t, pair.URL(), messages); plain != sealed {

@@ -10,15 +10,18 @@ import (
 )
 
 // Arrangement is what the session does with the rows of a query that are filtered and
-// sorted by what it computes of sealed values: HAVING, ORDER BY, and LIMIT and OFFSET, which
-// count the rows that are left. The server gives all rows, with what this needs in columns
+// sorted by what it computes of sealed values: WHERE, HAVING, ORDER BY, and LIMIT and OFFSET,
+// which count the rows that are left. The server gives all rows, with what this needs in columns
 // behind those that the client gets. See docs/decisions/0034-rows-are-sorted.md.
 type Arrangement struct {
 	// Hidden is how many columns of the server's, the last ones, the client does not get.
 	Hidden int
-	// Having is the one of them, from 0, that is true for rows that stay; -1 for all rows.
-	Having int
-	Keys   []SortKey // the first decides; rows that are equal stay as the server sorts them
+	// Conditions are those of them, from 0, that are true for rows that stay: of WHERE or
+	// HAVING.
+	Conditions []int
+	Keys       []SortKey // the first decides; rows that are equal stay as the server sorts them
+	// Counts: the client gets the number of the rows, and none of them.
+	Counts bool
 	// Limit and Offset are NULL where there is none.
 	Limit, Offset RowCount
 }
@@ -45,7 +48,7 @@ func (r *Arrangement) Keyed(hidden int) bool {
 
 // Filters says whether a hidden column is the condition on rows.
 func (r *Arrangement) Filters(hidden int) bool {
-	return r != nil && r.Having >= 0 && hidden == r.Having
+	return r != nil && slices.Contains(r.Conditions, hidden)
 }
 
 // arranging is an Arrangement in the making.
@@ -67,7 +70,7 @@ func (a *analysis) arranges(s *pg.SelectStmt, sc *scope, outputs []column) bool 
 func (a *analysis) arrange(s *pg.SelectStmt) *arranging {
 	if a.arranged == nil {
 		none := RowCount{Hidden: -1}
-		a.arranged = &arranging{query: s, list: a.listEnd(s), plan: Arrangement{Having: -1, Limit: none, Offset: none}}
+		a.arranged = &arranging{query: s, list: a.listEnd(s), plan: Arrangement{Limit: none, Offset: none}}
 	}
 	return a.arranged
 }
@@ -108,13 +111,20 @@ func (r *arranging) hide(a *analysis, text string, c column, from int) int {
 // hideOutput adds what the session computes a condition or a key of. It is -1, and has
 // failed, where the text cannot stand elsewhere.
 func (r *arranging) hideOutput(a *analysis, o *draftedOutput) int {
-	a.settleOutput(o)
-	edits := len(a.edits)
-	a.aggregated(o.formulaDraft, o.scope)
-	if len(a.edits) > edits {
-		a.fail(refuseUse(o.formula.SealedColumn(), a.tokens[o.first].start, a.within))
+	a.settleOutput(o, "for "+a.within)
+	text, ok := a.arrayText(o)
+	if !ok {
 		return -1
 	}
+	return r.hide(a, text, column{sealed: o.shown, bare: true, formula: o.formula}, o.columns[0].at.start)
+}
+
+// arrayText is what the server gives for an output that is computed, wherever that stands.
+// It has failed where something in it means another thing elsewhere.
+func (a *analysis) arrayText(o *draftedOutput) (string, bool) {
+	edits := len(a.edits)
+	a.aggregated(o.formulaDraft, o.scope)
+	same := len(a.edits) == edits
 	var text strings.Builder
 	text.WriteString(arrayStart)
 	for i, of := range o.columns {
@@ -122,18 +132,30 @@ func (r *arranging) hideOutput(a *analysis, o *draftedOutput) int {
 			text.WriteString(", ")
 		}
 		for _, p := range of.parts() {
-			if !a.movable(p.at) {
-				a.fail(refuseUse(o.formula.SealedColumn(), a.tokens[o.first].start, a.within))
-				return -1
-			}
+			same = same && a.movable(p.at)
 			text.WriteString(p.before)
 			text.Write(a.text[p.at.start:p.at.end])
 			text.WriteString(p.behind)
 		}
 	}
 	text.WriteString(arrayEnd)
-	start, _ := o.span(a)
-	return r.hide(a, text.String(), column{sealed: o.shown, bare: true, formula: o.formula}, start)
+	if !same {
+		a.fail(refuseUse(o.formula.SealedColumn(), int32(o.columns[0].at.start), a.within))
+	}
+	return text.String(), same
+}
+
+// checkPlaces refuses ORDER BY and GROUP BY the place of an output that there is none at,
+// which would be that of a hidden one.
+func (a *analysis) checkPlaces(s *pg.SelectStmt, outputs int) {
+	for _, n := range slices.Concat(s.SortClause, s.GroupClause) {
+		if by := n.GetSortBy(); by != nil {
+			n = by.Node
+		}
+		if c := n.GetAConst(); int(c.GetIval().GetIval()) > outputs {
+			a.fail(refuseUse(a.arrangedBy(), c.Location, "ORDER BY"))
+		}
+	}
 }
 
 // movable says whether a piece of the text means the same elsewhere in it. The plan depends

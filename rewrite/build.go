@@ -342,48 +342,50 @@ type analysis struct {
 	showing        *pg.SelectStmt          // a query inside of another that shows its rows
 	outputFormulas []*Formula              // of that statement
 	arranged       *arranging              // its rows, nil for none
-	found          *foundRow               // that the UPDATE changes of which SET is being analysed
-	formulas       []formulaUse            // whose values are parameters, in that statement
-	hidden         []hiddenParam           // of its formulas
-	groups         int                     // of uses, so far
-	lastUse        int                     // of parameters, so far: see use.read
-	keptAll        map[int]bool            // where keepAll has edits
-	sublinks       map[*pg.SubLink][]column
-	settled        map[*pg.Node]bool                  // alternatives that are decided about
-	documents      map[*pg.Node]*sealedExpr           // see document
-	mixes          map[*pg.Node]*catalog.SealedColumn // of alternatives, see mixAll
-	made           *catalog.Document                  // what those of the statement being planned are made of
-	drafts         map[*catalog.SealedColumn]*draft
-	keptJSON       []int                         // parts of made that are shown as json
-	madeBinary     []int                         // and those of json documents that become jsonb
-	mark           string                        // of sealed values in them
-	others         map[any]*catalog.SealedColumn // see as
-	sources        map[int32]*pg.SubLink         // of multiple assignments, by position
-	stmt           *pg.RawStmt                   // being planned
-	local          map[string]*Statement         // what the text itself prepared before
-	changed        map[string]bool               // names in the DDL before, and whether that touched sealed columns
-	assumed        bool                          // a name was taken for the only relation of it that is known
-	presumed       []string                      // schemas in which those are, if the path is not known
-	remade         remade                        // by the DDL before
-	committed      remade                        // what was remade when the last transaction ended
-	idle           bool                          // the text begins outside of a transaction
-	added          []added                       // by DDL before
-	adding         []added                       // by the statement being planned
-	grown          map[uint32]*catalog.Relation  // those that have got some of them, by OID
-	several        bool                          // the text has several statements
-	indexNames     []string                      // names of indexes, with their schemas
-	retyped        bool                          // the statement changes the type of a sealed column
-	writesOnly     bool                          // all of them are INSERT, UPDATE or DELETE
-	last           bool                          // nothing stands behind the statement being planned
-	pathMoved      bool                          // a statement before can have changed what the search path reaches
-	foldsMoved     bool                          // a statement before can have made a function lower or upper
-	defaulted      bool                          // a statement before gives a sealed column a default that is computed
-	pathSet        bool                          // and the path itself, not only by making or dropping a relation
-	pathUnsure     bool                          // which schemas it reaches, that is
-	alters         bool                          // the statement calls a function that may do DDL
-	changedNamed   string                        // a name of changed that the statement uses
-	site           Site                          // of the values compared by the operator being analysed
-	within         string                        // the construct around what is being analysed, for refusals
+	// settledAggregates are those that the session computes, or keeps beside others.
+	settledAggregates []*pg.FuncCall
+	found             *foundRow     // that the UPDATE changes of which SET is being analysed
+	formulas          []formulaUse  // whose values are parameters, in that statement
+	hidden            []hiddenParam // of its formulas
+	groups            int           // of uses, so far
+	lastUse           int           // of parameters, so far: see use.read
+	keptAll           map[int]bool  // where keepAll has edits
+	sublinks          map[*pg.SubLink][]column
+	settled           map[*pg.Node]bool                  // alternatives that are decided about
+	documents         map[*pg.Node]*sealedExpr           // see document
+	mixes             map[*pg.Node]*catalog.SealedColumn // of alternatives, see mixAll
+	made              *catalog.Document                  // what those of the statement being planned are made of
+	drafts            map[*catalog.SealedColumn]*draft
+	keptJSON          []int                         // parts of made that are shown as json
+	madeBinary        []int                         // and those of json documents that become jsonb
+	mark              string                        // of sealed values in them
+	others            map[any]*catalog.SealedColumn // see as
+	sources           map[int32]*pg.SubLink         // of multiple assignments, by position
+	stmt              *pg.RawStmt                   // being planned
+	local             map[string]*Statement         // what the text itself prepared before
+	changed           map[string]bool               // names in the DDL before, and whether that touched sealed columns
+	assumed           bool                          // a name was taken for the only relation of it that is known
+	presumed          []string                      // schemas in which those are, if the path is not known
+	remade            remade                        // by the DDL before
+	committed         remade                        // what was remade when the last transaction ended
+	idle              bool                          // the text begins outside of a transaction
+	added             []added                       // by DDL before
+	adding            []added                       // by the statement being planned
+	grown             map[uint32]*catalog.Relation  // those that have got some of them, by OID
+	several           bool                          // the text has several statements
+	indexNames        []string                      // names of indexes, with their schemas
+	retyped           bool                          // the statement changes the type of a sealed column
+	writesOnly        bool                          // all of them are INSERT, UPDATE or DELETE
+	last              bool                          // nothing stands behind the statement being planned
+	pathMoved         bool                          // a statement before can have changed what the search path reaches
+	foldsMoved        bool                          // a statement before can have made a function lower or upper
+	defaulted         bool                          // a statement before gives a sealed column a default that is computed
+	pathSet           bool                          // and the path itself, not only by making or dropping a relation
+	pathUnsure        bool                          // which schemas it reaches, that is
+	alters            bool                          // the statement calls a function that may do DDL
+	changedNamed      string                        // a name of changed that the statement uses
+	site              Site                          // of the values compared by the operator being analysed
+	within            string                        // the construct around what is being analysed, for refusals
 
 	// See shown.go.
 	shown        []edit

@@ -59,6 +59,9 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		f.Args = append(f.Args, arg)
 	}
 	a.computedFilter(f, x, inner)
+	if !a.inRanges(f, inner) {
+		return nil
+	}
 	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
 	if !f.hasSealed() || of == logical.Count && f.Args[0].Kind == ColumnValue {
 		return a.keptAggregate(made, d)
@@ -93,18 +96,18 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 // computedFilter makes a FILTER that the session has to compute a CASE around what is
 // aggregated, since none of these aggregates does anything with NULL.
 func (a *analysis) computedFilter(f *Formula, x *pg.FuncCall, inner *formulaDraft) {
-	if x.AggFilter == nil || x.AggOrder != nil {
+	if x.AggFilter == nil || x.AggOrder != nil || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // CASE would give it a type
 		return
 	}
 	own := &formulaDraft{computation: inner.computation, scope: inner.scope, collects: true}
 	condition := a.formula(x.AggFilter, own)
-	if condition == nil || !condition.computes() {
+	if condition == nil || !condition.computes() && (condition.Kind != ColumnValue || condition.isTerm()) {
 		return
 	}
 	inner.params, inner.calls = append(inner.params, own.params...), append(inner.calls, own.calls...)
 	inner.compared, inner.literals = append(inner.compared, own.compared...), append(inner.literals, own.literals...)
 	if x.AggStar {
-		f.Args = []*Formula{{Kind: LiteralValue, text: formulaLiteral{literal: -1, value: []byte{'t'}, oid: logical.OIDBool}}}
+		f.Args = []*Formula{trueValue()}
 	}
 	f.Args[0], f.filter = &Formula{Kind: Choice, Args: []*Formula{condition, f.Args[0], {Kind: NullValue}}}, term{}
 }

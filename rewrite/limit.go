@@ -23,7 +23,7 @@ func (a *analysis) cut(s *pg.SelectStmt) {
 	}
 	a.count(s.LimitCount, &r.plan.Limit, "NULL")
 	a.count(s.LimitOffset, &r.plan.Offset, "0")
-	if r.plan.Limit.Known || r.plan.Offset.Known || r.plan.Having >= 0 {
+	if r.plan.Limit.Known || r.plan.Offset.Known || len(r.plan.Conditions) > 0 {
 		a.callsForAll(s)
 	}
 }
@@ -35,9 +35,17 @@ var idle = []string{"age", "array_agg", "array_length", "array_to_string", "card
 	"string_to_array", "to_json", "to_jsonb", "to_timestamp", "transaction_timestamp", "unnest"}
 
 // callsForAll refuses functions that the server calls for each row now, though not all of
-// them are shown: it may count, lock or write.
+// them are shown: it may count, lock or write. A condition and a key it would otherwise not
+// call for rows that the session's conditions leave out.
 func (a *analysis) callsForAll(s *pg.SelectStmt) {
-	for _, t := range s.TargetList {
+	list := s.TargetList
+	if len(a.arranged.plan.Conditions) > 0 {
+		list = slices.Concat(list, s.SortClause)
+		if s.WhereClause != nil && len(s.GroupClause) == 0 {
+			list = append(list, s.WhereClause)
+		}
+	}
+	for _, t := range list {
 		anywhere(t.ProtoReflect(), func(m protoreflect.Message) bool {
 			x, ok := m.Interface().(*pg.FuncCall)
 			if !ok {

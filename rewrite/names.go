@@ -212,6 +212,8 @@ type scope struct {
 	versions int
 	// unmarked: LATERAL would give them their names.
 	unmarked bool
+	// ranges are conditions of WHERE that the session computes, in each aggregate.
+	ranges []*pg.Node
 	// groupsByExpression: not only by columns.
 	groupsByExpression bool
 	// shown: the client gets the rows of the query as they are, so that its outputs can be

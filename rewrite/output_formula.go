@@ -72,8 +72,16 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	if o == nil || !o.formula.computes() || !a.settleCalls(o.formulaDraft) {
 		return c, a.err != nil
 	}
-	a.settleOutput(o)
+	a.settleOutput(o, "for an output")
 	start, end := o.span(a)
+	if len(sc.ranges) > 0 { // which stand elsewhere
+		text, ok := a.arrayText(o)
+		if !ok {
+			return c, true
+		}
+		a.edit(start, end, text, nil)
+		return column{sealed: o.shown, bare: true, formula: o.formula, renamed: term{start, end}}, true
+	}
 	// The names of columns stay what they are, where the server may find a mistake.
 	from, text := start, arrayStart
 	for i, of := range o.columns {
@@ -140,16 +148,19 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	return &draftedOutput{d, f, columns, shown}
 }
 
-// settleOutput notes what an output that is computed needs.
-func (a *analysis) settleOutput(o *draftedOutput) {
+// settleOutput notes what an output that is computed needs, and what it is for.
+func (a *analysis) settleOutput(o *draftedOutput, what string) {
 	a.outputFormulas = append(a.outputFormulas, o.formula)
 	for _, l := range o.literals {
 		a.steer(l)
 	}
 	for _, of := range o.columns {
 		if sealed := of.SealedColumn(); sealed != nil {
-			a.note("open", sealed, "for an output", int32(a.tokens[o.first].start))
+			a.note("open", sealed, what, int32(a.tokens[o.first].start))
 		}
+	}
+	for _, of := range o.aggregates {
+		a.settledAggregates = append(a.settledAggregates, of.call)
 	}
 	for _, p := range o.params {
 		a.hidden = append(a.hidden, hiddenParam{client: int(p.Number), at: p.Location, column: o.shown})

@@ -62,7 +62,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 		outputs = a.simpleSelect(s, sc, targets)
 	}
 	a.tail(s, sc, outputs, targets)
+	a.checkRanges(s, sc)
 	if r := a.arranged; r != nil && r.query == s {
+		a.checkPlaces(s, len(outputs))
 		outputs = append(outputs, r.extra...)
 	}
 	return outputs
@@ -80,9 +82,14 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 			a.evaluated = surelyEvaluated
 		}
 	}
+	sc.ranges = a.rangesOf(s, sc)
 	outputs := a.outputs(s.TargetList, sc, targets)
 	a.evaluated = oftenEvaluated
-	a.condition(s.WhereClause, sc)
+	if len(sc.ranges) > 0 {
+		a.whereInRanges(s, sc, outputs)
+	} else if !a.where(s, sc, outputs) {
+		a.condition(s.WhereClause, sc)
+	}
 	a.in("GROUP BY", func() {
 		for _, g := range s.GroupClause {
 			a.groupItem(g, s.TargetList, sc, outputs)

@@ -57,7 +57,7 @@ func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) 
 		it := &items[i]
 		if counted {
 			if it.computed != nil {
-				a.settleOutput(it.computed)
+				a.settleOutput(it.computed, "for "+a.within)
 				a.edit(it.at.start, it.at.end, noOrder, nil)
 			}
 			continue

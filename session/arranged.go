@@ -16,16 +16,19 @@ import (
 
 // arranged are the rows of a result that are held.
 type arranged struct {
-	plan   *rewrite.Arrangement
-	first  int      // the first hidden column
-	having cell     // of the condition, if there is one
-	types  []uint32 // of the keys; 0 for ranks
-	rows   []arrangedRow
-	size   int // of what is held, in bytes
-	own    Output
-	timed  bool // the time to sort has been asked for
+	plan       *rewrite.Arrangement
+	first      int      // the first hidden column
+	conditions []cell   // each computes one of the conditions
+	types      []uint32 // of the keys; 0 for ranks
+	rows       []arrangedRow
+	size       int // of what is held, in bytes
+	own        Output
+	timed      bool // the time to sort has been asked for
 	// limit is how many rows are shown behind offset, -1 for all.
 	limit, offset int64
+	count         int64 // of rows that stay
+	shown         int64 // of rows that are shown as they come, since nothing sorts them
+	format        int16 // in which the client gets it
 }
 
 // arrangedRow is a row that is held.
@@ -112,7 +115,7 @@ func (s *Session) arrange(plan *rewrite.Arrangement) (*arranged, error) {
 		return s.result.arranged, nil
 	}
 	g := &arranged{plan: plan, first: len(s.result.cells) - plan.Hidden, limit: -1}
-	if g.first < 0 {
+	if g.first < 1 {
 		return nil, errContradiction
 	}
 	hidden := s.result.cells[g.first:]
@@ -131,12 +134,13 @@ func (s *Session) arrange(plan *rewrite.Arrangement) (*arranged, error) {
 		}
 		g.types = append(g.types, oid)
 	}
-	if plan.Having >= 0 {
-		g.having = hidden[plan.Having]
-		hidden[plan.Having] = cell{server: g.having.server, client: g.having.server} // passes
-		if g.having.output == nil || g.having.sealed.Type.OID != logical.OIDBool {
+	for _, i := range plan.Conditions {
+		c := hidden[i]
+		if c.output == nil || c.sealed.Type.OID != logical.OIDBool {
 			return nil, errContradiction
 		}
+		g.conditions = append(g.conditions, c)
+		hidden[i] = cell{server: c.server, client: c.server} // passes
 	}
 	if plan.Limit.Known && plan.Limit.Hidden < 0 {
 		g.limit = plan.Limit.Count
@@ -144,25 +148,53 @@ func (s *Session) arrange(plan *rewrite.Arrangement) (*arranged, error) {
 	if plan.Offset.Known && plan.Offset.Hidden < 0 {
 		g.offset = plan.Offset.Count
 	}
+	if plan.Counts {
+		g.format = s.result.cells[0].client
+	}
 	s.result.arranged = g
 	return g, nil
 }
 
-// arrangeRow holds a row, or drops it.
-func (s *Session) arrangeRow(g *arranged, b []byte) (Need, error) {
-	if g.plan.Having >= 0 {
-		stays, need, err := s.stays(g, b[wire.HeaderLen:])
-		if err != nil || need.Kind != NeedNothing || !stays {
-			return need, s.explained(err)
+// arrangeNone begins a result that has ended without a row, if these are counted: the
+// client gets one. A portal gives it once.
+func (s *Session) arrangeNone(typ byte, r *request) error {
+	plan := r.arrangement()
+	if plan == nil || !plan.Counts || typ != wire.TypeCommandComplete || s.failure.silent() {
+		return nil
+	}
+	if r.kind == execute {
+		if *r.portal.counted {
+			return nil
+		}
+		*r.portal.counted = true
+		if s.result.opening == undecided {
+			s.begin(&r.portal)
 		}
 	}
+	_, err := s.arrange(plan)
+	return err
+}
+
+// arrangeRow holds a row, or shows it if nothing sorts it, or drops it.
+func (s *Session) arrangeRow(g *arranged, b []byte, out *Output) (Need, error) {
+	if g.full() {
+		return Need{}, nil
+	}
+	stays, need, err := s.stays(g, b[wire.HeaderLen:])
+	if err != nil || need.Kind != NeedNothing || !stays {
+		return need, s.explained(err)
+	}
+	if g.plan.Counts {
+		g.count++
+		return Need{}, nil
+	}
 	g.own.reset()
-	_, need, err := s.rows(b, &g.own)
+	_, need, err = s.rows(b, &g.own)
 	if err != nil || need.Kind != NeedNothing {
 		return need, err
 	}
 	row := slices.Concat(g.own.ToClient()...)
-	if err := g.hold(row, s.result.cells); err != nil {
+	if err := g.hold(row, s.result.cells, out); err != nil {
 		return Need{}, err
 	}
 	if g.size > min(heldBytes, s.cfg.MaxFrame) {
@@ -171,28 +203,39 @@ func (s *Session) arrangeRow(g *arranged, b []byte) (Need, error) {
 	return Need{}, nil
 }
 
-// stays computes the condition on a row.
+// full says whether no further row can be shown: PostgreSQL does not come to them.
+func (g *arranged) full() bool {
+	return len(g.plan.Keys) == 0 && g.count > 0 && g.limit >= 0 && g.shown >= g.limit
+}
+
+// stays computes the conditions on a row.
 func (s *Session) stays(g *arranged, body []byte) (bool, Need, error) {
 	values, err := wire.ParseDataRow(body)
 	if err != nil || values.Len() != g.first+g.plan.Hidden {
 		return false, Need{}, errDataRow
 	}
-	var value []byte
-	for it, i := values.Iter(), 0; i <= g.first+g.plan.Having; i++ {
-		value, _ = it.Next()
-	}
-	if g.having.server == wire.Text {
-		if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
-			return false, Need{}, &unopened{g.having.sealed, 0, err}
+	for k := range g.conditions {
+		c := &g.conditions[k]
+		var value []byte
+		for it, i := values.Iter(), 0; i <= g.first+g.plan.Conditions[k]; i++ {
+			value, _ = it.Next()
 		}
-		value = s.buf.out
+		if c.server == wire.Text {
+			if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
+				return false, Need{}, &unopened{c.sealed, 0, err}
+			}
+			value = s.buf.out
+		}
+		v, need, err := s.outputValue(c.sealed, c.output, value)
+		if err != nil || need.Kind != NeedNothing || v.null || v.Data[0] == 0 {
+			return false, need, err
+		}
 	}
-	v, need, err := s.outputValue(g.having.sealed, g.having.output, value)
-	return err == nil && need.Kind == NeedNothing && !v.null && v.Data[0] == 1, need, err
+	return true, Need{}, nil
 }
 
 // hold takes the frame of a row, with hidden columns, whose cells are given.
-func (g *arranged) hold(frame []byte, cells []cell) error {
+func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 	values, err := wire.ParseDataRow(frame[wire.HeaderLen:])
 	if err != nil || values.Len() != len(cells) {
 		return errDataRow
@@ -209,7 +252,7 @@ func (g *arranged) hold(frame []byte, cells []cell) error {
 		}
 		end += 4 + len(v)
 	}
-	if len(g.rows) == 0 {
+	if g.count++; g.count == 1 {
 		for _, n := range [...]struct {
 			by rewrite.RowCount
 			to *int64
@@ -235,6 +278,13 @@ func (g *arranged) hold(frame []byte, cells []cell) error {
 	dst, start := wire.Begin(make([]byte, 0, end), wire.TypeDataRow)
 	dst = wire.AppendCount(dst, g.first)
 	row.frame = wire.End(append(dst, frame[wire.HeaderLen+count:end]...), start)
+	if len(g.plan.Keys) == 0 {
+		if g.count > g.offset && (g.limit < 0 || g.shown < g.limit) {
+			g.shown++
+			out.client.add(row.frame)
+		}
+		return nil
+	}
 	g.rows = append(g.rows, row)
 	g.size += rowOverhead + len(row.frame)
 	if g.limit >= 0 && g.offset >= 0 && g.limit <= int64(len(g.rows)) && g.offset <= int64(len(g.rows)) {
@@ -303,12 +353,25 @@ func (g *arranged) sort() {
 	})
 }
 
+// counted is the row that has the number of rows.
+func (g *arranged) counted() []byte {
+	n := binary.BigEndian.AppendUint64(nil, uint64(g.count))
+	if g.format == wire.Text {
+		n = strconv.AppendInt(nil, g.count, 10)
+	}
+	dst, start := wire.Begin(nil, wire.TypeDataRow)
+	return wire.End(wire.AppendValue(wire.AppendCount(dst, 1), n), start)
+}
+
 // show gives the client the rows in order, and the end of the statement. It is false if it
 // takes time that has not been asked for.
 func (g *arranged) show(out *Output) bool {
 	if len(g.rows) >= manyRows && !g.timed {
 		g.timed = true
 		return false
+	}
+	if g.plan.Counts {
+		g.rows = []arrangedRow{{frame: g.counted()}}
 	}
 	g.sort()
 	rows := g.rows[min(int64(len(g.rows)), max(0, g.offset)):]
@@ -319,6 +382,6 @@ func (g *arranged) show(out *Output) bool {
 		out.client.add(rows[i].frame)
 	}
 	dst, start := wire.Begin(out.client.scratch, wire.TypeCommandComplete)
-	out.client.put(wire.End(wire.AppendCString(dst, "SELECT "+itoa(len(rows))), start))
+	out.client.put(wire.End(wire.AppendCString(dst, "SELECT "+itoa(len(rows)+int(g.shown))), start))
 	return true
 }

@@ -20,7 +20,7 @@ func arrangedWorld(t *testing.T) (w *world, row func(id, score int) []byte) {
 	w.session.result.add(cell{})
 	w.session.result.add(cell{sealed: shown, output: &computedOutput{formula: key}, server: wire.Binary})
 	w.session.result.opening = opened
-	arrangement := &rewrite.Arrangement{Hidden: 1, Having: -1, Keys: []rewrite.SortKey{{Hidden: 0}},
+	arrangement := &rewrite.Arrangement{Hidden: 1, Keys: []rewrite.SortKey{{Hidden: 0}},
 		Limit: rewrite.RowCount{Known: true, Count: 10, Hidden: -1}, Offset: rewrite.RowCount{Known: true, Count: 5, Hidden: -1}}
 	st := &statement{plan: &rewrite.Statement{Arrangement: arrangement}, results: []*catalog.SealedColumn{nil, shown}}
 	w.session.push(&request{kind: execute, portal: portal{statement: st}})

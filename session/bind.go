@@ -86,6 +86,9 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			return s.refusePortal(portalName, refusal, out)
 		}
 	}
+	if a := st.arrangement(); a != nil && a.Counts {
+		p.counted = new(bool)
+	}
 	if computes {
 		if err := s.bindOutputs(&p, &m); err != nil {
 			return s.unbound(portalName, Need{}, err, out)

@@ -226,7 +226,7 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 		var g *arranged
 		if g, err = s.arrange(plan); err == nil {
 			n = size
-			need, err = s.arrangeRow(g, b[:size])
+			need, err = s.arrangeRow(g, b[:size], out)
 		}
 	} else if s.opensInPlace(size) {
 		n = size
@@ -274,6 +274,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		return drop, Need{}, nil
 	}
 	shown := false
+	if err := s.arrangeNone(typ, r); err != nil {
+		return wait, Need{}, err
+	}
 	if g := s.result.arranged; g != nil && typ == wire.TypeCommandComplete && !s.failure.silent() {
 		if !g.show(out) {
 			return wait, Need{Kind: NeedTime}, nil

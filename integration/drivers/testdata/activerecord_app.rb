@@ -101,6 +101,9 @@ def application(**options)
   p Customer.distinct.pluck(:visits).compact.sort, Customer.group(:visits).count.sort_by(&:to_s), Customer.distinct.count(:born)
   p Customer.sum(:visits), Customer.average(:visits), Customer.maximum(:income), Customer.minimum(:born), Customer.group(:name).sum(:visits).sort, Customer.where(visits: 7).sum("income * visits")
   p Customer.select("upper(name) AS whole, visits + 1 AS more").order(:id).limit(3).map { |c| [c.whole, c.more] }, Customer.from(Customer.select("id, concat(name, email) AS whole"), :customers).count
+  p Customer.order(visits: :desc, born: :asc, id: :asc).limit(3).offset(1).pluck(:id), Customer.order(:born, :id).first.id, Customer.order(:visits, :id).last.id
+  p Customer.where("visits > ?", 7).count, Customer.where(visits: 3..8).order(:visits, :id).pluck(:visits), Customer.where(born: Date.new(1999)..).exists?
+  p Customer.group(:name).having("sum(visits) > ?", 3).order("sum(visits) DESC").sum(:visits), Customer.group(:name).order(Arel.sql("sum_visits DESC"), :name).sum(:visits)
   p Customer.joins(:orders).group(:email).sum(:amount), Customer.joins(:orders).group(:id).order(:id).pluck(:id, :note, "count(orders.id)")
   p Customer.eager_load(:orders).where(orders: { card: "#{WORD}3" }).limit(1).map { |c| [c.email, c.orders.map(&:card)] }
   p Customer.where(id: Order.where(card: "#{WORD}3").select(:customer_id)).ids, Customer.where(email: Customer.where(visits: 8).select(:email)).ids

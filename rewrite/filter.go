@@ -1,0 +1,204 @@
+package rewrite
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/logical"
+)
+
+// where is the conditions of a query, of which the session computes those that ask for
+// values of a range. Others the server decides by terms, or they are refused, with the
+// command that makes a term. It is false, and has done nothing, for a query without any
+// range.
+func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	if s.WhereClause == nil || !a.arranges(s, sc, outputs) || len(s.GroupClause) > 0 || s.HavingClause != nil {
+		return false
+	}
+	all := conjuncts(nil, s.WhereClause)
+	computed, some := make([]*draftedOutput, len(all)), false
+	a.in("a condition", func() {
+		for i, n := range all {
+			if computed[i] = a.conditionDraft(n, sc); computed[i] != nil && !computed[i].formula.hasRange() {
+				computed[i] = nil
+			}
+			some = some || computed[i] != nil
+		}
+	})
+	for i, n := range all {
+		if some && computed[i] == nil && minds(n) {
+			return false // PostgreSQL may not come to it for a row that a range leaves out
+		}
+	}
+	switch {
+	case a.err != nil:
+		return true
+	case !some:
+		return false
+	case a.counts(s):
+		a.arrange(s).plan.Counts = true
+		at := location(s.TargetList[0])
+		end := a.closing(a.tokenAt(at) + 1)
+		if !a.is(a.tokenAt(at)+1, "(") || end < 0 {
+			a.arranged = nil
+			return false
+		}
+		a.edit(int(at), int(a.tokens[end].end), "NULL::pg_catalog.int8", nil)
+		if s.TargetList[0].GetResTarget().GetName() == "" {
+			a.insert(int(a.tokens[end].end), " AS \"count\"")
+		}
+	case a.aggregates(s), a.mindsRows(s, sc, outputs):
+		return false
+	}
+	for i, n := range all {
+		if computed[i] == nil {
+			a.condition(n, sc)
+			continue
+		}
+		a.in("a condition", func() { a.filter(s, computed[i]) })
+	}
+	return true
+}
+
+// hasRange says whether values are asked for that are greater or less than others.
+func (f *Formula) hasRange() bool {
+	return f.Kind == Operation && f.Operator.Compares() && f.Operator != logical.Equal && f.Operator != logical.NotEqual && f.hasSealed() || slices.ContainsFunc(f.Args, (*Formula).hasRange)
+}
+
+// conjuncts are what AND is between.
+func conjuncts(list []*pg.Node, n *pg.Node) []*pg.Node {
+	if x := n.GetBoolExpr(); x != nil && x.Boolop == pg.BoolExprType_AND_EXPR {
+		for _, arg := range x.Args {
+			list = conjuncts(list, arg)
+		}
+		return list
+	}
+	return append(list, n)
+}
+
+// conditionDraft is a condition that the session computes, nil for any other.
+func (a *analysis) conditionDraft(n *pg.Node, sc *scope) *draftedOutput {
+	o := a.outputDraft(n, sc)
+	if o == nil || !o.formula.computes() || o.shown.Type.OID != logical.OIDBool || !a.settleCalls(o.formulaDraft) {
+		return nil
+	}
+	return o
+}
+
+// filter has the session compute a condition, and the server take it for true.
+func (a *analysis) filter(s *pg.SelectStmt, o *draftedOutput) {
+	r := a.arrange(s)
+	r.plan.Conditions = append(r.plan.Conditions, r.hideOutput(a, o))
+	start, end := o.span(a)
+	a.edit(start, end, "true", nil)
+}
+
+// counts says whether a query does nothing but count its rows.
+func (a *analysis) counts(s *pg.SelectStmt) bool {
+	if len(s.TargetList) != 1 || len(s.SortClause) > 0 || s.LimitCount != nil || s.LimitOffset != nil {
+		return false
+	}
+	x := s.TargetList[0].GetResTarget().GetVal().GetFuncCall()
+	return x.GetAggStar() && x.Over == nil && x.AggFilter == nil && len(x.Funcname) == 1
+}
+
+// aggregates says whether a query has aggregates, or functions that may be some.
+func (a *analysis) aggregates(s *pg.SelectStmt) bool {
+	known := a.snap.TextFunctions()
+	if known == nil {
+		a.fail(ErrNeedTextFunctions)
+		return true
+	}
+	return slices.ContainsFunc(append(s.TargetList[:len(s.TargetList):len(s.TargetList)], s.SortClause...), func(n *pg.Node) bool {
+		return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			x, ok := m.Interface().(*pg.FuncCall)
+			if !ok {
+				return false
+			}
+			_, function := logical.FunctionNamed(last(names(x.Funcname)))
+			return !function || known.IsOwn(last(names(x.Funcname)))
+		})
+	})
+}
+
+// having is a condition on groups that the session computes. It is false, and has done
+// nothing, for any other.
+func (a *analysis) having(s *pg.SelectStmt, sc *scope, outputs []column) (done bool) {
+	if s.HavingClause == nil || !a.arranges(s, sc, outputs) || a.mindsRows(s, sc, outputs) {
+		return false
+	}
+	a.in("HAVING", func() {
+		if o := a.conditionDraft(s.HavingClause, sc); o != nil {
+			a.filter(s, o)
+			done = true
+		}
+	})
+	return done || a.err != nil
+}
+
+// mindsRows says whether something that the server computes minds that there are rows
+// which the session leaves out.
+func (a *analysis) mindsRows(s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	for i := range outputs {
+		if t := targetOf(s.TargetList, outputs, &outputs[i]); t != nil && outputs[i].sealed == nil && minds(t.Val) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.SortClause, func(n *pg.Node) bool {
+		n = n.GetSortBy().GetNode()
+		return minds(n) && a.outputDraft(n, sc) == nil
+	})
+}
+
+// harmless are operators that take all values, and the names that LIKE and BETWEEN have.
+var harmless = []string{"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~~*", "BETWEEN", "NOT BETWEEN", "BETWEEN SYMMETRIC", "NOT BETWEEN SYMMETRIC", "||", "@>", "<@", "&&", "?"}
+
+// minds says whether an expression comes to something else, or can fail, if it is computed
+// of rows that are left out: it has a window over them, or an operator, a cast or a
+// subquery that may not take their values.
+func minds(n *pg.Node) bool {
+	return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		switch x := m.Interface().(type) {
+		case *pg.FuncCall:
+			return x.Over != nil
+		case *pg.SubLink, *pg.A_Indirection:
+			return true
+		case *pg.TypeCast:
+			return varies(m)
+		case *pg.A_Expr:
+			return !slices.Contains(harmless, last(names(x.Name))) && varies(m)
+		}
+		return false
+	})
+}
+
+// varies says whether an expression may come to something else for another row.
+func varies(m protoreflect.Message) bool {
+	return anywhere(m, func(m protoreflect.Message) bool {
+		call, _ := m.Interface().(*pg.FuncCall)
+		_, column := m.Interface().(*pg.ColumnRef)
+		return column || call.GetAggStar()
+	})
+}
+
+// anywhere says whether something holds for a node or one in it.
+func anywhere(m protoreflect.Message, holds func(protoreflect.Message) bool) (found bool) {
+	if holds(m) {
+		return true
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Kind() != protoreflect.MessageKind:
+		case fd.IsList():
+			for i := range v.List().Len() {
+				found = found || anywhere(v.List().Get(i).Message(), holds)
+			}
+		default:
+			found = anywhere(v.Message(), holds)
+		}
+		return !found
+	})
+	return found
+}

@@ -120,7 +120,7 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	}
 	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc}
 	f := a.formula(n, d)
-	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+	if f == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return nil
 	}
 	if f.Kind == Operation && f.Operator.Compares() && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {

@@ -163,10 +163,14 @@ func (s *Session) arrangeNone(typ byte, r *request) error {
 		return nil
 	}
 	if r.kind == execute {
-		if *r.portal.counted {
+		told := r.portal.counted
+		switch {
+		case told == nil:
+			return errContradiction
+		case *told:
 			return nil
 		}
-		*r.portal.counted = true
+		*told = true
 		if s.result.opening == undecided {
 			s.begin(&r.portal)
 		}

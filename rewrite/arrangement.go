@@ -116,7 +116,7 @@ func (r *arranging) hideOutput(a *analysis, o *draftedOutput) int {
 	if !ok {
 		return -1
 	}
-	return r.hide(a, text, column{sealed: o.shown, bare: true, formula: o.formula}, o.columns[0].at.start)
+	return r.hide(a, text, column{sealed: o.shown, bare: true, formula: o.formula, hidden: true}, o.columns[0].at.start)
 }
 
 // arrayText is what the server gives for an output that is computed, wherever that stands.

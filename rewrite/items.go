@@ -42,6 +42,7 @@ type column struct {
 	whole *wholeRow
 	// formula is by what it is computed, nil for all others.
 	formula *Formula
+	hidden  bool // the client does not get it
 	// united: an output of a set operation that compares its term.
 	united bool
 	// rest: stands for any number of plain columns with any names.

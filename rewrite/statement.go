@@ -183,7 +183,9 @@ func (a *analysis) results(outputs []column) []*catalog.SealedColumn {
 		}
 		a.keepJSON(results[i])
 		a.showsRow(c.sealed, c.name)
-		a.note("open", c.sealed, "output \""+c.name+"\"", -1)
+		if !c.hidden {
+			a.note("open", c.sealed, "output \""+c.name+"\"", -1)
+		}
 	}
 	for i := range results {
 		if outputs[i].rest {

@@ -148,6 +148,9 @@ func (a *analysis) arrayText(o *draftedOutput) (string, bool) {
 // checkPlaces refuses ORDER BY and GROUP BY the place of an output that there is none at,
 // which would be that of a hidden one.
 func (a *analysis) checkPlaces(s *pg.SelectStmt, outputs int) {
+	if a.err != nil {
+		return
+	}
 	for _, n := range slices.Concat(s.SortClause, s.GroupClause) {
 		if by := n.GetSortBy(); by != nil {
 			n = by.Node

@@ -228,6 +228,6 @@ func (f *TextFunctions) inside(ctx context.Context, tx reader) (*TextFunctions, 
 	now := *f
 	err := about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT ARRAY(SELECT DISTINCT proname::text FROM pg_proc
 		WHERE proname = ANY ($1) AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace) ORDER BY 1)`,
-		append(logical.FunctionNames(), "string_to_array", "to_timestamp")).Scan(&now.Own)
+		append(logical.FunctionNames(), "string_to_array", "to_timestamp", "now", "transaction_timestamp", "statement_timestamp")).Scan(&now.Own)
 	return &now, err
 }

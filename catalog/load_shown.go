@@ -15,8 +15,10 @@ import (
 // sealed are the relations with sealed columns.
 func loadShown(ctx context.Context, tx reader, have *Shown, sealed []uint32) (*Shown, error) {
 	s := &Shown{}
-	if err := about(tx, 0).QueryRow(ctx, `SELECT current_setting('server_version_num')::int,
-		coalesce((SELECT row_to_json(a)::text NOT LIKE '%pgseal_alias%' FROM pg_am a (pgseal_alias) LIMIT 1), true)`).Scan(&s.ServerVersion, &s.RowsKeepNames); err != nil {
+	if err := about(tx, ofSchemas).QueryRow(ctx, `SELECT current_setting('server_version_num')::int,
+		coalesce((SELECT row_to_json(a)::text NOT LIKE '%pgseal_alias%' FROM pg_am a (pgseal_alias) LIMIT 1), true),
+		coalesce((SELECT `+byBytes+` FROM pg_collation o WHERE o.collprovider = 'd'), false),
+		EXISTS (SELECT FROM pg_collation WHERE NOT collisdeterministic)`).Scan(&s.ServerVersion, &s.RowsKeepNames, &s.ByBytes, &s.Loose); err != nil {
 		return nil, err
 	}
 	var err error
@@ -43,12 +45,21 @@ func loadShown(ctx context.Context, tx reader, have *Shown, sealed []uint32) (*S
 	return s, err
 }
 
+// byBytes says whether a collation o sorts texts by their bytes in UTF-8: C, C.UTF-8 and
+// what else goes by code points. Of the one that is the database's own, pg_database has the
+// locale. The names of columns differ between versions.
+const byBytes = `(SELECT getdatabaseencoding() = 'UTF8' AND (provider = 'b' OR provider = 'c' AND locale ~ '^(C|POSIX|[Cc][.](utf|UTF)-?8)$')
+			FROM (SELECT CASE o.collprovider WHEN 'd' THEN coalesce(own ->> 'datlocprovider', 'c') ELSE o.collprovider::text END,
+			             CASE o.collprovider WHEN 'd' THEN own ->> 'datcollate' ELSE o.collcollate::text END
+			        FROM (SELECT to_jsonb(d) FROM pg_database d WHERE d.datname = current_database()) d(own)) l(provider, locale))`
+
 func loadShownTypes(ctx context.Context, tx reader) ([]ShownType, error) {
 	rows, err := about(tx, ofMetadata|ofDomains|ofTypes|ofSchemas).Query(ctx, `
 		SELECT s.domain::oid, format_type(s.domain, NULL), t.oid, s.typmod, format_type(t.oid, s.typmod),
 		       t.typlen, t.typbyval, t.typalign::text, t.typstorage::text,
 		       coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation),
 		       ARRAY[coalesce(n.nspname, ''), coalesce(c.collname, '')]::text[],
+		       coalesce((SELECT `+byBytes+` FROM pg_collation o WHERE o.oid = coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation)), false),
 		       t.typtype = 'b' AND t.typcategory = 'A'
 		  FROM pgseal.sealed_column s JOIN pg_type t ON t.oid = s.logical_type
 		  LEFT JOIN pg_collation c ON c.oid = to_regcollation(s.original ->> 'collation') AND c.oid >= 16384
@@ -58,7 +69,7 @@ func loadShownTypes(ctx context.Context, tx reader) ([]ShownType, error) {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (t ShownType, err error) {
-		err = r.Scan(&t.Domain, &t.DomainName, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation, &t.OwnCollation, &t.Array)
+		err = r.Scan(&t.Domain, &t.DomainName, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation, &t.OwnCollation, &t.ByBytes, &t.Array)
 		return t, err
 	})
 }

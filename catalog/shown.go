@@ -12,6 +12,11 @@ import (
 // application knows it: sealed columns with their logical types, indexes over
 // terms as indexes over columns, and nothing of pgseal's own.
 type Shown struct {
+	// ByBytes: the database's own collation sorts texts by their bytes in UTF-8.
+	ByBytes bool
+	// Loose: the database has a collation, perhaps of a plain column, under which different
+	// strings are equal.
+	Loose bool
 	// ServerVersion is server_version_num; Views are of that server.
 	ServerVersion int
 	// RowsKeepNames: in JSON a row of a table has the names of the table's columns,
@@ -92,7 +97,9 @@ type ShownType struct {
 	// OwnCollation is the schema and the name of the collation, if that is not
 	// PostgreSQL's own.
 	OwnCollation [2]string
-	Array        bool
+	// ByBytes: its collation sorts texts by their bytes in UTF-8.
+	ByBytes bool
+	Array   bool
 }
 
 // TypeOf is the type of a sealed column, the zero one if that is not known.

@@ -109,7 +109,7 @@ func TestComputedValues(t *testing.T) {
 		S("UPDATE visits SET number = nextval('visited') WHERE id = 1").Refused("public.visits.number"),
 		S("INSERT INTO visits (id, number) SELECT 1, nextval('visited') WHERE true").Refused("public.visits.number"),
 		S("INSERT INTO turns (code) VALUES (nextval('turns_id_seq'))").Refused("public.turns.code"),
-		S("SELECT id FROM visits WHERE at < now()").Refused("public.visits.at"))
+		S("SELECT id FROM visits WHERE at < clock_timestamp()").Refused("public.visits.at"))
 }
 
 // What the server finds wrong in such an expression it finds at Parse, at its place.

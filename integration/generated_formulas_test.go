@@ -253,7 +253,7 @@ func (g *formulaGenerator) aggregates() string {
 		}
 		switch {
 		case slices.Contains(g.family.types, "text"):
-			call = fmt.Sprintf(g.pick("string_agg(%s, ', ' ORDER BY id)", "string_agg(%s, "+quoted(g.value("text"))+" ORDER BY m.id DESC)", "count(%s)", "count(upper(%s))"), of)
+			call = fmt.Sprintf(g.pick("string_agg(%s, ', ' ORDER BY id)", "string_agg(%s, "+quoted(g.value("text"))+" ORDER BY m.id DESC)", "count(%s)", "count(upper(%s))", "max(%s)", "min(%s)"), of)
 		case slices.Contains(g.family.types, "bool"):
 			call = g.pick("bool_and", "bool_or", "every", "count") + "(" + of + ")"
 		case slices.Contains(g.family.types, "date"):
@@ -331,6 +331,12 @@ func (g *formulaGenerator) condition(depth int) string {
 		return "(" + g.condition(depth+1) + g.pick(" AND ", " OR ") + g.condition(depth+1) + ")"
 	}
 	x := g.operand(2)
+	switch {
+	case slices.Contains(g.family.types, "text") && g.IntN(3) == 0:
+		return x + g.pick(" LIKE ", " NOT LIKE ", " ILIKE ", " NOT ILIKE ") + g.pick("'%a%'", "'_'", "'b_%'", "'%'", "''", "'A%'", "'%'||"+g.operand(2), g.operand(2), g.column()) + g.pick("", "", " ESCAPE '!'")
+	case slices.Contains(g.family.types, "date") && g.IntN(6) == 0:
+		return x + g.pick(" < ", " >= ") + g.pick("now()", "CURRENT_DATE", "LOCALTIMESTAMP", "now() - interval '1 year'")
+	}
 	switch g.IntN(6) {
 	case 0:
 		return x + g.pick(" IS NULL", " IS NOT NULL")
@@ -365,6 +371,9 @@ func (g *formulaGenerator) shown(name string) string {
 // rows are conditions that find several rows.
 func (g *formulaGenerator) rows(name string) string {
 	plain := plainPrefix + name
+	if g.IntN(3) == 0 {
+		return " WHERE " + g.condition(0) + g.pick("", " AND id < "+g.key(), " AND "+plain+" IS NOT NULL AND "+g.condition(1))
+	}
 	switch g.IntN(6) {
 	case 0:
 		return ""

@@ -43,7 +43,7 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 	e.extended("SELECT p.ssn || $1 FROM public.people p WHERE q.id = $2 FOR UPDATE", nil)
 	for _, sql := range []string{
 		"SELECT initcap(ssn) FROM people WHERE name = '" + w + "'",
-		"SELECT ssn FROM people ORDER BY ssn LIMIT 5",
+		"SELECT DISTINCT ssn FROM people ORDER BY ssn LIMIT 5",
 		"SELECT upper(public.people.ssn) FROM public.people, other.people",
 		"SELECT initcap(email) FROM people, other.people",
 		"SELECT initcap(ssn) FROM people WHERE ssn > DATE '2001-01-01'::text AND age BETWEEN 5 AND -7 AND id IN (1.5, 3)",
@@ -192,7 +192,7 @@ func TestUnreadTextsInAbortedTransactions(t *testing.T) {
 // would be run.
 func TestRefusedStatementsLeaveNothingPrepared(t *testing.T) {
 	harness.New(t, people).Same(t,
-		S("SELECT id FROM people WHERE ssn > 'x'").Refused("public.people.ssn"),
+		S("SELECT id FROM people WHERE ssn ~ 'x'").Refused("public.people.ssn"),
 		S("SELECT name FROM pg_prepared_statements WHERE name !~ '^harness'"),
 		S("PREPARE one AS INSERT INTO people (id, nosuch) SELECT 1, 2").Fails("42703"),
 		S("EXECUTE one").Fails("26000"),

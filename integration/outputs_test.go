@@ -76,8 +76,8 @@ func TestComputedOutputs(t *testing.T) {
 		S("SELECT concat($1, name) FROM accounts", "x").Fails("42P18"))
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
 		S(accountRows),
-		S("SELECT name || 'x' AS x FROM accounts ORDER BY x").Refused("public.accounts.name"),
-		S("SELECT name || 'x' FROM accounts ORDER BY 1").Refused("public.accounts.name"),
+		S("SELECT name || 'x' AS x FROM accounts ORDER BY x"),
+		S("SELECT name || 'x' FROM accounts ORDER BY 1"),
 		S("SELECT name || 'x' FROM accounts GROUP BY 1").Refused("public.accounts.name"),
 		// What the planner makes of these has another length.
 		S("SELECT CASE WHEN n > 1 OR 5 IS NOT NULL THEN price ELSE free END FROM accounts").Refused("public.accounts.n"),
@@ -85,7 +85,7 @@ func TestComputedOutputs(t *testing.T) {
 		S("SELECT DISTINCT name || 'x' FROM accounts").Refused("public.accounts.name"),
 		S("SELECT name || 'x' FROM accounts UNION ALL SELECT 'y'").Refused("public.accounts.name"),
 		S("SELECT (SELECT name || 'x' FROM accounts LIMIT 1)").Refused("public.accounts.name"),
-		S("SELECT id FROM accounts WHERE name || 'x' = 'annx'").Refused("public.accounts.name"),
+		S("SELECT id FROM accounts WHERE initcap(name) = 'Ann'").Refused("public.accounts.name"),
 		S("UPDATE accounts SET n = 1 WHERE id = 1 RETURNING n + 1").Refused("public.accounts.n"),
 		S("WITH w AS (INSERT INTO accounts (id, n) VALUES (9, 1) RETURNING n) SELECT n + 1 FROM w").Refused("public.accounts.n"),
 		S("CREATE TABLE made AS SELECT name || 'x' FROM accounts").Refused("public.accounts.name"),
@@ -127,23 +127,22 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 		S("WITH q AS (SELECT id, price * n AS total FROM accounts), r AS (SELECT id, total * 2 AS twice FROM q) SELECT sum(total), max(twice), round(sum(twice) / count(*), 1) FROM q JOIN r USING (id)"),
 		S("SELECT q.c FROM (SELECT p.c || '!' AS c, p.id FROM (SELECT name || 'x' AS c, id FROM accounts) p) q ORDER BY q.id"),
 		S("SELECT q.c || p.c FROM (SELECT name || 'x' AS c, id FROM accounts) q JOIN (SELECT label || 'y' AS c, id FROM accounts) p USING (id) ORDER BY id"),
+		S("SELECT q.c LIKE 'ann%', GREATEST(q.c, 'x') FROM (SELECT name || label AS c, id FROM accounts) q ORDER BY q.c, upper(q.c)"),
+		S("WITH q AS (SELECT name || label AS c, id FROM accounts) SELECT q.c AS x FROM q WHERE q.c > 'a' ORDER BY x DESC"),
+		S("SELECT 1 FROM (SELECT label || 'x' = 'y' AS b, id FROM accounts) q WHERE NOT q.b AND id > 0"),
+		S("SELECT min(q.c) FROM (SELECT name || label AS c, id FROM accounts) q"),
 		S("SELECT upper(q.none) FROM (SELECT name || 'x' AS c FROM accounts) q").Fails("42703"),
 		S("SELECT 1 / (q.m - q.m) FROM (SELECT n + 1 AS m FROM accounts) q").Fails("22012"))
 	for _, m := range []harness.Mode{harness.Simple, harness.PreparedBinary} {
 		steps := []harness.Step{S(accountRows)}
 		for _, use := range []string{
-			"NULLIF(q.c, 'x')", "q.c LIKE 'x%'", "min(q.c)", "array_agg(q.c)", "ARRAY[q.c]", "ROW(q.c)", "ROW(q.*)", "json_agg(q)", "row_to_json(q)", "to_jsonb(q.c)", "json_build_object('c', q.c)",
+			"NULLIF(q.c, 'x')", "array_agg(q.c)", "ARRAY[q.c]", "ROW(q.c)", "ROW(q.*)", "json_agg(q)", "row_to_json(q)", "to_jsonb(q.c)", "json_build_object('c', q.c)",
 			"q IS NULL", "q IS NOT NULL", "(q.c, 1) IS NULL", "q", "(q).c", "c(q)", "lag(q.c) OVER ()", "count(*) OVER (PARTITION BY q.c)",
 			"count(DISTINCT q.c)", "(SELECT q.c)", "ARRAY(SELECT q.c)", "1 IN (SELECT length(q.c))", "'x' IN (SELECT q.c)", "EXISTS (SELECT WHERE q.c = 'x')",
-			"GREATEST(q.c, 'x')", "pg_typeof(q.c)", "octet_length(q.c)", "hashtext(q.c)", "format('%s', q.c)", "quote_literal(q.c)", "q.b", "NOT q.b", "q.b AND true", "1 ORDER BY q.c", "q.c ORDER BY 1",
-			"q.c ORDER BY c", "q.c AS x ORDER BY x", "DISTINCT q.c", "DISTINCT ON (q.c) q.id", "1 GROUP BY q.c", "q.c GROUP BY q.c", "upper(q.c) ORDER BY upper(q.c)",
+			"pg_typeof(q.c)", "octet_length(q.c)", "hashtext(q.c)", "format('%s', q.c)", "quote_literal(q.c)",
+			"DISTINCT q.c", "DISTINCT ON (q.c) q.id", "1 GROUP BY q.c", "q.c GROUP BY q.c",
 		} {
 			of := "(SELECT name || label AS c, id FROM accounts) q"
-			if strings.Contains(use, "q.b") {
-				of = "(SELECT label || 'x' = 'y' AS b, id FROM accounts) q WHERE "
-				steps = append(steps, S("SELECT 1 FROM "+of+use).Refused("public.accounts.label"))
-				continue
-			}
 			outputs, behind, _ := strings.Cut(use, " ORDER BY")
 			if behind != "" {
 				behind = " ORDER BY" + behind
@@ -268,6 +267,10 @@ func TestComputedOutputsAreNotSeen(t *testing.T) {
 		S("EXPLAIN (COSTS OFF) SELECT name || $1 FROM accounts", w.Text()),
 		S("SELECT id FROM accounts WHERE id < 5 ORDER BY length(other || $1) DESC, name = $2, id LIMIT $3", w.Text(), w.Text(), "3"),
 		S("SELECT plain, count(*) FROM accounts GROUP BY plain HAVING string_agg(name || $1, ',') <> $2 ORDER BY max(length(other || $3))", w.Text(), w.Text(), w.Text()),
+		S("SELECT id FROM accounts WHERE name LIKE $1 || '%' OR other > $2 OR other ILIKE $3 ORDER BY GREATEST(name, $4), id", w.Text(), w.Text(), w.Text(), w.Text()),
+		S("UPDATE accounts SET plain = 1 WHERE name LIKE '%' || $1 AND id < 9", w.Text()),
+		S("UPDATE accounts SET other = name || $1 WHERE other > $2 AND name <> $3 AND id < 9", w.Text(), w.Text(), w.Text()),
+		S("DELETE FROM accounts WHERE other BETWEEN $1 AND $2 AND id < 9", w.Text(), w.Text()),
 		S("BEGIN"),
 		S("DECLARE c CURSOR FOR SELECT name || $1, id FROM accounts ORDER BY id", w.Text()),
 		S("FETCH 2 FROM c"),
@@ -278,6 +281,10 @@ func TestComputedOutputsAreNotSeen(t *testing.T) {
 		S("COPY (SELECT name || '"+mine+"' FROM accounts) TO STDOUT"),
 		S("SELECT id FROM accounts WHERE id < 5 ORDER BY length(other || '"+mine+"') DESC, name = '"+mine+"', id LIMIT 3"),
 		S("SELECT plain, count(*) FROM accounts GROUP BY plain HAVING string_agg(name || '"+mine+"', ',') <> '"+mine+"' ORDER BY max(length(other || '"+mine+"'))"),
+		S("SELECT id FROM accounts WHERE name LIKE '"+mine+"%' OR other > '"+mine+"' OR other ILIKE '"+mine+"' ORDER BY GREATEST(name, '"+mine+"'), id"),
+		S("UPDATE accounts SET plain = 1 WHERE name LIKE '%"+mine+"' AND id < 9"),
+		S("UPDATE accounts SET other = name || '"+mine+"' WHERE other > '"+mine+"' AND name <> '"+mine+"' AND id < 9"),
+		S("DELETE FROM accounts WHERE other BETWEEN '"+mine+"' AND '"+mine+"' AND id < 9"),
 		S("BEGIN"),
 		S("DECLARE c CURSOR FOR SELECT name || '"+mine+"', id FROM accounts ORDER BY id"),
 		S("FETCH 2 FROM c"),

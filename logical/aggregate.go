@@ -45,8 +45,11 @@ func (a Aggregate) Result(oid uint32) uint32 {
 	case Count:
 		return OIDInt8
 	case Maximum, Minimum:
-		if Orders(oid) {
+		switch {
+		case Orders(oid) || oid == OIDText || oid == OIDTime || oid == OIDOid:
 			return oid
+		case oid == OIDVarchar:
+			return OIDText
 		}
 	case All, Some:
 		if oid == OIDBool {
@@ -143,7 +146,7 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 // exceeds says whether what is there stays beside a value: of two that are equal
 // PostgreSQL keeps the later one.
 func (g *Aggregation) exceeds(v Value) bool {
-	order := Order(Value{Data: g.value, OID: g.oid}, v)
+	order := SortOrder(Value{Data: g.value, OID: g.oid}, v)
 	return g.of == Maximum && order > 0 || g.of == Minimum && order < 0
 }
 

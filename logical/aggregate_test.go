@@ -2,7 +2,6 @@ package logical
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -15,6 +14,7 @@ func TestAggregatesGiveWhatTheServerGives(t *testing.T) {
 	s.set(settings)
 	ours := parseSettings(t, settings)
 	kinds, wrong := 0, 0
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	for oid, values := range operands {
 		if oid == OIDBool {
 			values = []string{"true", "false"}
@@ -46,7 +46,7 @@ func TestAggregatesGiveWhatTheServerGives(t *testing.T) {
 				for _, list := range lists {
 					quoted := make([]string, len(list))
 					for i, v := range list {
-						if quoted[i] = strconv.Quote(v); v == "NULL" {
+						if quoted[i] = `"` + quote.Replace(v) + `"`; v == "NULL" {
 							quoted[i] = v
 						}
 					}

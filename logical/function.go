@@ -69,6 +69,7 @@ var functions = [...]named{
 	{name: "strpos", collated: true, signatures: []signature{only(OIDInt4, position, OIDText, OIDText)}},
 	{name: "position", collated: true, signatures: []signature{only(OIDInt4, position, OIDText, OIDText)}},
 	{name: "starts_with", collated: true, signatures: []signature{only(OIDBool, startsWith, OIDText, OIDText)}},
+	{name: "like_escape", signatures: []signature{only(OIDText, likeEscape, OIDText, OIDText), only(OIDBytea, nil, OIDBytea, OIDBytea)}},
 	{name: "concat", any: true},
 	{name: "concat_ws", any: true, fixed: 1},
 	{name: "abs", signatures: []signature{

@@ -10,7 +10,7 @@ import (
 
 // functionArguments are values that are awkward for functions, beside those of operators.
 var functionArguments = map[uint32][]string{
-	OIDText:    {"", " a é  ", "aaa", "a,b,,c", ",", "Straße ǅ", "e\u0301\U0001F600x"},
+	OIDText:    {"", " a é  ", "aaa", "a,b,,c", ",", "a\\é,a", "\\", "aaéé", "é", "Straße ǅ", "e\u0301\U0001F600x"},
 	OIDVarchar: {"b  ", "AbC"},
 	OIDBpchar:  {"c  ", ""},
 	OIDInt2:    {"0", "-7", "-32768"},

@@ -25,13 +25,18 @@ const (
 	AtKeyText                   // ->>
 	AtPath                      // #>
 	AtPathText                  // #>>
+	Like                        // ~~, LIKE
+	NotLike                     // !~~, NOT LIKE
 	operators                   // how many there are
 )
 
-var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>"}
+var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~"}
 
 // Compares says whether the operator compares two values.
 func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
+
+// Matches says whether the operator matches a text with a pattern.
+func (o Operator) Matches() bool { return o == Like || o == NotLike }
 
 // OfJSON says whether the operator takes something out of a document.
 func (o Operator) OfJSON() bool { return o >= AtKey && o <= AtPathText }
@@ -54,6 +59,8 @@ func (o Operator) Takes(oid uint32) bool {
 		return printed(oid) || oid == OIDJSONB
 	case o.OfJSON():
 		return true // as documents, keys or paths
+	case o.Matches():
+		return isPlainText(oid)
 	case o.Compares():
 		return comparedWith(oid)
 	case f == familyDay || f == familyInterval:
@@ -74,6 +81,8 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return OIDText
 	case o == Concatenate:
 		return 0
+	case o.Matches() || o.Compares() && beside == OIDVarchar: // whose operators are those of text
+		return OIDText
 	case o.Compares():
 		return beside
 	case o == Subtract && f == familyDay:
@@ -101,6 +110,8 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 		op, ok = operation{OIDText, OIDText, OIDText}, l == familyText && printed(right) || printed(left) && r == familyText
 	case o.Compares():
 		return o.comparing(left, right)
+	case o.Matches():
+		return operation{OIDText, OIDText, OIDBool}, isPlainText(left) && isPlainText(right)
 	case o.OfJSON() || o == Subtract && left == OIDJSONB:
 		return o.onJSON(left, right)
 	case l.isNumber() && r.isNumber():
@@ -175,6 +186,9 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 	switch {
 	case o.Compares():
 		return o.appendCompared(dst, Value{Data: a, OID: op.left}, Value{Data: b, OID: op.right}), nil
+	case o.Matches():
+		is, err := matchesLike(a, b)
+		return append(dst, byte(btoi(is == (o == Like)))), err
 	case op.left == OIDJSONB:
 		return o.appendJSON(dst, a, b, op.right)
 	case o == Subtract && familyOf(op.left) == familyDay && familyOf(op.right) == familyDay:

@@ -1,17 +1,14 @@
 package logical
 
-import "bytes"
-
-// comparedWith says whether operators compare values of a type here: of text only by
-// equality, because its order is that of a collation.
+// comparedWith says whether operators compare values of a type here: of text by its bytes,
+// which is for the caller to know that its collation does, too.
 func comparedWith(oid uint32) bool {
-	return Orders(oid) || oid == OIDText || oid == OIDVarchar || oid == OIDBool || oid == OIDUUID
+	return Sorts(oid) && oid != OIDBpchar && oid != OIDName // which are compared with texts as those or as texts
 }
 
 // comparing is a comparison of two types.
 func (o Operator) comparing(left, right uint32) (op operation, ok bool) {
 	l, r := familyOf(left), familyOf(right)
-	equality := o == Equal || o == NotEqual
 	switch {
 	case l.isNumber() && r.isNumber():
 		at := left
@@ -29,9 +26,9 @@ func (o Operator) comparing(left, right uint32) (op operation, ok bool) {
 			at = right
 		}
 		return operation{at, at, OIDBool}, true
-	case equality && isPlainText(left) && isPlainText(right):
+	case isPlainText(left) && isPlainText(right):
 		return operation{OIDText, OIDText, OIDBool}, true
-	case left == right && (left == OIDBool || left == OIDUUID):
+	case left == right && comparedWith(left):
 		return operation{left, left, OIDBool}, true
 	}
 	return operation{}, false
@@ -41,12 +38,7 @@ func isPlainText(oid uint32) bool { return oid == OIDText || oid == OIDVarchar }
 
 // appendCompared appends what a comparison gives.
 func (o Operator) appendCompared(dst []byte, a, b Value) []byte {
-	n := 0
-	if Orders(a.OID) {
-		n = Order(a, b)
-	} else {
-		n = bytes.Compare(a.Data, b.Data)
-	}
+	n := SortOrder(a, b)
 	var is bool
 	switch o {
 	case Equal:

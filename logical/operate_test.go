@@ -21,7 +21,7 @@ var operands = map[uint32][]string{
 		"294276-12-30 00:00:00+00", "infinity", "-infinity"},
 	OIDInterval: {"0", "1 day", "-1 day", "1 month", "13 months -1 day 00:00:01.5", "-25 months", "24:00:00", "2147483647 months", "-2147483648 days",
 		"2147483647 days", "9223372036854775807 microseconds", "-9223372036854775808 microseconds"},
-	OIDText:    {"", "a ", "é", "a", "b"},
+	OIDText:    {"", "a ", "é", "a", "b", "B", "ab", "aéb", "%", "_", "a%", "%b%_", "\\", "é_", "a\\", "%\\", "%_\\", "a_%b", "\\%", "%\\é%b", "a%%_", "\U0001F600", "\uffff"},
 	OIDJSONB:   {`{"a": 1, "b": {"c": [1, 2, "x\"y"]}, "": null}`, `[]`, `["a", 1.50, null, {"a": "b"}, "a"]`, `{}`, `"a"`, `5`, `null`, `true`},
 	1009:       {"{}", "{b,c,2}", "{b,c,-1}", "{a}", "{NULL}", "{3,a}", "{b,NULL}", "{0}", "{1x}"},
 	OIDVarchar: {"b"},

@@ -14,9 +14,10 @@ func Orders(oid uint32) bool {
 	return f.isNumber() || f == familyDay
 }
 
-// Sorts says whether SortOrder can tell which of two values of a type comes first.
+// Sorts says whether SortOrder can tell which of two values of a type comes first, of
+// texts under a collation that goes by their bytes.
 func Sorts(oid uint32) bool {
-	return Orders(oid) || slices.Contains([]uint32{OIDBool, OIDUUID, OIDBytea, OIDTime, OIDOid}, oid)
+	return Orders(oid) || slices.Contains([]uint32{OIDBool, OIDUUID, OIDBytea, OIDTime, OIDOid, OIDText, OIDVarchar, OIDBpchar, OIDName}, oid)
 }
 
 // SortOrder is Order for all types of which Sorts says yes.
@@ -26,6 +27,8 @@ func SortOrder(v, w Value) int {
 		return Order(v, w)
 	case v.OID == OIDTime:
 		return cmp.Compare(canonicalInt(v.Data), canonicalInt(w.Data))
+	case v.OID == OIDBpchar:
+		return bytes.Compare(trimBlanks(v.Data), trimBlanks(w.Data))
 	}
 	return bytes.Compare(v.Data, w.Data)
 }

@@ -378,6 +378,7 @@ type analysis struct {
 	writesOnly        bool                          // all of them are INSERT, UPDATE or DELETE
 	last              bool                          // nothing stands behind the statement being planned
 	pathMoved         bool                          // a statement before can have changed what the search path reaches
+	wild              bool                          // the session looks at what LIKE finds by a term
 	foldsMoved        bool                          // a statement before can have made a function lower or upper
 	defaulted         bool                          // a statement before gives a sealed column a default that is computed
 	pathSet           bool                          // and the path itself, not only by making or dropping a relation

@@ -21,7 +21,7 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	computed, some := make([]*draftedOutput, len(all)), false
 	a.in("a condition", func() {
 		for i, n := range all {
-			if computed[i] = a.conditionDraft(n, sc); computed[i] != nil && !computed[i].formula.hasRange() {
+			if computed[i] = a.conditionDraft(n, sc); computed[i] != nil && !a.asksForRange(computed[i].formula, computed[i].formulaDraft) && !a.matchesParameter(computed[i]) {
 				computed[i] = nil
 			}
 			some = some || computed[i] != nil
@@ -58,13 +58,26 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 			continue
 		}
 		a.in("a condition", func() { a.filter(s, computed[i]) })
+		if a.matchesParameter(computed[i]) { // the server finds fewer rows if that has no wildcards
+			a.wild = true
+			a.condition(n, sc)
+			a.wild = false
+			continue
+		}
+		start, end := computed[i].span(a)
+		a.edit(start, end, "true", nil)
 	}
 	return true
 }
 
-// hasRange says whether values are asked for that are greater or less than others.
-func (f *Formula) hasRange() bool {
-	return f.Kind == Operation && f.Operator.Compares() && f.Operator != logical.Equal && f.Operator != logical.NotEqual && f.hasSealed() || slices.ContainsFunc(f.Args, (*Formula).hasRange)
+// asksForRange says whether a condition has a range in it.
+func (a *analysis) asksForRange(f *Formula, d *formulaDraft) bool {
+	if f.depends() {
+		for _, l := range d.literals {
+			a.steer(l)
+		}
+	}
+	return f.hasRange()
 }
 
 // conjuncts are what AND is between.
@@ -87,12 +100,10 @@ func (a *analysis) conditionDraft(n *pg.Node, sc *scope) *draftedOutput {
 	return o
 }
 
-// filter has the session compute a condition, and the server take it for true.
+// filter has the session compute a condition.
 func (a *analysis) filter(s *pg.SelectStmt, o *draftedOutput) {
 	r := a.arrange(s)
 	r.plan.Conditions = append(r.plan.Conditions, r.hideOutput(a, o))
-	start, end := o.span(a)
-	a.edit(start, end, "true", nil)
 }
 
 // counts says whether a query does nothing but count its rows.
@@ -132,6 +143,8 @@ func (a *analysis) having(s *pg.SelectStmt, sc *scope, outputs []column) (done b
 	a.in("HAVING", func() {
 		if o := a.conditionDraft(s.HavingClause, sc); o != nil {
 			a.filter(s, o)
+			start, end := o.span(a)
+			a.edit(start, end, "true", nil)
 			done = true
 		}
 	})

@@ -158,6 +158,7 @@ func snapshotWith(functions *catalog.TextFunctions) *catalog.Snapshot {
 	c.Shown = &catalog.Shown{
 		ServerVersion: 150000,
 		RowsKeepNames: true,
+		Loose:         true,
 		Types:         []catalog.ShownType{{Domain: 17001, OID: logical.OIDVarchar, Typmod: 15, Len: -1, Align: "i", Storage: "x", Collation: 100}, {Collation: 100}},
 		Indexes: []catalog.ShownIndex{{OID: 17101, Relation: firstOID, Schema: 2200, Name: "users_ssn", Constraint: true, KeyColumns: 1,
 			Elements: []catalog.ShownElement{{AttNum: 3, Column: "ssn", Name: "ssn", Term: true, Domain: 17001, OpClass: 3126, Collation: 100}}}},

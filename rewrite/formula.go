@@ -55,6 +55,7 @@ type Formula struct {
 	Name      string
 	Client    int // index, from 0, of the client's parameter
 	Type      logical.Type
+	sql       string // of a PlainValue: what the server computes, if that is no column
 	text      formulaLiteral
 	grouped   bool // a column of an output that the query groups by: any value of the group is it
 	// at is where a column of an output is named first, or an aggregate stands; order and
@@ -152,7 +153,7 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	case FirstOf:
 		return f.common(given)
 	case Greatest, Least:
-		if t := f.common(given); logical.Orders(t) {
+		if t := f.common(given); logical.Orders(t) || isAnyText(t) {
 			return t
 		}
 		return 0
@@ -328,7 +329,7 @@ func (f *Formula) columns(list []*Formula) []*Formula {
 }
 
 func (f *Formula) sameColumn(other *Formula) bool {
-	return f == other || f.Kind != Aggregated && f.isCell() && f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name
+	return f == other || f.Kind != Aggregated && f.isCell() && f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name && f.sql == other.sql
 }
 
 // AppendPrint appends what tells whether two formulas of one text are the same.

@@ -88,7 +88,10 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	}
 	f.Args[0].number(f.Row)
 	d.params, d.calls = append(d.params, inner.params...), append(d.calls, inner.calls...)
-	d.compared, d.literals = append(d.compared, inner.compared...), append(d.literals, inner.literals...)
+	d.compared, d.literals, d.named = append(d.compared, inner.compared...), append(d.literals, inner.literals...), append(d.named, inner.named...)
+	if of == logical.Maximum || of == logical.Minimum {
+		d.compared = append(d.compared, f)
+	}
 	d.aggregates = append(d.aggregates, made)
 	return f
 }
@@ -105,7 +108,7 @@ func (a *analysis) computedFilter(f *Formula, x *pg.FuncCall, inner *formulaDraf
 		return
 	}
 	inner.params, inner.calls = append(inner.params, own.params...), append(inner.calls, own.calls...)
-	inner.compared, inner.literals = append(inner.compared, own.compared...), append(inner.literals, own.literals...)
+	inner.compared, inner.literals, inner.named = append(inner.compared, own.compared...), append(inner.literals, own.literals...), append(inner.named, own.named...)
 	if x.AggStar {
 		f.Args = []*Formula{trueValue()}
 	}

@@ -54,15 +54,18 @@ type formulaCalled struct {
 // settleCalls makes sure that calls are of PostgreSQL's own functions, and that what they
 // give is known here, as of comparisons.
 func (a *analysis) settleCalls(d *formulaDraft) bool {
-	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return !comparesBytes(f) }) {
+	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return !a.knowsOrder(f) }) {
 		return false
 	}
-	if len(d.calls) == 0 && len(d.aggregates) == 0 {
+	if len(d.calls) == 0 && len(d.aggregates) == 0 && len(d.named) == 0 {
 		return true
 	}
 	known := a.snap.TextFunctions()
 	if known == nil {
 		a.fail(ErrNeedTextFunctions)
+		return false
+	}
+	if slices.ContainsFunc(d.named, func(name string) bool { return known.IsOwn(name) || a.foldsMoved }) {
 		return false
 	}
 	for _, of := range d.aggregates {
@@ -99,16 +102,4 @@ func (a *analysis) plainlyCollated(f *Formula) bool {
 		return shown != nil && !f.Column.Loose && shown.TypeOf(f.Column).Collation == defaultCollation
 	}
 	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !a.plainlyCollated(arg) })
-}
-
-// comparesBytes says whether all texts in a comparison are equal only if they are the
-// same. Of plain columns that is not known.
-func comparesBytes(f *Formula) bool {
-	switch {
-	case f.Kind == PlainValue:
-		return !isCharacter(f.Type)
-	case f.Kind == ColumnValue:
-		return !f.Column.Loose
-	}
-	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !comparesBytes(arg) })
 }

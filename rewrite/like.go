@@ -8,12 +8,18 @@ import (
 )
 
 // Pattern says that a value is one of LIKE or ILIKE. Without wildcards it is found by
-// the term of the text that it matches; any other is refused when it comes.
+// the term of the text that it matches; any other is refused when it comes, unless the
+// session looks at the rows.
 type Pattern struct {
+	// Wild: the session does, and the server gets an empty value for a pattern with
+	// wildcards.
+	Wild   bool
 	Escape byte // 0 for none
 	// Fold, if not nil, brings it into lower case as the column's values.
 	Fold *logical.Fold
 }
+
+func (o *Operand) isWild() bool { return o != nil && o.Pattern != nil && o.Pattern.Wild }
 
 // Literal makes a pattern the text that it matches, in place. ok is false if that may be
 // another one, too.
@@ -49,7 +55,7 @@ func (a *analysis) like(x *pg.A_Expr, sc *scope) bool {
 	if len(words) != 1 || a.persistent || a.arbiter {
 		return false
 	}
-	right, p := x.Rexpr, Pattern{Escape: '\\'}
+	right, p := x.Rexpr, Pattern{Escape: '\\', Wild: a.wild}
 	var escape *pg.A_Const
 	if f := right.GetFuncCall(); f != nil && last(names(f.Funcname)) == "like_escape" && len(f.Args) == 2 {
 		right, escape = f.Args[0], f.Args[1].GetAConst()
@@ -76,9 +82,12 @@ func (a *analysis) like(x *pg.A_Expr, sc *scope) bool {
 		return true
 	}
 	a.toTerm(left)
-	word, last := "IN (", operator
-	if a.is(operator, "not") {
+	word, last, closes := "IN (", operator, ")"
+	switch {
+	case a.is(operator, "not"):
 		word, last = "NOT IN (", operator+1
+	case a.wild: // an empty value finds all
+		word, closes = "BETWEEN ", ""
 	}
 	a.edit(int(a.tokens[operator].start), int(a.tokens[last].end), word, nil)
 	a.site = a.comparison(words[0], x.Location)
@@ -87,12 +96,19 @@ func (a *analysis) like(x *pg.A_Expr, sc *scope) bool {
 		a.refuseComputed(left, right, sc)
 		return true
 	}
-	a.insert(int(a.tokens[end].end), ")")
+	if closes == "" {
+		u := &a.uses[len(a.uses)-1]
+		u.after, u.afterAt = " AND COALESCE(NULLIF($n::"+serverType+", ''), "+aboveTerms+")", int(a.tokens[end].end)
+	}
+	a.insert(int(a.tokens[end].end), closes)
 	if escape != nil {
 		a.edit(int(a.tokens[end+1].start), int(a.tokens[end+2].end), "", nil)
 	}
 	return true
 }
+
+// aboveTerms is a bytea that is greater than all terms.
+const aboveTerms = `E'\\xffffffffffffffffffffffffffffffffff'`
 
 // ownFold is a column in lower case, nil for anything else, and where it has no term of
 // that.

@@ -69,7 +69,7 @@ func (f *Formula) hasInner() bool {
 // nothing, for any other.
 func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	o := a.outputDraft(n, sc)
-	if o == nil || !o.formula.computes() || !a.settleCalls(o.formulaDraft) {
+	if o == nil || !o.described || !o.formula.computes() || !a.settleCalls(o.formulaDraft) {
 		return c, a.err != nil
 	}
 	a.settleOutput(o, "for an output")
@@ -110,6 +110,8 @@ type draftedOutput struct {
 	formula *Formula
 	columns []*Formula            // of the row, as they stand in the text
 	shown   *catalog.SealedColumn // what the session opens
+	// described: the length or precision that PostgreSQL says it has is known.
+	described bool
 }
 
 // outputDraft is an expression as an output that is computed; nil, with nothing done, for
@@ -123,7 +125,7 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	if f == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return nil
 	}
-	if f.Kind == Operation && f.Operator.Compares() && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {
+	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual) && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {
 		return nil
 	}
 	columns := f.columns(nil)
@@ -132,6 +134,9 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	}
 	slices.SortFunc(columns, func(a, b *Formula) int { return a.at.start - b.at.start })
 	typmod, known := f.typmod()
+	if !known {
+		typmod = -1
+	}
 	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: typmod}}
 	for i, of := range columns {
 		of.Cell = i
@@ -141,11 +146,11 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 			shown.Schema, shown.Table, shown.Name = sealed.Schema, sealed.Table, sealed.Name
 		}
 	}
-	if shown.Name == "" || shown.Type.OID == 0 || !known {
+	if shown.Name == "" || shown.Type.OID == 0 {
 		return nil
 	}
 	f.number(columns)
-	return &draftedOutput{d, f, columns, shown}
+	return &draftedOutput{d, f, columns, shown, known}
 }
 
 // settleOutput notes what an output that is computed needs, and what it is for.

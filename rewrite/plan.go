@@ -78,6 +78,8 @@ type Operand struct {
 	// OfRows: there can be several rows, and what the server gets is a jsonb object with the
 	// value for each; see AppendRowKey.
 	OfRows bool
+	// Decides: the value is true or false and is not sealed.
+	Decides bool
 	// AsAnswered: the value is an answer of the server's as it is, an envelope already;
 	// NULL or empty for none.
 	AsAnswered bool
@@ -99,6 +101,8 @@ type Param struct {
 	Deduced uint32
 	// Hidden: the server does not get the value, which formulas are computed with.
 	Hidden bool
+	// Read: formulas are computed with the value, too, of which the server gets a term.
+	Read bool
 }
 
 // Conflict is why PostgreSQL refuses a statement whose parameter the client

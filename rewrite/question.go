@@ -198,7 +198,7 @@ func (a *analysis) question(params []Param) *Question {
 				parts := []sqlPart{p}
 				if p.end > 0 {
 					var ok bool
-					if parts, ok = a.conditionParts(p.from, p.end, params); !ok {
+					if parts, ok = a.conditionParts(p, params); !ok {
 						a.fail(refuseFormulaRows(x.operand.Column, int32(x.start), &foundRow{}))
 						return nil
 					}

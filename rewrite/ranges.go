@@ -21,7 +21,7 @@ func (a *analysis) rangesOf(s *pg.SelectStmt, sc *scope) (ranges []*pg.Node) {
 		return nil
 	}
 	for _, n := range conjuncts(nil, s.WhereClause) {
-		if o := a.conditionDraft(n, sc); o != nil && o.formula.hasRange() {
+		if o := a.conditionDraft(n, sc); o != nil && a.asksForRange(o.formula, o.formulaDraft) {
 			ranges = append(ranges, n)
 		}
 	}
@@ -59,7 +59,7 @@ func (a *analysis) rangeCondition(n *pg.Node, inner *formulaDraft) *Formula {
 		return nil
 	}
 	inner.params, inner.calls = append(inner.params, own.params...), append(inner.calls, own.calls...)
-	inner.compared, inner.literals = append(inner.compared, own.compared...), append(inner.literals, own.literals...)
+	inner.compared, inner.literals, inner.named = append(inner.compared, own.compared...), append(inner.literals, own.literals...), append(inner.named, own.named...)
 	return condition
 }
 
@@ -89,7 +89,7 @@ func (a *analysis) filterGroups(s *pg.SelectStmt, sc *scope) {
 		Schema: sealed.Schema, Table: sealed.Table, Name: sealed.Name}
 	d.first = a.tokenAt(int32(count.at.start))
 	r := a.arrange(s)
-	r.plan.Conditions = append(r.plan.Conditions, r.hideOutput(a, &draftedOutput{d, some, []*Formula{count}, shown}))
+	r.plan.Conditions = append(r.plan.Conditions, r.hideOutput(a, &draftedOutput{d, some, []*Formula{count}, shown, true}))
 }
 
 // whereInRanges is WHERE of a query with ranges.

@@ -70,6 +70,14 @@ func refuseSortBehind(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// refuseCollation is for texts whose order pgseal does not know.
+func refuseCollation(c *catalog.SealedColumn, position int32) *Refusal {
+	r := sealedRefusal("sealed-sort", c, position, "cannot be used in ORDER BY: the order of its texts is that of a collation which pgseal does not know")
+	r.Detail = "The server holds only its encrypted values, and pgseal sorts texts whose collation goes by their bytes: C, POSIX and C.UTF-8."
+	r.Hint = "Give the column such a collation before it is sealed, or sort the opened rows in the application."
+	return r
+}
+
 // refuseCalled is for a function of the server's beside rows of which pgseal shows some.
 func refuseCalled(c *catalog.SealedColumn, position int32, function string) *Refusal {
 	r := sealedRefusal("sealed-sort", c, position, "cannot be sorted or filtered by beside function "+function)

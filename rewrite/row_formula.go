@@ -23,6 +23,8 @@ type foundRow struct {
 	sought map[*catalog.SealedColumn]*value
 	// rows, if not nil and there is no key, finds any number of them.
 	rows *rowConditions
+	// ranges are conditions that the session computes, of rows.
+	ranges []*pg.Node
 	// excluded, if not nil, is the row that ON CONFLICT has not inserted; given are
 	// its values, by their columns' names.
 	excluded *item
@@ -49,9 +51,11 @@ type formulaDraft struct {
 	scope       *scope
 	params      []*pg.ParamRef // but for those that stand in VALUES
 	calls       []formulaCalled
-	compared    []*Formula // two values by an operator
+	named       []string   // functions that the server calls, without a schema
+	compared    []*Formula // what compares its Args
 	aggregates  []*formulaAggregated
 	collects    bool // what is read stands in an aggregate
+	decides     bool // it is a condition on the row
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can
@@ -111,10 +115,14 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return false
 	}
+	if len(f.columns(nil)) == 0 {
+		return false
+	}
+	if f = a.inRowRanges(f, d); f == nil {
+		return false
+	}
 	columns := f.columns(nil)
 	switch {
-	case len(columns) == 0:
-		return false
 	case d.row.key == nil && d.row.rows == nil:
 		a.fail(refuseFormulaRows(to.sealed, location(n), d.row))
 		return true
@@ -226,12 +234,21 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		if x.MinMaxExpr.Op == pg.MinMaxOp_IS_LEAST {
 			kind = Least
 		}
-		return a.formulaOfAll(kind, x.MinMaxExpr.Args, d)
+		f := a.formulaOfAll(kind, x.MinMaxExpr.Args, d)
+		if f != nil {
+			d.compared = append(d.compared, f)
+		}
+		return f
 	case *pg.Node_FuncCall:
+		if f := a.formulaTime(n, d); f != nil {
+			return f
+		}
 		if of, ok := logical.AggregateNamed(last(names(x.FuncCall.Funcname))); ok {
 			return a.formulaAggregate(of, x.FuncCall, d)
 		}
 		return a.formulaCall(x.FuncCall, d)
+	case *pg.Node_SqlvalueFunction:
+		return a.formulaTime(n, d)
 	case *pg.Node_TypeCast:
 		arg := a.formula(x.TypeCast.Arg, d)
 		to, ok := a.typeNamed(x.TypeCast.TypeName)
@@ -362,7 +379,7 @@ func (a *analysis) literalNamed(token int, negative bool, d *formulaDraft) *Form
 	}
 	f := &Formula{Kind: LiteralValue, text: formulaLiteral{literal: int32(k), negative: negative}}
 	switch {
-	case d.row == nil:
+	case d.row == nil || d.decides:
 		d.literals = append(d.literals, a.tokens[token].start)
 	case a.mode == Simple:
 		return f
@@ -380,6 +397,8 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 	switch x.Kind {
 	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, pg.A_Expr_Kind_AEXPR_IN:
 		return a.formulaRange(x, d)
+	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
+		return a.formulaLike(x, d)
 	}
 	if x.Kind != pg.A_Expr_Kind_AEXPR_OP || len(x.Name) != 1 {
 		return nil
@@ -438,11 +457,15 @@ type hiddenParam struct {
 func (a *analysis) hide(params []Param) {
 	for _, h := range a.hidden {
 		p := &params[h.client-1]
-		if slices.ContainsFunc(a.uses, func(u use) bool { return u.client == h.client }) {
+		switch used := func(u use) bool { return u.client == h.client }; {
+		case !slices.ContainsFunc(a.uses, used):
+			p.Hidden = true
+		case slices.ContainsFunc(a.uses, func(u use) bool { return used(u) && !u.operand.isWild() }):
 			a.fail(refuseFormulaParam(h.column, h.at, h.client))
 			return
+		default:
+			p.Read = true
 		}
-		p.Hidden = true
 	}
 }
 
@@ -476,6 +499,9 @@ func (a *analysis) placeFormula(u *formulaUse, value func(op *Operand, answer in
 // cell is the SQL of what the row has in a column: of a sealed one its envelope, or an
 // empty value for NULL.
 func (r *foundRow) cell(row string, c *Formula) string {
+	if c.sql != "" {
+		return c.sql
+	}
 	if c.Kind == PlainValue {
 		return row + "." + quoteName(c.Name)
 	}

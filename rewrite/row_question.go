@@ -21,6 +21,7 @@ type sqlPart struct {
 	// from and end, if not both 0, are where conditions of the statement stand in the
 	// client's text; see conditionParts.
 	from, end int
+	open      bool     // what is put in at end belongs to something behind it
 	operand   *Operand // of a parameter in a sealed role, nil for one that passes
 	value     *value   // a literal in a sealed role
 }
@@ -139,10 +140,12 @@ func (a *analysis) clientParts(from, end int) (parts []sqlPart, ok bool) {
 
 // conditionParts is the SQL of conditions of the statement as the server gets them there,
 // once params are known; not ok for what only stands in the statement.
-func (a *analysis) conditionParts(from, end int, params []Param) (parts []sqlPart, ok bool) {
+func (a *analysis) conditionParts(p sqlPart, params []Param) (parts []sqlPart, ok bool) {
+	from, end := p.from, p.end
 	var edits []edit
 	for _, e := range a.edits {
 		switch {
+		case p.open && e.start == end:
 		case e.start >= from && e.end <= end:
 			edits = append(edits, e)
 		case e.start < end && e.end > from: // half of it would not do

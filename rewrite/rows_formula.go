@@ -21,8 +21,7 @@ const MaxFormulaRows = 10000
 // foundRows are the rows that conditions on their own columns find, nil if there are
 // others.
 func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowConditions {
-	const table, partitioned = 'r', 'p'
-	if kind := into.relation.Kind; kind != table && kind != partitioned || len(s.FromClause) > 0 || !a.isOwnCondition(s.WhereClause, into, sc) {
+	if !isTable(into.relation) || len(s.FromClause) > 0 || !a.isOwnCondition(s.WhereClause, into, sc) {
 		return nil
 	}
 	if s.WhereClause == nil {
@@ -32,14 +31,17 @@ func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowCondit
 	if !ok {
 		return nil
 	}
-	return &rowConditions{int(a.tokens[first].start), int(a.tokens[last].end)}
+	return &rowConditions{from: int(a.tokens[first].start), end: int(a.tokens[last].end)}
 }
 
-// rowConditions are where the conditions of WHERE stand in the text; zero if there is
-// none.
-type rowConditions struct{ from, end int }
+// rowConditions are where the conditions of WHERE stand in the text, zero if there are
+// none, and what of them the server cannot decide, in order.
+type rowConditions struct {
+	from, end int
+	without   []term
+}
 
-// whereTokens are those of an UPDATE's conditions.
+// whereTokens are those of the conditions of an UPDATE or DELETE.
 func (a *analysis) whereTokens() (first, last int, ok bool) {
 	i, end := a.statementTokens()
 	for last = end - 1; i < end; i++ {
@@ -144,10 +146,20 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 		cells[i] = r.bytes(row, c)
 	}
 	start := "(SELECT pg_catalog.array_agg(pgseal_cells) FROM (SELECT ARRAY[" + strings.Join(cells, ", ") + "] AS pgseal_cells FROM " + r.relation() + " AS " + row
-	if *r.rows == (rowConditions{}) {
+	if r.rows.end == 0 {
 		return []sqlPart{sqlText(start + limitRows)}
 	}
-	return []sqlPart{sqlText(start + " WHERE "), {literal: -1, from: r.rows.from, end: r.rows.end}, sqlText(limitRows)}
+	parts, from := []sqlPart{sqlText(start + " WHERE ")}, r.rows.from
+	for _, w := range r.rows.without {
+		if w.start > from {
+			parts = append(parts, sqlPart{literal: -1, from: from, end: w.start, open: true})
+		}
+		parts, from = append(parts, sqlText("true")), w.end
+	}
+	if r.rows.end > from {
+		parts = append(parts, sqlPart{literal: -1, from: from, end: r.rows.end})
+	}
+	return append(parts, sqlText(limitRows))
 }
 
 var limitRows = " LIMIT " + strconv.Itoa(MaxFormulaRows+1) + " FOR NO KEY UPDATE) AS pgseal_rows)"
@@ -191,7 +203,15 @@ func AppendRowKey(dst []byte, cells [][]byte) []byte {
 func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) edit) {
 	a.insert(u.start, "NULLIF(COALESCE(")
 	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
-	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+u.keyOf(quoteName(u.row.into.name))+", pg_catalog.current_setting('"+RowMarker+"')), '')::"+serverType, nil)
+	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+u.keyOf(quoteName(u.row.into.name))+", pg_catalog.current_setting('"+RowMarker+"')), '')::"+u.operand.ofRow(), nil)
+}
+
+// ofRow is the type of the value for one row.
+func (o *Operand) ofRow() string {
+	if o.Decides {
+		return "pg_catalog.bool"
+	}
+	return serverType
 }
 
 // Cells is how many columns the formula has of each row.

@@ -112,8 +112,15 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	}
 	o := a.outputDraft(n, sc)
 	switch {
-	case o != nil && (o.formula.Kind == ColumnValue || o.formula.computes()):
-		if (counted || logical.Sorts(o.shown.Type.OID)) && a.settleCalls(o.formulaDraft) {
+	case o != nil && (o.formula.chooses() || o.formula.computes()):
+		sorts := logical.Sorts(o.shown.Type.OID)
+		if sorts && !counted && !a.ordersBytes(o.formula) {
+			if !a.isHeld(n, s, sc) {
+				a.fail(refuseCollation(o.formula.SealedColumn(), location(it.by.Node)))
+			}
+			return
+		}
+		if (counted || sorts) && a.settleCalls(o.formulaDraft) {
 			if it.computed = o; output == nil {
 				it.at.start, it.at.end = o.span(a)
 			}
@@ -144,6 +151,21 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	case pg.SortByNulls_SORTBY_NULLS_LAST:
 		it.text += " NULLS LAST"
 	}
+}
+
+// chooses says whether it is a column, or may choose its value.
+func (f *Formula) chooses() bool {
+	switch f.Kind {
+	case FirstOf:
+		return slices.ContainsFunc(f.Args, (*Formula).chooses)
+	case Choice:
+		for i, arg := range f.Args {
+			if (i%2 == 1 || i == len(f.Args)-1) && arg.chooses() {
+				return true
+			}
+		}
+	}
+	return f.Kind == ColumnValue
 }
 
 // isHeld says whether WHERE holds a column to one value.

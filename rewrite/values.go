@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -343,8 +344,11 @@ type use struct {
 	// of them have been read; bare: what gets a type is the parameter itself.
 	group int
 	bare  bool
-	after string // text behind the parameter
-	read  int    // orders uses as PostgreSQL reads them
+	// after is text behind the parameter, which is $n in it; afterAt is where, 0 for right
+	// behind.
+	after   string
+	afterAt int
+	read    int // orders uses as PostgreSQL reads them
 }
 
 // useNeutral is a use for which it does not matter whether the value is sealed.
@@ -461,7 +465,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 			number := serverParameter(&params, taken, u, client)
 			a.edits = append(a.edits, edit{start: u.start, end: u.end, text: "$" + strconv.Itoa(number) + "::" + u.operand.serverType(), operand: true})
 			if u.after != "" {
-				a.insert(u.end, u.after)
+				a.insert(max(u.end, u.afterAt), strings.ReplaceAll(u.after, "$n", "$"+strconv.Itoa(number)))
 			}
 		}
 	}

@@ -402,13 +402,18 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	sc.items = []*item{into}
 	a.from(s.FromClause, sc)
 	// In the server's order, in which parameters get their types.
-	a.condition(s.WhereClause, sc)
+	found := a.whereInRows(written{s.WhereClause, into, !s.Relation.Inh, s.WithClause, len(s.FromClause) > 0, a.stmt.Stmt.GetUpdateStmt() == s}, sc)
+	if found == nil {
+		a.condition(s.WhereClause, sc)
+	}
 	outputs := a.returning(s.ReturningList, sc, into)
 	often := a.evaluated
 	if len(s.FromClause) == 0 && a.findsOne(s.WhereClause, into, sc) {
 		a.evaluated = onceEvaluated
 	}
-	a.found = a.foundBy(s, into, sc)
+	if a.found = found; found == nil {
+		a.found = a.foundBy(s, into, sc)
+	}
 	a.set(s.TargetList, into, sc)
 	a.evaluated, a.found = often, nil
 	namesakes(into, sc.items)
@@ -423,7 +428,9 @@ func (a *analysis) delete(s *pg.DeleteStmt, outer *scope) []column {
 	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return t.Delete })
 	sc.items = []*item{into}
 	a.from(s.UsingClause, sc)
-	a.condition(s.WhereClause, sc)
+	if a.whereInRows(written{s.WhereClause, into, !s.Relation.Inh, s.WithClause, len(s.UsingClause) > 0, a.stmt.Stmt.GetDeleteStmt() == s}, sc) == nil {
+		a.condition(s.WhereClause, sc)
+	}
 	namesakes(into, sc.items)
 	return a.returning(s.ReturningList, sc, into)
 }

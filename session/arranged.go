@@ -22,8 +22,11 @@ type arranged struct {
 	types      []uint32 // of the keys; 0 for ranks
 	rows       []arrangedRow
 	size       int // of what is held, in bytes
+	others     int // size of what portals of the session hold beside it, as it began
 	own        Output
+	parts      bool // they are shown some at a time, so none before all are there
 	timed      bool // the time to sort has been asked for
+	finished   bool // they are those that are shown, in order
 	// limit is how many rows are shown behind offset, -1 for all.
 	limit, offset int64
 	count         int64 // of rows that stay
@@ -41,7 +44,7 @@ const (
 	// keptRows is how many more rows than a LIMIT needs are held, at least, before they are
 	// cut.
 	keptRows = 1 << 10
-	// heldBytes is how much of the rows of one result is held, at most.
+	// heldBytes is how much of rows is held at most, of one result or of all portals.
 	heldBytes = 256 << 20
 	// manyRows take time to sort.
 	manyRows = 1 << 13
@@ -110,11 +113,14 @@ var errArrangedRows = &wire.Error{
 }
 
 // arrange begins to hold the rows of the result at hand.
-func (s *Session) arrange(plan *rewrite.Arrangement) (*arranged, error) {
+func (s *Session) arrange(plan *rewrite.Arrangement, r *request) (*arranged, error) {
 	if s.result.arranged != nil {
 		return s.result.arranged, nil
 	}
-	g := &arranged{plan: plan, first: len(s.result.cells) - plan.Hidden, limit: -1}
+	if r.portal.held != nil {
+		r.portal.held.begun = true
+	}
+	g := &arranged{plan: plan, first: len(s.result.cells) - plan.Hidden, limit: -1, parts: r.rows > 0, others: s.heldSize()}
 	if g.first < 1 {
 		return nil, errContradiction
 	}
@@ -155,28 +161,56 @@ func (s *Session) arrange(plan *rewrite.Arrangement) (*arranged, error) {
 	return g, nil
 }
 
-// arrangeNone begins a result that has ended without a row, if these are counted: the
-// client gets one. A portal gives it once.
-func (s *Session) arrangeNone(typ byte, r *request) error {
-	plan := r.arrangement()
-	if plan == nil || !plan.Counts || typ != wire.TypeCommandComplete || s.failure.silent() {
-		return nil
-	}
-	if r.kind == execute {
-		told := r.portal.counted
-		switch {
-		case told == nil:
-			return errContradiction
-		case *told:
-			return nil
+// heldRows are those of a portal, once all of them are there. begun: the server has been
+// asked for them, and gives them once.
+type heldRows struct {
+	*arranged
+	begun bool
+}
+
+// errHeldRows is for rows that the server has given to an execution that has failed.
+var errHeldRows = &wire.Error{
+	Code: "55000", Message: "the portal cannot be run, because pgseal has failed to compute or to hold its rows before",
+	Hint: "Run the query again.",
+}
+
+// heldSize is how much of rows the session's portals hold, in bytes.
+func (s *Session) heldSize() (n int) {
+	of := func(e *entry[portal]) {
+		if h := e.latest.held; h != nil && h.arranged != nil {
+			n += h.size
 		}
-		*told = true
-		if s.result.opening == undecided {
-			s.begin(&r.portal)
-		}
 	}
-	_, err := s.arrange(plan)
-	return err
+	of(&s.portals.unnamed)
+	for _, e := range s.portals.named {
+		of(e)
+	}
+	return n
+}
+
+// arrangedRows are the rows of a result that has ended. A portal that has been executed
+// before has got them then: the server has no more of them.
+func (s *Session) arrangedRows(plan *rewrite.Arrangement, r *request) (*arranged, error) {
+	held := r.portal.held
+	if held != nil && held.begun && held.arranged == nil && s.result.arranged == nil {
+		return nil, errHeldRows
+	}
+	switch {
+	case r.kind == execute && held == nil:
+		return nil, errContradiction
+	case r.kind == execute && held.arranged != nil:
+		if g := s.result.arranged; g != nil && g != held.arranged {
+			return nil, errContradiction
+		}
+		return held.arranged, nil
+	case r.kind == execute && s.result.opening == undecided:
+		s.begin(&r.portal)
+	}
+	g, err := s.arrange(plan, r)
+	if err == nil && r.kind == execute {
+		held.arranged = g
+	}
+	return g, err
 }
 
 // arrangeRow holds a row, or shows it if nothing sorts it, or drops it.
@@ -201,7 +235,7 @@ func (s *Session) arrangeRow(g *arranged, b []byte, out *Output) (Need, error) {
 	if err := g.hold(row, s.result.cells, out); err != nil {
 		return Need{}, err
 	}
-	if g.size > min(heldBytes, s.cfg.MaxFrame) {
+	if g.size+g.others > min(heldBytes, s.cfg.MaxFrame) {
 		return Need{}, errArrangedRows
 	}
 	return Need{}, nil
@@ -209,7 +243,7 @@ func (s *Session) arrangeRow(g *arranged, b []byte, out *Output) (Need, error) {
 
 // full says whether no further row can be shown: PostgreSQL does not come to them.
 func (g *arranged) full() bool {
-	return len(g.plan.Keys) == 0 && g.count > 0 && g.limit >= 0 && g.shown >= g.limit
+	return len(g.plan.Keys) == 0 && g.count > 0 && g.limit >= 0 && (g.shown >= g.limit || g.parts && g.count-g.limit >= max(0, g.offset))
 }
 
 // stays computes the conditions on a row.
@@ -282,7 +316,7 @@ func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 	dst, start := wire.Begin(make([]byte, 0, end), wire.TypeDataRow)
 	dst = wire.AppendCount(dst, g.first)
 	row.frame = wire.End(append(dst, frame[wire.HeaderLen+count:end]...), start)
-	if len(g.plan.Keys) == 0 {
+	if len(g.plan.Keys) == 0 && !g.parts {
 		if g.count > g.offset && (g.limit < 0 || g.shown < g.limit) {
 			g.shown++
 			out.client.add(row.frame)
@@ -367,25 +401,44 @@ func (g *arranged) counted() []byte {
 	return wire.End(wire.AppendValue(wire.AppendCount(dst, 1), n), start)
 }
 
-// show gives the client the rows in order, and the end of the statement. It is false if it
-// takes time that has not been asked for.
-func (g *arranged) show(out *Output) bool {
-	if len(g.rows) >= manyRows && !g.timed {
+// finish leaves the rows that are shown, in order. It is false if it takes time that has not
+// been asked for.
+func (g *arranged) finish() bool {
+	switch {
+	case g.finished:
+		return true
+	case len(g.rows) >= manyRows && !g.timed:
 		g.timed = true
 		return false
 	}
+	g.finished = true
 	if g.plan.Counts {
 		g.rows = []arrangedRow{{frame: g.counted()}}
 	}
 	g.sort()
-	rows := g.rows[min(int64(len(g.rows)), max(0, g.offset)):]
+	g.rows = g.rows[min(int64(len(g.rows)), max(0, g.offset)):]
 	if g.limit >= 0 {
-		rows = rows[:min(int64(len(rows)), g.limit)]
+		g.rows = g.rows[:min(int64(len(g.rows)), g.limit)]
 	}
-	for i := range rows {
-		out.client.add(rows[i].frame)
+	return true
+}
+
+// show gives the client so many of the rows, all for 0, and says whether there may be more.
+func (g *arranged) show(rows int32, out *Output) {
+	n := len(g.rows)
+	if rows > 0 {
+		n = min(n, int(rows))
+	}
+	for i := range g.rows[:n] {
+		out.client.add(g.rows[i].frame)
+		g.size -= g.rows[i].size()
+		g.rows[i] = arrangedRow{}
+	}
+	if g.rows = g.rows[n:]; rows > 0 && n == int(rows) { // there may be none
+		out.client.put(wire.AppendEmpty(out.client.scratch, wire.TypePortalSuspended))
+		return
 	}
 	dst, start := wire.Begin(out.client.scratch, wire.TypeCommandComplete)
-	out.client.put(wire.End(wire.AppendCString(dst, "SELECT "+itoa(len(rows)+int(g.shown))), start))
-	return true
+	out.client.put(wire.End(wire.AppendCString(dst, "SELECT "+itoa(n+int(g.shown))), start))
+	g.shown = 0
 }

@@ -86,8 +86,8 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			return s.refusePortal(portalName, refusal, out)
 		}
 	}
-	if a := st.arrangement(); a != nil && a.Counts {
-		p.counted = new(bool)
+	if st.arrangement() != nil {
+		p.held = new(heldRows)
 	}
 	if computes {
 		if err := s.bindOutputs(&p, &m); err != nil {

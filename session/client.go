@@ -291,8 +291,8 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	r := request{kind: execute, portal: p}
 	if st := p.statement; st != nil {
 		r.refusal = st.late
-		if st.arrangement() != nil && e.MaxRows != 0 {
-			return s.refuse(errArrangedInParts, out)
+		if st.arrangement() != nil {
+			r.rows = max(0, int32(e.MaxRows)) // of a negative number PostgreSQL gives all
 		}
 		if c := st.copies(); c != nil {
 			r.planning = st.planning
@@ -351,6 +351,10 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 		s.writes = true
 	}
 	s.push(&r)
+	if r.rows > 0 { // all of them have to be there before the first is shown
+		out.server.put(wire.AppendExecute(out.server.scratch, e.Portal, 0))
+		return drop, Need{}, nil
+	}
 	return relay, Need{}, nil
 }
 

@@ -67,6 +67,9 @@ type request struct {
 	extra uint16
 	// next is the index of the statement being answered (query).
 	next int32
+	// rows is how many rows the client gets at most of a portal whose rows the session
+	// holds, 0 for all.
+	rows int32
 	// question, of a Parse: the server reads it in front of a statement's.
 	question *rewrite.Question
 

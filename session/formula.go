@@ -220,7 +220,7 @@ func (s *Session) extreme(f *rewrite.Formula, g *given, args []computedValue) (c
 		case err != nil:
 			return v, err
 		case v.null:
-		case result.null || f.Kind == rewrite.Greatest && logical.Order(v.Value, result.Value) > 0 || f.Kind == rewrite.Least && logical.Order(v.Value, result.Value) < 0:
+		case result.null || f.Kind == rewrite.Greatest && logical.SortOrder(v.Value, result.Value) > 0 || f.Kind == rewrite.Least && logical.SortOrder(v.Value, result.Value) < 0:
 			result = v
 		}
 	}

@@ -74,6 +74,9 @@ func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t 
 	if v.null {
 		return append(dst, '"'), Need{}, nil
 	}
+	if op.Decides {
+		return append(strconv.AppendBool(dst, v.Data[0] == 1), '"'), Need{}, nil
+	}
 	defer func(foreign bool) { s.foreign = foreign }(s.foreign)
 	s.foreign = true // the canonical form is UTF-8
 	sealed, need, err := s.appendOperand(s.buf.array[:0], op, v.Value)

@@ -171,7 +171,7 @@ func (s *Session) bindOutputs(p *portal, m *wire.Bind) error {
 		return err
 	}
 	for i, param := range p.statement.plan.Params {
-		if !param.Hidden {
+		if !param.Hidden && !param.Read {
 			continue
 		}
 		if p.inputs == nil {

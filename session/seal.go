@@ -278,6 +278,8 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 	}
 	err := s.canonical(op, v)
 	switch never := errors.Is(err, logical.ErrNeverEqual); {
+	case errors.Is(err, errPattern) && op.Pattern.Wild:
+		return dst, Need{}, nil
 	case errors.Is(err, errPattern):
 		return dst, Need{}, refused(op.RefusePattern(), nil)
 	case err != nil && !never:

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"errors"
 
 	"pgseal/wire"
 )
@@ -224,7 +225,7 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	var err error
 	if plan := r.arrangement(); plan != nil {
 		var g *arranged
-		if g, err = s.arrange(plan); err == nil {
+		if g, err = s.arrange(plan, r); err == nil {
 			n = size
 			need, err = s.arrangeRow(g, b[:size], out)
 		}
@@ -274,14 +275,19 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 		return drop, Need{}, nil
 	}
 	shown := false
-	if err := s.arrangeNone(typ, r); err != nil {
-		return wait, Need{}, err
-	}
-	if g := s.result.arranged; g != nil && typ == wire.TypeCommandComplete && !s.failure.silent() {
-		if !g.show(out) {
+	if plan := r.arrangement(); plan != nil && typ == wire.TypeCommandComplete && !s.failure.silent() {
+		g, err := s.arrangedRows(plan, r)
+		switch {
+		case errors.Is(err, errHeldRows):
+			s.failure.begin(errHeldRows)
+		case err != nil:
+			return wait, Need{}, err
+		case !g.finish():
 			return wait, Need{Kind: NeedTime}, nil
+		default:
+			g.show(r.rows, out)
+			shown = true
 		}
-		shown = true
 	}
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out, s.copying.stream = nil, nil

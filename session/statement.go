@@ -148,7 +148,7 @@ func (p *statement) anew() *statement {
 // portal is a bound statement; without a statement it is not known here.
 type portal struct {
 	statement *statement
-	counted   *bool // of a portal that counts its rows: the client has got their number
+	held      *heldRows // of a portal whose rows are sorted or filtered by the session
 	formats   formats
 	// asked: the server was asked for sealed columns in the format of asked().
 	asked bool

@@ -1,0 +1,53 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// Rows are changed and deleted by ranges of sealed values, as applications purge what has
+// expired and sell what is left.
+func TestRowsChangedByRanges(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	const all = "SELECT * FROM accounts ORDER BY id"
+	steps := []harness.Step{S("SET timezone = 'Europe/Berlin'"), S(aggregateRows)}
+	for _, condition := range []string{"n > $1", "price BETWEEN $1 AND 20", "plain = 1 AND small < $1", "(n > $1 OR d < 0) AND id <> 3", "name = 'ann' AND n >= $1 AND price > 1", "length(label) = $1", "plain - n > $1"} {
+		steps = append(steps,
+			S("UPDATE accounts SET plain = plain + 10 WHERE "+condition, "1"),
+			S(all),
+			S("UPDATE accounts AS accounts SET name = 'changed', n = $2 WHERE "+condition, "1", "7"),
+			S(all),
+			S("BEGIN"),
+			S("DELETE FROM accounts WHERE "+condition, "1"),
+			S(all),
+			S("ROLLBACK"))
+	}
+	pair.SameIn(t, formulaModes, append(steps,
+		S("UPDATE accounts SET n = 4, small = 2 WHERE id IN (1, 3)"),
+		S("UPDATE accounts SET n = n - 3 WHERE id = $1 AND n > 0 RETURNING n", "1"),
+		S("UPDATE accounts SET n = n - 3 WHERE id = $1 AND n >= 3 RETURNING n", "1"),
+		S("UPDATE accounts SET n = n - $2 WHERE id = $1 AND n >= 2 RETURNING n", "3", "2"),
+		S("UPDATE accounts SET n = 100 / small WHERE small > 0"),
+		S("UPDATE accounts SET n = n * 2, price = price + $1, plain = 5 WHERE price > 0.5 AND small <> 0", "1").Refused("it has no equality term"),
+		S("UPDATE accounts SET n = n * 2, price = price + $1, plain = 5 WHERE price > 0.5", "1"),
+		S("UPDATE accounts SET n = n * 2147483647 WHERE n > 1").Fails("22003"),
+		S("UPDATE accounts SET label = upper(label) WHERE label LIKE '%y%' AND at < now()"),
+		S(all),
+		S("DELETE FROM accounts WHERE atz < now() - interval '100 years'"),
+		S("DELETE FROM accounts WHERE day < CURRENT_DATE - 365 AND plain > 0 RETURNING id"),
+		S(all),
+		S("DELETE FROM accounts WHERE n > 0 AND 1 / (plain - 5) > 0").Refused("public.accounts.n"),
+		S("DELETE FROM accounts WHERE n > (SELECT 3)").Refused("public.accounts.n"),
+		S("DELETE FROM accounts a USING lines l WHERE a.n > 3").Refused("public.accounts.n"),
+		S("UPDATE accounts SET plain = 1 FROM lines l WHERE n > 3").Refused("public.accounts.n"),
+		S("WITH w AS (DELETE FROM accounts WHERE n > 3 RETURNING id) SELECT * FROM w").Refused("public.accounts.n"),
+		S("DELETE FROM accounts WHERE n > 'x'").Fails("22P02"),
+		S("DELETE FROM accounts WHERE n > missing").Fails("42703"),
+		S(all),
+		S("DELETE FROM ONLY accounts WHERE n < 1000"),
+		S("DELETE FROM accounts WHERE n > -1000000"),
+		S(all),
+	)...)
+	pair.SameIn(t, formulaModes[1:], S(aggregateRows), S("DELETE FROM accounts WHERE n > $1 AND plain = $1", "3").Refused("which stands elsewhere in the statement, too"))
+}

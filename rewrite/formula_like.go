@@ -1,0 +1,159 @@
+package rewrite
+
+import (
+	"slices"
+	"strconv"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/envelope"
+	"pgseal/logical"
+)
+
+// formulaLike is LIKE or ILIKE, which compares in lower case.
+func (a *analysis) formulaLike(x *pg.A_Expr, d *formulaDraft) *Formula {
+	f := &Formula{Kind: Operation, Operator: logical.Like}
+	if name := last(names(x.Name)); name[0] == '!' {
+		f.Operator = logical.NotLike
+	}
+	pattern := []*pg.Node{x.Rexpr}
+	if call := x.Rexpr.GetFuncCall(); slices.Equal(names(call.GetFuncname()), []string{systemCatalog, "like_escape"}) {
+		pattern = call.Args // ESCAPE
+	}
+	all := &Formula{Kind: Called}
+	for _, n := range pattern {
+		arg := a.formula(n, d)
+		if arg == nil {
+			return nil
+		}
+		all.Args = append(all.Args, arg)
+	}
+	left := a.formula(x.Lexpr, d)
+	if left == nil || left.OfRow() && !f.Operator.Takes(left.TypeOf(nil)) {
+		return nil
+	}
+	right := all.Args[0]
+	if len(all.Args) > 1 {
+		all.Function, _ = logical.FunctionNamed("like_escape")
+		d.calls = append(d.calls, formulaCalled{all, false})
+		right = all
+	}
+	f.Args = []*Formula{left, right}
+	if x.Kind == pg.A_Expr_Kind_AEXPR_ILIKE {
+		lower, _ := logical.FunctionNamed("lower")
+		for i, arg := range f.Args {
+			f.Args[i] = &Formula{Kind: Called, Function: lower, Args: []*Formula{arg}}
+			d.calls = append(d.calls, formulaCalled{f.Args[i], false})
+		}
+	}
+	d.compared = append(d.compared, f)
+	return f
+}
+
+// hasRange says whether it asks for sealed values in a way that no term could answer: for
+// those that are greater or less than others, or match a pattern with wildcards, or of which
+// something is computed.
+func (f *Formula) hasRange() bool {
+	switch {
+	case f.Kind != Operation || !f.hasSealed():
+	case f.Operator.Matches():
+		return !f.matchesByTerm() || f.Args[1].isPattern()
+	case f.Operator == logical.Equal || f.Operator == logical.NotEqual:
+		if slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.hasSealed() && !arg.isComparable() }) {
+			return true
+		}
+	case f.Operator.Compares():
+		return true
+	}
+	return slices.ContainsFunc(f.Args, (*Formula).hasRange)
+}
+
+// isComparable says whether it is a column, or what is made of one, that could have a term.
+func (f *Formula) isComparable() bool {
+	switch f.Kind {
+	case CastTo:
+		if inner := f.uncast(); !isAnyText(f.Type.OID) && inner.Kind == ColumnValue && !inner.Column.Type.Shown().Widens(f.Type) {
+			return false
+		}
+	case Called:
+		if !f.Function.Folds() {
+			return false
+		}
+	case Operation:
+		if !f.Operator.Compares() && !f.Operator.Matches() {
+			return false
+		}
+	case Negative, Greatest, Least, Aggregated, Inner:
+		return false
+	case FirstOf, Choice, Both, Either, Inverse, IsNull, IsNotNull:
+	default:
+		return f.isUntyped() || f.OfRow()
+	}
+	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.isComparable() })
+}
+
+// matchesByTerm says whether LIKE of a column without wildcards is answered by a term.
+func (f *Formula) matchesByTerm() bool {
+	of := f.Args[0].uncast()
+	if of.Kind != Called || !of.Function.Folds() {
+		return of.isTerm()
+	}
+	kind := envelope.TermLower
+	if of.Function.String() == "upper" {
+		kind = envelope.TermUpper
+	}
+	of = of.Args[0].uncast()
+	return of.isTerm() && of.Column.FoldsTo(kind) != nil
+}
+
+// matchesParameter says whether a condition is LIKE of a column with a term and a pattern
+// that is a parameter, which stands nowhere else: it is known with its value whether the
+// term answers it.
+func (a *analysis) matchesParameter(o *draftedOutput) bool {
+	f := o.formula
+	if f.Kind != Operation || !f.Operator.Matches() || !f.matchesByTerm() || len(o.params) != 1 {
+		return false
+	}
+	pattern := f.Args[1]
+	for pattern.Kind == CastTo || pattern.Kind == Called && (pattern.Function.Folds() || pattern.Function.String() == "like_escape") {
+		pattern = pattern.Args[0]
+	}
+	uses := 0
+	for i := range a.tokens {
+		if a.tokens[i].kind == tokenParameter && a.is(i, "$"+strconv.Itoa(int(o.params[0].Number))) {
+			uses++
+		}
+	}
+	return pattern.Kind == ParameterValue && uses == 1
+}
+
+// isPattern says whether it is more than a text that matches itself, as far as can be told
+// without a parameter's value.
+func (f *Formula) isPattern() bool {
+	escape := byte('\\')
+	for f.Kind == CastTo || f.Kind == Called {
+		switch {
+		case f.Kind == CastTo || f.Function.Folds():
+		case f.Function.String() != "like_escape" || f.Args[1].Kind != LiteralValue || len(f.Args[1].text.value) > 1:
+			return true
+		case len(f.Args[1].text.value) == 0:
+			escape = 0
+		default:
+			escape = f.Args[1].text.value[0]
+		}
+		f = f.Args[0]
+	}
+	switch f.Kind {
+	case ParameterValue, NullValue:
+		return false
+	case LiteralValue:
+		_, ok := (&Pattern{Escape: escape}).Literal(slices.Clone(f.text.value))
+		return !ok
+	}
+	return true
+}
+
+// depends says whether it is by the value of a pattern that there is a range in it.
+func (f *Formula) depends() bool {
+	return f.Kind == Operation && f.Operator.Matches() && f.hasSealed() && f.matchesByTerm() || slices.ContainsFunc(f.Args, (*Formula).depends)
+}

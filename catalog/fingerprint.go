@@ -113,11 +113,8 @@ const (
 			UNION ALL
 			SELECT 3, hashtidextended(ctid, 23 + xmin::text::int8 * 32) FROM pg_constraint WHERE conrelid = ANY($3)
 			UNION ALL
-			SELECT 3, hashtidextended(c.place, (21 + c.xmin::text::int8 * 32) # (r.oid::int8 << 31)) FROM (
-				SELECT oid, relnamespace, left(relname::text, CASE WHEN octet_length(relname::text) = length(relname::text) THEN 26 ELSE 6 END) AS beginning
-				  FROM pg_class WHERE oid = ANY($3) AND octet_length(relname::text) > 26) r
-			 CROSS JOIN LATERAL (SELECT ctid AS place, xmin, relname::text AS name FROM pg_class WHERE relnamespace = r.relnamespace
-			                      UNION ALL SELECT ctid, xmin, conname::text FROM pg_constraint WHERE connamespace = r.relnamespace) c WHERE starts_with(c.name, r.beginning)
+			SELECT 3, hashtidextended(c.place, (21 + c.xmin::text::int8 * 32) # (r.oid::int8 << 31)) FROM ` + longNames + "$3" + longNamesBehind + `
+			 WHERE starts_with(c.name, r.beginning)
 			UNION ALL
 			SELECT 4, hashtidextended(ctid, 13 + xmin::text::int8 * 32) FROM pg_type WHERE oid >= 16384 AND typtype IN ('d', 'e', 'r', 'm')
 			UNION ALL

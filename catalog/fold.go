@@ -53,7 +53,7 @@ type TextFunctions struct {
 	// are nil where the server does more than to replace characters.
 	Folds *Folds
 	// Own are the names of those that the database has functions of its own for, which a
-	// statement may mean.
+	// statement may mean. citext's are of values of its type alone, which no other becomes.
 	Own []string
 }
 
@@ -227,7 +227,10 @@ func (f *TextFunctions) inside(ctx context.Context, tx reader) (*TextFunctions, 
 	}
 	now := *f
 	err := about(tx, ofCode|ofSchemas).QueryRow(ctx, `SELECT ARRAY(SELECT DISTINCT proname::text FROM pg_proc
-		WHERE proname = ANY ($1) AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace) ORDER BY 1)`,
+		WHERE proname = ANY ($1) AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace)
+		  AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'citext'
+		                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = pg_proc.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+		ORDER BY 1)`,
 		append(logical.FunctionNames(), "string_to_array", "to_timestamp", "now", "transaction_timestamp", "statement_timestamp")).Scan(&now.Own)
 	return &now, err
 }

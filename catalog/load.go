@@ -60,7 +60,8 @@ func LoadIn(ctx context.Context, tx pgx.Tx) (*Snapshot, error) {
 func reading(ctx context.Context, conn *pgx.Conn, f func(pgx.Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		// What prints types and expressions leaves out schemas that the search path names.
-		if _, err := tx.Exec(ctx, `SET LOCAL search_path = pg_catalog`); err != nil {
+		// The questions take milliseconds, and to compile them takes seconds.
+		if _, err := tx.Exec(ctx, `SET LOCAL search_path = pg_catalog; SET LOCAL jit = off`); err != nil {
 			return err
 		}
 		return f(tx)

@@ -75,6 +75,23 @@ func loadUniques(ctx context.Context, tx reader, relations []*Relation) error {
 	return loadTaken(ctx, tx, sealed, oids)
 }
 
+// longNames and longNamesBehind, with a parameter between them, are the relations r of whose name an
+// index may have only the beginning, each with the relations and constraints c of its schema,
+// of which those matter whose name starts with that. Names are compared by their bytes, so an
+// ASCII beginning bounds those that have it: without bounds all names are looked at, which
+// takes seconds with some hundreds of such relations.
+const (
+	longNames = `(SELECT oid, relnamespace, beginning, CASE WHEN octet_length(beginning) = length(beginning) THEN (left(beginning, -1) || chr(ascii(right(beginning, 1)) + 1))::name END AS behind
+			   FROM (SELECT oid, relnamespace, left(relname::text, CASE WHEN octet_length(relname::text) = length(relname::text) THEN 26 ELSE 6 END) AS beginning
+			           FROM pg_class WHERE octet_length(relname::text) > 26 AND oid = ANY(`
+	longNamesBehind = `)) long) r
+			  CROSS JOIN LATERAL (
+			        SELECT ctid AS place, xmin, relname::text AS name FROM pg_class WHERE relnamespace = r.relnamespace AND relname >= r.beginning::name AND relname < r.behind
+			        UNION ALL SELECT ctid, xmin, conname::text FROM pg_constraint WHERE connamespace = r.relnamespace AND conname >= r.beginning::name AND conname < r.behind
+			        UNION ALL SELECT ctid, xmin, relname::text FROM pg_class WHERE r.behind IS NULL AND relnamespace = r.relnamespace
+			        UNION ALL SELECT ctid, xmin, conname::text FROM pg_constraint WHERE r.behind IS NULL AND connamespace = r.relnamespace) c`
+)
+
 // loadTaken adds to relations with sealed columns which of the names that PostgreSQL would
 // choose for their indexes there are already, and the constraints that are no indexes. '`' is the
 // character behind '_'. Of a long name of a relation there may be only the beginning.
@@ -91,10 +108,7 @@ func loadTaken(ctx context.Context, tx reader, sealed map[uint32]*Relation, oids
 		 WHERE r.oid = ANY($1)
 		 UNION
 		SELECT r.oid, c.name, false
-		  FROM (SELECT oid, relnamespace, left(relname::text, CASE WHEN octet_length(relname::text) = length(relname::text) THEN 26 ELSE 6 END) AS beginning
-		          FROM pg_class WHERE oid = ANY($1) AND octet_length(relname::text) > 26) r
-		 CROSS JOIN LATERAL (SELECT relname::text FROM pg_class WHERE relnamespace = r.relnamespace
-		                      UNION ALL SELECT conname::text FROM pg_constraint WHERE connamespace = r.relnamespace) c(name)
+		  FROM `+longNames+"$1"+longNamesBehind+`
 		 WHERE starts_with(c.name, r.beginning) AND c.name ~ '_(key|idx)[0-9]*$'
 		 UNION
 		SELECT conrelid, conname::text, true FROM pg_constraint WHERE conrelid = ANY($1) AND contype NOT IN ('p', 'u', 'x')

@@ -58,6 +58,9 @@ func TestSortedByTexts(t *testing.T) {
 					S("SELECT GREATEST("+of+", 'b'), LEAST("+of+", mail), "+of+" > 'ann' FROM books ORDER BY id"))
 			}
 			pair.SameIn(t, formulaModes, append(steps,
+				S("SELECT DISTINCT ON (x) lower(plain) AS x, id, name FROM books ORDER BY x, id"),
+				S("SELECT DISTINCT ON (x, y) n AS x, left(plain, 1) AS y, id FROM books ORDER BY y, id").Refused("public.books.n"),
+				S("SELECT DISTINCT ON (label) upper(plain) AS label, id FROM books ORDER BY label, id"),
 				S("SELECT n, count(*) FROM books GROUP BY n HAVING max(name) > $1 ORDER BY min(label)", "a"),
 				S("SELECT name, count(*) FROM books GROUP BY name ORDER BY name").Refused("public.books.name"),
 				S("SELECT mail, count(*) FROM books GROUP BY mail ORDER BY mail DESC"),
@@ -126,4 +129,24 @@ func TestFoundByPatterns(t *testing.T) {
 		S("SELECT id FROM books WHERE name = 'ann'").Refused("it has no equality term"),
 		S("SELECT id FROM books WHERE lower(mail) = 'ann'").Refused("it has no term of its values in lower case"),
 	)...)
+}
+
+// citext has functions of the names of PostgreSQL's own, for its type alone.
+func TestFunctionsBesideCitext(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE EXTENSION citext; CREATE TABLE items (id int PRIMARY KEY, age int, name text, label varchar(20), handle citext)`,
+		Seal: []string{"public.items.age", "public.items.name", "public.items.label", "public.items.handle"},
+	})
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO items VALUES (1, 5, 'Ann', 'a-b', 'Bob'), (2, 7, 'ann', 'A-B', 'bob'), (3, NULL, NULL, NULL, NULL)"),
+		S("SELECT max(age), min(age), max(name), min(label) FROM items"),
+		S("SELECT replace(name, 'n', 'm'), split_part(label, '-', 2), strpos(name, $1) FROM items ORDER BY id", "n"),
+		S("SELECT replace('a' || name, $1, 'x'), split_part(name::varchar, 'n', 1) FROM items ORDER BY id", "n"),
+		S("SELECT id FROM items WHERE strpos(label, 'B') = 3 ORDER BY name"),
+		S("SELECT max(handle) FROM items").Refused("public.items.handle"),
+		S("SELECT replace(handle, 'B', 'x') FROM items").Refused("public.items.handle"),
+		S("SELECT replace(name, 'n', handle) FROM items").Refused("public.items"),
+		S("SELECT id FROM items ORDER BY handle").Refused("public.items.handle"),
+		S("SELECT id FROM items WHERE handle LIKE 'B%'").Refused("public.items.handle"),
+	)
 }

@@ -125,7 +125,14 @@ func (a *analysis) sortedTruth(n *pg.Node, sc *scope, outputs []column) *column 
 // same for a boolean as the truth that ORDER BY sorts by. It is false, and has done
 // nothing, for anything else.
 func (a *analysis) distinctOnTerm(n *pg.Node, sc *scope, outputs []column) bool {
-	if c, at, ok := a.sortedOutput(n, outputs); ok && c != nil && a.sortsByOutput(n, at, c) {
+	c, at, ok := a.sortedOutput(n, outputs)
+	switch ref := n.GetColumnRef(); {
+	case ok && c != nil && a.sortsByOutput(n, at, c):
+		return true
+	case ok && c != nil && ref != nil && c.isPlain():
+		return false // an output, whatever columns there are of its name
+	case ok && c != nil && ref != nil && !slices.ContainsFunc(sc.items, func(it *item) bool { return it.open || it.column(c.name) != nil }):
+		a.fail(refuseUse(sealedOf(outputs), int32(at.start), a.within)) // no column to be compared has the name
 		return true
 	}
 	e := a.peek(n, sc)

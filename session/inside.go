@@ -38,7 +38,7 @@ type inside struct {
 
 // The session's temporary tables would stand in front of a path that does not name them.
 const (
-	pathQuestion = "SELECT pg_catalog.current_setting('search_path'), pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
+	pathQuestion = "SELECT pg_catalog.current_setting('search_path'), pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), pg_catalog.set_config('jit', 'off', true)"
 	pathAnswer   = "SELECT pg_catalog.set_config('search_path', $1, true)"
 )
 

@@ -14,7 +14,8 @@ import (
 // command that makes a term. It is false, and has done nothing, for a query without any
 // range.
 func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	if s.WhereClause == nil || !a.arranges(s, sc, outputs) || len(s.GroupClause) > 0 || s.HavingClause != nil {
+	around, counted := a.countedRows(s, sc)
+	if s.WhereClause == nil || !counted && !a.arranges(s, sc, outputs) || len(s.GroupClause) > 0 || s.HavingClause != nil {
 		return false
 	}
 	all := conjuncts(nil, s.WhereClause)
@@ -37,6 +38,8 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 		return true
 	case !some:
 		return false
+	case counted:
+		a.countRows(s, around)
 	case a.counts(s):
 		a.arrange(s).plan.Counts = true
 		at := location(s.TargetList[0])
@@ -176,7 +179,9 @@ func minds(n *pg.Node) bool {
 		switch x := m.Interface().(type) {
 		case *pg.FuncCall:
 			return x.Over != nil
-		case *pg.SubLink, *pg.A_Indirection:
+		case *pg.SubLink: // EXISTS and IN take any number of rows
+			return x.SubLinkType != pg.SubLinkType_EXISTS_SUBLINK && x.SubLinkType != pg.SubLinkType_ANY_SUBLINK
+		case *pg.A_Indirection:
 			return true
 		case *pg.TypeCast:
 			return varies(m)

@@ -271,6 +271,18 @@ public class Jdbc {
             }
             print("in portions", n);
         }
+        try (PreparedStatement s = db.prepareStatement("SELECT card, amount FROM orders WHERE card LIKE ? ORDER BY card DESC, id")) {
+            s.setFetchSize(7);
+            s.setString(1, "%" + word + "%");
+            List<List<String>> sorted;
+            try (ResultSet rs = s.executeQuery()) {
+                sorted = rows(rs);
+            }
+            s.setMaxRows(3);
+            try (ResultSet rs = s.executeQuery()) {
+                print("sorted in portions", sorted.size(), sorted.get(8), rows(rs));
+            }
+        }
         db.rollback();
         db.setAutoCommit(true);
     }

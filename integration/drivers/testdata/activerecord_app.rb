@@ -104,6 +104,13 @@ def application(**options)
   p Customer.order(visits: :desc, born: :asc, id: :asc).limit(3).offset(1).pluck(:id), Customer.order(:born, :id).first.id, Customer.order(:visits, :id).last.id
   p Customer.where("visits > ?", 7).count, Customer.where(visits: 3..8).order(:visits, :id).pluck(:visits), Customer.where(born: Date.new(1999)..).exists?
   p Customer.group(:name).having("sum(visits) > ?", 3).order("sum(visits) DESC").sum(:visits), Customer.group(:name).order(Arel.sql("sum_visits DESC"), :name).sum(:visits)
+  p Customer.order(:email).pluck(:email), Customer.order(note: :desc, id: :asc).first.id, Customer.maximum(:email), Customer.minimum(:note)
+  p Customer.where("email LIKE ?", "%#{WORD}%").order(email: :desc).pluck(:email), Customer.where("note ILIKE :q OR email ILIKE :q", q: "%#{WORD.upcase}%").count
+  p Customer.where(email: "#{WORD}0".."#{WORD}3").order(:id).ids, Customer.where("extract(year FROM born) = ?", 2000).count, Customer.where("length(email) = ?", WORD.length + 1).count
+  Customer.transaction do
+    p Customer.where("visits > ?", 3).update_all("visits = visits + 100"), Customer.where("visits > 100 AND email LIKE ?", "%4").delete_all, Customer.where("born < now()").delete_all
+    raise ActiveRecord::Rollback
+  end
   p Customer.joins(:orders).group(:email).sum(:amount), Customer.joins(:orders).group(:id).order(:id).pluck(:id, :note, "count(orders.id)")
   p Customer.eager_load(:orders).where(orders: { card: "#{WORD}3" }).limit(1).map { |c| [c.email, c.orders.map(&:card)] }
   p Customer.where(id: Order.where(card: "#{WORD}3").select(:customer_id)).ids, Customer.where(email: Customer.where(visits: 8).select(:email)).ids

@@ -76,6 +76,19 @@ def refused():
         s.rollback()
 
 
+def searched(s):
+    """What lists and search boxes ask for."""
+    email = Customer.email
+    print(s.scalars(sa.select(email).order_by(email.desc()).limit(5)).all(), s.scalars(sa.select(Customer.id).order_by(Customer.note.nulls_first(), Customer.id).offset(2).limit(3)).all())
+    print(s.scalars(sa.select(email).where(email.contains("b1")).order_by(email)).all(), s.scalars(sa.select(email).where(email.startswith(word + "b_", autoescape=True))).all())
+    print(s.execute(sa.select(sa.func.count()).select_from(Customer).where(email.ilike("%" + word.upper() + "B1%"), email.notlike("%9"))).scalar())
+    print(s.execute(sa.select(sa.func.max(email), sa.func.min(Customer.note), sa.func.max(Customer.ssn))).all(), s.scalars(sa.select(Customer.id).where(email.between(word + "b2", word + "b5")).order_by(Customer.id)).all())
+    print(s.execute(sa.select(Customer.id).where(sa.extract("year", Customer.born) == 2000, sa.func.length(email) == len(word) + 2).order_by(email)).all())
+    print(s.execute(sa.update(Customer).where(Customer.visits > 15, email.like("%b%")).values(visits=Customer.visits + 100).execution_options(synchronize_session=False)).rowcount)
+    print(s.execute(sa.delete(Customer).where(Customer.visits.between(116, 118)).execution_options(synchronize_session=False)).rowcount, s.scalars(sa.select(Customer.visits).order_by(Customer.visits.desc(), Customer.id).limit(2)).all())
+    s.rollback()
+
+
 def analytics(s, ada):
     """Queries that group, tell apart and choose."""
     everyone = sa.select(Customer.id).order_by(Customer.id)
@@ -168,6 +181,7 @@ def orm(e):
         s.bulk_save_objects([Customer(name=f"b{i}", email=f"{word}b{i}", visits=i, born=datetime.date(2000, 1, 1)) for i in range(20)])
         s.commit()
         analytics(s, ada)
+        searched(s)
         found = s.scalars(sa.select(Customer).where(Customer.name.like("b%")).order_by(Customer.id).execution_options(yield_per=6))
         print([c.email for c in found])
         s.delete(ada)

@@ -23,7 +23,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.db import DatabaseError, IntegrityError, connection, transaction  # noqa: E402
 from django.db.models import Avg, Case, CharField, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, Sum, Value, When, Window  # noqa: E402
-from django.db.models.functions import Coalesce, NullIf, RowNumber  # noqa: E402
+from django.db.models.functions import Coalesce, Length, NullIf, RowNumber  # noqa: E402
 from django.forms import modelform_factory  # noqa: E402
 from shop.models import Contact, Customer, Order  # noqa: E402
 
@@ -81,6 +81,20 @@ def analytics(ada):
     print([c.email for c in customers.filter(email=ada.email).union(customers.filter(visits=8)).order_by("id")])
     print([(c.visits, c.row) for c in customers.annotate(row=Window(RowNumber(), partition_by="born", order_by=F("id").asc())).order_by("id")[:4]])
     print(customers.aggregate(n=Count("born", distinct=True), m=Count("id", filter=Q(visits=7))), customers.filter(~Q(visits=7) & ~Q(ssn=None)).count())
+
+
+def searched():
+    """What lists and search boxes ask for."""
+    customers = Customer.objects
+    print(list(customers.order_by("email").values_list("email", flat=True)[:7]), customers.order_by("-note", "id").first().id)
+    print(list(customers.filter(email__contains="b1").order_by("-email").values_list("email", flat=True)), customers.filter(email__startswith=word).count())
+    print(customers.filter(Q(email__icontains=word.upper() + "B2") | Q(note__endswith="2")).order_by("id").count(), customers.exclude(email__iendswith="9").count())
+    print(customers.aggregate(Max("email"), Min("note"), Max("ssn")), customers.filter(email__gt=f"{word}b2", email__lt=f"{word}b3").count())
+    print(customers.filter(born__year=2000).count(), customers.filter(born__month=1, born__day__lte=2).count(), customers.annotate(n=Length("note")).filter(n=len(word) + 2).count())
+    print(list(customers.values("name").annotate(m=Max("email")).filter(m__contains=word).order_by("-m")))
+    bulk = customers.filter(name="bulk")
+    print(bulk.filter(visits__range=(5, 9)).update(note="some", visits=F("visits") + 1000), bulk.filter(visits__gte=1000).order_by("email").first().visits)
+    print(bulk.filter(visits__gte=1008, email__contains=word).delete(), bulk.filter(note__contains="ome").delete()[0], customers.count())
 
 
 def computed():
@@ -189,6 +203,7 @@ def application():
         print({k: bytes(v) if isinstance(v, memoryview) else v for k, v in c.items()})
     computed()
     analytics(ada)
+    searched()
     # By a cursor on the server.
     print([c.email for c in Customer.objects.filter(name="bulk").order_by("id").iterator(chunk_size=7)][::10])
     print(list(Customer.objects.raw("SELECT * FROM customers WHERE email = %s", [ada.email]))[0].ssn)

@@ -83,5 +83,4 @@ func (a *analysis) countRows(s *pg.SelectStmt, around aroundRows) {
 	}
 	a.edit(around.before.start, around.before.end, "", nil)
 	a.edit(around.behind.start, around.behind.end, "", nil)
-	a.callsForAll(s)
 }

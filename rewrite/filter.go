@@ -70,6 +70,9 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 		start, end := computed[i].span(a)
 		a.edit(start, end, "true", nil)
 	}
+	if counted && a.err == nil {
+		a.callsForAll(s)
+	}
 	return true
 }
 

@@ -17,7 +17,7 @@ import (
 func TestSortedBySealedValues(t *testing.T) {
 	pair := harness.New(t, formulaSchema)
 	steps := []harness.Step{S("SET timezone = 'Europe/Berlin'"), S(aggregateRows)}
-	for _, of := range []string{"n", "small", "big", "price", "free", "r", "d", "day", "at", "atz", "ok", "a.n * 2", "-price", "price + n"} {
+	for _, of := range []string{"n", "small", "big", "price", "free", "r", "d", "day", "at", "atz", "gap", "ok", "a.n * 2", "-price", "price + n"} {
 		steps = append(steps,
 			S("SELECT id, n FROM accounts a ORDER BY "+of+", id"),
 			S("SELECT id FROM accounts a ORDER BY "+of+" DESC, id DESC"),
@@ -27,6 +27,8 @@ func TestSortedBySealedValues(t *testing.T) {
 	}
 	pair.SameIn(t, formulaModes, append(steps,
 		S("SELECT * FROM accounts ORDER BY price, id"),
+		S("SELECT max(gap), min(gap), max(ok::int), GREATEST(min(gap), '2 days') FROM accounts"),
+		S("SELECT id, GREATEST(gap, '1 day', $1), gap < '1 mon', LEAST(ok, true), GREATEST(small::text, name) FROM accounts ORDER BY id", "2 days"),
 		S("SELECT * FROM accounts ORDER BY plain, day DESC, id LIMIT 4"),
 		S("SELECT a.*, a.n AS sealed FROM accounts a ORDER BY sealed NULLS FIRST, a.id"),
 		S("SELECT id, price AS p FROM accounts WHERE id < $1 ORDER BY p, id", "5"),
@@ -113,7 +115,7 @@ func TestGroupsBySealedAggregates(t *testing.T) {
 func TestFoundByRangesOfSealedValues(t *testing.T) {
 	pair := harness.New(t, formulaSchema)
 	steps := []harness.Step{S("SET timezone = 'Europe/Berlin'"), S(aggregateRows)}
-	for of, values := range map[string][2]string{"n": {"2", "40"}, "price": {"0.01", "19.995"}, "d": {"-1e10", "7"}, "day": {"2023-01-31", "2024-12-31"}, "at": {"2020-01-31 13:00", "2024-01-31 12:30"}, "plain - n": {"-8", "9"}} {
+	for of, values := range map[string][2]string{"n": {"2", "40"}, "price": {"0.01", "19.995"}, "d": {"-1e10", "7"}, "day": {"2023-01-31", "2024-12-31"}, "at": {"2020-01-31 13:00", "2024-01-31 12:30"}, "gap": {"1 day", "1 mon"}, "plain - n": {"-8", "9"}} {
 		for _, condition := range []string{"%s > $1", "%s >= $1 AND %[1]s < $2", "NOT %s <= $2", "%s BETWEEN $1 AND $2", "%s NOT BETWEEN $1 AND $2 OR %[1]s IS NULL", "$1 < %s AND plain = 1"} {
 			where := fmt.Sprintf(condition, of)
 			given := []any{values[0]}
@@ -193,7 +195,30 @@ func TestAggregatesOfRanges(t *testing.T) {
 
 // rangeType is the type of what an expression over accounts is compared with.
 func rangeType(of string) string {
-	return map[string]string{"n": "int", "price": "numeric", "d": "float8", "day": "date", "at": "timestamp", "plain - n": "int"}[of]
+	return map[string]string{"n": "int", "price": "numeric", "d": "float8", "day": "date", "at": "timestamp", "gap": "interval", "plain - n": "int"}[of]
+}
+
+// Columns of a row are compared with each other, sealed ones with each other and with plain
+// ones.
+func TestFoundByComparedColumns(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	pair.SameIn(t, formulaModes, S(aggregateRows),
+		S("UPDATE accounts SET other = 'ann', label = 'ann' WHERE id IN (1, 3, 4)"),
+		S("SELECT id FROM accounts WHERE name = other ORDER BY id"),
+		S("SELECT id FROM accounts WHERE name <> label AND id > $1 ORDER BY id", "1"),
+		S("SELECT id FROM accounts WHERE n = small OR plain = n ORDER BY id"),
+		S("SELECT count(*) FROM accounts WHERE NOT n = plain"),
+		S("SELECT id, n = small, name = other FROM accounts ORDER BY id"),
+		S("SELECT plain, sum(n) FROM accounts WHERE name = other GROUP BY plain ORDER BY plain"),
+		S("SELECT id FROM accounts WHERE day = at::date OR atz = at ORDER BY id"),
+		S("SELECT a.id FROM accounts a WHERE a.n = a.n AND a.name = a.name ORDER BY id"),
+		S("UPDATE accounts SET plain = 8 WHERE name = label"),
+		S("DELETE FROM accounts WHERE small = plain OR name = other"),
+		S("SELECT id, plain FROM accounts ORDER BY id"),
+		S("SELECT a.id FROM accounts a, accounts b WHERE a.name = b.other").Refused("public.accounts"),
+		S("SELECT a.id FROM accounts a JOIN accounts b ON a.name = b.other").Refused("public.accounts"),
+		S("SELECT id FROM accounts WHERE n = name").Fails("42883"),
+	)
 }
 
 // The rows of a query are counted by the statement around it, as ORMs count a page's, and

@@ -46,7 +46,7 @@ func (a Aggregate) Result(oid uint32) uint32 {
 		return OIDInt8
 	case Maximum, Minimum:
 		switch {
-		case Orders(oid) || oid == OIDText || oid == OIDTime || oid == OIDOid:
+		case Orders(oid) || oid == OIDText || oid == OIDTime || oid == OIDInterval || oid == OIDOid:
 			return oid
 		case oid == OIDVarchar:
 			return OIDText

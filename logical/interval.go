@@ -49,12 +49,15 @@ const (
 	daysPerMonth  = 30
 )
 
-// intervalEqual counts a month as 30 days and a day as 24 hours, as the type's
-// operators do: whole days and the rest of one.
-func intervalEqual(dst, canonical []byte) ([]byte, error) {
-	v := canonicalInterval(canonical)
+// estimate counts a month as 30 days and a day as 24 hours, as the type's operators do:
+// whole days and the rest of one, in microseconds.
+func (v interval) estimate() (days, rest int64) {
 	more, rest := splitMicros(v.micros)
-	days := int64(v.months)*daysPerMonth + int64(v.days) + int64(more)
+	return int64(v.months)*daysPerMonth + int64(v.days) + int64(more), rest
+}
+
+func intervalEqual(dst, canonical []byte) ([]byte, error) {
+	days, rest := canonicalInterval(canonical).estimate()
 	dst = binary.BigEndian.AppendUint64(dst, uint64(days))
 	return binary.BigEndian.AppendUint64(dst, uint64(rest)), nil
 }

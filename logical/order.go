@@ -17,7 +17,7 @@ func Orders(oid uint32) bool {
 // Sorts says whether SortOrder can tell which of two values of a type comes first, of
 // texts under a collation that goes by their bytes.
 func Sorts(oid uint32) bool {
-	return Orders(oid) || slices.Contains([]uint32{OIDBool, OIDUUID, OIDBytea, OIDTime, OIDOid, OIDText, OIDVarchar, OIDBpchar, OIDName}, oid)
+	return Orders(oid) || slices.Contains([]uint32{OIDBool, OIDUUID, OIDBytea, OIDTime, OIDInterval, OIDOid, OIDText, OIDVarchar, OIDBpchar, OIDName}, oid)
 }
 
 // SortOrder is Order for all types of which Sorts says yes.
@@ -27,6 +27,10 @@ func SortOrder(v, w Value) int {
 		return Order(v, w)
 	case v.OID == OIDTime:
 		return cmp.Compare(canonicalInt(v.Data), canonicalInt(w.Data))
+	case v.OID == OIDInterval:
+		days, rest := canonicalInterval(v.Data).estimate()
+		others, restOfOthers := canonicalInterval(w.Data).estimate()
+		return cmp.Or(cmp.Compare(days, others), cmp.Compare(rest, restOfOthers))
 	case v.OID == OIDBpchar:
 		return bytes.Compare(trimBlanks(v.Data), trimBlanks(w.Data))
 	}

@@ -76,14 +76,15 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	return true
 }
 
-// asksForRange says whether a condition has a range in it.
+// asksForRange says whether a condition has a range in it. So is what compares columns of a
+// row, unless there are rows of several relations to be compared with each other.
 func (a *analysis) asksForRange(f *Formula, d *formulaDraft) bool {
 	if f.depends() {
 		for _, l := range d.literals {
 			a.steer(l)
 		}
 	}
-	return f.hasRange()
+	return f.hasRange() || len(d.scope.items) == 1 && f.comparesColumns()
 }
 
 // conjuncts are what AND is between.

@@ -153,7 +153,7 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	case FirstOf:
 		return f.common(given)
 	case Greatest, Least:
-		if t := f.common(given); logical.Orders(t) || isAnyText(t) {
+		if t := f.common(given); logical.Less.Result(t, t) != 0 {
 			return t
 		}
 		return 0

@@ -68,6 +68,19 @@ func (f *Formula) hasRange() bool {
 	return slices.ContainsFunc(f.Args, (*Formula).hasRange)
 }
 
+// comparesColumns says whether it tells if a sealed column is equal to another one, which has
+// no terms in common with it.
+func (f *Formula) comparesColumns() bool {
+	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual) && f.hasSealed() {
+		left, right := f.Args[0].columns(nil), f.Args[1].columns(nil)
+		computed := func(c *Formula) bool { return c.sql != "" } // to be compared with a term
+		if len(left) > 0 && len(right) > 0 && len(f.columns(nil)) > 1 && !slices.ContainsFunc(left, computed) && !slices.ContainsFunc(right, computed) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(f.Args, (*Formula).comparesColumns)
+}
+
 // isComparable says whether it is a column, or what is made of one, that could have a term.
 func (f *Formula) isComparable() bool {
 	switch f.Kind {

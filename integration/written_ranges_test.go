@@ -1,7 +1,10 @@
 package integration
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"pgseal/integration/harness"
 )
@@ -50,4 +53,25 @@ func TestRowsChangedByRanges(t *testing.T) {
 		S(all),
 	)...)
 	pair.SameIn(t, formulaModes[1:], S(aggregateRows), S("DELETE FROM accounts WHERE n > $1 AND plain = $1", "3").Refused("which stands elsewhere in the statement, too"))
+}
+
+// A row that has come since the rows were looked at may be one of those that are meant: the
+// statement fails, and changes nothing.
+func TestARowThatComesBeforeAChangeByRangeFailsIt(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	pair.SameIn(t, []harness.Mode{harness.Simple}, S(aggregateRows))
+	answer := dialogue(t, pair.URL(), []pgproto3.FrontendMessage{
+		&pgproto3.Query{String: "BEGIN"},
+		&pgproto3.Parse{Query: "DELETE FROM accounts WHERE n > $1"},
+		&pgproto3.Bind{DestinationPortal: "p", Parameters: [][]byte{[]byte("3")}},
+		&pgproto3.Parse{Name: "i", Query: "INSERT INTO accounts (id, n) VALUES (9, 50)"},
+		&pgproto3.Bind{DestinationPortal: "i", PreparedStatement: "i"}, &pgproto3.Execute{Portal: "i"},
+		&pgproto3.Execute{Portal: "p"},
+		&pgproto3.Sync{},
+		&pgproto3.Query{String: "ROLLBACK"},
+		&pgproto3.Query{String: "SELECT count(*) FROM accounts WHERE n > 3"},
+	})
+	if !strings.Contains(answer, "INSERT 0 1") || !strings.Contains(answer, "40001") || strings.Contains(answer, "DELETE") || !strings.Contains(answer, `["1"]`) {
+		t.Error(answer)
+	}
 }

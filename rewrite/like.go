@@ -96,6 +96,9 @@ func (a *analysis) like(x *pg.A_Expr, sc *scope) bool {
 		a.refuseComputed(left, right, sc)
 		return true
 	}
+	if a.err != nil {
+		return true
+	}
 	if closes == "" {
 		u := &a.uses[len(a.uses)-1]
 		u.after, u.afterAt = " AND COALESCE(NULLIF($n::"+serverType+", ''), "+aboveTerms+")", int(a.tokens[end].end)

@@ -103,7 +103,7 @@ func (p *statement) checkFormats(m *wire.Bind) *wire.Error {
 // errArrangedInParts is for rows that are fetched some at a time.
 var errArrangedInParts = &wire.Error{
 	Code: codeFeatureNotSupported, Message: "rows that pgseal sorts or filters by sealed values cannot be fetched in parts",
-	Hint: "Read all rows at once, without a cursor and without a fetch size.",
+	Hint: "Let the portal be executed by the protocol, with a row limit or without, and not by FETCH.",
 }
 
 // errArrangedRows is for more rows than can be held.
@@ -328,14 +328,19 @@ func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 	if g.limit >= 0 && g.offset >= 0 && g.limit <= int64(len(g.rows)) && g.offset <= int64(len(g.rows)) {
 		if needed := int(g.limit + g.offset); len(g.rows) >= 2*needed+keptRows {
 			g.sort()
-			for _, r := range g.rows[needed:] {
-				g.size -= r.size()
-			}
-			clear(g.rows[needed:])
+			g.release(g.rows[needed:])
 			g.rows = g.rows[:needed]
 		}
 	}
 	return nil
+}
+
+// release forgets rows that are held no more.
+func (g *arranged) release(rows []arrangedRow) {
+	for i := range rows {
+		g.size -= rows[i].size()
+	}
+	clear(rows)
 }
 
 // size is what a row takes in memory, in bytes.
@@ -414,16 +419,21 @@ func (g *arranged) finish() bool {
 	g.finished = true
 	if g.plan.Counts {
 		g.rows = []arrangedRow{{frame: g.counted()}}
+		g.size = g.rows[0].size()
 	}
 	g.sort()
-	g.rows = g.rows[min(int64(len(g.rows)), max(0, g.offset)):]
-	if g.limit >= 0 {
-		g.rows = g.rows[:min(int64(len(g.rows)), g.limit)]
+	skipped := min(int64(len(g.rows)), max(0, g.offset))
+	g.release(g.rows[:skipped])
+	if g.rows = g.rows[skipped:]; g.limit >= 0 {
+		shown := min(int64(len(g.rows)), g.limit)
+		g.release(g.rows[shown:])
+		g.rows = g.rows[:shown]
 	}
 	return true
 }
 
-// show gives the client so many of the rows, all for 0, and says whether there may be more.
+// show gives the client so many of the rows, all for 0, and tells it whether there may be
+// more.
 func (g *arranged) show(rows int32, out *Output) {
 	n := len(g.rows)
 	if rows > 0 {
@@ -431,9 +441,8 @@ func (g *arranged) show(rows int32, out *Output) {
 	}
 	for i := range g.rows[:n] {
 		out.client.add(g.rows[i].frame)
-		g.size -= g.rows[i].size()
-		g.rows[i] = arrangedRow{}
 	}
+	g.release(g.rows[:n])
 	if g.rows = g.rows[n:]; rows > 0 && n == int(rows) { // there may be none
 		out.client.put(wire.AppendEmpty(out.client.scratch, wire.TypePortalSuspended))
 		return

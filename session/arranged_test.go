@@ -37,7 +37,7 @@ func arrangedWorld(t *testing.T) (w *world, row func(id, score int) []byte) {
 func TestRowsThatALimitCutsAreNotHeld(t *testing.T) {
 	w, row := arrangedWorld(t)
 	const rows = 20_000
-	out := new(Output)
+	out, held := new(Output), w.session.fifo.at(0).portal.held
 	for i := range rows {
 		b := row(i, i*7919%rows) // each number once
 		if act, need, err := w.session.dataRow(len(b), b, out); act != drop || need.Kind != NeedNothing || err != nil {
@@ -73,6 +73,9 @@ func TestRowsThatALimitCutsAreNotHeld(t *testing.T) {
 	}
 	if end := out.ToClient()[10]; string(end[wire.HeaderLen:]) != "SELECT 10\x00" {
 		t.Errorf("the end is %q", end)
+	}
+	if held.size != 0 {
+		t.Errorf("%d bytes are held behind the last row", held.size)
 	}
 }
 

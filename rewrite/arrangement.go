@@ -24,6 +24,8 @@ type Arrangement struct {
 	Counts bool
 	// Limit and Offset are NULL where there is none.
 	Limit, Offset RowCount
+	// Total, of a cursor, is how many rows the server has for it.
+	Total RowCount
 }
 
 // SortKey is by what rows are sorted.
@@ -60,9 +62,17 @@ type arranging struct {
 }
 
 // arranges says whether the rows of a query can be filtered and sorted by the session: it
-// is the statement, or what EXPLAIN shows the plan of, and its columns are all known.
+// is the statement, or what EXPLAIN shows the plan of, or that of a cursor which goes forward,
+// and its columns are all known.
 func (a *analysis) arranges(s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	whole := a.stmt.Stmt.GetSelectStmt() == s || a.stmt.Stmt.GetExplainStmt().GetQuery().GetSelectStmt() == s
+	n := a.stmt.Stmt
+	if x := n.GetExplainStmt(); x != nil {
+		n = x.Query
+	}
+	if x := n.GetDeclareCursorStmt(); x != nil && x.Options&cursorScroll == 0 {
+		n = x.Query
+	}
+	whole := n.GetSelectStmt() == s
 	return whole && sc.shown && len(s.LockingClause) == 0 && !behindRest(outputs) && a.listEnd(s) >= 0
 }
 
@@ -70,9 +80,23 @@ func (a *analysis) arranges(s *pg.SelectStmt, sc *scope, outputs []column) bool 
 func (a *analysis) arrange(s *pg.SelectStmt) *arranging {
 	if a.arranged == nil {
 		none := RowCount{Hidden: -1}
-		a.arranged = &arranging{query: s, list: a.listEnd(s), plan: Arrangement{Limit: none, Offset: none}}
+		a.arranged = &arranging{query: s, list: a.listEnd(s), plan: Arrangement{Limit: none, Offset: none, Total: none}}
 	}
 	return a.arranged
+}
+
+// finish adds what only cursors have: by the number of rows the session finds out whether a
+// function of the server's has moved the cursor.
+func (r *arranging) finish(a *analysis) {
+	if a.stmt.Stmt.GetDeclareCursorStmt() != nil {
+		r.plan.Total = RowCount{Known: true, Hidden: r.hide(a, "pg_catalog.count(*) OVER ()", column{}, r.list)}
+	}
+}
+
+// finished is the Arrangement that has been made.
+func (r *arranging) finished() *Arrangement {
+	r.plan.Hidden = len(r.extra)
+	return &r.plan
 }
 
 // listEnd is where the FROM behind the SELECT list of the statement begins, -1 if it is

@@ -291,7 +291,7 @@ func unreadDDL(text []byte) *Plan {
 // effectless says that no statement has an effect that the session must follow.
 func (p *Plan) effectless() bool {
 	for i := range p.statements {
-		if p.statements[i].Effect != NoEffect || p.statements[i].Alters {
+		if p.statements[i].Effect != NoEffect || p.statements[i].Skips || p.statements[i].Alters {
 			return false
 		}
 	}

@@ -231,12 +231,17 @@ type Statement struct {
 	// index, 0 where it declares none; nil for every other statement.
 	Types  []uint32
 	Effect Effect
-	Name   string // of the prepared statement or cursor, for Effect
+	Name   string // of the prepared statement or cursor, for Effect and Skips
 	// Inner is what PREPARE prepared or DECLARE reads, to be kept by the session; of
 	// EXECUTE what it runs.
 	Inner *Statement
-	Held  bool  // DECLARE … WITH HOLD
-	Copy  *Copy // COPY of sealed columns; nil for every other statement
+	Held  bool // DECLARE … WITH HOLD
+	// Forward is how many rows a FETCH asks for, the next ones of its cursor, 2^63-1 for all of
+	// them; 0 for every other FETCH. All is the text of one for all of them.
+	Forward int64
+	All     string
+	Skips   bool  // MOVE: Name of the cursor or portal
+	Copy    *Copy // COPY of sealed columns; nil for every other statement
 	// Ends: it ends a transaction, or takes back what is behind a savepoint.
 	Ends bool
 	// Spreads: DDL that names something sealed, so that there may be more names of

@@ -65,6 +65,7 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	a.checkRanges(s, sc)
 	if r := a.arranged; r != nil && r.query == s {
 		a.checkPlaces(s, len(outputs))
+		r.finish(a)
 		outputs = append(outputs, r.extra...)
 	}
 	return outputs

@@ -24,8 +24,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	}
 	s.Width = namedColumns(raw.Stmt.GetSelectStmt())
 	if r := a.arranged; r != nil && raw.Stmt.GetSelectStmt() != nil {
-		s.Arrangement = &r.plan
-		s.Arrangement.Hidden = len(r.extra)
+		s.Arrangement = r.finished()
 		if s.Width > 0 {
 			s.Width += len(r.extra)
 		}

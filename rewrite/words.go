@@ -256,7 +256,7 @@ func effectWord(folded []byte, count counting) bool {
 		return count >= textsCount
 	case "create", "alter", "drop", "prepared":
 		return count >= effectsCount
-	case "declare", "fetch", "close":
+	case "declare", "fetch", "move", "close":
 		return count >= cursorsCount
 	}
 	return count >= textsCount && len(folded) >= len("ts_stat") && reachesRelations(view(folded))

@@ -21,8 +21,9 @@ type arranged struct {
 	conditions []cell   // each computes one of the conditions
 	types      []uint32 // of the keys; 0 for ranks
 	rows       []arrangedRow
-	size       int // of what is held, in bytes
-	others     int // size of what portals of the session hold beside it, as it began
+	size       int     // of what is held, in bytes
+	formats    []int16 // of what is shown, in which it is held
+	others     int     // size of what portals of the session hold beside it, as it began
 	own        Output
 	parts      bool // they are shown some at a time, so none before all are there
 	timed      bool // the time to sort has been asked for
@@ -30,6 +31,8 @@ type arranged struct {
 	// limit is how many rows are shown behind offset, -1 for all.
 	limit, offset int64
 	count         int64 // of rows that stay
+	received      int64 // of rows that the server has given
+	total         int64 // of those that it has, for a cursor
 	shown         int64 // of rows that are shown as they come, since nothing sorts them
 	format        int16 // in which the client gets it
 }
@@ -55,6 +58,8 @@ const (
 // arrangement is that of the rows that a request is answered with, nil for none.
 func (r *request) arrangement() *rewrite.Arrangement {
 	switch {
+	case r.portal.held != nil && r.portal.held.cursor != nil:
+		return r.portal.held.cursor
 	case r.kind == query:
 		if r.plan != nil && int(r.next) < len(r.plan.Statements()) {
 			return r.plan.Statements()[r.next].Arrangement
@@ -85,7 +90,8 @@ func (p *statement) hidden() int {
 // format is in which format the client gets a column, and pgseal one that the client does
 // not get.
 func (p *portal) format(i int) int16 {
-	if h := p.statement.hidden(); h > 0 && p.formats.n > 1 && i >= p.formats.n {
+	hides := p.statement.hidden() > 0 || p.held != nil && p.held.cursor != nil
+	if hides && p.formats.n > 1 && i >= p.formats.n {
 		return wire.Binary
 	}
 	return p.formats.of(i)
@@ -93,9 +99,15 @@ func (p *portal) format(i int) int16 {
 
 // checkFormats is checkCounts for the formats of columns, of which the server has more.
 func (p *statement) checkFormats(m *wire.Bind) *wire.Error {
-	shown := len(p.results) - p.hidden()
-	if n := m.ResultFormats.Len(); p.hidden() > 0 && n > 1 && n != shown {
-		return &wire.Error{Code: codeProtocolViolation, Message: "bind message has " + itoa(n) + " result formats but query has " + itoa(shown) + " columns"}
+	if p.hidden() == 0 {
+		return nil
+	}
+	return checkFormats(m, len(p.results)-p.hidden())
+}
+
+func checkFormats(m *wire.Bind, columns int) *wire.Error {
+	if n := m.ResultFormats.Len(); n > 1 && n != columns {
+		return &wire.Error{Code: codeProtocolViolation, Message: "bind message has " + itoa(n) + " result formats but query has " + itoa(columns) + " columns"}
 	}
 	return nil
 }
@@ -117,12 +129,18 @@ func (s *Session) arrange(plan *rewrite.Arrangement, r *request) (*arranged, err
 	if s.result.arranged != nil {
 		return s.result.arranged, nil
 	}
-	if r.portal.held != nil {
-		r.portal.held.begun = true
+	if held := r.portal.held; held != nil {
+		if held.arranged != nil {
+			return nil, errCursorMoved // the server gives them once
+		}
+		held.begun = true
 	}
-	g := &arranged{plan: plan, first: len(s.result.cells) - plan.Hidden, limit: -1, parts: r.rows > 0, others: s.heldSize()}
+	g := &arranged{plan: plan, first: len(s.result.cells) - plan.Hidden, limit: -1, parts: r.rows > 0 || r.fetches(), others: s.heldSize()}
 	if g.first < 1 {
 		return nil, errContradiction
+	}
+	for _, c := range s.result.cells[:g.first] {
+		g.formats = append(g.formats, c.client)
 	}
 	hidden := s.result.cells[g.first:]
 	for i := range hidden {
@@ -161,12 +179,34 @@ func (s *Session) arrange(plan *rewrite.Arrangement, r *request) (*arranged, err
 	return g, nil
 }
 
-// heldRows are those of a portal, once all of them are there. begun: the server has been
-// asked for them, and gives them once.
+// heldRows are those of a portal or a cursor, once all of them are there. begun: the server
+// has been asked for them, and gives them once.
 type heldRows struct {
 	*arranged
-	begun bool
+	begun  bool
+	cursor *rewrite.Arrangement // of a cursor, nil for a portal
 }
+
+// errFetched, errFetchedFormats and errCursorMoved are for what is done with cursors whose
+// rows are sorted or filtered. errFetchedApart is errFetched for what is done beside others.
+var (
+	errFetched = &wire.Error{
+		Code: codeFeatureNotSupported, Message: "a cursor whose rows pgseal sorts or filters by sealed values goes forward only, by FETCH",
+		Hint: "Use FETCH with NEXT, FORWARD and a number, or ALL, and neither MOVE nor the protocol's portal of the cursor.",
+	}
+	errFetchedApart = &wire.Error{
+		Code: codeFeatureNotSupported, Message: "rows that pgseal sorts or filters by sealed values cannot be fetched among other statements here",
+		Hint: "Send the FETCH by itself.",
+	}
+	errFetchedFormats = &wire.Error{
+		Code: codeFeatureNotSupported, Message: "rows that pgseal sorts or filters by sealed values cannot be fetched in text and in binary",
+		Hint: "Fetch all rows of a cursor in the format in which the first have been fetched.",
+	}
+	errCursorMoved = &wire.Error{
+		Code: codeFeatureNotSupported, Message: "the cursor has been moved or replaced by a function, though pgseal sorts or filters its rows by sealed values",
+		Hint: "DECLARE the cursor again, and let FETCH of the application be all that moves it.",
+	}
+)
 
 // errHeldRows is for rows that the server has given to an execution that has failed.
 var errHeldRows = &wire.Error{
@@ -174,47 +214,93 @@ var errHeldRows = &wire.Error{
 	Hint: "Run the query again.",
 }
 
-// heldSize is how much of rows the session's portals hold, in bytes.
+// heldSize is how much of rows the session's portals and cursors hold, in bytes.
 func (s *Session) heldSize() (n int) {
-	of := func(e *entry[portal]) {
-		if h := e.latest.held; h != nil && h.arranged != nil {
+	of := func(h *heldRows) {
+		if h != nil && h.arranged != nil {
 			n += h.size
 		}
 	}
-	of(&s.portals.unnamed)
+	ofPortal := func(p *portal) {
+		if p.held != nil && p.held.cursor == nil {
+			of(p.held)
+		}
+	}
+	ofPortal(&s.portals.unnamed.latest)
 	for _, e := range s.portals.named {
-		of(e)
+		ofPortal(&e.latest)
+	}
+	for _, c := range s.cursors.named {
+		of(c.rows)
 	}
 	return n
 }
 
 // arrangedRows are the rows of a result that has ended. A portal that has been executed
-// before has got them then: the server has no more of them.
+// before, or a cursor, has got them then: the server has no more of them.
 func (s *Session) arrangedRows(plan *rewrite.Arrangement, r *request) (*arranged, error) {
 	held := r.portal.held
-	if held != nil && held.begun && held.arranged == nil && s.result.arranged == nil {
-		return nil, errHeldRows
-	}
 	switch {
 	case r.kind == execute && held == nil:
 		return nil, errContradiction
-	case r.kind == execute && held.arranged != nil:
-		if g := s.result.arranged; g != nil && g != held.arranged {
-			return nil, errContradiction
-		}
-		return held.arranged, nil
+	case held != nil && held.begun && held.arranged == nil && s.result.arranged == nil:
+		return nil, errHeldRows
 	case r.kind == execute && s.result.opening == undecided:
 		s.begin(&r.portal)
 	}
-	g, err := s.arrange(plan, r)
-	if err == nil && r.kind == execute {
-		held.arranged = g
+	if held != nil && held.arranged != nil {
+		if !held.formatsAre(s.result.cells) {
+			return nil, errFetchedFormats
+		}
+		return held.arranged, nil
 	}
-	return g, err
+	g, err := s.arrange(plan, r)
+	switch {
+	case err != nil || held == nil:
+		return g, err
+	case plan.Total.Known && g.received > 0 && g.received != g.total:
+		return nil, errCursorMoved
+	}
+	held.arranged = g
+	return g, nil
 }
 
-// arrangeRow holds a row, or shows it if nothing sorts it, or drops it.
+// formatsAre says whether the client wants what is shown in the formats in which it is held.
+func (g *arranged) formatsAre(cells []cell) bool {
+	return len(cells) >= len(g.formats) && slices.EqualFunc(g.formats, cells[:len(g.formats)], func(f int16, c cell) bool { return f == c.client })
+}
+
+// arrangeRow takes a row.
 func (s *Session) arrangeRow(g *arranged, b []byte, out *Output) (Need, error) {
+	if g.plan.Total.Known && g.received == 0 {
+		if err := g.readTotal(b[wire.HeaderLen:], s.result.cells); err != nil {
+			return Need{}, err
+		}
+	}
+	need, err := s.keepRow(g, b, out)
+	if err == nil && need.Kind == NeedNothing {
+		g.received++
+	}
+	return need, err
+}
+
+// readTotal reads how many rows the server has for a cursor.
+func (g *arranged) readTotal(body []byte, cells []cell) error {
+	values, err := wire.ParseDataRow(body)
+	if err != nil || values.Len() != len(cells) {
+		return errDataRow
+	}
+	at := g.first + g.plan.Total.Hidden
+	var value []byte
+	for it, i := values.Iter(), 0; i <= at; i++ {
+		value, _ = it.Next()
+	}
+	g.total, err = readInt8(value, cells[at].server)
+	return err
+}
+
+// keepRow holds a row, or shows it if nothing sorts it, or drops it.
+func (s *Session) keepRow(g *arranged, b []byte, out *Output) (Need, error) {
 	if g.full() {
 		return Need{}, nil
 	}
@@ -433,8 +519,8 @@ func (g *arranged) finish() bool {
 }
 
 // show gives the client so many of the rows, all for 0, and tells it whether there may be
-// more.
-func (g *arranged) show(rows int32, out *Output) {
+// more, if it does not fetch them.
+func (g *arranged) show(rows int32, fetched bool, out *Output) {
 	n := len(g.rows)
 	if rows > 0 {
 		n = min(n, int(rows))
@@ -443,11 +529,15 @@ func (g *arranged) show(rows int32, out *Output) {
 		out.client.add(g.rows[i].frame)
 	}
 	g.release(g.rows[:n])
-	if g.rows = g.rows[n:]; rows > 0 && n == int(rows) { // there may be none
+	tag := "SELECT "
+	if fetched {
+		tag = "FETCH "
+	}
+	if g.rows = g.rows[n:]; rows > 0 && n == int(rows) && !fetched { // there may be none
 		out.client.put(wire.AppendEmpty(out.client.scratch, wire.TypePortalSuspended))
 		return
 	}
 	dst, start := wire.Begin(out.client.scratch, wire.TypeCommandComplete)
-	out.client.put(wire.End(wire.AppendCString(dst, "SELECT "+itoa(n+int(g.shown))), start))
+	out.client.put(wire.End(wire.AppendCString(dst, tag+itoa(n+int(g.shown))), start))
 	g.shown = 0
 }

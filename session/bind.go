@@ -40,6 +40,14 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	if act, need, err, ok := s.renewed(name, st, snap, stale, out); !ok {
 		return act, need, err
 	}
+	if st.plan != nil && (st.cursor != "" || st.plan.Skips) {
+		switch {
+		case s.closings > 0:
+			return s.waitServer(out)
+		case st.plan.Skips && s.cursors.named[st.plan.Name].rows != nil:
+			return s.refusePortal(portalName, errFetched, out)
+		}
+	}
 	params := st.plan != nil && st.plan.Params != nil
 	if params && st.untyped {
 		return s.askTypes(name, st, out)
@@ -67,6 +75,12 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		st = st.anew()
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
+	if rows := s.cursors.named[st.cursor].rows; rows != nil && m.Fault == wire.NoFault && m.Params.Len() == 0 {
+		return s.bindFetch(&m, p, rows, out)
+	}
+	if st.opaque && st.cursor == "" && st.hints&fetches != 0 && st.plan == nil && s.cursors.arrange() {
+		return s.refusePortal(portalName, errFetchedApart, out)
+	}
 	p.asked = !st.opaque && p.formats.differ(st)
 	if !params && !p.asked && !computes && st.failsAtBind() == nil && st.late == nil {
 		s.bound(portalName, p)

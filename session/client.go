@@ -234,7 +234,14 @@ func (s *Session) describe(t wire.Target, out *Output) (action, Need, error) {
 		if st != nil && !st.opaque {
 			st.described = true
 		}
-		s.push(&request{kind: describeStatement, statement: st})
+		r := request{kind: describeStatement, statement: st}
+		if st != nil && st.cursor != "" {
+			if s.closings > 0 {
+				return s.waitServer(out)
+			}
+			r.portal.held = s.cursors.named[st.cursor].rows
+		}
+		s.push(&r)
 		return relay, Need{}, nil
 	}
 	p, known := s.portal(t.Name)
@@ -243,6 +250,9 @@ func (s *Session) describe(t wire.Target, out *Output) (action, Need, error) {
 	}
 	if p.statement != nil {
 		p.statement.described = true
+	}
+	if p.cursor {
+		p.held = s.cursors.named[p.statement.cursor].rows
 	}
 	s.push(&request{kind: describePortal, portal: p})
 	return relay, Need{}, nil
@@ -291,8 +301,14 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 	r := request{kind: execute, portal: p}
 	if st := p.statement; st != nil {
 		r.refusal = st.late
-		if st.arrangement() != nil {
-			r.rows = max(0, int32(e.MaxRows)) // of a negative number PostgreSQL gives all
+		limit := max(0, int32(e.MaxRows)) // of a negative number PostgreSQL gives all
+		switch {
+		case p.cursor && s.cursors.named[st.cursor].rows != nil, p.fetches() && limit > 0:
+			return s.refuse(errFetched, out)
+		case p.fetches():
+			r.rows = fetchedRows(st.plan)
+		case st.arrangement() != nil:
+			r.rows = limit
 		}
 		if c := st.copies(); c != nil {
 			r.planning = st.planning

@@ -24,6 +24,9 @@ type cursor struct {
 	held     bool // WITH HOLD
 	kept     bool // held, and its transaction has been committed
 	undone   bool // it may have been rolled back since the last ReadyForQuery
+	// rows are those that the session sorts or filters, nil where the server gives them as
+	// they are fetched.
+	rows *heldRows
 }
 
 type cursors struct {
@@ -35,8 +38,8 @@ type cursors struct {
 	sets bool
 }
 
-// maxCursors bounds how many are remembered; of the others the server's
-// description has to tell.
+// maxCursors bounds how many are remembered whose rows the server's description can tell of,
+// too.
 const maxCursors = 1 << 12
 
 func (c *cursors) has(name []byte) bool {
@@ -59,7 +62,7 @@ func (c *cursors) clear() {
 // declare notes a cursor that the server has opened, and what its rows are.
 func (c *cursors) declare(st *rewrite.Statement, results []*catalog.SealedColumn, computed computedOutputs) {
 	c.forget(st.Name)
-	if len(c.named) >= maxCursors {
+	if len(c.named) >= maxCursors && st.Computed() == nil {
 		return
 	}
 	if c.named == nil {
@@ -69,6 +72,9 @@ func (c *cursors) declare(st *rewrite.Statement, results []*catalog.SealedColumn
 	if st.Inner != nil {
 		opened.results, opened.origins, opened.computed = results, st.Inner.Origins, computed
 		opened.plain = opened.results == nil
+		if st.Inner.Arrangement != nil {
+			opened.rows = &heldRows{cursor: st.Inner.Arrangement}
+		}
 	}
 	if opened.results != nil {
 		c.sealed++
@@ -187,16 +193,17 @@ func (s *Session) forgetPortal(name string) {
 }
 
 // fetched gives the sealed columns of a cursor's or portal's rows, as far as
-// they are known.
-func (s *Session) fetched(name string) expectation {
+// they are known. rows are those of the cursor that a request has been sent for, if it sorts
+// or filters them.
+func (s *Session) fetched(name string, rows *heldRows) expectation {
 	if c, ok := s.cursors.named[name]; ok {
-		return expectation{results: c.results, origins: c.origins, computed: c.computed, fetched: true}
+		return expectation{results: c.results, origins: c.origins, computed: c.computed, fetched: true, arranged: c.rows != rows}
 	}
 	if e := s.portals.findNamed(name); e != nil && e.confirmed.statement != nil && !e.confirmed.statement.opaque {
 		return expectation{results: e.confirmed.statement.results, computed: e.confirmed.computed(), fetched: true,
-			arranged: e.confirmed.statement.arrangement() != nil}
+			arranged: e.confirmed.statement.arrangement() != nil || rows != nil}
 	}
-	return expectation{fetched: true}
+	return expectation{fetched: true, arranged: rows != nil}
 }
 
 // unclear stands for a column of fetched rows that may be a sealed one, though

@@ -4,8 +4,8 @@ package session
 // the extended protocol have taken the place of a Query (upgrade.go, insert.go):
 // what would come in answer to that only when more has been carried out.
 type delayed struct {
-	// rows is the description of the rows that an INSERT returns. In answer to a
-	// Query it comes when the INSERT has been carried out.
+	// rows is the description of the rows that an INSERT returns, or a FETCH of rows that are
+	// held. In answer to a Query it comes when that has been carried out.
 	rows []byte
 	// end is the end of a statement that has been carried out and not been
 	// committed: a deferred constraint can fail yet, and then there is none.

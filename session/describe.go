@@ -205,7 +205,8 @@ type expectation struct {
 	// fetched: the rows come from a cursor, and results are what it is thought
 	// to be.
 	fetched bool
-	// arranged: and they would have to be sorted first.
+	// arranged: and they would have to be sorted first, or the request was for another cursor
+	// of the name.
 	arranged bool
 	// verbatim: the server has the client's own text, so that where it names an
 	// origin that is right, and a plan that says otherwise has taken a relation
@@ -227,7 +228,7 @@ func (s *Session) expected(r *request) expectation {
 		st := &all[r.next]
 		switch st.Effect {
 		case rewrite.Fetches:
-			return s.fetched(st.Name)
+			return s.fetched(st.Name, r.portal.held)
 		case rewrite.Executes:
 			return expectation{results: st.Results, origins: st.Origins, trusting: true}
 		}
@@ -242,7 +243,7 @@ func (s *Session) expected(r *request) expectation {
 	case st == nil:
 		return expectation{trusting: true, fetched: s.cursors.sealed > 0}
 	case st.cursor != "":
-		return s.fetched(st.cursor)
+		return s.fetched(st.cursor, r.portal.held)
 	}
 	e := expectation{results: st.results, trusting: st.opaque}
 	if st.plan != nil {
@@ -399,7 +400,13 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 		if arrangement := r.arrangement(); arrangement != nil {
 			shown -= arrangement.Hidden
 		}
-		s.showFields(bound, fields, shown, out, r.kind == query && s.sealedColumns > 0)
+		frame := s.showFields(bound, fields, shown, out.client.scratch, r.kind == query && s.sealedColumns > 0)
+		if r.kind == query && r.fetches() { // PostgreSQL fetches before it describes
+			d := s.delay()
+			d.rows = append(d.rows[:0], frame...)
+		} else {
+			out.client.put(frame)
+		}
 	}
 	if r.kind != query && r.tellsRows() {
 		s.toldRows(r, printFields(fields, s.columns))
@@ -413,10 +420,10 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 	return act
 }
 
-// showFields puts the description of so many columns with logical types. For a Query it also notes
+// showFields appends the description of so many columns with logical types. For a Query it also notes
 // how each column is opened: both sides use the format that the server says.
-func (s *Session) showFields(bound *portal, fields wire.Fields, shown int, out *Output, note bool) {
-	dst, start := wire.Begin(out.client.scratch, wire.TypeRowDescription)
+func (s *Session) showFields(bound *portal, fields wire.Fields, shown int, dst []byte, note bool) []byte {
+	dst, start := wire.Begin(dst, wire.TypeRowDescription)
 	dst = wire.AppendCount(dst, shown)
 	var f wire.Field
 	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
@@ -439,7 +446,7 @@ func (s *Session) showFields(bound *portal, fields wire.Fields, shown int, out *
 		}
 		dst = f.Append(dst)
 	}
-	out.client.put(wire.End(dst, start))
+	return wire.End(dst, start)
 }
 
 // lacksOrigin reports that PostgreSQL would say that a column comes from elsewhere than

@@ -11,7 +11,7 @@ import (
 func (s *Session) query(size int, b []byte, out *Output) (action, Need, error) {
 	s.frame.query = true
 	snap, stale := s.current()
-	if snap != nil && snap.Empty() {
+	if snap != nil && snap.Empty() && !s.cursors.arrange() {
 		s.unplannedNames = true
 		if !s.remembers || size > s.cfg.MaxFrame {
 			s.push(&request{kind: query})
@@ -105,6 +105,9 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			s.like.relayed(snap, text, h, nil)
 		}
 		if h&fetches != 0 {
+			if s.cursors.arrange() {
+				return s.refuseQuery(errFetchedApart, out)
+			}
 			if need, unsettled := s.unsettled(floatDigits|byteaOutput, out); unsettled {
 				return wait, need, nil
 			}
@@ -147,7 +150,7 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			by |= floatDigits | byteaOutput
 		}
 		if h.changeSettings() && showsSettings(st.Results, &formats{}) {
-			return s.settingsMoved(snap, stale, text, v.planning, out)
+			return s.apart(errSettingsMoved, snap, stale, text, v.planning, out)
 		}
 		if c := st.Copy; c != nil {
 			if refusal := s.checkCopy(c); refusal != nil {
@@ -162,13 +165,24 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		s.recycle(v.planning)
 		return wait, need, nil
 	}
+	if refusal == nil && goesOn(plan) {
+		switch arranged := s.fetchesArranged(plan); {
+		case s.closings > 0:
+			s.recycle(v.planning)
+			return s.waitServer(out)
+		case arranged && len(plan.Statements()) > 1:
+			return s.apart(errFetchedApart, snap, stale, text, v.planning, out)
+		case arranged:
+			return s.fetchQuery(&r, out)
+		}
+	}
 	if plan.Relay() {
 		s.catalog.alters(plan, h, snap.Version)
 		s.push(&r)
 		return s.sendQuery(text, refusal, out)
 	}
 	if len(plan.Statements()) > 1 && s.canReset(h) {
-		return s.settingsMoved(snap, stale, text, v.planning, out)
+		return s.apart(errSettingsMoved, snap, stale, text, v.planning, out)
 	}
 	if err := s.checkOutputs(plan.Statements()); err != nil {
 		e := statementError(err)
@@ -230,19 +244,19 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	return drop, Need{}, nil
 }
 
-// settingsMoved is for a text that can change settings by which its own values are
-// read or shown. The server reports the change when all is over, too late, so each
-// statement goes by itself.
-func (s *Session) settingsMoved(snap *catalog.Snapshot, stale error, text []byte, p *planning, out *Output) (action, Need, error) {
+// apart is for a text of which each statement goes by itself: it can change settings by which
+// its own values are read or shown, and the server reports the change when all is over, too
+// late; or it fetches rows that pgseal sorts.
+func (s *Session) apart(e *wire.Error, snap *catalog.Snapshot, stale error, text []byte, p *planning, out *Output) (action, Need, error) {
 	s.recycle(p)
 	if s.fifo.len() > 0 { // a text that ends a failed transaction is cut otherwise
 		return s.waitServer(out)
 	}
-	v := verdict{refusal: errSettingsMoved, apart: true}
+	v := verdict{refusal: e, apart: true}
 	if need, done, err := s.sendPiece(snap, stale, text, &v, out); done {
 		return wait, need, err
 	}
-	return s.refuseQuery(errSettingsMoved, out)
+	return s.refuseQuery(e, out)
 }
 
 // setsTransaction reports that a text begins by setting what its transaction is like. That

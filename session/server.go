@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"errors"
 
 	"pgseal/wire"
 )
@@ -200,7 +199,9 @@ func (s *Session) dataRow(size int, b []byte, out *Output) (action, Need, error)
 	if s.failure.silent() {
 		return drop, Need{}, nil
 	}
-	s.delayed.showRows(out)
+	if !r.fetches() {
+		s.delayed.showRows(out)
+	}
 	if s.result.opening == undecided {
 		if r.kind == query {
 			return wait, Need{}, violation("the server sent rows without describing them")
@@ -277,15 +278,17 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	shown := false
 	if plan := r.arrangement(); plan != nil && typ == wire.TypeCommandComplete && !s.failure.silent() {
 		g, err := s.arrangedRows(plan, r)
+		e := statementError(err)
 		switch {
-		case errors.Is(err, errHeldRows):
-			s.failure.begin(errHeldRows)
+		case e != nil:
+			s.failure.begin(e)
 		case err != nil:
 			return wait, Need{}, err
 		case !g.finish():
 			return wait, Need{Kind: NeedTime}, nil
 		default:
-			g.show(r.rows, out)
+			s.delayed.showRows(out)
+			g.show(r.rows, r.fetches(), out)
 			shown = true
 		}
 	}
@@ -294,7 +297,9 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	if s.copying.in.plan != nil && s.copying.phase != copyActive {
 		s.copying.in.forget()
 	}
-	s.delayed.showRows(out)
+	if s.failure.pending == nil {
+		s.delayed.showRows(out)
+	}
 	if r.plan != nil {
 		r.plan.SetLarge(s.isLarge(r))
 	}

@@ -148,7 +148,7 @@ func (p *statement) anew() *statement {
 // portal is a bound statement; without a statement it is not known here.
 type portal struct {
 	statement *statement
-	held      *heldRows // of a portal whose rows are sorted or filtered by the session
+	held      *heldRows // of what is sorted or filtered by the session: its rows, or those of the cursor that it fetches from
 	formats   formats
 	// asked: the server was asked for sealed columns in the format of asked().
 	asked bool

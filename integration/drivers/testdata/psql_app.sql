@@ -55,6 +55,7 @@ INSERT INTO orders (customer_id, amount, placed, card, comment) VALUES (1, 1, '2
 SELECT id, card, comment FROM orders ORDER BY id;
 SELECT c.email, o.card FROM customers c JOIN orders o ON o.customer_id = c.id WHERE o.card = 'card b';
 SELECT card, 1 / (id - 3) FROM orders ORDER BY id;
+SELECT id, amount, 7 - amount AS rest FROM orders WHERE amount < 100 ORDER BY amount DESC, id;
 \unset FETCH_COUNT
 
 -- COPY from and to files of the client.

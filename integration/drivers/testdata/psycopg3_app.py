@@ -158,6 +158,11 @@ with psycopg.connect("", autocommit=True) as conn:
             cur.execute("SELECT email, visits, born FROM customers WHERE name = %s ORDER BY id", ("pipe",))
             print(cur.fetchone(), cur.fetchmany(3), len(list(cur)))
             print([(c.name, c.type_code) for c in cur.description])
+        with conn.transaction(), conn.cursor(f"sorted {binary}", binary=binary) as cur:
+            cur.itersize = 6
+            cur.execute("SELECT visits, born, id > 0, income FROM customers WHERE name = %s AND visits >= %s ORDER BY visits DESC, id", ("pipe", 3))
+            print(cur.fetchone(), cur.fetchmany(3), list(cur)[::5])
+            print([(c.name, c.type_code) for c in cur.description])
     with conn.transaction(), conn.cursor("scrolls", scrollable=True) as cur:
         cur.execute("SELECT email FROM customers WHERE name = 'pipe' ORDER BY id")
         cur.scroll(10)

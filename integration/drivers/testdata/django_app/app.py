@@ -205,6 +205,7 @@ def application():
     analytics(ada)
     searched()
     # By a cursor on the server.
+    print([(c.visits, c.born) for c in Customer.objects.order_by("-visits", "born", "id").iterator(chunk_size=2)], [c.id for c in Customer.objects.filter(visits__gt=7).order_by("id").iterator(chunk_size=3)])
     print([c.email for c in Customer.objects.filter(name="bulk").order_by("id").iterator(chunk_size=7)][::10])
     print(list(Customer.objects.raw("SELECT * FROM customers WHERE email = %s", [ada.email]))[0].ssn)
     with connection.cursor() as cur:

@@ -175,6 +175,36 @@ func TestSessionsOutliveSealing(t *testing.T) {
 	exec(held, "SELECT name FROM pg_prepared_statements WHERE from_sql ORDER BY name", "found p put ")
 }
 
+// A cursor that sorts by what is sealed no more cannot be fetched from, and nothing else
+// minds.
+func TestSortedCursorOfTheLastSealedColumn(t *testing.T) {
+	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE files (id int PRIMARY KEY, data bytea)", Seal: []string{"public.files.data"}})
+	simple, extended := raw(t, pair.URL()), raw(t, pair.URL())
+	exec := func(c *pgconn.PgConn, sql, code string) {
+		t.Helper()
+		var err error
+		if c == simple {
+			_, err = c.Exec(t.Context(), sql).ReadAll()
+		} else {
+			err = c.ExecParams(t.Context(), sql, nil, nil, nil, nil).Read().Err
+		}
+		var e *pgconn.PgError
+		if got := ""; errors.As(err, &e) && e.Code != code || err == nil && code != got {
+			t.Errorf("%s %v: %v, want %q", sql, c == simple, err, code)
+		}
+	}
+	for _, c := range []*pgconn.PgConn{simple, extended} {
+		exec(c, "DECLARE c CURSOR WITH HOLD FOR SELECT id FROM files ORDER BY data", "")
+		exec(c, "FETCH 1 FROM c", "")
+	}
+	pair.Pgseal("unseal", "public.files.data")
+	for _, c := range []*pgconn.PgConn{simple, extended} {
+		exec(c, "SELECT id FROM files", "")
+		exec(c, "FETCH 1 FROM c", "0A000")
+		exec(c, "SELECT id FROM files", "")
+	}
+}
+
 // What SQL's PREPARE has prepared is prepared anew also when nothing is sealed any more.
 func TestPreparedOutlivesTheLastSealedColumn(t *testing.T) {
 	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE files (id int PRIMARY KEY, data bytea)", Seal: []string{"public.files.data --equality"}})

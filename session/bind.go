@@ -79,7 +79,7 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		return s.bindFetch(&m, p, rows, out)
 	}
 	if st.opaque && st.cursor == "" && st.hints&fetches != 0 && st.plan == nil && s.cursors.arrange() {
-		return s.refusePortal(portalName, errFetchedApart, out)
+		return s.refusePortal(portalName, refused(rewrite.RefuseFetched(), nil), out)
 	}
 	p.asked = !st.opaque && p.formats.differ(st)
 	if !params && !p.asked && !computes && st.failsAtBind() == nil && st.late == nil {

@@ -16,7 +16,7 @@ import (
 func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 	body := b[wire.HeaderLen:]
 	snap, stale := s.current()
-	if snap != nil && snap.Empty() && !s.remembers && len(body) > 0 && body[0] == 0 {
+	if snap != nil && snap.Empty() && !s.remembers && s.cursors.sealed == 0 && len(body) > 0 && body[0] == 0 {
 		// Unnamed, and nothing is sealed: only the name matters.
 		s.unnamed = s.unnamed[:0]
 		s.prepare(nil, s.relayed(snap, 0))

@@ -105,8 +105,8 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			s.like.relayed(snap, text, h, nil)
 		}
 		if h&fetches != 0 {
-			if s.cursors.arrange() {
-				return s.refuseQuery(errFetchedApart, out)
+			if s.cursors.arrange() { // of which no snapshot knows any more
+				return s.refuseQuery(refused(rewrite.RefuseFetched(), nil), out)
 			}
 			if need, unsettled := s.unsettled(floatDigits|byteaOutput, out); unsettled {
 				return wait, need, nil

@@ -156,7 +156,7 @@ func (a *analysis) arrayText(o *draftedOutput) (string, bool) {
 			text.WriteString(", ")
 		}
 		for _, p := range of.parts() {
-			same = same && a.movable(p.at)
+			same = same && a.movable(p.at, p.served)
 			text.WriteString(p.before)
 			text.Write(a.text[p.at.start:p.at.end])
 			text.WriteString(p.behind)
@@ -185,13 +185,14 @@ func (a *analysis) checkPlaces(s *pg.SelectStmt, outputs int) {
 	}
 }
 
-// movable says whether a piece of the text means the same elsewhere in it. The plan depends
-// on its literals from then on.
-func (a *analysis) movable(at term) bool {
+// movable says whether a piece of the text means the same elsewhere in it; with parameters only
+// if it is served, and has those that stand nowhere else. The plan depends on its literals from
+// then on.
+func (a *analysis) movable(at term, served bool) bool {
 	for _, t := range a.tokens {
 		switch {
 		case int(t.start) < at.start || int(t.end) > at.end:
-		case t.kind == tokenParameter:
+		case t.kind == tokenParameter && !served:
 			return false
 		case t.kind.isLiteral():
 			a.steer(t.start)

@@ -3,6 +3,8 @@ package rewrite
 import (
 	"slices"
 
+	pg "github.com/pganalyze/pg_query_go/v6"
+
 	"pgseal/catalog"
 	"pgseal/logical"
 )
@@ -55,7 +57,8 @@ type Formula struct {
 	Name      string
 	Client    int // index, from 0, of the client's parameter
 	Type      logical.Type
-	sql       string // of a PlainValue: what the server computes, if that is no column
+	sql       string   // of a PlainValue: what the server computes, if that is no column
+	served    *pg.Node // that, if it is a condition of the client's
 	text      formulaLiteral
 	grouped   bool // a column of an output that the query groups by: any value of the group is it
 	// at is where a column of an output is named first, or an aggregate stands; order and
@@ -336,6 +339,7 @@ func (f *Formula) sameColumn(other *Formula) bool {
 func (f *Formula) AppendPrint(b []byte) []byte {
 	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Function), byte(f.Aggregate), byte(f.Type.OID>>8), byte(f.Type.OID))
 	b = append(append(b, f.Name...), 0)
+	b = append(append(b, f.sql...), 0)
 	if f.Fold != nil {
 		b = append(b, f.Fold.Hash()...)
 	}

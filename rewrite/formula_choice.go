@@ -12,7 +12,24 @@ func (a *analysis) formulaCondition(x *pg.BoolExpr, d *formulaDraft) *Formula {
 	if x.Boolop == pg.BoolExprType_OR_EXPR {
 		kind = Either
 	}
-	return a.formulaOfAll(kind, x.Args, d)
+	f := &Formula{Kind: kind}
+	for _, n := range x.Args {
+		arg := a.formulaDecision(n, d)
+		if arg == nil {
+			return nil
+		}
+		f.Args = append(f.Args, arg)
+	}
+	return f
+}
+
+// formulaDecision is a condition inside of a formula. Where nothing is sealed in it, the
+// server decides it.
+func (a *analysis) formulaDecision(n *pg.Node, d *formulaDraft) *Formula {
+	if f := a.served(n, d); f != nil {
+		return f
+	}
+	return a.formula(n, d)
 }
 
 // formulaNullTest is IS NULL or IS NOT NULL of one value.
@@ -82,7 +99,12 @@ func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
 	f := &Formula{Kind: Choice}
 	for _, n := range x.Args {
 		when := n.GetCaseWhen()
-		condition := a.formula(when.GetExpr(), d)
+		var condition *Formula
+		if x.Arg == nil {
+			condition = a.formulaDecision(when.GetExpr(), d)
+		} else {
+			condition = a.formula(when.GetExpr(), d)
+		}
 		if condition == nil {
 			return nil
 		}

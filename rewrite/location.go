@@ -15,23 +15,33 @@ func location(n *pg.Node) int32 {
 }
 
 func firstLocation(m protoreflect.Message) int32 {
+	return locationOf(m, func(l, than int32) bool { return l < than })
+}
+
+// lastLocation finds the last position that an expression or its parts have, -1 for none.
+func lastLocation(m protoreflect.Message) int32 {
+	return locationOf(m, func(l, than int32) bool { return l > than })
+}
+
+// locationOf finds the position that is before all others.
+func locationOf(m protoreflect.Message, before func(l, than int32) bool) int32 {
 	at := int32(-1)
-	earlier := func(l int32) {
-		if l >= 0 && (at < 0 || l < at) {
+	found := func(l int32) {
+		if l >= 0 && (at < 0 || before(l, at)) {
 			at = l
 		}
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case fd.Kind() == protoreflect.Int32Kind && fd.Name() == "location":
-			earlier(int32(v.Int()))
+			found(int32(v.Int()))
 		case fd.Kind() != protoreflect.MessageKind:
 		case fd.IsList():
 			for i := range v.List().Len() {
-				earlier(firstLocation(v.List().Get(i).Message()))
+				found(locationOf(v.List().Get(i).Message(), before))
 			}
 		default:
-			earlier(firstLocation(v.Message()))
+			found(locationOf(v.Message(), before))
 		}
 		return true
 	})

@@ -160,6 +160,7 @@ func (a *analysis) settleOutput(o *draftedOutput, what string) {
 		a.steer(l)
 	}
 	for _, of := range o.columns {
+		a.place(of, o)
 		if sealed := of.SealedColumn(); sealed != nil {
 			a.note("open", sealed, what, int32(a.tokens[o.first].start))
 		}
@@ -242,6 +243,7 @@ func (c *column) plainType() logical.Type {
 type cellPart struct {
 	at             term
 	before, behind string
+	served         bool
 }
 
 // parts are those of what the server gives of a column, or of the rows of an aggregate: an
@@ -249,7 +251,7 @@ type cellPart struct {
 func (f *Formula) parts() (parts []cellPart) {
 	if f.Kind != Aggregated {
 		before, behind := f.bytes()
-		return []cellPart{{f.at, before, behind}}
+		return []cellPart{{f.at, before, behind, f.served != nil}}
 	}
 	for i, of := range f.Row {
 		before, behind := of.bytes()
@@ -261,7 +263,7 @@ func (f *Formula) parts() (parts []cellPart) {
 		case len(f.Row) > 1:
 			before = "pg_catalog.array_send(ARRAY[" + before
 		}
-		parts = append(parts, cellPart{of.at, before, behind})
+		parts = append(parts, cellPart{of.at, before, behind, of.served != nil})
 	}
 	parts[0].before = "COALESCE(pg_catalog.array_send(pg_catalog.array_agg(" + parts[0].before
 	end := &parts[len(parts)-1].behind

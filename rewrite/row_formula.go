@@ -208,7 +208,7 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		if !d.covers(i, i) {
 			return nil
 		}
-		arg := a.formula(x.BoolExpr.Args[0], d)
+		arg := a.formulaDecision(x.BoolExpr.Args[0], d)
 		if arg == nil || arg.OfRow() && arg.TypeOf(nil) != logical.OIDBool {
 			return nil
 		}

@@ -135,7 +135,7 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	if at, ok = a.itemSpan(s, it.by); target != nil {
 		at, ok = a.targetSpan(target)
 	}
-	if !ok || !a.isSteady(n) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at) {
+	if !ok || !a.isSteady(n) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at, false) {
 		return
 	}
 	it.text = string(a.text[at.start:at.end])

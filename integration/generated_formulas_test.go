@@ -215,6 +215,15 @@ func (g *formulaGenerator) statement() *typedStatement {
 			}
 			continue
 		}
+		if g.IntN(6) == 0 {
+			sql := g.anywhere(name)
+			if len(g.types) < 10 {
+				s := g.typedStatement
+				s.sql, s.types, s.values = used(sql, s.types, s.values)
+				return &s
+			}
+			continue
+		}
 		if g.IntN(3) == 0 {
 			sql := g.within("SELECT id, " + g.changed(name) + ", " + other + ", " + g.shown(name) + " AS x FROM m")
 			if len(g.types) < 10 {
@@ -242,6 +251,39 @@ func (g *formulaGenerator) statement() *typedStatement {
 			return &s
 		}
 	}
+}
+
+// anywhere is a query with conditions that do not stand in its own WHERE, or DISTINCT.
+func (g *formulaGenerator) anywhere(name string) string {
+	narrow := g.pick("", " AND m.id < "+g.key(), " AND m."+plainPrefix+"i4 IS NOT NULL")
+	switch g.IntN(9) {
+	case 0:
+		return "SELECT k FROM (VALUES (1), (2), (4)) o (k) WHERE " + g.pick("", "NOT ") + "EXISTS (SELECT FROM m WHERE m.id = k AND " + g.condition(0) + narrow + ") ORDER BY k"
+	case 1:
+		return "SELECT k, id, " + g.shown(name) + " AS x FROM (VALUES (1), (2), (4)) o (k) LEFT JOIN m ON id = k AND " + g.condition(0) + narrow + " ORDER BY k"
+	case 2:
+		return "SELECT k FROM (VALUES (1), (2), (4)) o (k) LEFT JOIN m ON id = k WHERE (" + g.condition(0) + " OR k = 4)" + narrow + " GROUP BY k ORDER BY k"
+	case 3:
+		return "SELECT id FROM m WHERE " + g.condition(0) + narrow + g.pick(" UNION ", " EXCEPT ", " UNION ALL ", " INTERSECT ") + "SELECT id FROM m WHERE " + g.condition(0) + " ORDER BY 1"
+	case 4:
+		return "SELECT id, row_number() OVER (ORDER BY id) FROM m WHERE " + g.condition(0) + narrow + " ORDER BY id"
+	case 5:
+		return "WITH q AS (SELECT id, " + name + " FROM m WHERE " + g.condition(0) + narrow + ") SELECT * FROM q WHERE id IN (SELECT id FROM m WHERE " + g.condition(0) + ") ORDER BY id"
+	case 6:
+		return "SELECT id, (SELECT count(*) FROM m WHERE m.id <= o.id AND " + g.condition(0) + narrow + ") FROM m o ORDER BY id"
+	case 7:
+		return "SELECT id FROM m WHERE id IN (SELECT id FROM m WHERE " + g.condition(0) + narrow + ") AND " + g.condition(0) + g.sorted()
+	}
+	if slices.Contains(g.family.types, "int4") { // whose equal values can look different
+		return "SELECT DISTINCT " + g.condition(0) + " AS x, id > 1 FROM m ORDER BY x" + g.pick("", " DESC") + ", 2"
+	}
+	return "SELECT DISTINCT " + g.shown(name) + " AS x, id > 1 FROM m" + g.pick("", " WHERE "+g.condition(0)) + " ORDER BY x" + g.pick("", " DESC NULLS LAST") + ", 2" + g.pick("", " LIMIT 2", " OFFSET 1")
+}
+
+// served is a condition in which nothing is sealed.
+func (g *formulaGenerator) served() string {
+	return g.pick("m.id = 2", "m.id IN (1, 3)", plainPrefix+"t ILIKE '%A%'", "lower("+plainPrefix+"v) = 'b '", "m."+plainPrefix+"d > '2024-02-02'", "EXISTS (SELECT FROM m o WHERE o.id > m.id)", plainPrefix+"b",
+		plainPrefix+"j ->> 'a' = '1'", "m.id IN (SELECT o.id + 1 FROM m o)", plainPrefix+"i4 IS NULL", plainPrefix+"t || 'x' LIKE $$%b%$$")
 }
 
 // aggregates is a query of aggregates over the family's values, of all rows or in groups.
@@ -330,6 +372,9 @@ func (g *formulaGenerator) condition(depth int) string {
 	if depth < 2 && g.IntN(4) == 0 {
 		return "(" + g.condition(depth+1) + g.pick(" AND ", " OR ") + g.condition(depth+1) + ")"
 	}
+	if g.IntN(8) == 0 {
+		return "(" + g.served() + g.pick(" AND ", " OR ") + g.condition(depth+1) + ")"
+	}
 	x := g.operand(2)
 	switch {
 	case slices.Contains(g.family.types, "text") && g.IntN(3) == 0:
@@ -373,6 +418,9 @@ func (g *formulaGenerator) rows(name string) string {
 	plain := plainPrefix + name
 	if g.IntN(3) == 0 {
 		return " WHERE " + g.condition(0) + g.pick("", " AND id < "+g.key(), " AND "+plain+" IS NOT NULL AND "+g.condition(1))
+	}
+	if g.IntN(8) == 0 {
+		return " WHERE m.id IN (SELECT id FROM m WHERE " + g.condition(0) + ")"
 	}
 	switch g.IntN(6) {
 	case 0:

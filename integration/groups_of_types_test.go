@@ -25,7 +25,6 @@ func TestTypesWithoutEqualityBesideTheKey(t *testing.T) {
 		S("SELECT id, doc, note, count(*) FROM items GROUP BY id ORDER BY id"),
 		S("SELECT id, felt, count(*) FROM items GROUP BY id, felt, note ORDER BY id"),
 		S("SELECT DISTINCT id, felt, note FROM items ORDER BY id"),
-		S("SELECT DISTINCT id, doc::text FROM items ORDER BY id").Refused("sealed column public.items.doc cannot be used in DISTINCT"),
 		S("SELECT id, felt FROM items UNION SELECT id, felt FROM items").Unordered(),
 	)
 }
@@ -53,10 +52,12 @@ func TestGroupsOfArrays(t *testing.T) {
 			S("SELECT DISTINCT "+column+" FROM items").Unordered(),
 			S("SELECT "+column+" FROM items UNION SELECT "+column+" FROM items WHERE id > $1", "1").Unordered())
 	}
+	told := steps[:1:1]
 	for _, column := range []string{"free", "nets", "docs", "scores"} {
 		steps = append(steps,
-			S("SELECT count(*) FROM items GROUP BY "+column).Unordered(),
-			S("SELECT DISTINCT "+column+" FROM items").Refused("sealed column public.items."+column+" cannot be used in DISTINCT"))
+			S("SELECT count(*) FROM items GROUP BY "+column).Unordered())
+		told = append(told, S("SELECT DISTINCT "+column+" FROM items").Unordered())
 	}
 	pair.Same(t, steps...)
+	pair.SameIn(t, formulaModes, told...)
 }

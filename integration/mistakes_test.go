@@ -43,7 +43,7 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 	e.extended("SELECT p.ssn || $1 FROM public.people p WHERE q.id = $2 FOR UPDATE", nil)
 	for _, sql := range []string{
 		"SELECT initcap(ssn) FROM people WHERE name = '" + w + "'",
-		"SELECT DISTINCT ssn FROM people ORDER BY ssn LIMIT 5",
+		"SELECT DISTINCT initcap(ssn) FROM people ORDER BY 1 LIMIT 5",
 		"SELECT upper(public.people.ssn) FROM public.people, other.people",
 		"SELECT initcap(email) FROM people, other.people",
 		"SELECT initcap(ssn) FROM people WHERE ssn > DATE '2001-01-01'::text AND age BETWEEN 5 AND -7 AND id IN (1.5, 3)",

@@ -82,7 +82,7 @@ func TestComputedOutputs(t *testing.T) {
 		// What the planner makes of these has another length.
 		S("SELECT CASE WHEN n > 1 OR 5 IS NOT NULL THEN price ELSE free END FROM accounts").Refused("public.accounts.n"),
 		S("SELECT CASE WHEN n > NULL::int THEN n ELSE price END FROM accounts").Refused("public.accounts.n"),
-		S("SELECT DISTINCT name || 'x' FROM accounts").Refused("public.accounts.name"),
+		S("SELECT DISTINCT name || 'x' FROM accounts").Unordered(),
 		S("SELECT name || 'x' FROM accounts UNION ALL SELECT 'y'").Refused("public.accounts.name"),
 		S("SELECT (SELECT name || 'x' FROM accounts LIMIT 1)").Refused("public.accounts.name"),
 		S("SELECT id FROM accounts WHERE initcap(name) = 'Ann'").Refused("public.accounts.name"),
@@ -140,7 +140,7 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 			"q IS NULL", "q IS NOT NULL", "(q.c, 1) IS NULL", "q", "(q).c", "c(q)", "lag(q.c) OVER ()", "count(*) OVER (PARTITION BY q.c)",
 			"count(DISTINCT q.c)", "(SELECT q.c)", "ARRAY(SELECT q.c)", "1 IN (SELECT length(q.c))", "'x' IN (SELECT q.c)", "EXISTS (SELECT WHERE q.c = 'x')",
 			"pg_typeof(q.c)", "octet_length(q.c)", "hashtext(q.c)", "format('%s', q.c)", "quote_literal(q.c)",
-			"DISTINCT q.c", "DISTINCT ON (q.c) q.id", "1 GROUP BY q.c", "q.c GROUP BY q.c",
+			"DISTINCT ON (q.c) q.id", "1 GROUP BY q.c", "q.c GROUP BY q.c",
 		} {
 			of := "(SELECT name || label AS c, id FROM accounts) q"
 			outputs, behind, _ := strings.Cut(use, " ORDER BY")

@@ -150,3 +150,18 @@ func TestFunctionsBesideCitext(t *testing.T) {
 		S("SELECT id FROM items WHERE handle LIKE 'B%'").Refused("public.items.handle"),
 	)
 }
+
+// The order of texts is that of the database's encoding, whatever the client's is, and texts
+// that the client cannot read do not matter where it does not get them.
+func TestSortedByTextsInAnotherEncoding(t *testing.T) {
+	pair := harness.New(t, textSchema("C"))
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.Unnamed}, append(bookRows(),
+		S("INSERT INTO books (id, name) VALUES (30, '€'), (31, 'ü'), (32, '’'), (33, '日本')"),
+		S("SET client_encoding = 'WIN1252'"),
+		S("SELECT id FROM books ORDER BY name DESC NULLS LAST, id"),
+		S("SELECT id FROM books WHERE name > 'z' ORDER BY name LIMIT 20"),
+		S("SELECT count(*) FROM books WHERE name > 'z'"),
+		S("SELECT DISTINCT name = 'x' FROM books WHERE name LIKE '%' ORDER BY 1"),
+		S("SELECT name FROM books ORDER BY name DESC NULLS LAST").Fails("22P05"),
+	)...)
+}

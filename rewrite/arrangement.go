@@ -19,7 +19,10 @@ type Arrangement struct {
 	// Conditions are those of them, from 0, that are true for rows that stay: of WHERE or
 	// HAVING.
 	Conditions []int
-	Keys       []SortKey // the first decides; rows that are equal stay as the server sorts them
+	// Distinct are those that tell rows apart, of which the first ones stay: values, and ranks of
+	// what is plain.
+	Distinct []int
+	Keys     []SortKey // the first decides; rows that are equal stay as the server sorts them
 	// Counts: the client gets the number of the rows, and none of them.
 	Counts bool
 	// Limit and Offset are NULL where there is none.
@@ -65,6 +68,11 @@ type arranging struct {
 // is the statement, or what EXPLAIN shows the plan of, or that of a cursor which goes forward,
 // and its columns are all known.
 func (a *analysis) arranges(s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	return a.isWhole(s) && sc.shown && len(s.LockingClause) == 0 && !behindRest(outputs) && a.listEnd(s) >= 0
+}
+
+// isWhole says whether a query is the whole of a statement, or of a cursor.
+func (a *analysis) isWhole(s *pg.SelectStmt) bool {
 	n := a.stmt.Stmt
 	if x := n.GetExplainStmt(); x != nil {
 		n = x.Query
@@ -72,8 +80,7 @@ func (a *analysis) arranges(s *pg.SelectStmt, sc *scope, outputs []column) bool 
 	if x := n.GetDeclareCursorStmt(); x != nil && x.Options&cursorScroll == 0 {
 		n = x.Query
 	}
-	whole := n.GetSelectStmt() == s
-	return whole && sc.shown && len(s.LockingClause) == 0 && !behindRest(outputs) && a.listEnd(s) >= 0
+	return n.GetSelectStmt() == s
 }
 
 // arrange is the Arrangement of a query.

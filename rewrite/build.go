@@ -345,6 +345,8 @@ type analysis struct {
 	// settledAggregates are those that the session computes, or keeps beside others.
 	settledAggregates []*pg.FuncCall
 	found             *foundRow     // that the UPDATE changes of which SET is being analysed
+	finds             bool          // what is being analysed is a condition by which rows are found
+	beside            []*pg.Node    // conditions between the ANDs that it stands between
 	formulas          []formulaUse  // whose values are parameters, in that statement
 	hidden            []hiddenParam // of its formulas
 	groups            int           // of uses, so far

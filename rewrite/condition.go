@@ -15,7 +15,9 @@ func (a *analysis) condition(n *pg.Node, sc *scope) {
 		if e := a.peek(n, sc); e != nil && a.isTrue(e) {
 			return
 		}
-		a.plain(n, sc)
+		if !a.verdict(n, sc) {
+			a.plain(n, sc)
+		}
 	})
 }
 

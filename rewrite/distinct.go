@@ -84,6 +84,9 @@ func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targe
 			return
 		}
 		a.allPlain(outputs)
+		if targets == nil && a.distinctRows(s, sc, outputs) {
+			return
+		}
 		at := location(s.TargetList[0])
 		for i, c := range outputs {
 			if c.sealed == nil && i < len(targets) && targets[i].sealed != nil {

@@ -40,6 +40,9 @@ func (a *analysis) formulaLike(x *pg.A_Expr, d *formulaDraft) *Formula {
 	}
 	f.Args = []*Formula{left, right}
 	if x.Kind == pg.A_Expr_Kind_AEXPR_ILIKE {
+		if left.isPadded() {
+			return nil // whose blanks count here, and not in lower()
+		}
 		lower, _ := logical.FunctionNamed("lower")
 		for i, arg := range f.Args {
 			f.Args[i] = &Formula{Kind: Called, Function: lower, Args: []*Formula{arg}}
@@ -48,6 +51,19 @@ func (a *analysis) formulaLike(x *pg.A_Expr, d *formulaDraft) *Formula {
 	}
 	d.compared = append(d.compared, f)
 	return f
+}
+
+// isPadded says whether it is a character(n), or may be.
+func (f *Formula) isPadded() bool {
+	switch f.Kind {
+	case CastTo, PlainValue:
+		return f.Type.OID == logical.OIDBpchar
+	case ColumnValue, AssignedTo:
+		return f.Column.Type.Shown().OID == logical.OIDBpchar
+	case FirstOf, Greatest, Least, Choice, Inner:
+		return slices.ContainsFunc(f.Args, (*Formula).isPadded)
+	}
+	return false
 }
 
 // hasRange says whether it asks for sealed values in a way that no term could answer: for

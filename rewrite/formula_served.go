@@ -82,7 +82,7 @@ func (a *analysis) isServed(m protoreflect.Message, sc *scope, called *[]string,
 		return a.isServed(x.Arg.ProtoReflect(), sc, called, reads)
 	case *pg.SubLink: // its rows are the server's, and what it may do is looked at where it is placed
 		*reads = true
-		return decides(&pg.Node{Node: &pg.Node_SubLink{SubLink: x}}) && !anywhere(m, func(m protoreflect.Message) bool { _, ok := m.Interface().(*pg.ParamRef); return ok })
+		return decides(&pg.Node{Node: &pg.Node_SubLink{SubLink: x}}) && !a.mayRead(m) && !anywhere(m, func(m protoreflect.Message) bool { _, ok := m.Interface().(*pg.ParamRef); return ok })
 	case *pg.Node, *pg.A_Const, *pg.BoolExpr, *pg.NullTest, *pg.BooleanTest, *pg.CollateClause, *pg.CoalesceExpr, *pg.List, *pg.A_ArrayExpr, *pg.SQLValueFunction,
 		*pg.String, *pg.Integer, *pg.Float, *pg.Boolean, *pg.BitString:
 	default:
@@ -102,6 +102,28 @@ func (a *analysis) isServed(m protoreflect.Message, sc *scope, called *[]string,
 		return ok
 	})
 	return ok
+}
+
+// mayRead says whether a subquery names a column as a sealed one of the relations is called
+// that it names.
+func (a *analysis) mayRead(m protoreflect.Message) bool {
+	sealed := map[string]bool{}
+	anywhere(m, func(m protoreflect.Message) bool {
+		if rv, ok := m.Interface().(*pg.RangeVar); ok {
+			for _, r := range a.snap.Named(rv.Relname) {
+				for i := range r.Columns {
+					if c := &r.Columns[i]; c.Sealed != nil {
+						sealed[c.Name] = true
+					}
+				}
+			}
+		}
+		return false
+	})
+	return anywhere(m, func(m protoreflect.Message) bool {
+		ref, ok := m.Interface().(*pg.ColumnRef)
+		return ok && sealed[last(names(ref.Fields))]
+	})
 }
 
 // usesOf is how often a parameter stands in the text.

@@ -210,7 +210,7 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope, lateral []*item) []*item {
 		a.mergeable(name, left, j)
 		a.mergeable(name, right, j)
 	}
-	a.condition(j.Quals, &scope{items: both, beside: lateral, earlier: true, outer: sc.outer, ctes: sc.ctes})
+	a.findsBy(j.Quals, &scope{items: both, beside: lateral, earlier: true, outer: sc.outer, ctes: sc.ctes})
 	if len(merged) == 0 && j.Alias == nil {
 		return both
 	}

@@ -78,8 +78,9 @@ type Operand struct {
 	// OfRows: there can be several rows, and what the server gets is a jsonb object with the
 	// value for each; see AppendRowKey.
 	OfRows bool
-	// Decides: the value is true or false and is not sealed.
-	Decides bool
+	// Decides: the value is true or false and is not sealed. Absent: it is wanted for a row of
+	// NULLs, too, which an outer join has in the place of a row.
+	Decides, Absent bool
 	// AsAnswered: the value is an answer of the server's as it is, an envelope already;
 	// NULL or empty for none.
 	AsAnswered bool

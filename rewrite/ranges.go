@@ -25,10 +25,48 @@ func (a *analysis) rangesOf(s *pg.SelectStmt, sc *scope) (ranges []*pg.Node) {
 			ranges = append(ranges, n)
 		}
 	}
-	if ranges == nil || len(s.GroupClause) == 0 && !a.aggregates(s) {
+	if ranges == nil || len(s.GroupClause) == 0 && !a.aggregates(s) || a.mindsRanges(s, sc, ranges) {
 		return nil
 	}
 	return ranges
+}
+
+// mindsRanges says whether there is something in a query beside which ranges cannot be
+// computed in aggregates: a window, an aggregate that the session does not know, groups of
+// several kinds, or what may fail for rows that are in none of them.
+func (a *analysis) mindsRanges(s *pg.SelectStmt, sc *scope, ranges []*pg.Node) bool {
+	known := a.snap.TextFunctions()
+	if known == nil {
+		a.fail(ErrNeedTextFunctions)
+		return true
+	}
+	grouped := len(s.GroupClause) > 0
+	if grouped && a.listEnd(s) < 0 || slices.ContainsFunc(s.GroupClause, func(n *pg.Node) bool { return n.GetGroupingSet() != nil }) {
+		return true
+	}
+	for _, n := range conjuncts(nil, s.WhereClause) {
+		if !slices.Contains(ranges, n) && minds(n) {
+			return true
+		}
+	}
+	for _, n := range append(slices.Concat(s.TargetList, s.SortClause), s.HavingClause) {
+		if n == nil {
+			continue
+		}
+		if anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			x, ok := m.Interface().(*pg.FuncCall)
+			name := last(names(x.GetFuncname()))
+			_, aggregate := logical.AggregateNamed(name)
+			_, function := logical.FunctionNamed(name)
+			return ok && (x.Over != nil || !aggregate && !function || known.IsOwn(name))
+		}) {
+			return true
+		}
+		if val := n.GetResTarget().GetVal(); grouped && val != nil && minds(val) && a.outputDraft(val, sc) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // inRanges has an aggregate leave out what is not in the ranges of its query. It is false

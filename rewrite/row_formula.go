@@ -25,6 +25,8 @@ type foundRow struct {
 	rows *rowConditions
 	// ranges are conditions that the session computes, of rows.
 	ranges []*pg.Node
+	// reads: the rows are not changed, so that they are not locked.
+	reads bool
 	// excluded, if not nil, is the row that ON CONFLICT has not inserted; given are
 	// its values, by their columns' names.
 	excluded *item

@@ -39,6 +39,8 @@ func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowCondit
 type rowConditions struct {
 	from, end int
 	without   []term
+	// narrow are conditions by themselves, where those of WHERE are not asked as a whole.
+	narrow []term
 }
 
 // whereTokens are those of the conditions of an UPDATE or DELETE.
@@ -147,7 +149,12 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 	}
 	start := "(SELECT pg_catalog.array_agg(pgseal_cells) FROM (SELECT ARRAY[" + strings.Join(cells, ", ") + "] AS pgseal_cells FROM " + r.relation() + " AS " + row
 	if r.rows.end == 0 {
-		return []sqlPart{sqlText(start + limitRows)}
+		parts, before := []sqlPart{sqlText(start)}, " WHERE ("
+		for _, by := range r.rows.narrow {
+			parts = append(parts, sqlText(before), sqlPart{literal: -1, from: by.start, end: by.end}, sqlText(")"))
+			before = " AND ("
+		}
+		return append(parts, sqlText(r.limitRows()))
 	}
 	parts, from := []sqlPart{sqlText(start + " WHERE ")}, r.rows.from
 	for _, w := range r.rows.without {
@@ -159,10 +166,17 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 	if r.rows.end > from {
 		parts = append(parts, sqlPart{literal: -1, from: from, end: r.rows.end})
 	}
-	return append(parts, sqlText(limitRows))
+	return append(parts, sqlText(r.limitRows()))
 }
 
-var limitRows = " LIMIT " + strconv.Itoa(MaxFormulaRows+1) + " FOR NO KEY UPDATE) AS pgseal_rows)"
+// limitRows is what ends the question.
+func (r *foundRow) limitRows() string {
+	locks := " FOR NO KEY UPDATE"
+	if r.reads {
+		locks = ""
+	}
+	return " LIMIT " + strconv.Itoa(MaxFormulaRows+1) + locks + ") AS pgseal_rows)"
+}
 
 // keyOf is the SQL of what tells a row from others; see AppendRowKey.
 func (u *formulaUse) keyOf(row string) string {
@@ -203,8 +217,16 @@ func AppendRowKey(dst []byte, cells [][]byte) []byte {
 func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) edit) {
 	a.insert(u.start, "NULLIF(COALESCE(")
 	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
-	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+u.keyOf(quoteName(u.row.into.name))+", pg_catalog.current_setting('"+RowMarker+"')), '')::"+u.operand.ofRow(), nil)
+	never := ""
+	if u.operand.Decides {
+		never = ", " + costly
+	}
+	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+u.keyOf(quoteName(u.row.into.name))+", pg_catalog.current_setting('"+RowMarker+"')"+never+"), '')::"+u.operand.ofRow(), nil)
 }
+
+// costly is what the server never computes, as something that fails stands before it. By what
+// it would cost the conditions by which the question has found rows are looked at first.
+const costly = "pg_catalog.to_tsvector(pg_catalog.to_tsvector(pg_catalog.current_setting('" + RowMarker + "'))::pg_catalog.text)::pg_catalog.text"
 
 // ofRow is the type of the value for one row.
 func (o *Operand) ofRow() string {
@@ -212,6 +234,18 @@ func (o *Operand) ofRow() string {
 		return "pg_catalog.bool"
 	}
 	return serverType
+}
+
+// AbsentRow are the cells of a row of NULLs.
+func (f *Formula) AbsentRow() (row [][]byte) {
+	for _, c := range f.columns(nil) {
+		cell := []byte{}
+		if c.Kind == PlainValue {
+			cell = nil
+		}
+		row = append(row, cell)
+	}
+	return row
 }
 
 // Cells is how many columns the formula has of each row.

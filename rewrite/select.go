@@ -45,7 +45,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	}
 	saved, truth, often := a.within, a.truth, a.evaluated
 	a.within, a.truth, a.evaluated = "", a.truth || len(s.LockingClause) > 0, oftenEvaluated
-	defer func() { a.within, a.truth, a.evaluated = saved, truth, often }()
+	finds, beside := a.finds, a.beside
+	a.finds, a.beside = false, nil
+	defer func() { a.within, a.truth, a.evaluated, a.finds, a.beside = saved, truth, often, finds, beside }()
 	sc := &scope{outer: outer}
 	if outer != nil {
 		sc.ctes = outer.ctes
@@ -89,7 +91,7 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 	if len(sc.ranges) > 0 {
 		a.whereInRanges(s, sc, outputs)
 	} else if !a.where(s, sc, outputs) {
-		a.condition(s.WhereClause, sc)
+		a.findsBy(s.WhereClause, sc)
 	}
 	a.in("GROUP BY", func() {
 		for _, g := range s.GroupClause {

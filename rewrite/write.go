@@ -404,7 +404,7 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	// In the server's order, in which parameters get their types.
 	found := a.whereInRows(written{s.WhereClause, into, !s.Relation.Inh, s.WithClause, len(s.FromClause) > 0, a.stmt.Stmt.GetUpdateStmt() == s}, sc)
 	if found == nil {
-		a.condition(s.WhereClause, sc)
+		a.findsBy(s.WhereClause, sc)
 	}
 	outputs := a.returning(s.ReturningList, sc, into)
 	often := a.evaluated
@@ -429,7 +429,7 @@ func (a *analysis) delete(s *pg.DeleteStmt, outer *scope) []column {
 	sc.items = []*item{into}
 	a.from(s.UsingClause, sc)
 	if a.whereInRows(written{s.WhereClause, into, !s.Relation.Inh, s.WithClause, len(s.UsingClause) > 0, a.stmt.Stmt.GetDeleteStmt() == s}, sc) == nil {
-		a.condition(s.WhereClause, sc)
+		a.findsBy(s.WhereClause, sc)
 	}
 	namesakes(into, sc.items)
 	return a.returning(s.ReturningList, sc, into)

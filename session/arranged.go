@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"strconv"
 
@@ -17,9 +18,10 @@ import (
 // arranged are the rows of a result that are held.
 type arranged struct {
 	plan       *rewrite.Arrangement
-	first      int      // the first hidden column
-	conditions []cell   // each computes one of the conditions
-	types      []uint32 // of the keys; 0 for ranks
+	first      int                 // the first hidden column
+	conditions []cell              // each computes one of the conditions
+	types      []uint32            // of the keys; 0 for ranks
+	seen       map[string]struct{} // what tells apart rows that there have been
 	rows       []arrangedRow
 	size       int     // of what is held, in bytes
 	formats    []int16 // of what is shown, in which it is held
@@ -145,7 +147,7 @@ func (s *Session) arrange(plan *rewrite.Arrangement, r *request) (*arranged, err
 	hidden := s.result.cells[g.first:]
 	for i := range hidden {
 		if hidden[i].sealed != nil {
-			hidden[i].client = wire.Binary
+			hidden[i].client, hidden[i].compared = wire.Binary, true
 		}
 	}
 	for _, k := range plan.Keys {
@@ -376,6 +378,9 @@ func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 		}
 		end += 4 + len(v)
 	}
+	if again, err := g.again(hidden, cells[g.first:]); err != nil || again {
+		return err
+	}
 	if g.count++; g.count == 1 {
 		for _, n := range [...]struct {
 			by rewrite.RowCount
@@ -419,6 +424,44 @@ func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 		}
 	}
 	return nil
+}
+
+// again reports a row that DISTINCT leaves out, as there has been one like it.
+func (g *arranged) again(hidden [][]byte, cells []cell) (bool, error) {
+	if len(g.plan.Distinct) == 0 {
+		return false, nil
+	}
+	var told, canonical []byte
+	var err error
+	for _, i := range g.plan.Distinct {
+		at := len(told)
+		told = binary.BigEndian.AppendUint32(told, 0)
+		switch v, c := hidden[i], &cells[i]; {
+		case v == nil:
+			binary.BigEndian.PutUint32(told[at:], math.MaxUint32)
+			continue
+		case c.sealed == nil:
+			told = append(told, v...)
+		default:
+			t := logical.Type{OID: c.sealed.Type.OID, Typmod: -1}
+			if canonical, err = t.AppendCanonical(canonical[:0], logical.Value{Data: v, Binary: true, OID: t.OID}, logical.Cast, &ownSettings); err != nil {
+				return false, err
+			}
+			if told, err = t.AppendEquality(told, canonical); err != nil {
+				return false, err
+			}
+		}
+		binary.BigEndian.PutUint32(told[at:], uint32(len(told)-at))
+	}
+	if _, again := g.seen[string(told)]; again {
+		return true, nil
+	}
+	if g.seen == nil {
+		g.seen = map[string]struct{}{}
+	}
+	g.seen[string(told)] = struct{}{}
+	g.size += rowOverhead + len(told)
+	return false, nil
 }
 
 // release forgets rows that are held no more.

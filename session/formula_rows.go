@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 
@@ -22,6 +23,12 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 		return dst, Need{}, err
 	}
 	dst = append(dst, jsonbVersion, '{')
+	if op.Absent {
+		g.row = op.Formula.AbsentRow()
+		if dst, need, err = s.appendFormulaRow(dst, op, &g, t); err != nil || need.Kind != NeedNothing {
+			return dst, need, err
+		}
+	}
 	if null {
 		return append(dst, '}'), Need{}, nil
 	}
@@ -41,9 +48,9 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 			return nil
 		}
 		if rows++; rows > rewrite.MaxFormulaRows {
-			return tooManyRows()
+			return tooManyRows(op)
 		}
-		if rows > 1 {
+		if rows > 1 || op.Absent {
 			dst = append(dst, ',')
 		}
 		dst, need, err = s.appendFormulaRow(dst, op, &g, t)
@@ -67,6 +74,10 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t uint32) ([]byte, Need, error) {
 	s.buf.value = s.buf.value[:0]
 	v, need, err := s.formula(op.Formula, g, t)
+	if e := statementError(err); op.Absent && e != nil && isValueError(e) {
+		dst = append(rewrite.AppendRowKey(append(dst, '"'), g.row), `":"`...)
+		return append(append(dst, s.failedRows.note(e)...), '"'), Need{}, nil
+	}
 	if err != nil || need.Kind != NeedNothing {
 		return dst, need, err
 	}
@@ -87,8 +98,45 @@ func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t 
 	return append(logical.EncodeHex(append(dst, `\\x`...), sealed), '"'), Need{}, nil
 }
 
-func tooManyRows() *wire.Error {
+// failedRows are the last errors of conditions on rows. PostgreSQL may not come to such a row;
+// if it does, the server finds something there that is neither true nor false.
+type failedRows struct {
+	errors [8]*wire.Error
+	noted  int
+}
+
+const undecidedMarker = "pgseal_undecided_"
+
+// note keeps an error, and gives what stands for it.
+func (u *failedRows) note(e *wire.Error) string {
+	if last := u.errors[(u.noted+len(u.errors)-1)%len(u.errors)]; last == nil || *last != *e {
+		u.errors[u.noted%len(u.errors)] = e
+		u.noted++
+	}
+	return undecidedMarker + itoa(u.noted-1)
+}
+
+// found is the error that the server has come upon, nil if it is another one.
+func (u *failedRows) found(f wire.ErrorFields) *wire.Error {
+	_, rest, ok := bytes.Cut(f.Get(wire.FieldMessage), []byte(undecidedMarker))
+	if !ok || string(f.Get(wire.FieldCode)) != codeInvalidText {
+		return nil
+	}
+	n, err := strconv.Atoi(string(bytes.TrimRight(rest, `"`)))
+	if err != nil || n < 0 || n >= u.noted || n < u.noted-len(u.errors) {
+		return refused(rewrite.RefuseRowChanged(), nil)
+	}
+	return u.errors[n%len(u.errors)]
+}
+
+func tooManyRows(op *rewrite.Operand) *wire.Error {
 	limit := strconv.Itoa(rewrite.MaxFormulaRows)
+	if op.Absent {
+		return &wire.Error{
+			Code: codeProgramLimit, Message: "pgseal decides conditions on sealed values of at most " + limit + " rows of " + op.Column.Table + " in this place",
+			Hint: "Put conditions on plain columns of the table beside it, or have the statement's own WHERE, without windows and the like, ask for the range.",
+		}
+	}
 	return &wire.Error{
 		Code: codeProgramLimit, Message: "pgseal computes sealed values of at most " + limit + " rows in one statement",
 		Detail: "Nothing has been changed.", Hint: "Update the rows in parts, by a range of the primary key for example.",

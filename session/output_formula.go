@@ -44,6 +44,10 @@ func (p *portal) computed() computedOutputs {
 
 var errCells = errors.New("what an output is computed of is not what was asked for")
 
+// ownSettings are those of what the client does not get: texts are in UTF-8, by whose bytes
+// they are compared.
+var ownSettings logical.Settings
+
 // openOutput appends the value of a formula, with its length, to the rows made so far.
 func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 	if c.server == wire.Text {
@@ -64,7 +68,9 @@ func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
 	}
 	var at int
 	t.made, at = wire.BeginValue(t.made)
-	if c.client == wire.Binary {
+	if c.compared {
+		t.made, err = c.sealed.Type.AppendBinary(t.made, v.Data, &ownSettings)
+	} else if c.client == wire.Binary {
 		t.made, err = c.sealed.Type.AppendBinary(t.made, v.Data, &s.settings.values)
 	} else {
 		t.made, err = c.sealed.Type.AppendText(t.made, v.Data, &s.settings.values)
@@ -124,7 +130,7 @@ func (p *statement) typeOutputs() *rewrite.Refusal {
 	}
 	p.results = results
 	if p.plan.Effect == rewrite.Declares && p.plan.Inner != nil {
-		if _, refusal = p.typedOutputs(p.plan.Inner.Results, p.plan.Inner.Formulas, nil); refusal != nil {
+		if _, refusal = p.typedOutputs(p.plan.Inner.Results, p.plan.Inner.Formulas, p.plan.Inner.Arrangement); refusal != nil {
 			return refusal
 		}
 	}

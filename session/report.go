@@ -59,6 +59,9 @@ func (s *Session) errorResponse(b []byte, size int, out *Output) (action, Need, 
 	case r.refusal != nil && (refusedInstead(fields) || r.probes(fields)):
 		out.client.put(r.refusal.Append(out.client.scratch))
 		act = drop
+	case s.failedRows.found(fields) != nil:
+		out.client.put(s.failedRows.found(fields).Append(out.client.scratch))
+		act = drop
 	case rowChanged(fields):
 		out.client.put(refused(rewrite.RefuseRowChanged(), nil).Append(out.client.scratch))
 		act = drop

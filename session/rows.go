@@ -34,7 +34,8 @@ type cell struct {
 	column *rewrite.CopyColumn // of a COPY TO; else nil
 	mixed  []cell              // one for each of the columns whose values it has
 
-	output *computedOutput // of what has Cells; else nil
+	output   *computedOutput // of what has Cells; else nil
+	compared bool            // the client does not get it: it is a key, or tells rows apart
 }
 
 // holds reports a cell that is not sealed but has sealed values in it: JSON, an array,

@@ -50,6 +50,7 @@ type Session struct {
 	statements registry[*statement]
 	portals    registry[portal]
 	cursors    cursors
+	failedRows failedRows
 	// plain are the statements of all that was relayed unnamed, by their hints,
 	// for one version of the catalog.
 	plain [4]*statement

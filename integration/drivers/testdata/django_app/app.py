@@ -89,6 +89,7 @@ def searched():
     print(list(customers.order_by("email").values_list("email", flat=True)[:7]), customers.order_by("-note", "id").first().id)
     print(list(customers.filter(email__contains="b1").order_by("-email").values_list("email", flat=True)), customers.filter(email__startswith=word).count())
     print(customers.filter(Q(email__icontains=word.upper() + "B2") | Q(note__endswith="2")).order_by("id").count(), customers.exclude(email__iendswith="9").count())
+    print(list(customers.filter(Q(name__icontains="BUL") & Q(visits__gt=20) | Q(email__icontains="B1") | Q(note__isnull=True) | Q(orders__amount__gte=1000)).order_by("visits", "id").values_list("id", flat=True)))
     print(customers.aggregate(Max("email"), Min("note"), Max("ssn")), customers.filter(email__gt=f"{word}b2", email__lt=f"{word}b3").count())
     print(customers.filter(born__year=2000).count(), customers.filter(born__month=1, born__day__lte=2).count(), customers.annotate(n=Length("note")).filter(n=len(word) + 2).count())
     print(list(customers.values("name").annotate(m=Max("email")).filter(m__contains=word).order_by("-m")))

@@ -1,0 +1,105 @@
+package rewrite
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// A condition with a range of sealed values that stands anywhere in a statement
+// (`id IN (SELECT user_id FROM payments WHERE amount > 100)`, `LEFT JOIN … ON … AND qty > 3`):
+// the server is asked for what the rows of the relation have, and gets in its place a jsonb
+// object that says of which of them it is true. See docs/decisions/0036-verdicts.md.
+
+// findsBy is the conditions by which a query or a statement finds rows.
+func (a *analysis) findsBy(n *pg.Node, sc *scope) {
+	saved, beside := a.finds, a.beside
+	a.finds, a.beside = true, conjuncts(nil, n)
+	a.condition(n, sc)
+	a.finds, a.beside = saved, beside
+}
+
+// verdict has the session decide such a condition. It is false, and has done nothing, for any
+// other.
+func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
+	if !a.finds || a.err != nil || a.persistent || a.mode == Kept || n.GetBoolExpr() != nil || !a.takesVerdicts() {
+		return false
+	}
+	into := a.decidedOf(n, sc)
+	if into == nil {
+		return false
+	}
+	row := &foundRow{into: into, reads: true, rows: &rowConditions{}}
+	r := a.rowRange(n, row, sc)
+	if r == nil || a.joinsOuter() && slices.ContainsFunc(r.columns, func(c *Formula) bool { return c.sql != "" }) {
+		return false
+	}
+	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return minds(by) && a.decidedOf(by, sc) == nil }) {
+		return false // the server may come to it first, and PostgreSQL not at all
+	}
+	for _, by := range a.beside {
+		if by == n || !a.isOwnCondition(by, into, sc) || !anywhere(by.ProtoReflect(), isColumn) || a.hasRange(by, row, sc) {
+			continue
+		}
+		if first, end, ok := a.tokensOf(by); ok {
+			row.rows.narrow = append(row.rows.narrow, term{int(a.tokens[first].start), int(a.tokens[end].end)})
+		}
+	}
+	r.operand.Absent = true
+	a.placeRange(r)
+	return true
+}
+
+// takesVerdicts says whether the server can be asked in front of the statement, and gets
+// parameters with it.
+func (a *analysis) takesVerdicts() bool {
+	switch x := a.stmt.Stmt.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		return intoOf(x.SelectStmt) == nil
+	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt:
+		return true
+	}
+	return false
+}
+
+// decidedOf is the relation of which a condition has sealed columns, nil for none, or if its
+// name means another one where the condition stands.
+func (a *analysis) decidedOf(n *pg.Node, sc *scope) (into *item) {
+	if anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool { _, ok := m.Interface().(*pg.SubLink); return ok }) {
+		return nil
+	}
+	anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		if ref, ok := m.Interface().(*pg.ColumnRef); ok {
+			if c := a.resolve(ref, sc).column; c != nil && c.sealed != nil && c.origin.item != nil {
+				into = c.origin.item
+			}
+		}
+		return into != nil
+	})
+	if into == nil || into.relation == nil || into.open || qualifiedItem([]string{into.name}, sc) != into {
+		return nil
+	}
+	return into
+}
+
+// hasRange says whether there is a condition in another one that the session decides.
+func (a *analysis) hasRange(n *pg.Node, row *foundRow, sc *scope) bool {
+	return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		part, ok := m.Interface().(*pg.Node)
+		return ok && part.GetBoolExpr() == nil && a.rowRange(part, row, sc) != nil
+	}) || a.rowRange(n, row, sc) != nil
+}
+
+func isColumn(m protoreflect.Message) bool { _, ok := m.Interface().(*pg.ColumnRef); return ok }
+
+// joinsOuter says whether there may be rows of NULLs in the place of a relation's.
+func (a *analysis) joinsOuter() bool {
+	from, end := a.statementTokens()
+	for i := from; i < end; i++ {
+		if a.is(i, "left") || a.is(i, "right") || a.is(i, "full") {
+			return true
+		}
+	}
+	return false
+}

@@ -48,7 +48,12 @@ func TestLikeOfParametersWithWildcards(t *testing.T) {
 			S("SELECT count(*) FROM liked WHERE email LIKE $1", pattern),
 			S("SELECT id FROM liked WHERE email ILIKE $1 AND nick LIKE $2 ORDER BY id", pattern, "a%"),
 			S("SELECT id FROM liked WHERE lower(email) LIKE lower($1) AND plain IS NOT NULL ORDER BY id", pattern),
-			S("SELECT nick FROM liked WHERE nick LIKE ($1) ESCAPE '!' ORDER BY id", pattern))
+			S("SELECT nick FROM liked WHERE nick LIKE ($1) ESCAPE '!' ORDER BY id", pattern),
+			S("SELECT id FROM liked WHERE nick LIKE $1 OR email ILIKE $2 ORDER BY id", pattern, "%B@"+w),
+			S("SELECT id FROM liked WHERE nick LIKE $1 ESCAPE '!' OR (email LIKE $2 ESCAPE '!' AND id > 1) OR plain LIKE $3 ORDER BY id", "q", pattern, "r%"),
+			S("SELECT id FROM liked WHERE (nick LIKE $1 OR nick = 'a_b') AND (email NOT LIKE $2 OR email IS NULL) ORDER BY id", pattern, pattern),
+			S("SELECT id FROM liked WHERE nick LIKE $1 OR bio LIKE '%x%' ORDER BY id", pattern),
+			S("SELECT count(*) FROM liked WHERE nick LIKE $1 OR email LIKE $2", pattern, "x"))
 	}
 	pair.SameIn(t, formulaModes, append(steps,
 		S("SELECT id FROM liked WHERE nick LIKE 'a%' ORDER BY id"),

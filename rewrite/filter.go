@@ -61,7 +61,7 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 			continue
 		}
 		a.in("a condition", func() { a.filter(s, computed[i]) })
-		if a.matchesParameter(computed[i]) { // the server finds fewer rows if that has no wildcards
+		if a.matchesParameter(computed[i]) && !a.asksForRange(computed[i].formula, computed[i].formulaDraft) { // the server finds fewer rows if that has no wildcards
 			a.wild = true
 			a.condition(n, sc)
 			a.wild = false

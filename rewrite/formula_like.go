@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"slices"
-	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -136,24 +135,34 @@ func (f *Formula) matchesByTerm() bool {
 }
 
 // matchesParameter says whether a condition is LIKE of a column with a term and a pattern
-// that is a parameter, which stands nowhere else: it is known with its value whether the
-// term answers it.
+// that is a parameter, or has some between its ANDs and ORs, and no other parameters: it is
+// known with their values whether the terms answer it.
 func (a *analysis) matchesParameter(o *draftedOutput) bool {
-	f := o.formula
-	if f.Kind != Operation || !f.Operator.Matches() || !f.matchesByTerm() || len(o.params) != 1 {
+	patterns := o.formula.patterns()
+	if patterns == 0 || patterns != len(o.params) {
 		return false
 	}
-	pattern := f.Args[1]
-	for pattern.Kind == CastTo || pattern.Kind == Called && (pattern.Function.Folds() || pattern.Function.String() == "like_escape") {
-		pattern = pattern.Args[0]
-	}
-	uses := 0
-	for i := range a.tokens {
-		if a.tokens[i].kind == tokenParameter && a.is(i, "$"+strconv.Itoa(int(o.params[0].Number))) {
-			uses++
+	return !slices.ContainsFunc(o.params, func(p *pg.ParamRef) bool { return a.usesOf(int(p.Number)) != 1 })
+}
+
+// patterns is how many parameters there are that are such patterns, as far as the server may
+// take each for one that matches all.
+func (f *Formula) patterns() (n int) {
+	switch {
+	case f.Kind == Both || f.Kind == Either:
+		for _, arg := range f.Args {
+			n += arg.patterns()
+		}
+	case f.Kind == Operation && f.Operator.Matches() && f.matchesByTerm():
+		pattern := f.Args[1]
+		for pattern.Kind == CastTo || pattern.Kind == Called && (pattern.Function.Folds() || pattern.Function.String() == "like_escape") {
+			pattern = pattern.Args[0]
+		}
+		if pattern.Kind == ParameterValue {
+			n = 1
 		}
 	}
-	return pattern.Kind == ParameterValue && uses == 1
+	return n
 }
 
 // isPattern says whether it is more than a text that matches itself, as far as can be told

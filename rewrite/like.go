@@ -55,7 +55,7 @@ func (a *analysis) like(x *pg.A_Expr, sc *scope) bool {
 	if len(words) != 1 || a.persistent || a.arbiter {
 		return false
 	}
-	right, p := x.Rexpr, Pattern{Escape: '\\', Wild: a.wild}
+	right, p := x.Rexpr, Pattern{Escape: '\\'}
 	var escape *pg.A_Const
 	if f := right.GetFuncCall(); f != nil && last(names(f.Funcname)) == "like_escape" && len(f.Args) == 2 {
 		right, escape = f.Args[0], f.Args[1].GetAConst()
@@ -67,6 +67,11 @@ func (a *analysis) like(x *pg.A_Expr, sc *scope) bool {
 	if !ok {
 		return false
 	}
+	value, _ := withoutCasts(right)
+	if kind, f := foldCall(right); kind != 0 {
+		value, _ = withoutCasts(f.Args[0])
+	}
+	p.Wild = a.wild && value.GetParamRef() != nil
 	left := a.comparand(x.Lexpr, sc)
 	if left == nil || !foldable(left.column.Type) || !hasEquality(left.column) || left.column.Loose || left.terms == nil && left.fold == nil || left.column.Assembled() || left.converted() {
 		return false
@@ -86,7 +91,7 @@ func (a *analysis) like(x *pg.A_Expr, sc *scope) bool {
 	switch {
 	case a.is(operator, "not"):
 		word, last = "NOT IN (", operator+1
-	case a.wild: // an empty value finds all
+	case p.Wild: // an empty value finds all
 		word, closes = "BETWEEN ", ""
 	}
 	a.edit(int(a.tokens[operator].start), int(a.tokens[last].end), word, nil)

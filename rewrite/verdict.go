@@ -32,7 +32,7 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 	}
 	row := &foundRow{into: into, reads: true, rows: &rowConditions{}}
 	r := a.rowRange(n, row, sc)
-	if r == nil || a.joinsOuter() && slices.ContainsFunc(r.columns, func(c *Formula) bool { return c.sql != "" }) {
+	if r == nil || !row.names(r.columns) || a.joinsOuter() && slices.ContainsFunc(r.columns, func(c *Formula) bool { return c.sql != "" }) {
 		return false
 	}
 	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return minds(by) && a.decidedOf(by, sc) == nil }) {
@@ -49,6 +49,19 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 	r.operand.Absent = true
 	a.placeRange(r)
 	return true
+}
+
+// names says whether the columns have the names where they are read that they have in the
+// relation.
+func (r *foundRow) names(columns []*Formula) bool {
+	return !slices.ContainsFunc(columns, func(c *Formula) bool {
+		name := c.Name
+		if c.Kind == ColumnValue {
+			name = r.columnName(c.Column)
+		}
+		in := r.into.column(name)
+		return c.sql == "" && (in == nil || in.origin.name != name)
+	})
 }
 
 // takesVerdicts says whether the server can be asked in front of the statement, and gets

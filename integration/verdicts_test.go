@@ -68,6 +68,10 @@ func TestRangesAnywhere(t *testing.T) {
 		S("SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount > 'x')").Fails("22P02"),
 		S("SELECT u.id FROM users u JOIN payments p ON p.user_id = u.id AND p.note LIKE '%" + w + "%' ORDER BY u.id"),
 		S("SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE note || 'x' = $1) ORDER BY id", w+"nx"),
+		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id FROM users u WHERE EXISTS (SELECT FROM payments p WHERE p.user_id = u.id AND p.amount > $1) ORDER BY age, id", "5"),
+		S("FETCH 1 FROM c"), S("FETCH ALL FROM c"), S("COMMIT"),
+		S("BEGIN"), S("DECLARE c SCROLL CURSOR FOR SELECT id FROM users WHERE age > 10 ORDER BY id"), S("FETCH 2 FROM c"), S("FETCH PRIOR FROM c"), S("MOVE 1 FROM c"), S("FETCH ALL FROM c"), S("COMMIT"),
+		S("DECLARE h CURSOR WITH HOLD FOR SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount < 1000) ORDER BY id"), S("FETCH 2 FROM h"), S("CLOSE h"),
 		S("SELECT x FROM users AS u(x, y, z) WHERE z > 10 ORDER BY x FOR UPDATE").Refused("cannot be"),
 		S("SELECT j.id FROM (users JOIN limits USING (id)) AS j WHERE j.age > 10 FOR UPDATE").Refused("cannot be"),
 		S("SELECT p.id FROM payments p JOIN users u USING (id) WHERE age > 10 AND amount > 5 ORDER BY p.id FOR UPDATE OF p"),
@@ -75,7 +79,18 @@ func TestRangesAnywhere(t *testing.T) {
 		S("SELECT id FROM users u WHERE id < 100 AND EXISTS (SELECT FROM payments p WHERE p.user_id = u.id AND p.id = 2 AND 10 / (p.amount - 250) < 5) ORDER BY id"),
 		S("SELECT id FROM users u WHERE EXISTS (SELECT FROM payments p WHERE p.id > 0 AND 10 / (p.amount - p.amount) < 5)").Fails("22012"),
 		S("CREATE VIEW old AS SELECT id FROM users WHERE age > 50").Refused("cannot be"),
-		S("SELECT id FROM users WHERE age > 3; SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount > 5)").Simple(),
+		S("SELECT id FROM users WHERE age > 3 ORDER BY id; SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount > 5) ORDER BY id").Simple(),
 	}
 	pair.SameIn(t, formulaModes, steps...)
+	c := sidesOf(t, pair)
+	c.in("COPY payments FROM STDIN CSV", []byte("101,1,1,100,2024-01-01,x\n102,2,1,5,,\n103,,2,,,y\n104,3,2,77.7,2020-02-02,\n"))
+	for _, query := range []string{"SELECT * FROM payments WHERE amount > 50 ORDER BY id", "SELECT id FROM payments WHERE account IN (SELECT account FROM payments WHERE paid < '2023-01-01') ORDER BY id", "SELECT id, amount * 2 FROM payments WHERE note LIKE '%' ORDER BY id"} {
+		c.out("COPY (" + query + ") TO STDOUT")
+		c.out("COPY (" + query + ") TO STDOUT CSV HEADER")
+		for _, sql := range []string{"EXPLAIN " + query, "EXPLAIN ANALYZE " + query} {
+			if rows, err := c.sealed.Exec(t.Context(), sql).ReadAll(); err != nil || len(rows) != 1 || len(rows[0].Rows) == 0 {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+	}
 }

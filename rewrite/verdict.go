@@ -67,7 +67,17 @@ func (r *foundRow) names(columns []*Formula) bool {
 // takesVerdicts says whether the server can be asked in front of the statement, and gets
 // parameters with it.
 func (a *analysis) takesVerdicts() bool {
-	switch x := a.stmt.Stmt.GetNode().(type) {
+	n := a.stmt.Stmt
+	if x := n.GetExplainStmt(); x != nil {
+		n = x.Query
+	}
+	if x := n.GetDeclareCursorStmt(); x != nil {
+		n = x.Query
+	}
+	if x := n.GetCopyStmt(); x != nil && !a.asksLater() { // it has no parameters
+		n = x.Query
+	}
+	switch x := n.GetNode().(type) {
 	case *pg.Node_SelectStmt:
 		return intoOf(x.SelectStmt) == nil
 	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt:

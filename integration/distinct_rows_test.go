@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	"pgseal/integration/harness"
@@ -19,7 +20,11 @@ func TestDistinctRows(t *testing.T) {
 			S("SELECT DISTINCT "+of+" AS x FROM accounts ORDER BY x"),
 			S("SELECT DISTINCT "+of+" AS x FROM accounts ORDER BY 1 DESC NULLS LAST LIMIT 2 OFFSET 1"),
 			S("SELECT DISTINCT "+of+", plain FROM accounts ORDER BY plain DESC NULLS LAST, "+of+" LIMIT $1", "5"),
-			S("SELECT DISTINCT plain, "+of+" FROM accounts WHERE n > 1").Unordered())
+			S("SELECT DISTINCT plain, "+of+" FROM accounts WHERE n > 1").Unordered(),
+			S("SELECT count(*) AS __count FROM (SELECT DISTINCT accounts.plain AS c1, "+of+" AS x FROM accounts WHERE accounts.n > $1 AND plain > 0) subquery", "1"))
+		if strings.ContainsAny(of, "(*+- ") { // others are told apart by their terms
+			steps = append(steps, S("SELECT count(*) FROM (SELECT DISTINCT "+of+" AS x FROM accounts) q"))
+		}
 	}
 	pair.SameIn(t, formulaModes, append(steps,
 		S("SELECT DISTINCT * FROM accounts ORDER BY price, id"),
@@ -34,6 +39,9 @@ func TestDistinctRows(t *testing.T) {
 		S("SELECT DISTINCT name || $1, n FROM accounts ORDER BY n, 1", "x"),
 		S("SELECT DISTINCT n, name FROM accounts ORDER BY name, n FETCH FIRST 3 ROWS ONLY"),
 		S("SELECT DISTINCT n FROM accounts WHERE false ORDER BY n"),
+		S("SELECT count(*) FROM (SELECT DISTINCT name = 'ann' AS x, price FROM accounts) q").Refused("cannot be"),
+		S("SELECT count(*) FROM (SELECT DISTINCT name = 'ann' AS x, n FROM accounts WHERE price > 1) q").Refused("cannot be"),
+		S("SELECT count(*) FROM (SELECT DISTINCT plain + 1 AS x, price FROM accounts) q").Refused("cannot be"),
 		S("SELECT DISTINCT q.c FROM (SELECT name || label AS c, id FROM accounts) q").Unordered(),
 		S("SELECT DISTINCT n FROM accounts ORDER BY n, id").Refused("ORDER BY an expression"),
 		S("SELECT DISTINCT n FROM accounts ORDER BY n + 1").Refused("ORDER BY an expression"),

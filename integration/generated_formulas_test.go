@@ -274,6 +274,9 @@ func (g *formulaGenerator) anywhere(name string) string {
 	case 7:
 		return "SELECT id FROM m WHERE id IN (SELECT id FROM m WHERE " + g.condition(0) + narrow + ") AND " + g.condition(0) + g.sorted()
 	}
+	if g.IntN(3) == 0 {
+		return "SELECT count(*) FROM (SELECT DISTINCT " + g.shown(name) + " AS x, m." + plainPrefix + "b FROM m" + g.pick("", " WHERE "+g.condition(0)+narrow) + ") q"
+	}
 	if slices.Contains(g.family.types, "int4") { // whose equal values can look different
 		return "SELECT DISTINCT " + g.condition(0) + " AS x, id > 1 FROM m ORDER BY x" + g.pick("", " DESC") + ", 2"
 	}

@@ -34,7 +34,7 @@ func (a *analysis) answersWith(s *pg.SelectStmt) bool {
 // computed: it gives them as they are, and changes nothing, so that it may fail in the
 // middle of them.
 func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
-	if a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 && !(plainDistinct(s) && a.isWhole(s)) || len(s.ValuesLists) > 0 || s.IntoClause != nil {
+	if a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 && !(plainDistinct(s) && (a.isWhole(s) || a.isCounted(s))) || len(s.ValuesLists) > 0 || s.IntoClause != nil {
 		return false
 	}
 	for _, n := range s.WithClause.GetCtes() {

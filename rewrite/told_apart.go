@@ -14,11 +14,12 @@ import (
 // are computed of sealed values, or rows are sorted or filtered by these. The server gives all
 // rows. It is false, and has done nothing, where the server tells them apart.
 func (a *analysis) distinctRows(s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	if !a.arranges(s, sc, outputs) {
+	around, counted := a.countedRows(s, sc)
+	if !counted && !a.arranges(s, sc, outputs) {
 		return false
 	}
 	needed := a.arranged != nil || slices.ContainsFunc(outputs, func(c column) bool {
-		return c.formula != nil || c.sealed != nil && !identical(c.sealed) && !keyed(outputs, &c)
+		return c.formula != nil || c.sealed != nil && !c.ungrouped() && (c.reads == "" || !identical(c.sealed) || c.shown.IsCast()) && !keyed(outputs, &c)
 	})
 	sealed := sealedOf(outputs)
 	if sealed == nil && a.arranged != nil {
@@ -43,6 +44,9 @@ func (a *analysis) distinctRows(s *pg.SelectStmt, sc *scope, outputs []column) b
 			return true
 		}
 	}
+	if counted && a.arranged == nil {
+		a.countRows(s, around)
+	}
 	r := a.arrange(s)
 	var plain []string
 	for i := range outputs {
@@ -62,7 +66,7 @@ func (a *analysis) distinctRows(s *pg.SelectStmt, sc *scope, outputs []column) b
 			r.plan.Distinct = append(r.plan.Distinct, r.hideOutput(a, o))
 		case target != nil && isConstant(target.Val):
 		default:
-			text, ok := a.plainText(c, target)
+			text, ok := a.plainText(c, target, counted)
 			if !ok {
 				a.fail(refuseUse(sealed, at, a.within))
 				return true
@@ -81,13 +85,16 @@ func (a *analysis) distinctRows(s *pg.SelectStmt, sc *scope, outputs []column) b
 	if plain != nil {
 		r.plan.Distinct = append(r.plan.Distinct, r.hide(a, "pg_catalog.dense_rank() OVER (ORDER BY "+strings.Join(plain, ", ")+")", column{}, int(at)))
 	}
-	a.edit(int(a.tokens[i].start), int(a.tokens[i].end), "", nil)
+	if !counted { // of which nothing but the rest is left
+		a.edit(int(a.tokens[i].start), int(a.tokens[i].end), "", nil)
+	}
 	return true
 }
 
 // plainText is an output that is plain, as it can be written once more. target is nil if it
-// is one of a star's.
-func (a *analysis) plainText(c *column, target *pg.ResTarget) (text string, ok bool) {
+// is one of a star's. counted: nothing else is left of the outputs, nor of what is to be
+// written in another way in them, so that only columns are taken.
+func (a *analysis) plainText(c *column, target *pg.ResTarget, counted bool) (text string, ok bool) {
 	if !c.isPlain() {
 		return "", false
 	}
@@ -98,6 +105,9 @@ func (a *analysis) plainText(c *column, target *pg.ResTarget) (text string, ok b
 		return quoteName(c.origin.item.name) + "." + quoteName(c.origin.name), true
 	}
 	at, ok := a.targetSpan(target)
+	if counted {
+		return string(a.text[at.start:at.end]), ok && target.Val.GetColumnRef() != nil
+	}
 	if !ok || !a.isSteady(target.Val) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at, false) {
 		return "", false
 	}

@@ -310,7 +310,7 @@ func (s *Session) keepRow(g *arranged, b []byte, out *Output) (Need, error) {
 	if err != nil || need.Kind != NeedNothing || !stays {
 		return need, s.explained(err)
 	}
-	if g.plan.Counts {
+	if g.plan.Counts && len(g.plan.Distinct) == 0 {
 		g.count++
 		return Need{}, nil
 	}
@@ -392,6 +392,9 @@ func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 				}
 			}
 		}
+	}
+	if g.plan.Counts {
+		return nil
 	}
 	row := arrangedRow{keys: make([][]byte, len(g.plan.Keys))}
 	for i, k := range g.plan.Keys {

@@ -39,6 +39,7 @@ func TestDistinctRows(t *testing.T) {
 		S("SELECT DISTINCT name || $1, n FROM accounts ORDER BY n, 1", "x"),
 		S("SELECT DISTINCT n, name FROM accounts ORDER BY name, n FETCH FIRST 3 ROWS ONLY"),
 		S("SELECT DISTINCT n FROM accounts WHERE false ORDER BY n"),
+		S("SELECT DISTINCT n::text FROM accounts").Unordered(), S("SELECT DISTINCT coalesce(name, label), small::text FROM accounts").Unordered(),
 		S("SELECT count(*) FROM (SELECT DISTINCT name = 'ann' AS x, price FROM accounts) q").Refused("cannot be"),
 		S("SELECT count(*) FROM (SELECT DISTINCT name = 'ann' AS x, n FROM accounts WHERE price > 1) q").Refused("cannot be"),
 		S("SELECT count(*) FROM (SELECT DISTINCT plain + 1 AS x, price FROM accounts) q").Refused("cannot be"),

@@ -50,6 +50,7 @@ func TestLikeOfParametersWithWildcards(t *testing.T) {
 			S("SELECT id FROM liked WHERE lower(email) LIKE lower($1) AND plain IS NOT NULL ORDER BY id", pattern),
 			S("SELECT nick FROM liked WHERE nick LIKE ($1) ESCAPE '!' ORDER BY id", pattern),
 			S("SELECT id FROM liked WHERE nick LIKE $1 OR email ILIKE $2 ORDER BY id", pattern, "%B@"+w),
+			S("SELECT id FROM liked WHERE nick ILIKE $1 OR email ILIKE $1 OR nick LIKE $2 ORDER BY id", pattern, "q%"),
 			S("SELECT id FROM liked WHERE nick LIKE $1 ESCAPE '!' OR (email LIKE $2 ESCAPE '!' AND id > 1) OR plain LIKE $3 ORDER BY id", "q", pattern, "r%"),
 			S("SELECT id FROM liked WHERE (nick LIKE $1 OR nick = 'a_b') AND (email NOT LIKE $2 OR email IS NULL) ORDER BY id", pattern, pattern),
 			S("SELECT id FROM liked WHERE nick LIKE $1 OR bio LIKE '%x%' ORDER BY id", pattern),

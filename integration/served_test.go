@@ -51,6 +51,11 @@ CREATE TABLE notes (id int PRIMARY KEY, client_id int, body text)`,
 			S("SELECT max(age) FROM clients WHERE "+cond))
 	}
 	steps = append(steps,
+		// Texts that differ in a literal only.
+		S("SELECT CASE WHEN code = 'x' THEN name WHEN code = 'x' THEN email || '!' END FROM clients ORDER BY id"),
+		S("SELECT CASE WHEN code = 'x' THEN name WHEN code = 'A-1' THEN email || '!' END FROM clients ORDER BY id"),
+		S("SELECT id FROM clients WHERE (code = 'x' OR name LIKE 'A%') AND (code = 'x' OR name LIKE '%n') ORDER BY id"),
+		S("SELECT id FROM clients WHERE (code = 'x' OR name LIKE 'A%') AND (code = 'A-1' OR name LIKE '%n') ORDER BY id"),
 		S("SELECT id FROM clients WHERE code ILIKE $1 OR name ILIKE $2 ORDER BY id", "%b%", "%a%"),
 		S("SELECT id FROM clients WHERE UPPER(code) LIKE UPPER($1) OR since > $2 OR UPPER(name) LIKE UPPER($3) ORDER BY age LIMIT $4", "%b%", "2024-01-01", "%a%", "3"),
 		S("SELECT count(*) FROM clients WHERE code ILIKE $1 OR name ILIKE $2", "%b%", "%a%"),

@@ -27,6 +27,12 @@ func TestSortedBySealedValues(t *testing.T) {
 	}
 	pair.SameIn(t, formulaModes, append(steps,
 		S("SELECT * FROM accounts ORDER BY price, id"),
+		S("SELECT public.accounts.id, public.accounts.n + 1, upper(public.accounts.name) FROM public.accounts ORDER BY public.accounts.n DESC NULLS LAST, public.accounts.id"),
+		S("SELECT accounts.plain, sum(public.accounts.n) FROM public.accounts WHERE public.accounts.price > 0 GROUP BY accounts.plain HAVING max(public.accounts.n) > 1 ORDER BY max(accounts.price), 1"),
+		S("SELECT public.accounts.id FROM public.accounts WHERE public.accounts.n > $1 AND (public.accounts.plain = 1 OR public.accounts.name LIKE 'a%') ORDER BY id", "1"),
+		S("SELECT count(*) FROM public.accounts WHERE public.accounts.name ILIKE '%N%'"),
+		S("SELECT DISTINCT public.accounts.small AS x FROM public.accounts ORDER BY public.accounts.small"),
+		S("UPDATE public.accounts SET label = 'q' WHERE public.accounts.n > 10 AND accounts.plain = 1"),
 		S("SELECT max(gap), min(gap), max(ok::int), GREATEST(min(gap), '2 days') FROM accounts"),
 		S("SELECT id, GREATEST(gap, '1 day', $1), gap < '1 mon', LEAST(ok, true), GREATEST(small::text, name) FROM accounts ORDER BY id", "2 days"),
 		S("SELECT * FROM accounts ORDER BY plain, day DESC, id LIMIT 4"),

@@ -72,6 +72,16 @@ func TestRangesAnywhere(t *testing.T) {
 		S("FETCH 1 FROM c"), S("FETCH ALL FROM c"), S("COMMIT"),
 		S("BEGIN"), S("DECLARE c SCROLL CURSOR FOR SELECT id FROM users WHERE age > 10 ORDER BY id"), S("FETCH 2 FROM c"), S("FETCH PRIOR FROM c"), S("MOVE 1 FROM c"), S("FETCH ALL FROM c"), S("COMMIT"),
 		S("DECLARE h CURSOR WITH HOLD FOR SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount < 1000) ORDER BY id"), S("FETCH 2 FROM h"), S("CLOSE h"),
+		// Conditions that are those of an outer row.
+		S("SELECT id, (SELECT count(*) FROM limits WHERE u.age > 2 AND u.city = 'y') FROM users u ORDER BY id"),
+		S("SELECT u.id FROM users u CROSS JOIN LATERAL (SELECT id FROM limits WHERE u.age > 2 AND u.city = 'x' LIMIT 1) q ORDER BY u.id"),
+		S("SELECT id FROM users u WHERE city = 'y' OR EXISTS (SELECT FROM limits l WHERE l.id > 0 AND u.age > 2 AND u.city = 'x') ORDER BY id"),
+		S("SELECT id FROM users x WHERE id IN (SELECT l.id FROM limits l WHERE x.name < 'b' AND x.city = 'y') ORDER BY id"),
+		// Texts that differ in a literal only.
+		S("SELECT id FROM users u WHERE EXISTS (SELECT 1 FROM payments p WHERE p.user_id = u.id AND p.amount >= 5 AND p.account = 1 AND p.note = 'b') ORDER BY id"),
+		S("SELECT id FROM users u WHERE EXISTS (SELECT 1 FROM payments p WHERE p.user_id = u.id AND p.amount >= 6 AND p.account = 2 AND p.note = 'xx') ORDER BY id"),
+		S("SELECT id FROM users u WHERE EXISTS (SELECT 1 FROM payments p WHERE p.user_id = u.id AND p.amount >= $1 AND p.account = $2 AND p.note = $3) ORDER BY id", "5", "1", "b"),
+		S("SELECT id FROM users u WHERE EXISTS (SELECT 1 FROM payments p WHERE p.user_id = u.id AND p.amount >= $1 AND p.account = $2 AND p.note = $3) ORDER BY id", "6", "2", "xx"),
 		S("SELECT x FROM users AS u(x, y, z) WHERE z > 10 ORDER BY x FOR UPDATE").Refused("cannot be"),
 		S("SELECT j.id FROM (users JOIN limits USING (id)) AS j WHERE j.age > 10 FOR UPDATE").Refused("cannot be"),
 		S("SELECT p.id FROM payments p JOIN users u USING (id) WHERE age > 10 AND amount > 5 ORDER BY p.id FOR UPDATE OF p"),

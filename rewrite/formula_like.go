@@ -142,7 +142,11 @@ func (a *analysis) matchesParameter(o *draftedOutput) bool {
 	if patterns == 0 || patterns != len(o.params) {
 		return false
 	}
-	return !slices.ContainsFunc(o.params, func(p *pg.ParamRef) bool { return a.usesOf(int(p.Number)) != 1 })
+	uses := map[int32]int{}
+	for _, p := range o.params {
+		uses[p.Number]++
+	}
+	return !slices.ContainsFunc(o.params, func(p *pg.ParamRef) bool { return a.usesOf(int(p.Number)) != uses[p.Number] })
 }
 
 // patterns is how many parameters there are that are such patterns, as far as the server may

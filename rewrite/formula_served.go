@@ -28,6 +28,11 @@ func (a *analysis) served(n *pg.Node, d *formulaDraft) *Formula {
 		return nil
 	}
 	d.named = append(d.named, called...)
+	for _, t := range a.tokens[first : end+1] {
+		if t.kind.isLiteral() {
+			d.literals = append(d.literals, t.start) // by which it is told from others
+		}
+	}
 	at := term{int(a.tokens[first].start), int(a.tokens[end].end)}
 	return &Formula{Kind: PlainValue, Type: logical.Type{OID: logical.OIDBool, Typmod: -1}, sql: string(a.text[at.start:at.end]), served: n, at: at}
 }

@@ -195,11 +195,11 @@ func (a *analysis) passedOutput(n *pg.Node, sc *scope) (c column, ok bool) {
 
 // shownFormulaColumn is a column of a row that is shown. It is called as it is written.
 func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
-	const tableAndColumn = 2
+	const schemaTableAndColumn = 3
 	start, end, ok := a.referenceSpan(ref)
 	first := a.tokenAt(ref.Location)
 	c := a.resolve(ref, d.scope).column
-	if c == nil || !ok || len(ref.Fields) > tableAndColumn || c.constants != nil || c.text || !d.covers(first, first+2*(len(ref.Fields)-1)) {
+	if c == nil || !ok || len(ref.Fields) > schemaTableAndColumn || c.constants != nil || c.text || !d.covers(first, first+2*(len(ref.Fields)-1)) {
 		return nil
 	}
 	f := &Formula{Kind: PlainValue, Type: c.plainType(), Name: string(a.text[start:end]), at: term{start, end}}

@@ -39,6 +39,9 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 		return false // the server may come to it first, and PostgreSQL not at all
 	}
 	for _, by := range a.beside {
+		if !slices.Contains(sc.items, into) { // of an outer row the server may look at conditions as they are written
+			break
+		}
 		if by == n || !a.isOwnCondition(by, into, sc) || !anywhere(by.ProtoReflect(), isColumn) || a.hasRange(by, row, sc) {
 			continue
 		}
@@ -111,7 +114,7 @@ func (a *analysis) hasRange(n *pg.Node, row *foundRow, sc *scope) bool {
 	return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
 		part, ok := m.Interface().(*pg.Node)
 		return ok && part.GetBoolExpr() == nil && a.rowRange(part, row, sc) != nil
-	}) || a.rowRange(n, row, sc) != nil
+	})
 }
 
 func isColumn(m protoreflect.Message) bool { _, ok := m.Interface().(*pg.ColumnRef); return ok }

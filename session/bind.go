@@ -75,11 +75,14 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		st = st.anew()
 	}
 	p := portal{statement: st, formats: readFormats(m.ResultFormats)}
-	if rows := s.cursors.named[st.cursor].rows; rows != nil && m.Fault == wire.NoFault && m.Params.Len() == 0 {
-		return s.bindFetch(&m, p, rows, out)
-	}
-	if st.opaque && st.cursor == "" && st.hints&fetches != 0 && st.plan == nil && s.cursors.arrange() {
-		return s.refusePortal(portalName, refused(rewrite.RefuseFetched(), nil), out)
+	if st.opaque {
+		rows := s.cursors.named[st.cursor].rows
+		switch {
+		case rows != nil && m.Fault == wire.NoFault && m.Params.Len() == 0:
+			return s.bindFetch(&m, p, rows, out)
+		case st.cursor == "" && st.hints&fetches != 0 && st.plan == nil && s.cursors.arrange(): // of which no snapshot knows any more
+			return s.refusePortal(portalName, refused(rewrite.RefuseFetched(), nil), out)
+		}
 	}
 	p.asked = !st.opaque && p.formats.differ(st)
 	if !params && !p.asked && !computes && st.failsAtBind() == nil && st.late == nil {

@@ -44,13 +44,13 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 	for _, sql := range []string{
 		"SELECT initcap(ssn) FROM people WHERE name = '" + w + "'",
 		"SELECT DISTINCT initcap(ssn) FROM people ORDER BY 1 LIMIT 5",
-		"SELECT upper(public.people.ssn) FROM public.people, other.people",
+		"SELECT initcap(public.people.ssn) FROM public.people, other.people",
 		"SELECT initcap(email) FROM people, other.people",
 		"SELECT initcap(ssn) FROM people WHERE ssn > DATE '2001-01-01'::text AND age BETWEEN 5 AND -7 AND id IN (1.5, 3)",
 		"SELECT count(*), age + 1 FROM people GROUP BY 2",
 		"SELECT p.*, p::text FROM people p",
 		"SELECT to_json(people), initcap(people.ssn) FROM people",
-		"SELECT upper(public.people.ssn), tableoid FROM people",
+		"SELECT initcap(public.people.ssn), tableoid FROM people",
 		"SELECT 'x' UNION ALL SELECT initcap(ssn) FROM people",
 	} {
 		for _, around := range [][2]string{{"SELECT 1", "SELECT 2"}, {"BEGIN", "ROLLBACK"}} {

@@ -549,6 +549,10 @@ func (g *arranged) finish() bool {
 		return false
 	}
 	g.finished = true
+	for told := range g.seen {
+		g.size -= rowOverhead + len(told)
+	}
+	g.seen = nil // no further row comes
 	if g.plan.Counts {
 		g.rows = []arrangedRow{{frame: g.counted()}}
 		g.size = g.rows[0].size()

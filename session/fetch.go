@@ -33,7 +33,12 @@ func (r *request) fetches() bool { return r.portal.fetches() }
 
 // goesOn reports that a statement of a text is FETCH or MOVE.
 func goesOn(p *rewrite.Plan) bool {
-	return slices.ContainsFunc(p.Statements(), func(st rewrite.Statement) bool { return st.Effect == rewrite.Fetches || st.Skips })
+	for i := range p.Statements() {
+		if st := &p.Statements()[i]; st.Effect == rewrite.Fetches || st.Skips {
+			return true
+		}
+	}
+	return false
 }
 
 // fetchesArranged reports that one does so with such a cursor, of which the text may have the

@@ -122,7 +122,8 @@ func (u *failedRows) found(f wire.ErrorFields) *wire.Error {
 	if !ok || string(f.Get(wire.FieldCode)) != codeInvalidText {
 		return nil
 	}
-	n, err := strconv.Atoi(string(bytes.TrimRight(rest, `"`)))
+	digits := len(rest) - len(bytes.TrimLeft(rest, "0123456789")) // quotes are those of the server's language
+	n, err := strconv.Atoi(string(rest[:digits]))
 	if err != nil || n < 0 || n >= u.noted || n < u.noted-len(u.errors) {
 		return refused(rewrite.RefuseRowChanged(), nil)
 	}

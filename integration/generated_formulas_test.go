@@ -153,11 +153,11 @@ func (g *formulaGenerator) call(depth int) string {
 	switch {
 	case slices.Contains(g.family.types, "text"):
 		return fmt.Sprintf(g.pick("upper(%s)", "lower(%s)", "left(%s, 2)", "right(%s, -1)", "substr(%s, 2, 1)", "SUBSTRING(%s FROM 2)", "trim(%s)", "TRIM(LEADING 'a' FROM %s)", "replace(%s, 'a', 'é')",
-			"lpad(%s, 3, 'x')", "reverse(%s)", "concat(%s, 1, NULL, m.i4)", "concat_ws('-', %s, d, NULL, b)", "split_part(%s, 'b', 1)", "length(%s)::text", "POSITION('e' IN %s)::text"), x)
+			"lpad(%s, 3, 'x')", "reverse(%s)", "concat(%s, 1, NULL, m.i4)", "concat_ws('-', %s, d, NULL, b)", "split_part(%s, 'b', 1)", "length(%s)::text", "POSITION('e' IN %s)::text", "repeat(%s, 2)", "translate(%s, 'aé', 'x')", "md5(%s)", "octet_length(%s)::text", "ascii(%s)::text"), x)
 	case slices.Contains(g.family.types, "date"):
-		return fmt.Sprintf(g.pick("date_trunc('month', %s)", "date_trunc('hour', %s)", "%s::date", "date_trunc('week', %s)"), x)
+		return fmt.Sprintf(g.pick("date_trunc('month', %s)", "date_trunc('hour', %s)", "%s::date", "date_trunc('week', %s)", "date(%s)", "date_part('second', %s)::text::timestamp", "extract(epoch FROM %s - '2024-01-01')::text::date"), x)
 	case slices.Contains(g.family.types, "int4"):
-		return fmt.Sprintf(g.pick("abs(%s)", "round(%s)", "round(%s, 1)", "floor(%s)", "ceil(%s)", "trunc(%s)", "mod(%s, 3)", "EXTRACT(year FROM m.ts) + %s", "length(m.t) * %s"), x)
+		return fmt.Sprintf(g.pick("abs(%s)", "round(%s)", "round(%s, 1)", "floor(%s)", "ceil(%s)", "trunc(%s)", "mod(%s, 3)", "EXTRACT(year FROM m.ts) + %s", "length(m.t) * %s", "sign(%s)", "sqrt(abs(%s))", "degrees(%s)", "radians(%s)", "div(%s, 3)", "(%s & 5)", "(i4 | %s)", "(%s # i2)", "(%s << 2)", "(%s >> 1)"), x)
 	}
 	return x
 }
@@ -326,6 +326,19 @@ func (g *formulaGenerator) aggregates() string {
 	}
 	outputs := one() + ", " + one() + " AS x, count(*)"
 	if g.IntN(3) == 0 {
+		by := g.condition(0)
+		if !slices.Contains(g.family.types, "int4") { // whose equal values can look different
+			by = g.shown(strings.Fields(g.pick(g.family.columns...))[0])
+		}
+		where := g.pick("", "", " WHERE "+g.condition(0), " WHERE id < "+g.key()+" AND "+g.condition(0))
+		having := g.pick("", "", " HAVING count(*) > 0", " HAVING "+one()+" IS NOT NULL", " HAVING min(id) > 1 OR "+one()+" = "+one())
+		query := "SELECT " + by + " AS k, " + outputs + ", min(id) FROM m" + where + " GROUP BY k" + g.pick("", ", id > 2", ", m."+plainPrefix+"b") + having
+		if g.IntN(4) == 0 {
+			return "SELECT count(*) FROM (" + query + ") q"
+		}
+		return query + " ORDER BY " + g.pick("", "count(*), ", one()+", ") + "min(id)" + g.pick("", " DESC", " LIMIT 2", " OFFSET 1")
+	}
+	if g.IntN(3) == 0 {
 		having := g.pick("", " HAVING count(*) > 0", " HAVING "+one()+" IS NOT NULL", " HAVING id > 1 OR "+one()+" = "+one())
 		return "SELECT id, " + outputs + " FROM m GROUP BY id" + having + " ORDER BY " + g.pick("x", "2", "3 DESC", "id % 2, x", one(), one()+" DESC NULLS LAST") + ", id" + g.pick("", " LIMIT 2", " OFFSET "+g.key())
 	}
@@ -384,6 +397,9 @@ func (g *formulaGenerator) condition(depth int) string {
 		return x + g.pick(" LIKE ", " NOT LIKE ", " ILIKE ", " NOT ILIKE ") + g.pick("'%a%'", "'_'", "'b_%'", "'%'", "''", "'A%'", "'%'||"+g.operand(2), g.operand(2), g.column()) + g.pick("", "", " ESCAPE '!'")
 	case slices.Contains(g.family.types, "date") && g.IntN(6) == 0:
 		return x + g.pick(" < ", " >= ") + g.pick("now()", "CURRENT_DATE", "LOCALTIMESTAMP", "now() - interval '1 year'")
+	}
+	if slices.Contains(g.family.types, "jsonb") && g.IntN(2) == 0 {
+		return g.column() + g.pick(" @> '{\"a\": 1}'", " <@ "+g.column(), " ? 'a'", " ?| '{b,z}'", " ?& ARRAY['a', 'b']", " @> "+g.operand(2), " -> 'b' @> '[\"x\"]'", " = "+g.operand(2), " ->> 'a' = '1'", " -> 'a' <> '1'", " ? "+quoted(g.value("text")))
 	}
 	switch g.IntN(6) {
 	case 0:

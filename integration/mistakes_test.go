@@ -47,7 +47,7 @@ func TestMistakesInRefusedStatements(t *testing.T) {
 		"SELECT initcap(public.people.ssn) FROM public.people, other.people",
 		"SELECT initcap(email) FROM people, other.people",
 		"SELECT initcap(ssn) FROM people WHERE ssn > DATE '2001-01-01'::text AND age BETWEEN 5 AND -7 AND id IN (1.5, 3)",
-		"SELECT count(*), age + 1 FROM people GROUP BY 2",
+		"SELECT stddev(id), age + 1 FROM people GROUP BY 2",
 		"SELECT p.*, p::text FROM people p",
 		"SELECT to_json(people), initcap(people.ssn) FROM people",
 		"SELECT initcap(public.people.ssn), tableoid FROM people",

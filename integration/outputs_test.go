@@ -78,7 +78,7 @@ func TestComputedOutputs(t *testing.T) {
 		S(accountRows),
 		S("SELECT name || 'x' AS x FROM accounts ORDER BY x"),
 		S("SELECT name || 'x' FROM accounts ORDER BY 1"),
-		S("SELECT name || 'x' FROM accounts GROUP BY 1").Refused("public.accounts.name"),
+		S("SELECT name || 'x' FROM accounts GROUP BY 1").Unordered(),
 		// What the planner makes of these has another length.
 		S("SELECT CASE WHEN n > 1 OR 5 IS NOT NULL THEN price ELSE free END FROM accounts").Refused("public.accounts.n"),
 		S("SELECT CASE WHEN n > NULL::int THEN n ELSE price END FROM accounts").Refused("public.accounts.n"),
@@ -131,6 +131,7 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 		S("WITH q AS (SELECT name || label AS c, id FROM accounts) SELECT q.c AS x FROM q WHERE q.c > 'a' ORDER BY x DESC"),
 		S("SELECT 1 FROM (SELECT label || 'x' = 'y' AS b, id FROM accounts) q WHERE NOT q.b AND id > 0"),
 		S("SELECT min(q.c) FROM (SELECT name || label AS c, id FROM accounts) q"),
+		S("SELECT q.c, count(*), count(DISTINCT q.c) FROM (SELECT name || label AS c, id FROM accounts) q GROUP BY q.c ORDER BY min(q.id)"),
 		S("SELECT upper(q.none) FROM (SELECT name || 'x' AS c FROM accounts) q").Fails("42703"),
 		S("SELECT 1 / (q.m - q.m) FROM (SELECT n + 1 AS m FROM accounts) q").Fails("22012"))
 	for _, m := range []harness.Mode{harness.Simple, harness.PreparedBinary} {
@@ -138,9 +139,9 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 		for _, use := range []string{
 			"NULLIF(q.c, 'x')", "array_agg(q.c)", "ARRAY[q.c]", "ROW(q.c)", "ROW(q.*)", "json_agg(q)", "row_to_json(q)", "to_jsonb(q.c)", "json_build_object('c', q.c)",
 			"q IS NULL", "q IS NOT NULL", "(q.c, 1) IS NULL", "q", "(q).c", "c(q)", "lag(q.c) OVER ()", "count(*) OVER (PARTITION BY q.c)",
-			"count(DISTINCT q.c)", "(SELECT q.c)", "ARRAY(SELECT q.c)", "1 IN (SELECT length(q.c))", "'x' IN (SELECT q.c)", "EXISTS (SELECT WHERE q.c = 'x')",
-			"pg_typeof(q.c)", "octet_length(q.c)", "hashtext(q.c)", "format('%s', q.c)", "quote_literal(q.c)",
-			"DISTINCT ON (q.c) q.id", "1 GROUP BY q.c", "q.c GROUP BY q.c",
+			"(SELECT q.c)", "ARRAY(SELECT q.c)", "1 IN (SELECT length(q.c))", "'x' IN (SELECT q.c)", "EXISTS (SELECT WHERE q.c = 'x')",
+			"pg_typeof(q.c)", "hashtext(q.c)", "format('%s', q.c)", "quote_literal(q.c)",
+			"DISTINCT ON (q.c) q.id",
 		} {
 			of := "(SELECT name || label AS c, id FROM accounts) q"
 			outputs, behind, _ := strings.Cut(use, " ORDER BY")
@@ -268,6 +269,7 @@ func TestComputedOutputsAreNotSeen(t *testing.T) {
 		S("SELECT id FROM accounts WHERE id < 5 ORDER BY length(other || $1) DESC, name = $2, id LIMIT $3", w.Text(), w.Text(), "3"),
 		S("SELECT plain, count(*) FROM accounts GROUP BY plain HAVING string_agg(name || $1, ',') <> $2 ORDER BY max(length(other || $3))", w.Text(), w.Text(), w.Text()),
 		S("SELECT id FROM accounts WHERE name LIKE $1 || '%' OR other > $2 OR other ILIKE $3 ORDER BY GREATEST(name, $4), id", w.Text(), w.Text(), w.Text(), w.Text()),
+		S("SELECT left(other || $1, 90) AS k, count(*) FILTER (WHERE name = $2) FROM accounts WHERE id < 9 AND other < $3 GROUP BY k HAVING max(name) <> $4 ORDER BY min(id)", w.Text(), w.Text(), w.Text(), w.Text()),
 		S("UPDATE accounts SET plain = 1 WHERE name LIKE '%' || $1 AND id < 9", w.Text()),
 		S("UPDATE accounts SET other = name || $1 WHERE other > $2 AND name <> $3 AND id < 9", w.Text(), w.Text(), w.Text()),
 		S("DELETE FROM accounts WHERE other BETWEEN $1 AND $2 AND id < 9", w.Text(), w.Text()),
@@ -282,6 +284,7 @@ func TestComputedOutputsAreNotSeen(t *testing.T) {
 		S("SELECT id FROM accounts WHERE id < 5 ORDER BY length(other || '"+mine+"') DESC, name = '"+mine+"', id LIMIT 3"),
 		S("SELECT plain, count(*) FROM accounts GROUP BY plain HAVING string_agg(name || '"+mine+"', ',') <> '"+mine+"' ORDER BY max(length(other || '"+mine+"'))"),
 		S("SELECT id FROM accounts WHERE name LIKE '"+mine+"%' OR other > '"+mine+"' OR other ILIKE '"+mine+"' ORDER BY GREATEST(name, '"+mine+"'), id"),
+		S("SELECT left(other || '"+mine+"', 90) AS k, count(*) FILTER (WHERE name = '"+mine+"') FROM accounts WHERE id < 9 AND other < '"+mine+"' GROUP BY k HAVING max(name) <> '"+mine+"' ORDER BY min(id)"),
 		S("UPDATE accounts SET plain = 1 WHERE name LIKE '%"+mine+"' AND id < 9"),
 		S("UPDATE accounts SET other = name || '"+mine+"' WHERE other > '"+mine+"' AND name <> '"+mine+"' AND id < 9"),
 		S("DELETE FROM accounts WHERE other BETWEEN '"+mine+"' AND '"+mine+"' AND id < 9"),

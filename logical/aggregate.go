@@ -112,8 +112,10 @@ func (a Aggregate) Begin(oid uint32, distinct bool) *Aggregation {
 func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 	if g.seen != nil {
 		key := v.Data
-		if g.oid == OIDNumeric {
-			key, _ = numericEqual(nil, v.Data)
+		if t := (Type{OID: g.oid, Typmod: -1}); t.HasEquality() {
+			if key, err = t.AppendEquality(nil, v.Data); err != nil {
+				return err
+			}
 		}
 		if _, ok := g.seen[string(key)]; ok {
 			return nil

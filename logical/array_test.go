@@ -59,7 +59,7 @@ func TestArraysAreReadAndWrittenAsByTheServer(t *testing.T) {
 	inputs := slices.Concat(arrayValues, arrayInputs)
 	mutated := mutate(seeded(), inputs, `{},"\ aN[]:=123`, 1000)
 	for _, typ := range []Type{
-		{OID: oidTextArray, Typmod: -1}, {OID: oidInt4Array, Typmod: -1}, {OID: oidVarcharArray, Typmod: 7},
+		{OID: OIDTextArray, Typmod: -1}, {OID: oidInt4Array, Typmod: -1}, {OID: oidVarcharArray, Typmod: 7},
 		{OID: arrayOIDs[OIDBpchar], Typmod: 8}, {OID: oidNumericArray, Typmod: numericType(3, 1).Typmod}, {OID: arrayOIDs[OIDBpchar], Typmod: -1},
 	} {
 		s.compare(typ, Assign, "", inputs, len(inputs))

@@ -17,7 +17,7 @@ var allTypes = []uint32{
 	OIDDate, OIDTime, OIDTimestamp, OIDTimestamptz, OIDNumeric, OIDUUID, OIDJSONB,
 	OIDInterval, OIDTimetz, OIDInet, OIDCidr, OIDMacaddr, OIDBit, OIDVarbit,
 	OIDName, OIDOid, OIDMacaddr8, OIDLSN, OIDPoint, OIDInt4Range, OIDNumRange, OIDTstzRange,
-	oidInt4Array, oidTextArray, oidVarcharArray, oidNumericArray, oidTimestamptzArray,
+	oidInt4Array, OIDTextArray, oidVarcharArray, oidNumericArray, oidTimestamptzArray,
 }
 
 // Arrays that stand for all of them.
@@ -58,7 +58,7 @@ var samples = map[uint32][]string{
 	OIDJSON:             {"{}", `{"b":1, "a": 1.00}`, `"\u0000"`, "1"},
 	OIDJSONB:            {"{}", `{"b":1, "a": 1.00}`, "1.0", "1", "1.00", `[1.0,"x"]`, `{"a":1,"b":1}`},
 	oidInt4Array:        {"{}", "{1}", "{1,2}", "{1,NULL}", "{{1,2},{3,4}}", "[0:1]={1,2}", "[2:3][0:0]={{1},{2}}", "{7,32768}"},
-	oidTextArray:        {"{}", "{a}", `{"a b","",NULL,"NULL","c\"d","e\\f"}`, "{{a,b},{é,NULL}}", "{abcdefgh}", "{1}", "[-1:0]={x,\"y \"}"},
+	OIDTextArray:        {"{}", "{a}", `{"a b","",NULL,"NULL","c\"d","e\\f"}`, "{{a,b},{é,NULL}}", "{abcdefgh}", "{1}", "[-1:0]={x,\"y \"}"},
 	oidNumericArray:     {"{}", "{1.0,1.00}", "{1.00,1}", "{1,1}", "{1}", "{NaN,Infinity}", "{2.5}"},
 	oidTimestamptzArray: {"{}", `{"2001-02-03 00:00+00",infinity}`, `{"2001-02-03 01:00+01",infinity}`},
 	OIDOid:              {"0", "1", "4294967295"},
@@ -74,7 +74,7 @@ var samples = map[uint32][]string{
 func init() {
 	samples[OIDVarchar] = samples[OIDText]
 	samples[OIDBpchar] = samples[OIDText]
-	samples[oidVarcharArray] = samples[oidTextArray]
+	samples[oidVarcharArray] = samples[OIDTextArray]
 }
 
 func sqlName(oid uint32) string {

@@ -21,6 +21,7 @@ const (
 	codeStringLength        = "22026"
 	codeSubstring           = "22011"
 	codeDivisionByZero      = "22012"
+	codeInvalidPower        = "2201F"
 	codeIntervalOverflow    = "22015"
 	codeInvalidParameter    = "22023"
 	codeInvalidText         = "22P02"

@@ -1,6 +1,8 @@
 package logical
 
 import (
+	"crypto/sha256"
+	"crypto/sha512"
 	"maps"
 	"slices"
 )
@@ -66,6 +68,17 @@ var functions = [...]named{
 	{name: "lpad", signatures: []signature{only(OIDText, padLeft, OIDText, OIDInt4), only(OIDText, padLeft, OIDText, OIDInt4, OIDText)}},
 	{name: "rpad", signatures: []signature{only(OIDText, padRight, OIDText, OIDInt4), only(OIDText, padRight, OIDText, OIDInt4, OIDText)}},
 	{name: "reverse", signatures: []signature{only(OIDText, reverse, OIDText)}},
+	{name: "repeat", signatures: []signature{only(OIDText, repeated, OIDText, OIDInt4)}},
+	{name: "translate", signatures: []signature{only(OIDText, translated, OIDText, OIDText, OIDText)}},
+	{name: "ascii", signatures: []signature{only(OIDInt4, firstCode, OIDText)}},
+	{name: "octet_length", signatures: []signature{only(OIDInt4, storedBytes(1), OIDText), only(OIDInt4, storedBytes(1), OIDBpchar), only(OIDInt4, bytesOf, OIDBytea), only(OIDInt4, nil, OIDBit)}},
+	{name: "bit_length", signatures: []signature{only(OIDInt4, storedBytes(8), OIDText), only(OIDInt4, nil, OIDBytea), only(OIDInt4, nil, OIDBit)}},
+	{name: "md5", signatures: []signature{only(OIDText, md5Of, OIDText), only(OIDText, md5Of, OIDBytea)}},
+	{name: "sha224", signatures: digesting(func(b []byte) []byte { d := sha256.Sum224(b); return d[:] })},
+	{name: "sha256", signatures: digesting(func(b []byte) []byte { d := sha256.Sum256(b); return d[:] })},
+	{name: "sha384", signatures: digesting(func(b []byte) []byte { d := sha512.Sum384(b); return d[:] })},
+	{name: "sha512", signatures: digesting(func(b []byte) []byte { d := sha512.Sum512(b); return d[:] })},
+	{name: "encode", signatures: []signature{only(OIDText, encoded, OIDBytea, OIDText)}},
 	{name: "strpos", collated: true, signatures: []signature{only(OIDInt4, position, OIDText, OIDText)}},
 	{name: "position", collated: true, signatures: []signature{only(OIDInt4, position, OIDText, OIDText)}},
 	{name: "starts_with", collated: true, signatures: []signature{only(OIDBool, startsWith, OIDText, OIDText)}},
@@ -84,6 +97,12 @@ var functions = [...]named{
 	{name: "mod", signatures: []signature{
 		only(OIDInt2, modulo, OIDInt2, OIDInt2), only(OIDInt4, modulo, OIDInt4, OIDInt4), only(OIDInt8, modulo, OIDInt8, OIDInt8), only(OIDNumeric, modulo, OIDNumeric, OIDNumeric),
 	}},
+	{name: "sign", signatures: rounding(signNumber, signFloat)},
+	{name: "sqrt", signatures: rounding(rootNumber, rootFloat)},
+	{name: "degrees", signatures: []signature{only(OIDFloat8, toDegrees, OIDFloat8)}},
+	{name: "radians", signatures: []signature{only(OIDFloat8, toRadians, OIDFloat8)}},
+	{name: "div", signatures: []signature{only(OIDNumeric, wholeQuotient, OIDNumeric, OIDNumeric)}},
+	{name: "to_hex", signatures: []signature{only(OIDText, hexOf, OIDInt4), only(OIDText, hexOf, OIDInt8)}},
 	{name: "extract", signatures: parts(OIDNumeric, extract)},
 	{name: "date_part", signatures: parts(OIDFloat8, datePart)},
 	{name: "timezone", signatures: []signature{
@@ -94,8 +113,9 @@ var functions = [...]named{
 		only(OIDText, timeText, OIDTimestamp, OIDText), only(OIDText, timeText, OIDTimestamptz, OIDText), only(OIDText, nil, OIDInterval, OIDText),
 		only(OIDText, nil, OIDInt4, OIDText), only(OIDText, nil, OIDInt8, OIDText), only(OIDText, nil, OIDNumeric, OIDText), only(OIDText, nil, OIDFloat4, OIDText), only(OIDText, nil, OIDFloat8, OIDText),
 	}},
+	{name: "date", signatures: []signature{only(OIDDate, dayOf, OIDDate), only(OIDDate, dayOf, OIDTimestamp), only(OIDDate, dayOf, OIDTimestamptz)}},
 	{name: "date_trunc", signatures: []signature{
-		only(OIDTimestamp, truncateTime, OIDText, OIDTimestamp), only(OIDTimestamptz, truncateTime, OIDText, OIDTimestamptz), only(OIDInterval, nil, OIDText, OIDInterval),
+		only(OIDTimestamp, truncateTime, OIDText, OIDTimestamp), only(OIDTimestamptz, truncateTime, OIDText, OIDTimestamptz), only(OIDInterval, truncateInterval, OIDText, OIDInterval),
 		only(OIDTimestamptz, nil, OIDText, OIDTimestamptz, OIDText),
 	}},
 }

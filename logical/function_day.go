@@ -2,21 +2,17 @@ package logical
 
 import (
 	"bytes"
-	"strconv"
+	"math"
 	"strings"
 	"time"
 )
 
-// parts is extract or date_part. What it gives of times of day and intervals pgseal does
-// not compute.
+// parts is extract or date_part. What it gives of times with time zone pgseal does not compute.
 func parts(result uint32, compute func(*call) ([]byte, error)) (all []signature) {
-	for _, oid := range [...]uint32{OIDDate, OIDTimestamp, OIDTimestamptz} {
+	for _, oid := range [...]uint32{OIDDate, OIDTimestamp, OIDTimestamptz, OIDTime, OIDInterval} {
 		all = append(all, only(result, compute, OIDText, oid))
 	}
-	for _, oid := range [...]uint32{OIDTime, OIDTimetz, OIDInterval} {
-		all = append(all, only(result, nil, OIDText, oid))
-	}
-	return all
+	return append(all, only(result, nil, OIDText, OIDTimetz))
 }
 
 const (
@@ -97,8 +93,11 @@ func (c *call) part() (p part, err error) {
 			p.n = int64(shownYear(year))
 		}
 	case "epoch":
-		if p.n, p.scale = t-unixEpochMicros, secondScale; isDate {
+		switch p.n, p.scale = t-unixEpochMicros, secondScale; {
+		case isDate:
 			p.n, p.scale = int64(day-unixEpochDay)*secondsPerDay, 0
+		case p.finite && p.n < t: // the server goes on with other numbers
+			return p, refuse("pgseal does not compute the seconds up to a time as late as this", "Compute the value in the application.")
 		}
 	case "quarter":
 		p.n, p.never = int64((at.month-1)/monthsOfQuarter+1), true
@@ -143,31 +142,22 @@ func (c *call) part() (p part, err error) {
 	return p, nil
 }
 
-// number is the field as a numeric; ok is false for NULL.
-func (c *call) number() (n number, ok bool, err error) {
-	p, err := c.part()
-	switch {
-	case err != nil:
-		return n, false, err
-	case !p.finite && p.never:
-		return n, false, nil
-	case !p.finite:
-		_, t, _, _ := c.local(1)
-		if t == instantMinusInfinity {
-			return number{sign: numericNegInf}, true, nil
-		}
-		return number{sign: numericInf}, true, nil
-	}
-	text := strconv.FormatInt(p.n, 10) + "e-" + strconv.Itoa(p.scale)
-	n, err = parseNumeric([]byte(text))
-	n.scale = p.scale
-	return n, true, err
-}
-
+// extract is a field as a numeric.
 func extract(c *call) ([]byte, error) {
-	n, ok, err := c.number()
-	if err != nil || !ok {
+	p, err := c.partOf()
+	switch {
+	case err != nil || !p.finite && p.never:
 		return nil, err
+	case !p.finite:
+		n := number{sign: numericInf}
+		if _, t, _, _ := c.local(1); t == instantMinusInfinity {
+			n.sign = numericNegInf
+		}
+		return n.append(c.dst)
+	}
+	n, err := p.numeric()
+	if err != nil {
+		return c.dst, err
 	}
 	return n.append(c.dst)
 }
@@ -181,16 +171,18 @@ func datePart(c *call) ([]byte, error) {
 		}
 		*v = Value{Data: data, Binary: true, OID: OIDTimestamp}
 	}
-	n, ok, err := c.number()
-	if err != nil || !ok {
+	p, err := c.partOf()
+	switch {
+	case err != nil || !p.finite && p.never:
 		return nil, err
+	case !p.finite:
+		sign := 1
+		if _, t, _, _ := c.local(1); t == instantMinusInfinity {
+			sign = -1
+		}
+		return appendFloat(c.dst, math.Inf(sign), OIDFloat8), nil
 	}
-	const bits = 64
-	f, err := n.float(bits)
-	if err != nil {
-		return c.dst, err
-	}
-	return appendFloat(c.dst, f, OIDFloat8), nil
+	return appendFloat(c.dst, c.float8(&p), OIDFloat8), nil
 }
 
 // atZone is AT TIME ZONE: a point in time as the clocks of a zone show it, or the other

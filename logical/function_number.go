@@ -134,3 +134,98 @@ func restOf(a, b *number) (number, error) {
 	y.Mul(y, powerOfTen(scale-b.scale))
 	return numberOf(x.Rem(x, y), scale), nil
 }
+
+func signNumber(c *call) ([]byte, error) {
+	n := canonicalNumber(c.text(0))
+	sign := int64(1)
+	switch {
+	case n.sign == numericNaN:
+		return n.append(c.dst)
+	case n.negative():
+		sign = -1
+	case !n.special() && len(n.digits) == 0:
+		sign = 0
+	}
+	n = numberOfInt(sign)
+	return n.append(c.dst)
+}
+
+func signFloat(c *call) ([]byte, error) {
+	return c.float(func(f float64) float64 {
+		switch {
+		case f > 0:
+			return 1
+		case f < 0:
+			return -1
+		}
+		return 0 // of NaN, too
+	})
+}
+
+// radiansPerDegree is what the server multiplies and divides by.
+const radiansPerDegree = 0.0174532925199432957692
+
+func toDegrees(c *call) ([]byte, error) {
+	return Divide.appendFloat(c.dst, canonicalFloat(c.text(0)), radiansPerDegree, OIDFloat8)
+}
+
+func toRadians(c *call) ([]byte, error) {
+	return Multiply.appendFloat(c.dst, canonicalFloat(c.text(0)), radiansPerDegree, OIDFloat8)
+}
+
+// rootFloat is sqrt of a double precision.
+func rootFloat(c *call) ([]byte, error) {
+	f := canonicalFloat(c.text(0))
+	if f < 0 {
+		return c.dst, noRoot()
+	}
+	return appendFloat(c.dst, math.Sqrt(f), OIDFloat8), nil
+}
+
+func noRoot() error {
+	return newError(codeInvalidPower, "cannot take square root of a negative number")
+}
+
+// rootNumber is sqrt of a numeric, rounded to the scale that gives at least 16 digits, and no
+// fewer behind the point than there were.
+func rootNumber(c *call) ([]byte, error) {
+	const significant, most = 16, 1000
+	n := canonicalNumber(c.text(0))
+	switch {
+	case n.sign == numericNaN:
+		return n.append(c.dst)
+	case n.negative():
+		return c.dst, noRoot()
+	case n.special():
+		return n.append(c.dst)
+	}
+	before := n.weight*decimalDigits/2 + 1 // digits in front of the point
+	scale := min(max(significant-before, n.scale, 0), most)
+	// The root of n·10^2(scale+1), to be rounded by its last digit: it is never just between two.
+	x := n.unscaled()
+	x.Mul(x, powerOfTen(2*(scale+1)-n.scale))
+	root := numberOf(x.Sqrt(x), scale+1)
+	root.round(scale)
+	return root.append(c.dst)
+}
+
+// wholeQuotient is div, a division without what is behind the point.
+func wholeQuotient(c *call) ([]byte, error) {
+	a, b := canonicalNumber(c.text(0)), canonicalNumber(c.text(1))
+	if !b.special() && len(b.digits) == 0 && a.sign != numericNaN {
+		return c.dst, divisionByZero()
+	}
+	if a.special() || b.special() {
+		n, err := Divide.number(&a, &b)
+		if err != nil {
+			return c.dst, err
+		}
+		return n.append(c.dst)
+	}
+	scale := max(a.scale, b.scale)
+	x, y := a.unscaled(), b.unscaled()
+	x.Mul(x, powerOfTen(scale-a.scale))
+	y.Mul(y, powerOfTen(scale-b.scale))
+	n := numberOf(x.Quo(x, y), 0)
+	return n.append(c.dst)
+}

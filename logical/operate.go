@@ -27,10 +27,20 @@ const (
 	AtPathText                  // #>>
 	Like                        // ~~, LIKE
 	NotLike                     // !~~, NOT LIKE
+	Contains                    // @> of jsonb
+	ContainedBy                 // <@
+	HasKey                      // ?
+	HasAnyKey                   // ?|
+	HasAllKeys                  // ?&
+	BitAnd                      // & of integers
+	BitOr                       // |
+	BitXor                      // #
+	ShiftLeft                   // <<
+	ShiftRight                  // >>
 	operators                   // how many there are
 )
 
-var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~"}
+var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&", "|", "#", "<<", ">>"}
 
 // Compares says whether the operator compares two values.
 func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
@@ -41,6 +51,12 @@ func (o Operator) Matches() bool { return o == Like || o == NotLike }
 // OfJSON says whether the operator takes something out of a document.
 func (o Operator) OfJSON() bool { return o >= AtKey && o <= AtPathText }
 
+// LooksInto says whether the operator tells what is in a document.
+func (o Operator) LooksInto() bool { return o >= Contains && o <= HasAllKeys }
+
+// OfBits says whether the operator takes the bits of integers.
+func (o Operator) OfBits() bool { return o >= BitAnd && o <= ShiftRight }
+
 // operation is what an operator does to two types: the types that the operands
 // become, and that of the result.
 type operation struct{ left, right, result uint32 }
@@ -48,7 +64,10 @@ type operation struct{ left, right, result uint32 }
 // Result is the type that PostgreSQL gives to left operator right, 0 where there is
 // none or pgseal does not compute it. The types are not unknown.
 func (o Operator) Result(left, right uint32) uint32 {
-	op, _ := o.on(left, right)
+	op, ok := o.on(left, right)
+	if !ok {
+		return 0
+	}
 	return op.result
 }
 
@@ -62,7 +81,11 @@ func (o Operator) Takes(oid uint32) bool {
 	case o.Matches():
 		return isPlainText(oid)
 	case o.Compares():
-		return comparedWith(oid)
+		return comparedWith(oid) || oid == OIDJSONB && (o == Equal || o == NotEqual)
+	case o.LooksInto():
+		return true // as documents or keys
+	case o.OfBits():
+		return f == familyInt
 	case f == familyDay || f == familyInterval:
 		return o == Add || o == Subtract
 	default:
@@ -87,10 +110,20 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return beside
 	case o == Subtract && f == familyDay:
 		return beside
+	case beside == OIDJSONB && (o == Contains || o == ContainedBy):
+		return OIDJSONB
+	case beside == OIDJSONB && !first && o == HasKey:
+		return OIDText
+	case beside == OIDJSONB && !first && o.LooksInto():
+		return OIDTextArray
+	case (o == ShiftLeft || o == ShiftRight) && (first || f != familyInt):
+		return 0
+	case o == ShiftLeft || o == ShiftRight:
+		return OIDInt4
 	case beside == OIDJSONB && !first && (o == AtKey || o == AtKeyText || o == Subtract):
 		return OIDText
 	case beside == OIDJSONB && !first && o.OfJSON():
-		return oidTextArray
+		return OIDTextArray
 	case f.isNumber():
 		return beside
 	case o == Add && (beside == OIDTimestamp || beside == OIDTimestamptz),
@@ -112,8 +145,10 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 		return o.comparing(left, right)
 	case o.Matches():
 		return operation{OIDText, OIDText, OIDBool}, isPlainText(left) && isPlainText(right)
-	case o.OfJSON() || o == Subtract && left == OIDJSONB:
+	case o.OfJSON() || o.LooksInto() || o == Subtract && left == OIDJSONB:
 		return o.onJSON(left, right)
+	case o.OfBits():
+		return o.onBits(left, right)
 	case l.isNumber() && r.isNumber():
 		op, ok = operation{left, right, OIDNumeric}, o != Modulo || l != familyFloat && r != familyFloat
 		switch {
@@ -189,8 +224,12 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 	case o.Matches():
 		is, err := matchesLike(a, b)
 		return append(dst, byte(btoi(is == (o == Like)))), err
+	case o.LooksInto():
+		return o.appendFound(dst, a, b)
 	case op.left == OIDJSONB:
 		return o.appendJSON(dst, a, b, op.right)
+	case o.OfBits():
+		return o.appendBits(dst, canonicalInt(a), canonicalInt(b), op.result)
 	case o == Subtract && familyOf(op.left) == familyDay && familyOf(op.right) == familyDay:
 		return appendBetween(dst, a, b, op.result, s.major())
 	case op.left == OIDInterval && op.right != OIDInterval || op.right == OIDDate:

@@ -1,5 +1,7 @@
 package logical
 
+import "bytes"
+
 // comparedWith says whether operators compare values of a type here: of text by its bytes,
 // which is for the caller to know that its collation does, too.
 func comparedWith(oid uint32) bool {
@@ -28,7 +30,7 @@ func (o Operator) comparing(left, right uint32) (op operation, ok bool) {
 		return operation{at, at, OIDBool}, true
 	case isPlainText(left) && isPlainText(right):
 		return operation{OIDText, OIDText, OIDBool}, true
-	case left == right && comparedWith(left):
+	case left == right && (comparedWith(left) || left == OIDJSONB && (o == Equal || o == NotEqual)):
 		return operation{left, left, OIDBool}, true
 	}
 	return operation{}, false
@@ -38,6 +40,11 @@ func isPlainText(oid uint32) bool { return oid == OIDText || oid == OIDVarchar }
 
 // appendCompared appends what a comparison gives.
 func (o Operator) appendCompared(dst []byte, a, b Value) []byte {
+	if a.OID == OIDJSONB {
+		x, _ := jsonbEqual(nil, a.Data)
+		y, _ := jsonbEqual(nil, b.Data)
+		return append(dst, byte(btoi(bytes.Equal(x, y) == (o == Equal))))
+	}
 	n := SortOrder(a, b)
 	var is bool
 	switch o {

@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-const oidTextArray = 1009
+// OIDTextArray is text[], which keys and paths come in.
+const OIDTextArray = 1009
 
 // onJSON is an operator of jsonb and a key, a number or a path.
 func (o Operator) onJSON(left, right uint32) (op operation, ok bool) {
@@ -14,11 +15,17 @@ func (o Operator) onJSON(left, right uint32) (op operation, ok bool) {
 		result = OIDText
 	}
 	path := o == AtPath || o == AtPathText
-	switch {
+	switch isArray := ElementOID(right) != 0 && familyOf(ElementOID(right)) == familyText; {
 	case left != OIDJSONB:
 		return op, false
-	case path && ElementOID(right) != 0 && familyOf(ElementOID(right)) == familyText:
-		return operation{left, oidTextArray, result}, true
+	case o == Contains || o == ContainedBy:
+		return operation{left, right, OIDBool}, right == OIDJSONB
+	case o == HasKey:
+		return operation{left, OIDText, OIDBool}, familyOf(right) == familyText
+	case o.LooksInto():
+		return operation{left, OIDTextArray, OIDBool}, isArray
+	case path && isArray:
+		return operation{left, OIDTextArray, result}, true
 	case path:
 		return op, false
 	case familyOf(right) == familyText:
@@ -92,9 +99,9 @@ func (o Operator) appendJSON(dst, document, operand []byte, oid uint32) ([]byte,
 		if found, err = root.without(operand, oid); err != nil {
 			return dst, err
 		}
-	case oid == oidTextArray:
+	case oid == OIDTextArray:
 		found = &root
-		_, err := Elements(Value{Data: operand, Binary: true, OID: oidTextArray}, func(name []byte, null bool) error {
+		_, err := Elements(Value{Data: operand, Binary: true, OID: OIDTextArray}, func(name []byte, null bool) error {
 			if null {
 				found = nil
 			} else if found != nil {

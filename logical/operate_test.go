@@ -3,6 +3,7 @@ package logical
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 )
 
@@ -22,7 +23,7 @@ var operands = map[uint32][]string{
 	OIDInterval: {"0", "1 day", "-1 day", "1 month", "13 months -1 day 00:00:01.5", "-25 months", "24:00:00", "2147483647 months", "-2147483648 days",
 		"2147483647 days", "9223372036854775807 microseconds", "-9223372036854775808 microseconds"},
 	OIDText:    {"", "a ", "é", "a", "b", "B", "ab", "aéb", "%", "_", "a%", "%b%_", "\\", "é_", "a\\", "%\\", "%_\\", "a_%b", "\\%", "%\\é%b", "a%%_", "\U0001F600", "\uffff"},
-	OIDJSONB:   {`{"a": 1, "b": {"c": [1, 2, "x\"y"]}, "": null}`, `[]`, `["a", 1.50, null, {"a": "b"}, "a"]`, `{}`, `"a"`, `5`, `null`, `true`},
+	OIDJSONB:   {`{"a": 1, "b": {"c": [1, 2, "x\"y"]}, "": null}`, `{"b": {"c": [2, 1.0]}}`, `{"a": 1.00}`, `["a", ["b", {"c": 1, "d": 2}], 7]`, `[["b"]]`, `[[{"d": 2}], "a", "a"]`, `[null]`, `["b"]`, `1.0`, `[]`, `["a", 1.50, null, {"a": "b"}, "a"]`, `{}`, `"a"`, `5`, `null`, `true`},
 	1009:       {"{}", "{b,c,2}", "{b,c,-1}", "{a}", "{NULL}", "{3,a}", "{b,NULL}", "{0}", "{1x}"},
 	OIDVarchar: {"b"},
 	OIDBpchar:  {"c  "},
@@ -52,7 +53,7 @@ func TestOperatorsGiveWhatTheServerGives(t *testing.T) {
 				rightName, _ := s.typeSQL(r)
 				_, send := s.typeSQL(Type{OID: result, Typmod: -1})
 				for _, v := range values {
-					theirs := s.probe(fmt.Sprintf("SELECT format('%%s', c), %s(c) FROM (SELECT '%s'::%s %s @::%s AS c) q", send, v, leftName, o, rightName), others)
+					theirs := s.probe(fmt.Sprintf("SELECT format('%%s', c), %s(c) FROM (SELECT '%s'::%s %s @::%s AS c) q", send, v, leftName, strings.ReplaceAll(o.String(), "@", "AT SIGN"), rightName), others)
 					for i, w := range others {
 						if got := operate(o, l, r, v, w, ours); got.code == codeFeatureNotSupported && got.hint != "" {
 							refused++

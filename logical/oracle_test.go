@@ -86,7 +86,7 @@ BEGIN
 	FOREACH input IN ARRAY inputs LOOP
 		txt := NULL; bin := NULL; code := NULL; msg := NULL; det := NULL; hnt := NULL;
 		BEGIN
-			EXECUTE replace(query, '@', quote_literal(input)) INTO txt, bin;
+			EXECUTE replace(replace(query, '@', quote_literal(input)), 'AT SIGN', '@') INTO txt, bin;
 		EXCEPTION WHEN OTHERS THEN
 			GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, msg = MESSAGE_TEXT,
 				det = PG_EXCEPTION_DETAIL, hnt = PG_EXCEPTION_HINT;

@@ -19,6 +19,10 @@ type Arrangement struct {
 	// Conditions are those of them, from 0, that are true for rows that stay: of WHERE or
 	// HAVING.
 	Conditions []int
+	// Groups are those that tell groups of rows apart, values and ranks of what is plain; nil if
+	// the session makes no groups. Each is one row from then on: its first, in which aggregates
+	// have what all of them have (Formula.Collected). Having are conditions on them.
+	Groups, Having []int
 	// Distinct are those that tell rows apart, of which the first ones stay: values, and ranks of
 	// what is plain.
 	Distinct []int
@@ -51,9 +55,9 @@ func (r *Arrangement) Keyed(hidden int) bool {
 	return r != nil && slices.ContainsFunc(r.Keys, func(k SortKey) bool { return k.Hidden == hidden && !k.Ranks })
 }
 
-// Filters says whether a hidden column is the condition on rows.
+// Filters says whether a hidden column is a condition on rows or groups.
 func (r *Arrangement) Filters(hidden int) bool {
-	return r != nil && slices.Contains(r.Conditions, hidden)
+	return r != nil && (slices.Contains(r.Conditions, hidden) || slices.Contains(r.Having, hidden))
 }
 
 // arranging is an Arrangement in the making.

@@ -23,7 +23,7 @@ type aroundRows struct {
 // rows it has, and nothing but its conditions decides that.
 func (a *analysis) countedRows(s *pg.SelectStmt, sc *scope) (around aroundRows, ok bool) {
 	whole := a.stmt.Stmt.GetSelectStmt()
-	if !a.isCounted(s) || !sc.shown || !a.computesOutputs(s) || !a.computesOutputs(whole) || !onlyFound(s) || !onlyFound(whole) || s.WithClause != nil || len(s.TargetList) == 0 || a.aggregates(s) {
+	if !a.isCounted(s) || !sc.shown || !a.computesOutputs(s) || !a.computesOutputs(whole) || !a.isFound(s, sc) || !onlyFound(whole) || s.WithClause != nil || len(s.TargetList) == 0 {
 		return around, false
 	}
 	for _, n := range s.TargetList {
@@ -65,6 +65,15 @@ func (a *analysis) namesColumns(n *pg.Node, sc *scope) bool {
 		}
 		return len(ref.Fields) == 1 && len(sc.items) != 1 || a.resolve(ref, sc).column == nil
 	})
+}
+
+// isFound says whether nothing but its conditions decides how many rows a query has, or its
+// groups, if the session makes them.
+func (a *analysis) isFound(s *pg.SelectStmt, sc *scope) bool {
+	if sc.regroups != nil {
+		return len(s.FromClause) > 0 && len(s.SortClause) == 0 && len(s.LockingClause) == 0 && s.LimitCount == nil && s.LimitOffset == nil
+	}
+	return onlyFound(s) && !a.aggregates(s)
 }
 
 // onlyFound says whether all rows of a query come that its conditions find.

@@ -15,7 +15,7 @@ import (
 // range.
 func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	around, counted := a.countedRows(s, sc)
-	if s.WhereClause == nil || !counted && !a.arranges(s, sc, outputs) || len(s.GroupClause) > 0 || s.HavingClause != nil {
+	if s.WhereClause == nil || !counted && !a.arranges(s, sc, outputs) || (len(s.GroupClause) > 0 || s.HavingClause != nil) && sc.regroups == nil {
 		return false
 	}
 	all := conjuncts(nil, s.WhereClause)
@@ -38,8 +38,11 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 		return true
 	case !some:
 		return false
+	case sc.regroups != nil && a.mindsRows(s, sc, outputs):
+		return false
 	case counted:
 		a.countRows(s, around)
+	case sc.regroups != nil:
 	case a.counts(s):
 		a.arrange(s).plan.Counts = true
 		at := location(s.TargetList[0])
@@ -144,6 +147,10 @@ func (a *analysis) aggregates(s *pg.SelectStmt) bool {
 // having is a condition on groups that the session computes. It is false, and has done
 // nothing, for any other.
 func (a *analysis) having(s *pg.SelectStmt, sc *scope, outputs []column) (done bool) {
+	if sc.regroups != nil {
+		a.in("HAVING", func() { a.regroupedHaving(s, sc, outputs) })
+		return true
+	}
 	if s.HavingClause == nil || !a.arranges(s, sc, outputs) || a.mindsRows(s, sc, outputs) {
 		return false
 	}
@@ -165,6 +172,9 @@ func (a *analysis) mindsRows(s *pg.SelectStmt, sc *scope, outputs []column) bool
 		if t := targetOf(s.TargetList, outputs, &outputs[i]); t != nil && outputs[i].sealed == nil && minds(t.Val) {
 			return true
 		}
+	}
+	if sc.regroups != nil && a.regroupingMinds(s, sc) {
+		return true
 	}
 	return slices.ContainsFunc(s.SortClause, func(n *pg.Node) bool {
 		n = n.GetSortBy().GetNode()

@@ -50,10 +50,10 @@ type Formula struct {
 	Aggregate logical.Aggregate
 	Distinct  bool
 	Row       []*Formula
-	Column    *catalog.SealedColumn
-	Answer    int // number, from 1, of the Question's answer that the column's envelope is, or its value
-	Cell      int // index of the column among those that the answer has of each row, if there can be several
-	Image     int // of a plain column: the answer that is NULL if there is no such row
+	Column    *catalog.SealedColumn // of some kinds, or that it is computed for
+	Answer    int                   // number, from 1, of the Question's answer that the column's envelope is, or its value
+	Cell      int                   // index of the column among those that the answer has of each row, if there can be several
+	Image     int                   // of a plain column: the answer that is NULL if there is no such row
 	Name      string
 	Client    int // index, from 0, of the client's parameter
 	Type      logical.Type
@@ -61,6 +61,7 @@ type Formula struct {
 	served    *pg.Node // that, if it is a condition of the client's
 	text      formulaLiteral
 	grouped   bool // a column of an output that the query groups by: any value of the group is it
+	collects  bool // an aggregate of which the server gives what each row has, and the session those of a group
 	// at is where a column of an output is named first, or an aggregate stands; order and
 	// filter are its clauses, zero if it has none.
 	at, order, filter term
@@ -310,6 +311,20 @@ func (f *Formula) hasOwnRow() bool { return f.Kind == Aggregated || f.Kind == In
 // Aggregates says whether there is an aggregate in it, or in what it computes with.
 func (f *Formula) Aggregates() bool {
 	return f != nil && (f.Kind == Aggregated || slices.ContainsFunc(f.Args, (*Formula).Aggregates))
+}
+
+// Collected appends the cells of aggregates of which the server gives what each row has.
+func (f *Formula) Collected(cells []int) []int {
+	if f.collects {
+		return append(cells, f.Cell)
+	}
+	if f.hasOwnRow() {
+		return cells
+	}
+	for _, arg := range f.Args {
+		cells = arg.Collected(cells)
+	}
+	return cells
 }
 
 // IsConstant says whether the formula has nothing of the row in it.

@@ -63,13 +63,24 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		return nil
 	}
 	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
-	if !f.hasSealed() || of == logical.Count && f.Args[0].Kind == ColumnValue {
+	if d.scope.regroups != nil {
+		if x.AggOrder != nil || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // whose type is for the server to say
+			return nil
+		}
+		if f.collects = true; len(f.Args) == 0 {
+			f.Args = []*Formula{trueValue()}
+		}
+		const behindFilter = 3 // filter ( where
+		if f.filter != (term{}) {
+			f.filter = term{int(a.tokens[end+1+behindFilter].start), int(a.tokens[last-1].end)}
+		}
+	} else if !f.hasSealed() || of == logical.Count && f.Args[0].Kind == ColumnValue {
 		return a.keptAggregate(made, d)
 	}
 	if len(f.Args) != 1 && (of != logical.Joined || !f.Args[1].IsConstant() || f.Args[1].Kind == NullValue) || len(f.Args) != 2 && of == logical.Joined {
 		return nil
 	}
-	if f.Distinct && !f.Args[0].isDistinguished() {
+	if f.Distinct && !f.Args[0].isDistinguished() && (of != logical.Count || !a.isCountable(f.Args[0])) {
 		return nil
 	}
 	if x.AggOrder != nil {
@@ -135,6 +146,13 @@ func (a *analysis) keptAggregate(made *formulaAggregated, d *formulaDraft) *Form
 	// texts of the shape.
 	made.Formula = &Formula{Kind: PlainValue, Type: logical.Type{OID: result, Typmod: -1}, Name: "aggregate at " + strconv.Itoa(f.at.start), at: f.at}
 	return made.Formula
+}
+
+// isCountable says whether the session knows which values of a formula are equal, whatever
+// they look like.
+func (a *analysis) isCountable(f *Formula) bool {
+	t := logical.Type{OID: f.TypeOf(f.givenType), Typmod: -1}
+	return t.OID != 0 && t.HasEquality() && a.comparesBytes(f)
 }
 
 // isDistinguished says whether two of its values are equal only if they are the same.

@@ -71,6 +71,8 @@ func (f *Formula) isPadded() bool {
 func (f *Formula) hasRange() bool {
 	switch {
 	case f.Kind != Operation || !f.hasSealed():
+	case f.Operator.LooksInto():
+		return true
 	case f.Operator.Matches():
 		return !f.matchesByTerm() || f.Args[1].isPattern()
 	case f.Operator == logical.Equal || f.Operator == logical.NotEqual:

@@ -85,33 +85,39 @@ func (a *analysis) groupedColumn(n *pg.Node, outputs []*pg.Node, sc *scope) *col
 // groupedReference is the reference that an item of GROUP BY stands for, nil for
 // any other expression.
 func (a *analysis) groupedReference(n *pg.Node, outputs []*pg.Node, sc *scope) *pg.ColumnRef {
+	return a.groupedNode(n, outputs, sc).GetColumnRef()
+}
+
+// groupedNode is the expression that an item of GROUP BY stands for: of an output, by its
+// position or its name, or itself. It is nil for a position or a name that is not known.
+func (a *analysis) groupedNode(n *pg.Node, outputs []*pg.Node, sc *scope) *pg.Node {
 	if c := n.GetAConst(); c != nil {
 		a.steer(c.Location)
 		i := int(c.GetIval().GetIval()) - 1
 		for k, o := range outputs {
-			ref := o.GetResTarget().GetVal().GetColumnRef()
-			if ref != nil {
+			val := o.GetResTarget().GetVal()
+			if ref := val.GetColumnRef(); ref != nil {
 				if star, _ := isStar(ref); star {
 					break // from here on, positions are not those of the list
 				}
 			}
 			if k == i {
-				return ref
+				return val
 			}
 		}
 		return nil
 	}
 	ref := n.GetColumnRef()
 	if ref == nil || len(ref.Fields) != 1 {
-		return ref
+		return n
 	}
 	name := ref.Fields[0].GetString_().GetSval()
 	if has, maybe := offers(sc.items, name); has || maybe != nil {
-		return ref
+		return n
 	}
 	for _, o := range outputs {
 		if t := o.GetResTarget(); t.GetName() == name {
-			return t.GetVal().GetColumnRef()
+			return t.GetVal()
 		}
 	}
 	return nil

@@ -68,7 +68,10 @@ func (a *analysis) count(n *pg.Node, to *RowCount, all string) {
 		return
 	}
 	r, sealed := a.arranged, a.arrangedBy()
-	if c := n.GetAConst(); c != nil {
+	if c := n.GetAConst(); c != nil && c.Location < 0 && a.fetchesOne(all) {
+		*to = RowCount{Known: true, Count: 1, Hidden: -1}
+		return
+	} else if c != nil {
 		a.steer(location(n))
 		rows, i := int64(c.GetIval().GetIval()), a.tokenAt(c.Location)
 		if i >= 0 && c.GetSval() != nil && a.tokens[i].kind.isString() {
@@ -99,4 +102,21 @@ func (a *analysis) count(n *pg.Node, to *RowCount, all string) {
 	value := "(" + string(a.text[at.start:at.end]) + ")::pg_catalog.int8"
 	*to = RowCount{Known: true, Hidden: r.hide(a, value, column{}, at.start)}
 	a.edit(at.start, at.end, "(CASE WHEN "+value+" < 0 THEN "+value+" ELSE "+all+" END)", nil)
+}
+
+// fetchesOne gives FETCH FIRST ROW ONLY a number of rows, and says whether it is there.
+func (a *analysis) fetchesOne(all string) bool {
+	from, i := a.statementTokens()
+	for depth := 0; i > from; i-- {
+		switch {
+		case a.is(i, ")"):
+			depth++
+		case a.is(i, "("):
+			depth--
+		case depth == 0 && a.is(i, "fetch") && (a.is(i+2, "row") || a.is(i+2, "rows")):
+			a.insert(int(a.tokens[i+2].start), "("+all+") ")
+			return true
+		}
+	}
+	return false
 }

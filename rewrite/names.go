@@ -216,6 +216,8 @@ type scope struct {
 	ranges []*pg.Node
 	// groupsByExpression: not only by columns.
 	groupsByExpression bool
+	// regroups are the groups that the session makes, nil for those of the server.
+	regroups *regrouping
 	// shown: the client gets the rows of the query as they are, so that its outputs can be
 	// computed.
 	shown bool

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pgseal/catalog"
 	"pgseal/logical"
@@ -122,7 +123,7 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	}
 	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc}
 	f := a.formula(n, d)
-	if f == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+	if f == nil || f.SealedColumn() == nil && sc.regroups == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return nil
 	}
 	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual) && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {
@@ -146,6 +147,10 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 			shown.Schema, shown.Table, shown.Name = sealed.Schema, sealed.Table, sealed.Name
 		}
 	}
+	if f.SealedColumn() == nil { // an aggregate of what is plain
+		f.Column = sc.regroups.sealed
+		shown.Schema, shown.Table, shown.Name = f.Column.Schema, f.Column.Table, f.Column.Name
+	}
 	if shown.Name == "" || shown.Type.OID == 0 {
 		return nil
 	}
@@ -159,9 +164,9 @@ func (a *analysis) settleOutput(o *draftedOutput, what string) {
 	for _, l := range o.literals {
 		a.steer(l)
 	}
-	for _, of := range o.columns {
+	for i, of := range o.columns {
 		a.place(of, o)
-		if sealed := of.SealedColumn(); sealed != nil {
+		if sealed := o.shown.Cells[i]; sealed != nil {
 			a.note("open", sealed, what, int32(a.tokens[o.first].start))
 		}
 	}
@@ -265,6 +270,9 @@ func (f *Formula) parts() (parts []cellPart) {
 		}
 		parts = append(parts, cellPart{of.at, before, behind, of.served != nil})
 	}
+	if f.collects {
+		return f.rowParts(parts)
+	}
 	parts[0].before = "COALESCE(pg_catalog.array_send(pg_catalog.array_agg(" + parts[0].before
 	end := &parts[len(parts)-1].behind
 	if len(f.Row) > 1 {
@@ -282,6 +290,27 @@ func (f *Formula) parts() (parts []cellPart) {
 		end = &parts[len(parts)-1].behind
 	}
 	*end += "), ''::" + serverType + ")"
+	return parts
+}
+
+// rowParts are those of an aggregate whose groups the session makes: an array of what one row
+// has, empty if its FILTER leaves it out.
+func (f *Formula) rowParts(parts []cellPart) []cellPart {
+	if len(parts) == 0 { // count(*)
+		parts = []cellPart{{at: term{f.at.start, f.at.start}, before: "''::" + serverType}}
+	}
+	before, behind := "pg_catalog.array_send(ARRAY[", "])"
+	if f.filter != (term{}) {
+		before, behind = "COALESCE((SELECT "+before, behind+" WHERE "
+	}
+	parts[0].before = before + parts[0].before
+	end := &parts[len(parts)-1].behind
+	if len(f.Row) > 1 {
+		*end += "])"
+	}
+	if *end += behind; f.filter != (term{}) {
+		parts = append(parts, cellPart{at: f.filter, behind: "), ''::" + serverType + ")"})
+	}
 	return parts
 }
 
@@ -367,6 +396,16 @@ func (f *Formula) mayFold(null bool) bool {
 	switch {
 	case f.IsConstant():
 		return true
+	case f.served != nil: // with a part that has no column in it, or is NULL
+		return anywhere(f.served.ProtoReflect(), func(m protoreflect.Message) bool {
+			switch x := m.Interface().(type) {
+			case *pg.BoolExpr, *pg.ParamRef, *pg.CoalesceExpr:
+				return true
+			case *pg.A_Const:
+				return x.Isnull
+			}
+			return false
+		})
 	case f.IsStrict() && f.Kind != Inverse:
 		return null && slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.uncast().Kind != LiteralValue && arg.mayFold(true) })
 	}
@@ -392,7 +431,7 @@ func (f *Formula) computes() bool {
 		}
 		return f.hasSealed()
 	case Aggregated:
-		return f.Aggregate != logical.All && f.Aggregate != logical.Some || !f.Args[0].isTerm()
+		return f.collects || f.Aggregate != logical.All && f.Aggregate != logical.Some || !f.Args[0].isTerm()
 	case Inner:
 		return true
 	case Called, Negative, Greatest, Least:
@@ -450,21 +489,20 @@ func (f *Formula) uncast() *Formula {
 // isTerm says whether it is a column that the server compares by its term.
 func (f *Formula) isTerm() bool { return f.Kind == ColumnValue && hasEquality(f.Column) }
 
-// SealedColumn is one of those that it computes with.
+// SealedColumn is one of those that it computes with, or that it is computed for if there is
+// none.
 func (f *Formula) SealedColumn() *catalog.SealedColumn {
-	if f.Kind == ColumnValue {
-		return f.Column
-	}
 	for _, arg := range f.Args {
 		if c := arg.SealedColumn(); c != nil {
 			return c
 		}
 	}
-	return nil
+	return f.Column
 }
 
+// hasSealed says whether the server has not all values that it is computed of.
 func (f *Formula) hasSealed() bool {
-	return f.Kind == ColumnValue || slices.ContainsFunc(f.Args, (*Formula).hasSealed)
+	return f.Kind == ColumnValue || f.collects || slices.ContainsFunc(f.Args, (*Formula).hasSealed)
 }
 
 func (f *Formula) hasPlain() bool {

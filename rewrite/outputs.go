@@ -249,6 +249,11 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 	if c, ok := a.passedOutput(n, sc); ok {
 		return c
 	}
+	if sc.regroups != nil {
+		if c, ok := a.regroupedOutput(n, sc); ok {
+			return c
+		}
+	}
 	if sc.shown {
 		if c, ok := a.outputOfOutputs(n, sc); ok {
 			return c

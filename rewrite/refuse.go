@@ -13,6 +13,7 @@ const (
 	codeInvalidText        = "22025" // invalid_escape_sequence
 	codeSyntax             = "42601"
 	codeUndefined          = "42703" // undefined_column
+	codeGrouping           = "42803" // grouping_error
 	codeNoTable            = "42P01" // undefined_table
 	codeNoParameter        = "42P02" // undefined_parameter
 	codeNoFunction         = "42883" // undefined_function, also for operators

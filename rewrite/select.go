@@ -76,7 +76,7 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 // simpleSelect is SELECT … FROM … without what follows HAVING.
 func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) []column {
 	a.from(s.FromClause, sc)
-	if len(s.GroupClause) > 0 {
+	if len(s.GroupClause) > 0 && !a.regroups(s, sc) {
 		a.groupBy(s, sc)
 	}
 	// In the server's order, in which parameters get their types.
@@ -94,6 +94,10 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 		a.findsBy(s.WhereClause, sc)
 	}
 	a.in("GROUP BY", func() {
+		if sc.regroups != nil {
+			a.regroup(s, sc, outputs)
+			return
+		}
 		for _, g := range s.GroupClause {
 			a.groupItem(g, s.TargetList, sc, outputs)
 		}
@@ -129,6 +133,10 @@ func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets [
 
 // sortServed is an item of ORDER BY that the server sorts by.
 func (a *analysis) sortServed(by *pg.SortBy, s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
+	if sc.regroups != nil && hasAggregate(by.Node) {
+		a.fail(refuseUse(sc.regroups.sealed, location(by.Node), a.within))
+		return
+	}
 	// DISTINCT and set operations sort by outputs only.
 	if a.sortsByTruth(by.GetNode(), s, sc, outputs) || s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && a.sortsByOneValue(by, s, sc, outputs) {
 		return

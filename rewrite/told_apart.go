@@ -5,9 +5,6 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
-	"google.golang.org/protobuf/proto"
-
-	"pgseal/logical"
 )
 
 // distinctRows has the session tell rows apart that DISTINCT is about: there are outputs which
@@ -59,7 +56,7 @@ func (a *analysis) distinctRows(s *pg.SelectStmt, sc *scope, outputs []column) b
 			if target != nil {
 				o = a.outputDraft(target.Val, sc)
 			}
-			if o == nil || !(logical.Type{OID: o.shown.Type.OID, Typmod: -1}).HasEquality() || !a.comparesBytes(o.formula) || !a.settleCalls(o.formulaDraft) {
+			if o == nil || !a.tellsApart(o) {
 				a.fail(refuseUse(sealed, at, a.within))
 				return true
 			}
@@ -123,10 +120,5 @@ func (a *analysis) isListed(n *pg.Node, s *pg.SelectStmt, sc *scope, outputs []c
 		c := a.resolve(ref, sc).column
 		return c != nil && c.origin.item != nil && indexOf(outputs, c.origin) >= 0
 	}
-	bare := func(n *pg.Node) *pg.Node {
-		n = proto.Clone(n).(*pg.Node)
-		unplace(n.ProtoReflect())
-		return n
-	}
-	return slices.ContainsFunc(s.TargetList, func(t *pg.Node) bool { return proto.Equal(bare(n), bare(t.GetResTarget().Val)) })
+	return slices.ContainsFunc(s.TargetList, func(t *pg.Node) bool { return a.isSame(n, t.GetResTarget().Val, sc) })
 }

@@ -92,7 +92,7 @@ func (a *analysis) takesVerdicts() bool {
 // decidedOf is the relation of which a condition has sealed columns, nil for none, or if its
 // name means another one where the condition stands.
 func (a *analysis) decidedOf(n *pg.Node, sc *scope) (into *item) {
-	if anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool { _, ok := m.Interface().(*pg.SubLink); return ok }) {
+	if hasSubquery(n) {
 		return nil
 	}
 	anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
@@ -107,6 +107,11 @@ func (a *analysis) decidedOf(n *pg.Node, sc *scope) (into *item) {
 		return nil
 	}
 	return into
+}
+
+// hasSubquery says whether there is a subquery in an expression.
+func hasSubquery(n *pg.Node) bool {
+	return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool { _, ok := m.Interface().(*pg.SubLink); return ok })
 }
 
 // hasRange says whether there is a condition in another one that the session decides.

@@ -2,7 +2,6 @@ package session
 
 import (
 	"encoding/binary"
-	"math"
 	"slices"
 	"strconv"
 
@@ -19,7 +18,11 @@ import (
 type arranged struct {
 	plan       *rewrite.Arrangement
 	first      int                 // the first hidden column
-	conditions []cell              // each computes one of the conditions
+	conditions []hiddenCell        // each computes one of the conditions
+	keys       []hiddenCell        // what tells groups apart
+	having     []hiddenCell        // conditions on groups
+	collecting []collecting        // where there are aggregates of groups
+	groups     *groupedRows        // nil before there is a row, and once they have gone on
 	types      []uint32            // of the keys; 0 for ranks
 	seen       map[string]struct{} // what tells apart rows that there have been
 	rows       []arrangedRow
@@ -37,6 +40,12 @@ type arranged struct {
 	total         int64 // of those that it has, for a cursor
 	shown         int64 // of rows that are shown as they come, since nothing sorts them
 	format        int16 // in which the client gets it
+}
+
+// hiddenCell is one that pgseal reads before others, or the client does not get.
+type hiddenCell struct {
+	cell
+	column int // from 0, of all of the server's
 }
 
 // arrangedRow is a row that is held.
@@ -160,13 +169,27 @@ func (s *Session) arrange(plan *rewrite.Arrangement, r *request) (*arranged, err
 		}
 		g.types = append(g.types, oid)
 	}
-	for _, i := range plan.Conditions {
+	if len(plan.Groups) > 0 {
+		g.collecting = collects(s.result.cells)
+	}
+	take := func(list *[]hiddenCell, i int) cell {
 		c := hidden[i]
-		if c.output == nil || c.sealed.Type.OID != logical.OIDBool {
-			return nil, errContradiction
-		}
-		g.conditions = append(g.conditions, c)
+		*list = append(*list, hiddenCell{c, g.first + i})
 		hidden[i] = cell{server: c.server, client: c.server} // passes
+		return c
+	}
+	for _, of := range [...]struct {
+		hidden []int
+		to     *[]hiddenCell
+	}{{plan.Conditions, &g.conditions}, {plan.Having, &g.having}} {
+		for _, i := range of.hidden {
+			if c := take(of.to, i); c.output == nil || c.sealed.Type.OID != logical.OIDBool {
+				return nil, errContradiction
+			}
+		}
+	}
+	for _, i := range plan.Groups {
+		take(&g.keys, i)
 	}
 	if plan.Limit.Known && plan.Limit.Hidden < 0 {
 		g.limit = plan.Limit.Count
@@ -240,31 +263,34 @@ func (s *Session) heldSize() (n int) {
 
 // arrangedRows are the rows of a result that has ended. A portal that has been executed
 // before, or a cursor, has got them then: the server has no more of them.
-func (s *Session) arrangedRows(plan *rewrite.Arrangement, r *request) (*arranged, error) {
+func (s *Session) arrangedRows(plan *rewrite.Arrangement, r *request, out *Output) (*arranged, Need, error) {
 	held := r.portal.held
 	switch {
 	case r.kind == execute && held == nil:
-		return nil, errContradiction
+		return nil, Need{}, errContradiction
 	case held != nil && held.begun && held.arranged == nil && s.result.arranged == nil:
-		return nil, errHeldRows
+		return nil, Need{}, errHeldRows
 	case r.kind == execute && s.result.opening == undecided:
 		s.begin(&r.portal)
 	}
 	if held != nil && held.arranged != nil {
 		if !held.formatsAre(s.result.cells) {
-			return nil, errFetchedFormats
+			return nil, Need{}, errFetchedFormats
 		}
-		return held.arranged, nil
+		return held.arranged, Need{}, nil
 	}
 	g, err := s.arrange(plan, r)
 	switch {
-	case err != nil || held == nil:
-		return g, err
+	case err != nil:
+		return g, Need{}, err
 	case plan.Total.Known && g.received > 0 && g.received != g.total:
-		return nil, errCursorMoved
+		return nil, Need{}, errCursorMoved
 	}
-	held.arranged = g
-	return g, nil
+	need, err := s.showGroups(g, out)
+	if err == nil && need.Kind == NeedNothing && held != nil {
+		held.arranged = g
+	}
+	return g, need, err
 }
 
 // formatsAre says whether the client wants what is shown in the formats in which it is held.
@@ -279,7 +305,13 @@ func (s *Session) arrangeRow(g *arranged, b []byte, out *Output) (Need, error) {
 			return Need{}, err
 		}
 	}
-	need, err := s.keepRow(g, b, out)
+	var need Need
+	var err error
+	if len(g.plan.Groups) > 0 {
+		need, err = s.group(g, b[wire.HeaderLen:])
+	} else {
+		need, err = s.keepRow(g, g.conditions, b, out)
+	}
 	if err == nil && need.Kind == NeedNothing {
 		g.received++
 	}
@@ -302,11 +334,11 @@ func (g *arranged) readTotal(body []byte, cells []cell) error {
 }
 
 // keepRow holds a row, or shows it if nothing sorts it, or drops it.
-func (s *Session) keepRow(g *arranged, b []byte, out *Output) (Need, error) {
+func (s *Session) keepRow(g *arranged, conditions []hiddenCell, b []byte, out *Output) (Need, error) {
 	if g.full() {
 		return Need{}, nil
 	}
-	stays, need, err := s.stays(g, b[wire.HeaderLen:])
+	stays, need, err := s.stays(g, conditions, b[wire.HeaderLen:])
 	if err != nil || need.Kind != NeedNothing || !stays {
 		return need, s.explained(err)
 	}
@@ -334,25 +366,15 @@ func (g *arranged) full() bool {
 	return len(g.plan.Keys) == 0 && g.count > 0 && g.limit >= 0 && (g.shown >= g.limit || g.parts && g.count-g.limit >= max(0, g.offset))
 }
 
-// stays computes the conditions on a row.
-func (s *Session) stays(g *arranged, body []byte) (bool, Need, error) {
+// stays computes the conditions on a row, or a group.
+func (s *Session) stays(g *arranged, conditions []hiddenCell, body []byte) (bool, Need, error) {
 	values, err := wire.ParseDataRow(body)
 	if err != nil || values.Len() != g.first+g.plan.Hidden {
 		return false, Need{}, errDataRow
 	}
-	for k := range g.conditions {
-		c := &g.conditions[k]
-		var value []byte
-		for it, i := values.Iter(), 0; i <= g.first+g.plan.Conditions[k]; i++ {
-			value, _ = it.Next()
-		}
-		if c.server == wire.Text {
-			if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
-				return false, Need{}, &unopened{c.sealed, 0, err}
-			}
-			value = s.buf.out
-		}
-		v, need, err := s.outputValue(c.sealed, c.output, value)
+	for k := range conditions {
+		c := &conditions[k]
+		v, need, err := s.serverOutput(&c.cell, columnOf(body, c.column))
 		if err != nil || need.Kind != NeedNothing || v.null || v.Data[0] == 0 {
 			return false, need, err
 		}
@@ -427,44 +449,6 @@ func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 		}
 	}
 	return nil
-}
-
-// again reports a row that DISTINCT leaves out, as there has been one like it.
-func (g *arranged) again(hidden [][]byte, cells []cell) (bool, error) {
-	if len(g.plan.Distinct) == 0 {
-		return false, nil
-	}
-	var told, canonical []byte
-	var err error
-	for _, i := range g.plan.Distinct {
-		at := len(told)
-		told = binary.BigEndian.AppendUint32(told, 0)
-		switch v, c := hidden[i], &cells[i]; {
-		case v == nil:
-			binary.BigEndian.PutUint32(told[at:], math.MaxUint32)
-			continue
-		case c.sealed == nil:
-			told = append(told, v...)
-		default:
-			t := logical.Type{OID: c.sealed.Type.OID, Typmod: -1}
-			if canonical, err = t.AppendCanonical(canonical[:0], logical.Value{Data: v, Binary: true, OID: t.OID}, logical.Cast, &ownSettings); err != nil {
-				return false, err
-			}
-			if told, err = t.AppendEquality(told, canonical); err != nil {
-				return false, err
-			}
-		}
-		binary.BigEndian.PutUint32(told[at:], uint32(len(told)-at))
-	}
-	if _, again := g.seen[string(told)]; again {
-		return true, nil
-	}
-	if g.seen == nil {
-		g.seen = map[string]struct{}{}
-	}
-	g.seen[string(told)] = struct{}{}
-	g.size += rowOverhead + len(told)
-	return false, nil
 }
 
 // release forgets rows that are held no more.

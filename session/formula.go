@@ -65,17 +65,21 @@ func (s *Session) readFormula(op *rewrite.Operand, g *given, check func(oid uint
 	if r := check(oid); r != nil {
 		return 0, refused(r, nil)
 	}
-	return oid, s.readConstants(op.Formula, g)
+	v, constant, err := s.readConstants(op.Formula, g)
+	if t := op.Column.Type; err == nil && constant && !v.null && op.Role == rewrite.Store && !op.Decides && t.Def == nil {
+		_, err = s.typeNow(op.Column, t).AppendCanonical([]byte{}, v.Value, logical.Assign, &s.settings.utf8)
+	}
+	return oid, err
 }
 
-// readConstants reads what a formula has without the row, and computes it.
-func (s *Session) readConstants(f *rewrite.Formula, g *given) error {
+// readConstants reads what a formula has without the row, and computes it. The value is that
+// of a formula which is constant.
+func (s *Session) readConstants(f *rewrite.Formula, g *given) (v computedValue, constant bool, err error) {
 	s.buf.value = s.buf.value[:0]
 	if err := s.inputs(f, g); err != nil {
-		return err
+		return v, false, err
 	}
-	_, _, err := s.simplified(f, g, 0)
-	return err
+	return s.simplified(f, g, 0)
 }
 
 // inputs reads the parameters and literals of a formula: PostgreSQL reads them all,
@@ -373,10 +377,10 @@ func (s *Session) parameterValue(client int, g *given) (computedValue, error) {
 	format, _ := g.bind.ParamFormats.Format(client)
 	v := computedValue{Value: logical.Value{Data: data, Binary: format == wire.Binary, OID: g.types[client]}}
 	t := logical.Type{OID: v.OID, Typmod: -1}
-	if !logical.Supported(v.OID) || t.IsArray() {
+	if !logical.Supported(v.OID) || t.IsArray() && v.OID != logical.OIDTextArray {
 		return v, &wire.Error{
 			Code: codeFeatureNotSupported, Message: "pgseal does not compute with a parameter of the type with OID " + itoa(int(v.OID)),
-			Hint: "Declare the parameter as one of the types of numbers, texts and times.",
+			Hint: "Declare the parameter as one of the types of numbers, texts and times, or as text[].",
 		}
 	}
 	plain, err := t.AppendCanonical([]byte{}, v.Value, logical.Cast, &s.settings.values)

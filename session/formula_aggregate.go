@@ -72,6 +72,9 @@ func readRow(row [][]byte, f *rewrite.Formula, elem []byte, null bool) error {
 		row[0] = elem
 		return nil
 	}
+	if len(row) == 0 { // count(*)
+		return nil
+	}
 	all, err := readCells(row[:0], elem)
 	if err != nil || len(all) != len(row) {
 		return errCells

@@ -1,6 +1,11 @@
 package session
 
-import "pgseal/rewrite"
+import (
+	"slices"
+
+	"pgseal/logical"
+	"pgseal/rewrite"
+)
 
 // PostgreSQL's planner computes what in an expression has nothing of the row in it, and
 // drops what that excludes. So mistakes in it are found whether there is a row or not, and
@@ -40,6 +45,7 @@ func (s *Session) simplified(f *rewrite.Formula, g *given, expected uint32) (v c
 	case len(f.Args) == 0:
 		v, _, err = s.formula(f, g, expected)
 		return v, err == nil, err
+	case len(args) == len(f.Args) && !null && dependsOnSettings(f, args):
 	case len(args) == len(f.Args):
 		v, err = s.apply(f, g, args)
 		return v, err == nil, err
@@ -47,6 +53,34 @@ func (s *Session) simplified(f *rewrite.Formula, g *given, expected uint32) (v c
 		return nullValue, true, nil
 	}
 	return v, false, nil
+}
+
+// dependsOnSettings says whether what a node comes to depends on settings of the session, so
+// that PostgreSQL computes it (a stable function) when it has a row.
+func dependsOnSettings(f *rewrite.Formula, args []computedValue) bool {
+	some := func(of ...uint32) bool {
+		return slices.ContainsFunc(args, func(v computedValue) bool { return slices.Contains(of, v.OID) })
+	}
+	switch f.Kind {
+	case rewrite.CastTo:
+		from, to := args[0].OID, f.Type.OID
+		moment := func(oid uint32) bool {
+			return oid == logical.OIDDate || oid == logical.OIDTimestamp || oid == logical.OIDTimestamptz
+		}
+		return from != to && (from == logical.OIDTimestamptz || to == logical.OIDTimestamptz || moment(from) != moment(to))
+	case rewrite.Operation:
+		return some(logical.OIDTimestamptz) && some(logical.OIDInterval, logical.OIDDate, logical.OIDTimestamp)
+	case rewrite.Called:
+		switch f.Function.String() {
+		case "concat", "concat_ws", "to_char":
+			return true
+		case "date_trunc":
+			return some(logical.OIDTimestamptz, logical.OIDDate)
+		case "extract", "date_part":
+			return some(logical.OIDTimestamptz)
+		}
+	}
+	return false
 }
 
 // simplifiedFirst is simplified for COALESCE: NULLs are dropped, and what stands behind

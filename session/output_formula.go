@@ -210,7 +210,7 @@ func (s *Session) readOutputs(st *rewrite.Statement, g *given) error {
 		if f == nil {
 			continue
 		}
-		if err := s.readConstants(f, g); err != nil {
+		if _, _, err := s.readConstants(f, g); err != nil {
 			return err
 		}
 	}

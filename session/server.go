@@ -277,9 +277,11 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	}
 	shown := false
 	if plan := r.arrangement(); plan != nil && typ == wire.TypeCommandComplete && !s.failure.silent() {
-		g, err := s.arrangedRows(plan, r)
+		g, need, err := s.arrangedRows(plan, r, out)
 		e := statementError(err)
 		switch {
+		case err == nil && need.Kind != NeedNothing:
+			return wait, need, nil
 		case e != nil:
 			s.failure.begin(e)
 		case err != nil:

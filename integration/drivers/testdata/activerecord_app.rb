@@ -37,7 +37,7 @@ def refused
   ActiveRecord::Base.transaction do
     Customer.create!(name: "refused", email: WORD)
     begin
-      ActiveRecord::Base.transaction(requires_new: true) { Customer.where("id > ?", 0).pluck(Arel.sql("ascii(note)")) }
+      ActiveRecord::Base.transaction(requires_new: true) { Customer.where("id > ?", 0).pluck(Arel.sql("initcap(note)")) }
     rescue ActiveRecord::StatementInvalid => e
       puts e.cause.result.error_field(PG::Result::PG_DIAG_SQLSTATE)
     end
@@ -101,6 +101,7 @@ def application(**options)
   p Customer.distinct.pluck(:visits).compact.sort, Customer.group(:visits).count.sort_by(&:to_s), Customer.distinct.count(:born)
   p Customer.sum(:visits), Customer.average(:visits), Customer.maximum(:income), Customer.minimum(:born), Customer.group(:name).sum(:visits).sort, Customer.where(visits: 7).sum("income * visits")
   p Customer.select("upper(name) AS whole, visits + 1 AS more").order(:id).limit(3).map { |c| [c.whole, c.more] }, Customer.from(Customer.select("id, concat(name, email) AS whole"), :customers).count
+  p Customer.group("date_trunc('month', born)").count.sort_by(&:to_s), Customer.group("visits / 5").having("count(*) > 0").sum(:income).sort_by(&:to_s), Customer.group("upper(name)").order("upper(name)").maximum(:seen)
   p Customer.order(visits: :desc, born: :asc, id: :asc).limit(3).offset(1).pluck(:id), Customer.order(:born, :id).first.id, Customer.order(:visits, :id).last.id
   p Customer.where("visits > ?", 7).count, Customer.where(visits: 3..8).order(:visits, :id).pluck(:visits), Customer.where(born: Date.new(1999)..).exists?
   p Customer.group(:name).having("sum(visits) > ?", 3).order("sum(visits) DESC").sum(:visits), Customer.group(:name).order(Arel.sql("sum_visits DESC"), :name).sum(:visits)

@@ -69,7 +69,7 @@ def refused():
         s.flush()
         try:
             with s.begin_nested():
-                s.execute(sa.select(sa.func.ascii(Customer.note))).all()
+                s.execute(sa.select(sa.func.initcap(Customer.note))).all()
         except DBAPIError as e:
             print(e.orig.pgcode)
         print("refused, and usable:", s.execute(sa.select(Customer.email).where(Customer.email == word)).scalar_one())
@@ -100,6 +100,9 @@ def analytics(s, ada):
     print(sorted(s.execute(sa.select(Customer.born, sa.func.count(Customer.id)).group_by(Customer.born)).all(), key=str))
     show(sa.select(sa.func.count(sa.distinct(Customer.visits)), sa.func.count(Customer.ssn)))
     print([c.note for c in s.scalars(sa.select(Customer).join(Order).distinct().order_by(Customer.id))])
+    month = sa.func.date_trunc("month", Customer.born).label("month")
+    show(sa.select(month, sa.func.count(), sa.func.sum(Customer.visits)).group_by(month).order_by(month.desc()).limit(3))
+    show(sa.select((Customer.visits / 5).label("class"), sa.func.avg(Customer.income), sa.func.count(Customer.id.distinct())).group_by("class").having(sa.func.count() > 1).order_by(sa.func.count().desc(), "class"))
     show(sa.select(Customer.email, sa.func.sum(Order.amount)).join(Order).group_by(Customer.id).order_by(Customer.id))
     show(sa.select(sa.func.coalesce(Customer.ssn, "none"), sa.cast(Customer.ssn, sa.Text)).order_by(Customer.id).limit(3))
     show(sa.select(sa.case((Customer.visits == 8, "eight"), else_="other"), sa.func.nullif(Customer.visits, 8)).order_by(Customer.id).limit(3))

@@ -30,13 +30,13 @@ from shop.models import Contact, Customer, Order  # noqa: E402
 
 def refused():
     """An error like any other, and a session that goes on."""
-    from django.db.models.functions import Ord
+    from django.db.models import Func
 
     with transaction.atomic():
         Customer.objects.create(name="refused", email=word)
         try:
             with transaction.atomic():
-                list(Customer.objects.annotate(up=Ord("note")))
+                list(Customer.objects.annotate(up=Func("note", function="initcap", output_field=CharField())))
         except DatabaseError as e:
             print(e.__cause__.pgcode)
         print("refused, and usable:", Customer.objects.get(email=word).email)
@@ -126,6 +126,11 @@ def computed():
     print(list(Customer.objects.values("name").annotate(total=Sum("visits")).filter(total__gt=100).order_by("-total")))
     print(list(Customer.objects.values("born").annotate(n=Count("id")).order_by("-n", "born")), list(Customer.objects.annotate(twice=F("visits") * 2).order_by("twice", "id").values_list("twice", flat=True)))
     print([p.object_list for p in Paginator(everybody.filter(visits__lt=10).values_list("id", flat=True), 4)])
+    # Reports by what is computed.
+    months = Customer.objects.annotate(month=TruncMonth("born")).values("month").annotate(n=Count("id"), total=Sum("visits"), mean=Avg("income")).order_by("-month")
+    print(list(months), months.count(), months.filter(n__gt=1).count(), list(months.filter(total__gt=7)), list(months.values_list("month", flat=True)[1:3]))
+    print(list(Customer.objects.annotate(size=size).values("size").annotate(n=Count("id"), last=Max("seen")).order_by("n", "size")))
+    print(list(Customer.objects.values(year=ExtractYear("born"), by=Upper("name")).annotate(n=Count("orders"), m=Count("email", distinct=True)).order_by("year", "by")))
     pages = Paginator(whole.values_list("x", "y"), 2)
     print(pages.count, pages.num_pages, list(pages.page(2)))
     print(whole.count(), whole[:2].count(), [(c.x, c.y) for c in whole.iterator(chunk_size=2)])

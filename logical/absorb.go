@@ -50,6 +50,23 @@ func (t Type) Widens(to Type) bool {
 	return t.OID == to.OID && (t.Typmod == to.Typmod || to.Typmod < 0)
 }
 
+// Fits reports that every value of type t can be assigned to another type.
+func (t Type) Fits(to Type) bool {
+	switch {
+	case t.Widens(to):
+		return true
+	case t.Def != nil || to.Def != nil:
+		return false
+	case familyOf(t.OID) == familyInt && familyOf(to.OID) == familyInt:
+		return numberRank(t.OID) <= numberRank(to.OID)
+	case t.OID == OIDNumeric && to.OID == OIDNumeric && t.Typmod >= 0 && to.Typmod >= 0:
+		precision, scale := numericPrecision(t.Typmod)
+		most, digits := numericPrecision(to.Typmod)
+		return scale <= digits && precision-scale <= most-digits
+	}
+	return false
+}
+
 // Converts reports that AppendCast can cast every value of type t to another type,
 // as the server does where a cast is written, and that no such cast fails.
 func (t Type) Converts(to Type) bool {

@@ -24,6 +24,8 @@ type column struct {
 	// query whose output it is refers to it, "" where that is not by a name.
 	origin origin
 	reads  string
+	// returned is the item of a changed row that RETURNING gives this of, unchanged.
+	returned *item
 	// sorts is the same of an output, of one that is grouped by its term, too.
 	sorts string
 	// same is the column that a join shows under this name, nil for others.
@@ -86,6 +88,11 @@ type item struct {
 	byName, byColumn bool
 	// hides are those that a join with a name of its own joins.
 	hides []*item
+	// of is the item of a query inside whose row this is. scope and where are the query of an
+	// item, and the conditions between its ANDs.
+	of    *item
+	scope *scope
+	where []*pg.Node
 }
 
 // queryItem is the item of a subquery or CTE.
@@ -100,7 +107,7 @@ func queryItem(name string, outputs []column) *item {
 		c.wraps, c.reads, c.sorts, c.same, c.whole, c.grouped, c.united, c.renamed = nil, "", "", nil, nil, false, false, term{}
 		if from := c.origin.item; from != nil {
 			if rows[from] == nil {
-				rows[from] = &item{relation: from.relation, shown: from.shown, merged: from.merged}
+				rows[from] = &item{relation: from.relation, shown: from.shown, merged: from.merged, of: from}
 			}
 			c.origin.item = rows[from]
 		}

@@ -17,6 +17,12 @@ func (a *analysis) outputs(list []*pg.Node, sc *scope, targets []target) (output
 		if ref := t.Val.GetColumnRef(); ref != nil {
 			if star, qualifier := isStar(ref); star {
 				from := len(outputs)
+				if a.copying != nil && targets != nil {
+					if columns, ok := a.copyStar(ref, qualifier, sc, targets, from); ok {
+						outputs = append(outputs, columns...)
+						continue
+					}
+				}
 				outputs = append(outputs, a.star(ref, qualifier, sc)...)
 				a.storeStar(outputs, from, targets, ref.Location)
 				continue

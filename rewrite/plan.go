@@ -78,6 +78,9 @@ type Operand struct {
 	// OfRows: there can be several rows, and what the server gets is a jsonb object with the
 	// value for each; see AppendRowKey.
 	OfRows bool
+	// Keys are how many cells of the answer, the last ones of each row, tell the rows apart, if
+	// those of its columns do not: where it is stored, and since when.
+	Keys int
 	// Decides: the value is true or false and is not sealed. Absent: it is wanted for a row of
 	// NULLs, too, which an outer join has in the place of a row.
 	Decides, Absent bool

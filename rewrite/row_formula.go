@@ -42,7 +42,11 @@ type formulaUse struct {
 	start, end int // bytes
 	row        *foundRow
 	columns    []*Formula // of the row
-	image      int        // the answer that is what the row has in plain columns, 0 for none
+	keys       []*Formula // what tells it from others, nil for the columns
+	cell       string     // SQL of the one column, if the statement has it from a query inside
+	before     string     // what stands before it in the place of a star, and behind
+	behind     string
+	image      int // the answer that is what the row has in plain columns, 0 for none
 	operand    *Operand
 }
 

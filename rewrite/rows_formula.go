@@ -115,7 +115,7 @@ func (a *analysis) isOwnCondition(n *pg.Node, into *item, sc *scope) bool {
 var sendFunctions = map[uint32]string{
 	logical.OIDBool: "boolsend", logical.OIDBytea: "byteasend", logical.OIDInt2: "int2send", logical.OIDInt4: "int4send", logical.OIDInt8: "int8send",
 	logical.OIDText: "textsend", logical.OIDVarchar: "varcharsend", logical.OIDBpchar: "bpcharsend", logical.OIDFloat4: "float4send", logical.OIDFloat8: "float8send",
-	logical.OIDName: "namesend", logical.OIDOid: "oidsend",
+	logical.OIDName: "namesend", logical.OIDOid: "oidsend", oidTid: "tidsend", oidXid: "xidsend",
 	logical.OIDInt4Range: "range_send", logical.OIDInt8Range: "range_send", logical.OIDNumRange: "range_send", logical.OIDDateRange: "range_send",
 	logical.OIDTsRange: "range_send", logical.OIDTstzRange: "range_send",
 }
@@ -181,8 +181,15 @@ func (r *foundRow) limitRows() string {
 // keyOf is the SQL of what tells a row from others; see AppendRowKey.
 func (u *formulaUse) keyOf(row string) string {
 	var keys []string
-	for _, c := range u.columns {
+	columns := u.columns
+	if u.keys != nil {
+		columns = u.keys
+	}
+	for _, c := range columns {
 		key := "pg_catalog.encode(" + u.row.bytes(row, c) + ", 'hex')"
+		if u.cell != "" {
+			key = "pg_catalog.encode(COALESCE(" + u.cell + "::" + serverType + ", ''::" + serverType + "), 'hex')"
+		}
 		if c.Kind == PlainValue {
 			key = "COALESCE(" + key + ", '" + nullKey + "')"
 		}
@@ -212,16 +219,24 @@ func AppendRowKey(dst []byte, cells [][]byte) []byte {
 	return dst
 }
 
+// RowKey are the cells that tell a row from others, of all that the answer has.
+func (o *Operand) RowKey(row [][]byte) [][]byte {
+	if o.Keys == 0 {
+		return row
+	}
+	return row[len(row)-o.Keys:]
+}
+
 // placeRows puts the new values in the place of the expression; an empty text is NULL.
 // A row that the question has not found in this state fails the statement.
 func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) edit) {
-	a.insert(u.start, "NULLIF(COALESCE(")
+	a.insert(u.start, u.before+"NULLIF(COALESCE(")
 	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
 	never := ""
 	if u.operand.Decides {
 		never = ", " + costly
 	}
-	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+u.keyOf(quoteName(u.row.into.name))+", pg_catalog.current_setting('"+RowMarker+"')"+never+"), '')::"+u.operand.ofRow(), nil)
+	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+u.keyOf(quoteName(u.row.into.name))+", pg_catalog.current_setting('"+RowMarker+"')"+never+"), '')::"+u.operand.ofRow()+u.behind, nil)
 }
 
 // costly is what the server never computes, as something that fails stands before it. By what

@@ -76,6 +76,7 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 // simpleSelect is SELECT … FROM … without what follows HAVING.
 func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) []column {
 	a.from(s.FromClause, sc)
+	sc.findsBy(s.WhereClause)
 	if len(s.GroupClause) > 0 && !a.regroups(s, sc) {
 		a.groupBy(s, sc)
 	}

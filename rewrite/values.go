@@ -537,6 +537,9 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		if a.storeFormulaOf(e, n, to, sc) {
 			return
 		}
+		if (e.column != c || e.converted()) && a.storeCopied(n, to, sc) {
+			return
+		}
 		if e.column != c {
 			a.fail(refuseStoreOther(c, e.column, e.at))
 			return
@@ -558,7 +561,7 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		return
 	}
 	if a.give(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeChoice(n, to, sc) || a.storeTyped(n, to, sc) || a.storeOrComputed(n, to, sc) || a.storeNullIf(n, to) || a.storeNot(n, to, sc) ||
-		a.computed(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeFormula(n, to, sc) {
+		a.computed(n, Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, sc) || a.storeFormula(n, to, sc) || a.storeCopied(n, to, sc) {
 		return
 	}
 	a.plain(n, sc)

@@ -38,20 +38,25 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return minds(by) && a.decidedOf(by, sc) == nil }) {
 		return false // the server may come to it first, and PostgreSQL not at all
 	}
-	for _, by := range a.beside {
-		if !slices.Contains(sc.items, into) { // of an outer row the server may look at conditions as they are written
-			break
-		}
-		if by == n || !a.isOwnCondition(by, into, sc) || !anywhere(by.ProtoReflect(), isColumn) || a.hasRange(by, row, sc) {
+	if slices.Contains(sc.items, into) { // of an outer row the server may look at conditions as they are written
+		a.narrow(row, a.beside, n, sc)
+	}
+	r.operand.Absent = true
+	a.placeRange(r)
+	return true
+}
+
+// narrow has the server be asked for those rows only that conditions of their own find, but for
+// one of these.
+func (a *analysis) narrow(row *foundRow, beside []*pg.Node, but *pg.Node, sc *scope) {
+	for _, by := range beside {
+		if by == but || !a.isOwnCondition(by, row.into, sc) || !anywhere(by.ProtoReflect(), isColumn) || a.hasRange(by, row, sc) {
 			continue
 		}
 		if first, end, ok := a.tokensOf(by); ok {
 			row.rows.narrow = append(row.rows.narrow, term{int(a.tokens[first].start), int(a.tokens[end].end)})
 		}
 	}
-	r.operand.Absent = true
-	a.placeRange(r)
-	return true
 }
 
 // names says whether the columns have the names where they are read that they have in the

@@ -35,6 +35,7 @@ func (a *analysis) returning(list []*pg.Node, sc *scope, into *item) []column {
 	}
 	outputs := a.outputs(list, with, nil)
 	for i := range outputs {
+		outputs[i].returned = outputs[i].origin.item
 		outputs[i].origin = origin{} // of another version of the row than other items see
 	}
 	return outputs
@@ -133,7 +134,7 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 		if len(s.Cols) == 0 {
 			a.byPlace(into.relation, s.Relation.Location)
 		}
-		outputs := a.insertSource(q, sc, targets, into, s.Relation.Location)
+		outputs := a.insertSource(s, q, sc, targets, into)
 		if sc.beside = nil; len(q.ValuesLists) == 0 {
 			sc.beside = []*item{unnamedItem("*SELECT*", outputs)}
 		} else if len(q.ValuesLists) > 1 {
@@ -155,10 +156,12 @@ func (a *analysis) insertStmt(s *pg.InsertStmt, outer *scope) []column {
 }
 
 // insertSource is what an INSERT inserts.
-func (a *analysis) insertSource(q *pg.SelectStmt, sc *scope, targets []target, into *item, at int32) (outputs []column) {
+func (a *analysis) insertSource(s *pg.InsertStmt, q *pg.SelectStmt, sc *scope, targets []target, into *item) (outputs []column) {
 	if !into.open {
 		group, before := a.newGroup(), len(a.uses)
+		a.copying = a.copies(s, q)
 		outputs = a.selectStmt(q, sc, targets)
+		a.copying = nil
 		for i := before; i < len(a.uses); i++ {
 			if a.uses[i].group == 0 {
 				a.uses[i].group = group
@@ -169,7 +172,7 @@ func (a *analysis) insertSource(q *pg.SelectStmt, sc *scope, targets []target, i
 	outputs = a.selectStmt(q, sc, nil)
 	for _, c := range outputs {
 		if c.sealed != nil {
-			a.fail(refuseStoreUnknown(c.sealed, at, into.name))
+			a.fail(refuseStoreUnknown(c.sealed, s.Relation.Location, into.name))
 		}
 	}
 	return outputs
@@ -414,8 +417,9 @@ func (a *analysis) update(s *pg.UpdateStmt, outer *scope) []column {
 	if a.found = found; found == nil {
 		a.found = a.foundBy(s, into, sc)
 	}
+	a.copying = a.copiesFrom(s)
 	a.set(s.TargetList, into, sc)
-	a.evaluated, a.found = often, nil
+	a.evaluated, a.found, a.copying = often, nil, nil
 	namesakes(into, sc.items)
 	return outputs
 }
@@ -428,6 +432,7 @@ func (a *analysis) delete(s *pg.DeleteStmt, outer *scope) []column {
 	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return t.Delete })
 	sc.items = []*item{into}
 	a.from(s.UsingClause, sc)
+	sc.findsBy(s.WhereClause)
 	if a.whereInRows(written{s.WhereClause, into, !s.Relation.Inh, s.WithClause, len(s.UsingClause) > 0, a.stmt.Stmt.GetDeleteStmt() == s}, sc) == nil {
 		a.findsBy(s.WhereClause, sc)
 	}

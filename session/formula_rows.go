@@ -24,7 +24,7 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 	}
 	dst = append(dst, jsonbVersion, '{')
 	if op.Absent {
-		g.row = op.Formula.AbsentRow()
+		g.row = append(op.Formula.AbsentRow(), make([][]byte, op.Keys)...)
 		if dst, need, err = s.appendFormulaRow(dst, op, &g, t); err != nil || need.Kind != NeedNothing {
 			return dst, need, err
 		}
@@ -35,7 +35,7 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 	if v.OID != oidByteaArray {
 		return dst, Need{}, errUnasked
 	}
-	columns := op.Formula.Cells()
+	columns := op.Formula.Cells() + op.Keys
 	g.row = make([][]byte, 0, columns)
 	rows := 0
 	_, err = logical.ElementsIn(v, nil, func(cell []byte, null bool) error {
@@ -74,14 +74,14 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t uint32) ([]byte, Need, error) {
 	s.buf.value = s.buf.value[:0]
 	v, need, err := s.formula(op.Formula, g, t)
-	if e := statementError(err); op.Absent && e != nil && isValueError(e) {
-		dst = append(rewrite.AppendRowKey(append(dst, '"'), g.row), `":"`...)
+	if e := statementError(err); op.Absent && op.Decides && e != nil && isValueError(e) {
+		dst = append(rewrite.AppendRowKey(append(dst, '"'), op.RowKey(g.row)), `":"`...)
 		return append(append(dst, s.failedRows.note(e)...), '"'), Need{}, nil
 	}
 	if err != nil || need.Kind != NeedNothing {
 		return dst, need, err
 	}
-	dst = append(rewrite.AppendRowKey(append(dst, '"'), g.row), `":"`...)
+	dst = append(rewrite.AppendRowKey(append(dst, '"'), op.RowKey(g.row)), `":"`...)
 	if v.null {
 		return append(dst, '"'), Need{}, nil
 	}
@@ -132,6 +132,12 @@ func (u *failedRows) found(f wire.ErrorFields) *wire.Error {
 
 func tooManyRows(op *rewrite.Operand) *wire.Error {
 	limit := strconv.Itoa(rewrite.MaxFormulaRows)
+	if op.Absent && !op.Decides {
+		return &wire.Error{
+			Code: codeProgramLimit, Message: "pgseal seals the values of at most " + limit + " rows of other columns in one statement",
+			Detail: "Nothing has been changed.", Hint: "Insert the rows in parts, by a range of the primary key for example.",
+		}
+	}
 	if op.Absent {
 		return &wire.Error{
 			Code: codeProgramLimit, Message: "pgseal decides conditions on sealed values of at most " + limit + " rows of " + op.Column.Table + " in this place",

@@ -54,6 +54,9 @@ func TestValuesOfOtherColumns(t *testing.T) {
 		S("UPDATE orders SET note = s.card || '!' FROM staging s WHERE s.id = orders.id").Refused("note"), // which might fail
 		S("UPDATE orders SET note = s.card FROM (SELECT * FROM staging) s WHERE s.id = orders.id").Refused("note"),
 		// Of queries inside.
+		S("INSERT INTO archive (id, card) SELECT q.id + 4000, card FROM (SELECT id, card FROM orders WHERE id < 2 UNION ALL SELECT id, card FROM orders WHERE id = 2) q").Refused("card"),
+		S("WITH RECURSIVE w AS (SELECT id, card FROM orders WHERE id = 1 UNION ALL SELECT o.id, o.card FROM orders o JOIN w ON o.id = w.id + 1) INSERT INTO archive (id, card) SELECT id + 5000, card FROM w").Refused("card"),
+		S("INSERT INTO archive (id, card) SELECT q.id + 6000, q.card FROM orders o CROSS JOIN LATERAL (SELECT p.id, p.card FROM orders p WHERE p.id = o.id AND p.region IS NOT NULL) q WHERE o.id < 3"),
 		S("WITH moved AS (DELETE FROM orders WHERE id >= 205 AND region IS NULL RETURNING *) INSERT INTO archive SELECT * FROM moved RETURNING id, card, customer").Unordered(),
 		S("WITH moved AS (SELECT o.id + 1000 AS id, o.card AS c, o.note FROM orders o WHERE o.id < $1) INSERT INTO archive (id, card, note) SELECT m.id, m.c, note FROM moved AS m WHERE m.id < 5000", "120"),
 		S("INSERT INTO archive (id, customer, note) SELECT q.id + 2000, q.customer, q.note FROM (SELECT id, customer, note FROM orders WHERE id < 3) q LEFT JOIN regions r ON r.name = 'x'"),

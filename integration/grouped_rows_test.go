@@ -47,6 +47,7 @@ func TestGroupedByWhatIsComputed(t *testing.T) {
 		S("SELECT n + 1 AS m, round(avg(plain), 2) AS a, COALESCE(sum(small), 0), count(*) * 2 FROM accounts GROUP BY m ORDER BY a, m"),
 		// mistakes
 		S("SELECT n, count(*) FROM accounts GROUP BY n + 1").Fails("42803"), S("SELECT plain, n + 1 AS m FROM accounts a GROUP BY m").Fails("42803"),
+		S("SELECT q.id, n + 1, name FROM (SELECT * FROM accounts) q GROUP BY q.id, n + 1").Fails("42803"), S("SELECT q.i, q.n + 1, count(*) FROM (SELECT id AS i, n FROM accounts) q GROUP BY i, q.n + 1 ORDER BY i"),
 		S("SELECT n + 1 AS m FROM accounts GROUP BY m ORDER BY id").Fails("42803"), S("SELECT n + 1 AS m FROM accounts GROUP BY m HAVING price > 2").Fails("42803"),
 		S("SELECT date_trunc('month', day), count(*) FROM accounts GROUP BY date_trunc('years', day)").Fails("42803"),
 		S("SELECT date_trunc('month', day), count(*) FROM accounts GROUP BY date_trunc('month', day)").Unordered(),

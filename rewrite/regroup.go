@@ -246,7 +246,7 @@ func (a *analysis) checkGrouped(n *pg.Node, sc *scope) {
 		case c == nil || c.origin.item == nil:
 			a.fail(refuseUse(sc.regroups.sealed, x.ColumnRef.Location, "GROUP BY"))
 		case !a.isGroupColumn(c, sc):
-			a.fail(refuseNotGrouped(c, x.ColumnRef.Location))
+			a.fail(refuseNotGrouped(c, sc, x.ColumnRef.Location))
 		}
 		return
 	case *pg.Node_FuncCall:
@@ -288,10 +288,16 @@ func (a *analysis) checkGroupedIn(m protoreflect.Message, sc *scope) {
 }
 
 // refuseNotGrouped is PostgreSQL's error for a column that can differ in the rows of a group.
-func refuseNotGrouped(c *column, position int32) *Refusal {
+func refuseNotGrouped(c *column, sc *scope, position int32) *Refusal {
+	in := c.origin.item.name
+	for _, it := range sc.items {
+		if it.column(c.name) == c {
+			in = it.name
+		}
+	}
 	return &Refusal{
 		Anchor: "not-grouped", Code: codeGrouping, Position: int(position),
-		Message: "column \"" + c.origin.item.name + "." + c.origin.name + "\" must appear in the GROUP BY clause or be used in an aggregate function",
+		Message: "column \"" + in + "." + c.name + "\" must appear in the GROUP BY clause or be used in an aggregate function",
 	}
 }
 
@@ -310,7 +316,7 @@ func (a *analysis) isGroupColumn(c *column, sc *scope) bool {
 		return true
 	}
 	r := c.origin.item.relation
-	return r != nil && r.Key != nil && !slices.ContainsFunc(r.Key, func(name string) bool { return indexOf(columns, origin{c.origin.item, name}) < 0 })
+	return r != nil && r.Key != nil && slices.Contains(sc.items, c.origin.item) && !slices.ContainsFunc(r.Key, func(name string) bool { return indexOf(columns, origin{c.origin.item, name}) < 0 })
 }
 
 // isSame says whether two expressions are the same: they name the same columns, and have the

@@ -53,6 +53,8 @@ func TestValuesOfOtherColumns(t *testing.T) {
 		S("UPDATE orders o SET customer = r.boss, note = o.note FROM regions r WHERE r.name = o.region"), S("UPDATE orders SET customer = $1, note = s.customer FROM staging s WHERE s.id = orders.id AND s.id = $2", w, "105"),
 		S("UPDATE orders SET note = s.card || '!' FROM staging s WHERE s.id = orders.id").Refused("note"), // which might fail
 		S("UPDATE orders SET note = s.card FROM (SELECT * FROM staging) s WHERE s.id = orders.id").Refused("note"),
+		S("MERGE INTO orders o USING staging s ON o.id = s.id + 200 AND s.region = 'east' WHEN MATCHED THEN UPDATE SET card = s.card, note = s.note WHEN NOT MATCHED AND s.id < 103 THEN INSERT (id, customer, card, amount) VALUES (s.id + 200, s.customer, s.card, s.amount)"),
+		S("MERGE INTO archive a USING (SELECT * FROM orders WHERE id < $1) o ON a.id = o.id WHEN MATCHED THEN UPDATE SET card = o.card, region = o.region WHEN NOT MATCHED THEN INSERT VALUES (o.id, o.customer, o.card, o.amount, o.placed, o.note, o.region)", "4"), S(all),
 		// Of queries inside.
 		S("INSERT INTO archive (id, card) SELECT q.id + 4000, card FROM (SELECT id, card FROM orders WHERE id < 2 UNION ALL SELECT id, card FROM orders WHERE id = 2) q").Refused("card"),
 		S("WITH RECURSIVE w AS (SELECT id, card FROM orders WHERE id = 1 UNION ALL SELECT o.id, o.card FROM orders o JOIN w ON o.id = w.id + 1) INSERT INTO archive (id, card) SELECT id + 5000, card FROM w").Refused("card"),

@@ -53,6 +53,14 @@ func (a *analysis) copiesFrom(s *pg.UpdateStmt) *copying {
 	return &copying{s.WhereClause, true}
 }
 
+// copiesMerged is what a MERGE stores of its source.
+func (a *analysis) copiesMerged(s *pg.MergeStmt) *copying {
+	if a.explained().GetMergeStmt() != s || a.persistent || a.mode == Kept {
+		return nil
+	}
+	return &copying{nil, true} // it inserts rows that its condition does not find
+}
+
 // explained is the statement, or the one that EXPLAIN shows.
 func (a *analysis) explained() *pg.Node {
 	if x := a.stmt.Stmt.GetExplainStmt(); x != nil {

@@ -450,6 +450,7 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 	sc.items = []*item{into}
 	a.from([]*pg.Node{s.SourceRelation}, sc)
 	a.condition(s.JoinCondition, sc)
+	a.copying = a.copiesMerged(s)
 	for _, n := range s.MergeWhenClauses {
 		w := n.GetMergeWhenClause()
 		if w == nil {
@@ -462,6 +463,7 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 			a.set(w.TargetList, into, sc)
 		}
 	}
+	a.copying = nil
 	namesakes(into, sc.items)
 	// RETURNING * gives the source before the target.
 	sc.items = append(sc.items[1:len(sc.items):len(sc.items)], into)

@@ -21,3 +21,24 @@ func TestComputedConditions(t *testing.T) {
 		S("SELECT sqrt(-n::float8) FROM d WHERE id = 1").Fails("2201F"), S("SELECT n << $1 FROM d ORDER BY id", "2"))
 	pair.SameIn(t, formulaModes, steps...)
 }
+
+// NULLIF, IS DISTINCT FROM, and comparisons with ANY and ALL, in outputs and conditions: what
+// guards a report against division by zero, and tells NULL from nothing.
+func TestNullsInWhatIsComputed(t *testing.T) {
+	pair := harness.New(t, formulaSchema)
+	steps := []harness.Step{S(aggregateRows)}
+	for _, of := range []string{"price / NULLIF(small, 0)", "100 / NULLIF(n - 2, 0)", "NULLIF(price * 1, 0)", "NULLIF(price, 20)", "NULLIF(free, 1)", "NULLIF(label, 'x')", "NULLIF(label, name)", "NULLIF(label || '', 'x') || 'y'", "NULLIF(upper(name), 'ANN')", "NULLIF(plain, n)",
+		"NULLIF(n, big)", "NULLIF(small, 7) + n", "NULLIF(day, '2024-01-31')", "NULLIF(d, 7)", "NULLIF(ok, true)", "COALESCE(NULLIF(trim(name), ''), 'none')", "n IS DISTINCT FROM small", "name IS NOT DISTINCT FROM label", "n IS DISTINCT FROM 2", "n + 1 IS NOT DISTINCT FROM plain",
+		"name LIKE ANY (ARRAY['%n%', 'b%'])", "label NOT LIKE ALL (ARRAY['x%', 'z'])", "price > ALL (ARRAY[1, 5])", "n + 1 = ANY (ARRAY[3, 41])", "n <> ALL (ARRAY[2, 40])", "name > SOME (ARRAY['b', 'c'])"} {
+		steps = append(steps, S("SELECT id, "+of+" FROM accounts ORDER BY id"))
+	}
+	for _, condition := range []string{"NULLIF(n, 2) > 0", "n IS DISTINCT FROM small", "NOT (name IS DISTINCT FROM label)", "name LIKE ANY (ARRAY['%n%', 'b%'])", "price > ALL (ARRAY[1, 5])", "n + 1 = ANY (ARRAY[3, 41])", "100 / NULLIF(small, 0) > 1"} {
+		steps = append(steps, S("SELECT id FROM accounts WHERE "+condition+" ORDER BY id"), S("SELECT count(*) FROM accounts a WHERE EXISTS (SELECT FROM accounts WHERE id = a.id AND "+condition+")"))
+	}
+	pair.SameIn(t, formulaModes, append(steps,
+		S("SELECT plain, sum(price) / NULLIF(sum(n), 0), sum(price) / NULLIF(count(*) FILTER (WHERE small > 0), 0) AS x FROM accounts GROUP BY plain ORDER BY plain"),
+		S("SELECT NULLIF(n, 2) AS k, count(*) FROM accounts GROUP BY k ORDER BY k"), S("SELECT n IS DISTINCT FROM small AS k, count(*) FROM accounts GROUP BY k ORDER BY k"),
+		S("UPDATE accounts SET n = NULLIF(n, 40) + 1, label = NULLIF(label, 'x') WHERE id < 4"), S("SELECT id, n, label FROM accounts ORDER BY id"),
+		S("SELECT 1 / NULLIF(small, 7) FROM accounts WHERE id = 5").Fails("22012"), S("SELECT day > SOME (ARRAY['2024-01-01', '2025-01-01']) FROM accounts").Fails("42883"), S("SELECT NULLIF(n, 2.5) FROM accounts").Refused("does not take"))...)
+	pair.SameIn(t, formulaModes[1:], S(aggregateRows), S("SELECT NULLIF(upper(name), $1) FROM accounts ORDER BY id", "ANN").Refused("cannot")) // which may have another type
+}

@@ -136,6 +136,9 @@ func (g *formulaGenerator) operand(depth int) string {
 	case n == 7 && depth < 2:
 		return "COALESCE(" + g.operand(depth+1) + ", " + g.operand(depth+1) + ")"
 	case n == 8 && depth < 2:
+		if g.IntN(4) == 0 {
+			return "NULLIF(" + g.operand(depth+1) + ", " + g.operand(depth+1) + ")"
+		}
 		return "(" + g.formula(depth+1) + ")"
 	case n == 3 && depth < 2:
 		return g.call(depth + 1)
@@ -410,6 +413,11 @@ func (g *formulaGenerator) condition(depth int) string {
 		return g.column() + g.pick(" IN (", " NOT IN (") + quoted(g.value(g.own)) + ", " + quoted(g.value(g.own)) + ")"
 	case 3:
 		return "NOT (" + x + " = " + g.column() + ")"
+	case 4:
+		if g.IntN(2) == 0 {
+			return x + g.pick(" IS DISTINCT FROM ", " IS NOT DISTINCT FROM ") + g.operand(2)
+		}
+		return g.column() + g.pick(" > ", " = ", " <> ", " LIKE ") + g.pick("ANY", "ALL") + " (ARRAY[" + quoted(g.value(g.own)) + ", " + quoted(g.value(g.own)) + "])"
 	}
 	return x + g.pick(" = ", " <> ", " < ", " <= ", " > ", " >= ") + g.operand(2)
 }

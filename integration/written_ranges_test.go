@@ -45,6 +45,7 @@ func TestRowsChangedByRanges(t *testing.T) {
 		S("DELETE FROM accounts a USING lines l WHERE a.n > 3"),
 		S("UPDATE accounts SET plain = 1 FROM lines l WHERE n > 3"),
 		S("WITH w AS (DELETE FROM accounts WHERE n > 3 RETURNING id) SELECT * FROM w").Unordered(),
+		S("UPDATE accounts SET label = COALESCE('too long by', label) || 'far' WHERE n > 1000").Fails("22001"), S("UPDATE accounts SET label = COALESCE('short', label) || 'er' WHERE n > 1000"),
 		S("DELETE FROM accounts WHERE n > 'x'").Fails("22P02"),
 		S("DELETE FROM accounts WHERE n > missing").Fails("42703"),
 		S(all),

@@ -60,6 +60,8 @@ type Formula struct {
 	sql       string   // of a PlainValue: what the server computes, if that is no column
 	served    *pg.Node // that, if it is a condition of the client's
 	text      formulaLiteral
+	ranged    bool // a Choice of the value of a row that is in a range, and of NULL
+	nullIf    bool // a Choice of NULL and of the value that is compared
 	grouped   bool // a column of an output that the query groups by: any value of the group is it
 	collects  bool // an aggregate of which the server gives what each row has, and the session those of a group
 	// at is where a column of an output is named first, or an aggregate stands; order and

@@ -371,6 +371,9 @@ func (f *Formula) typmod() (typmod int32, known bool) {
 		return typmod, f.Kind != FirstOf || !constant || !some
 	case Choice:
 		last := f.Args[len(f.Args)-1]
+		if f.nullIf {
+			return last.typmod()
+		}
 		some, all := false, true
 		typmod, known = last.typmod()
 		same, otherwise := last.TypeOf(f.givenType), typmod
@@ -441,6 +444,10 @@ func (f *Formula) computes() bool {
 	case Inverse, Both, Either:
 		return some(f.Args) || slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.Kind == ColumnValue && !arg.isTerm() })
 	case Choice:
+		if f.nullIf {
+			value := f.Args[len(f.Args)-1].uncast()
+			return f.Args[0].computes() || value.Kind != ColumnValue && value.computes()
+		}
 		sealed, plain := false, false
 		for i, arg := range f.Args {
 			if i%2 == 1 || i == len(f.Args)-1 {

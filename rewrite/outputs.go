@@ -265,7 +265,7 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 			return c
 		}
 	}
-	if inner, _ := withoutCasts(n); inner.GetCaseExpr() != nil {
+	if inner, _ := withoutCasts(n); inner.GetCaseExpr() != nil || inner.GetAExpr().GetKind() == pg.A_Expr_Kind_AEXPR_NULLIF {
 		if c, ok := a.outputFormula(n, sc); ok {
 			return c
 		}

@@ -405,6 +405,12 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 		return a.formulaRange(x, d)
 	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
 		return a.formulaLike(x, d)
+	case pg.A_Expr_Kind_AEXPR_NULLIF:
+		return a.formulaNullIf(x, d)
+	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
+		return a.formulaDistinct(x, d)
+	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
+		return a.formulaAny(x, d)
 	}
 	if x.Kind != pg.A_Expr_Kind_AEXPR_OP || len(x.Name) != 1 {
 		return nil

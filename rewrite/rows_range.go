@@ -89,7 +89,15 @@ func (a *analysis) inRowRanges(f *Formula, d *formulaDraft) *Formula {
 			return nil
 		}
 		d.params = append(d.params, own.params...)
-		f = &Formula{Kind: Choice, Args: []*Formula{condition, f, {Kind: NullValue}}}
+		f = &Formula{Kind: Choice, ranged: true, Args: []*Formula{condition, f, {Kind: NullValue}}}
+	}
+	return f
+}
+
+// Changed is what a row that is changed gets: without the ranges that it is in.
+func (f *Formula) Changed() *Formula {
+	for f.ranged {
+		f = f.Args[1]
 	}
 	return f
 }

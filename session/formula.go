@@ -66,6 +66,9 @@ func (s *Session) readFormula(op *rewrite.Operand, g *given, check func(oid uint
 		return 0, refused(r, nil)
 	}
 	v, constant, err := s.readConstants(op.Formula, g)
+	if of := op.Formula.Changed(); of != op.Formula && err == nil {
+		v, constant, err = s.simplified(of, g, 0)
+	}
 	if t := op.Column.Type; err == nil && constant && !v.null && op.Role == rewrite.Store && !op.Decides && t.Def == nil {
 		_, err = s.typeNow(op.Column, t).AppendCanonical([]byte{}, v.Value, logical.Assign, &s.settings.utf8)
 	}

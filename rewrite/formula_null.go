@@ -1,0 +1,93 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// formulaNullIf is NULLIF, whose type is that which its first value is compared as: of others
+// than that value's own nothing is computed.
+func (a *analysis) formulaNullIf(x *pg.A_Expr, d *formulaDraft) *Formula {
+	i := a.tokenAt(x.Location)
+	if !a.is(i, "nullif") || !d.covers(i, a.closing(i+1)) {
+		return nil
+	}
+	left, right := a.formula(x.Lexpr, d), a.formula(x.Rexpr, d)
+	if left == nil || right == nil || left.isUntyped() || right.Kind == ParameterValue || right.Kind == NullValue {
+		return nil
+	}
+	t, with := left.TypeOf(left.givenType), right.TypeOf(right.givenType)
+	if right.Kind == LiteralValue && with == oidUnknown {
+		with = 0
+	}
+	switch {
+	case t == logical.OIDVarchar && (with == 0 || with == t || with == logical.OIDText):
+		left = &Formula{Kind: CastTo, Type: logical.Type{OID: logical.OIDText, Typmod: -1}, Args: []*Formula{left}}
+	case t == 0 || with != 0 && with != t && !(isInteger(with) && (isInteger(t) || t == logical.OIDNumeric || t == logical.OIDFloat8)):
+		return nil
+	}
+	equal := &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{left, right}}
+	d.compared = append(d.compared, equal)
+	return &Formula{Kind: Choice, nullIf: true, Args: []*Formula{equal, {Kind: NullValue}, left}}
+}
+
+func isInteger(oid uint32) bool {
+	return oid == logical.OIDInt2 || oid == logical.OIDInt4 || oid == logical.OIDInt8
+}
+
+// formulaDistinct is IS DISTINCT FROM, a comparison that takes NULL for a value.
+func (a *analysis) formulaDistinct(x *pg.A_Expr, d *formulaDraft) *Formula {
+	i := a.tokenAt(x.Location)
+	left, right := a.formula(x.Lexpr, d), a.formula(x.Rexpr, d)
+	if left == nil || right == nil || left.isUntyped() || right.isUntyped() && right.Kind != LiteralValue || !d.covers(i, i) {
+		return nil
+	}
+	differs := &Formula{Kind: Operation, Operator: logical.NotEqual, Args: []*Formula{left, right}}
+	d.compared = append(d.compared, differs)
+	null := func(of *Formula) *Formula { return &Formula{Kind: IsNull, Args: []*Formula{of}} }
+	f := &Formula{Kind: Choice, Args: []*Formula{null(left), trueValue(), differs}}
+	if right.Kind != LiteralValue {
+		f.Args = []*Formula{null(left), {Kind: IsNotNull, Args: []*Formula{right}}, null(right), trueValue(), differs}
+	}
+	if x.Kind == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT {
+		return &Formula{Kind: Inverse, Args: []*Formula{f}}
+	}
+	return f
+}
+
+// formulaAny is a comparison with ANY or ALL of an array of literals of one kind.
+func (a *analysis) formulaAny(x *pg.A_Expr, d *formulaDraft) *Formula {
+	o, ok := logical.OperatorNamed(last(names(x.Name)))
+	i := a.tokenAt(x.Location)
+	items := x.Rexpr.GetAArrayExpr().GetElements()
+	for !a.is(i, "(") && i < len(a.tokens) {
+		i++
+	}
+	if end := a.closing(i); !ok || !o.Compares() && !o.Matches() || len(items) == 0 || end < 0 || !d.covers(i, end) {
+		return nil
+	}
+	f := &Formula{Kind: Either}
+	if x.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL {
+		f.Kind = Both
+	}
+	for _, n := range items {
+		if c := n.GetAConst(); c.GetSval() == nil && c.GetIval() == nil || (c.GetSval() == nil) != (items[0].GetAConst().GetSval() == nil) {
+			return nil
+		}
+		left, right := a.formula(x.Lexpr, d), a.formula(n, d)
+		if left == nil || left.isUntyped() || right == nil || !o.Takes(left.TypeOf(left.givenType)) {
+			return nil
+		}
+		if n.GetAConst().GetSval() != nil { // an array of strings is one of texts, whatever it is compared with
+			right = &Formula{Kind: CastTo, Type: logical.Type{OID: logical.OIDText, Typmod: -1}, Args: []*Formula{right}}
+		}
+		one := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
+		d.compared = append(d.compared, one)
+		f.Args = append(f.Args, one)
+	}
+	if len(f.Args) == 1 {
+		return f.Args[0]
+	}
+	return f
+}

@@ -285,6 +285,7 @@ func TestComputedOutputsAreNotSeen(t *testing.T) {
 		S("SELECT plain, count(*) FROM accounts GROUP BY plain HAVING string_agg(name || '"+mine+"', ',') <> '"+mine+"' ORDER BY max(length(other || '"+mine+"'))"),
 		S("SELECT id FROM accounts WHERE name LIKE '"+mine+"%' OR other > '"+mine+"' OR other ILIKE '"+mine+"' ORDER BY GREATEST(name, '"+mine+"'), id"),
 		S("SELECT left(other || '"+mine+"', 90) AS k, count(*) FILTER (WHERE name = '"+mine+"') FROM accounts WHERE id < 9 AND other < '"+mine+"' GROUP BY k HAVING max(name) <> '"+mine+"' ORDER BY min(id)"),
+		S("SELECT id FROM accounts WHERE id < 9 ORDER BY name = '"+mine+"', CASE WHEN name IN ('"+mine+"', 'x') THEN 1 END, name IS DISTINCT FROM '"+mine+"', length(other), id"),
 		S("UPDATE accounts SET plain = 1 WHERE name LIKE '%"+mine+"' AND id < 9"),
 		S("UPDATE accounts SET other = name || '"+mine+"' WHERE other > '"+mine+"' AND name <> '"+mine+"' AND id < 9"),
 		S("DELETE FROM accounts WHERE other BETWEEN '"+mine+"' AND '"+mine+"' AND id < 9"),

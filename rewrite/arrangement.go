@@ -146,6 +146,10 @@ func (r *arranging) hide(a *analysis, text string, c column, from int) int {
 // hideOutput adds what the session computes a condition or a key of. It is -1, and has
 // failed, where the text cannot stand elsewhere.
 func (r *arranging) hideOutput(a *analysis, o *draftedOutput) int {
+	if len(o.columns) == 0 { // a constant
+		a.fail(refuseUse(o.formula.SealedColumn(), int32(a.tokens[o.first].start), a.within))
+		return -1
+	}
 	a.settleOutput(o, "for "+a.within)
 	text, ok := a.arrayText(o)
 	if !ok {

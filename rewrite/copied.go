@@ -185,7 +185,7 @@ func (a *analysis) plainItem(n *pg.Node, sc *scope) (into *item) {
 		}
 		return into != nil
 	})
-	if into == nil || into.relation == nil || !isTable(into.relation) {
+	if into == nil || into.relation == nil || into.shown || into.system || !isTable(into.relation) {
 		return nil
 	}
 	return into

@@ -22,7 +22,7 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	computed, some := make([]*draftedOutput, len(all)), false
 	a.in("a condition", func() {
 		for i, n := range all {
-			if computed[i] = a.conditionDraft(n, sc); computed[i] != nil && !a.asksForRange(computed[i].formula, computed[i].formulaDraft) && !a.matchesParameter(computed[i]) {
+			if computed[i] = a.rowDraft(n, sc); computed[i] != nil && !a.asksForRange(computed[i].formula, computed[i].formulaDraft) && !a.matchesParameter(computed[i]) {
 				computed[i] = nil
 			}
 			some = some || computed[i] != nil
@@ -105,6 +105,15 @@ func conjuncts(list []*pg.Node, n *pg.Node) []*pg.Node {
 func (a *analysis) conditionDraft(n *pg.Node, sc *scope) *draftedOutput {
 	o := a.outputDraft(n, sc)
 	if o == nil || !o.formula.computes() || o.shown.Type.OID != logical.OIDBool || !a.settleCalls(o.formulaDraft) {
+		return nil
+	}
+	return o
+}
+
+// rowDraft is conditionDraft in WHERE, where PostgreSQL has no aggregates.
+func (a *analysis) rowDraft(n *pg.Node, sc *scope) *draftedOutput {
+	o := a.conditionDraft(n, sc)
+	if o == nil || len(o.aggregates) > 0 {
 		return nil
 	}
 	return o

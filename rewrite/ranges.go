@@ -21,7 +21,7 @@ func (a *analysis) rangesOf(s *pg.SelectStmt, sc *scope) (ranges []*pg.Node) {
 		return nil
 	}
 	for _, n := range conjuncts(nil, s.WhereClause) {
-		if o := a.conditionDraft(n, sc); o != nil && a.asksForRange(o.formula, o.formulaDraft) {
+		if o := a.rowDraft(n, sc); o != nil && a.asksForRange(o.formula, o.formulaDraft) {
 			ranges = append(ranges, n)
 		}
 	}

@@ -137,7 +137,7 @@ func (a *analysis) regroup(s *pg.SelectStmt, sc *scope, outputs []column) {
 		}
 		a.plain(k.node, sc)
 		first, end, ok := a.tokensOf(k.node)
-		if !ok || len(a.edits) > edits || !a.isSteady(k.node) {
+		if !ok || len(a.edits) > edits || a.mentionsSealed(k.node, sc) || !a.isSteady(k.node) {
 			a.fail(refuseUse(g.sealed, location(k.node), a.within))
 			return
 		}
@@ -245,7 +245,10 @@ func (a *analysis) checkGrouped(n *pg.Node, sc *scope) {
 		switch {
 		case c == nil || c.origin.item == nil:
 			a.fail(refuseUse(sc.regroups.sealed, x.ColumnRef.Location, "GROUP BY"))
-		case !a.isGroupColumn(c, sc):
+		case a.isGroupColumn(c, sc):
+		case a.mayBeGrouped(c, sc):
+			a.fail(refuseUse(sc.regroups.sealed, x.ColumnRef.Location, "GROUP BY"))
+		default:
 			a.fail(refuseNotGrouped(c, sc, x.ColumnRef.Location))
 		}
 		return
@@ -317,6 +320,22 @@ func (a *analysis) isGroupColumn(c *column, sc *scope) bool {
 	}
 	r := c.origin.item.relation
 	return r != nil && r.Key != nil && slices.Contains(sc.items, c.origin.item) && !slices.ContainsFunc(r.Key, func(name string) bool { return indexOf(columns, origin{c.origin.item, name}) < 0 })
+}
+
+// mayBeGrouped says whether PostgreSQL may find a column in what a query groups by though pgseal
+// does not: in an expression that is the same in other words, or by a primary key that it does
+// not know.
+func (a *analysis) mayBeGrouped(c *column, sc *scope) bool {
+	return slices.ContainsFunc(sc.regroups.keys, func(k groupKey) bool {
+		return anywhere(k.node.ProtoReflect(), func(m protoreflect.Message) bool {
+			ref, ok := m.Interface().(*pg.ColumnRef)
+			if !ok {
+				return false
+			}
+			of := a.resolve(ref, sc).column
+			return of != nil && of.origin.item == c.origin.item && (of.origin == c.origin || k.node.GetColumnRef() == ref && (c.origin.item.relation == nil || c.origin.item.relation.Key == nil))
+		})
+	})
 }
 
 // isSame says whether two expressions are the same: they name the same columns, and have the

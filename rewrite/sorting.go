@@ -112,7 +112,7 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	}
 	o := a.outputDraft(n, sc)
 	switch {
-	case o != nil && (o.formula.chooses() || o.formula.computes()):
+	case o != nil && o.formula.hasSealed():
 		sorts := logical.Sorts(o.shown.Type.OID)
 		if sorts && !counted && !a.ordersBytes(o.formula) {
 			if !a.isHeld(n, s, sc) {
@@ -124,6 +124,7 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 			if it.computed = o; output == nil {
 				it.at.start, it.at.end = o.span(a)
 			}
+			it.byServer = !o.formula.chooses() && !o.formula.computes()
 			if o.formula.Kind == ColumnValue {
 				it.byServer = o.formula.isTerm() && isBool(o.formula.Column) || a.isHeld(n, s, sc)
 			}
@@ -135,7 +136,7 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	if at, ok = a.itemSpan(s, it.by); target != nil {
 		at, ok = a.targetSpan(target)
 	}
-	if !ok || !a.isSteady(n) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at, false) {
+	if !ok || a.mentionsSealed(n, sc) || !a.isSteady(n) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at, false) {
 		return
 	}
 	it.text = string(a.text[at.start:at.end])
@@ -151,6 +152,19 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	case pg.SortByNulls_SORTBY_NULLS_LAST:
 		it.text += " NULLS LAST"
 	}
+}
+
+// mentionsSealed says whether a name in an expression may be that of what the server has no
+// value of, so that its text cannot stand elsewhere as it is.
+func (a *analysis) mentionsSealed(n *pg.Node, sc *scope) bool {
+	return hasSubquery(n) || anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		ref, ok := m.Interface().(*pg.ColumnRef)
+		if !ok {
+			return false
+		}
+		c := a.resolve(ref, sc).column
+		return c == nil || !c.isPlain()
+	})
 }
 
 // chooses says whether it is a column, or may choose its value.

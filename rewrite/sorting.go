@@ -267,17 +267,7 @@ func targetOf(list []*pg.Node, outputs []column, output *column) *pg.ResTarget {
 	for &outputs[i] != output {
 		i++
 	}
-	star := func(n *pg.Node) bool {
-		val := n.GetResTarget().GetVal()
-		if x := val.GetAIndirection(); x != nil {
-			return x.Indirection[len(x.Indirection)-1].GetAStar() != nil
-		}
-		if val.GetColumnRef() == nil {
-			return false
-		}
-		star, _ := isStar(val.GetColumnRef())
-		return star
-	}
+	star := func(n *pg.Node) bool { return expands(n.GetResTarget().GetVal()) }
 	if i < len(list) && !slices.ContainsFunc(list[:i+1], star) {
 		return list[i].GetResTarget()
 	}

@@ -290,7 +290,7 @@ func (s *Session) arrangedRows(plan *rewrite.Arrangement, r *request, out *Outpu
 	if err == nil && need.Kind == NeedNothing && held != nil {
 		held.arranged = g
 	}
-	return g, need, err
+	return g, need, s.explained(err)
 }
 
 // formatsAre says whether the client wants what is shown in the formats in which it is held.
@@ -309,6 +309,7 @@ func (s *Session) arrangeRow(g *arranged, b []byte, out *Output) (Need, error) {
 	var err error
 	if len(g.plan.Groups) > 0 {
 		need, err = s.group(g, b[wire.HeaderLen:])
+		err = s.explained(err)
 	} else {
 		need, err = s.keepRow(g, g.conditions, b, out)
 	}
@@ -325,11 +326,7 @@ func (g *arranged) readTotal(body []byte, cells []cell) error {
 		return errDataRow
 	}
 	at := g.first + g.plan.Total.Hidden
-	var value []byte
-	for it, i := values.Iter(), 0; i <= at; i++ {
-		value, _ = it.Next()
-	}
-	g.total, err = readInt8(value, cells[at].server)
+	g.total, err = readInt8(columnOf(body, at), cells[at].server)
 	return err
 }
 

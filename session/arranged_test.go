@@ -109,3 +109,28 @@ func TestSortingManyRowsAsksForTime(t *testing.T) {
 		t.Error("it has asked again")
 	}
 }
+
+// What tells a group apart and is not what was asked for fails the statement, and no more.
+func TestAGroupThatCannotBeReadFailsTheStatement(t *testing.T) {
+	w, row := arrangedWorld(t)
+	plan := w.session.fifo.at(0).portal.statement.plan
+	plan.Arrangement = &rewrite.Arrangement{Hidden: 1, Groups: []int{0}, Limit: rewrite.RowCount{Hidden: -1}, Offset: rewrite.RowCount{Hidden: -1}}
+	out := new(Output)
+	for _, n := range []int{7, 8, 7} {
+		b := row(1, n)
+		if act, need, err := w.session.dataRow(len(b), b, out); act != drop || need.Kind != NeedNothing || err != nil {
+			t.Fatal(act, need, err)
+		}
+	}
+	if n := len(w.session.result.arranged.groups.groups); n != 2 {
+		t.Errorf("%d groups", n)
+	}
+	dst, at := wire.Begin(nil, wire.TypeDataRow)
+	b := wire.End(wire.AppendValue(wire.AppendValue(wire.AppendCount(dst, 2), []byte("1")), []byte("no array")), at)
+	if act, need, err := w.session.dataRow(len(b), b, out); act != drop || need.Kind != NeedNothing || err != nil {
+		t.Fatal(act, need, err)
+	}
+	if e := w.session.failure.pending; e == nil || e.Code != codeDataCorrupted {
+		t.Errorf("the failure is %v", e)
+	}
+}

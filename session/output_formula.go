@@ -50,14 +50,7 @@ var ownSettings logical.Settings
 
 // openOutput appends the value of a formula, with its length, to the rows made so far.
 func (s *Session) openOutput(c *cell, value []byte) (Need, error) {
-	if c.server == wire.Text {
-		var err error
-		if s.buf.out, err = s.appendByteaText(s.buf.out[:0], value); err != nil {
-			return Need{}, &unopened{c.sealed, 0, err}
-		}
-		value = s.buf.out
-	}
-	v, need, err := s.outputValue(c.sealed, c.output, value)
+	v, need, err := s.serverOutput(c, value)
 	t := s.theBatch()
 	switch {
 	case err != nil || need.Kind != NeedNothing:

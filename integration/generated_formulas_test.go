@@ -259,7 +259,16 @@ func (g *formulaGenerator) statement() *typedStatement {
 // anywhere is a query with conditions that do not stand in its own WHERE, or DISTINCT.
 func (g *formulaGenerator) anywhere(name string) string {
 	narrow := g.pick("", " AND m.id < "+g.key(), " AND m."+plainPrefix+"i4 IS NOT NULL")
-	switch g.IntN(9) {
+	switch g.IntN(14) {
+	case 8:
+		return "SELECT DISTINCT ON (id % 2) id % 2 AS odd, id, " + g.shown(name) + " AS x FROM m" + g.pick("", " WHERE "+g.condition(0)+narrow) + " ORDER BY " + g.pick("odd", "1", "id % 2") + g.direction() + ", " + g.sortKey() + g.direction() + ", id" + g.pick("", " DESC", " LIMIT 1")
+	case 9:
+		key := g.sortKey()
+		return "SELECT DISTINCT ON (" + key + ") id FROM m" + g.pick("", " WHERE "+g.condition(0)) + " ORDER BY " + key + g.direction() + ", " + g.pick("", g.sortKey()+g.direction()+", ") + "id" + g.pick("", " DESC")
+	case 10:
+		return "SELECT " + name + " AS x, id FROM m" + g.pick("", " WHERE "+g.condition(0)) + g.pick(" UNION ALL SELECT ", " UNION SELECT ") + strings.Fields(g.pick(g.family.columns...))[0] + ", id" + g.pick("", " % 2") + " FROM m" + g.pick("", " WHERE id < "+g.key()) + " ORDER BY " + g.pick("x", "1", "2, x") + g.direction() + ", 2" + g.pick("", " LIMIT 2", " OFFSET 1")
+	case 11, 12:
+		return "SELECT id, k, " + g.shown(name) + " AS x FROM (" + g.united(name) + ") m" + g.pick("", " WHERE "+g.condition(0)) + g.pick(" ORDER BY ", " ORDER BY "+g.sortKey()+g.direction()+", ", " ORDER BY x"+g.direction()+", ") + "id, k"
 	case 0:
 		return "SELECT k FROM (VALUES (1), (2), (4)) o (k) WHERE " + g.pick("", "NOT ") + "EXISTS (SELECT FROM m WHERE m.id = k AND " + g.condition(0) + narrow + ") ORDER BY k"
 	case 1:
@@ -284,6 +293,26 @@ func (g *formulaGenerator) anywhere(name string) string {
 		return "SELECT DISTINCT " + g.condition(0) + " AS x, id > 1 FROM m ORDER BY x" + g.pick("", " DESC") + ", 2"
 	}
 	return "SELECT DISTINCT " + g.shown(name) + " AS x, id > 1 FROM m" + g.pick("", " WHERE "+g.condition(0)) + " ORDER BY x" + g.pick("", " DESC NULLS LAST") + ", 2" + g.pick("", " LIMIT 2", " OFFSET 1")
+}
+
+// united are all rows twice, with two columns of the family in each other's place the second
+// time.
+func (g *formulaGenerator) united(name string) string {
+	var names []string
+	for _, c := range g.family.columns {
+		names = append(names, strings.Fields(c)[0])
+	}
+	first := strings.Join(names, ", ") + ", " + plainPrefix + strings.Join(names, ", "+plainPrefix)
+	i, k := slices.Index(names, name), g.IntN(len(names))
+	names[i], names[k] = names[k], names[i]
+	return "SELECT id, 1 AS k, " + first + " FROM m UNION ALL SELECT id, 2, " + strings.Join(names, ", ") + ", " + plainPrefix + strings.Join(names, ", "+plainPrefix) + " FROM m"
+}
+
+// sortKey is what rows are sorted by.
+func (g *formulaGenerator) sortKey() string { return g.pick(g.column(), g.column(), g.formula(1)) }
+
+func (g *formulaGenerator) direction() string {
+	return g.pick("", " DESC") + g.pick("", "", " NULLS FIRST", " NULLS LAST")
 }
 
 // served is a condition in which nothing is sealed.

@@ -36,7 +36,7 @@ func TestRangesAnywhere(t *testing.T) {
 		S("WITH big AS (SELECT user_id FROM payments WHERE amount > 50), adults AS (SELECT id FROM users WHERE age >= 18) SELECT id FROM adults WHERE id IN (SELECT user_id FROM big) ORDER BY id"),
 		S("SELECT id FROM users WHERE age > 20 UNION SELECT user_id FROM payments WHERE amount > 50 ORDER BY 1"),
 		S("SELECT id FROM users WHERE age > 20 EXCEPT SELECT user_id FROM payments WHERE amount < 150 ORDER BY 1"),
-		S("SELECT id, name FROM users WHERE age < 50 UNION ALL SELECT id, note FROM payments WHERE paid < '2023-06-01' ORDER BY 1, 2 NULLS LAST").Refused("ORDER BY"),
+		S("SELECT id, name FROM users WHERE age < 50 UNION ALL SELECT id, note FROM payments WHERE paid < '2023-06-01' ORDER BY 1, 2 NULLS LAST"),
 		S("SELECT id, row_number() OVER (ORDER BY id) FROM users WHERE age > 10 ORDER BY id"),
 		S("SELECT DISTINCT ON (city) city, id FROM users WHERE age > 10 ORDER BY city, id"),
 		S("SELECT id FROM users WHERE age > 10 ORDER BY id FOR UPDATE"),

@@ -27,6 +27,8 @@ type Arrangement struct {
 	// what is plain.
 	Distinct []int
 	Keys     []SortKey // the first decides; rows that are equal stay as the server sorts them
+	// First, if not 0, is how many of Keys tell rows apart of which the first one is shown.
+	First int
 	// Counts: the client gets the number of the rows, and none of them.
 	Counts bool
 	// Limit and Offset are NULL where there is none.
@@ -64,8 +66,10 @@ func (r *Arrangement) Filters(hidden int) bool {
 type arranging struct {
 	plan  Arrangement
 	query *pg.SelectStmt
-	list  int      // where the columns go: behind the SELECT list
-	extra []column // the hidden ones
+	list  int // where the columns go: behind the SELECT list
+	// around, if not nil, is a set operation that is the FROM of a query then.
+	around *unitedQuery
+	extra  []column // the hidden ones
 }
 
 // arranges says whether the rows of a query can be filtered and sorted by the session: it
@@ -73,6 +77,12 @@ type arranging struct {
 // and its columns are all known.
 func (a *analysis) arranges(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	return a.isWhole(s) && sc.shown && len(s.LockingClause) == 0 && !behindRest(outputs) && a.listEnd(s) >= 0
+}
+
+// arrangesLocked is arranges for a query that locks its rows: it sorts all that it locks. A
+// cursor's rows are counted, which they cannot be then.
+func (a *analysis) arrangesLocked(s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	return len(s.LockingClause) > 0 && a.stmt.Stmt.GetDeclareCursorStmt() == nil && s.LimitCount == nil && s.LimitOffset == nil && !selectsFirst(s) && a.isWhole(s) && sc.shown && !behindRest(outputs) && a.listEnd(s) >= 0
 }
 
 // isWhole says whether a query is the whole of a statement, or of a cursor.
@@ -97,10 +107,14 @@ func (a *analysis) arrange(s *pg.SelectStmt) *arranging {
 }
 
 // finish adds what only cursors have: by the number of rows the session finds out whether a
-// function of the server's has moved the cursor.
+// function of the server's has moved the cursor. It ends the query around a set operation.
 func (r *arranging) finish(a *analysis) {
 	if a.stmt.Stmt.GetDeclareCursorStmt() != nil {
 		r.plan.Total = RowCount{Known: true, Hidden: r.hide(a, "pg_catalog.count(*) OVER ()", column{}, r.list)}
+	}
+	if u := r.around; u != nil {
+		a.edits = append(a.edits, edit{start: u.from, end: u.from, text: " FROM (", outer: true})
+		a.insert(u.end, ") AS "+unitedRows+" ("+strings.Join(u.columns, ", ")+")")
 	}
 }
 
@@ -138,7 +152,7 @@ func (a *analysis) isFrom(i int) bool {
 
 // hide adds a column, which stands for what begins at an offset of the text.
 func (r *arranging) hide(a *analysis, text string, c column, from int) int {
-	a.edits = append(a.edits, edit{start: r.list, end: r.list, text: ", " + text + " ", moved: from + 1})
+	a.edits = append(a.edits, edit{start: r.list, end: r.list, text: ", " + text + " ", moved: from + 1, outer: r.around != nil})
 	r.extra = append(r.extra, c)
 	return len(r.extra) - 1
 }

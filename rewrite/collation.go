@@ -29,6 +29,12 @@ func (a *analysis) collation(f *Formula) collated {
 		return none
 	case f.Kind == PlainValue:
 		return collated{}
+	case f.Kind == ColumnValue && f.Column.Mixed != nil: // PostgreSQL's rules for a set operation are the same
+		of := make([]*Formula, len(f.Column.Mixed))
+		for i, c := range f.Column.Mixed {
+			of[i] = &Formula{Kind: ColumnValue, Column: c}
+		}
+		return a.collation(&Formula{Kind: FirstOf, Args: of})
 	case f.Kind == ColumnValue || f.Kind == AssignedTo:
 		of := shown.TypeOf(f.Column)
 		return collated{of.Collation, of.ByBytes, of.Collation != 0 && !f.Column.Loose}

@@ -74,7 +74,10 @@ func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targe
 		return
 	}
 	a.in("DISTINCT", func() {
-		if s.DistinctClause[0].GetNode() != nil {
+		if selectsFirst(s) {
+			if targets == nil && a.firstRows(s, sc, outputs) {
+				return
+			}
 			for _, n := range s.DistinctClause {
 				if targets == nil && a.distinctOnTerm(n, sc, outputs) {
 					continue

@@ -352,6 +352,7 @@ type edit struct {
 	operand    bool   // it is a parameter in a sealed role
 	moved      int    // offset of the text that it has been moved from, counted from 1; 0 for none
 	term       bool   // it opens what the next edit closes, around a sealed expression
+	outer      bool   // it stands before what else is inserted at the place
 }
 
 func replacing(start, end int, text string) edit { return edit{start: start, end: end, text: text} }
@@ -362,6 +363,12 @@ func inOrder(edits []edit) []edit {
 	slices.SortStableFunc(edits, func(a, b edit) int {
 		if a.start != b.start {
 			return a.start - b.start
+		}
+		if a.outer != b.outer {
+			if a.outer {
+				return -1
+			}
+			return 1
 		}
 		return min(a.end-a.start, 1) - min(b.end-b.start, 1)
 	})

@@ -98,8 +98,8 @@ func (a *analysis) plainlyCollated(f *Formula) bool {
 	case f.Kind == PlainValue:
 		return !isCharacter(f.Type)
 	case f.Kind == ColumnValue && isCharacter(f.Column.Type.Shown()):
-		shown := a.snap.Shown()
-		return shown != nil && !f.Column.Loose && shown.TypeOf(f.Column).Collation == defaultCollation
+		c := a.collation(f)
+		return c.known && c.oid == defaultCollation && !f.Column.Loose
 	}
 	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !a.plainlyCollated(arg) })
 }

@@ -101,6 +101,8 @@ func (f *Formula) comparesColumns() bool {
 // isComparable says whether it is a column, or what is made of one, that could have a term.
 func (f *Formula) isComparable() bool {
 	switch f.Kind {
+	case ColumnValue:
+		return f.Column.Mixed == nil
 	case CastTo:
 		if inner := f.uncast(); !isAnyText(f.Type.OID) && inner.Kind == ColumnValue && !inner.Column.Type.Shown().Widens(f.Type) {
 			return false
@@ -115,11 +117,26 @@ func (f *Formula) isComparable() bool {
 		}
 	case Negative, Greatest, Least, Aggregated, Inner:
 		return false
-	case FirstOf, Choice, Both, Either, Inverse, IsNull, IsNotNull:
+	case FirstOf, Choice:
+		if f.choosesColumns() {
+			return false
+		}
+	case Both, Either, Inverse, IsNull, IsNotNull:
 	default:
 		return f.isUntyped() || f.OfRow()
 	}
 	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.isComparable() })
+}
+
+// choosesColumns says whether it may be the value of one of several columns.
+func (f *Formula) choosesColumns() bool {
+	var columns []*Formula
+	for i, arg := range f.Args {
+		if f.Kind != Choice || i%2 == 1 || i == len(f.Args)-1 {
+			columns = arg.columns(columns)
+		}
+	}
+	return len(columns) > 1
 }
 
 // matchesByTerm says whether LIKE of a column without wildcards is answered by a term.

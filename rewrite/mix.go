@@ -43,7 +43,7 @@ func (a *analysis) mix(out *column, l, r column) bool {
 		out.shown = all[0]
 		return true
 	}
-	out.sealed = &catalog.SealedColumn{Type: to, Schema: all[0].Schema, Table: all[0].Table, Name: all[0].Name, Mixed: all}
+	out.sealed = &catalog.SealedColumn{Type: to, Schema: all[0].Schema, Table: all[0].Table, Name: all[0].Name, Mixed: all, Loose: left.Loose || right.Loose}
 	return true
 }
 

@@ -218,6 +218,9 @@ type scope struct {
 	groupsByExpression bool
 	// regroups are the groups that the session makes, nil for those of the server.
 	regroups *regrouping
+	// firsts are so many items of ORDER BY that tell rows apart of which the session shows the
+	// first ones, 0 if the server does.
+	firsts int
 	// shown: the client gets the rows of the query as they are, so that its outputs can be
 	// computed.
 	shown bool

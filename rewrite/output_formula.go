@@ -35,15 +35,15 @@ func (a *analysis) answersWith(s *pg.SelectStmt) bool {
 // computed: it gives them as they are, and changes nothing, so that it may fail in the
 // middle of them.
 func (a *analysis) computesOutputs(s *pg.SelectStmt) bool {
-	if a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || len(s.DistinctClause) > 0 && !(plainDistinct(s) && (a.isWhole(s) || a.isCounted(s))) || len(s.ValuesLists) > 0 || s.IntoClause != nil {
+	if a.persistent || a.mode == Kept || s.Op != pg.SetOperation_SETOP_NONE || plainDistinct(s) && !a.isWhole(s) && !a.isCounted(s) || len(s.ValuesLists) > 0 || s.IntoClause != nil {
 		return false
 	}
-	for _, n := range s.WithClause.GetCtes() {
-		if n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil {
-			return false
-		}
-	}
-	return true
+	return onlyReads(s.WithClause)
+}
+
+// onlyReads says whether no query of a WITH clause writes.
+func onlyReads(with *pg.WithClause) bool {
+	return !slices.ContainsFunc(with.GetCtes(), func(n *pg.Node) bool { return n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil })
 }
 
 // outputOfOutputs is an output that is computed of those of a query in FROM, which are
@@ -214,7 +214,7 @@ func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formu
 	case s == nil && (!logical.Supported(f.Type.OID) || f.Type.IsArray()):
 		return nil
 	case s == nil:
-	case s.Broken != "" || s.Assembled() || c.shown != nil:
+	case s.Broken != "" || s.Holds() || c.shown != nil:
 		return nil
 	case d.scope.groups(c) && !d.collects:
 		if !s.Type.Groups() || !identical(s) || d.scope.leavesOut(c) {

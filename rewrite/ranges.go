@@ -17,7 +17,7 @@ import (
 
 // rangesOf are the conditions of a query with aggregates that the session computes.
 func (a *analysis) rangesOf(s *pg.SelectStmt, sc *scope) (ranges []*pg.Node) {
-	if s.WhereClause == nil || !sc.shown || sc.regroups != nil || a.stmt.Stmt.GetSelectStmt() != s || a.counts(s) || a.err != nil {
+	if s.WhereClause == nil || selectsFirst(s) || !sc.shown || sc.regroups != nil || a.stmt.Stmt.GetSelectStmt() != s || a.counts(s) || a.err != nil {
 		return nil
 	}
 	for _, n := range conjuncts(nil, s.WhereClause) {

@@ -51,8 +51,8 @@ func (a *analysis) regroups(s *pg.SelectStmt, sc *scope) bool {
 			return false
 		case o != nil:
 			k.computed = o
-			if f := o.formula; g.sealed == nil && (f.computes() || f.chooses() && f.Kind != ColumnValue) {
-				g.sealed = f.SealedColumn()
+			if g.sealed == nil && a.noTermGroups(o.formula, k.node, s, sc) {
+				g.sealed = o.formula.SealedColumn()
 			}
 		}
 		g.keys = append(g.keys, k)
@@ -65,6 +65,15 @@ func (a *analysis) regroups(s *pg.SelectStmt, sc *scope) bool {
 		sc.regroups = nil
 	}
 	return sc.regroups != nil
+}
+
+// noTermGroups says whether no term can tell the groups of a key apart: it is computed, or of
+// several columns, or an output of which equal values look different.
+func (a *analysis) noTermGroups(f *Formula, n *pg.Node, s *pg.SelectStmt, sc *scope) bool {
+	if f.Kind != ColumnValue {
+		return f.computes() || f.chooses()
+	}
+	return f.Column.Mixed != nil || !identical(f.Column) && slices.ContainsFunc(s.TargetList, func(t *pg.Node) bool { return a.isSame(n, t.GetResTarget().Val, sc) })
 }
 
 // expands says whether an expression is a star, which stands for any number of columns.

@@ -118,7 +118,7 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 // tail is ORDER BY, LIMIT and OFFSET.
 func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
 	a.in("ORDER BY", func() {
-		if a.sortsComputed(s, sc, outputs) {
+		if a.sortsUnited(s, sc, outputs) || a.sortsComputed(s, sc, outputs) {
 			return
 		}
 		for _, n := range s.SortClause {

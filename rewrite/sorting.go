@@ -15,7 +15,7 @@ import (
 // matter then, not even to a LIMIT.
 func (a *analysis) isCounted(s *pg.SelectStmt) bool {
 	whole := a.stmt.Stmt.GetSelectStmt()
-	if whole == nil || len(whole.TargetList) != 1 || len(whole.FromClause) != 1 || whole.WhereClause != nil || len(whole.GroupClause) > 0 || whole.HavingClause != nil {
+	if whole == nil || selectsFirst(s) || len(whole.TargetList) != 1 || len(whole.FromClause) != 1 || whole.WhereClause != nil || len(whole.GroupClause) > 0 || whole.HavingClause != nil {
 		return false
 	}
 	count := whole.TargetList[0].GetResTarget().GetVal().GetFuncCall()
@@ -31,14 +31,14 @@ type sorting struct {
 	at       term           // what is written
 	computed *draftedOutput // nil for what the session cannot sort by
 	byServer bool           // the server can sort by its term
-	text     string         // of that, with its direction; "" if it cannot stand elsewhere
+	text     string         // of that; "" if it cannot stand elsewhere
 }
 
 // sortsComputed sorts by what the session computes. It is false, and has done nothing, for
 // an ORDER BY without such a key.
 func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	counted := a.isCounted(s) && sc.shown && len(s.LockingClause) == 0
-	if !counted && !a.arranges(s, sc, outputs) || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
+	if !counted && !a.arranges(s, sc, outputs) && sc.firsts == 0 && !a.arrangesLocked(s, sc, outputs) || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
 		return false
 	}
 	items, last := make([]sorting, len(s.SortClause)), -1
@@ -51,48 +51,84 @@ func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) 
 	if last < 0 || a.err != nil {
 		return a.err != nil
 	}
+	keys := max(last+1, sc.firsts)
+	for i := range items[:keys] {
+		it := &items[i]
+		if len(s.LockingClause) > 0 && it.computed == nil { // beside FOR UPDATE there are no ranks
+			return false
+		}
+		if counted && it.computed != nil {
+			a.settleOutput(it.computed, "for "+a.within)
+			a.edit(it.at.start, it.at.end, noOrder, nil)
+		} else if !counted && it.computed == nil && it.text == "" {
+			a.fail(refuseSortBehind(items[last].computed.formula.SealedColumn(), location(it.by.Node)))
+			return true
+		}
+	}
+	if !counted {
+		r := a.arrange(s)
+		a.arrangeKeys(r, items[:keys], sc.firsts, func(it *sorting) int { return r.hideOutput(a, it.computed) })
+	}
+	for i := range items {
+		if i >= keys || items[i].computed == nil {
+			a.sortServed(items[i].by, s, sc, outputs, nil)
+		}
+	}
+	return true
+}
+
+// arrangeKeys makes the keys that rows are sorted by of items of ORDER BY, of which so many
+// tell rows apart. hide gives one that is computed its column.
+func (a *analysis) arrangeKeys(r *arranging, items []sorting, firsts int, hide func(*sorting) int) {
 	var before []string // what the server sorts by, since the last computed one
 	begins := 0
-	for i := range items[:last+1] {
+	rank := func() {
+		if before != nil {
+			hidden := r.hide(a, "pg_catalog.dense_rank() OVER (ORDER BY "+strings.Join(before, ", ")+")", column{}, begins)
+			r.plan.Keys, before = append(r.plan.Keys, SortKey{Hidden: hidden, Ranks: true}), nil
+		}
+	}
+	for i := range items {
 		it := &items[i]
-		if counted {
-			if it.computed != nil {
-				a.settleOutput(it.computed, "for "+a.within)
-				a.edit(it.at.start, it.at.end, noOrder, nil)
-			}
-			continue
+		if i == firsts && i > 0 {
+			rank()
+			r.plan.First = len(r.plan.Keys)
 		}
 		if it.computed == nil {
-			if it.text == "" {
-				a.fail(refuseSortBehind(items[last].computed.formula.SealedColumn(), location(it.by.Node)))
-				return true
-			}
-			if before = append(before, it.text); len(before) == 1 {
+			if before = append(before, it.text+it.direction()); len(before) == 1 {
 				begins = int(location(it.by.Node))
 			}
 			continue
 		}
-		r := a.arrange(s)
-		if before != nil {
-			rank := r.hide(a, "pg_catalog.dense_rank() OVER (ORDER BY "+strings.Join(before, ", ")+")", column{}, begins)
-			r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: rank, Ranks: true})
-			before = nil
-		}
-		hidden := r.hideOutput(a, it.computed)
+		rank()
 		descending := it.by.SortbyDir == pg.SortByDir_SORTBY_DESC
 		nullsFirst := descending
 		if it.by.SortbyNulls != pg.SortByNulls_SORTBY_NULLS_DEFAULT {
 			nullsFirst = it.by.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_FIRST
 		}
-		r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: hidden, Descending: descending, NullsFirst: nullsFirst})
+		r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: hide(it), Descending: descending, NullsFirst: nullsFirst})
 		a.edit(it.at.start, it.at.end, noOrder, nil)
 	}
-	for i := range items {
-		if i > last || items[i].computed == nil {
-			a.sortServed(items[i].by, s, sc, outputs, nil)
-		}
+	if rank(); firsts == len(items) {
+		r.plan.First = len(r.plan.Keys)
 	}
-	return true
+}
+
+// direction is what stands behind the expression.
+func (it *sorting) direction() (text string) {
+	switch it.by.SortbyDir {
+	case pg.SortByDir_SORTBY_ASC:
+		text = " ASC"
+	case pg.SortByDir_SORTBY_DESC:
+		text = " DESC"
+	}
+	switch it.by.SortbyNulls {
+	case pg.SortByNulls_SORTBY_NULLS_FIRST:
+		text += " NULLS FIRST"
+	case pg.SortByNulls_SORTBY_NULLS_LAST:
+		text += " NULLS LAST"
+	}
+	return text
 }
 
 // sortItemOf reads an item of ORDER BY. counted: the order does not matter.
@@ -140,18 +176,6 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 		return
 	}
 	it.text = string(a.text[at.start:at.end])
-	switch it.by.SortbyDir {
-	case pg.SortByDir_SORTBY_ASC:
-		it.text += " ASC"
-	case pg.SortByDir_SORTBY_DESC:
-		it.text += " DESC"
-	}
-	switch it.by.SortbyNulls {
-	case pg.SortByNulls_SORTBY_NULLS_FIRST:
-		it.text += " NULLS FIRST"
-	case pg.SortByNulls_SORTBY_NULLS_LAST:
-		it.text += " NULLS LAST"
-	}
 }
 
 // mentionsSealed says whether a name in an expression may be that of what the server has no
@@ -163,7 +187,7 @@ func (a *analysis) mentionsSealed(n *pg.Node, sc *scope) bool {
 			return false
 		}
 		c := a.resolve(ref, sc).column
-		return c == nil || !c.isPlain()
+		return c == nil || c.holdsSealed()
 	})
 }
 
@@ -257,9 +281,11 @@ func (a *analysis) isSteady(n *pg.Node) bool {
 }
 
 // isPlain says whether nothing of an output is sealed, or may be.
-func (c *column) isPlain() bool {
-	return c.sealed == nil && c.constants == nil && c.formula == nil && !c.text && !c.rest
-}
+func (c *column) isPlain() bool { return c.constants == nil && !c.holdsSealed() }
+
+// holdsSealed says whether something of an output is sealed, or may be. Constants are where
+// they are used so.
+func (c *column) holdsSealed() bool { return c.sealed != nil || c.formula != nil || c.text || c.rest }
 
 // targetOf is the item of a SELECT list that is one of its outputs; nil where a star is.
 func targetOf(list []*pg.Node, outputs []column, output *column) *pg.ResTarget {

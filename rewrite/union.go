@@ -58,6 +58,9 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			if i < len(outputs) {
 				outputs[i].origin, outputs[i].reads = items.origin(l.origin, r.origin), ""
 				outputs[i].bare = l.bare || r.bare
+				if outputs[i].typ = 0; l.isPlain() && r.isPlain() && l.plainType() == r.plainType() && l.plainType().Typmod == -1 {
+					outputs[i].typ = l.plainType().OID
+				}
 				outputs[i].text = l.text || r.text
 			}
 		}
@@ -359,7 +362,7 @@ func (a *analysis) unitedSpan(left, right int) (start, operator, from, end int, 
 		from--
 	}
 	operator = from - 1
-	if a.is(operator, "distinct") {
+	if a.is(operator, "distinct") || a.is(operator, "all") {
 		operator--
 	}
 	if !a.is(operator, "union") && !a.is(operator, "intersect") && !a.is(operator, "except") {

@@ -438,7 +438,7 @@ func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 	}
 	g.rows = append(g.rows, row)
 	g.size += rowOverhead + len(row.frame)
-	if g.limit >= 0 && g.offset >= 0 && g.limit <= int64(len(g.rows)) && g.offset <= int64(len(g.rows)) {
+	if g.limit >= 0 && g.offset >= 0 && g.plan.First == 0 && g.limit <= int64(len(g.rows)) && g.offset <= int64(len(g.rows)) {
 		if needed := int(g.limit + g.offset); len(g.rows) >= 2*needed+keptRows {
 			g.sort()
 			g.release(g.rows[needed:])
@@ -481,32 +481,49 @@ func readInt8(v []byte, format int16) (int64, error) {
 
 // sort sorts the rows. Those that are equal stay as they are.
 func (g *arranged) sort() {
-	slices.SortStableFunc(g.rows, func(v, w arrangedRow) int {
-		for i, k := range g.plan.Keys {
-			a, b := v.keys[i], w.keys[i]
-			switch {
-			case a == nil && b == nil:
-				continue
-			case a == nil || b == nil:
-				if (a == nil) == k.NullsFirst {
-					return -1
-				}
-				return 1
+	slices.SortStableFunc(g.rows, func(v, w arrangedRow) int { return g.compare(v, w, g.plan.Keys) })
+}
+
+// compare gives the order of two rows by keys, the first ones of all.
+func (g *arranged) compare(v, w arrangedRow, keys []rewrite.SortKey) int {
+	for i, k := range keys {
+		a, b := v.keys[i], w.keys[i]
+		switch {
+		case a == nil && b == nil:
+			continue
+		case a == nil || b == nil:
+			if (a == nil) == k.NullsFirst {
+				return -1
 			}
-			oid := g.types[i]
-			if k.Ranks {
-				oid = logical.OIDInt8
-			}
-			order := logical.SortOrder(logical.Value{Data: a, Binary: true, OID: oid}, logical.Value{Data: b, Binary: true, OID: oid})
-			if k.Descending {
-				order = -order
-			}
-			if order != 0 {
-				return order
-			}
+			return 1
 		}
-		return 0
-	})
+		oid := g.types[i]
+		if k.Ranks {
+			oid = logical.OIDInt8
+		}
+		order := logical.SortOrder(logical.Value{Data: a, Binary: true, OID: oid}, logical.Value{Data: b, Binary: true, OID: oid})
+		if k.Descending {
+			order = -order
+		}
+		if order != 0 {
+			return order
+		}
+	}
+	return 0
+}
+
+// leaveFirst leaves the first of the rows, in order, that are equal by the first keys.
+func (g *arranged) leaveFirst() {
+	left := g.rows[:0]
+	for _, row := range g.rows {
+		if n := len(left); n > 0 && g.compare(left[n-1], row, g.plan.Keys[:g.plan.First]) == 0 {
+			g.size -= row.size()
+		} else {
+			left = append(left, row)
+		}
+	}
+	clear(g.rows[len(left):])
+	g.rows = left
 }
 
 // counted is the row that has the number of rows.
@@ -538,7 +555,9 @@ func (g *arranged) finish() bool {
 		g.rows = []arrangedRow{{frame: g.counted()}}
 		g.size = g.rows[0].size()
 	}
-	g.sort()
+	if g.sort(); g.plan.First > 0 {
+		g.leaveFirst()
+	}
 	skipped := min(int64(len(g.rows)), max(0, g.offset))
 	g.release(g.rows[:skipped])
 	if g.rows = g.rows[skipped:]; g.limit >= 0 {

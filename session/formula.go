@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
 	"pgseal/rewrite"
@@ -325,9 +326,19 @@ func (s *Session) cellValue(f *rewrite.Formula, g *given) (computedValue, Need, 
 	if k == nil {
 		return nullValue, need, err
 	}
-	plain, err := k.Open(s.room(), f.Column.ID, v.Data)
+	of := f.Column
+	if i := slices.IndexFunc(of.Mixed, func(c *catalog.SealedColumn) bool { return c.ID == h.ColumnID }); i >= 0 {
+		of = of.Mixed[i]
+	}
+	plain, err := k.Open(s.room(), of.ID, v.Data)
 	if err != nil {
-		return nullValue, Need{}, s.corrupt(f.Column, h.KeyID, err)
+		return nullValue, Need{}, s.corrupt(of, h.KeyID, err)
+	}
+	if of.Casts != nil {
+		if plain, err = s.castOpened(of, plain); err != nil {
+			return nullValue, Need{}, valueError(err, of)
+		}
+		plain = append(s.room(), plain...)
 	}
 	return s.kept(computedValue{Value: logical.Value{Data: plain, Binary: true, OID: f.Column.Type.Shown().OID}}), Need{}, nil
 }

@@ -1,0 +1,114 @@
+package rewrite
+
+import (
+	"strconv"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// unitedQuery is a set operation whose rows the session sorts: the server gets a query around
+// it, in whose list hidden columns can stand.
+type unitedQuery struct {
+	from, end int // where it stands, in bytes, without WITH and ORDER BY
+	columns   []string
+}
+
+// sortsUnited sorts the rows of a set operation that is the statement by sealed outputs. It is
+// false, and has done nothing, for others, and for an ORDER BY without such an output.
+func (a *analysis) sortsUnited(s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	if s.Op == pg.SetOperation_SETOP_NONE || len(s.SortClause) == 0 || !a.isWhole(s) || a.persistent || a.mode == Kept || a.err != nil ||
+		behindRest(outputs) || len(s.LockingClause) > 0 || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES || !onlyReads(s.WithClause) {
+		return false
+	}
+	span, ok := a.unitedRowsSpan(s)
+	if !ok {
+		return false
+	}
+	var list []string
+	for i := range outputs {
+		span.columns = append(span.columns, "pgseal_"+strconv.Itoa(i+1))
+		list = append(list, span.columns[i]+" AS "+quoteName(outputs[i].name))
+	}
+	items, last := make([]sorting, len(s.SortClause)), -1
+	for i, n := range s.SortClause {
+		it := &items[i]
+		it.by = n.GetSortBy()
+		output, at, ok := a.sortedOutput(it.by.Node, outputs)
+		if it.at = at; !ok || output == nil || it.by.SortbyDir == pg.SortByDir_SORTBY_USING {
+			return false
+		}
+		place := 0
+		for &outputs[place] != output {
+			place++
+		}
+		it.text = span.columns[place]
+		if output.sealed == nil {
+			continue
+		}
+		if it.computed = a.unitedKey(output, sc, it.at); it.computed == nil {
+			return false
+		}
+		last = i
+	}
+	if last < 0 {
+		return false
+	}
+	for i := range items[:last+1] {
+		if o := items[i].computed; o != nil && !a.ordersBytes(o.formula) {
+			a.fail(refuseCollation(o.formula.SealedColumn(), location(items[i].by.Node)))
+			return true
+		}
+	}
+	r := a.arrange(s)
+	r.list, r.around = span.from, &span
+	a.edits = append(a.edits, edit{start: span.from, end: span.from, text: "SELECT " + strings.Join(list, ", "), outer: true})
+	a.arrangeKeys(r, items[:last+1], 0, func(it *sorting) int {
+		a.settleOutput(it.computed, "for "+a.within)
+		before, behind := it.computed.formula.bytes()
+		return r.hide(a, arrayStart+before+it.text+behind+arrayEnd, column{sealed: it.computed.shown, bare: true, formula: it.computed.formula, hidden: true}, it.at.start)
+	})
+	return true
+}
+
+// unitedKey is an output of a set operation as a key to sort by; nil for one that cannot be
+// one.
+func (a *analysis) unitedKey(c *column, sc *scope, at term) *draftedOutput {
+	sealed := shownColumn(c)
+	if sealed.Broken != "" || sealed.Holds() || !logical.Sorts(sealed.Type.Shown().OID) {
+		return nil
+	}
+	i := a.tokenAt(int32(at.start))
+	if i < 0 {
+		return nil
+	}
+	f := &Formula{Kind: ColumnValue, Column: sealed, Name: c.name, at: at}
+	shown := &catalog.SealedColumn{
+		Schema: sealed.Schema, Table: sealed.Table, Name: sealed.Name,
+		Type: logical.Type{OID: sealed.Type.Shown().OID, Typmod: sealed.Type.Shown().Typmod}, Cells: []*catalog.SealedColumn{sealed},
+	}
+	d := &formulaDraft{computation: computation{first: i, last: i}, scope: sc}
+	return &draftedOutput{formulaDraft: d, formula: f, columns: []*Formula{f}, shown: shown, described: true}
+}
+
+// unitedRowsSpan finds where a set operation stands.
+func (a *analysis) unitedRowsSpan(s *pg.SelectStmt) (span unitedQuery, ok bool) {
+	first := func(s *pg.SelectStmt) *pg.SelectStmt {
+		for s.Op != pg.SetOperation_SETOP_NONE {
+			s = s.Larg
+		}
+		return s
+	}
+	left, right := a.queryWord(first(s.Larg)), a.queryWord(first(s.Rarg))
+	if left < 0 || right < 0 {
+		return span, false
+	}
+	start, _, _, end, ok := a.unitedSpan(left, right)
+	if !ok {
+		return span, false
+	}
+	return unitedQuery{from: int(a.tokens[start].start), end: int(a.tokens[end-1].end)}, true
+}

@@ -82,10 +82,15 @@ func (it *FieldIter) Next(f *Field) bool {
 	return !r.bad
 }
 
-// ParseParameterDescription reads a ParameterDescription body.
+// ParseParameterDescription reads a ParameterDescription body. PostgreSQL describes more
+// parameters than their count can tell, which has its lower 16 bits then.
 func ParseParameterDescription(body []byte) (OIDs, error) {
 	r := reader{b: body}
-	m := r.oids()
+	count := r.uint16()
+	m := OIDs{r.take(len(r.b) &^ 3)}
+	if uint16(m.Len()) != count {
+		r.bad = true
+	}
 	return m, r.end()
 }
 

@@ -18,7 +18,7 @@ func loadShown(ctx context.Context, tx reader, have *Shown, sealed []uint32) (*S
 	if err := about(tx, ofSchemas).QueryRow(ctx, `SELECT current_setting('server_version_num')::int,
 		coalesce((SELECT row_to_json(a)::text NOT LIKE '%pgseal_alias%' FROM pg_am a (pgseal_alias) LIMIT 1), true),
 		coalesce((SELECT `+byBytes+` FROM pg_collation o WHERE o.collprovider = 'd'), false),
-		EXISTS (SELECT FROM pg_collation WHERE NOT collisdeterministic)`).Scan(&s.ServerVersion, &s.RowsKeepNames, &s.ByBytes, &s.Loose); err != nil {
+		EXISTS (SELECT FROM pg_collation WHERE NOT collisdeterministic), getdatabaseencoding() = 'UTF8'`).Scan(&s.ServerVersion, &s.RowsKeepNames, &s.ByBytes, &s.Loose, &s.UTF8); err != nil {
 		return nil, err
 	}
 	var err error

@@ -14,6 +14,8 @@ import (
 type Shown struct {
 	// ByBytes: the database's own collation sorts texts by their bytes in UTF-8.
 	ByBytes bool
+	// UTF8: the database's encoding is UTF-8, in which collation C sorts.
+	UTF8 bool
 	// Loose: the database has a collation, perhaps of a plain column, under which different
 	// strings are equal.
 	Loose bool

@@ -76,13 +76,18 @@ type arranging struct {
 // is the statement, or what EXPLAIN shows the plan of, or that of a cursor which goes forward,
 // and its columns are all known.
 func (a *analysis) arranges(s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	return a.isWhole(s) && sc.shown && len(s.LockingClause) == 0 && !behindRest(outputs) && a.listEnd(s) >= 0
+	return !selectsFirst(s) && len(s.LockingClause) == 0 && a.arrangesRows(s, sc, outputs)
+}
+
+// arrangesRows is arranges but for DISTINCT ON and FOR UPDATE, which decide on rows.
+func (a *analysis) arrangesRows(s *pg.SelectStmt, sc *scope, outputs []column) bool {
+	return a.isWhole(s) && sc.shown && !behindRest(outputs) && a.listEnd(s) >= 0
 }
 
 // arrangesLocked is arranges for a query that locks its rows: it sorts all that it locks. A
 // cursor's rows are counted, which they cannot be then.
 func (a *analysis) arrangesLocked(s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	return len(s.LockingClause) > 0 && a.stmt.Stmt.GetDeclareCursorStmt() == nil && s.LimitCount == nil && s.LimitOffset == nil && !selectsFirst(s) && a.isWhole(s) && sc.shown && !behindRest(outputs) && a.listEnd(s) >= 0
+	return len(s.LockingClause) > 0 && a.stmt.Stmt.GetDeclareCursorStmt() == nil && s.LimitCount == nil && s.LimitOffset == nil && !selectsFirst(s) && a.arrangesRows(s, sc, outputs)
 }
 
 // isWhole says whether a query is the whole of a statement, or of a cursor.

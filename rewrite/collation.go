@@ -3,6 +3,8 @@ package rewrite
 import (
 	"slices"
 
+	pg "github.com/pganalyze/pg_query_go/v6"
+
 	"pgseal/logical"
 )
 
@@ -11,6 +13,27 @@ type collated struct {
 	oid     uint32 // 0 for a value that has none, as numbers
 	byBytes bool   // it sorts texts by their bytes
 	known   bool
+	written bool // by COLLATE, so that no other one counts
+	differs bool // it has several, so that comparing it is a mistake
+}
+
+// collations are the OIDs of those that COLLATE can name here.
+var collations = map[string]uint32{"C": 950, "POSIX": 951}
+
+// formulaCollated is a text with COLLATE "C" or "POSIX".
+func (a *analysis) formulaCollated(x *pg.CollateClause, d *formulaDraft) *Formula {
+	name, at := names(x.Collname), a.tokenAt(x.Location)
+	if collations[last(name)] == 0 || len(name) > 1 && name[0] != systemCatalog || !d.covers(at, at+2*len(name)-1) {
+		return nil
+	}
+	arg := a.formula(x.Arg, d)
+	if arg == nil {
+		return nil
+	}
+	if t := arg.TypeOf(arg.givenType); !isCharacter(logical.Type{OID: t}) && !(arg.isUntyped() && t == 0) {
+		return nil
+	}
+	return &Formula{Kind: Collated, Name: last(name), Args: []*Formula{arg}}
 }
 
 // collation is that of a formula's value, by PostgreSQL's rules. Of plain columns it is not
@@ -27,6 +50,8 @@ func (a *analysis) collation(f *Formula) collated {
 		return standard
 	case t != 0 && !isCharacter(logical.Type{OID: t}) && t != logical.OIDName:
 		return none
+	case f.Kind == Collated:
+		return collated{oid: collations[f.Name], byBytes: shown.UTF8, known: true, written: true}
 	case f.Kind == PlainValue:
 		return collated{}
 	case f.Kind == ColumnValue && f.Column.Mixed != nil: // PostgreSQL's rules for a set operation are the same
@@ -37,7 +62,7 @@ func (a *analysis) collation(f *Formula) collated {
 		return a.collation(&Formula{Kind: FirstOf, Args: of})
 	case f.Kind == ColumnValue || f.Kind == AssignedTo:
 		of := shown.TypeOf(f.Column)
-		return collated{of.Collation, of.ByBytes, of.Collation != 0 && !f.Column.Loose}
+		return collated{oid: of.Collation, byBytes: of.ByBytes, known: of.Collation != 0 && !f.Column.Loose}
 	}
 	c := none
 	for i, arg := range f.Args {
@@ -45,15 +70,22 @@ func (a *analysis) collation(f *Formula) collated {
 			continue // a condition
 		}
 		switch of := a.collation(arg); {
-		case !of.known:
-			return of
+		case c.written && of.written && c.oid != of.oid:
+			return collated{differs: true}
+		case c.written:
+		case of.written:
+			c = of
+		case of.differs || c.differs:
+			c = collated{differs: true}
+		case !of.known || !c.known:
+			c = collated{}
 		case c.oid == 0 || c.oid == defaultCollation && of.oid != 0:
 			c = of
-		case of.oid != 0 && of.oid != defaultCollation && of.oid != c.oid: // an error, where it matters
-			return collated{}
+		case of.oid != 0 && of.oid != defaultCollation && of.oid != c.oid:
+			c = collated{differs: true}
 		}
 	}
-	if c.oid == 0 {
+	if c.known && c.oid == 0 {
 		return standard
 	}
 	return c
@@ -73,7 +105,7 @@ func (a *analysis) ordersBytes(values ...*Formula) bool {
 // asks for no more, which of them are equal.
 func (a *analysis) knowsOrder(f *Formula) bool {
 	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual || f.Operator.Matches()) {
-		return a.comparesBytes(f)
+		return a.comparesBytes(f) && !a.collation(&Formula{Kind: FirstOf, Args: f.Args}).differs
 	}
 	return a.ordersBytes(f.Args...)
 }

@@ -15,7 +15,7 @@ import (
 // range.
 func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	around, counted := a.countedRows(s, sc)
-	if s.WhereClause == nil || selectsFirst(s) || !counted && !a.arranges(s, sc, outputs) || (len(s.GroupClause) > 0 || s.HavingClause != nil) && sc.regroups == nil {
+	if s.WhereClause == nil || !counted && !a.arranges(s, sc, outputs) || (len(s.GroupClause) > 0 || s.HavingClause != nil) && sc.regroups == nil {
 		return false
 	}
 	all := conjuncts(nil, s.WhereClause)
@@ -160,7 +160,7 @@ func (a *analysis) having(s *pg.SelectStmt, sc *scope, outputs []column) (done b
 		a.in("HAVING", func() { a.regroupedHaving(s, sc, outputs) })
 		return true
 	}
-	if s.HavingClause == nil || selectsFirst(s) || !a.arranges(s, sc, outputs) || a.mindsRows(s, sc, outputs) {
+	if s.HavingClause == nil || !a.arranges(s, sc, outputs) || a.mindsRows(s, sc, outputs) {
 		return false
 	}
 	a.in("HAVING", func() {

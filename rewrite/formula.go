@@ -33,6 +33,7 @@ const (
 	IsNotNull                         // of one
 	Aggregated                        // Aggregate, of the first of Args in each of any number of rows, the second behind it in each
 	Inner                             // what the one of Args comes to, of the row of a query in FROM that has it as an output
+	Collated                          // one, which is compared by its bytes: COLLATE "C"
 	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
 )
 
@@ -142,6 +143,11 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
 	case Inner:
 		return f.Args[0].TypeOf(given)
+	case Collated:
+		if t := f.Args[0].TypeOf(given); t != 0 {
+			return t
+		}
+		return logical.OIDText
 	case Both, Either:
 		if slices.ContainsFunc(f.argTypes(given), func(t uint32) bool { return t != 0 && t != logical.OIDBool }) {
 			return 0
@@ -258,8 +264,8 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 			return 0 // which takes any type, so that it has none
 		}
 		return f.Function.Param(f.argTypes(given), arg)
-	case Aggregated:
-		return logical.OIDText // between two texts
+	case Aggregated, Collated:
+		return logical.OIDText // between two texts, of aggregates
 	case Choice:
 		if arg%2 == 0 && arg < len(f.Args)-1 {
 			return logical.OIDBool

@@ -97,6 +97,8 @@ func (a *analysis) plainlyCollated(f *Formula) bool {
 	switch {
 	case f.Kind == PlainValue:
 		return !isCharacter(f.Type)
+	case f.Kind == Collated:
+		return false
 	case f.Kind == ColumnValue && isCharacter(f.Column.Type.Shown()):
 		c := a.collation(f)
 		return c.known && c.oid == defaultCollation && !f.Column.Loose

@@ -59,7 +59,7 @@ func (f *Formula) isPadded() bool {
 		return f.Type.OID == logical.OIDBpchar
 	case ColumnValue, AssignedTo:
 		return f.Column.Type.Shown().OID == logical.OIDBpchar
-	case FirstOf, Greatest, Least, Choice, Inner:
+	case FirstOf, Greatest, Least, Choice, Inner, Collated:
 		return slices.ContainsFunc(f.Args, (*Formula).isPadded)
 	}
 	return false
@@ -115,7 +115,7 @@ func (f *Formula) isComparable() bool {
 		if !f.Operator.Compares() && !f.Operator.Matches() {
 			return false
 		}
-	case Negative, Greatest, Least, Aggregated, Inner:
+	case Negative, Greatest, Least, Aggregated, Inner, Collated:
 		return false
 	case FirstOf, Choice:
 		if f.choosesColumns() {

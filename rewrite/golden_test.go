@@ -370,6 +370,8 @@ func showFormula(f *Formula) string {
 		return "a literal"
 	case NullValue:
 		return "NULL"
+	case Collated:
+		return args[0] + " by its bytes"
 	case Inner:
 		return f.Name + ", which is " + args[0] + ","
 	case Aggregated:

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -21,8 +22,9 @@ func (a *analysis) cut(s *pg.SelectStmt) {
 		a.fail(refuseCut(a.arrangedBy(), location(s.LimitCount)))
 		return
 	}
-	a.count(s.LimitCount, &r.plan.Limit, "NULL")
+	// In the server's order, in which parameters get their types.
 	a.count(s.LimitOffset, &r.plan.Offset, "0")
+	a.count(s.LimitCount, &r.plan.Limit, "NULL")
 	if r.plan.Limit.Known || r.plan.Offset.Known || len(r.plan.Conditions) > 0 {
 		a.callsForAll(s)
 	}
@@ -92,16 +94,44 @@ func (a *analysis) count(n *pg.Node, to *RowCount, all string) {
 		a.edit(int(a.tokens[i].start), int(a.tokens[i].end), "("+all+")", nil)
 		return
 	}
-	param, casts := withoutCasts(n)
-	i := a.tokenAt(param.GetParamRef().GetLocation())
-	if param.GetParamRef() == nil || i < 0 || len(casts) > 0 {
+	first, end, ok := a.tokensOf(n)
+	if !ok || !countsRows(n) {
 		a.fail(refuseCut(sealed, location(n)))
 		return
 	}
-	at := term{int(a.tokens[i].start), int(a.tokens[i].end)}
+	at := term{int(a.tokens[first].start), int(a.tokens[end].end)}
+	if !a.movable(at, true) {
+		a.fail(refuseCut(sealed, location(n)))
+		return
+	}
+	served := " < 0" // by the server, with an error
+	if to == &r.plan.Limit {
+		served = " <= 0" // or with no rows
+	}
 	value := "(" + string(a.text[at.start:at.end]) + ")::pg_catalog.int8"
 	*to = RowCount{Known: true, Hidden: r.hide(a, value, column{}, at.start)}
-	a.edit(at.start, at.end, "(CASE WHEN "+value+" < 0 THEN "+value+" ELSE "+all+" END)", nil)
+	a.edit(at.start, at.end, "(CASE WHEN "+value+served+" THEN "+value+" ELSE "+all+" END)", nil)
+}
+
+// countsRows says whether an expression is made of integers and parameters.
+func countsRows(n *pg.Node) bool {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_ParamRef:
+		return true
+	case *pg.Node_AConst:
+		return x.AConst.GetIval() != nil || x.AConst.GetSval() != nil || x.AConst.Isnull
+	case *pg.Node_TypeCast:
+		whole := []string{"int2", "int4", "int8"}
+		return x.TypeCast.Location >= 0 && slices.Contains(whole, last(names(x.TypeCast.TypeName.Names))) && len(x.TypeCast.TypeName.ArrayBounds) == 0 && countsRows(x.TypeCast.Arg)
+	case *pg.Node_AExpr:
+		name := names(x.AExpr.Name)
+		return x.AExpr.Kind == pg.A_Expr_Kind_AEXPR_OP && len(name) == 1 && strings.Contains("+-*/%", name[0]) && x.AExpr.Lexpr != nil && countsRows(x.AExpr.Lexpr) && countsRows(x.AExpr.Rexpr)
+	case *pg.Node_CoalesceExpr:
+		return !slices.ContainsFunc(x.CoalesceExpr.Args, func(n *pg.Node) bool { return !countsRows(n) })
+	case *pg.Node_MinMaxExpr:
+		return !slices.ContainsFunc(x.MinMaxExpr.Args, func(n *pg.Node) bool { return !countsRows(n) })
+	}
+	return false
 }
 
 // fetchesOne gives FETCH FIRST ROW ONLY a number of rows, and says whether it is there.

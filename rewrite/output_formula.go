@@ -350,7 +350,7 @@ func (f *Formula) typmod() (typmod int32, known bool) {
 		return f.Column.Type.Shown().Typmod, true
 	case PlainValue, CastTo:
 		return f.Type.Typmod, true
-	case Inner:
+	case Inner, Collated:
 		return f.Args[0].typmod()
 	case FirstOf, Greatest, Least:
 		constant, some, all := false, false, true
@@ -437,7 +437,7 @@ func (f *Formula) computes() bool {
 		return f.collects || f.Aggregate != logical.All && f.Aggregate != logical.Some || !f.Args[0].isTerm()
 	case Inner:
 		return true
-	case Called, Negative, Greatest, Least:
+	case Called, Negative, Greatest, Least, Collated:
 		return f.hasSealed()
 	case FirstOf:
 		return some(f.Args) || f.hasSealed() && f.hasPlain()

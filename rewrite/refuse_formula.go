@@ -74,7 +74,7 @@ func refuseSortBehind(c *catalog.SealedColumn, position int32) *Refusal {
 func refuseCollation(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("sealed-sort", c, position, "cannot be used in ORDER BY: the order of its texts is that of a collation which pgseal does not know")
 	r.Detail = "The server holds only its encrypted values, and pgseal sorts texts whose collation goes by their bytes: C, POSIX and C.UTF-8."
-	r.Hint = "Give the column such a collation before it is sealed, or sort the opened rows in the application."
+	r.Hint = "Sort by it with COLLATE \"C\" if that order will do, give the column such a collation before it is sealed, or sort the opened rows in the application."
 	return r
 }
 
@@ -90,6 +90,6 @@ func refuseCalled(c *catalog.SealedColumn, position int32, function string) *Ref
 func refuseCut(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("sealed-sort", c, position, "cannot be sorted or filtered by with a LIMIT or OFFSET like this")
 	r.Detail = "pgseal sorts and counts the rows, and has to know how many it shall give."
-	r.Hint = "Give the number as an integer or a parameter, without WITH TIES."
+	r.Hint = "Give the number as an integer or a parameter, or computed of these, without WITH TIES."
 	return r
 }

@@ -31,7 +31,7 @@ type sorting struct {
 	at       term           // what is written
 	computed *draftedOutput // nil for what the session cannot sort by
 	byServer bool           // the server can sort by its term
-	text     string         // of that; "" if it cannot stand elsewhere
+	text     string         // of that, or of an output's column; "" if it cannot stand elsewhere
 }
 
 // sortsComputed sorts by what the session computes. It is false, and has done nothing, for
@@ -67,7 +67,12 @@ func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) 
 	}
 	if !counted {
 		r := a.arrange(s)
-		a.arrangeKeys(r, items[:keys], sc.firsts, func(it *sorting) int { return r.hideOutput(a, it.computed) })
+		a.arrangeKeys(r, items[:keys], sc.firsts, func(it *sorting) int {
+			if it.text != "" {
+				return r.hideKey(a, it)
+			}
+			return r.hideOutput(a, it.computed)
+		})
 	}
 	for i := range items {
 		if i >= keys || items[i].computed == nil {
@@ -140,13 +145,26 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	}
 	var target *pg.ResTarget
 	if output != nil {
-		if target = targetOf(s.TargetList, outputs, output); target != nil {
-			n = target.Val
-		} else if n.GetColumnRef() == nil { // a star stands for others, and for a column by its name
+		target = targetOf(s.TargetList, outputs, output)
+	}
+	var o *draftedOutput
+	switch {
+	case target != nil:
+		n = target.Val
+		o = a.outputDraft(n, sc)
+	case output != nil && n.GetColumnRef() == nil: // the place of a column that a star stands for
+		if output.sorts == "" || output.formula != nil || output.sealed == nil && !output.isPlain() {
 			return
 		}
+		if it.text = output.sorts; output.sealed == nil {
+			return
+		}
+		if o = a.outputKey(output, sc, it.at); o == nil {
+			return
+		}
+	default:
+		o = a.outputDraft(n, sc)
 	}
-	o := a.outputDraft(n, sc)
 	switch {
 	case o != nil && o.formula.hasSealed():
 		sorts := logical.Sorts(o.shown.Type.OID)

@@ -49,7 +49,7 @@ func (a *analysis) sortsUnited(s *pg.SelectStmt, sc *scope, outputs []column) bo
 		if output.sealed == nil {
 			continue
 		}
-		if it.computed = a.unitedKey(output, sc, it.at); it.computed == nil {
+		if it.computed = a.outputKey(output, sc, it.at); it.computed == nil {
 			return false
 		}
 		last = i
@@ -66,17 +66,19 @@ func (a *analysis) sortsUnited(s *pg.SelectStmt, sc *scope, outputs []column) bo
 	r := a.arrange(s)
 	r.list, r.around = span.from, &span
 	a.edits = append(a.edits, edit{start: span.from, end: span.from, text: "SELECT " + strings.Join(list, ", "), outer: true})
-	a.arrangeKeys(r, items[:last+1], 0, func(it *sorting) int {
-		a.settleOutput(it.computed, "for "+a.within)
-		before, behind := it.computed.formula.bytes()
-		return r.hide(a, arrayStart+before+it.text+behind+arrayEnd, column{sealed: it.computed.shown, bare: true, formula: it.computed.formula, hidden: true}, it.at.start)
-	})
+	a.arrangeKeys(r, items[:last+1], 0, func(it *sorting) int { return r.hideKey(a, it) })
 	return true
 }
 
-// unitedKey is an output of a set operation as a key to sort by; nil for one that cannot be
-// one.
-func (a *analysis) unitedKey(c *column, sc *scope, at term) *draftedOutput {
+// hideKey adds the column of an output as a key.
+func (r *arranging) hideKey(a *analysis, it *sorting) int {
+	a.settleOutput(it.computed, "for "+a.within)
+	before, behind := it.computed.formula.bytes()
+	return r.hide(a, arrayStart+before+it.text+behind+arrayEnd, column{sealed: it.computed.shown, bare: true, formula: it.computed.formula, hidden: true}, it.at.start)
+}
+
+// outputKey is an output that is a column as a key to sort by; nil for one that cannot be one.
+func (a *analysis) outputKey(c *column, sc *scope, at term) *draftedOutput {
 	sealed := shownColumn(c)
 	if sealed.Broken != "" || sealed.Holds() || !logical.Sorts(sealed.Type.Shown().OID) {
 		return nil

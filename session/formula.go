@@ -157,6 +157,8 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		return s.aggregated(f, g)
 	case rewrite.Inner:
 		return s.innerValue(f, g)
+	case rewrite.Collated:
+		return s.formula(f.Args[0], g, f.Expected(0, g.typeOf))
 	}
 	if f.Kind == rewrite.AssignedTo && f.Args[0].Kind == rewrite.LiteralValue && g.typeOf(f.Args[0]) == 0 {
 		v, err := s.literalValue(f.Args[0], g, f.Column.Type, logical.Assign)

@@ -36,6 +36,7 @@ func TestFirstRowsOfGroups(t *testing.T) {
 		S("SELECT DISTINCT ON (plain, id) plain, id FROM accounts ORDER BY plain, price").Refused("cannot be used in ORDER BY"),
 		S("SELECT DISTINCT ON (plain, price) plain, id FROM accounts ORDER BY plain").Refused("cannot be"),
 		S("SELECT DISTINCT ON (plain, plain) plain, id FROM accounts ORDER BY plain, price").Refused("cannot be used in ORDER BY"),
+		S("SELECT DISTINCT ON (price) id FROM accounts ORDER BY price FOR UPDATE").Refused("cannot be compared"), S("SELECT DISTINCT ON (plain) id FROM accounts ORDER BY plain, price FOR UPDATE").Refused("cannot be used in"),
 		S("SELECT DISTINCT ON (name = 'ann') id FROM accounts ORDER BY name = 'ann', price, id"),
 		S("SELECT DISTINCT ON (name = 'ann') id FROM accounts ORDER BY name = 'bob', price, id").Refused("cannot be used in ORDER BY"),
 		S("SELECT count(*) FROM (SELECT DISTINCT ON (plain) id FROM accounts ORDER BY plain, price) q").Refused("cannot be used in ORDER BY"),

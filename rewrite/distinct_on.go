@@ -61,7 +61,7 @@ func (a *analysis) firstRows(s *pg.SelectStmt, sc *scope, outputs []column) bool
 
 // arrangesFirst is arranges for a query with DISTINCT ON.
 func (a *analysis) arrangesFirst(s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	return selectsFirst(s) && a.arrangesRows(s, sc, outputs) && s.LimitOption != pg.LimitOption_LIMIT_OPTION_WITH_TIES
+	return selectsFirst(s) && len(s.LockingClause) == 0 && a.arrangesRows(s, sc, outputs) && s.LimitOption != pg.LimitOption_LIMIT_OPTION_WITH_TIES
 }
 
 // sortedNode is the expression that an item of ORDER BY or DISTINCT ON stands for.

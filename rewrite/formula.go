@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"encoding/binary"
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -367,8 +368,10 @@ func (f *Formula) AppendPrint(b []byte) []byte {
 		b = append(b, f.Fold.Hash()...)
 	}
 	if f.Column != nil {
-		for _, n := range [...]uint32{f.Column.ID, f.Column.Type.OID, uint32(f.Column.Type.Typmod)} {
-			b = append(b, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+		for _, c := range append([]*catalog.SealedColumn{f.Column}, f.Column.Mixed...) {
+			for _, n := range [...]uint32{c.ID, c.Type.OID, uint32(c.Type.Typmod)} {
+				b = binary.BigEndian.AppendUint32(b, n)
+			}
 		}
 	}
 	for _, arg := range f.Args {

@@ -125,7 +125,7 @@ func countsRows(n *pg.Node) bool {
 		return x.TypeCast.Location >= 0 && slices.Contains(whole, last(names(x.TypeCast.TypeName.Names))) && len(x.TypeCast.TypeName.ArrayBounds) == 0 && countsRows(x.TypeCast.Arg)
 	case *pg.Node_AExpr:
 		name := names(x.AExpr.Name)
-		return x.AExpr.Kind == pg.A_Expr_Kind_AEXPR_OP && len(name) == 1 && strings.Contains("+-*/%", name[0]) && x.AExpr.Lexpr != nil && countsRows(x.AExpr.Lexpr) && countsRows(x.AExpr.Rexpr)
+		return x.AExpr.Kind == pg.A_Expr_Kind_AEXPR_OP && len(name) == 1 && len(name[0]) == 1 && strings.Contains("+-*/%", name[0]) && x.AExpr.Lexpr != nil && countsRows(x.AExpr.Lexpr) && countsRows(x.AExpr.Rexpr)
 	case *pg.Node_CoalesceExpr:
 		return !slices.ContainsFunc(x.CoalesceExpr.Args, func(n *pg.Node) bool { return !countsRows(n) })
 	case *pg.Node_MinMaxExpr:

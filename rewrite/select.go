@@ -121,6 +121,9 @@ func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets [
 		if a.sortsUnited(s, sc, outputs) || a.sortsComputed(s, sc, outputs) {
 			return
 		}
+		if sc.firsts > 0 { // the server does not look for them any more
+			a.fail(refuseDefect())
+		}
 		for _, n := range s.SortClause {
 			a.sortServed(n.GetSortBy(), s, sc, outputs, targets)
 		}

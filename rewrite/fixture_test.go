@@ -156,6 +156,7 @@ func snapshotWith(functions *catalog.TextFunctions) *catalog.Snapshot {
 	c.RowFunctions = []string{"find_user"}
 	c.Setters = catalog.Setters{Runners: []string{"run_query"}}
 	c.Shown = &catalog.Shown{
+		UTF8:          true,
 		ServerVersion: 150000,
 		RowsKeepNames: true,
 		Loose:         true,

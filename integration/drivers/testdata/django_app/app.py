@@ -100,7 +100,7 @@ def searched():
 
 def computed():
     """Outputs that are computed of sealed values."""
-    from django.db.models.functions import Abs, Cast, Concat, ExtractHour, ExtractYear, Left, Length, Lower, Mod, Round, StrIndex, Substr, Trim, TruncDate, TruncMonth, Upper
+    from django.db.models.functions import Abs, Cast, Collate, Concat, ExtractHour, ExtractYear, Left, Length, Lower, Mod, Round, StrIndex, Substr, Trim, TruncDate, TruncMonth, Upper
 
     customers = Customer.objects.order_by("id")
     print(list(customers.annotate(x=Concat("name", Value(" <"), "email", Value(">"))).values_list("x", flat=True)))
@@ -127,6 +127,12 @@ def computed():
     print(list(Customer.objects.values("born").annotate(n=Count("id")).order_by("-n", "born")), list(Customer.objects.annotate(twice=F("visits") * 2).order_by("twice", "id").values_list("twice", flat=True)))
     print([p.object_list for p in Paginator(everybody.filter(visits__lt=10).values_list("id", flat=True), 4)])
     # Reports by what is computed.
+    bulk = Customer.objects.filter(name="bulk")
+    print([(c.visits, c.id) for c in bulk.filter(id__lt=9).union(Customer.objects.filter(name="Ada"), all=True).order_by("-visits", "id")])
+    print(list(bulk.values_list("email", "id").union(Customer.objects.exclude(name="bulk").values_list("note", "id"), all=True).order_by("email", "id")[:5]))
+    print([(c.born, c.visits) for c in Customer.objects.order_by("born", "-visits", "id").distinct("born")], [o.card for o in Order.objects.order_by("customer_id", "-amount").distinct("customer_id")])
+    with transaction.atomic():
+        print([c.id for c in Customer.objects.select_for_update().order_by(F("visits").desc(nulls_last=True), "id")][:5], list(bulk.order_by(Collate("email", "C").desc()).values_list("email", flat=True)[:3]))
     months = Customer.objects.annotate(month=TruncMonth("born")).values("month").annotate(n=Count("id"), total=Sum("visits"), mean=Avg("income")).order_by("-month")
     print(list(months), months.count(), months.filter(n__gt=1).count(), list(months.filter(total__gt=7)), list(months.values_list("month", flat=True)[1:3]))
     print(list(Customer.objects.annotate(size=size).values("size").annotate(n=Count("id"), last=Max("seen")).order_by("n", "size")))

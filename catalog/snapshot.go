@@ -79,6 +79,16 @@ func (c *SealedColumn) String() string { return c.Schema + "." + c.Table + "." +
 // Assembled reports what is no column but made of the values of some.
 func (c *SealedColumn) Assembled() bool { return c.Mixed != nil || c.Holds() }
 
+// Among is the one of several columns that has an ID, c if there are not several.
+func (c *SealedColumn) Among(id uint32) *SealedColumn {
+	for _, of := range c.Mixed {
+		if of.ID == id {
+			return of
+		}
+	}
+	return c
+}
+
 // Holds reports what is no column but has envelopes somewhere in it.
 func (c *SealedColumn) Holds() bool {
 	return c.Document != nil || c.Elements != nil || c.Record != nil || c.Cells != nil

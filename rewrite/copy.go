@@ -52,6 +52,12 @@ type CopyColumn struct {
 	ForceNotNull bool
 }
 
+// Opens says whether what is copied is the value of a sealed column as it is stored, neither
+// cast nor computed, and of no other column.
+func (c *CopyColumn) Opens() bool {
+	return c.Formula == nil && c.Operand.Column.Mixed == nil && !c.Operand.Column.IsCast()
+}
+
 // AddedColumn is a column with a computed default: each row gets the value that
 // the Question asks for under the number Answer, from 1, or a random UUID of its own.
 type AddedColumn struct {
@@ -126,19 +132,10 @@ func (a *analysis) copyQuery(x *pg.CopyStmt, c *Copy) {
 		}
 	}
 	a.noDocuments(results, c.Formulas, "COPY")
-	for _, c := range results {
-		if c != nil && c.Mixed != nil {
-			a.fail(refuseUse(c, -1, "COPY beside another column's values"))
-			return
-		}
-	}
 	for i, sealed := range results {
 		column := CopyColumn{Name: outputs[i].name}
 		if sealed != nil && sealed != catalog.DefaultText { // the text of a default is copied as it stands
 			column.Operand, column.Formula = &Operand{Column: sealed, Role: Store}, outputs[i].formula
-			if sealed.IsCast() {
-				a.fail(refuseCast(outputs[i].sealed, -1))
-			}
 		}
 		c.Columns = append(c.Columns, column)
 	}

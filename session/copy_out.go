@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"pgseal/copyformat"
+	"pgseal/envelope"
 	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
@@ -176,8 +177,17 @@ func (s *Session) openField(dst, raw []byte, column *rewrite.CopyColumn) ([]byte
 // copiedValue is what a sealed column's value stands for, or what is computed of it.
 func (s *Session) copiedValue(column *rewrite.CopyColumn, stored []byte) (plain []byte, null bool, need Need, err error) {
 	if column.Formula == nil {
-		need, err = s.openStored(column.Operand.Column, stored)
-		return s.buf.plain, false, need, err
+		of := column.Operand.Column
+		if h, err := envelope.Parse(stored); err == nil {
+			of = of.Among(h.ColumnID)
+		}
+		if need, err = s.openStored(of, stored); err != nil || need.Kind != NeedNothing || of.Casts == nil {
+			return s.buf.plain, false, need, err
+		}
+		if plain, err = s.castOpened(of, s.buf.plain); err != nil {
+			err = valueError(err, of)
+		}
+		return plain, false, Need{}, err
 	}
 	v, need, err := s.outputValue(column.Operand.Column, &computedOutput{formula: column.Formula}, stored)
 	return v.Data, v.null, need, s.explained(err)
@@ -210,7 +220,7 @@ func (s *Session) leaseLine(line []byte) (bool, Need, error) {
 		}
 		digits, ok := c.plan.Format.HexDigits(raw)
 		sealed := c.plan.Columns[i].Operand.Column
-		if !ok || sealed.Type.Def != nil || c.plan.Columns[i].Formula != nil {
+		if !ok || sealed.Type.Def != nil || !c.plan.Columns[i].Opens() {
 			return false, Need{}, nil
 		}
 		id, err := keyOf(digits)

@@ -17,7 +17,7 @@ import (
 // a setting that shows in each row, and what is computed by what is opened.
 func (c *copyOut) batchable() bool {
 	for i := range c.cells {
-		if c.cells[i].sealed.Type.OID == oidBytea || c.cells[i].column.Formula != nil {
+		if c.cells[i].sealed.Type.OID == oidBytea || !c.cells[i].column.Opens() {
 			return false
 		}
 	}

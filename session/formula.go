@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 
-	"pgseal/catalog"
 	"pgseal/envelope"
 	"pgseal/logical"
 	"pgseal/rewrite"
@@ -328,10 +327,7 @@ func (s *Session) cellValue(f *rewrite.Formula, g *given) (computedValue, Need, 
 	if k == nil {
 		return nullValue, need, err
 	}
-	of := f.Column
-	if i := slices.IndexFunc(of.Mixed, func(c *catalog.SealedColumn) bool { return c.ID == h.ColumnID }); i >= 0 {
-		of = of.Mixed[i]
-	}
+	of := f.Column.Among(h.ColumnID)
 	plain, err := k.Open(s.room(), of.ID, v.Data)
 	if err != nil {
 		return nullValue, Need{}, s.corrupt(of, h.KeyID, err)

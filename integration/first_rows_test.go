@@ -35,6 +35,7 @@ func TestFirstRowsOfGroups(t *testing.T) {
 		S("SELECT DISTINCT ON (plain) plain, id FROM accounts ORDER BY price").Refused("cannot be used in ORDER BY"),
 		S("SELECT DISTINCT ON (plain, id) plain, id FROM accounts ORDER BY plain, price").Refused("cannot be used in ORDER BY"),
 		S("SELECT DISTINCT ON (plain, price) plain, id FROM accounts ORDER BY plain").Refused("cannot be"),
+		S("SELECT DISTINCT ON (k) id, 'q' AS k FROM accounts ORDER BY k, id"), S("SELECT DISTINCT ON (k) id, 5 AS k, name FROM accounts ORDER BY k, price, id").Refused("cannot be sorted by behind"),
 		S("SELECT DISTINCT ON (plain, plain) plain, id FROM accounts ORDER BY plain, price").Refused("cannot be used in ORDER BY"),
 		S("SELECT DISTINCT ON (price) id FROM accounts ORDER BY price FOR UPDATE").Refused("cannot be compared"), S("SELECT DISTINCT ON (plain) id FROM accounts ORDER BY plain, price FOR UPDATE").Refused("cannot be used in"),
 		S("SELECT DISTINCT ON (name = 'ann') id FROM accounts ORDER BY name = 'ann', price, id"),

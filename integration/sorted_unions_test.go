@@ -32,6 +32,8 @@ func TestSortedSetOperations(t *testing.T) {
 		S("SELECT n, n FROM accounts UNION ALL SELECT n, n FROM accounts ORDER BY 1, 2"),
 		S("SELECT id, price FROM accounts WHERE price > 5 UNION ALL SELECT id, price FROM accounts WHERE n < $1 ORDER BY price DESC, id", "5"),
 		S("SELECT 'x' AS \"a \"\"b\", n FROM accounts UNION ALL SELECT 'y', n FROM accounts ORDER BY n, \"a \"\"b\" DESC"),
+		S("SELECT id, n FROM accounts UNION SELECT id, n FROM accounts INTERSECT SELECT id, n FROM accounts ORDER BY 2, 1"), S("SELECT n FROM accounts WHERE id = 1 UNION ALL SELECT n FROM accounts INTERSECT SELECT n FROM accounts WHERE id > 2 ORDER BY 1"),
+		S("SELECT n FROM accounts EXCEPT (SELECT n FROM accounts INTERSECT SELECT n FROM accounts WHERE n = 2) ORDER BY n DESC").Refused("output of UNION"),
 		S("SELECT n FROM accounts WHERE false UNION ALL SELECT n FROM accounts WHERE false ORDER BY n"),
 		S("SELECT * FROM accounts WHERE id < 3 UNION ALL SELECT * FROM accounts WHERE id > 4 ORDER BY day, id"),
 		S("SELECT n FROM accounts UNION ALL SELECT n FROM accounts ORDER BY n LIMIT -1").Fails("2201W"),

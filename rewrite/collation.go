@@ -27,9 +27,10 @@ func (a *analysis) formulaCollated(x *pg.CollateClause, d *formulaDraft) *Formul
 		return nil
 	}
 	arg := a.formula(x.Arg, d)
-	if arg == nil {
+	if arg == nil || d.collates != "" && d.collates != last(name) {
 		return nil
 	}
+	d.collates = last(name)
 	if t := arg.TypeOf(arg.givenType); !isCharacter(logical.Type{OID: t}) && !(arg.isUntyped() && t == 0) {
 		return nil
 	}
@@ -64,9 +65,12 @@ func (a *analysis) collation(f *Formula) collated {
 		of := shown.TypeOf(f.Column)
 		return collated{oid: of.Collation, byBytes: of.ByBytes, known: of.Collation != 0 && !f.Column.Loose}
 	}
-	c := none
-	for i, arg := range f.Args {
-		if f.Kind == Choice && i%2 == 0 && i < len(f.Args)-1 {
+	c, args := none, f.Args
+	if f.nullIf { // it has the collation of what it compares
+		args = slices.Concat(f.Args[0].Args, f.Args[1:])
+	}
+	for i, arg := range args {
+		if !f.nullIf && f.Kind == Choice && i%2 == 0 && i < len(f.Args)-1 {
 			continue // a condition
 		}
 		switch of := a.collation(arg); {

@@ -135,7 +135,7 @@ func (a *analysis) distinctOnTerm(n *pg.Node, sc *scope, outputs []column) bool 
 	switch ref := n.GetColumnRef(); {
 	case ok && c != nil && a.sortsByOutput(n, at, c):
 		return true
-	case ok && c != nil && ref != nil && c.isPlain():
+	case ok && c != nil && ref != nil && !c.holdsSealed():
 		return false // an output, whatever columns there are of its name
 	case ok && c != nil && ref != nil && !slices.ContainsFunc(sc.items, func(it *item) bool { return it.open || it.column(c.name) != nil }):
 		a.fail(refuseUse(sealedOf(outputs), int32(at.start), a.within)) // no column to be compared has the name

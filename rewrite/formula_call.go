@@ -96,9 +96,9 @@ const defaultCollation = 100
 func (a *analysis) plainlyCollated(f *Formula) bool {
 	switch {
 	case f.Kind == PlainValue:
-		return !isCharacter(f.Type)
-	case f.Kind == Collated:
-		return false
+		return !isCharacter(f.Type) && f.Type.OID != logical.OIDName
+	case f.Kind == Collated, f.Kind == CastTo && f.Type.OID == logical.OIDName, f.Kind == ColumnValue && f.Column.Type.Shown().OID == logical.OIDName:
+		return false // as names have the collation C
 	case f.Kind == ColumnValue && isCharacter(f.Column.Type.Shown()):
 		c := a.collation(f)
 		return c.known && c.oid == defaultCollation && !f.Column.Loose

@@ -84,9 +84,12 @@ func (a *analysis) count(n *pg.Node, to *RowCount, all string) {
 			}
 		}
 		switch {
+		case c.GetIval() == nil && c.GetSval() == nil: // 2.5, which the server rounds
+			a.fail(refuseCut(sealed, location(n)))
+			return
 		case rows < 0, rows == 0 && to == &r.plan.Limit:
 			return // which the server refuses, or gives no rows for
-		case i < 0, c.GetIval() == nil && c.GetSval() == nil, !a.tokens[i].kind.isLiteral():
+		case i < 0, !a.tokens[i].kind.isLiteral():
 			a.fail(refuseCut(sealed, location(n)))
 			return
 		}
@@ -95,7 +98,7 @@ func (a *analysis) count(n *pg.Node, to *RowCount, all string) {
 		return
 	}
 	first, end, ok := a.tokensOf(n)
-	if !ok || !countsRows(n) {
+	if !ok || !countsRows(n) || n.GetParamRef() == nil && !givesInteger(n) {
 		a.fail(refuseCut(sealed, location(n)))
 		return
 	}
@@ -111,6 +114,24 @@ func (a *analysis) count(n *pg.Node, to *RowCount, all string) {
 	value := "(" + string(a.text[at.start:at.end]) + ")::pg_catalog.int8"
 	*to = RowCount{Known: true, Hidden: r.hide(a, value, column{}, at.start)}
 	a.edit(at.start, at.end, "(CASE WHEN "+value+served+" THEN "+value+" ELSE "+all+" END)", nil)
+}
+
+// givesInteger says whether such an expression is an integer, and no text: something in it has a
+// type.
+func givesInteger(n *pg.Node) bool {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_AConst:
+		return x.AConst.GetIval() != nil
+	case *pg.Node_TypeCast:
+		return true
+	case *pg.Node_AExpr:
+		return givesInteger(x.AExpr.Lexpr) || givesInteger(x.AExpr.Rexpr)
+	case *pg.Node_CoalesceExpr:
+		return slices.ContainsFunc(x.CoalesceExpr.Args, givesInteger)
+	case *pg.Node_MinMaxExpr:
+		return slices.ContainsFunc(x.MinMaxExpr.Args, givesInteger)
+	}
+	return false
 }
 
 // countsRows says whether an expression is made of integers and parameters.

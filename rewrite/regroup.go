@@ -90,7 +90,7 @@ func expands(n *pg.Node) bool {
 
 // tellsApart says whether the session knows which values of an output are equal.
 func (a *analysis) tellsApart(o *draftedOutput) bool {
-	return (logical.Type{OID: o.shown.Type.OID, Typmod: -1}).HasEquality() && a.comparesBytes(o.formula) && a.settleCalls(o.formulaDraft)
+	return (logical.Type{OID: o.shown.Type.OID, Typmod: -1}).HasEquality() && a.comparesBytes(o.formula) && !a.collation(o.formula).differs && a.settleCalls(o.formulaDraft)
 }
 
 // regroupedOutput is an output of a query whose groups the session makes: what has an aggregate

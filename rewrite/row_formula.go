@@ -60,8 +60,9 @@ type formulaDraft struct {
 	named       []string   // functions that the server calls, without a schema
 	compared    []*Formula // what compares its Args
 	aggregates  []*formulaAggregated
-	collects    bool // what is read stands in an aggregate
-	decides     bool // it is a condition on the row
+	collects    bool   // what is read stands in an aggregate
+	decides     bool   // it is a condition on the row
+	collates    string // what COLLATE names in it; two names may be a mistake
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can

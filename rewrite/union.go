@@ -385,12 +385,12 @@ func (a *analysis) unitedSpan(left, right int) (start, operator, from, end int, 
 			return 0, 0, 0, 0, false
 		}
 	}
-	return start, operator, from, a.queryEnd(from), depth == 0
+	return start, operator, from, a.queryEnd(from, "union", "intersect", "except"), depth == 0
 }
 
-// queryEnd finds the token behind a query that begins at token i as the last one
-// of a set operation, to which ORDER BY and the like belong that follow.
-func (a *analysis) queryEnd(i int) int {
+// queryEnd finds the token behind a query that begins at token i as the last one of a set
+// operation, to which ORDER BY and the like belong that follow, and what other words begin.
+func (a *analysis) queryEnd(i int, words ...string) int {
 	_, last := a.statementTokens()
 	depth := 0
 	for ; i < last; i++ {
@@ -404,7 +404,7 @@ func (a *analysis) queryEnd(i int) int {
 		case depth == 0 && a.is(i, ";"):
 			return i
 		case depth == 0 && !a.is(i-1, "as") && !a.is(i-1, "."):
-			for _, word := range [...]string{"union", "intersect", "except", "order", "limit", "offset", "fetch", "for"} {
+			for _, word := range append(words, "order", "limit", "offset", "fetch", "for") {
 				if a.is(i, word) {
 					return i
 				}

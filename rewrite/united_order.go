@@ -108,9 +108,10 @@ func (a *analysis) unitedRowsSpan(s *pg.SelectStmt) (span unitedQuery, ok bool) 
 	if left < 0 || right < 0 {
 		return span, false
 	}
-	start, _, _, end, ok := a.unitedSpan(left, right)
+	start, _, from, _, ok := a.unitedSpan(left, right)
 	if !ok {
 		return span, false
 	}
+	end := a.queryEnd(from) // the right side may be an INTERSECT without brackets
 	return unitedQuery{from: int(a.tokens[start].start), end: int(a.tokens[end-1].end)}, true
 }

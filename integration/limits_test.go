@@ -24,7 +24,7 @@ func TestComputedLimits(t *testing.T) {
 		S("SELECT id FROM accounts ORDER BY price LIMIT 1 - 2").Fails("2201W"), S("SELECT id FROM accounts ORDER BY price OFFSET $1 - 2", "1").Fails("2201X"),
 		S("SELECT id FROM accounts ORDER BY price LIMIT 1 / 0").Fails("22012"),
 		S("SELECT id FROM accounts ORDER BY price LIMIT (SELECT 1)").Refused("LIMIT or OFFSET like this"), S("SELECT id FROM accounts ORDER BY price LIMIT random()").Refused("LIMIT or OFFSET like this"),
-		S("SELECT id FROM accounts ORDER BY price LIMIT 2.5").Refused("LIMIT or OFFSET like this"), S("SELECT id FROM accounts WHERE n > 1 LIMIT 1e1").Refused("LIMIT or OFFSET like this"),
+		S("SELECT id FROM accounts ORDER BY price LIMIT 2.5").Refused("LIMIT or OFFSET like this"), S("SELECT id FROM accounts ORDER BY price LIMIT ' 2'").Refused("LIMIT or OFFSET like this"), S("SELECT id FROM accounts ORDER BY price, id LIMIT '2'"), S("SELECT id FROM accounts WHERE n > 1 LIMIT 1e1").Refused("LIMIT or OFFSET like this"),
 		S("SELECT id FROM accounts ORDER BY price LIMIT LEAST('3', '20')").Fails("42804"),
 		S("SELECT id FROM accounts ORDER BY price LIMIT 1.5 + 1").Refused("LIMIT or OFFSET like this"),
 	)...)

@@ -84,12 +84,12 @@ func (a *analysis) count(n *pg.Node, to *RowCount, all string) {
 			}
 		}
 		switch {
-		case c.GetIval() == nil && c.GetSval() == nil: // 2.5, which the server rounds
+		case i < 0, c.GetIval() == nil && c.GetSval() == nil: // 2.5 and ' 2', which the server reads as numbers
 			a.fail(refuseCut(sealed, location(n)))
 			return
 		case rows < 0, rows == 0 && to == &r.plan.Limit:
 			return // which the server refuses, or gives no rows for
-		case i < 0, !a.tokens[i].kind.isLiteral():
+		case !a.tokens[i].kind.isLiteral():
 			a.fail(refuseCut(sealed, location(n)))
 			return
 		}

@@ -77,6 +77,10 @@ func TestRangesAnywhere(t *testing.T) {
 		S("SELECT u.id FROM users u CROSS JOIN LATERAL (SELECT id FROM limits WHERE u.age > 2 AND u.city = 'x' LIMIT 1) q ORDER BY u.id"),
 		S("SELECT id FROM users u WHERE city = 'y' OR EXISTS (SELECT FROM limits l WHERE l.id > 0 AND u.age > 2 AND u.city = 'x') ORDER BY id"),
 		S("SELECT id FROM users x WHERE id IN (SELECT l.id FROM limits l WHERE x.name < 'b' AND x.city = 'y') ORDER BY id"),
+		// The planner estimates what stands in a list.
+		S("SELECT id FROM users WHERE CASE WHEN age > 10 THEN city ELSE 'z' END IN ('x', 'z') ORDER BY id FOR UPDATE"),
+		S("SELECT id FROM users u WHERE EXISTS (SELECT FROM payments p WHERE p.user_id = u.id AND CASE WHEN p.amount > $1 AND p.account < 9 THEN 'y' ELSE 'z' END = ANY ($2))", "5", "{y,q}"),
+		S("UPDATE users SET city = 'w' WHERE CASE WHEN age > 10 THEN city ELSE 'z' END NOT IN ('x', 'z')"), S("SELECT id, city FROM users ORDER BY id"),
 		// Texts that differ in a literal only.
 		S("SELECT id FROM users u WHERE EXISTS (SELECT 1 FROM payments p WHERE p.user_id = u.id AND p.amount >= 5 AND p.account = 1 AND p.note = 'b') ORDER BY id"),
 		S("SELECT id FROM users u WHERE EXISTS (SELECT 1 FROM payments p WHERE p.user_id = u.id AND p.amount >= 6 AND p.account = 2 AND p.note = 'xx') ORDER BY id"),

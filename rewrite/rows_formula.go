@@ -178,9 +178,8 @@ func (r *foundRow) limitRows() string {
 	return " LIMIT " + strconv.Itoa(MaxFormulaRows+1) + locks + ") AS pgseal_rows)"
 }
 
-// keyOf is the SQL of what tells a row from others; see AppendRowKey.
-func (u *formulaUse) keyOf(row string) string {
-	var keys []string
+// keysOf are the SQL of what tells a row from others, of each column; see AppendRowKey.
+func (u *formulaUse) keysOf(row string) (keys []string) {
 	columns := u.columns
 	if u.keys != nil {
 		columns = u.keys
@@ -195,6 +194,11 @@ func (u *formulaUse) keyOf(row string) string {
 		}
 		keys = append(keys, key)
 	}
+	return keys
+}
+
+// joinKeys makes one of the keys of columns.
+func joinKeys(keys []string) string {
 	const separates = " OPERATOR(pg_catalog.||) '" + keySeparator + "' OPERATOR(pg_catalog.||) "
 	return "(" + strings.Join(keys, separates) + ")"
 }
@@ -232,16 +236,23 @@ func (o *Operand) RowKey(row [][]byte) [][]byte {
 func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) edit) {
 	a.insert(u.start, u.before+"NULLIF(COALESCE(")
 	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
-	never := ""
+	keys := u.keysOf(quoteName(u.row.into.name))
+	fails := "pg_catalog.current_setting('" + RowMarker + "')"
 	if u.operand.Decides {
-		never = ", " + costly
+		fails = failsForRow(keys[0])
 	}
-	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+u.keyOf(quoteName(u.row.into.name))+", pg_catalog.current_setting('"+RowMarker+"')"+never+"), '')::"+u.operand.ofRow()+u.behind, nil)
+	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+joinKeys(keys)+", "+fails+"), '')::"+u.operand.ofRow()+u.behind, nil)
 }
 
-// costly is what the server never computes, as something that fails stands before it. By what
-// it would cost the conditions by which the question has found rows are looked at first.
-const costly = "pg_catalog.to_tsvector(pg_catalog.to_tsvector(pg_catalog.current_setting('" + RowMarker + "'))::pg_catalog.text)::pg_catalog.text"
+// failsForRow is what fails a statement in a condition. It depends on a key of the row, if for
+// nothing: what is constant the planner computes where it estimates, and the statement would
+// fail before it runs. Behind it stands what the server never comes to; by what that would
+// cost the conditions by which the question has found rows are looked at first.
+func failsForRow(key string) string {
+	empty := "pg_catalog.left(" + key + ", 0)"
+	return "pg_catalog.current_setting(pg_catalog.concat('" + RowMarker + "', " + empty + ")), " +
+		"pg_catalog.to_tsvector(pg_catalog.to_tsvector(" + empty + ")::pg_catalog.text)::pg_catalog.text"
+}
 
 // ofRow is the type of the value for one row.
 func (o *Operand) ofRow() string {

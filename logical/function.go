@@ -126,12 +126,13 @@ func FunctionNamed(name string) (Function, bool) {
 	return Function(max(i, 0)), i >= 0
 }
 
-// FunctionNames are the names of all of them, and of all aggregates.
+// FunctionNames are the names of all of them, and of all aggregates and window functions.
 func FunctionNames() (all []string) {
 	for i := range functions {
 		all = append(all, functions[i].name)
 	}
-	return append(all, slices.Sorted(maps.Keys(aggregates))...)
+	all = append(all, slices.Sorted(maps.Keys(aggregates))...)
+	return append(all, slices.Sorted(maps.Keys(windowFunctions))...)
 }
 
 // String is the function's name.

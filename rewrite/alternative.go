@@ -295,7 +295,7 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 			a.plain(n, sc)
 		}
 		a.condition(x.FuncCall.AggFilter, sc)
-		a.window(x.FuncCall.Over, sc)
+		a.over(x.FuncCall.Over, sc)
 	}
 }
 

@@ -29,6 +29,9 @@ type Arrangement struct {
 	Keys     []SortKey // the first decides; rows that are equal stay as the server sorts them
 	// First, if not 0, is how many of Keys tell rows apart of which the first one is shown.
 	First int
+	// Windows: window functions are computed of all rows that stay. InWindowOrder: nothing says in
+	// which order they are shown, so that it is the one of the last of them.
+	Windows, InWindowOrder bool
 	// Counts: the client gets the number of the rows, and none of them.
 	Counts bool
 	// Limit and Offset are NULL where there is none.
@@ -69,7 +72,8 @@ type arranging struct {
 	list  int // where the columns go: behind the SELECT list
 	// around, if not nil, is a set operation that is the FROM of a query then.
 	around *unitedQuery
-	extra  []column // the hidden ones
+	extra  []column              // the hidden ones
+	by     *catalog.SealedColumn // one that is computed with, if none of them is
 }
 
 // arranges says whether the rows of a query can be filtered and sorted by the session: it
@@ -238,5 +242,8 @@ func (a *analysis) movable(at term, served bool) bool {
 // arrangedBy is a sealed column that the rows are sorted or filtered by.
 func (a *analysis) arrangedBy() *catalog.SealedColumn {
 	extra := a.arranged.extra
+	if a.arranged.by != nil {
+		return a.arranged.by
+	}
 	return extra[slices.IndexFunc(extra, func(c column) bool { return c.sealed != nil })].sealed
 }

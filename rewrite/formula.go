@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -35,6 +36,7 @@ const (
 	Aggregated                        // Aggregate, of the first of Args in each of any number of rows, the second behind it in each
 	Inner                             // what the one of Args comes to, of the row of a query in FROM that has it as an output
 	Collated                          // one, which is compared by its bytes: COLLATE "C"
+	Windowed                          // Aggregate or a function over the rows of a Window
 	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
 )
 
@@ -52,6 +54,7 @@ type Formula struct {
 	Aggregate logical.Aggregate
 	Distinct  bool
 	Row       []*Formula
+	Window    *Window               // of Windowed, which has a Row as well
 	Column    *catalog.SealedColumn // of some kinds, or that it is computed for
 	Answer    int                   // number, from 1, of the Question's answer that the column's envelope is, or its value
 	Cell      int                   // index of the column among those that the answer has of each row, if there can be several
@@ -65,6 +68,8 @@ type Formula struct {
 	ranged    bool // a Choice of the value of a row that is in a range, and of NULL
 	nullIf    bool // a Choice of NULL and of the value that is compared
 	grouped   bool // a column of an output that the query groups by: any value of the group is it
+	ranks     bool // a PlainValue that is the rank of what the server sorts by, in a direction
+	direction string
 	collects  bool // an aggregate of which the server gives what each row has, and the session those of a group
 	// at is where a column of an output is named first, or an aggregate stands; order and
 	// filter are its clauses, zero if it has none.
@@ -142,6 +147,8 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return f.Function.Result(f.argTypes(given))
 	case Aggregated:
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
+	case Windowed:
+		return f.windowType(given)
 	case Inner:
 		return f.Args[0].TypeOf(given)
 	case Collated:
@@ -267,6 +274,8 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 		return f.Function.Param(f.argTypes(given), arg)
 	case Aggregated, Collated:
 		return logical.OIDText // between two texts, of aggregates
+	case Windowed:
+		return f.windowExpects(arg, given)
 	case Choice:
 		if arg%2 == 0 && arg < len(f.Args)-1 {
 			return logical.OIDBool
@@ -315,7 +324,9 @@ func (f *Formula) OfRow() bool { return f.Kind == ColumnValue || f.Kind == Plain
 func (f *Formula) isCell() bool { return f.OfRow() || f.hasOwnRow() }
 
 // hasOwnRow says whether its Args have other columns than the formula that it stands in.
-func (f *Formula) hasOwnRow() bool { return f.Kind == Aggregated || f.Kind == Inner }
+func (f *Formula) hasOwnRow() bool {
+	return f.Kind == Aggregated || f.Kind == Inner || f.Kind == Windowed
+}
 
 // Aggregates says whether there is an aggregate in it, or in what it computes with.
 func (f *Formula) Aggregates() bool {
@@ -356,13 +367,17 @@ func (f *Formula) columns(list []*Formula) []*Formula {
 }
 
 func (f *Formula) sameColumn(other *Formula) bool {
-	return f == other || f.Kind != Aggregated && f.isCell() && f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name && f.sql == other.sql
+	return f == other || f.Kind != Aggregated && f.Kind != Windowed && f.isCell() && f.Kind == other.Kind && f.Column == other.Column && f.Name == other.Name && f.sql == other.sql
 }
 
 // AppendPrint appends what tells whether two formulas of one text are the same.
 func (f *Formula) AppendPrint(b []byte) []byte {
 	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Function), byte(f.Aggregate), byte(f.Type.OID>>8), byte(f.Type.OID))
 	b = append(append(b, f.Name...), 0)
+	if w := f.Window; w != nil {
+		b = fmt.Appendf(b, "%d %d %d %v %v", w.Function, w.Values, w.Partitions, w.Keys, w.Frame)
+	}
+	b = append(append(b, f.direction...), 0)
 	b = append(append(b, f.sql...), 0)
 	if f.Fold != nil {
 		b = append(b, f.Fold.Hash()...)

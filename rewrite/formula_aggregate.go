@@ -98,8 +98,7 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		of.Cell = i
 	}
 	f.Args[0].number(f.Row)
-	d.params, d.calls = append(d.params, inner.params...), append(d.calls, inner.calls...)
-	d.compared, d.literals, d.named = append(d.compared, inner.compared...), append(d.literals, inner.literals...), append(d.named, inner.named...)
+	d.take(inner)
 	if of == logical.Maximum || of == logical.Minimum {
 		d.compared = append(d.compared, f)
 	}
@@ -118,8 +117,7 @@ func (a *analysis) computedFilter(f *Formula, x *pg.FuncCall, inner *formulaDraf
 	if condition == nil || !condition.computes() && (condition.Kind != ColumnValue || condition.isTerm()) {
 		return
 	}
-	inner.params, inner.calls = append(inner.params, own.params...), append(inner.calls, own.calls...)
-	inner.compared, inner.literals, inner.named = append(inner.compared, own.compared...), append(inner.literals, own.literals...), append(inner.named, own.named...)
+	inner.take(own)
 	if x.AggStar {
 		f.Args = []*Formula{trueValue()}
 	}
@@ -171,8 +169,11 @@ func (d *formulaDraft) keeps(f *Formula) bool {
 	return slices.ContainsFunc(d.aggregates, func(of *formulaAggregated) bool { return of.Formula == f })
 }
 
-// aggregated analyses what of aggregates the server gets as it is.
+// aggregated analyses what of aggregates and windows the server gets as it is.
 func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
+	for _, n := range d.plain {
+		a.in("a window definition", func() { a.plain(n, sc) })
+	}
 	for _, of := range d.aggregates {
 		if of.kept {
 			a.plain(&pg.Node{Node: &pg.Node_FuncCall{FuncCall: of.call}}, sc)

@@ -115,7 +115,7 @@ func (f *Formula) isComparable() bool {
 		if !f.Operator.Compares() && !f.Operator.Matches() {
 			return false
 		}
-	case Negative, Greatest, Least, Aggregated, Inner, Collated:
+	case Negative, Greatest, Least, Aggregated, Windowed, Inner, Collated:
 		return false
 	case FirstOf, Choice:
 		if f.choosesColumns() {

@@ -57,7 +57,7 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 	})
 	a.showFunction(f, parts)
 	a.condition(f.AggFilter, sc)
-	a.window(f.Over, sc)
+	a.over(f.Over, sc)
 }
 
 // countable lets count(column) and count(row) stand: they count what is not NULL,

@@ -376,6 +376,20 @@ func showFormula(f *Formula) string {
 		return f.Name + ", which is " + args[0] + ","
 	case Aggregated:
 		return f.Aggregate.String() + " of (" + strings.Join(args, ", ") + ")"
+	case Windowed:
+		values, partitions, keys, bounds := f.WindowArgs()
+		name := f.Window.Function.String()
+		if f.Window.Function == logical.AggregateOver {
+			name = f.Aggregate.String()
+		}
+		text := name + " of (" + strings.Join(args[:len(values)], ", ") + ") over ("
+		if len(partitions) > 0 {
+			text += "by " + strings.Join(args[len(values):][:len(partitions)], ", ")
+		}
+		for i, key := range args[len(values)+len(partitions):][:len(keys)] {
+			text += fmt.Sprintf(" sorted by %s%+v", key, f.Window.Keys[i])
+		}
+		return text + fmt.Sprintf(" frame %+v %v)", f.Window.Frame, args[len(args)-len(bounds):])
 	case Negative:
 		return "-" + args[0]
 	case Inverse:

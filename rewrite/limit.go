@@ -32,8 +32,8 @@ func (a *analysis) cut(s *pg.SelectStmt) {
 
 // idle are functions, beside those that pgseal computes, of which nobody notices that they
 // are called for rows that are not shown.
-var idle = []string{"age", "array_agg", "array_length", "array_to_string", "cardinality", "dense_rank", "first_value", "format", "generate_series", "initcap", "json_agg", "json_build_array", "json_build_object",
-	"json_object_agg", "jsonb_agg", "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "lag", "last_value", "lead", "md5", "now", "rank", "regexp_replace", "row_number", "row_to_json", "statement_timestamp",
+var idle = []string{"age", "array_agg", "array_length", "array_to_string", "cardinality", "cume_dist", "dense_rank", "first_value", "format", "generate_series", "initcap", "json_agg", "json_build_array", "json_build_object",
+	"json_object_agg", "jsonb_agg", "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "lag", "last_value", "lead", "md5", "now", "nth_value", "ntile", "percent_rank", "rank", "regexp_replace", "row_number", "row_to_json", "statement_timestamp",
 	"string_to_array", "to_json", "to_jsonb", "to_timestamp", "transaction_timestamp", "unnest"}
 
 // callsForAll refuses functions that the server calls for each row now, though not all of

@@ -221,6 +221,11 @@ type scope struct {
 	// firsts are so many items of ORDER BY that tell rows apart of which the session shows the
 	// first ones, 0 if the server does.
 	firsts int
+	// windows is the query, where what is analysed may have window functions that the session
+	// computes.
+	windows *pg.SelectStmt
+	// servedWindows are the names of those of the WINDOW clause that functions of the server's have.
+	servedWindows []string
 	// shown: the client gets the rows of the query as they are, so that its outputs can be
 	// computed.
 	shown bool

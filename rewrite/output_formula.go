@@ -75,7 +75,7 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	}
 	a.settleOutput(o, "for an output")
 	start, end := o.span(a)
-	if len(sc.ranges) > 0 { // which stand elsewhere
+	if len(sc.ranges) > 0 || !o.standsWithin(start, end) {
 		text, ok := a.arrayText(o)
 		if !ok {
 			return c, true
@@ -158,6 +158,13 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	return &draftedOutput{d, f, columns, shown, known}
 }
 
+// standsWithin says whether all that an output is computed of stands in a place of the text.
+func (o *draftedOutput) standsWithin(start, end int) bool {
+	return !slices.ContainsFunc(o.columns, func(of *Formula) bool {
+		return slices.ContainsFunc(of.parts(), func(p cellPart) bool { return p.at.start < start || p.at.end > end })
+	})
+}
+
 // settleOutput notes what an output that is computed needs, and what it is for.
 func (a *analysis) settleOutput(o *draftedOutput, what string) {
 	a.outputFormulas = append(a.outputFormulas, o.formula)
@@ -169,6 +176,9 @@ func (a *analysis) settleOutput(o *draftedOutput, what string) {
 		if sealed := o.shown.Cells[i]; sealed != nil {
 			a.note("open", sealed, what, int32(a.tokens[o.first].start))
 		}
+	}
+	if len(o.windows) > 0 {
+		a.windowed(o)
 	}
 	for _, of := range o.aggregates {
 		a.settledAggregates = append(a.settledAggregates, of.call)
@@ -254,6 +264,9 @@ type cellPart struct {
 // parts are those of what the server gives of a column, or of the rows of an aggregate: an
 // array of what each has, empty for none.
 func (f *Formula) parts() (parts []cellPart) {
+	if f.Kind == Windowed {
+		return f.windowParts()
+	}
 	if f.Kind != Aggregated {
 		before, behind := f.bytes()
 		return []cellPart{{f.at, before, behind, f.served != nil}}
@@ -320,6 +333,9 @@ func (f *Formula) rowParts(parts []cellPart) []cellPart {
 func (f *Formula) bytes() (before, behind string) {
 	switch f.Kind {
 	case PlainValue:
+		if f.ranks {
+			return sendCall(f.Type.OID) + "(pg_catalog.dense_rank() OVER (ORDER BY ", f.direction + "))"
+		}
 		return sendCall(f.Type.OID) + "(", ")"
 	case Inner:
 		return "", "" // the array that is there for it, or NULL without a row
@@ -435,7 +451,7 @@ func (f *Formula) computes() bool {
 		return f.hasSealed()
 	case Aggregated:
 		return f.collects || f.Aggregate != logical.All && f.Aggregate != logical.Some || !f.Args[0].isTerm()
-	case Inner:
+	case Inner, Windowed:
 		return true
 	case Called, Negative, Greatest, Least, Collated:
 		return f.hasSealed()

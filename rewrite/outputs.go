@@ -265,6 +265,11 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 			return c
 		}
 	}
+	if sc.windows != nil && hasWindow(n) {
+		if c, ok := a.outputFormula(n, sc); ok {
+			return c
+		}
+	}
 	if inner, _ := withoutCasts(n); inner.GetCaseExpr() != nil || inner.GetAExpr().GetKind() == pg.A_Expr_Kind_AEXPR_NULLIF {
 		if c, ok := a.outputFormula(n, sc); ok {
 			return c

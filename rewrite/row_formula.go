@@ -60,9 +60,12 @@ type formulaDraft struct {
 	named       []string   // functions that the server calls, without a schema
 	compared    []*Formula // what compares its Args
 	aggregates  []*formulaAggregated
-	collects    bool   // what is read stands in an aggregate
-	decides     bool   // it is a condition on the row
-	collates    string // what COLLATE names in it; two names may be a mistake
+	windows     []*Formula // window functions
+	plain       []*pg.Node // what the server sorts by in their windows
+	windowed    bool       // what is read stands in a window function
+	collects    bool       // what is read stands in an aggregate
+	decides     bool       // it is a condition on the row
+	collates    string     // what COLLATE names in it; two names may be a mistake
 }
 
 // foundBy is the row that the conditions of an UPDATE find, without a key if there can
@@ -249,6 +252,9 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 	case *pg.Node_FuncCall:
 		if f := a.formulaTime(n, d); f != nil {
 			return f
+		}
+		if x.FuncCall.Over != nil {
+			return a.formulaWindow(x.FuncCall, d)
 		}
 		if of, ok := logical.AggregateNamed(last(names(x.FuncCall.Funcname))); ok {
 			return a.formulaAggregate(of, x.FuncCall, d)

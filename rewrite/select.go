@@ -87,7 +87,8 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 		}
 	}
 	sc.ranges = a.rangesOf(s, sc)
-	outputs := a.outputs(s.TargetList, sc, targets)
+	var outputs []column
+	a.windowing(s, sc, func() { outputs = a.outputs(s.TargetList, sc, targets) })
 	a.evaluated = oftenEvaluated
 	if len(sc.ranges) > 0 {
 		a.whereInRanges(s, sc, outputs)
@@ -106,19 +107,16 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 	if !a.having(s, sc, outputs) {
 		a.condition(s.HavingClause, sc)
 	}
-	a.in("a window definition", func() {
-		for _, w := range s.WindowClause {
-			a.window(w.GetWindowDef(), sc)
-		}
-	})
-	a.distinct(s, sc, outputs, targets)
+	a.windowing(s, sc, func() { a.distinct(s, sc, outputs, targets) })
 	return outputs
 }
 
-// tail is ORDER BY, LIMIT and OFFSET.
+// tail is ORDER BY, LIMIT and OFFSET, and WINDOW, which PostgreSQL reads last.
 func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
 	a.in("ORDER BY", func() {
-		if a.sortsUnited(s, sc, outputs) || a.sortsComputed(s, sc, outputs) {
+		computed := false
+		a.windowing(s, sc, func() { computed = a.sortsUnited(s, sc, outputs) || a.sortsComputed(s, sc, outputs) })
+		if computed {
 			return
 		}
 		if sc.firsts > 0 { // the server does not look for them any more
@@ -133,6 +131,7 @@ func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets [
 		a.plain(s.LimitOffset, sc)
 		a.cut(s)
 	})
+	a.windowClause(s, sc)
 }
 
 // sortServed is an item of ORDER BY that the server sorts by.

@@ -100,18 +100,13 @@ func (a *analysis) arrangeKeys(r *arranging, items []sorting, firsts int, hide f
 			r.plan.First = len(r.plan.Keys)
 		}
 		if it.computed == nil {
-			if before = append(before, it.text+it.direction()); len(before) == 1 {
+			if before = append(before, it.text+directionOf(it.by)); len(before) == 1 {
 				begins = int(location(it.by.Node))
 			}
 			continue
 		}
 		rank()
-		descending := it.by.SortbyDir == pg.SortByDir_SORTBY_DESC
-		nullsFirst := descending
-		if it.by.SortbyNulls != pg.SortByNulls_SORTBY_NULLS_DEFAULT {
-			nullsFirst = it.by.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_FIRST
-		}
-		r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: hide(it), Descending: descending, NullsFirst: nullsFirst})
+		r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: hide(it), Descending: it.by.SortbyDir == pg.SortByDir_SORTBY_DESC, NullsFirst: nullsFirst(it.by)})
 		a.edit(it.at.start, it.at.end, noOrder, nil)
 	}
 	if rank(); firsts == len(items) {
@@ -119,15 +114,23 @@ func (a *analysis) arrangeKeys(r *arranging, items []sorting, firsts int, hide f
 	}
 }
 
-// direction is what stands behind the expression.
-func (it *sorting) direction() (text string) {
-	switch it.by.SortbyDir {
+// nullsFirst says whether NULL comes first.
+func nullsFirst(by *pg.SortBy) bool {
+	if by.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_DEFAULT {
+		return by.SortbyDir == pg.SortByDir_SORTBY_DESC
+	}
+	return by.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_FIRST
+}
+
+// directionOf is what stands behind the expression.
+func directionOf(by *pg.SortBy) (text string) {
+	switch by.SortbyDir {
 	case pg.SortByDir_SORTBY_ASC:
 		text = " ASC"
 	case pg.SortByDir_SORTBY_DESC:
 		text = " DESC"
 	}
-	switch it.by.SortbyNulls {
+	switch by.SortbyNulls {
 	case pg.SortByNulls_SORTBY_NULLS_FIRST:
 		text += " NULLS FIRST"
 	case pg.SortByNulls_SORTBY_NULLS_LAST:

@@ -23,6 +23,7 @@ type arranged struct {
 	having     []hiddenCell        // conditions on groups
 	collecting []collecting        // where there are aggregates of groups
 	groups     *groupedRows        // nil before there is a row, and once they have gone on
+	windows    *windowedRows       // nil if there is no window function, and once they have gone on
 	types      []uint32            // of the keys; 0 for ranks
 	seen       map[string]struct{} // what tells apart rows that there have been
 	rows       []arrangedRow
@@ -172,6 +173,7 @@ func (s *Session) arrange(plan *rewrite.Arrangement, r *request) (*arranged, err
 	if len(plan.Groups) > 0 {
 		g.collecting = collects(s.result.cells)
 	}
+	g.windows = windows(plan, s.result.cells)
 	take := func(list *[]hiddenCell, i int) cell {
 		c := hidden[i]
 		*list = append(*list, hiddenCell{c, g.first + i})
@@ -287,6 +289,9 @@ func (s *Session) arrangedRows(plan *rewrite.Arrangement, r *request, out *Outpu
 		return nil, Need{}, errCursorMoved
 	}
 	need, err := s.showGroups(g, out)
+	if err == nil && need.Kind == NeedNothing {
+		need, err = s.showWindows(g, out)
+	}
 	if err == nil && need.Kind == NeedNothing && held != nil {
 		held.arranged = g
 	}
@@ -307,10 +312,14 @@ func (s *Session) arrangeRow(g *arranged, b []byte, out *Output) (Need, error) {
 	}
 	var need Need
 	var err error
-	if len(g.plan.Groups) > 0 {
+	switch {
+	case len(g.plan.Groups) > 0:
 		need, err = s.group(g, b[wire.HeaderLen:])
 		err = s.explained(err)
-	} else {
+	case g.windows != nil:
+		need, err = s.window(g, b[wire.HeaderLen:])
+		err = s.explained(err)
+	default:
 		need, err = s.keepRow(g, g.conditions, b, out)
 	}
 	if err == nil && need.Kind == NeedNothing {
@@ -477,53 +486,6 @@ func readInt8(v []byte, format int16) (int64, error) {
 		return int64(binary.BigEndian.Uint64(v)), nil
 	}
 	return 0, errContradiction
-}
-
-// sort sorts the rows. Those that are equal stay as they are.
-func (g *arranged) sort() {
-	slices.SortStableFunc(g.rows, func(v, w arrangedRow) int { return g.compare(v, w, g.plan.Keys) })
-}
-
-// compare gives the order of two rows by keys, the first ones of all.
-func (g *arranged) compare(v, w arrangedRow, keys []rewrite.SortKey) int {
-	for i, k := range keys {
-		a, b := v.keys[i], w.keys[i]
-		switch {
-		case a == nil && b == nil:
-			continue
-		case a == nil || b == nil:
-			if (a == nil) == k.NullsFirst {
-				return -1
-			}
-			return 1
-		}
-		oid := g.types[i]
-		if k.Ranks {
-			oid = logical.OIDInt8
-		}
-		order := logical.SortOrder(logical.Value{Data: a, Binary: true, OID: oid}, logical.Value{Data: b, Binary: true, OID: oid})
-		if k.Descending {
-			order = -order
-		}
-		if order != 0 {
-			return order
-		}
-	}
-	return 0
-}
-
-// leaveFirst leaves the first of the rows, in order, that are equal by the first keys.
-func (g *arranged) leaveFirst() {
-	left := g.rows[:0]
-	for _, row := range g.rows {
-		if n := len(left); n > 0 && g.compare(left[n-1], row, g.plan.Keys[:g.plan.First]) == 0 {
-			g.size -= row.size()
-		} else {
-			left = append(left, row)
-		}
-	}
-	clear(g.rows[len(left):])
-	g.rows = left
 }
 
 // counted is the row that has the number of rows.

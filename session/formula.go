@@ -154,6 +154,8 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		return s.choice(f, g)
 	case rewrite.Aggregated:
 		return s.aggregated(f, g)
+	case rewrite.Windowed:
+		return s.windowValue(f, g)
 	case rewrite.Inner:
 		return s.innerValue(f, g)
 	case rewrite.Collated:

@@ -25,6 +25,13 @@ func (s *Session) simplified(f *rewrite.Formula, g *given, expected uint32) (v c
 	case rewrite.Aggregated, rewrite.Inner:
 		_, _, err = s.simplified(f.Args[0], g, 0)
 		return v, false, err
+	case rewrite.Windowed:
+		for i, arg := range f.Args {
+			if _, _, err = s.simplified(arg, g, f.Expected(i, g.typeOf)); err != nil {
+				break
+			}
+		}
+		return v, false, err
 	}
 	var few [fewArgs]computedValue
 	args, null := few[:0], false

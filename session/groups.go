@@ -205,7 +205,8 @@ func (s *Session) showGroups(g *arranged, out *Output) (Need, error) {
 	}
 	for all := g.groups; all.shown < len(all.groups); all.shown++ {
 		of := &all.groups[all.shown]
-		frame, err := s.groupRow(g, of)
+		next := -1
+		frame, err := s.remadeRow(of.row, g.collecting, func() []byte { next++; return of.collected[next].array() })
 		if err != nil {
 			return Need{}, err
 		}
@@ -219,15 +220,16 @@ func (s *Session) showGroups(g *arranged, out *Output) (Need, error) {
 	return Need{}, nil
 }
 
-// groupRow is the frame of a row as the server would have given it for a group.
-func (s *Session) groupRow(g *arranged, of *rowGroup) ([]byte, error) {
-	values, err := wire.ParseDataRow(of.row)
+// remadeRow is the frame of a row, the body of which is given, with other values in some cells of
+// outputs: next gives them, in their order.
+func (s *Session) remadeRow(body []byte, outputs []collecting, next func() []byte) ([]byte, error) {
+	values, err := wire.ParseDataRow(body)
 	if err != nil {
 		return nil, errDataRow
 	}
 	dst, start := wire.Begin(nil, wire.TypeDataRow)
 	dst = wire.AppendCount(dst, values.Len())
-	rest, next := g.collecting, 0
+	rest := outputs
 	for it, i := values.Iter(), 0; i < values.Len(); i++ {
 		value, _ := it.Next()
 		if len(rest) == 0 || rest[0].column != i {
@@ -243,8 +245,7 @@ func (s *Session) groupRow(g *arranged, of *rowGroup) ([]byte, error) {
 			return nil, &unopened{c.sealed, 0, errCells}
 		}
 		for _, k := range rest[0].cells {
-			row[k] = of.collected[next].array()
-			next++
+			row[k] = next()
 		}
 		whole, maker := byteaArray.BeginArray(nil, len(row))
 		for _, elem := range row {

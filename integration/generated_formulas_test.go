@@ -218,6 +218,15 @@ func (g *formulaGenerator) statement() *typedStatement {
 			}
 			continue
 		}
+		if g.IntN(8) == 0 {
+			sql := g.windows(name)
+			if len(g.types) < 10 {
+				s := g.typedStatement
+				s.sql, s.types, s.values = used(sql, s.types, s.values)
+				return &s
+			}
+			continue
+		}
 		if g.IntN(6) == 0 {
 			sql := g.anywhere(name)
 			if len(g.types) < 10 {

@@ -132,13 +132,14 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 		S("SELECT 1 FROM (SELECT label || 'x' = 'y' AS b, id FROM accounts) q WHERE NOT q.b AND id > 0"),
 		S("SELECT min(q.c) FROM (SELECT name || label AS c, id FROM accounts) q"),
 		S("SELECT q.c, count(*), count(DISTINCT q.c) FROM (SELECT name || label AS c, id FROM accounts) q GROUP BY q.c ORDER BY min(q.id)"),
+		S("SELECT q.id, lag(q.c) OVER (ORDER BY q.id DESC), count(*) OVER (PARTITION BY q.c), rank() OVER (ORDER BY length(q.c)) FROM (SELECT name || label AS c, id FROM accounts) q ORDER BY q.id"),
 		S("SELECT upper(q.none) FROM (SELECT name || 'x' AS c FROM accounts) q").Fails("42703"),
 		S("SELECT 1 / (q.m - q.m) FROM (SELECT n + 1 AS m FROM accounts) q").Fails("22012"))
 	for _, m := range []harness.Mode{harness.Simple, harness.PreparedBinary} {
 		steps := []harness.Step{S(accountRows)}
 		for _, use := range []string{
 			"array_agg(q.c)", "ARRAY[q.c]", "ROW(q.c)", "ROW(q.*)", "json_agg(q)", "row_to_json(q)", "to_jsonb(q.c)", "json_build_object('c', q.c)",
-			"q IS NULL", "q IS NOT NULL", "(q.c, 1) IS NULL", "q", "(q).c", "c(q)", "lag(q.c) OVER ()", "count(*) OVER (PARTITION BY q.c)",
+			"q IS NULL", "q IS NOT NULL", "(q.c, 1) IS NULL", "q", "(q).c", "c(q)",
 			"(SELECT q.c)", "ARRAY(SELECT q.c)", "1 IN (SELECT length(q.c))", "'x' IN (SELECT q.c)", "EXISTS (SELECT WHERE q.c = 'x')",
 			"pg_typeof(q.c)", "hashtext(q.c)", "format('%s', q.c)", "quote_literal(q.c)",
 			"DISTINCT ON (q.c) q.id",

@@ -79,7 +79,7 @@ func (o Operator) Takes(oid uint32) bool {
 	case o.OfJSON():
 		return true // as documents, keys or paths
 	case o.Matches():
-		return isPlainText(oid)
+		return isPlainText(oid) || oid == OIDBpchar
 	case o.Compares():
 		return comparedWith(oid) || oid == OIDJSONB && (o == Equal || o == NotEqual)
 	case o.LooksInto():
@@ -144,6 +144,9 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 	case o.Compares():
 		return o.comparing(left, right)
 	case o.Matches():
+		if left == OIDBpchar { // whose blanks count
+			return operation{OIDBpchar, OIDText, OIDBool}, isPlainText(right)
+		}
 		return operation{OIDText, OIDText, OIDBool}, isPlainText(left) && isPlainText(right)
 	case o.OfJSON() || o.LooksInto() || o == Subtract && left == OIDJSONB:
 		return o.onJSON(left, right)

@@ -29,6 +29,8 @@ type Arrangement struct {
 	Keys     []SortKey // the first decides; rows that are equal stay as the server sorts them
 	// First, if not 0, is how many of Keys tell rows apart of which the first one is shown.
 	First int
+	// Behind are conditions on what windows give, true for rows that stay.
+	Behind []int
 	// Windows: window functions are computed of all rows that stay. InWindowOrder: nothing says in
 	// which order they are shown, so that it is the one of the last of them.
 	Windows, InWindowOrder bool
@@ -62,7 +64,7 @@ func (r *Arrangement) Keyed(hidden int) bool {
 
 // Filters says whether a hidden column is a condition on rows or groups.
 func (r *Arrangement) Filters(hidden int) bool {
-	return r != nil && (slices.Contains(r.Conditions, hidden) || slices.Contains(r.Having, hidden))
+	return r != nil && (slices.Contains(r.Conditions, hidden) || slices.Contains(r.Having, hidden) || slices.Contains(r.Behind, hidden))
 }
 
 // arranging is an Arrangement in the making.

@@ -339,6 +339,8 @@ type analysis struct {
 	answers        int                     // how many it will give, for the whole text
 	asking         asking                  // the question for that
 	evaluated      evaluation              // of what is being analysed
+	levels         []*pg.SelectStmt        // see windowLevels
+	behind         []*pg.Node              // conditions that the session computes behind windows
 	showing        *pg.SelectStmt          // a query inside of another that shows its rows
 	outputFormulas []*Formula              // of that statement
 	arranged       *arranging              // its rows, nil for none

@@ -44,16 +44,8 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 		a.countRows(s, around)
 	case sc.regroups != nil:
 	case a.counts(s):
-		a.arrange(s).plan.Counts = true
-		at := location(s.TargetList[0])
-		end := a.closing(a.tokenAt(at) + 1)
-		if !a.is(a.tokenAt(at)+1, "(") || end < 0 {
-			a.arranged = nil
+		if !a.counted(s) {
 			return false
-		}
-		a.edit(int(at), int(a.tokens[end].end), "NULL::pg_catalog.int8", nil)
-		if s.TargetList[0].GetResTarget().GetName() == "" {
-			a.insert(int(a.tokens[end].end), " AS \"count\"")
 		}
 	case a.aggregates(s), a.mindsRows(s, sc, outputs):
 		return false
@@ -132,6 +124,22 @@ func (a *analysis) counts(s *pg.SelectStmt) bool {
 	}
 	x := s.TargetList[0].GetResTarget().GetVal().GetFuncCall()
 	return x.GetAggStar() && x.Over == nil && x.AggFilter == nil && len(x.Funcname) == 1
+}
+
+// counted has the session count the rows of such a query. It is false, and has done nothing, where
+// it does not find the count.
+func (a *analysis) counted(s *pg.SelectStmt) bool {
+	at := location(s.TargetList[0])
+	end := a.closing(a.tokenAt(at) + 1)
+	if !a.is(a.tokenAt(at)+1, "(") || end < 0 {
+		return false
+	}
+	a.arrange(s).plan.Counts = true
+	a.edit(int(at), int(a.tokens[end].end), "NULL::pg_catalog.int8", nil)
+	if s.TargetList[0].GetResTarget().GetName() == "" {
+		a.insert(int(a.tokens[end].end), " AS \"count\"")
+	}
+	return true
 }
 
 // aggregates says whether a query has aggregates, or functions that may be some.

@@ -143,7 +143,7 @@ func (f *Formula) choosesColumns() bool {
 func (f *Formula) matchesByTerm() bool {
 	of := f.Args[0].uncast()
 	if of.Kind != Called || !of.Function.Folds() {
-		return of.isTerm()
+		return of.isTerm() && of.Column.Type.Shown().OID != logical.OIDBpchar // whose blanks count
 	}
 	kind := envelope.TermLower
 	if of.Function.String() == "upper" {

@@ -37,31 +37,30 @@ func (f *Formula) WindowArgs() (values, partitions, keys, bounds []*Formula) {
 	return values, partitions, rest[:len(w.Keys)], rest[len(w.Keys):]
 }
 
+// WindowIn is a window function in a formula: Path is its cell among those that the formula has
+// of a row, behind those of the outputs of queries in FROM that it stands in.
+type WindowIn struct {
+	*Formula
+	Path []int
+}
+
 // Windows appends the window functions in a formula, each once.
-func (f *Formula) Windows(list []*Formula) []*Formula {
-	if f.Kind == Windowed {
-		if !slices.Contains(list, f) {
-			list = append(list, f)
+func (f *Formula) Windows(list []WindowIn, path ...int) []WindowIn {
+	switch f.Kind {
+	case Windowed, Inner:
+		if path = append(path[:len(path):len(path)], f.Cell); slices.ContainsFunc(list, func(w WindowIn) bool { return slices.Equal(w.Path[:min(len(path), len(w.Path))], path) }) {
+			return list
 		}
-		return list
-	}
-	if f.hasOwnRow() {
+		if f.Kind == Windowed {
+			return append(list, WindowIn{f, path})
+		}
+	case Aggregated:
 		return list
 	}
 	for _, arg := range f.Args {
-		list = arg.Windows(list)
+		list = arg.Windows(list, path...)
 	}
 	return list
-}
-
-// windowing has what is analysed have windows of a query that the session computes, if it gets
-// all of its rows.
-func (a *analysis) windowing(s *pg.SelectStmt, sc *scope, analyse func()) {
-	if a.arranges(s, sc, nil) && sc.regroups == nil && len(sc.ranges) == 0 && !sc.groupsByExpression {
-		sc.windows = s
-	}
-	analyse()
-	sc.windows = nil
 }
 
 // hasWindow says whether there is a window function in an expression.
@@ -114,12 +113,16 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 	}
 	for _, n := range order {
 		by := n.GetSortBy()
-		key := a.windowKey(by.Node, own)
+		key := a.windowKey(n, own)
 		if key == nil || by.SortbyDir == pg.SortByDir_SORTBY_USING || !logical.Sorts(key.TypeOf(key.givenType)) || !a.ordersBytes(key) {
 			return nil
 		}
 		sealed = sealed || key.hasSealed()
-		f.Args, w.Keys = append(f.Args, key), append(w.Keys, WindowKey{by.SortbyDir == pg.SortByDir_SORTBY_DESC, nullsFirst(by)})
+		in := WindowKey{by.SortbyDir == pg.SortByDir_SORTBY_DESC, nullsFirst(by)}
+		if key.ranks {
+			in = WindowKey{} // in the order of which the ranks are
+		}
+		f.Args, w.Keys = append(f.Args, key), append(w.Keys, in)
 	}
 	for _, n := range []*pg.Node{frame.StartOffset, frame.EndOffset} {
 		if n == nil {
@@ -131,11 +134,14 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 		}
 		f.Args = append(f.Args, bound)
 	}
-	if !sealed || f.TypeOf(f.givenType) == 0 {
+	if !sealed || f.TypeOf(f.givenType) == 0 || !a.getsRows(d.scope) {
 		return nil
 	}
 	for _, arg := range f.Args {
 		f.Row = arg.columns(f.Row)
+	}
+	if d.scope.groupsByExpression && slices.ContainsFunc(f.Row, func(of *Formula) bool { return of.OfRow() && !of.ranks && !own.keeps(of) }) {
+		return nil // which may be an expression that the query groups by
 	}
 	slices.SortFunc(f.Row, func(a, b *Formula) int { return a.at.start - b.at.start })
 	for i, of := range f.Row {
@@ -195,7 +201,7 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 	var ok bool
 	if f.Window.Function, ok = logical.WindowFunctionNamed(name); ok {
 		least, most := f.Window.Function.Args()
-		return len(f.Args) >= least && len(f.Args) <= most && x.AggFilter == nil && !x.AggStar && f.offsetFits()
+		return len(f.Args) >= least && len(f.Args) <= most && x.AggFilter == nil && !x.AggStar && (!f.Window.Function.GivesValue() || f.Args[0].TypeOf(f.givenType) != 0)
 	}
 	if f.Aggregate, ok = logical.AggregateNamed(name); !ok {
 		return false
@@ -224,20 +230,24 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 	return true
 }
 
-// offsetFits says whether lag, lead, ntile and nth_value are of a value that has a type, and
-// count in integers.
-func (f *Formula) offsetFits() bool {
-	counts := 1
-	switch {
-	case f.Window.Function == logical.Ntile:
-		counts = 0
-	case f.Window.Function.GivesValue() && f.Args[0].TypeOf(f.givenType) == 0:
-		return false
-	case len(f.Args) < 2:
+// count is the argument in which lag, lead, ntile and nth_value count, nil for none.
+func (f *Formula) count() *Formula {
+	switch fn := f.Window.Function; {
+	case fn == logical.Ntile:
+		return f.Args[0]
+	case fn.GivesValue() && f.Window.Values > 1:
+		return f.Args[1]
+	}
+	return nil
+}
+
+// isWhole says whether a type is one of integers of at most so many bytes, or not known.
+func isWhole(oid uint32, bytes int) bool {
+	switch oid {
+	case 0, logical.OIDInt2, logical.OIDInt4:
 		return true
 	}
-	t := f.Args[counts].TypeOf(f.givenType)
-	return t == logical.OIDInt4 || t == logical.OIDInt2 || t == 0 && f.Args[counts].isUntyped()
+	return oid == logical.OIDInt8 && bytes == 8
 }
 
 // needsSession says whether the function is computed of values that the server does not have.
@@ -363,6 +373,13 @@ func frameOf(w *pg.WindowDef, keys int, to *logical.Frame) bool {
 
 // windowType is the type of what a window function gives.
 func (f *Formula) windowType(given func(*Formula) uint32) uint32 {
+	const whole = 8 // bytes of the largest integers
+	if n := f.count(); n != nil && !isWhole(n.TypeOf(given), whole/2) {
+		return 0
+	}
+	if _, _, _, bounds := f.WindowArgs(); slices.ContainsFunc(bounds, func(b *Formula) bool { return !isWhole(b.TypeOf(given), whole) }) {
+		return 0
+	}
 	switch fn := f.Window.Function; {
 	case fn == logical.AggregateOver:
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
@@ -410,14 +427,6 @@ func (f *Formula) windowParts() (parts []cellPart) {
 	parts[0].before = arrayStart + parts[0].before
 	parts[len(parts)-1].behind += arrayEnd
 	return parts
-}
-
-// windowed has the session compute the windows of an output.
-func (a *analysis) windowed(o *draftedOutput) {
-	s := o.scope.windows
-	r := a.arrange(s)
-	r.by = o.formula.SealedColumn()
-	r.plan.Windows, r.plan.InWindowOrder = true, len(s.SortClause) == 0
 }
 
 // over is the window of a function that the server computes.

@@ -25,7 +25,7 @@ func (a *analysis) cut(s *pg.SelectStmt) {
 	// In the server's order, in which parameters get their types.
 	a.count(s.LimitOffset, &r.plan.Offset, "0")
 	a.count(s.LimitCount, &r.plan.Limit, "NULL")
-	if r.plan.Limit.Known || r.plan.Offset.Known || len(r.plan.Conditions) > 0 {
+	if r.plan.Limit.Known || r.plan.Offset.Known || len(r.plan.Conditions)+len(r.plan.Behind) > 0 {
 		a.callsForAll(s)
 	}
 }
@@ -41,7 +41,7 @@ var idle = []string{"age", "array_agg", "array_length", "array_to_string", "card
 // call for rows that the session's conditions leave out.
 func (a *analysis) callsForAll(s *pg.SelectStmt) {
 	list := s.TargetList
-	if len(a.arranged.plan.Conditions) > 0 {
+	if len(a.arranged.plan.Conditions)+len(a.arranged.plan.Behind) > 0 {
 		list = slices.Concat(list, s.SortClause)
 		if s.WhereClause != nil && len(s.GroupClause) == 0 {
 			list = append(list, s.WhereClause)

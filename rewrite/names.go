@@ -224,6 +224,8 @@ type scope struct {
 	// windows is the query, where what is analysed may have window functions that the session
 	// computes.
 	windows *pg.SelectStmt
+	// behind: what is analysed is a condition on what windows give, sealed or not.
+	behind bool
 	// servedWindows are the names of those of the WINDOW clause that functions of the server's have.
 	servedWindows []string
 	// shown: the client gets the rows of the query as they are, so that its outputs can be

@@ -73,6 +73,9 @@ func (a *analysis) heldToOneValue(held []*column, n *pg.Node, sc *scope) []*colu
 		if column.GetColumnRef() == nil || !isConstant(value) {
 			return held
 		}
+		if c := a.resolve(column.GetColumnRef(), sc).column; c == nil || c.formula != nil { // which has no term
+			return held
+		}
 		if e := a.peek(column, sc); e != nil && e.ref != nil && hasEquality(e.column) {
 			held = append(held, e.ref.self())
 		}

@@ -122,8 +122,13 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 		return nil
 	}
 	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc}
-	f := a.formula(n, d)
-	if f == nil || f.SealedColumn() == nil && sc.regroups == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+	var f *Formula
+	if sc.behind {
+		f = a.formulaDecision(n, d)
+	} else {
+		f = a.formula(n, d)
+	}
+	if f == nil || f.SealedColumn() == nil && sc.regroups == nil && !sc.behind || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return nil
 	}
 	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual) && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {
@@ -147,8 +152,11 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 			shown.Schema, shown.Table, shown.Name = sealed.Schema, sealed.Table, sealed.Name
 		}
 	}
-	if f.SealedColumn() == nil { // an aggregate of what is plain
-		f.Column = sc.regroups.sealed
+	if f.SealedColumn() == nil { // of what is plain
+		if f.Kind == PlainValue { // which would be one of a sealed column
+			f = &Formula{Kind: CastTo, Type: f.Type, Args: []*Formula{f}}
+		}
+		f.Column = a.arrangedFor(sc)
 		shown.Schema, shown.Table, shown.Name = f.Column.Schema, f.Column.Table, f.Column.Name
 	}
 	if shown.Name == "" || shown.Type.OID == 0 {

@@ -90,9 +90,11 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 	var outputs []column
 	a.windowing(s, sc, func() { outputs = a.outputs(s.TargetList, sc, targets) })
 	a.evaluated = oftenEvaluated
-	if len(sc.ranges) > 0 {
+	switch {
+	case a.behindWindows(s, sc, outputs):
+	case len(sc.ranges) > 0:
 		a.whereInRanges(s, sc, outputs)
-	} else if !a.where(s, sc, outputs) {
+	case !a.where(s, sc, outputs):
 		a.findsBy(s.WhereClause, sc)
 	}
 	a.in("GROUP BY", func() {

@@ -21,6 +21,7 @@ type arranged struct {
 	conditions []hiddenCell        // each computes one of the conditions
 	keys       []hiddenCell        // what tells groups apart
 	having     []hiddenCell        // conditions on groups
+	behind     []hiddenCell        // conditions on what windows give
 	collecting []collecting        // where there are aggregates of groups
 	groups     *groupedRows        // nil before there is a row, and once they have gone on
 	windows    *windowedRows       // nil if there is no window function, and once they have gone on
@@ -183,7 +184,7 @@ func (s *Session) arrange(plan *rewrite.Arrangement, r *request) (*arranged, err
 	for _, of := range [...]struct {
 		hidden []int
 		to     *[]hiddenCell
-	}{{plan.Conditions, &g.conditions}, {plan.Having, &g.having}} {
+	}{{plan.Conditions, &g.conditions}, {plan.Having, &g.having}, {plan.Behind, &g.behind}} {
 		for _, i := range of.hidden {
 			if c := take(of.to, i); c.output == nil || c.sealed.Type.OID != logical.OIDBool {
 				return nil, errContradiction

@@ -205,8 +205,16 @@ func (s *Session) showGroups(g *arranged, out *Output) (Need, error) {
 	}
 	for all := g.groups; all.shown < len(all.groups); all.shown++ {
 		of := &all.groups[all.shown]
-		next := -1
-		frame, err := s.remadeRow(of.row, g.collecting, func() []byte { next++; return of.collected[next].array() })
+		next := 0
+		frame, err := s.remadeRow(of.row, len(g.collecting), func(i int) *hiddenCell { return &g.collecting[i].hiddenCell }, func(i int, array []byte) (_ []byte, err error) {
+			for _, cell := range g.collecting[i].cells {
+				if array, err = replacedCell(array, []int{cell}, of.collected[next].array()); err != nil {
+					break
+				}
+				next++
+			}
+			return array, err
+		})
 		if err != nil {
 			return Need{}, err
 		}
@@ -220,43 +228,55 @@ func (s *Session) showGroups(g *arranged, out *Output) (Need, error) {
 	return Need{}, nil
 }
 
-// remadeRow is the frame of a row, the body of which is given, with other values in some cells of
-// outputs: next gives them, in their order.
-func (s *Session) remadeRow(body []byte, outputs []collecting, next func() []byte) ([]byte, error) {
+// remadeRow is the frame of a row, the body of which is given, with some outputs, in their order,
+// made anew of what the server has given for them.
+func (s *Session) remadeRow(body []byte, outputs int, output func(int) *hiddenCell, remake func(i int, array []byte) ([]byte, error)) ([]byte, error) {
 	values, err := wire.ParseDataRow(body)
 	if err != nil {
 		return nil, errDataRow
 	}
 	dst, start := wire.Begin(nil, wire.TypeDataRow)
 	dst = wire.AppendCount(dst, values.Len())
-	rest := outputs
+	next := 0
 	for it, i := values.Iter(), 0; i < values.Len(); i++ {
 		value, _ := it.Next()
-		if len(rest) == 0 || rest[0].column != i {
+		if next == outputs || output(next).column != i {
 			dst = wire.AppendValue(dst, value)
 			continue
 		}
-		c := &rest[0].cell
+		c := &output(next).cell
 		if value, err = s.ofServer(c, value); err != nil {
 			return nil, err
 		}
-		row, err := readCells(nil, value)
-		if err != nil {
+		if value, err = remake(next, value); err != nil {
 			return nil, &unopened{c.sealed, 0, errCells}
 		}
-		for _, k := range rest[0].cells {
-			row[k] = next()
-		}
-		whole, maker := byteaArray.BeginArray(nil, len(row))
-		for _, elem := range row {
-			whole = maker.Append(whole, elem)
-		}
 		if c.server == wire.Text {
-			whole = logical.EncodeHex([]byte(`\x`), whole)
+			value = logical.EncodeHex([]byte(`\x`), value)
 		}
-		dst, rest = wire.AppendValue(dst, whole), rest[1:]
+		dst, next = wire.AppendValue(dst, value), next+1
 	}
 	return wire.End(dst, start), nil
+}
+
+// replacedCell is an array of cells with another one at the end of a path through arrays in it.
+func replacedCell(array []byte, path []int, with []byte) ([]byte, error) {
+	row, err := readCells(nil, array)
+	if err != nil || path[0] >= len(row) {
+		return nil, errCells
+	}
+	at := path[0]
+	if path = path[1:]; len(path) > 0 {
+		if with, err = replacedCell(row[at], path, with); err != nil {
+			return nil, err
+		}
+	}
+	row[at] = with
+	whole, maker := byteaArray.BeginArray(nil, len(row))
+	for _, elem := range row {
+		whole = maker.Append(whole, elem)
+	}
+	return whole, nil
 }
 
 // byteaArray is the type of what the server gives of several values.

@@ -16,18 +16,22 @@ import (
 
 // windowedRows are the rows of a result.
 type windowedRows struct {
-	outputs   []collecting
+	outputs   []windowOutput
 	functions []windowFunction
 	rows      []windowedRow
 	order     []int // in which rows go on, nil before the functions are computed
 	shown     int   // rows that have gone on
 }
 
-// windowFunction is a window function in a cell of an output.
+// windowOutput is an output with window functions, of so many behind the first one.
+type windowOutput struct {
+	hiddenCell
+	first, end int // of functions
+}
+
+// windowFunction is a window function in an output.
 type windowFunction struct {
-	*rewrite.Formula
-	output  int // of outputs
-	cell    int
+	rewrite.WindowIn
 	given   given
 	results [][]byte // by row, in canonical form, nil for NULL
 }
@@ -73,17 +77,13 @@ func windows(plan *rewrite.Arrangement, cells []cell) *windowedRows {
 		if cells[i].output == nil {
 			continue
 		}
-		of := cells[i].output.formula.Windows(nil)
-		if of == nil {
-			continue
+		first := len(all.functions)
+		for _, f := range cells[i].output.formula.Windows(nil) {
+			all.functions = append(all.functions, windowFunction{WindowIn: f, given: cells[i].output.given})
 		}
-		slices.SortFunc(of, func(f, g *rewrite.Formula) int { return f.Cell - g.Cell })
-		c := collecting{hiddenCell: hiddenCell{cells[i], i}}
-		for _, f := range of {
-			c.cells = append(c.cells, f.Cell)
-			all.functions = append(all.functions, windowFunction{Formula: f, output: len(all.outputs), cell: f.Cell, given: cells[i].output.given})
+		if len(all.functions) > first {
+			all.outputs = append(all.outputs, windowOutput{hiddenCell{cells[i], i}, first, len(all.functions)})
 		}
-		all.outputs = append(all.outputs, c)
 	}
 	return all
 }
@@ -96,29 +96,23 @@ func (s *Session) window(g *arranged, body []byte) (Need, error) {
 	all := g.windows
 	row := windowedRow{of: make([]windowInput, len(all.functions))}
 	size := 2*rowOverhead + len(body)
-	next := 0
 	for i := range all.outputs {
-		c := &all.outputs[i]
-		value, err := s.ofServer(&c.cell, columnOf(body, c.column))
+		o := &all.outputs[i]
+		value, err := s.ofServer(&o.cell, columnOf(body, o.column))
 		if err != nil {
 			return Need{}, err
 		}
-		cells, err := readCells(nil, value)
-		if err != nil || len(cells) != len(c.sealed.Cells) {
-			return Need{}, &unopened{c.sealed, 0, errCells}
-		}
-		for _, at := range c.cells {
-			f := &all.functions[next]
-			own, err := readCells(nil, cells[at])
+		for k := o.first; k < o.end; k++ {
+			f := &all.functions[k]
+			own, err := cellsAt(value, f.Path)
 			if err != nil || len(own) != len(f.Row) {
-				return Need{}, &unopened{c.sealed, 0, errCells}
+				return Need{}, &unopened{o.sealed, 0, errCells}
 			}
-			n, need, err := s.windowInput(f, own, &row.of[next])
+			n, need, err := s.windowInput(f, own, &row.of[k])
 			if err != nil || need.Kind != NeedNothing {
 				return need, err
 			}
 			size += n
-			next++
 		}
 	}
 	row.body = slices.Clone(body)
@@ -127,6 +121,20 @@ func (s *Session) window(g *arranged, body []byte) (Need, error) {
 		return Need{}, errArrangedRows
 	}
 	return Need{}, nil
+}
+
+// cellsAt are the cells of the array at the end of a path through arrays.
+func cellsAt(array []byte, path []int) ([][]byte, error) {
+	for {
+		cells, err := readCells(nil, array)
+		if err != nil || len(path) == 0 {
+			return cells, err
+		}
+		if path[0] >= len(cells) {
+			return nil, errCells
+		}
+		array, path = cells[path[0]], path[1:]
+	}
 }
 
 // windowInput computes what a function needs of a row that has these cells for it, and how many
@@ -209,12 +217,19 @@ func (s *Session) showWindows(g *arranged, out *Output) (Need, error) {
 	}
 	for ; all.shown < len(all.order); all.shown++ {
 		i := all.order[all.shown]
-		next := -1
-		frame, err := s.remadeRow(all.rows[i].body, all.outputs, func() []byte { next++; return all.functions[next].results[i] })
+		frame, err := s.remadeRow(all.rows[i].body, len(all.outputs), func(k int) *hiddenCell { return &all.outputs[k].hiddenCell }, func(k int, array []byte) (_ []byte, err error) {
+			o := &all.outputs[k]
+			for _, f := range all.functions[o.first:o.end] {
+				if array, err = replacedCell(array, f.Path, f.results[i]); err != nil {
+					break
+				}
+			}
+			return array, err
+		})
 		if err != nil {
 			return Need{}, err
 		}
-		if need, err := s.keepRow(g, nil, frame, out); err != nil || need.Kind != NeedNothing {
+		if need, err := s.keepRow(g, g.behind, frame, out); err != nil || need.Kind != NeedNothing {
 			return need, err
 		}
 		all.rows[i] = windowedRow{}

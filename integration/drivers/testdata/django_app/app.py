@@ -23,7 +23,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.db import DatabaseError, IntegrityError, connection, transaction  # noqa: E402
 from django.db.models import Avg, Case, CharField, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, Sum, Value, When, Window  # noqa: E402
-from django.db.models.functions import Coalesce, Length, NullIf, RowNumber  # noqa: E402
+from django.db.models.functions import Coalesce, DenseRank, FirstValue, Lag, Length, Ntile, NullIf, Rank, RowNumber  # noqa: E402
 from django.forms import modelform_factory  # noqa: E402
 from shop.models import Contact, Customer, Order  # noqa: E402
 
@@ -128,6 +128,10 @@ def computed():
     print([p.object_list for p in Paginator(everybody.filter(visits__lt=10).values_list("id", flat=True), 4)])
     # Reports by what is computed.
     bulk = Customer.objects.filter(name="bulk")
+    visits = [F("visits").desc(nulls_last=True), F("id").asc()]
+    ranked = bulk.annotate(place=Window(Rank(), order_by=F("visits").desc()), total=Window(Sum("visits"), partition_by=[F("id") % 2], order_by=visits), before=Window(Lag("email"), order_by=visits), first=Window(FirstValue("income"), order_by=visits))
+    print([(c.id, c.place, c.total, c.before, c.first) for c in ranked.order_by("id")[:5]], ranked.count(), list(ranked.order_by("place", "id").values_list("place", flat=True)[:6]))
+    print(list(bulk.annotate(more=F("visits") - Window(Avg("visits")), part=Window(Ntile(3), order_by=visits), dense=Window(DenseRank(), partition_by="name", order_by=F("born").asc())).values_list("more", "part", "dense").order_by("-more", "id")[:4]))
     print([(c.visits, c.id) for c in bulk.filter(id__lt=9).union(Customer.objects.filter(name="Ada"), all=True).order_by("-visits", "id")])
     print(list(bulk.values_list("email", "id").union(Customer.objects.exclude(name="bulk").values_list("note", "id"), all=True).order_by("email", "id")[:5]))
     print([(c.born, c.visits) for c in Customer.objects.order_by("born", "-visits", "id").distinct("born")], [o.card for o in Order.objects.order_by("customer_id", "-amount").distinct("customer_id")])

@@ -333,18 +333,21 @@ func (f *Formula) Aggregates() bool {
 	return f != nil && (f.Kind == Aggregated || slices.ContainsFunc(f.Args, (*Formula).Aggregates))
 }
 
-// Collected appends the cells of aggregates of which the server gives what each row has.
-func (f *Formula) Collected(cells []int) []int {
-	if f.collects {
-		return append(cells, f.Cell)
-	}
-	if f.hasOwnRow() {
-		return cells
+// Collected appends the paths (see WindowIn) of the cells of aggregates of which the server gives
+// what each row has.
+func (f *Formula) Collected(paths [][]int, path ...int) [][]int {
+	switch {
+	case f.collects:
+		return append(paths, append(path[:len(path):len(path)], f.Cell))
+	case f.Kind == Windowed:
+		path = append(path[:len(path):len(path)], f.Cell)
+	case f.hasOwnRow():
+		return paths
 	}
 	for _, arg := range f.Args {
-		cells = arg.Collected(cells)
+		paths = arg.Collected(paths, path...)
 	}
-	return cells
+	return paths
 }
 
 // IsConstant says whether the formula has nothing of the row in it.

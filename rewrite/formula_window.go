@@ -102,7 +102,7 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 	if !ok || !frameOf(frame, len(order), &w.Frame) {
 		return nil
 	}
-	sealed := a.needsSession(f)
+	sealed := d.scope.regroups != nil || a.needsSession(f)
 	for _, n := range partition {
 		key := a.windowKey(n, own)
 		if key == nil || !a.isCountable(key) || a.collation(key).differs {
@@ -277,7 +277,7 @@ func (a *analysis) windowKey(n *pg.Node, own *formulaDraft) *Formula {
 		return f
 	}
 	first, end, ok := a.tokensOf(n)
-	if !ok || a.mentionsSealed(n, own.scope) {
+	if !ok || a.mentionsSealed(n, own.scope) || own.scope.regroups != nil && hasAggregate(n) {
 		return nil
 	}
 	own.plain = append(own.plain, n)
@@ -460,7 +460,7 @@ func (a *analysis) windowClause(s *pg.SelectStmt, sc *scope) {
 				if by := key.GetSortBy(); by != nil {
 					key = by.Node
 				}
-				if first, end, ok := a.tokensOf(key); ok && a.mentionsSealed(key, sc) {
+				if first, end, ok := a.tokensOf(key); ok && (sc.regroups != nil || a.mentionsSealed(key, sc)) {
 					a.edit(int(a.tokens[first].start), int(a.tokens[end].end), noOrder, nil)
 				} else {
 					a.plain(key, sc)

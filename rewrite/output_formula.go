@@ -533,7 +533,7 @@ func (f *Formula) SealedColumn() *catalog.SealedColumn {
 
 // hasSealed says whether the server has not all values that it is computed of.
 func (f *Formula) hasSealed() bool {
-	return f.Kind == ColumnValue || f.collects || slices.ContainsFunc(f.Args, (*Formula).hasSealed)
+	return f.Kind == ColumnValue || f.Kind == Windowed || f.collects || slices.ContainsFunc(f.Args, (*Formula).hasSealed)
 }
 
 func (f *Formula) hasPlain() bool {

@@ -33,7 +33,7 @@ type groupKey struct {
 // regroups finds out whether the session makes the groups of a query: sc.regroups, before
 // the outputs are analysed.
 func (a *analysis) regroups(s *pg.SelectStmt, sc *scope) bool {
-	if !a.arranges(s, sc, nil) && !a.isCounted(s) || s.GroupDistinct || len(s.DistinctClause) > 0 || len(s.WindowClause) > 0 || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
+	if !a.arranges(s, sc, nil) && !a.isCounted(s) || s.GroupDistinct || len(s.DistinctClause) > 0 || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
 		return false
 	}
 	items, _ := flatGroups(s.GroupClause)
@@ -94,9 +94,9 @@ func (a *analysis) tellsApart(o *draftedOutput) bool {
 }
 
 // regroupedOutput is an output of a query whose groups the session makes: what has an aggregate
-// in it the session computes. It is false, and has done nothing, for any other.
+// or a window in it the session computes. It is false, and has done nothing, for any other.
 func (a *analysis) regroupedOutput(n *pg.Node, sc *scope) (c column, ok bool) {
-	if !hasAggregate(n) {
+	if !hasAggregate(n) && !hasWindow(n) {
 		return c, false
 	}
 	if c, ok = a.outputFormula(n, sc); !ok {
@@ -238,6 +238,9 @@ func (a *analysis) onlyGrouped(s *pg.SelectStmt, sc *scope, outputs []column) bo
 			a.checkGrouped(n, sc)
 		}
 	}
+	for _, n := range s.WindowClause {
+		a.checkGroupedIn(n.ProtoReflect(), sc)
+	}
 	a.checkGrouped(s.HavingClause, sc)
 	return a.err == nil
 }
@@ -265,7 +268,8 @@ func (a *analysis) checkGrouped(n *pg.Node, sc *scope) {
 		switch {
 		case x.FuncCall.Over == nil && isAggregate(x.FuncCall):
 			return
-		case !a.isSteady(n):
+		case x.FuncCall.Over != nil: // which is the session's, too
+		case !a.isSteadyCall(x.FuncCall):
 			a.fail(refuseUse(sc.regroups.sealed, location(n), "GROUP BY"))
 			return
 		}

@@ -138,7 +138,7 @@ func (a *analysis) tail(s *pg.SelectStmt, sc *scope, outputs []column, targets [
 
 // sortServed is an item of ORDER BY that the server sorts by.
 func (a *analysis) sortServed(by *pg.SortBy, s *pg.SelectStmt, sc *scope, outputs []column, targets []target) {
-	if sc.regroups != nil && hasAggregate(by.Node) {
+	if sc.regroups != nil && (hasAggregate(by.Node) || hasWindow(by.Node)) {
 		a.fail(refuseUse(sc.regroups.sealed, location(by.Node), a.within))
 		return
 	}

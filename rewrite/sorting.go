@@ -283,22 +283,28 @@ func (a *analysis) segmentEnd(i int) int {
 // isSteady says whether an expression gives the same when it is computed twice in one row:
 // its functions are those that pgseal knows, none of which is volatile.
 func (a *analysis) isSteady(n *pg.Node) bool {
-	known := a.snap.TextFunctions()
 	return !anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
 		switch x := m.Interface().(type) {
 		case *pg.SubLink:
 			return true
 		case *pg.FuncCall:
-			name := last(names(x.Funcname))
-			_, aggregate := logical.AggregateNamed(name)
-			_, function := logical.FunctionNamed(name)
-			if known == nil {
-				a.fail(ErrNeedTextFunctions)
-			}
-			return x.Over != nil || !aggregate && !function || known == nil || known.IsOwn(name)
+			return !a.isSteadyCall(x)
 		}
 		return false
 	})
+}
+
+// isSteadyCall is isSteady for a call, whatever its arguments are.
+func (a *analysis) isSteadyCall(x *pg.FuncCall) bool {
+	known := a.snap.TextFunctions()
+	if known == nil {
+		a.fail(ErrNeedTextFunctions)
+		return false
+	}
+	name := last(names(x.Funcname))
+	_, aggregate := logical.AggregateNamed(name)
+	_, function := logical.FunctionNamed(name)
+	return x.Over == nil && (aggregate || function) && !known.IsOwn(name)
 }
 
 // isPlain says whether nothing of an output is sealed, or may be.

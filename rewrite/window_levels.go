@@ -109,7 +109,7 @@ func (a *analysis) rowEach(s *pg.SelectStmt, aggregates bool) bool {
 
 // windowing has what is analysed have window functions that the session computes.
 func (a *analysis) windowing(s *pg.SelectStmt, sc *scope, analyse func()) {
-	if sc.shown && sc.regroups == nil && len(sc.ranges) == 0 && !selectsFirst(s) && len(s.LockingClause) == 0 && hasWindows(s) {
+	if sc.shown && len(sc.ranges) == 0 && !selectsFirst(s) && len(s.LockingClause) == 0 && hasWindows(s) {
 		sc.windows = s
 	}
 	analyse()

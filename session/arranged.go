@@ -318,7 +318,7 @@ func (s *Session) arrangeRow(g *arranged, b []byte, out *Output) (Need, error) {
 		need, err = s.group(g, b[wire.HeaderLen:])
 		err = s.explained(err)
 	case g.windows != nil:
-		need, err = s.window(g, b[wire.HeaderLen:])
+		need, err = s.window(g, g.conditions, b[wire.HeaderLen:])
 		err = s.explained(err)
 	default:
 		need, err = s.keepRow(g, g.conditions, b, out)

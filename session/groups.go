@@ -25,7 +25,7 @@ type groupedRows struct {
 // collecting is an output in which there are aggregates, with the cells that they collect.
 type collecting struct {
 	hiddenCell
-	cells []int
+	paths [][]int // to their cells
 }
 
 // collects are those of a result.
@@ -35,8 +35,8 @@ func collects(cells []cell) (list []collecting) {
 			continue
 		}
 		if of := cells[i].output.formula.Collected(nil); of != nil {
-			slices.Sort(of)
-			list = append(list, collecting{hiddenCell{cells[i], i}, slices.Compact(of)})
+			slices.SortFunc(of, slices.Compare[[]int])
+			list = append(list, collecting{hiddenCell{cells[i], i}, slices.CompactFunc(of, slices.Equal[[]int])})
 		}
 	}
 	return list
@@ -80,7 +80,7 @@ func (s *Session) group(g *arranged, body []byte) (Need, error) {
 		i = len(all.groups)
 		n := 0
 		for _, c := range g.collecting {
-			n += len(c.cells)
+			n += len(c.paths)
 		}
 		all.groups = append(all.groups, rowGroup{row: append([]byte(nil), body...), collected: make([]collected, n)})
 		all.byKey[string(all.told)] = i
@@ -171,12 +171,18 @@ func (s *Session) collect(g *arranged, to *rowGroup, body []byte) error {
 		if s.buf.row = row[:0]; err != nil || len(row) != len(c.sealed.Cells) {
 			return &unopened{c.sealed, 0, errCells}
 		}
-		for _, i := range from.cells {
+		for _, path := range from.paths {
 			of := &to.collected[next]
 			next++
 			before := len(of.elements)
-			if len(row[i]) > 0 {
-				_, err = logical.Elements(logical.Value{Data: row[i], Binary: true}, func(elem []byte, null bool) error {
+			cell := row[path[0]]
+			if len(path) > 1 {
+				if cell, err = cellAt(cell, path[1:]); err != nil {
+					return &unopened{c.sealed, 0, errCells}
+				}
+			}
+			if len(cell) > 0 {
+				_, err = logical.Elements(logical.Value{Data: cell, Binary: true}, func(elem []byte, null bool) error {
 					if of.n++; null {
 						elem = nil
 					}
@@ -207,8 +213,8 @@ func (s *Session) showGroups(g *arranged, out *Output) (Need, error) {
 		of := &all.groups[all.shown]
 		next := 0
 		frame, err := s.remadeRow(of.row, len(g.collecting), func(i int) *hiddenCell { return &g.collecting[i].hiddenCell }, func(i int, array []byte) (_ []byte, err error) {
-			for _, cell := range g.collecting[i].cells {
-				if array, err = replacedCell(array, []int{cell}, of.collected[next].array()); err != nil {
+			for _, path := range g.collecting[i].paths {
+				if array, err = replacedCell(array, path, of.collected[next].array()); err != nil {
 					break
 				}
 				next++
@@ -218,7 +224,13 @@ func (s *Session) showGroups(g *arranged, out *Output) (Need, error) {
 		if err != nil {
 			return Need{}, err
 		}
-		if need, err := s.keepRow(g, g.having, frame, out); err != nil || need.Kind != NeedNothing {
+		var need Need
+		if g.windows != nil {
+			need, err = s.window(g, g.having, frame[wire.HeaderLen:])
+		} else {
+			need, err = s.keepRow(g, g.having, frame, out)
+		}
+		if err != nil || need.Kind != NeedNothing {
 			return need, err
 		}
 		g.size -= of.size()
@@ -257,6 +269,18 @@ func (s *Session) remadeRow(body []byte, outputs int, output func(int) *hiddenCe
 		dst, next = wire.AppendValue(dst, value), next+1
 	}
 	return wire.End(dst, start), nil
+}
+
+// cellAt is the cell at the end of a path through arrays.
+func cellAt(array []byte, path []int) ([]byte, error) {
+	for _, i := range path {
+		cells, err := readCells(nil, array)
+		if err != nil || i >= len(cells) {
+			return nil, errCells
+		}
+		array = cells[i]
+	}
+	return array, nil
 }
 
 // replacedCell is an array of cells with another one at the end of a path through arrays in it.

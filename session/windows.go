@@ -88,9 +88,9 @@ func windows(plan *rewrite.Arrangement, cells []cell) *windowedRows {
 	return all
 }
 
-// window takes a row, the body of which is given.
-func (s *Session) window(g *arranged, body []byte) (Need, error) {
-	if stays, need, err := s.stays(g, g.conditions, body); err != nil || need.Kind != NeedNothing || !stays {
+// window takes a row, the body of which is given, or a group, for which conditions are true.
+func (s *Session) window(g *arranged, conditions []hiddenCell, body []byte) (Need, error) {
+	if stays, need, err := s.stays(g, conditions, body); err != nil || need.Kind != NeedNothing || !stays {
 		return need, err
 	}
 	all := g.windows
@@ -104,7 +104,11 @@ func (s *Session) window(g *arranged, body []byte) (Need, error) {
 		}
 		for k := o.first; k < o.end; k++ {
 			f := &all.functions[k]
-			own, err := cellsAt(value, f.Path)
+			array, err := cellAt(value, f.Path)
+			if err != nil {
+				return Need{}, &unopened{o.sealed, 0, err}
+			}
+			own, err := readCells(nil, array)
 			if err != nil || len(own) != len(f.Row) {
 				return Need{}, &unopened{o.sealed, 0, errCells}
 			}
@@ -121,20 +125,6 @@ func (s *Session) window(g *arranged, body []byte) (Need, error) {
 		return Need{}, errArrangedRows
 	}
 	return Need{}, nil
-}
-
-// cellsAt are the cells of the array at the end of a path through arrays.
-func cellsAt(array []byte, path []int) ([][]byte, error) {
-	for {
-		cells, err := readCells(nil, array)
-		if err != nil || len(path) == 0 {
-			return cells, err
-		}
-		if path[0] >= len(cells) {
-			return nil, errCells
-		}
-		array, path = cells[path[0]], path[1:]
-	}
 }
 
 // windowInput computes what a function needs of a row that has these cells for it, and how many

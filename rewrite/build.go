@@ -250,6 +250,10 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	plan.executes = a.executes && prepared == nil
 	plan.cacheable = a.cacheable
 	plan.presumed = a.presumed
+	for i := range plan.statements {
+		s := &plan.statements[i]
+		plan.apart = plan.apart || (s.Computed() != nil || s.Arrangement != nil) && s.Effect != Declares && s.Effect != Prepares && doesMore(tree.Stmts)
+	}
 	if a.stale && (a.touched || a.sealedNamed) && !r.Fresh {
 		return built{}, ErrStaleCatalog
 	}
@@ -264,6 +268,20 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		plan.statements = nil
 	}
 	return built{plan: plan, literals: src.literals, pathIsUsed: a.pathIsUsed}, nil
+}
+
+// doesMore says whether one of several statements does more than read, or begin a transaction in
+// front of the others.
+func doesMore(statements []*pg.RawStmt) bool {
+	for i, s := range statements {
+		x := s.Stmt.GetTransactionStmt()
+		begins := x.GetKind() == pg.TransactionStmtKind_TRANS_STMT_BEGIN || x.GetKind() == pg.TransactionStmtKind_TRANS_STMT_START
+		q := s.Stmt.GetSelectStmt()
+		if (q == nil || !onlyReads(q.WithClause) || intoOf(q) != nil) && s.Stmt.GetVariableShowStmt() == nil && s.Stmt.GetExplainStmt() == nil && (i > 0 || !begins) && len(statements) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // writesOnly says whether statements do nothing but write rows, or fail: as the last

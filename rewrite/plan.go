@@ -295,6 +295,7 @@ type Plan struct {
 	executes   bool
 	cacheable  bool
 	presumed   []string
+	apart      bool   // see Apart
 	quoted     [2]int // where in the client's text there is what Bound.Quoted gives
 }
 
@@ -318,6 +319,10 @@ func (p *Plan) Alike() bool {
 // Statements are the statements of the text in order, empty ones left out; nil
 // for a text that needed no planning.
 func (p *Plan) Statements() []Statement { return p.statements }
+
+// Apart reports that a statement of the text has rows that are computed, which may fail when the
+// server has carried out all of the text, and another one does more than read.
+func (p *Plan) Apart() bool { return p.apart }
 
 // NeedsPrepared reports that the text has an EXECUTE, whose plan depends on
 // what the session prepared: call Planner.Execute before sending anything.

@@ -94,7 +94,9 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	// A Query behind an Execute without a Sync between them would leave no way
 	// to undo what the Execute has done.
 	unsynced := s.opening > 0 && (typ == wire.TypeQuery || typ == wire.TypeFunctionCall)
-	if s.guards > 0 || unsynced || s.fifo.len() >= maxOutstanding {
+	// What is behind rows that are computed the server must not see if these fail.
+	behind := s.fallible > 0 && typ != wire.TypeSync && typ != wire.TypeFlush
+	if s.guards > 0 || unsynced || behind || s.fifo.len() >= maxOutstanding {
 		return s.waitServer(out)
 	}
 	if s.vacant && (typ == wire.TypeQuery || typ == wire.TypeParse) && s.fifo.len() == 0 && s.status != 'E' {
@@ -329,7 +331,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 				r.computed = s.frame.computed
 			}
 			if !c.In {
-				r.guard, r.writes, s.opens = true, c.Writes, true
+				r.guard, r.fallible, r.writes, s.opens = true, c.Formulas != nil, c.Writes, true
 			}
 			s.writes = s.writes || c.In || c.Writes
 		} else {
@@ -345,7 +347,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			} else if need, unsettled := s.unsettled(st.shownBy(), out); unsettled {
 				return wait, need, nil
 			}
-			r.guard, r.writes, s.opens = true, st.hints&readsOnly == 0, true
+			r.guard, r.fallible, r.writes, s.opens = true, st.fallible(), st.hints&readsOnly == 0, true
 			describe = true
 		}
 		if describe && !st.described {

@@ -208,7 +208,7 @@ func (s *Session) copyEnds(typ byte, out *Output) (action, Need, error) {
 	s.copying.phase = copyNone
 	s.copying.in.release()
 	if s.copyIn {
-		s.copyIn = false
+		s.copyIn, s.flushed = false, false
 	} else if s.fifo.len() > 0 && s.skipping == skipsNothing {
 		s.push(&request{kind: copyEnd})
 	}

@@ -18,10 +18,13 @@ import (
 //     server at once, so it skips to the client's Sync, and the transaction,
 //     implicit or not, is its own aborted one. So that this is the usual case,
 //     the Sync of a segment that writes waits for the rows that are opened
-//     (see sync).
+//     (see sync), and everything but Sync for rows that are computed, which can fail
+//     in the ordinary course of things: a COMMIT behind them would be the server's.
 //   - Otherwise, if ReadyForQuery says that a transaction is open, it is held
 //     back; a Query that fails aborts the transaction, and its ReadyForQuery
 //     goes to the client. The client's later frames wait behind it (guards).
+//   - In the simple protocol a text of several statements, one of which has rows that
+//     are computed and others that do more than read, goes in pieces (rewrite.Plan.Apart).
 //   - What is left: a statement outside a transaction block in the simple
 //     protocol, or alone before its Sync and not writing by its first word, has
 //     been committed when its rows are read. The error's detail says so.
@@ -53,7 +56,10 @@ func (s *Session) fail(ran bool, out *Output) {
 	r := s.fifo.at(0)
 	extended := r.kind != query
 	if ran && r.writes && s.status == 'I' && (!extended || s.synced()) {
-		e.Detail = strings.TrimSuffix(e.Detail, ".") + ". The server has carried the statement out all the same; only its rows cannot be shown."
+		if e.Detail != "" {
+			e.Detail = strings.TrimSuffix(e.Detail, ".") + ". "
+		}
+		e.Detail += "The server has carried the statement out all the same; only its rows cannot be shown."
 	}
 	out.client.put(e.Append(out.client.scratch))
 	s.result.end()

@@ -52,6 +52,8 @@ type request struct {
 	// guard: its rows are opened, or a COMMIT of ours may have to follow it, so the
 	// client's next segment waits for it.
 	guard bool
+	// fallible: its rows are computed, so that they may fail though the server has given them.
+	fallible bool
 	// effects: it changes which prepared statements there are without naming
 	// them in the protocol (PREPARE, DEALLOCATE, DISCARD).
 	effects bool

@@ -176,6 +176,9 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 			return s.fetchQuery(&r, out)
 		}
 	}
+	if plan.Apart() && refusal == nil && s.status != 'E' && !s.walsender {
+		return s.apart(errComputedApart, snap, stale, text, v.planning, out)
+	}
 	if plan.Relay() {
 		s.catalog.alters(plan, h, snap.Version)
 		s.push(&r)
@@ -242,6 +245,12 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	s.putEnd(dst[from:])
 	out.server.put(dst)
 	return drop, Need{}, nil
+}
+
+// errComputedApart is for such a text that cannot go in pieces.
+var errComputedApart = &wire.Error{
+	Code: codeFeatureNotSupported, Message: "rows that pgseal computes of sealed values cannot be asked for among these statements in one text, which could not be undone if one of the rows fails",
+	Hint: "Send the statements one by one.",
 }
 
 // apart is for a text of which each statement goes by itself: it can change settings by which

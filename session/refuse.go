@@ -222,14 +222,20 @@ func (s *Session) refuseParse(name []byte, e *wire.Error, out *Output) (action, 
 
 // probeParse is refuseParse with such a look, if there is a probe.
 func (s *Session) probeParse(name []byte, p *planning, types []uint32, e *wire.Error, out *Output) (action, Need, error) {
-	dst := s.appendProbe(out.server.scratch, p, e, types)
 	if len(name) > 0 {
+		dst := s.appendProbe(out.server.scratch, p, e, types)
 		out.server.put(s.appendFailingParse(dst, e))
 		s.push(&request{kind: parse, refusal: e})
 		return s.skip()
 	}
-	if p != nil { // what it has prepared is not to stay
-		dst = appendFree(dst, failingName)
+	dst := out.server.scratch
+	if p != nil {
+		s.keepTurn(out)
+		unnamed := s.statements.find(name) // should the probe fail, the server does not come to the Parse behind
+		unnamed.send(nil, s.segment)
+		s.push(&request{kind: closeTarget, simple: true, names: unnamed})
+		dst = s.appendProbe(wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', ""), p, e, types)
+		dst = appendFree(dst, failingName) // what it has prepared is not to stay
 		s.frees()
 	}
 	out.server.put(wire.AppendParse(dst, "", failingTextOf(e), nil))

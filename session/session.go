@@ -73,6 +73,8 @@ type Session struct {
 	// writes are what the segment at hand has of them and of others.
 	opening       int
 	opens, writes bool
+	// fallible counts those of them whose rows are computed, and may fail.
+	fallible int
 	// begun: it has had a frame already.
 	begun bool
 	// effects counts the requests under way that change which prepared
@@ -247,6 +249,9 @@ func (s *Session) push(r *request) {
 	case !r.guard:
 	case r.kind == execute:
 		s.opening++
+		if r.fallible {
+			s.fallible++
+		}
 	default:
 		s.guards++
 	}
@@ -285,6 +290,9 @@ func (s *Session) done(r *request) {
 	case !r.guard:
 	case r.kind == execute:
 		s.opening--
+		if r.fallible {
+			s.fallible--
+		}
 	default:
 		s.guards--
 	}

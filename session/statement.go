@@ -127,6 +127,11 @@ func (p *statement) parameters() int {
 // opens reports that rows of the statement may have to be opened.
 func (p *statement) opens() bool { return p != nil && (p.opaque || p.results != nil) }
 
+// fallible says whether rows of it are computed, which may fail.
+func (p *statement) fallible() bool {
+	return p.computed.formulas != nil || p.plan != nil && (p.plan.Formulas != nil || p.plan.Arrangement != nil)
+}
+
 // copies is the COPY of sealed columns that it is, nil if it is none.
 func (p *statement) copies() *rewrite.Copy {
 	if p == nil || p.plan == nil {

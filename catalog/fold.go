@@ -55,7 +55,20 @@ type TextFunctions struct {
 	// Own are the names of those that the database has functions of its own for, which a
 	// statement may mean. citext's are of values of its type alone, which no other becomes.
 	Own []string
+	// Steady are the names of all functions of the database, sorted, of which nobody notices
+	// how often and in which order they are called: those that are not VOLATILE, under any
+	// types, and some that give what is different each time.
+	Steady []string
 }
+
+// IsSteady reports that by a name only such functions can be meant.
+func (f *TextFunctions) IsSteady(name string) bool {
+	_, ok := slices.BinarySearch(f.Steady, name)
+	return ok
+}
+
+// different are functions that are VOLATILE for what they give alone.
+var different = []string{"random", "random_normal", "clock_timestamp", "timeofday", "gen_random_uuid", "uuidv4", "uuidv7", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "gen_random_bytes", "gen_salt", "pg_sleep", "pg_sleep_for", "pg_sleep_until"}
 
 // IsOwn reports that a statement may mean a function of the database's own by a name.
 func (f *TextFunctions) IsOwn(name string) bool { return slices.Contains(f.Own, name) }
@@ -230,7 +243,9 @@ func (f *TextFunctions) inside(ctx context.Context, tx reader) (*TextFunctions, 
 		WHERE proname = ANY ($1) AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'pgseal'::regnamespace)
 		  AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'citext'
 		                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = pg_proc.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
-		ORDER BY 1)`,
-		append(logical.FunctionNames(), "string_to_array", "to_timestamp", "now", "transaction_timestamp", "statement_timestamp")).Scan(&now.Own)
+		ORDER BY 1),
+		ARRAY(SELECT proname::text FROM pg_proc WHERE prokind <> 'p' GROUP BY proname HAVING bool_and(provolatile <> 'v' OR proname = ANY ($2)))`,
+		append(logical.FunctionNames(), "string_to_array", "to_timestamp", "now", "transaction_timestamp", "statement_timestamp"), different).Scan(&now.Own, &now.Steady)
+	slices.Sort(now.Steady)
 	return &now, err
 }

@@ -129,9 +129,11 @@ func version(c Contents) uint64 {
 	flag(c.Reacts)
 	if f := c.TextFunctions; f != nil {
 		both(f.Folds)
-		number(uint64(len(f.Own)))
-		for _, name := range f.Own {
-			text(name)
+		for _, names := range [][]string{f.Own, f.Steady} {
+			number(uint64(len(names)))
+			for _, name := range names {
+				text(name)
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Uses)) {

@@ -54,6 +54,9 @@ func TestARowThatFailsTakesBackWhatIsAroundIt(t *testing.T) {
 		"a text that begins one":                 query("BEGIN; SELECT id, 10 / n FROM t", "INSERT INTO plain VALUES (19)", "ROLLBACK"),
 		"a text that only reads":                 query("SELECT 1; SELECT id, 10 / n FROM t; SELECT 2", "SELECT 3"),
 		"a text with a query that writes behind": query("SELECT id, 10 / n FROM t; WITH w AS (INSERT INTO plain VALUES (20) RETURNING id) SELECT * FROM w", "SELECT 1"),
+		"a mistake in a later statement":         query("BEGIN; SELECT id FROM t WHERE n > 'x'", "ROLLBACK"),
+		"a mistake behind what commits":          query("BEGIN; INSERT INTO plain VALUES (21); COMMIT; SELECT id FROM t WHERE n > 'x' ORDER BY n", "SELECT 1"),
+		"a mistake in an output":                 query(" ; BEGIN; INSERT INTO plain VALUES (22); COMMIT;; SELECT id, n + 'x' FROM t;", "SELECT 1"),
 		"a text that sets":                       query("SET statement_timeout = '7s'; SELECT id, 10 / n FROM t", "SHOW statement_timeout"),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,6 +43,9 @@ func TestSortedCursors(t *testing.T) {
 		// Errors stay the server's, or those of the values.
 		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id FROM accounts ORDER BY 100 / small, id"), S("SAVEPOINT a"), S("FETCH 1 FROM c").Fails("22012"), S("ROLLBACK TO a"), S("FETCH 1 FROM c").Fails("55000"), S("ROLLBACK"),
 		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id FROM accounts ORDER BY n, id"), S("SELECT 1 / 0").Fails("22012"), S("FETCH 1 FROM c").Fails("25P02"), S("ROLLBACK"),
+		// They are written when the first of them is fetched.
+		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id, day FROM accounts ORDER BY n, id"), S("FETCH 1 FROM c"), S("SET LOCAL application_name = 'x'"), S("FETCH 1 FROM c"),
+		S("SET LOCAL DateStyle = 'German'"), S("SAVEPOINT a"), S("FETCH 1 FROM c").Refused("under other settings"), S("ROLLBACK TO a"), S("SET LOCAL DateStyle = 'ISO, MDY'"), S("FETCH 1 FROM c"), S("ROLLBACK"),
 		// What goes elsewhere than forward.
 		S("BEGIN"), S("SAVEPOINT a"), S("DECLARE c SCROLL CURSOR FOR SELECT id FROM accounts ORDER BY n, id").Refused("cannot be used in ORDER BY"), S("ROLLBACK TO a"),
 		S("DECLARE c CURSOR FOR SELECT id FROM accounts ORDER BY n, id"), S("SAVEPOINT b"),

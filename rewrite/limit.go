@@ -25,20 +25,19 @@ func (a *analysis) cut(s *pg.SelectStmt) {
 	// In the server's order, in which parameters get their types.
 	a.count(s.LimitOffset, &r.plan.Offset, "0")
 	a.count(s.LimitCount, &r.plan.Limit, "NULL")
-	if r.plan.Limit.Known || r.plan.Offset.Known || len(r.plan.Conditions)+len(r.plan.Behind) > 0 {
-		a.callsForAll(s)
-	}
+	a.callsForAll(s)
 }
 
 // idle are functions, beside those that pgseal computes, of which nobody notices that they
-// are called for rows that are not shown.
+// are called for rows that are not shown, or in another order: aggregates and windows.
 var idle = []string{"age", "array_agg", "array_length", "array_to_string", "cardinality", "cume_dist", "dense_rank", "first_value", "format", "generate_series", "initcap", "json_agg", "json_build_array", "json_build_object",
 	"json_object_agg", "jsonb_agg", "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "lag", "last_value", "lead", "md5", "now", "nth_value", "ntile", "percent_rank", "rank", "regexp_replace", "row_number", "row_to_json", "statement_timestamp",
 	"string_to_array", "to_json", "to_jsonb", "to_timestamp", "transaction_timestamp", "unnest"}
 
-// callsForAll refuses functions that the server calls for each row now, though not all of
-// them are shown: it may count, lock or write. A condition and a key it would otherwise not
-// call for rows that the session's conditions leave out.
+// callsForAll refuses functions that the server calls for each row now, in an order of its own,
+// though PostgreSQL would call them for those that are shown, when they are sorted: they may
+// count, lock or write. A condition and a key it would otherwise not call for rows that the
+// session's conditions leave out.
 func (a *analysis) callsForAll(s *pg.SelectStmt) {
 	list := s.TargetList
 	if len(a.arranged.plan.Conditions)+len(a.arranged.plan.Behind) > 0 {
@@ -56,7 +55,12 @@ func (a *analysis) callsForAll(s *pg.SelectStmt) {
 			name := last(names(x.Funcname))
 			_, aggregate := logical.AggregateNamed(name)
 			_, function := logical.FunctionNamed(name)
-			if !aggregate && !function && !slices.Contains(idle, name) {
+			if aggregate || function || slices.Contains(idle, name) {
+				return false
+			}
+			if known := a.snap.TextFunctions(); known == nil {
+				a.fail(ErrNeedTextFunctions)
+			} else if !known.IsSteady(name) {
 				a.fail(refuseCalled(a.arrangedBy(), x.Location, name))
 			}
 			return a.err != nil

@@ -3,27 +3,52 @@ package rewrite
 // StatementAt gives the byte offset at which the statement begins that stands
 // at another offset of a text: 0 for the first one, and where that cannot be
 // told. escapes as in Request.
-func StatementAt(text []byte, offset int, escapes bool) int {
+func StatementAt(text []byte, offset int, escapes bool) (start int) {
+	eachStatement(text, escapes, func(at, _ int) bool {
+		if at > offset {
+			return false
+		}
+		start = at
+		return true
+	})
+	return start
+}
+
+// StatementNumber gives the byte offset of the first word of a statement of a text, from 0,
+// of those that are not empty. escapes as in Request.
+func StatementNumber(text []byte, number int, escapes bool) (offset int) {
+	eachStatement(text, escapes, func(_, first int) bool {
+		offset = first
+		number--
+		return number >= 0
+	})
+	return offset
+}
+
+// eachStatement gives where each statement that is not empty begins, behind the one before,
+// and its first word.
+func eachStatement(text []byte, escapes bool, is func(start, first int) bool) {
 	l := lexer{text: text, escapes: escapes}
-	start, depth := 0, 0
+	start, depth, empty := 0, 0, true
 	for {
 		t, ok := l.next()
-		if !ok || int(t.start) >= offset {
-			break
+		if !ok {
+			return
 		}
-		if t.kind != tokenPunctuation {
-			continue
-		}
-		switch text[t.start] {
-		case '(':
-			depth++
-		case ')':
-			depth--
-		case ';':
-			if depth == 0 { // not one of CREATE RULE … DO (…; …)
-				start = int(t.end)
+		semicolon := t.kind == tokenPunctuation && text[t.start] == ';' && depth == 0 // not one of CREATE RULE … DO (…; …)
+		if empty && !semicolon {
+			if empty = false; !is(start, int(t.start)) {
+				return
 			}
 		}
+		switch {
+		case semicolon:
+			start, empty = int(t.end), true
+		case t.kind != tokenPunctuation:
+		case text[t.start] == '(':
+			depth++
+		case text[t.start] == ')':
+			depth--
+		}
 	}
-	return start
 }

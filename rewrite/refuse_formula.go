@@ -81,8 +81,8 @@ func refuseCollation(c *catalog.SealedColumn, position int32) *Refusal {
 // refuseCalled is for a function of the server's beside rows of which pgseal shows some.
 func refuseCalled(c *catalog.SealedColumn, position int32, function string) *Refusal {
 	r := sealedRefusal("sealed-sort", c, position, "cannot be sorted or filtered by beside function "+function)
-	r.Detail = "pgseal sorts the rows and shows some of them; the server would call the function for all."
-	r.Hint = "Call the function in a statement of its own, for the rows that are shown."
+	r.Detail = "pgseal sorts the rows and shows some of them; the server would call the function for all, in another order."
+	r.Hint = "Call the function in a statement of its own, for the rows that are shown, or declare it STABLE or IMMUTABLE if it only computes."
 	return r
 }
 

@@ -28,9 +28,10 @@ type arranged struct {
 	types      []uint32            // of the keys; 0 for ranks
 	seen       map[string]struct{} // what tells apart rows that there have been
 	rows       []arrangedRow
-	size       int     // of what is held, in bytes
-	formats    []int16 // of what is shown, in which it is held
-	others     int     // size of what portals of the session hold beside it, as it began
+	size       int              // of what is held, in bytes
+	formats    []int16          // of what is shown, in which it is held
+	settings   logical.Settings // by which it has been written
+	others     int              // size of what portals of the session hold beside it, as it began
 	own        Output
 	parts      bool // they are shown some at a time, so none before all are there
 	timed      bool // the time to sort has been asked for
@@ -148,7 +149,7 @@ func (s *Session) arrange(plan *rewrite.Arrangement, r *request) (*arranged, err
 		}
 		held.begun = true
 	}
-	g := &arranged{plan: plan, first: len(s.result.cells) - plan.Hidden, limit: -1, parts: r.rows > 0 || r.fetches(), others: s.heldSize()}
+	g := &arranged{plan: plan, first: len(s.result.cells) - plan.Hidden, limit: -1, parts: r.rows > 0 || r.fetches(), others: s.heldSize(), settings: s.settings.values}
 	if g.first < 1 {
 		return nil, errContradiction
 	}
@@ -230,6 +231,10 @@ var (
 		Code: codeFeatureNotSupported, Message: "rows that pgseal sorts or filters by sealed values cannot be fetched in text and in binary",
 		Hint: "Fetch all rows of a cursor in the format in which the first have been fetched.",
 	}
+	errFetchedSettings = &wire.Error{
+		Code: codeFeatureNotSupported, Message: "rows that pgseal sorts or filters by sealed values cannot be fetched under other settings than the first of them",
+		Hint: "Fetch all rows of a portal or a cursor under one DateStyle, IntervalStyle, TimeZone, bytea_output, extra_float_digits and client_encoding.",
+	}
 	errCursorMoved = &wire.Error{
 		Code: codeFeatureNotSupported, Message: "the cursor has been moved or replaced by a function, though pgseal sorts or filters its rows by sealed values",
 		Hint: "DECLARE the cursor again, and let FETCH of the application be all that moves it.",
@@ -277,8 +282,11 @@ func (s *Session) arrangedRows(plan *rewrite.Arrangement, r *request, out *Outpu
 		s.begin(&r.portal)
 	}
 	if held != nil && held.arranged != nil {
-		if !held.formatsAre(s.result.cells) {
+		switch {
+		case !held.formatsAre(s.result.cells):
 			return nil, Need{}, errFetchedFormats
+		case held.settings != s.settings.values:
+			return nil, Need{}, errFetchedSettings
 		}
 		return held.arranged, Need{}, nil
 	}

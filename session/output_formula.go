@@ -186,14 +186,15 @@ func (s *Session) bindOutputs(p *portal, m *wire.Bind) error {
 	return nil
 }
 
-// checkOutputs is bindOutputs for the statements of a Query, which have no parameters.
-func (s *Session) checkOutputs(all []rewrite.Statement) error {
-	for i := range all {
-		if err := s.readOutputs(&all[i], &given{}); err != nil {
-			return err
+// checkOutputs is bindOutputs for the statements of a Query, which have no parameters. It tells
+// which one has a mistake.
+func (s *Session) checkOutputs(all []rewrite.Statement) (i int, err error) {
+	for i = range all {
+		if err = s.readOutputs(&all[i], &given{}); err != nil {
+			break
 		}
 	}
-	return nil
+	return i, err
 }
 
 // readOutputs reads what outputs have without a row. What is constant in them PostgreSQL

@@ -187,11 +187,12 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 	if len(plan.Statements()) > 1 && s.canReset(h) {
 		return s.apart(errSettingsMoved, snap, stale, text, v.planning, out)
 	}
-	if err := s.checkOutputs(plan.Statements()); err != nil {
+	if i, err := s.checkOutputs(plan.Statements()); err != nil {
 		e := statementError(err)
 		if e == nil {
 			return wait, Need{}, err
 		}
+		v.planning.failedAt = rewrite.StatementNumber(text, i, !s.settings.conforming)
 		return s.unsealed(v.planning, Need{}, e, snap, stale, text, out)
 	}
 	q := questionOf(plan)

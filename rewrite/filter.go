@@ -72,14 +72,14 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 }
 
 // asksForRange says whether a condition has a range in it. So is what compares columns of a
-// row, unless there are rows of several relations to be compared with each other.
+// row, unless it is one of several relations that nothing else joins.
 func (a *analysis) asksForRange(f *Formula, d *formulaDraft) bool {
 	if f.depends() {
 		for _, l := range d.literals {
 			a.steer(l)
 		}
 	}
-	return f.hasRange() || len(d.scope.items) == 1 && f.comparesColumns()
+	return f.hasRange() || f.comparesColumns() && (len(d.scope.items) == 1 || d.row == nil && d.scope.query != nil && a.joinsRows(f, d.scope))
 }
 
 // conjuncts are what AND is between.

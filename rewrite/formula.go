@@ -62,6 +62,7 @@ type Formula struct {
 	Name      string
 	Client    int // index, from 0, of the client's parameter
 	Type      logical.Type
+	in        *item    // the entry of FROM that a column of an output is in
 	sql       string   // of a PlainValue: what the server computes, if that is no column
 	served    *pg.Node // that, if it is a condition of the client's
 	text      formulaLiteral

@@ -90,6 +90,9 @@ func (f *Formula) hasRange() bool {
 func (f *Formula) comparesColumns() bool {
 	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual) && f.hasSealed() {
 		left, right := f.Args[0].columns(nil), f.Args[1].columns(nil)
+		if l, r := f.Args[0].uncast(), f.Args[1].uncast(); l.isTerm() && r.isTerm() && l.Column == r.Column {
+			return false // which the server finds out by terms
+		}
 		computed := func(c *Formula) bool { return c.sql != "" } // to be compared with a term
 		if len(left) > 0 && len(right) > 0 && len(f.columns(nil)) > 1 && !slices.ContainsFunc(left, computed) && !slices.ContainsFunc(right, computed) {
 			return true

@@ -221,6 +221,8 @@ type scope struct {
 	// firsts are so many items of ORDER BY that tell rows apart of which the session shows the
 	// first ones, 0 if the server does.
 	firsts int
+	// query is the one whose FROM items are, nil for a statement that is none.
+	query *pg.SelectStmt
 	// windows is the query, where what is analysed may have window functions that the session
 	// computes.
 	windows *pg.SelectStmt

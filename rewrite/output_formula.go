@@ -225,7 +225,7 @@ func (a *analysis) shownFormulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formu
 	if c == nil || !ok || len(ref.Fields) > schemaTableAndColumn || c.constants != nil || c.text || !d.covers(first, first+2*(len(ref.Fields)-1)) {
 		return nil
 	}
-	f := &Formula{Kind: PlainValue, Type: c.plainType(), Name: string(a.text[start:end]), at: term{start, end}}
+	f := &Formula{Kind: PlainValue, Type: c.plainType(), Name: string(a.text[start:end]), at: term{start, end}, in: d.scope.inRelation(c)}
 	switch s := c.sealed; {
 	case c.formula != nil:
 		f.Kind, f.Args = Inner, []*Formula{c.formula}

@@ -50,12 +50,13 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	case a.aggregates(s), a.mindsRows(s, sc, outputs):
 		return false
 	}
+	costs := map[int]int{} // by hidden column
 	for i, n := range all {
 		if computed[i] == nil {
 			a.condition(n, sc)
 			continue
 		}
-		a.in("a condition", func() { a.filter(s, computed[i]) })
+		a.in("a condition", func() { costs[a.filter(s, computed[i])] = computed[i].formula.cost() })
 		if a.matchesParameter(computed[i]) && !a.asksForRange(computed[i].formula, computed[i].formulaDraft) { // the server finds fewer rows if that has no wildcards
 			a.wild = true
 			a.condition(n, sc)
@@ -68,7 +69,23 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	if counted && a.err == nil {
 		a.callsForAll(s)
 	}
+	if a.err == nil { // what costs least PostgreSQL looks at first
+		slices.SortStableFunc(a.arranged.plan.Conditions, func(c, d int) int { return costs[c] - costs[d] })
+	}
 	return true
+}
+
+// cost is how many operators and functions there are in a formula, for each of which PostgreSQL's
+// planner counts the same, mostly.
+func (f *Formula) cost() (n int) {
+	switch f.Kind {
+	case Operation, Called, Negative, CastTo:
+		n = 1
+	}
+	for _, arg := range f.Args {
+		n += arg.cost()
+	}
+	return n
 }
 
 // asksForRange says whether a condition has a range in it. So is what compares columns of a
@@ -111,10 +128,12 @@ func (a *analysis) rowDraft(n *pg.Node, sc *scope) *draftedOutput {
 	return o
 }
 
-// filter has the session compute a condition.
-func (a *analysis) filter(s *pg.SelectStmt, o *draftedOutput) {
+// filter has the session compute a condition, of a hidden column.
+func (a *analysis) filter(s *pg.SelectStmt, o *draftedOutput) int {
 	r := a.arrange(s)
-	r.plan.Conditions = append(r.plan.Conditions, r.hideOutput(a, o))
+	hidden := r.hideOutput(a, o)
+	r.plan.Conditions = append(r.plan.Conditions, hidden)
+	return hidden
 }
 
 // counts says whether a query does nothing but count its rows.

@@ -93,11 +93,18 @@ func (s *Session) clientFrame(typ byte, size int, b []byte, out *Output) (action
 	}
 	// A Query behind an Execute without a Sync between them would leave no way
 	// to undo what the Execute has done.
-	unsynced := s.opening > 0 && (typ == wire.TypeQuery || typ == wire.TypeFunctionCall)
+	unsynced := (s.opening > 0 || s.inBlock && s.fifo.len() > 0) && (typ == wire.TypeQuery || typ == wire.TypeFunctionCall)
 	// What is behind rows that are computed the server must not see if these fail.
 	behind := s.fallible > 0 && typ != wire.TypeSync && typ != wire.TypeFlush
 	if s.guards > 0 || unsynced || behind || s.fifo.len() >= maxOutstanding {
 		return s.waitServer(out)
+	}
+	if typ == wire.TypeQuery && s.inBlock && s.status == 'I' {
+		// Without a Sync the server has not said that there is a block, in which none of our
+		// own can be begun. A Sync does not end that.
+		out.server.put(wire.AppendEmpty(out.server.scratch, wire.TypeSync))
+		s.push(&request{kind: syncPoint, hidden: true, guard: true})
+		return wait, Need{Kind: NeedServer}, nil
 	}
 	if s.vacant && (typ == wire.TypeQuery || typ == wire.TypeParse) && s.fifo.len() == 0 && s.status != 'E' {
 		s.occupy(out)
@@ -357,6 +364,7 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			s.push(&request{kind: describePortal, hidden: true, portal: p})
 			out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', e.Portal))
 		}
+		s.inBlock = s.inBlock || st.hints&begins != 0
 		st.ran = true
 		r.effects, r.closings, r.resets = st.changesNames(), st.closesCursors(), s.resetting(st.hints)
 		if st.plan != nil {

@@ -294,6 +294,9 @@ func showAsked(f wire.ErrorFields, q *rewrite.Question, text []byte, portal stri
 		if code == wire.FieldWhere {
 			value = askedWhere(value, q, portal)
 		}
+		if code == wire.FieldMessage {
+			value = askedMessage(value, text)
+		}
 		if code == wire.FieldPosition {
 			position, err := strconv.Atoi(string(value))
 			at := -1
@@ -308,6 +311,20 @@ func showAsked(f wire.ErrorFields, q *rewrite.Question, text []byte, portal stri
 		dst = wire.AppendErrorField(dst, code, value)
 	}
 	out.client.put(wire.End(append(dst, 0), start))
+}
+
+// askedMessage is what an error says: of a transaction that only reads, in which rows cannot be
+// locked, that a client's text cannot be carried out.
+func askedMessage(message, text []byte) []byte {
+	const locks = "SELECT FOR NO KEY UPDATE"
+	before, behind, ok := bytes.Cut(message, []byte(locks))
+	text = afterComments(text)
+	for _, word := range [...]string{"UPDATE", "DELETE", "INSERT", "MERGE"} {
+		if ok && foldedPrefix(text, word) {
+			return slices.Concat(before, []byte(word), behind)
+		}
+	}
+	return message
 }
 
 // askedWhere is the context of an error, with the client's portal and parameter in the

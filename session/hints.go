@@ -22,6 +22,8 @@ const (
 	ends
 	// controls: it controls transactions or settings and reads no relation.
 	controls
+	// begins: it begins a transaction block.
+	begins
 )
 
 // unsure are the hints of what could be anything.
@@ -70,7 +72,7 @@ func wordHints(w []byte) hints {
 	case 'a':
 		return when(w, "abort", ends|controls)
 	case 'b':
-		return when(w, "begin", controls)
+		return when(w, "begin", controls|begins)
 	case 'c':
 		return when(w, "commit", ends|controls) | when(w, "call", resets|local)
 	case 'd':
@@ -85,7 +87,7 @@ func wordHints(w []byte) hints {
 		return changes(w, "reset") | when(w, "rollback", ends|controls) | when(w, "release", controls)
 	case 's':
 		return when(w, "select", readsOnly) | changes(w, "set") | when(w, "show", readsOnly|controls) |
-			when(w, "start", controls) | when(w, "savepoint", controls)
+			when(w, "start", controls|begins) | when(w, "savepoint", controls)
 	case 't':
 		return when(w, "table", readsOnly)
 	case 'v':

@@ -105,6 +105,9 @@ func (s *Session) relayed(snap *catalog.Snapshot, h hints) *statement {
 	if h&controls != 0 {
 		kind |= 2
 	}
+	if h&begins != 0 {
+		kind |= 4
+	}
 	p := &s.plain[kind]
 	if *p == nil || (*p).version != snap.Version {
 		*p = &statement{version: snap.Version, hints: h}

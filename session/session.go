@@ -53,7 +53,7 @@ type Session struct {
 	failedRows failedRows
 	// plain are the statements of all that was relayed unnamed, by their hints,
 	// for one version of the catalog.
-	plain [4]*statement
+	plain [8]*statement
 
 	settings settings
 	catalog  catalogState
@@ -75,8 +75,8 @@ type Session struct {
 	opens, writes bool
 	// fallible counts those of them whose rows are computed, and may fail.
 	fallible int
-	// begun: it has had a frame already.
-	begun bool
+	// begun: it has had a frame already. inBlock: it has begun a transaction block.
+	begun, inBlock bool
 	// effects counts the requests under way that change which prepared
 	// statements there are without naming them in the protocol.
 	effects int
@@ -272,7 +272,7 @@ func (s *Session) push(r *request) {
 	if r.kind == query || r.kind == call || r.kind == syncPoint {
 		s.flushed = true // the server answers these unasked
 		s.segment++
-		s.opens, s.writes, s.begun = false, false, false
+		s.opens, s.writes, s.begun, s.inBlock = false, false, false, false
 	} else {
 		s.begun = s.begun || r.kind != copyEnd // which the server ignores where there is no COPY
 	}

@@ -108,3 +108,69 @@ func TestRangesAnywhere(t *testing.T) {
 		}
 	}
 }
+
+// A query outside of a transaction block sees what the question in front of it has seen, whoever
+// writes in between.
+func TestRangesAnywhereBesideAWriter(t *testing.T) {
+	pair := harness.New(t, payments)
+	ctx := t.Context()
+	reader, writer := pair.Connect(t, pair.URL()), pair.Connect(t, pair.URL())
+	for _, sql := range []string{
+		"INSERT INTO users (id) SELECT n FROM generate_series(1, 20) n",
+		"INSERT INTO payments (id, user_id, account) SELECT n, n, n % 3 FROM generate_series(1, 20) n",
+		"UPDATE payments SET amount = 100",
+	} {
+		if _, err := writer.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan error)
+	stop := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			if _, err := writer.Exec(ctx, "UPDATE payments SET amount = $1 WHERE account = $2", 100+n%7, n%3); err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	const sql = "SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount > 50)"
+	if _, err := reader.Prepare(ctx, "s", sql); err != nil {
+		t.Fatal(err)
+	}
+	raw := reader.PgConn()
+	for n := range 200 {
+		for mode, run := range map[string]func() (int, error){
+			"simple": func() (int, error) {
+				all, err := raw.Exec(ctx, sql).ReadAll()
+				if err != nil {
+					return 0, err
+				}
+				return len(all[0].Rows), nil
+			},
+			"unnamed": func() (int, error) {
+				r := raw.ExecParams(ctx, sql, nil, nil, nil, nil).Read()
+				return len(r.Rows), r.Err
+			},
+			"prepared": func() (int, error) { r := raw.ExecPrepared(ctx, "s", nil, nil, nil).Read(); return len(r.Rows), r.Err },
+		} {
+			if rows, err := run(); err != nil || rows != 20 {
+				t.Fatalf("%s, after %d: %d rows, %v", mode, n, rows, err)
+			}
+		}
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	var isolation string
+	if err := reader.QueryRow(ctx, "SHOW transaction_isolation").Scan(&isolation); err != nil || isolation != "read committed" {
+		t.Error(isolation, err)
+	}
+}

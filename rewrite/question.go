@@ -22,6 +22,9 @@ type Question struct {
 	spans  []questionSpan
 	// Params are the client's parameters, from 0, that stand in it as $1, $2, …
 	Params []QuestionParam
+	// OneSnapshot: the statement only reads, and fails if what it is asked of has changed since, so
+	// that it is to see what the question has seen.
+	OneSnapshot bool
 	// OfRow: it asks for values of the row that the statement changes.
 	OfRow bool
 	// literals are places in Text where literals of the client's text are to be put; see
@@ -230,7 +233,7 @@ func (a *analysis) question(params []Param) *Question {
 	if q.checks != nil {
 		text += " WHERE " + strings.Join(q.checks, " AND ")
 	}
-	made := &Question{Text: text, Counts: q.counts, OfRow: q.ofRow, spans: slices.Clone(q.spans), Params: slices.Clone(q.params), literals: slices.Clone(q.literals)}
+	made := &Question{Text: text, Counts: q.counts, OfRow: q.ofRow, OneSnapshot: a.readsOneSnapshot(), spans: slices.Clone(q.spans), Params: slices.Clone(q.params), literals: slices.Clone(q.literals)}
 	if !a.several || prepares {
 		made.parts = q.parts
 	}

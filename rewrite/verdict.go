@@ -94,6 +94,22 @@ func (a *analysis) takesVerdicts() bool {
 	return false
 }
 
+// readsOneSnapshot says whether the statement is a query that locks nothing and calls nothing
+// that may write.
+func (a *analysis) readsOneSnapshot() bool {
+	n := a.stmt.Stmt
+	known := a.snap.TextFunctions()
+	return n.GetSelectStmt() != nil && !a.several && !anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		switch x := m.Interface().(type) {
+		case *pg.SelectStmt:
+			return len(x.LockingClause) > 0 || x.IntoClause != nil || !onlyReads(x.WithClause)
+		case *pg.FuncCall:
+			return known == nil || !known.IsSteady(last(names(x.Funcname)))
+		}
+		return false
+	})
+}
+
 // decidedOf is the relation of which a condition has sealed columns, nil for none, or if its
 // name means another one where the condition stands.
 func (a *analysis) decidedOf(n *pg.Node, sc *scope) (into *item) {

@@ -61,6 +61,7 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 	case need.Kind != NeedNothing:
 		return wait, need, false
 	}
+	s.oneSnapshot(q, out)
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
 	c = &computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
 	if m != nil {
@@ -87,6 +88,25 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 	}
 	out.server.put(dst)
 	return wait, Need{Kind: NeedServer}, false
+}
+
+// oneSnapshot has a statement see what its question has seen: others may write in between. It has
+// to come before anything that takes a snapshot.
+func (s *Session) oneSnapshot(q *rewrite.Question, out *Output) {
+	if q == nil || !q.OneSnapshot || s.status != 'I' || s.begun || s.fifo.len() > 0 || s.walsender {
+		return
+	}
+	const set = "SET transaction_isolation TO 'repeatable read'" // which ends with the transaction
+	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
+	dst = wire.AppendParse(dst, questionName, set, nil)
+	dst = appendPlainBind(dst, questionName, questionName)
+	dst = wire.AppendExecute(dst, questionName, 0)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'P', questionName)
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
+	out.server.put(dst)
+	for _, k := range [...]kind{closeTarget, parse, bind, execute, closeTarget, closeTarget} {
+		s.push(&request{kind: k, hidden: true})
+	}
 }
 
 // appendTried appends what has the server read a question in front of a Parse, so

@@ -184,6 +184,7 @@ func (s *Session) parsePlanned(m *wire.Parse, snap *catalog.Snapshot, p *plannin
 		return relay, Need{}, nil
 	}
 	q := questionOf(p.bound.Plan)
+	s.oneSnapshot(q, out)
 	dst := out.server.scratch
 	if q != nil {
 		dst = appendTried(dst, q, st, m.Name)

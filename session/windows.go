@@ -40,6 +40,7 @@ type windowFunction struct {
 type windowedRow struct {
 	body []byte // of the DataRow
 	of   []windowInput
+	size int // in memory, in bytes
 }
 
 // windowInput is what a row has in the arguments of a window function.
@@ -95,7 +96,7 @@ func (s *Session) window(g *arranged, conditions []hiddenCell, body []byte) (Nee
 	}
 	all := g.windows
 	row := windowedRow{of: make([]windowInput, len(all.functions))}
-	size := 2*rowOverhead + len(body)
+	size := (2+len(all.functions))*rowOverhead + len(body)
 	for i := range all.outputs {
 		o := &all.outputs[i]
 		value, err := s.ofServer(&o.cell, columnOf(body, o.column))
@@ -119,7 +120,7 @@ func (s *Session) window(g *arranged, conditions []hiddenCell, body []byte) (Nee
 			size += n
 		}
 	}
-	row.body = slices.Clone(body)
+	row.body, row.size = slices.Clone(body), size
 	all.rows = append(all.rows, row)
 	if g.size += size; g.size+g.others > min(heldBytes, s.cfg.MaxFrame) {
 		return Need{}, errArrangedRows
@@ -222,6 +223,7 @@ func (s *Session) showWindows(g *arranged, out *Output) (Need, error) {
 		if need, err := s.keepRow(g, g.behind, frame, out); err != nil || need.Kind != NeedNothing {
 			return need, err
 		}
+		g.size -= all.rows[i].size
 		all.rows[i] = windowedRow{}
 	}
 	g.windows = nil

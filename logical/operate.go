@@ -86,7 +86,7 @@ func (o Operator) Takes(oid uint32) bool {
 		return true // as documents or keys
 	case o.OfBits():
 		return f == familyInt
-	case f == familyDay || f == familyInterval:
+	case f == familyDay || f == familyInterval || oid == OIDTime:
 		return o == Add || o == Subtract
 	default:
 		return f.isNumber() || o == Subtract && (oid == OIDJSONB || f == familyText)
@@ -167,6 +167,8 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 		}
 		op.left, op.right = op.result, op.result
 	case o != Add && o != Subtract:
+	case left == OIDTime || right == OIDTime:
+		return o.onTime(left, right)
 	case o == Subtract && left == OIDDate && right == OIDDate:
 		op, ok = operation{OIDDate, OIDDate, OIDInt4}, true
 	case o == Subtract && l == familyDay && r == familyDay:
@@ -233,6 +235,8 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return o.appendJSON(dst, a, b, op.right)
 	case o.OfBits():
 		return o.appendBits(dst, canonicalInt(a), canonicalInt(b), op.result)
+	case op.left == OIDTime || op.right == OIDTime:
+		return o.appendTime(dst, a, b, op, s)
 	case o == Subtract && familyOf(op.left) == familyDay && familyOf(op.right) == familyDay:
 		return appendBetween(dst, a, b, op.result, s.major())
 	case op.left == OIDInterval && op.right != OIDInterval || op.right == OIDDate:

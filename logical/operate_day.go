@@ -43,6 +43,50 @@ func appendBetween(dst, a, b []byte, result uint32, major int) ([]byte, error) {
 	return v.append(dst), nil
 }
 
+// onTime is the operation on two types, one of which is a time of the day.
+func (o Operator) onTime(left, right uint32) (op operation, ok bool) {
+	switch {
+	case o == Subtract && left == OIDTime && right == OIDTime:
+		return operation{OIDTime, OIDTime, OIDInterval}, true
+	case left == OIDTime && right == OIDInterval:
+		return operation{OIDTime, OIDInterval, OIDTime}, true
+	case o == Add && left == OIDInterval:
+		return operation{OIDInterval, OIDTime, OIDTime}, true
+	case o == Add && left == OIDDate:
+		return operation{OIDTimestamp, OIDTime, OIDTimestamp}, true
+	case o == Add && right == OIDDate:
+		return operation{OIDTime, OIDTimestamp, OIDTimestamp}, true
+	}
+	return operation{}, false
+}
+
+// appendTime computes with a time of the day, which goes on behind midnight.
+func (o Operator) appendTime(dst, a, b []byte, op operation, s *Settings) ([]byte, error) {
+	if op.left != OIDTime {
+		a, b = b, a
+	}
+	t := canonicalInt(a)
+	switch op.result {
+	case OIDInterval:
+		v := interval{micros: t - canonicalInt(b)}
+		return v.append(dst), nil
+	case OIDTimestamp:
+		return Add.appendLater(dst, canonicalInstant(b), interval{micros: t}, false, s)
+	}
+	v := canonicalInterval(b)
+	if v.isInfinite(s.major()) {
+		return dst, refuseInfiniteInterval()
+	}
+	if o == Subtract {
+		v.micros = -v.micros
+	}
+	t = (t + v.micros) % microsPerDay
+	if t < 0 {
+		t += microsPerDay
+	}
+	return appendInt(dst, t, OIDInt8)
+}
+
 func (o Operator) appendInterval(dst []byte, a, b interval, major int) ([]byte, error) {
 	if a.isInfinite(major) || b.isInfinite(major) {
 		return dst, refuseInfiniteInterval()

@@ -28,7 +28,7 @@ var operands = map[uint32][]string{
 	OIDVarchar: {"b"},
 	OIDBpchar:  {"c  "},
 	OIDBool:    {"true"},
-	OIDTime:    {"12:00"},
+	OIDTime:    {"12:00", "00:00", "23:59:59.999999", "24:00", "00:00:00.5"},
 	OIDUUID:    {"00000000-0000-0000-0000-000000000001"},
 }
 

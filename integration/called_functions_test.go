@@ -34,6 +34,8 @@ CREATE FUNCTION either(bigint) RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT n
 		S("SELECT DISTINCT ON (g) g, counted(id) FROM t ORDER BY g, n").Refused("beside function counted"),
 		S("SELECT counted(id), id FROM t ORDER BY n FOR UPDATE").Refused("beside function counted"),
 		S("SELECT counted(id), id FROM t WHERE n > 10"),
+		S("SELECT id, c FROM (SELECT id, n, counted(id) AS c FROM t) q WHERE n > 15 ORDER BY n, id").Refused("beside function counted"),
+		S("WITH q AS (SELECT id, n, counted(id) AS c FROM t) SELECT id, c FROM q WHERE n > 15 ORDER BY n, id").Refused("beside function counted"),
 		S("SELECT counted(id), id FROM t ORDER BY id"),
 		S("CREATE FUNCTION pair_of(int) RETURNS bigint LANGUAGE sql AS 'SELECT nextval(''numbers'')'"),
 		S("SELECT pair_of(id) FROM t ORDER BY n").Refused("beside function pair_of"),

@@ -358,6 +358,7 @@ type analysis struct {
 	asking         asking                  // the question for that
 	evaluated      evaluation              // of what is being analysed
 	levels         []*pg.SelectStmt        // see windowLevels
+	unshown        *unshownWindows         // nil if there are none
 	behind         []*pg.Node              // conditions that the session computes behind windows
 	showing        *pg.SelectStmt          // a query inside of another that shows its rows
 	outputFormulas []*Formula              // of that statement

@@ -201,7 +201,7 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 	var ok bool
 	if f.Window.Function, ok = logical.WindowFunctionNamed(name); ok {
 		least, most := f.Window.Function.Args()
-		return len(f.Args) >= least && len(f.Args) <= most && x.AggFilter == nil && !x.AggStar && (!f.Window.Function.GivesValue() || f.Args[0].TypeOf(f.givenType) != 0)
+		return len(f.Args) >= least && len(f.Args) <= most && x.AggFilter == nil && !x.AggStar && (!f.Window.Function.GivesValue() || logical.Supported(f.Args[0].TypeOf(f.givenType)))
 	}
 	if f.Aggregate, ok = logical.AggregateNamed(name); !ok {
 		return false
@@ -222,7 +222,7 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 		return true
 	}
 	condition := a.formulaDecision(x.AggFilter, own)
-	if condition == nil || condition.TypeOf(condition.givenType) != logical.OIDBool {
+	if condition == nil || hasAggregate(x.AggFilter) || condition.TypeOf(condition.givenType) != logical.OIDBool {
 		return false
 	}
 	// None of these aggregates does anything with NULL.

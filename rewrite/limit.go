@@ -45,6 +45,7 @@ func (a *analysis) callsForAll(s *pg.SelectStmt) {
 		if s.WhereClause != nil && len(s.GroupClause) == 0 {
 			list = append(list, s.WhereClause)
 		}
+		list = append(list, shownInFrom(s)...) // where PostgreSQL may look at the conditions, too
 	}
 	for _, t := range list {
 		anywhere(t.ProtoReflect(), func(m protoreflect.Message) bool {
@@ -66,6 +67,19 @@ func (a *analysis) callsForAll(s *pg.SelectStmt) {
 			return a.err != nil
 		})
 	}
+}
+
+// shownInFrom are the items of the SELECT lists of the queries in FROM and WITH.
+func shownInFrom(s *pg.SelectStmt) (list []*pg.Node) {
+	for _, n := range slices.Concat(s.FromClause, s.WithClause.GetCtes()) {
+		anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			if x, ok := m.Interface().(*pg.SelectStmt); ok {
+				list = append(list, x.TargetList...)
+			}
+			return false
+		})
+	}
+	return list
 }
 
 // count is one of LIMIT and OFFSET. all is for all rows.

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -69,6 +70,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 		a.checkPlaces(s, len(outputs))
 		r.finish(a)
 		outputs = append(outputs, r.extra...)
+		if r.plan.Windows && !slices.ContainsFunc(outputs, func(c column) bool { return c.holdsSealed() }) { // which nobody looks at
+			a.fail(refuseUse(r.by, location(s.TargetList[0]), "a window definition"))
+		}
 	}
 	return outputs
 }

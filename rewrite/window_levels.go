@@ -28,46 +28,69 @@ func (a *analysis) windowLevels() []*pg.SelectStmt {
 		n = x.Query
 	}
 	whole := n.GetSelectStmt()
-	for s := whole; s != nil; s = a.passedRows(s, whole) {
-		if a.levels = append(a.levels, s); !a.isWhole(whole) || a.listEnd(whole) < 0 {
+	at := windowLevel{SelectStmt: whole, ctes: whole.GetWithClause().GetCtes(), passes: true}
+	for at.SelectStmt != nil {
+		if a.levels = append(a.levels, at.SelectStmt); !a.isWhole(whole) || a.listEnd(whole) < 0 || whole.WithClause.GetRecursive() {
 			break
 		}
+		at = a.levelIn(at, whole)
 	}
 	return a.levels
 }
 
-// passedRows is the query in FROM of which another one shows rows, each once, by conditions that
-// the session can compute in the statement's own query; nil for none.
-func (a *analysis) passedRows(s, whole *pg.SelectStmt) *pg.SelectStmt {
-	if s.Op != pg.SetOperation_SETOP_NONE || len(s.FromClause) != 1 || len(s.GroupClause) > 0 || s.HavingClause != nil || selectsFirst(s) || len(s.LockingClause) > 0 {
-		return nil
+// windowLevel is such a query.
+type windowLevel struct {
+	*pg.SelectStmt
+	ctes []*pg.Node // of the statement's WITH, those that can be meant in it
+	// passes: the ones around it, but for the statement's own, show all columns of what they
+	// are made of under the names that these have, so that conditions can be moved out.
+	passes bool
+}
+
+// levelIn is the query in FROM of which another one shows rows, each once, by conditions that
+// the session can compute in the statement's own query; none if there is no such.
+func (a *analysis) levelIn(s windowLevel, whole *pg.SelectStmt) (in windowLevel) {
+	own := s.SelectStmt == whole
+	if s.Op != pg.SetOperation_SETOP_NONE || len(s.FromClause) != 1 || len(s.GroupClause) > 0 || s.HavingClause != nil || selectsFirst(s.SelectStmt) || len(s.LockingClause) > 0 || !own && s.WithClause != nil {
+		return in
 	}
-	counts := s == whole && a.counts(s) && s.WhereClause != nil // without a condition nobody looks at the rows
-	if !counts && !a.rowEach(s, false) || s != whole && (s.LimitCount != nil || s.LimitOffset != nil || len(s.DistinctClause) > 0 || s.WhereClause != nil && !passesAll(s)) {
-		return nil
+	counts := own && a.counts(s.SelectStmt) && s.WhereClause != nil // without a condition nobody looks at the rows
+	if !counts && !a.rowEach(s.SelectStmt, false) {
+		return in
+	}
+	if in.passes = s.passes && (own || showsAll(s.SelectStmt)); !own {
+		if s.LimitCount != nil || s.LimitOffset != nil || len(s.DistinctClause) > 0 || s.WhereClause != nil && !(in.passes && isMovable(s.WhereClause)) {
+			return windowLevel{}
+		}
 	}
 	if x := s.FromClause[0].GetRangeSubselect(); x != nil && !x.Lateral {
-		return x.Subquery.GetSelectStmt()
+		in.SelectStmt, in.ctes = x.Subquery.GetSelectStmt(), s.ctes
+		in.passes = in.passes && len(x.Alias.GetColnames()) == 0
 	}
 	if x := s.FromClause[0].GetRangeVar(); x != nil && x.Schemaname == "" && a.namedOnce(x.Relname) {
-		for _, n := range whole.WithClause.GetCtes() {
+		for i, n := range s.ctes {
 			if c := n.GetCommonTableExpr(); c.Ctename == x.Relname {
-				return c.Ctequery.GetSelectStmt()
+				in.SelectStmt, in.ctes = c.Ctequery.GetSelectStmt(), s.ctes[:i]
+				in.passes = in.passes && len(c.Aliascolnames) == 0 && len(x.Alias.GetColnames()) == 0
 			}
 		}
 	}
-	return nil
+	return in
 }
 
-// passesAll says whether a query shows all columns under the names that its conditions have for
-// them, so that a query around it can have these.
-func passesAll(s *pg.SelectStmt) bool {
+// showsAll says whether a query shows all columns of what it is made of.
+func showsAll(s *pg.SelectStmt) bool {
 	ref := s.TargetList[0].GetResTarget().GetVal().GetColumnRef()
-	return len(s.TargetList) == 1 && ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetAStar() != nil &&
-		!anywhere(s.WhereClause.ProtoReflect(), func(m protoreflect.Message) bool {
-			ref, ok := m.Interface().(*pg.ColumnRef)
-			return ok && len(ref.Fields) > 1
-		})
+	return len(s.TargetList) == 1 && ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetAStar() != nil
+}
+
+// isMovable says whether a condition means the same in a query around the one that it stands in,
+// which has the same columns: it names nothing else.
+func isMovable(n *pg.Node) bool {
+	return !hasSubquery(n) && !anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		ref, ok := m.Interface().(*pg.ColumnRef)
+		return ok && len(ref.Fields) > 1
+	})
 }
 
 // namedOnce says whether the statement names a relation or a WITH query once.
@@ -144,10 +167,50 @@ func (a *analysis) windowed(o *draftedOutput) {
 	if in < 0 {
 		return // it is counted
 	}
-	r := a.arrange(levels[0])
-	r.by = o.formula.SealedColumn()
-	r.plan.Windows = true
-	r.plan.InWindowOrder = !slices.ContainsFunc(levels[:in+1], func(s *pg.SelectStmt) bool { return len(s.SortClause) > 0 })
+	a.unshown = &unshownWindows{by: o.formula.SealedColumn(), ordered: slices.ContainsFunc(levels[:in+1], func(s *pg.SelectStmt) bool { return len(s.SortClause) > 0 })}
+	if in == 0 {
+		a.showWindows()
+	}
+}
+
+// unshownWindows are those of a query in FROM, before it is known whether the ones around it show
+// them, or choose or sort by them.
+type unshownWindows struct {
+	by      *catalog.SealedColumn
+	ordered bool // something says in which order the rows are
+}
+
+// showWindows has the session compute the windows.
+func (a *analysis) showWindows() {
+	if w := a.unshown; w != nil {
+		r := a.arrange(a.levels[0])
+		r.by, r.plan.Windows, r.plan.InWindowOrder = w.by, true, !w.ordered
+		a.unshown = nil
+	}
+}
+
+// usesWindows says whether a query shows, chooses or sorts by something that windows give.
+func (a *analysis) usesWindows(s *pg.SelectStmt, sc *scope) bool {
+	given := func(c *column) bool { return c != nil && c.formula != nil && c.formula.Windows(nil) != nil }
+	nodes := slices.Concat(s.TargetList, s.SortClause)
+	if s.WhereClause != nil {
+		nodes = append(nodes, s.WhereClause)
+	}
+	return slices.ContainsFunc(nodes, func(n *pg.Node) bool {
+		return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			ref, ok := m.Interface().(*pg.ColumnRef)
+			if !ok {
+				return false
+			}
+			if star, _ := isStar(ref); star {
+				return slices.ContainsFunc(sc.items, func(it *item) bool {
+					return slices.ContainsFunc(it.columns, func(c column) bool { return given(&c) })
+				})
+			}
+			c := a.resolve(ref, sc).column
+			return c == nil || given(c) // none may be the name of an output, or a whole row
+		})
+	})
 }
 
 // arrangedFor is the column for whose sake the session computes what is plain.
@@ -161,7 +224,13 @@ func (a *analysis) arrangedFor(sc *scope) *catalog.SealedColumn {
 // behindWindows has the session compute the conditions of a query, if there are windows in the
 // one that is its FROM. It is false, and has done nothing, for any other.
 func (a *analysis) behindWindows(s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	if a.arranged == nil || !a.arranged.plan.Windows || sc.regroups != nil || !slices.Contains(a.levels, s) || hasWindows(s) || a.err != nil {
+	if sc.regroups != nil || !slices.Contains(a.levels, s) || hasWindows(s) || a.err != nil {
+		return false
+	}
+	if a.unshown != nil && (s != a.levels[0] && s.WhereClause != nil || a.usesWindows(s, sc) && s == a.levels[0]) {
+		a.showWindows()
+	}
+	if a.arranged == nil || !a.arranged.plan.Windows {
 		return false
 	}
 	conditions := a.behind

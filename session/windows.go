@@ -199,7 +199,7 @@ func (s *Session) showWindows(g *arranged, out *Output) (Need, error) {
 				return Need{}, err
 			}
 		}
-		if !g.plan.InWindowOrder {
+		if !g.plan.InWindowOrder || len(all.functions) == 0 {
 			all.order = make([]int, len(all.rows))
 			for i := range all.order {
 				all.order[i] = i

@@ -36,6 +36,7 @@ func TestARowThatFailsTakesBackWhatIsAroundIt(t *testing.T) {
 	}
 	const fails, works, sorted = "SELECT id, 10 / n FROM t", "SELECT n + 1 FROM t ORDER BY id", "SELECT id, 10 / n FROM t ORDER BY n"
 	for name, messages := range map[string][]pgproto3.FrontendMessage{
+		"a Parse with a mistake":                 append(append(pipeline("UPDATE plain SET id = id WHERE id = 4"), &pgproto3.Parse{Query: "SELECT nothing FROM t WHERE n > 5"}, &pgproto3.Sync{}), &pgproto3.Bind{}, &pgproto3.Execute{}, &pgproto3.Sync{}),
 		"a pipeline that commits":                pipeline("BEGIN", "INSERT INTO plain VALUES (1)", fails, "COMMIT"),
 		"a pipeline that commits and goes on":    pipeline("INSERT INTO plain VALUES (2)", fails, "INSERT INTO plain VALUES (3)", "COMMIT"),
 		"a pipeline of rows that work":           pipeline("BEGIN", works, "INSERT INTO plain VALUES (4)", works, "COMMIT"),

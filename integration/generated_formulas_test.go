@@ -209,38 +209,26 @@ func (g *formulaGenerator) statement() *typedStatement {
 		name, own, _ := strings.Cut(g.pick(g.family.columns...), " ")
 		other := strings.Fields(g.pick(g.family.columns...))[0]
 		g.own, g.typedStatement = own, typedStatement{mode: harness.Modes[g.IntN(len(harness.Modes))]}
-		if g.IntN(8) == 0 {
-			sql := g.aggregates()
-			if len(g.types) < 10 {
-				s := g.typedStatement
-				s.sql, s.types, s.values = used(sql, s.types, s.values)
-				return &s
+		asked := ""
+		for _, query := range []struct {
+			times int // one of so many
+			sql   func() string
+		}{
+			{8, g.aggregates},
+			{8, func() string { return g.windows(name) }},
+			{6, func() string { return g.anywhere(name) }},
+			{3, func() string {
+				return g.within("SELECT id, " + g.changed(name) + ", " + other + ", " + g.shown(name) + " AS x FROM m")
+			}},
+		} {
+			if asked == "" && g.IntN(query.times) == 0 {
+				asked = query.sql()
 			}
-			continue
 		}
-		if g.IntN(8) == 0 {
-			sql := g.windows(name)
+		if asked != "" {
 			if len(g.types) < 10 {
 				s := g.typedStatement
-				s.sql, s.types, s.values = used(sql, s.types, s.values)
-				return &s
-			}
-			continue
-		}
-		if g.IntN(6) == 0 {
-			sql := g.anywhere(name)
-			if len(g.types) < 10 {
-				s := g.typedStatement
-				s.sql, s.types, s.values = used(sql, s.types, s.values)
-				return &s
-			}
-			continue
-		}
-		if g.IntN(3) == 0 {
-			sql := g.within("SELECT id, " + g.changed(name) + ", " + other + ", " + g.shown(name) + " AS x FROM m")
-			if len(g.types) < 10 {
-				s := g.typedStatement
-				s.sql, s.types, s.values = used(sql, s.types, s.values)
+				s.sql, s.types, s.values = used(asked, s.types, s.values)
 				return &s
 			}
 			continue

@@ -64,6 +64,8 @@ func TestWindowsOverSealedValues(t *testing.T) {
 		S("SELECT length(name), sum(grade), rank() OVER (ORDER BY sum(grade)) FROM staff GROUP BY length(name) ORDER BY 3, 1"),
 		S("SELECT * FROM (SELECT extract(year FROM hired) AS y, count(*), rank() OVER (ORDER BY count(*) DESC) AS r FROM staff GROUP BY 1) q WHERE r > 1").Refused("cannot be"),
 		S("SELECT count(*) FROM (SELECT salary > 1000, rank() OVER (ORDER BY count(*)) FROM staff GROUP BY 1) q").Refused("cannot be"),
+		S("SELECT salary > 1000, count(*) OVER (), count(*) OVER (ROWS 1 PRECEDING) > 0, row_number() OVER () > 0, rank() OVER (ORDER BY NULL) FROM staff GROUP BY 1 ORDER BY 1"),
+		S("SELECT salary > 1000, 1 + count(*) OVER () FROM staff GROUP BY 1 ORDER BY count(*) OVER (), 1"),
 		S("SELECT salary > 1000, sum(bonus) OVER () FROM staff GROUP BY 1").Fails("42803"),
 		S("SELECT salary > 1000, rank() OVER w FROM staff GROUP BY 1 WINDOW w AS (ORDER BY hired)").Fails("42803"),
 		S("SELECT salary > 1000, rank() OVER (ORDER BY grade) FROM staff GROUP BY 1").Fails("42803"),
@@ -100,6 +102,8 @@ func TestWindowsOverSealedValues(t *testing.T) {
 		S("SELECT id AS r FROM (SELECT id, rank() OVER (ORDER BY salary) AS r FROM staff) q ORDER BY r, id").Refused("cannot be"),
 		S("SELECT id AS r, salary FROM (SELECT id, salary, rank() OVER (ORDER BY salary) AS r FROM staff) q ORDER BY r, id"),
 		S("SELECT id FROM (SELECT id, rank() OVER (ORDER BY salary) AS r FROM staff) q ORDER BY r, id"),
+		S("SELECT count(*) FROM (SELECT FROM (SELECT rank() OVER (ORDER BY salary) AS r FROM staff) q) z WHERE true"),
+		S("SELECT FROM (SELECT rank() OVER (ORDER BY salary) AS r FROM staff) q WHERE r = 1").Refused(""),
 		S("SELECT q FROM (SELECT id, rank() OVER (ORDER BY salary) AS r FROM staff) q").Refused(""),
 		// Names that mean something else around.
 		S("SELECT z.grade, z.id, z.r FROM (SELECT * FROM (SELECT id, grade, rank() OVER (ORDER BY salary) AS r FROM staff) q WHERE grade = 2) AS z(grade, id) WHERE grade > 1 ORDER BY 1").Refused("cannot be"),

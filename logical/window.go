@@ -191,10 +191,6 @@ type Frame struct {
 	Exclude    Exclusion
 }
 
-// Fixed says whether all frames of a partition begin at its first row and have all rows up to
-// their end, so that each has what the one before has.
-func (f Frame) Fixed() bool { return f.Start == Unbounded && f.Exclude == ExcludeNone }
-
 // Bounds are the rows from start to end, which is none of them, around one. The offsets are
 // those of the bounds that have one, from 0.
 func (f Frame) Bounds(p *Partition, row int, before, behind int64) (start, end int) {

@@ -417,6 +417,9 @@ func (f *Formula) windowExpects(arg int, given func(*Formula) uint32) uint32 {
 
 // windowParts are what the server gives of a row for a window function: an array.
 func (f *Formula) windowParts() (parts []cellPart) {
+	if len(f.Row) == 0 { // row_number() OVER () of groups
+		return []cellPart{{at: term{f.at.start, f.at.start}, before: "pg_catalog.array_send('{}'::" + serverType + "[])"}}
+	}
 	for i, of := range f.Row {
 		more := of.parts()
 		if i > 0 {

@@ -80,8 +80,11 @@ func (a *analysis) levelIn(s windowLevel, whole *pg.SelectStmt) (in windowLevel)
 
 // showsAll says whether a query shows all columns of what it is made of.
 func showsAll(s *pg.SelectStmt) bool {
+	if len(s.TargetList) != 1 {
+		return false
+	}
 	ref := s.TargetList[0].GetResTarget().GetVal().GetColumnRef()
-	return len(s.TargetList) == 1 && ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetAStar() != nil
+	return ref != nil && len(ref.Fields) == 1 && ref.Fields[0].GetAStar() != nil
 }
 
 // isMovable says whether a condition means the same in a query around the one that it stands in,

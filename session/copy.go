@@ -35,7 +35,7 @@ const (
 // copying is the COPY of sealed columns under way.
 type copying struct {
 	phase copyPhase
-	in    copyIn
+	in    *copyIn  // nil if there has been none of late
 	out   *copyOut // nil: rows pass
 	// stream, if not nil, is one of logical replication.
 	stream *rowStream
@@ -251,7 +251,7 @@ type copyFailure struct {
 
 // failRow is failCopy for what the client's data has at hand.
 func (s *Session) failRow(f *copyFailure, dst []byte) []byte {
-	if c := &s.copying.in; c.tuples == nil && !c.converts {
+	if c := s.copying.in; c.tuples == nil && !c.converts {
 		var start int
 		dst, start = wire.Begin(dst, wire.TypeCopyData)
 		dst = wire.End(append(dst, unreadLine...), start)

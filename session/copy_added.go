@@ -28,7 +28,7 @@ type addedValue struct {
 
 // readAdded reads the values that the server has computed in front of the COPY.
 func (s *Session) readAdded(answers *computed) {
-	c := &s.copying.in
+	c := s.copying.in
 	c.added = &addedValues{list: make([]addedValue, len(c.plan.Added))}
 	for i := range c.plan.Added {
 		if column := &c.plan.Added[i]; !column.UUID {
@@ -55,7 +55,7 @@ func (s *Session) readAnswer(column *rewrite.AddedColumn, answers *computed) ([]
 // sealAdded seals the value of an added column for the row at hand; nil is NULL. It is
 // valid until the next value is sealed.
 func (s *Session) sealAdded(i int) (sealed []byte, need Need, err error) {
-	c := &s.copying.in
+	c := s.copying.in
 	column := c.plan.Added[i].Operand.Column
 	switch v := &c.added.list[i]; {
 	case c.plan.Added[i].UUID:
@@ -99,7 +99,7 @@ func addedFailure(err error, where string) (*copyFailure, error) {
 
 // appendAdded appends the added columns to a line of the text or CSV format.
 func (s *Session) appendAdded(dst, line []byte) ([]byte, Need, *copyFailure, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	f := &c.plan.Format
 	for i := range c.plan.Added {
 		dst = append(dst, f.Delimiter)
@@ -140,7 +140,7 @@ func (c *copyIn) appendAddedNames(dst []byte) []byte {
 // appendAddedFields appends the added columns to a row of the binary format; line is
 // the client's, nil if it has none.
 func (s *Session) appendAddedFields(dst, line []byte) ([]byte, Need, *copyFailure, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	for i := range c.plan.Added {
 		sealed, need, err := s.sealAdded(i)
 		switch {

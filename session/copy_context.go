@@ -144,8 +144,9 @@ func ofLine(where []byte, line int) bool {
 // clientsOwn puts the client's own data into a CONTEXT of the server's that shows
 // what stood in its place. copying: it is about the COPY whose data is remembered.
 func (s *Session) clientsOwn(where []byte, copying bool) []byte {
-	c := &s.copying.in
+	c := s.copying.in
 	switch {
+	case c == nil: // no COPY of the client's of late
 	case bytes.Contains(where, []byte(copyMarker)):
 		if text, ok := c.skipped.find(where); ok {
 			return bytes.Replace(where, []byte(copyMarker), []byte(text), 1)

@@ -57,7 +57,7 @@ func appendCopyIn(dst []byte, c *rewrite.Copy) []byte {
 // convertRow appends the row at hand in the binary format. Without a trailer: the
 // server takes the end of the data for one.
 func (s *Session) convertRow(dst []byte) ([]byte, Need, *copyFailure, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	if c.event == copyformat.Fault {
 		message, hint := c.lines.Fault()
 		return dst, Need{}, &copyFailure{failure: &wire.Error{Code: codeBadCopyFormat, Message: message, Hint: hint, Where: c.place()}}, nil
@@ -86,7 +86,7 @@ func (s *Session) convertRow(dst []byte) ([]byte, Need, *copyFailure, error) {
 
 // convertLine appends a line of the text or CSV format as a row of the binary one.
 func (s *Session) convertLine(dst, line []byte) ([]byte, Need, *copyFailure, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	fields, columns := c.lines.Fields(), c.plan.Columns
 	switch {
 	case c.lines.Unclosed():
@@ -144,7 +144,7 @@ func (c *copyIn) malformed(line []byte, message string) *copyFailure {
 
 // convertField appends one field with its length.
 func (s *Session) convertField(dst, raw []byte, column *rewrite.CopyColumn) ([]byte, Need, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	f := &c.plan.Format
 	if null, _ := f.Marks(raw); null {
 		return wire.AppendInt32(dst, wire.Null), Need{}, nil

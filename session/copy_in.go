@@ -50,11 +50,14 @@ func (s *Session) beginCopyIn(c *rewrite.Copy, converts bool) {
 		from := in.values
 		in.lately.from = &from
 	}
-	s.copying.phase, s.copying.in = copyActive, in
+	s.copying.phase, s.copying.in = copyActive, &in
 }
 
 // release lets go of all that the COPY held but its plan, for errors to come.
 func (c *copyIn) release() {
+	if c == nil {
+		return
+	}
 	*c = copyIn{plan: c.plan, converts: c.converts, rows: c.rows, number: c.number, skipped: c.skipped, lately: c.lately}
 }
 
@@ -134,7 +137,7 @@ func (c *copyIn) reset() {
 // copyChunk seals the rows of some bytes of a CopyData; an unfinished one is
 // kept. Without bytes it works off the row that has been waiting for a key.
 func (s *Session) copyChunk(b []byte, out *Output) (n int, need Need, err error) {
-	c := &s.copying.in
+	c := s.copying.in
 	if c.long() {
 		return 0, Need{Kind: NeedTime}, nil
 	}
@@ -180,7 +183,7 @@ func (s *Session) copyChunk(b []byte, out *Output) (n int, need Need, err error)
 
 // endCopyIn takes the client's CopyDone: what is left over is the last row.
 func (s *Session) endCopyIn(out *Output) (Need, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	if c.over {
 		return Need{}, nil
 	}
@@ -217,7 +220,7 @@ func (s *Session) endCopyIn(out *Output) (Need, error) {
 
 // copyRow appends the row at hand for the server.
 func (s *Session) copyRow(dst []byte) ([]byte, Need, *copyFailure, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	switch {
 	case c.tuples != nil:
 		return s.copyTuple(dst)
@@ -376,7 +379,7 @@ func (c *copyIn) appendRest(dst, line []byte, i int) []byte {
 
 // copyLine appends a line of the text or CSV format, its sealed fields sealed.
 func (s *Session) copyLine(dst, line []byte) ([]byte, Need, *copyFailure, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	f := &c.plan.Format
 	fields, columns := c.lines.Fields(), len(c.plan.Columns)
 	at := len(dst)
@@ -501,7 +504,7 @@ func (c *copyIn) appendMisread(dst []byte, f *copyFailure) []byte {
 
 // copyField appends one field of a sealed column.
 func (s *Session) copyField(dst, raw []byte, column *rewrite.CopyColumn) ([]byte, Need, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	f := &c.plan.Format
 	null, def := f.Marks(raw)
 	value := raw

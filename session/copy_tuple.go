@@ -14,7 +14,7 @@ const noSize = -2
 // copyTuple appends the row at hand of the binary format, its sealed fields
 // sealed.
 func (s *Session) copyTuple(dst []byte) ([]byte, Need, *copyFailure, error) {
-	c := &s.copying.in
+	c := s.copying.in
 	t := c.tuples
 	row := t.Bytes()
 	var failure *copyFailure

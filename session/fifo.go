@@ -101,9 +101,9 @@ type fifo struct {
 	n    int
 }
 
-// firstRing is enough for a Query, or a Bind, Execute and Sync. Who needs more
+// firstRing is enough for a Query. Who needs more
 // gets it once; most sessions of a crowd are idle and shall be small.
-const firstRing = 4
+const firstRing = 1
 
 func (f *fifo) len() int { return f.n }
 

@@ -191,7 +191,7 @@ func (s *Session) failed() {
 	if s.copying.phase == copyActive {
 		s.copying.phase = copyOver
 	}
-	if s.copying.in.plan != nil {
+	if s.copying.in != nil && s.copying.in.plan != nil {
 		s.copying.in.forget()
 	}
 	if s.client.copy {
@@ -243,7 +243,7 @@ func (s *Session) notice(size int, b []byte, out *Output) (action, Need, error) 
 // have worded it. r is what the server is answering, nil if nothing.
 func (s *Session) show(typ byte, r *request, f wire.ErrorFields, out *Output) action {
 	mapped := r != nil && r.planning != nil && len(r.planning.server) > 0
-	copying := r != nil && s.copying.in.plan != nil && copyOf(r) == s.copying.in.plan
+	copying := r != nil && s.copying.in != nil && s.copying.in.plan != nil && copyOf(r) == s.copying.in.plan
 	converted := copying && s.copying.in.converts
 	conflict := typ == wire.TypeErrorResponse && refusesOwnType(f)
 	if !mapped && !copying && !conflict && !mentionsSealed(f) {

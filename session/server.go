@@ -296,7 +296,7 @@ func (s *Session) completed(typ byte, b []byte, out *Output) (action, Need, erro
 	}
 	s.copyIn, s.swallowedSyncs = false, 0
 	s.copying.out, s.copying.stream = nil, nil
-	if s.copying.in.plan != nil && s.copying.phase != copyActive {
+	if s.copying.in != nil && s.copying.in.plan != nil && s.copying.phase != copyActive {
 		s.copying.in.forget()
 	}
 	if s.failure.pending == nil {

@@ -222,7 +222,7 @@ func (s *Session) ReleaseBuffers() {
 	s.inserts.release()
 	s.sent = sentValues{}
 	if s.copying.phase == copyNone {
-		s.copying.in = copyIn{}
+		s.copying.in = nil
 	}
 	if s.fifo.len() == 0 {
 		s.result, s.delayed = result{}, nil

@@ -64,6 +64,13 @@ func TestFormulas(t *testing.T) {
 		S("UPDATE accounts SET n = 1 WHERE id = 1"),
 		S("UPDATE accounts SET n = n + 1 WHERE id = 1 AND plain = 99"),
 		S("UPDATE accounts SET n = n + 1 WHERE id = 1 AND n = $1 RETURNING n", "1"),
+		S("UPDATE accounts SET small = n * 40000 WHERE id = 1 AND plain = $1", "99"),
+		S("UPDATE accounts SET small = n * 40000 WHERE id = 1 AND (plain = 99 AND n = $1)", "2"),
+		S("UPDATE accounts SET small = n * 40000 WHERE id = 1 AND n IN (5, 6) AND name = ANY ($1) AND plain IS NOT NULL", "{a,b}"),
+		S("UPDATE accounts SET small = n * 40000 WHERE id = 1 AND n > 7 AND day < $1", "1999-01-01"),
+		S("UPDATE accounts SET small = n * 40000 WHERE id = 1 AND id = 1 AND n < 7").Fails("22003"),
+		S("UPDATE accounts SET n = n + 1 WHERE id = 1 AND n < $1 AND plain IN (3, $2) RETURNING n, small", "7", "7"),
+		S("UPDATE accounts SET n = 1 WHERE id = 1"),
 		S("UPDATE accounts SET n = n + 1 FROM (VALUES (3)) v (x) WHERE accounts.id = 1 AND plain = x RETURNING n"),
 		// In a block the row is as the statements before have left it.
 		S("BEGIN"),

@@ -459,12 +459,8 @@ func (a *analysis) keyConstants(where *pg.Node, into *item, sc *scope) map[strin
 	if into.relation == nil || into.relation.Key == nil {
 		return nil
 	}
-	conditions := []*pg.Node{where}
-	if and := where.GetBoolExpr(); and.GetBoolop() == pg.BoolExprType_AND_EXPR {
-		conditions = and.Args
-	}
 	found := map[string]*pg.Node{}
-	for _, n := range conditions {
+	for _, n := range conjuncts(nil, where) {
 		x := n.GetAExpr()
 		if op, _ := equalityOperator(x.GetName()); op != "=" {
 			continue

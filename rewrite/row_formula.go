@@ -74,9 +74,13 @@ func (a *analysis) foundBy(s *pg.UpdateStmt, into *item, sc *scope) *foundRow {
 	if a.stmt.Stmt.GetUpdateStmt() != s || s.WithClause != nil || a.persistent || a.mode == Kept || into.relation == nil {
 		return nil
 	}
-	found := &foundRow{into: into, only: !s.Relation.Inh, key: a.keyConstants(s.WhereClause, into, sc)}
-	if found.columns = into.relation.Key; found.key == nil {
-		found.rows = a.foundRows(s, into, sc)
+	found := &foundRow{into: into, only: !s.Relation.Inh, columns: into.relation.Key, key: a.keyConstants(s.WhereClause, into, sc)}
+	if found.key != nil && len(conjuncts(nil, s.WhereClause)) == len(found.columns) {
+		return found
+	}
+	// What is computed of a row that other conditions leave out could fail.
+	if found.rows = a.foundRows(s, into, sc); found.rows != nil {
+		found.key = nil
 	}
 	return found
 }

@@ -243,7 +243,7 @@ func (a *analysis) settleDocument(e *sealedExpr) {
 				}
 			}
 		})
-		a.sortKeys(call.order, sc)
+		a.rankKeys(call.order, sc, false)
 	})
 	a.condition(call.filter, sc)
 }
@@ -309,7 +309,7 @@ func (a *analysis) documentParts(n *pg.Node, made making, sc *scope) {
 	case n.GetFuncCall() != nil:
 		f := n.GetFuncCall()
 		sc.collecting(true, func() { a.documentElement(f.Args[0], made, sc) })
-		a.sortKeys(f.AggOrder, sc)
+		a.rankKeys(f.AggOrder, sc, false)
 		a.condition(f.AggFilter, sc)
 	default:
 		a.documentOutput(n.GetSubLink(), made, sc)

@@ -85,7 +85,7 @@ func (a *analysis) settleElements(n *pg.Node, sc *scope) {
 	switch x := n.GetNode().(type) {
 	case *pg.Node_FuncCall:
 		each(x.FuncCall.Args[0])
-		a.in("aggregate array_agg", func() { a.sortKeys(x.FuncCall.AggOrder, sc) })
+		a.in("aggregate array_agg", func() { a.rankKeys(x.FuncCall.AggOrder, sc, false) })
 		a.condition(x.FuncCall.AggFilter, sc)
 	case *pg.Node_AArrayExpr:
 		for _, n := range x.AArrayExpr.Elements {

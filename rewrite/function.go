@@ -47,12 +47,15 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 			}
 			a.plain(arg, sc)
 		}
-		if f.AggWithinGroup {
+		switch {
+		case f.AggWithinGroup:
 			for _, o := range f.AggOrder {
 				a.plain(o, sc)
 			}
-		} else {
+		case f.AggDistinct: // which sorts by arguments only
 			a.sortKeys(f.AggOrder, sc)
+		default:
+			a.rankKeys(f.AggOrder, sc, false)
 		}
 	})
 	a.showFunction(f, parts)

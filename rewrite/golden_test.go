@@ -434,6 +434,9 @@ func showOperand(o *Operand, what string) string {
 		one := map[bool]string{true: "one record ", false: "records "}[o.Records.One]
 		return one + what + " with " + strings.Join(members, ", ") + " and " + strings.Join(o.Records.Plain, ", ")
 	}
+	if o.Ranks {
+		return "rank of " + what
+	}
 	s := o.verb() + " "
 	if o.Array {
 		s += "each of "

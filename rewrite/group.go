@@ -233,7 +233,11 @@ func (a *analysis) window(w *pg.WindowDef, sc *scope) {
 				a.plain(n, sc)
 			}
 		}
-		a.sortKeys(w.OrderClause, sc)
+		if sc.query != nil && !countsInValues(sc.query) {
+			a.rankKeys(w.OrderClause, sc, true)
+		} else {
+			a.sortKeys(w.OrderClause, sc)
+		}
 		a.plain(w.StartOffset, sc)
 		a.plain(w.EndOffset, sc)
 	})

@@ -84,6 +84,9 @@ type Operand struct {
 	// Decides: the value is true or false and is not sealed. Absent: it is wanted for a row of
 	// NULLs, too, which an outer join has in the place of a row.
 	Decides, Absent bool
+	// Ranks: the value is the place, from 1, that what is computed of the row has among that of
+	// all rows, and is not sealed.
+	Ranks bool
 	// AsAnswered: the value is an answer of the server's as it is, an envelope already;
 	// NULL or empty for none.
 	AsAnswered bool

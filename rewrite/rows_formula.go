@@ -238,7 +238,7 @@ func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) 
 	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
 	keys := u.keysOf(quoteName(u.row.into.name))
 	fails := "pg_catalog.current_setting('" + RowMarker + "')"
-	if u.operand.Decides {
+	if u.operand.Decides || u.operand.Ranks {
 		fails = failsForRow(keys[0])
 	}
 	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+joinKeys(keys)+", "+fails+"), '')::"+u.operand.ofRow()+u.behind, nil)
@@ -256,8 +256,11 @@ func failsForRow(key string) string {
 
 // ofRow is the type of the value for one row.
 func (o *Operand) ofRow() string {
-	if o.Decides {
+	switch {
+	case o.Decides:
 		return "pg_catalog.bool"
+	case o.Ranks:
+		return "pg_catalog.int8"
 	}
 	return serverType
 }

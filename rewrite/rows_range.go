@@ -124,7 +124,11 @@ func (a *analysis) placeRange(r *rowRange) {
 	a.operands = append(a.operands, u.operand)
 	for _, c := range u.columns {
 		if c.Kind == ColumnValue {
-			a.note("open", c.Column, "for a condition", int32(u.start))
+			what := "for a condition"
+			if u.operand.Ranks {
+				what = "for " + a.within
+			}
+			a.note("open", c.Column, what, int32(u.start))
 		}
 	}
 }

@@ -151,6 +151,9 @@ func (a *analysis) sortServed(by *pg.SortBy, s *pg.SelectStmt, sc *scope, output
 	if a.sortsByTruth(by.GetNode(), s, sc, outputs) || s.DistinctClause == nil && s.Op == pg.SetOperation_SETOP_NONE && a.sortsByOneValue(by, s, sc, outputs) {
 		return
 	}
+	if a.ranked(by, s, sc, outputs) {
+		return
+	}
 	a.sortItem(by.GetNode(), sc, outputs, targets)
 }
 

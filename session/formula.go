@@ -69,7 +69,7 @@ func (s *Session) readFormula(op *rewrite.Operand, g *given, check func(oid uint
 	if of := op.Formula.Changed(); of != op.Formula && err == nil {
 		v, constant, err = s.simplified(of, g, 0)
 	}
-	if t := op.Column.Type; err == nil && constant && !v.null && op.Role == rewrite.Store && !op.Decides && t.Def == nil {
+	if t := op.Column.Type; err == nil && constant && !v.null && op.Role == rewrite.Store && !op.Decides && !op.Ranks && t.Def == nil {
 		_, err = s.typeNow(op.Column, t).AppendCanonical([]byte{}, v.Value, logical.Assign, &s.settings.utf8)
 	}
 	return oid, err

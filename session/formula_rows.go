@@ -23,14 +23,25 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 		return dst, Need{}, err
 	}
 	dst = append(dst, jsonbVersion, '{')
+	ranks := ranking{oid: t}
+	add := func() (Need, error) {
+		if op.Ranks {
+			return s.rankRow(&ranks, op, &g)
+		}
+		if dst[len(dst)-1] != '{' {
+			dst = append(dst, ',')
+		}
+		dst, need, err = s.appendFormulaRow(dst, op, &g, t)
+		return need, err
+	}
 	if op.Absent {
 		g.row = append(op.Formula.AbsentRow(), make([][]byte, op.Keys)...)
-		if dst, need, err = s.appendFormulaRow(dst, op, &g, t); err != nil || need.Kind != NeedNothing {
+		if need, err = add(); err != nil || need.Kind != NeedNothing {
 			return dst, need, err
 		}
 	}
 	if null {
-		return append(dst, '}'), Need{}, nil
+		return append(ranks.append(dst), '}'), Need{}, nil
 	}
 	if v.OID != oidByteaArray {
 		return dst, Need{}, errUnasked
@@ -50,10 +61,7 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 		if rows++; rows > rewrite.MaxFormulaRows {
 			return tooManyRows(op)
 		}
-		if rows > 1 || op.Absent {
-			dst = append(dst, ',')
-		}
-		dst, need, err = s.appendFormulaRow(dst, op, &g, t)
+		need, err = add()
 		if g.row = g.row[:0]; err == nil && need.Kind != NeedNothing {
 			err = errNeed
 		}
@@ -67,7 +75,7 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 	case len(g.row) > 0:
 		return dst, Need{}, errUnasked
 	}
-	return append(dst, '}'), Need{}, nil
+	return append(ranks.append(dst), '}'), Need{}, nil
 }
 
 // appendFormulaRow appends the member for one row; an empty string stands for NULL.
@@ -132,6 +140,12 @@ func (u *failedRows) found(f wire.ErrorFields) *wire.Error {
 
 func tooManyRows(op *rewrite.Operand) *wire.Error {
 	limit := strconv.Itoa(rewrite.MaxFormulaRows)
+	if op.Ranks {
+		return &wire.Error{
+			Code: codeProgramLimit, Message: "pgseal ranks at most " + limit + " rows of " + op.Column.Table + " by sealed values in this place",
+			Hint: "Put conditions on plain columns of the table beside it, or have the statement's own ORDER BY sort, which holds more rows.",
+		}
+	}
 	if op.Absent && !op.Decides {
 		return &wire.Error{
 			Code: codeProgramLimit, Message: "pgseal seals the values of at most " + limit + " rows of other columns in one statement",

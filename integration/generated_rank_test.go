@@ -1,0 +1,34 @@
+package integration
+
+// ranks is a query that sorts by the family's values where the client does not get the rows.
+func (g *formulaGenerator) ranks(name string) string {
+	keys := g.sortKey() + g.direction() + ", "
+	if g.IntN(3) == 0 {
+		keys += g.sortKey() + g.direction() + ", "
+	}
+	keys += g.pick("id", "id DESC")
+	where := g.pick("", "", " WHERE "+g.condition(0), " WHERE id < "+g.key(), " WHERE m."+plainPrefix+"i4 IS NOT NULL AND "+g.condition(0))
+	cut := g.pick("", " LIMIT 2", " LIMIT "+g.key(), " LIMIT 1 OFFSET 1", " OFFSET "+g.key())
+	first := " FROM m" + where + " ORDER BY " + keys + cut
+	switch g.IntN(10) {
+	case 0:
+		return "SELECT * FROM (SELECT id, " + name + " AS x" + first + ") q" + g.pick("", " WHERE id > 1", " ORDER BY x"+g.direction()+", id")
+	case 1:
+		return "WITH q AS (SELECT *" + first + ") SELECT id, " + name + ", row_number() OVER () FROM q"
+	case 2:
+		return "SELECT id FROM m WHERE " + g.pick("", "NOT ") + "id IN (SELECT id" + first + ")" + g.sorted()
+	case 3:
+		return "SELECT k, (SELECT " + name + " FROM m WHERE id <> k ORDER BY " + keys + " LIMIT 1) AS x FROM (VALUES (1), (2), (4)) o (k) ORDER BY k"
+	case 4:
+		return "SELECT k, q.id, q.x FROM (VALUES (1), (2), (4)) o (k) LEFT JOIN LATERAL (SELECT id, " + name + " AS x FROM m WHERE id >= k ORDER BY " + keys + cut + ") q ON true ORDER BY k, id"
+	case 5:
+		return "SELECT array_agg(id ORDER BY " + keys + "), count(*) FROM m" + where
+	case 6:
+		return "SELECT id % 2 AS odd, string_agg(id::text, ',' ORDER BY " + keys + "), array_agg(" + name + " ORDER BY " + keys + ") FROM m" + where + " GROUP BY 1 ORDER BY 1"
+	case 7:
+		return "SELECT id FROM m WHERE id IN (SELECT id FROM (SELECT id, " + g.pick("row_number()", "rank()", "count(*)", "sum(id)") + " OVER (" + g.pick("", "PARTITION BY id % 2 ") + "ORDER BY " + keys + ") AS n FROM m" + where + ") q WHERE n " + g.pick("= 1", "> 1", "<= 2") + ") ORDER BY id"
+	case 8:
+		return "SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM m" + where + " ORDER BY " + g.sortKey() + g.direction() + " FETCH FIRST " + g.pick("1", "2") + " ROWS WITH TIES) q"
+	}
+	return "SELECT id" + first + g.pick(" FOR UPDATE", " FOR SHARE", " FOR UPDATE SKIP LOCKED")
+}

@@ -217,6 +217,7 @@ func (g *formulaGenerator) statement() *typedStatement {
 			{8, g.aggregates},
 			{8, func() string { return g.windows(name) }},
 			{8, func() string { return g.ranks(name) }},
+			{10, g.subqueries},
 			{6, func() string { return g.anywhere(name) }},
 			{3, func() string {
 				return g.within("SELECT id, " + g.changed(name) + ", " + other + ", " + g.shown(name) + " AS x FROM m")

@@ -1,5 +1,7 @@
 package integration
 
+import "slices"
+
 // ranks is a query that sorts by the family's values where the client does not get the rows.
 func (g *formulaGenerator) ranks(name string) string {
 	keys := g.sortKey() + g.direction() + ", "
@@ -31,4 +33,38 @@ func (g *formulaGenerator) ranks(name string) string {
 		return "SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM m" + where + " ORDER BY " + g.sortKey() + g.direction() + " FETCH FIRST " + g.pick("1", "2") + " ROWS WITH TIES) q"
 	}
 	return "SELECT id" + first + g.pick(" FOR UPDATE", " FOR SHARE", " FOR UPDATE SKIP LOCKED")
+}
+
+// subqueries is a query with values of the family's that are subqueries.
+func (g *formulaGenerator) subqueries() string {
+	aggregates := []string{"max", "min", "count"}
+	switch {
+	case slices.Contains(g.family.types, "int4"):
+		aggregates = append(aggregates, "sum", "avg")
+	case slices.Contains(g.family.types, "bool"):
+		aggregates = []string{"bool_and", "bool_or"}
+	case slices.Contains(g.family.types, "jsonb"):
+		aggregates = []string{"count"}
+	}
+	one := func() string {
+		where := g.pick(" WHERE m.id = o.id", " WHERE m.id <= o.id", "", " WHERE m.id = o.id AND "+g.condition(0), " WHERE m.id = "+g.key())
+		if g.IntN(2) == 0 {
+			return "(SELECT " + g.pick(aggregates...) + "(" + g.pick(g.column(), g.operand(1)) + ") FROM m" + where + ")"
+		}
+		return "(SELECT " + g.pick(g.column(), g.operand(1), g.formula(1)) + " FROM m" + where + " ORDER BY " + g.pick("", g.sortKey()+g.direction()+", ") + "id LIMIT 1)"
+	}
+	outputs := one() + " AS x"
+	switch g.IntN(4) {
+	case 0:
+		outputs = "COALESCE(" + one() + ", " + one() + ") AS x"
+	case 1:
+		outputs = one() + " IS NULL AS y, " + one() + " AS x"
+	case 2:
+		outputs = "CASE WHEN o.id > 1 THEN " + one() + " END AS x"
+	}
+	query := "SELECT o.id, " + outputs + " FROM m o"
+	if g.IntN(4) == 0 {
+		return "SELECT * FROM (" + query + ") q ORDER BY id"
+	}
+	return query + " ORDER BY " + g.pick("", "x"+g.direction()+", ") + "o.id"
 }

@@ -198,7 +198,11 @@ func (a *analysis) arrayText(o *draftedOutput) (string, bool) {
 		for _, p := range of.parts() {
 			same = same && a.movable(p.at, p.served)
 			text.WriteString(p.before)
-			text.Write(a.text[p.at.start:p.at.end])
+			if p.within {
+				text.WriteString(a.copyOf(p.at))
+			} else {
+				text.Write(a.text[p.at.start:p.at.end])
+			}
 			text.WriteString(p.behind)
 		}
 	}

@@ -375,6 +375,8 @@ type analysis struct {
 	lastUse           int           // of parameters, so far: see use.read
 	keptAll           map[int]bool  // where keepAll has edits
 	sublinks          map[*pg.SubLink][]column
+	repeated          []term                             // see copyOf
+	subqueries        bool                               // formulas can have subqueries: they are of outputs, in their place
 	settled           map[*pg.Node]bool                  // alternatives that are decided about
 	documents         map[*pg.Node]*sealedExpr           // see document
 	mixes             map[*pg.Node]*catalog.SealedColumn // of alternatives, see mixAll

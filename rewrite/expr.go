@@ -105,6 +105,9 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 		if len(outputs) != 1 || outputs[0].sealed == nil {
 			return nil
 		}
+		if outputs[0].formula != nil {
+			a.fail(refuseUse(outputs[0].sealed, x.SubLink.Location, a.within))
+		}
 		e := &sealedExpr{column: outputs[0].sealed, at: x.SubLink.Location, shown: outputs[0].shown}
 		if end := a.closing(a.tokenAt(x.SubLink.Location)); end >= 0 {
 			e.terms = []term{{start: int(x.SubLink.Location), end: int(a.tokens[end].end)}}

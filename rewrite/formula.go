@@ -71,6 +71,8 @@ type Formula struct {
 	grouped   bool // a column of an output that the query groups by: any value of the group is it
 	ranks     bool // a PlainValue that is the rank of what the server sorts by, in a direction
 	direction string
+	Subquery  bool // it is a subquery's in an output, of which each row may have all again
+	within    bool // it stands in brackets whose text has edits of its own
 	collects  bool // an aggregate of which the server gives what each row has, and the session those of a group
 	// at is where a column of an output is named first, or an aggregate stands; order and
 	// filter are its clauses, zero if it has none.

@@ -77,7 +77,10 @@ func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	start, end := o.span(a)
 	if len(sc.ranges) > 0 || !o.standsWithin(start, end) {
 		text, ok := a.arrayText(o)
-		if !ok {
+		if ok && len(a.repeated) > 0 { // whose own text goes
+			a.fail(refuseUse(o.shown, int32(start), a.within))
+		}
+		if a.err != nil {
 			return c, true
 		}
 		a.edit(start, end, text, nil)
@@ -266,7 +269,7 @@ func (c *column) plainType() logical.Type {
 type cellPart struct {
 	at             term
 	before, behind string
-	served         bool
+	served, within bool
 }
 
 // parts are those of what the server gives of a column, or of the rows of an aggregate: an
@@ -277,7 +280,7 @@ func (f *Formula) parts() (parts []cellPart) {
 	}
 	if f.Kind != Aggregated {
 		before, behind := f.bytes()
-		return []cellPart{{f.at, before, behind, f.served != nil}}
+		return []cellPart{{f.at, before, behind, f.served != nil, f.within}}
 	}
 	for i, of := range f.Row {
 		before, behind := of.bytes()
@@ -289,7 +292,7 @@ func (f *Formula) parts() (parts []cellPart) {
 		case len(f.Row) > 1:
 			before = "pg_catalog.array_send(ARRAY[" + before
 		}
-		parts = append(parts, cellPart{of.at, before, behind, of.served != nil})
+		parts = append(parts, cellPart{of.at, before, behind, of.served != nil, of.within})
 	}
 	if f.collects {
 		return f.rowParts(parts)

@@ -265,6 +265,9 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 			return c
 		}
 	}
+	if c, ok := a.outputOfSubquery(n, sc); ok {
+		return c
+	}
 	if sc.windows != nil && hasWindow(n) {
 		if c, ok := a.outputFormula(n, sc); ok {
 			return c

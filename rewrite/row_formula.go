@@ -266,6 +266,8 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		return a.formulaCall(x.FuncCall, d)
 	case *pg.Node_SqlvalueFunction:
 		return a.formulaTime(n, d)
+	case *pg.Node_SubLink:
+		return a.formulaSubquery(x.SubLink, d)
 	case *pg.Node_CollateClause:
 		return a.formulaCollated(x.CollateClause, d)
 	case *pg.Node_TypeCast:

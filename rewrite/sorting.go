@@ -154,7 +154,7 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	switch {
 	case target != nil:
 		n = target.Val
-		o = a.outputDraft(n, sc)
+		o = a.selectedDraft(n, sc)
 	case output != nil && n.GetColumnRef() == nil: // the place of a column that a star stands for
 		if output.sorts == "" || output.formula != nil || output.sealed == nil && !output.isPlain() {
 			return

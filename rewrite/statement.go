@@ -14,7 +14,7 @@ import (
 func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.lists, a.mixesOfTypes, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, nil, false, false, "", raw
 	a.carried, a.writes, a.placed, a.asked, a.evaluated, a.made = nil, nil, nil, nil, oftenEvaluated, nil
-	a.drafts, a.keptJSON, a.madeBinary, a.formulas, a.hidden, a.showing, a.outputFormulas, a.arranged, a.settledAggregates = nil, nil, nil, nil, nil, nil, nil, nil, nil
+	a.drafts, a.keptJSON, a.madeBinary, a.formulas, a.hidden, a.showing, a.outputFormulas, a.arranged, a.settledAggregates, a.repeated = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
 	a.levels, a.behind, a.unshown = nil, nil, nil
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed, a.alters, a.retyped = false, false, "", false, false
@@ -48,6 +48,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	if s.Effect == Prepares {
 		s.Inner.Guarded = s.Guarded
 	}
+	a.copyTexts()
 	a.follow(&s, a.touched || a.sealedNamed || len(a.edits) > edits)
 	a.touched, a.sealedNamed = a.touched || touched, a.sealedNamed || named
 	return s

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
@@ -81,7 +82,7 @@ func (s *Session) outputValue(shown *catalog.SealedColumn, by *computedOutput, v
 	}
 	s.buf.row = g.row[:0]
 	s.buf.value = s.buf.value[:0]
-	v, need, err := s.formula(by.formula, &g, 0)
+	v, need, err := s.inRows(by.formula, value, func() (computedValue, Need, error) { return s.formula(by.formula, &g, 0) })
 	clear(g.row)
 	if err == nil && need.Kind == NeedNothing && !v.null && v.OID != shown.Type.OID {
 		err = errContradiction
@@ -111,7 +112,41 @@ func (s *Session) innerValue(f *rewrite.Formula, g *given) (computedValue, Need,
 	if inner.row, err = readCells(nil, cell.Data); err != nil || len(inner.row) != f.Args[0].Cells() {
 		return nullValue, Need{}, &unopened{f.SealedColumn(), 0, errCells}
 	}
-	return s.formula(f.Args[0], &inner, 0)
+	return s.inRows(f, cell.Data, func() (computedValue, Need, error) { return s.formula(f.Args[0], &inner, 0) })
+}
+
+// subqueryValue is what a subquery has come to in the last row.
+type subqueryValue struct {
+	of    *rewrite.Formula
+	cells []byte
+	value computedValue
+}
+
+// longCells are as many bytes of a subquery as it takes longer to open than to compare.
+const longCells = 1 << 10
+
+// inRows computes what the server has given cells for; of a subquery that has the same as in the
+// row before, not once more.
+func (s *Session) inRows(f *rewrite.Formula, cells []byte, compute func() (computedValue, Need, error)) (computedValue, Need, error) {
+	if !f.Subquery || len(cells) < longCells {
+		return compute()
+	}
+	list := s.result.subqueries
+	i := slices.IndexFunc(list, func(v subqueryValue) bool { return v.of == f })
+	if i >= 0 && bytes.Equal(list[i].cells, cells) {
+		return list[i].value, Need{}, nil
+	}
+	v, need, err := compute()
+	if err != nil || need.Kind != NeedNothing {
+		return v, need, err
+	}
+	if i < 0 {
+		i, list = len(list), append(list, subqueryValue{of: f})
+	}
+	list[i].cells, list[i].value = append(list[i].cells[:0], cells...), v
+	list[i].value.Data = append([]byte(nil), v.Data...)
+	s.result.subqueries = list
+	return v, need, nil
 }
 
 // typeOutputs gives the outputs of a statement that are computed the types that the

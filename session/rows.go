@@ -55,6 +55,8 @@ type result struct {
 	computes, timed bool
 	// arranged are the rows that are held, nil where they are shown as they come.
 	arranged *arranged
+	// subqueries are what those in outputs have come to in the last row.
+	subqueries []subqueryValue
 }
 
 // long reports, every second time, that a row of a size is one that it takes time to
@@ -80,10 +82,10 @@ func (r *result) add(c cell) {
 
 // clear forgets the cells of the rows before.
 func (r *result) clear() {
-	r.cells, r.defaults, r.holds, r.computes, r.timed, r.arranged = r.cells[:0], false, false, false, false, nil
+	r.cells, r.defaults, r.holds, r.computes, r.timed, r.arranged, r.subqueries = r.cells[:0], false, false, false, false, nil, nil
 }
 
-func (r *result) end() { r.opening, r.size, r.arranged = undecided, 0, nil }
+func (r *result) end() { r.opening, r.size, r.arranged, r.subqueries = undecided, 0, nil, nil }
 
 // begin decides how the rows of an Execute are treated. Those of a Query are
 // decided by their RowDescription.

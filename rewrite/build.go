@@ -375,6 +375,8 @@ type analysis struct {
 	lastUse           int           // of parameters, so far: see use.read
 	keptAll           map[int]bool  // where keepAll has edits
 	sublinks          map[*pg.SubLink][]column
+	asksSubqueries    bool                               // conditions can have some that the server is asked for
+	correlated        map[*pg.SubLink]bool               // of those, which depend on what is around them
 	repeated          []term                             // see copyOf
 	subqueries        bool                               // formulas can have subqueries: they are of outputs, in their place
 	settled           map[*pg.Node]bool                  // alternatives that are decided about

@@ -99,7 +99,7 @@ func (a *analysis) storeCopied(n *pg.Node, to target, sc *scope) bool {
 		a.placeCopied(*u, nil)
 		return true
 	}
-	into := a.decidedOf(n, sc)
+	into := a.decidedOf(n, sc, false)
 	if into == nil {
 		into = a.plainItem(n, sc)
 	}

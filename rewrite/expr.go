@@ -159,11 +159,15 @@ func (a *analysis) sublink(s *pg.SubLink, sc *scope) []column {
 	if outputs, ok := a.sublinks[s]; ok {
 		return outputs
 	}
-	outputs := a.query(s.Subselect, sc)
-	if a.sublinks == nil {
-		a.sublinks = map[*pg.SubLink][]column{}
+	border := &scope{outer: sc, crossed: new(bool)}
+	if sc != nil {
+		border.ctes = sc.ctes
 	}
-	a.sublinks[s] = outputs
+	outputs := a.query(s.Subselect, border)
+	if a.sublinks == nil {
+		a.sublinks, a.correlated = map[*pg.SubLink][]column{}, map[*pg.SubLink]bool{}
+	}
+	a.sublinks[s], a.correlated[s] = outputs, *border.crossed
 	return outputs
 }
 

@@ -96,6 +96,9 @@ func (a *analysis) asksForRange(f *Formula, d *formulaDraft) bool {
 			a.steer(l)
 		}
 	}
+	if f.asked(nil) != nil {
+		return f.comparesAsked()
+	}
 	return f.hasRange() || f.comparesColumns() && (len(d.scope.items) == 1 || d.row == nil && d.scope.query != nil && a.joinsRows(f, d.scope))
 }
 

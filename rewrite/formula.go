@@ -37,6 +37,7 @@ const (
 	Inner                             // what the one of Args comes to, of the row of a query in FROM that has it as an output
 	Collated                          // one, which is compared by its bytes: COLLATE "C"
 	Windowed                          // Aggregate or a function over the rows of a Window
+	Asked                             // what a subquery comes to that does not depend on the row: the one of Args, of a row that is an answer
 	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
 )
 
@@ -72,6 +73,7 @@ type Formula struct {
 	ranks     bool // a PlainValue that is the rank of what the server sorts by, in a direction
 	direction string
 	Subquery  bool // it is a subquery's in an output, of which each row may have all again
+	Envelope  bool // of Asked: the answer is an envelope, or empty, and not an array
 	within    bool // it stands in brackets whose text has edits of its own
 	collects  bool // an aggregate of which the server gives what each row has, and the session those of a group
 	// at is where a column of an output is named first, or an aggregate stands; order and
@@ -152,7 +154,7 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
 	case Windowed:
 		return f.windowType(given)
-	case Inner:
+	case Inner, Asked:
 		return f.Args[0].TypeOf(given)
 	case Collated:
 		if t := f.Args[0].TypeOf(given); t != 0 {
@@ -324,11 +326,11 @@ func (f *Formula) OfRow() bool { return f.Kind == ColumnValue || f.Kind == Plain
 
 // isCell says whether the server gives what it is computed of: it is a column, or has
 // columns of its own.
-func (f *Formula) isCell() bool { return f.OfRow() || f.hasOwnRow() }
+func (f *Formula) isCell() bool { return f.OfRow() || f.hasOwnRow() && f.Kind != Asked }
 
 // hasOwnRow says whether its Args have other columns than the formula that it stands in.
 func (f *Formula) hasOwnRow() bool {
-	return f.Kind == Aggregated || f.Kind == Inner || f.Kind == Windowed
+	return f.Kind == Aggregated || f.Kind == Inner || f.Kind == Windowed || f.Kind == Asked
 }
 
 // Aggregates says whether there is an aggregate in it, or in what it computes with.

@@ -59,7 +59,7 @@ func (f *Formula) isPadded() bool {
 		return f.Type.OID == logical.OIDBpchar
 	case ColumnValue, AssignedTo:
 		return f.Column.Type.Shown().OID == logical.OIDBpchar
-	case FirstOf, Greatest, Least, Choice, Inner, Collated:
+	case FirstOf, Greatest, Least, Choice, Inner, Asked, Collated:
 		return slices.ContainsFunc(f.Args, (*Formula).isPadded)
 	}
 	return false
@@ -118,7 +118,7 @@ func (f *Formula) isComparable() bool {
 		if !f.Operator.Compares() && !f.Operator.Matches() {
 			return false
 		}
-	case Negative, Greatest, Least, Aggregated, Windowed, Inner, Collated:
+	case Negative, Greatest, Least, Aggregated, Windowed, Inner, Asked, Collated:
 		return false
 	case FirstOf, Choice:
 		if f.choosesColumns() {

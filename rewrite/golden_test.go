@@ -372,6 +372,8 @@ func showFormula(f *Formula) string {
 		return "NULL"
 	case Collated:
 		return args[0] + " by its bytes"
+	case Asked:
+		return fmt.Sprintf("what answer %d comes to: %s", f.Answer, showFormula(f.Args[0]))
 	case Inner:
 		return f.Name + ", which is " + args[0] + ","
 	case Aggregated:

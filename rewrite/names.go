@@ -233,6 +233,22 @@ type scope struct {
 	// shown: the client gets the rows of the query as they are, so that its outputs can be
 	// computed.
 	shown bool
+	// crossed, if not nil, notes whether something inside has a name that is not one of there.
+	crossed *bool
+}
+
+// crosses notes where a name is not found inside of.
+func (sc *scope) crosses(parts []string) {
+	for level := sc; level != nil; level = level.outer {
+		for _, it := range level.items {
+			if it.byName && it.name == parts[max(0, len(parts)-2)] || len(parts) == 1 && it.byColumn && it.column(parts[0]) != nil {
+				return
+			}
+		}
+		if level.crossed != nil {
+			*level.crossed = true
+		}
+	}
 }
 
 // empty says that no name is in scope: what VALUES gives to INSERT refers to nothing.
@@ -316,6 +332,7 @@ func (a *analysis) resolve(ref *pg.ColumnRef, sc *scope) reference {
 	if len(parts) == 0 || len(parts) != len(ref.Fields) {
 		return reference{} // stars are for outputs
 	}
+	sc.crosses(parts)
 	if len(parts) == 1 {
 		return a.unqualified(parts[0], ref.Location, sc)
 	}

@@ -82,7 +82,7 @@ func (a *analysis) rank(by *pg.SortBy, n *pg.Node, at term, sc *scope, rows bool
 	if by.SortbyDir == pg.SortByDir_SORTBY_USING || !a.takesRanks() {
 		return false
 	}
-	into := a.decidedOf(n, sc)
+	into := a.decidedOf(n, sc, false)
 	if into == nil || rows && a.groupsRows(sc.query) {
 		return a.err != nil
 	}

@@ -234,14 +234,21 @@ func (o *Operand) RowKey(row [][]byte) [][]byte {
 // placeRows puts the new values in the place of the expression; an empty text is NULL.
 // A row that the question has not found in this state fails the statement.
 func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) edit) {
-	a.insert(u.start, u.before+"NULLIF(COALESCE(")
-	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
 	keys := u.keysOf(quoteName(u.row.into.name))
+	start, behind := u.start, u.behind
+	if u.operand.Formula.asked(nil) != nil {
+		start, behind = a.placeAsked(u, value), behind+" ELSE COALESCE("+failsForRow(keys[0])+")::"+u.operand.ofRow()+" END"
+		a.insert(start, " THEN ")
+	}
+	a.insert(start, u.before+"NULLIF(COALESCE(")
+	e := value(u.operand, u.columns[0].Answer)
+	e.start, e.end = start, start
+	a.edits = append(a.edits, e)
 	fails := "pg_catalog.current_setting('" + RowMarker + "')"
 	if u.operand.Decides || u.operand.Ranks {
 		fails = failsForRow(keys[0])
 	}
-	a.edit(u.start, u.end, " OPERATOR(pg_catalog.->>) "+joinKeys(keys)+", "+fails+"), '')::"+u.operand.ofRow()+u.behind, nil)
+	a.edit(start, u.end, " OPERATOR(pg_catalog.->>) "+joinKeys(keys)+", "+fails+"), '')::"+u.operand.ofRow()+behind, nil)
 }
 
 // failsForRow is what fails a statement in a condition. It depends on a key of the row, if for

@@ -114,6 +114,7 @@ func (a *analysis) placeRange(r *rowRange) {
 		c.Answer, c.Cell = a.asksForFormula(u.row.asksForRows(u.columns), u.operand, *u), i
 	}
 	f.number(u.columns)
+	a.askSubqueries(u)
 	if a.asksLater() {
 		a.formulas = append(a.formulas, *u)
 	} else {

@@ -64,7 +64,10 @@ func (a *analysis) shownSubquery(s *pg.SubLink, sc *scope) (o *column, at term, 
 
 // formulaSubquery is the value of a subquery in an output.
 func (a *analysis) formulaSubquery(s *pg.SubLink, d *formulaDraft) *Formula {
-	if !a.subqueries || d.row != nil || d.collects || d.windowed {
+	if d.row != nil {
+		return a.formulaAsked(s, d)
+	}
+	if !a.subqueries || d.collects || d.windowed {
 		return nil
 	}
 	o, at, ok := a.shownSubquery(s, d.scope)

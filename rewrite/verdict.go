@@ -26,16 +26,19 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 	if !a.finds || a.err != nil || a.persistent || a.mode == Kept || n.GetBoolExpr() != nil || !a.takesVerdicts() {
 		return false
 	}
-	into := a.decidedOf(n, sc)
+	into := a.decidedOf(n, sc, true)
 	if into == nil {
 		return false
 	}
 	row := &foundRow{into: into, reads: true, rows: &rowConditions{}}
+	saved := a.asksSubqueries
+	a.asksSubqueries = true
 	r := a.rowRange(n, row, sc)
+	a.asksSubqueries = saved
 	if r == nil || !row.names(r.columns) || a.joinsOuter() && slices.ContainsFunc(r.columns, func(c *Formula) bool { return c.sql != "" }) {
 		return false
 	}
-	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return minds(by) && a.decidedOf(by, sc) == nil }) {
+	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return minds(by) && a.decidedOf(by, sc, false) == nil }) {
 		return false // the server may come to it first, and PostgreSQL not at all
 	}
 	if slices.Contains(sc.items, into) { // of an outer row the server may look at conditions as they are written
@@ -111,23 +114,51 @@ func (a *analysis) readsOneSnapshot() bool {
 }
 
 // decidedOf is the relation of which a condition has sealed columns, nil for none, or if its
-// name means another one where the condition stands.
-func (a *analysis) decidedOf(n *pg.Node, sc *scope) (into *item) {
-	if hasSubquery(n) {
+// name means another one where the condition stands. plain: beside a subquery the columns may be
+// plain ones.
+func (a *analysis) decidedOf(n *pg.Node, sc *scope, plain bool) (into *item) {
+	asks := hasSubquery(n)
+	if asks && !asksSubquery(n) {
 		return nil
 	}
-	anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
-		if ref, ok := m.Interface().(*pg.ColumnRef); ok {
-			if c := a.resolve(ref, sc).column; c != nil && c.sealed != nil && c.origin.item != nil {
-				into = c.origin.item
-			}
+	outside(n.ProtoReflect(), func(ref *pg.ColumnRef) bool {
+		c := a.resolve(ref, sc).column
+		if c == nil || c.origin.item == nil {
+			return false
 		}
-		return into != nil
+		if c.sealed != nil || plain && asks && into == nil {
+			into = c.origin.item
+		}
+		return c.sealed != nil
 	})
 	if into == nil || into.relation == nil || into.open || qualifiedItem([]string{into.name}, sc) != into {
 		return nil
 	}
 	return into
+}
+
+// outside looks at the columns of an expression that are not those of a subquery in it.
+func outside(m protoreflect.Message, found func(*pg.ColumnRef) bool) bool {
+	switch x := m.Interface().(type) {
+	case *pg.SubLink:
+		return false
+	case *pg.ColumnRef:
+		return found(x)
+	}
+	some := false
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				some = some || outside(v.List().Get(i).Message(), found)
+			}
+		default:
+			some = outside(v.Message(), found)
+		}
+		return !some
+	})
+	return some
 }
 
 // hasSubquery says whether there is a subquery in an expression.

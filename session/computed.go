@@ -24,6 +24,7 @@ type computed struct {
 	synced   bool   // the question ends with a Sync of its own
 	types    []uint32
 	values   [][]byte // in binary; nil for NULL
+	asked    []subqueryValue
 }
 
 // compute asks the server for what a statement of the client's text needs. m is the

@@ -158,6 +158,8 @@ func (s *Session) formula(f *rewrite.Formula, g *given, expected uint32) (comput
 		return s.windowValue(f, g)
 	case rewrite.Inner:
 		return s.innerValue(f, g)
+	case rewrite.Asked:
+		return s.askedValue(f, g)
 	case rewrite.Collated:
 		return s.formula(f.Args[0], g, f.Expected(0, g.typeOf))
 	}

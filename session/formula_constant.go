@@ -14,7 +14,7 @@ import (
 // simplified is what a formula comes to without the row; constant says whether it does.
 func (s *Session) simplified(f *rewrite.Formula, g *given, expected uint32) (v computedValue, constant bool, err error) {
 	switch f.Kind {
-	case rewrite.ColumnValue, rewrite.PlainValue:
+	case rewrite.ColumnValue, rewrite.PlainValue, rewrite.Asked:
 		return v, false, nil
 	case rewrite.FirstOf:
 		return s.simplifiedFirst(f, g)

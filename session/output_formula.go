@@ -115,7 +115,40 @@ func (s *Session) innerValue(f *rewrite.Formula, g *given) (computedValue, Need,
 	return s.inRows(f, cell.Data, func() (computedValue, Need, error) { return s.formula(f.Args[0], &inner, 0) })
 }
 
-// subqueryValue is what a subquery has come to in the last row.
+// askedValue is what a subquery has come to that the server has been asked for.
+func (s *Session) askedValue(f *rewrite.Formula, g *given) (computedValue, Need, error) {
+	answer, null, err := s.answer(f.Answer)
+	switch {
+	case err == nil && s.rehearsing: // it is to be found out whether the client's values can be sealed
+		return nullValue, Need{}, nil
+	case err == nil && (null || answer.OID != oidBytea):
+		err = errUnasked
+	}
+	if err != nil {
+		return nullValue, Need{}, err
+	}
+	known := &s.frame.computed.asked
+	if i := slices.IndexFunc(*known, func(v subqueryValue) bool { return v.of == f }); i >= 0 {
+		return (*known)[i].value, Need{}, nil
+	}
+	inner := *g
+	if inner.row = [][]byte{answer.Data}; !f.Envelope {
+		if len(answer.Data) == 0 {
+			return nullValue, Need{}, nil
+		}
+		if inner.row, err = readCells(nil, answer.Data); err != nil || len(inner.row) != f.Args[0].Cells() {
+			return nullValue, Need{}, &unopened{f.SealedColumn(), 0, errCells}
+		}
+	}
+	v, need, err := s.formula(f.Args[0], &inner, 0)
+	if err == nil && need.Kind == NeedNothing {
+		v.Data = append([]byte(nil), v.Data...)
+		*known = append(*known, subqueryValue{of: f, value: v})
+	}
+	return v, need, err
+}
+
+// subqueryValue is what a subquery has come to, in the last row if there are several.
 type subqueryValue struct {
 	of    *rewrite.Formula
 	cells []byte

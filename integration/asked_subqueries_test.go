@@ -1,0 +1,46 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// Sealed values are compared with what a subquery gives once for all rows.
+func TestConditionsWithSubqueries(t *testing.T) {
+	pair := harness.New(t, payments)
+	w := pair.Env.Canaries.Text()
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO users VALUES (1, '"+w+"ann', 30, 'x'), (2, 'bob', 5, 'y'), (3, NULL, NULL, NULL), (4, 'cid', 77, 'x'), (5, 'dan', 18, NULL)"),
+		S("INSERT INTO payments VALUES (1, 1, 1, 100, '2024-01-01', '"+w+"n'), (2, 1, 1, 5.5, '2023-01-01', 'b'), (3, 2, 1, 250, NULL, NULL), (4, 4, 2, NULL, '2024-06-06', 'x'), (5, 4, 2, 99.99, '2022-02-02', 'xx')"),
+		S("INSERT INTO limits VALUES (1, 50), (2, 100)"),
+		S("SELECT id, age FROM users WHERE age > (SELECT avg(age) FROM users) ORDER BY id"),
+		S("SELECT id FROM users WHERE age = (SELECT max(age) FROM users)"),
+		S("SELECT * FROM users WHERE age = (SELECT max(age) FROM users WHERE city = 'x' AND name <> $1)", "cid"),
+		S("SELECT id FROM payments WHERE paid = (SELECT max(paid) FROM payments WHERE account = 1) OR amount = (SELECT min(amount) FROM payments) ORDER BY id"),
+		S("SELECT id FROM payments WHERE (SELECT min(amount) FROM payments WHERE note = 'xx') < amount ORDER BY amount DESC"),
+		S("SELECT id FROM payments WHERE amount > (SELECT most FROM limits WHERE id = 1) ORDER BY id"),
+		S("SELECT id FROM payments WHERE amount >= (SELECT most FROM limits ORDER BY id LIMIT 1) + $2 AND account = $1 ORDER BY id", "1", "40"),
+		S("SELECT id FROM payments WHERE amount >= (SELECT most * 2 FROM limits WHERE id = 1)").Refused("public.payments.amount"),
+		S("SELECT id FROM users WHERE age > (SELECT avg(age) + $1 FROM users WHERE city = $2 OR name = $3) ORDER BY id", "2", "y", "cid"),
+		S("SELECT id FROM users WHERE age > (SELECT age FROM users WHERE id = 5) AND age < 70 ORDER BY id"),
+		S("SELECT id FROM users WHERE age > (SELECT age FROM users WHERE id = 99)"),
+		S("SELECT id FROM users WHERE age > (SELECT age FROM users WHERE id = 3)"),
+		S("SELECT id FROM users WHERE age < (SELECT sum(age) FROM users WHERE id = 99)"),
+		S("SELECT id FROM users WHERE age BETWEEN (SELECT min(age) FROM users) + 1 AND (SELECT max(age) FROM users) - 1 ORDER BY id"),
+		S("SELECT id FROM users WHERE name = (SELECT name FROM users WHERE id = 2)"),
+		S("SELECT id FROM payments WHERE note = (SELECT name FROM users WHERE id = 2)"),
+		S("SELECT id FROM users WHERE age * 2 > (SELECT avg(age) FROM users) AND id IN (SELECT user_id FROM payments WHERE account = 2) ORDER BY id"),
+		S("SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount >= (SELECT avg(amount) FROM payments)) ORDER BY age"),
+		S("SELECT u.id, p.id FROM users u LEFT JOIN payments p ON p.user_id = u.id AND p.amount > (SELECT avg(amount) FROM payments) ORDER BY 1, 2"),
+		S("SELECT count(*), max(name) FROM users WHERE age >= (SELECT avg(age) FROM users)"),
+		S("SELECT city, count(*) FROM users WHERE age <> (SELECT max(age) FROM users) GROUP BY city ORDER BY city"),
+		S("SELECT id FROM users WHERE age > (SELECT 1 / (age - 5) FROM users WHERE id = 2)").Fails("22012"),
+		S("SELECT id FROM users WHERE age > (SELECT nobody FROM users)").Fails("42703"),
+		S("SELECT id FROM users u WHERE age > (SELECT avg(age) FROM users v WHERE v.city = u.city)").Refused("public.users.age"),
+		S("BEGIN"), S("UPDATE users SET age = 6 WHERE id = 2"), S("SELECT id FROM users WHERE age = (SELECT min(age) FROM users)"), S("ROLLBACK"),
+		S("UPDATE users SET city = 'old' WHERE age > (SELECT avg(age) FROM users)"), S("SELECT id, city FROM users ORDER BY id"),
+		S("DELETE FROM payments WHERE amount < (SELECT avg(amount) FROM payments) AND account = 1"), S("SELECT id FROM payments ORDER BY id"),
+		S("INSERT INTO limits SELECT id + 10, 1 FROM users WHERE age = (SELECT max(age) FROM users)"), S("SELECT id FROM limits ORDER BY id"),
+	)
+}

@@ -1,0 +1,116 @@
+package rewrite
+
+import (
+	"strconv"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/logical"
+)
+
+// A subquery in a condition that gives one value, the same for all rows (`WHERE salary > (SELECT
+// avg(salary) FROM staff)`): the server is asked for what it is computed of in the question that
+// asks for the rows, and has to find the same in the statement, where it stays in its place.
+
+// formulaAsked is such a subquery in a condition that is decided in front of the statement.
+func (a *analysis) formulaAsked(s *pg.SubLink, d *formulaDraft) *Formula {
+	if !a.asksSubqueries || !d.decides {
+		return nil
+	}
+	o, at, ok := a.shownSubquery(s, d.scope)
+	if !ok || a.correlated[s] || o.constants != nil || o.text || !d.covers(a.tokenAt(s.Location), a.closing(a.tokenAt(s.Location))) {
+		return nil
+	}
+	plain := o.plainType()
+	of := &Formula{Kind: ColumnValue, Column: o.sealed, Name: "subquery " + strconv.Itoa(at.start)}
+	switch {
+	case o.formula != nil:
+		of = o.formula
+	case o.sealed == nil && (!logical.Supported(plain.OID) || plain.IsArray()):
+		return nil
+	case o.sealed == nil:
+		of.Kind, of.Type = PlainValue, plain
+	case o.sealed.Broken != "" || o.sealed.Holds() || o.shown != nil:
+		return nil
+	}
+	return &Formula{Kind: Asked, Args: []*Formula{of}, Envelope: o.formula == nil && o.sealed != nil, at: at}
+}
+
+// askedCell is the SQL around a subquery: the envelope that it gives, empty for NULL, or an array
+// of what it is computed of, empty where it gives no row.
+func (f *Formula) askedCell() (before, behind string) {
+	if f.Args[0].Kind == PlainValue {
+		return arrayStart, arrayEnd
+	}
+	return "COALESCE(", "::" + serverType + ", ''::" + serverType + ")"
+}
+
+// asked appends the subqueries in a formula that the server is asked for, as they stand in the text.
+func (f *Formula) asked(list []*Formula) []*Formula {
+	if f.Kind == Asked {
+		return append(list, f)
+	}
+	for _, arg := range f.Args {
+		list = arg.asked(list)
+	}
+	return list
+}
+
+// asksSubquery says whether an expression has only subqueries in it that formulaAsked may take:
+// those of one value.
+func asksSubquery(n *pg.Node) bool {
+	return !anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		s, ok := m.Interface().(*pg.SubLink)
+		if !ok {
+			return false
+		}
+		return s.SubLinkType != pg.SubLinkType_EXPR_SUBLINK || anywhere(m, func(m protoreflect.Message) bool {
+			ref, ok := m.Interface().(*pg.ColumnRef)
+			if !ok {
+				return false
+			}
+			star, qualifier := isStar(ref)
+			return star && len(qualifier) > 0 // which may be that of a row around it
+		})
+	})
+}
+
+// askSubqueries asks for the subqueries in a condition.
+func (a *analysis) askSubqueries(u *formulaUse) {
+	for _, f := range u.operand.Formula.asked(nil) {
+		before, behind := f.askedCell()
+		inside := sqlPart{literal: -1, from: f.at.start + 1, end: f.at.end - 1} // what else is put in stands outside of the brackets
+		f.Answer = a.asksForFormula([]sqlPart{sqlText("(" + before + "("), inside, sqlText(")" + behind + ")")}, u.operand, *u)
+	}
+}
+
+// placeAsked puts what stands for a condition behind its subqueries, which have to be what they
+// were; else the statement fails.
+func (a *analysis) placeAsked(u *formulaUse, value func(op *Operand, answer int) edit) (at int) {
+	at = u.start
+	when := "CASE WHEN "
+	for _, f := range u.operand.Formula.asked(nil) {
+		before, behind := f.askedCell()
+		a.edit(at, f.at.start, when+before, nil)
+		at, when = f.at.end, " AND "
+		a.insert(at, behind+" OPERATOR(pg_catalog.=) ")
+		e := value(&Operand{Column: u.operand.Column, Role: Store, AsAnswered: true}, f.Answer)
+		e.start, e.end = at, at
+		a.edits = append(a.edits, e)
+	}
+	return at
+}
+
+// comparesAsked says whether it is more than an equality of a column and a subquery that the
+// server finds out by their terms.
+func (f *Formula) comparesAsked() bool {
+	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual) {
+		l, r := f.Args[0].uncast(), f.Args[1].uncast()
+		if r.Kind != Asked {
+			l, r = r, l
+		}
+		return r.Kind != Asked || !r.Envelope || !l.isTerm() || l.Column != r.Args[0].Column
+	}
+	return true
+}

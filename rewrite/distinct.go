@@ -102,9 +102,14 @@ func (a *analysis) distinct(s *pg.SelectStmt, sc *scope, outputs []column, targe
 				terms = append(terms, a.distinctTerm(c, at))
 			}
 		}
-		truths := slices.ContainsFunc(s.SortClause, func(n *pg.Node) bool { return a.sortedTruth(n.GetSortBy().GetNode(), sc, outputs) != nil })
+		unseen := a.unseenOrder(s, sc, outputs) != nil
+		truths := !unseen && slices.ContainsFunc(s.SortClause, func(n *pg.Node) bool { return a.sortedTruth(n.GetSortBy().GetNode(), sc, outputs) != nil })
 		if (terms != nil || truths) && a.err == nil {
-			a.distinctOn(s, sc, outputs, terms)
+			order := s.SortClause
+			if unseen {
+				order = nil
+			}
+			a.distinctOn(s, order, sc, outputs, terms)
 		}
 	})
 }
@@ -177,13 +182,13 @@ func (a *analysis) distinctTerm(c *column, at int32) string {
 
 // distinctOn makes DISTINCT a DISTINCT ON of the plain outputs and of terms.
 // What the query sorts by has to come first there.
-func (a *analysis) distinctOn(s *pg.SelectStmt, sc *scope, outputs []column, terms []string) {
+func (a *analysis) distinctOn(s *pg.SelectStmt, order []*pg.Node, sc *scope, outputs []column, terms []string) {
 	type key struct {
 		text  string
 		truth *column
 	}
 	var list []key
-	for _, n := range s.SortClause {
+	for _, n := range order {
 		n = n.GetSortBy().GetNode()
 		if c := a.sortedTruth(n, sc, outputs); c != nil {
 			list = append(list, key{truth: c})

@@ -22,8 +22,44 @@ func (a *analysis) isCounted(s *pg.SelectStmt) bool {
 	return count.GetAggStar() && count.Over == nil && count.AggFilter == nil && whole.FromClause[0].GetRangeSubselect().GetSubquery().GetSelectStmt() == s
 }
 
-// noOrder stands in the place of what the server does not sort by.
-const noOrder = "NULL::pg_catalog.bool"
+// noOrder stands in the place of what the server does not sort by, and oneGroup if that has an
+// aggregate in it, which makes one row of all.
+const (
+	noOrder  = "NULL::pg_catalog.bool"
+	oneGroup = "pg_catalog.count(*)"
+)
+
+// unseenOrder is where the ORDER BY by sealed outputs of a query with DISTINCT stands whose rows
+// are only counted; nil if it sorts by anything else, which PostgreSQL refuses.
+func (a *analysis) unseenOrder(s *pg.SelectStmt, sc *scope, outputs []column) *term {
+	if !plainDistinct(s) || !sc.shown || len(s.SortClause) == 0 || len(s.LockingClause) > 0 || !a.isCounted(s) {
+		return nil
+	}
+	var at term
+	sealed := false
+	for _, n := range s.SortClause {
+		output, is, ok := a.sortedOutput(n.GetSortBy().Node, outputs)
+		if output == nil && ok {
+			output, is = a.outputOf(n.GetSortBy().Node, sc, outputs)
+		}
+		if at = is; output == nil || n.GetSortBy().SortbyDir == pg.SortByDir_SORTBY_USING {
+			return nil
+		}
+		sealed = sealed || output.holdsSealed()
+	}
+	i := a.tokenAt(location(s.SortClause[0]))
+	for i > 0 && !(a.is(i, "by") && a.is(i-1, "order")) {
+		i--
+	}
+	if !sealed || i <= 0 {
+		return nil
+	}
+	at.start = int(a.tokens[i-1].start)
+	for ; i < len(a.tokens) && (int(a.tokens[i].start) < at.end || a.is(i, "asc") || a.is(i, "desc") || a.is(i, "nulls") || a.is(i-1, "nulls")); i++ {
+		at.end = max(at.end, int(a.tokens[i].end))
+	}
+	return &at
+}
 
 // sorting is an item of ORDER BY.
 type sorting struct {
@@ -37,7 +73,11 @@ type sorting struct {
 // sortsComputed sorts by what the session computes. It is false, and has done nothing, for
 // an ORDER BY without such a key.
 func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	counted := a.isCounted(s) && sc.shown && len(s.LockingClause) == 0
+	if at := a.unseenOrder(s, sc, outputs); at != nil {
+		a.edit(at.start, at.end, "", nil)
+		return true
+	}
+	counted := a.isCounted(s) && sc.shown && len(s.LockingClause) == 0 && !plainDistinct(s)
 	if !counted && !a.arranges(s, sc, outputs) && sc.firsts == 0 && !a.arrangesLocked(s, sc, outputs) || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
 		return false
 	}
@@ -59,7 +99,11 @@ func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) 
 		}
 		if counted && it.computed != nil {
 			a.settleOutput(it.computed, "for "+a.within)
-			a.edit(it.at.start, it.at.end, noOrder, nil)
+			order := noOrder
+			if sc.regroups == nil && it.computed.formula.Aggregates() {
+				order = oneGroup
+			}
+			a.edit(it.at.start, it.at.end, order, nil)
 		} else if !counted && it.computed == nil && it.text == "" {
 			a.fail(refuseSortBehind(items[last].computed.formula.SealedColumn(), location(it.by.Node)))
 			return true

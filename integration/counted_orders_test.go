@@ -1,0 +1,49 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// An application that counts the rows of a query leaves its ORDER BY in it: the order does not
+// matter, but what else it does.
+func TestOrdersOfCountedRows(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE t (id int PRIMARY KEY, g int, name text, price numeric(6,2), ok boolean)",
+		Seal: []string{"public.t.name --equality", "public.t.price --equality", "public.t.ok --equality"},
+	})
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO t VALUES (1, 1, 'a', 10, true), (2, 1, 'b', 20.5, false), (3, 2, 'c', 30, NULL), (4, 2, 'c', 40, true), (5, 1, 'b', 20.50, true)"),
+		S("SELECT count(*) FROM (SELECT 1 FROM t ORDER BY sum(price)) q"),
+		S("SELECT count(*) FROM (SELECT 1 FROM t WHERE price > 1000 ORDER BY max(name)) q"),
+		S("SELECT count(*) FROM (SELECT 1 FROM t ORDER BY min(name) LIMIT 3) q"),
+		S("SELECT count(*) FROM (SELECT g FROM t GROUP BY g ORDER BY sum(price), max(name) DESC OFFSET 1) q"),
+		S("SELECT count(*) FROM (SELECT id FROM t ORDER BY sum(price)) q").Fails("42803"),
+		S("SELECT count(*) FROM (SELECT id FROM t ORDER BY price DESC NULLS LAST, name LIMIT 3) q"),
+		S("SELECT count(*) FROM (SELECT DISTINCT id, name FROM t ORDER BY name) q"),
+		S("SELECT count(*) FROM (SELECT DISTINCT name FROM t ORDER BY name DESC NULLS LAST) q"),
+		S("SELECT count(*) FROM (SELECT DISTINCT name, g FROM t ORDER BY g, 1 ASC OFFSET 1) AS q"),
+		S("SELECT count(*) FROM (SELECT DISTINCT t.name, t.ok, t.g FROM t ORDER BY t.ok, t.name LIMIT 4) q"),
+		S("SELECT count(*) FROM (SELECT DISTINCT name AS n FROM t ORDER BY n) q"),
+		S("SELECT count(*) FROM (SELECT DISTINCT price FROM t WHERE g = $1 ORDER BY price) q", "1"),
+		S("SELECT count(*) FROM (SELECT DISTINCT name FROM t ORDER BY id) q").Fails("42P10"),
+	)
+}
+
+// A condition that the server decides stands last in an arm of a set operation, behind one that
+// pgseal does.
+func TestRangesInArmsOfSetOperations(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE t (id int PRIMARY KEY, g int, name text, price numeric(6,2))",
+		Seal: []string{"public.t.name --equality", "public.t.price"},
+	})
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO t VALUES (1, 1, 'a', 10), (2, 1, 'b', 20.5), (3, 2, 'c', 30), (4, 2, 'c', 40), (5, 1, 'b', NULL)"),
+		S("SELECT name FROM t WHERE id = 1 UNION SELECT name FROM t WHERE price > 15 AND g = 2").Unordered(),
+		S("SELECT name FROM t UNION SELECT name FROM t WHERE price > 15 AND g = 2 ORDER BY 1"),
+		S("SELECT name FROM t EXCEPT SELECT name FROM t WHERE name LIKE 'b%' AND g = 1 ORDER BY 1"),
+		S("SELECT id, name FROM t UNION ALL SELECT id, name FROM t WHERE price > $1 AND g = $2 ORDER BY 1, 2", "15", "2"),
+		S("SELECT count(*) FROM (SELECT name FROM t INTERSECT SELECT name FROM t WHERE price < 35 AND g = 2) q"),
+	)
+}

@@ -60,3 +60,25 @@ func TestASubqueryOfManyRowsIsOpenedOnce(t *testing.T) {
 		S("SELECT id, (SELECT sum(age) FROM users v WHERE v.id % 3 = u.id % 3) FROM users u ORDER BY id"),
 	)
 }
+
+// Rows are chosen and sorted by sealed values beside subqueries that count what belongs to them.
+func TestRangesBesideSubqueries(t *testing.T) {
+	pair := harness.New(t, payments)
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO users VALUES (1, 'ann', 30, 'x'), (2, 'bob', 5, 'y'), (3, NULL, NULL, NULL), (4, 'cid', 77, 'x'), (5, 'dan', 18, NULL)"),
+		S("INSERT INTO payments VALUES (1, 1, 1, 100, '2024-01-01', 'n'), (2, 1, 1, 5.5, '2023-01-01', 'b'), (3, 2, 1, 250, NULL, NULL), (4, 4, 2, NULL, '2024-06-06', 'x'), (5, 4, 2, 99.99, '2022-02-02', 'xx')"),
+		S("SELECT id, (SELECT count(*) FROM payments p WHERE p.user_id = u.id) AS n FROM users u WHERE age > 12 ORDER BY id"),
+		S("SELECT u.*, (SELECT count(p.id) FROM payments p WHERE p.user_id = u.id) AS n FROM users u WHERE u.age > $1 ORDER BY u.age DESC LIMIT 2", "12"),
+		S("SELECT id, (SELECT max(account) FROM payments WHERE user_id = u.id), (SELECT sum(amount) FROM payments WHERE user_id = u.id) FROM users u WHERE age > 12 OR name LIKE '%o%' ORDER BY id"),
+		S("SELECT id FROM users u WHERE age > 12 AND (SELECT count(*) FROM payments p WHERE p.user_id = u.id) >= 1 ORDER BY id"),
+		S("SELECT id FROM users WHERE age > 12 AND id = (SELECT user_id FROM payments WHERE account = 2 ORDER BY id LIMIT 1)"),
+		S("SELECT id FROM users WHERE age > 12 AND id = (SELECT user_id FROM payments WHERE account = 2 ORDER BY id LIMIT 2)").Refused("public.users.age"),
+		S("SELECT id, ARRAY(SELECT p.id FROM payments p WHERE p.user_id = u.id ORDER BY p.amount DESC, p.id) FROM users u WHERE age < 50 ORDER BY id"),
+		S("SELECT count(*) FROM (SELECT id, (SELECT count(*) FROM payments p WHERE p.user_id = u.id) AS n FROM users u WHERE age > 12) q"),
+		S("SELECT id FROM payments WHERE user_id IN (SELECT id FROM (SELECT id, (SELECT count(*) FROM payments p WHERE p.user_id = u.id) AS n FROM users u ORDER BY age DESC NULLS LAST LIMIT 2) q WHERE n > 0) ORDER BY id"),
+		// An aggregate of the columns around its subquery is that of the query around it.
+		S("SELECT (SELECT max(u.id) FROM limits WHERE most = 1) FROM users u WHERE u.city = 'x'"),
+		S("SELECT (SELECT max(u.id) FROM limits WHERE most = 1) FROM users u WHERE u.age > 12").Refused("public.users.age"),
+		S("SELECT id, (SELECT account / (id - 1) FROM payments p WHERE p.user_id = u.id LIMIT 1) FROM users u WHERE age > 70"),
+	)
+}

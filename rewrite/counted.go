@@ -73,7 +73,7 @@ func (a *analysis) isFound(s *pg.SelectStmt, sc *scope) bool {
 	if sc.regroups != nil {
 		return len(s.FromClause) > 0 && len(s.SortClause) == 0 && len(s.LockingClause) == 0 && s.LimitCount == nil && s.LimitOffset == nil
 	}
-	return onlyFound(s) && !a.aggregates(s)
+	return onlyFound(s) && !a.aggregates(s, sc)
 }
 
 // onlyFound says whether all rows of a query come that its conditions find.

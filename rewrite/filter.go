@@ -29,7 +29,7 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 		}
 	})
 	for i, n := range all {
-		if some && computed[i] == nil && minds(n) {
+		if some && computed[i] == nil && a.minds(n) {
 			return false // PostgreSQL may not come to it for a row that a range leaves out
 		}
 	}
@@ -47,7 +47,7 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 		if !a.counted(s) {
 			return false
 		}
-	case a.aggregates(s), a.mindsRows(s, sc, outputs):
+	case a.aggregates(s, sc), a.mindsRows(s, sc, outputs):
 		return false
 	}
 	costs := map[int]int{} // by hidden column
@@ -165,20 +165,21 @@ func (a *analysis) counted(s *pg.SelectStmt) bool {
 }
 
 // aggregates says whether a query has aggregates, or functions that may be some.
-func (a *analysis) aggregates(s *pg.SelectStmt) bool {
+func (a *analysis) aggregates(s *pg.SelectStmt, sc *scope) bool {
 	known := a.snap.TextFunctions()
 	if known == nil {
 		a.fail(ErrNeedTextFunctions)
 		return true
 	}
 	return slices.ContainsFunc(append(s.TargetList[:len(s.TargetList):len(s.TargetList)], s.SortClause...), func(n *pg.Node) bool {
-		return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
-			x, ok := m.Interface().(*pg.FuncCall)
-			if !ok {
-				return false
+		return outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			switch x := m.Interface().(type) {
+			case *pg.FuncCall:
+				return mayAggregate(x, known)
+			case *pg.SubLink:
+				return !a.hasOwnAggregates(x, sc, known)
 			}
-			_, function := logical.FunctionNamed(last(names(x.Funcname)))
-			return !function || known.IsOwn(last(names(x.Funcname)))
+			return false
 		})
 	})
 }
@@ -208,7 +209,7 @@ func (a *analysis) having(s *pg.SelectStmt, sc *scope, outputs []column) (done b
 // which the session leaves out.
 func (a *analysis) mindsRows(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	for i := range outputs {
-		if t := targetOf(s.TargetList, outputs, &outputs[i]); t != nil && outputs[i].sealed == nil && minds(t.Val) {
+		if t := targetOf(s.TargetList, outputs, &outputs[i]); t != nil && (outputs[i].sealed == nil || hasSubquery(t.Val)) && a.minds(t.Val) {
 			return true
 		}
 	}
@@ -217,7 +218,7 @@ func (a *analysis) mindsRows(s *pg.SelectStmt, sc *scope, outputs []column) bool
 	}
 	return slices.ContainsFunc(s.SortClause, func(n *pg.Node) bool {
 		n = n.GetSortBy().GetNode()
-		return minds(n) && a.outputDraft(n, sc) == nil
+		return a.minds(n) && a.outputDraft(n, sc) == nil
 	})
 }
 
@@ -227,13 +228,13 @@ var harmless = []string{"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~
 // minds says whether an expression comes to something else, or can fail, if it is computed
 // of rows that are left out: it has a window over them, or an operator, a cast or a
 // subquery that may not take their values.
-func minds(n *pg.Node) bool {
+func (a *analysis) minds(n *pg.Node) bool {
 	return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
 		switch x := m.Interface().(type) {
 		case *pg.FuncCall:
 			return x.Over != nil
-		case *pg.SubLink: // EXISTS and IN take any number of rows
-			return x.SubLinkType != pg.SubLinkType_EXISTS_SUBLINK && x.SubLinkType != pg.SubLinkType_ANY_SUBLINK
+		case *pg.SubLink: // the others take any number of rows
+			return x.SubLinkType != pg.SubLinkType_EXISTS_SUBLINK && x.SubLinkType != pg.SubLinkType_ANY_SUBLINK && x.SubLinkType != pg.SubLinkType_ARRAY_SUBLINK && !a.givesOneRow(x)
 		case *pg.A_Indirection:
 			return true
 		case *pg.TypeCast:

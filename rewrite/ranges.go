@@ -25,7 +25,7 @@ func (a *analysis) rangesOf(s *pg.SelectStmt, sc *scope) (ranges []*pg.Node) {
 			ranges = append(ranges, n)
 		}
 	}
-	if ranges == nil || len(s.GroupClause) == 0 && !a.aggregates(s) || a.mindsRanges(s, sc, ranges) {
+	if ranges == nil || len(s.GroupClause) == 0 && !a.aggregates(s, sc) || a.mindsRanges(s, sc, ranges) {
 		return nil
 	}
 	return ranges
@@ -45,7 +45,7 @@ func (a *analysis) mindsRanges(s *pg.SelectStmt, sc *scope, ranges []*pg.Node) b
 		return true
 	}
 	for _, n := range conjuncts(nil, s.WhereClause) {
-		if !slices.Contains(ranges, n) && minds(n) {
+		if !slices.Contains(ranges, n) && a.minds(n) {
 			return true
 		}
 	}
@@ -62,7 +62,7 @@ func (a *analysis) mindsRanges(s *pg.SelectStmt, sc *scope, ranges []*pg.Node) b
 		}) {
 			return true
 		}
-		if val := n.GetResTarget().GetVal(); grouped && val != nil && minds(val) && a.outputDraft(val, sc) == nil {
+		if val := n.GetResTarget().GetVal(); grouped && val != nil && a.minds(val) && a.outputDraft(val, sc) == nil {
 			return true
 		}
 	}
@@ -141,7 +141,7 @@ func (a *analysis) whereInRanges(s *pg.SelectStmt, sc *scope, outputs []column) 
 	for _, n := range conjuncts(nil, s.WhereClause) {
 		switch {
 		case !slices.Contains(sc.ranges, n):
-			if minds(n) {
+			if a.minds(n) {
 				a.refuseRange(o, s)
 			}
 			a.condition(n, sc)

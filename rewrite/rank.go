@@ -61,17 +61,21 @@ func countsInValues(s *pg.SelectStmt) bool {
 }
 
 // groupsRows says whether a query sorts groups, or what may be some.
-func (a *analysis) groupsRows(s *pg.SelectStmt) bool {
+func (a *analysis) groupsRows(s *pg.SelectStmt, sc *scope) bool {
 	known := a.snap.TextFunctions()
 	if known == nil {
 		a.fail(ErrNeedTextFunctions)
 		return true
 	}
 	return s.GroupClause != nil || s.HavingClause != nil || slices.ContainsFunc(slices.Concat(s.TargetList, s.SortClause), func(n *pg.Node) bool {
-		return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
-			x, ok := m.Interface().(*pg.FuncCall)
-			_, function := logical.FunctionNamed(last(names(x.GetFuncname())))
-			return ok && x.Over == nil && (!function || known.IsOwn(last(names(x.Funcname))))
+		return outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			switch x := m.Interface().(type) {
+			case *pg.FuncCall:
+				return x.Over == nil && mayAggregate(x, known)
+			case *pg.SubLink:
+				return !a.hasOwnAggregates(x, sc, known)
+			}
+			return false
 		})
 	})
 }
@@ -83,7 +87,7 @@ func (a *analysis) rank(by *pg.SortBy, n *pg.Node, at term, sc *scope, rows bool
 		return false
 	}
 	into := a.decidedOf(n, sc, false)
-	if into == nil || rows && a.groupsRows(sc.query) {
+	if into == nil || rows && a.groupsRows(sc.query, sc) {
 		return a.err != nil
 	}
 	row := &foundRow{into: into, reads: true, rows: &rowConditions{}}

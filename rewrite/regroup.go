@@ -216,12 +216,12 @@ func (a *analysis) regroupedHaving(s *pg.SelectStmt, sc *scope, outputs []column
 // regroupingMinds says whether something in the groups or the aggregates of a query, which the
 // server computes for each row, can fail for one.
 func (a *analysis) regroupingMinds(s *pg.SelectStmt, sc *scope) bool {
-	if slices.ContainsFunc(sc.regroups.keys, func(k groupKey) bool { return k.computed == nil && minds(k.node) }) {
+	if slices.ContainsFunc(sc.regroups.keys, func(k groupKey) bool { return k.computed == nil && a.minds(k.node) }) {
 		return true
 	}
 	return anywhere(s.ProtoReflect(), func(m protoreflect.Message) bool {
 		x, ok := m.Interface().(*pg.FuncCall)
-		return ok && x.AggFilter != nil && minds(x.AggFilter)
+		return ok && x.AggFilter != nil && a.minds(x.AggFilter)
 	})
 }
 

@@ -39,7 +39,7 @@ func (a *analysis) whereInRows(w written, sc *scope) *foundRow {
 		}
 	}
 	for i, n := range all {
-		if ranges[i] == nil && row.ranges != nil && (minds(n) || !a.isOwnCondition(n, w.into, sc)) {
+		if ranges[i] == nil && row.ranges != nil && (a.minds(n) || !a.isOwnCondition(n, w.into, sc)) {
 			return nil
 		}
 	}

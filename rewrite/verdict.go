@@ -38,7 +38,7 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 	if r == nil || !row.names(r.columns) || a.joinsOuter() && slices.ContainsFunc(r.columns, func(c *Formula) bool { return c.sql != "" }) {
 		return false
 	}
-	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return minds(by) && a.decidedOf(by, sc, false) == nil }) {
+	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return a.minds(by) && a.decidedOf(by, sc, false) == nil }) {
 		return false // the server may come to it first, and PostgreSQL not at all
 	}
 	if slices.Contains(sc.items, into) { // of an outer row the server may look at conditions as they are written

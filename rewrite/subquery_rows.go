@@ -1,0 +1,99 @@
+package rewrite
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// What is known of a subquery in an expression without planning it.
+
+// mayAggregate says whether a function is an aggregate, or not known not to be one.
+func mayAggregate(x *pg.FuncCall, known *catalog.TextFunctions) bool {
+	name := last(names(x.Funcname))
+	_, function := logical.FunctionNamed(name)
+	return !function || known.IsOwn(name)
+}
+
+// outsideSubqueries is anywhere for what is in no subquery, and for subqueries themselves.
+func outsideSubqueries(m protoreflect.Message, holds func(protoreflect.Message) bool) (found bool) {
+	if holds(m) {
+		return true
+	}
+	if _, ok := m.Interface().(*pg.SubLink); ok {
+		return false
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Message() == nil:
+		case fd.IsList():
+			for i := range v.List().Len() {
+				found = found || outsideSubqueries(v.List().Get(i).Message(), holds)
+			}
+		default:
+			found = outsideSubqueries(v.Message(), holds)
+		}
+		return !found
+	})
+	return found
+}
+
+// hasOwnAggregates says whether all aggregates in a subquery are of its own rows: one whose
+// arguments are columns of the query around it aggregates the rows of that.
+func (a *analysis) hasOwnAggregates(s *pg.SubLink, sc *scope, known *catalog.TextFunctions) bool {
+	var items []*item
+	plain := true
+	var add func(n *pg.Node)
+	add = func(n *pg.Node) {
+		switch x := n.GetNode().(type) {
+		case *pg.Node_RangeVar:
+			items = append(items, a.rangeVar(x.RangeVar, sc))
+		case *pg.Node_JoinExpr:
+			plain = plain && x.JoinExpr.Alias == nil
+			add(x.JoinExpr.Larg)
+			add(x.JoinExpr.Rarg)
+		default:
+			plain = false
+		}
+	}
+	q := s.Subselect.GetSelectStmt()
+	for _, n := range q.GetFromClause() {
+		add(n)
+	}
+	own := func(m protoreflect.Message) bool {
+		ref, ok := m.Interface().(*pg.ColumnRef)
+		if !ok {
+			return true
+		}
+		parts := names(ref.Fields)
+		return len(parts) == len(ref.Fields) && slices.ContainsFunc(items, func(it *item) bool {
+			return !it.open && it.column(last(parts)) != nil && (len(parts) == 1 || it.byName && it.name == parts[len(parts)-2])
+		})
+	}
+	simple := plain && q.GetOp() == pg.SetOperation_SETOP_NONE && q.GetWithClause() == nil && len(q.GetValuesLists()) == 0
+	return !anywhere(s.ProtoReflect(), func(m protoreflect.Message) bool {
+		x, ok := m.Interface().(*pg.FuncCall)
+		return ok && mayAggregate(x, known) && !x.AggStar && (!simple || anywhere(m, func(m protoreflect.Message) bool { return !own(m) }))
+	})
+}
+
+// givesOneRow says whether a subquery cannot give more than one row.
+func (a *analysis) givesOneRow(s *pg.SubLink) bool {
+	q := s.Subselect.GetSelectStmt()
+	if q == nil || q.Op != pg.SetOperation_SETOP_NONE || len(q.ValuesLists) > 0 {
+		return false
+	}
+	if k := q.LimitCount.GetAConst(); k.GetIval().GetIval() == 1 && q.LimitOption != pg.LimitOption_LIMIT_OPTION_WITH_TIES {
+		a.steer(k.Location)
+		return true
+	}
+	return len(q.GroupClause) == 0 && slices.ContainsFunc(q.TargetList, func(n *pg.Node) bool {
+		x := n.GetResTarget().GetVal().GetFuncCall()
+		_, ok := logical.AggregateNamed(last(names(x.GetFuncname())))
+		return ok && x.Over == nil
+	})
+}

@@ -44,3 +44,24 @@ func TestConditionsWithSubqueries(t *testing.T) {
 		S("INSERT INTO limits SELECT id + 10, 1 FROM users WHERE age = (SELECT max(age) FROM users)"), S("SELECT id FROM limits ORDER BY id"),
 	)
 }
+
+// What is computed of the values of rows that a subquery finds, as ORMs count up.
+func TestRowsFoundBySubqueriesAreComputed(t *testing.T) {
+	pair := harness.New(t, payments)
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO users VALUES (1, 'ann', 30, 'x'), (2, 'bob', 5, 'y'), (3, NULL, NULL, NULL), (4, 'cid', 77, 'x'), (5, 'dan', 18, NULL)"),
+		S("INSERT INTO payments VALUES (1, 1, 1, 100, '2024-01-01', 'n'), (2, 1, 1, 5.5, '2023-01-01', 'b'), (3, 2, 1, 250, NULL, NULL), (4, 4, 2, NULL, '2024-06-06', 'x'), (5, 4, 2, 99.99, '2022-02-02', 'xx')"),
+		S("UPDATE users SET age = age + 1 WHERE id IN (SELECT user_id FROM payments WHERE account = $1)", "1"),
+		S("UPDATE users SET age = age * 2 WHERE EXISTS (SELECT 1 FROM payments p WHERE p.user_id = users.id AND p.note = $1)", "x"),
+		S("UPDATE users u SET age = age - 1, city = upper(city) WHERE id = (SELECT max(user_id) FROM payments) AND u.city = 'x'"),
+		S("UPDATE users SET name = name || '!' WHERE id NOT IN (SELECT user_id FROM payments WHERE user_id IS NOT NULL)"),
+		S("UPDATE payments SET amount = amount + 1 WHERE user_id IN (SELECT id FROM users WHERE name = 'ann')"),
+		S("UPDATE payments SET amount = amount + 1 WHERE (SELECT count(*) FROM users u WHERE u.id = payments.user_id AND u.name = $1) = 1", "bob"),
+		S("UPDATE users SET age = age + 1 WHERE id IN (SELECT user_id FROM payments WHERE account = 77)"),
+		S("WITH p AS (SELECT 1 AS user_id) UPDATE users SET age = age + 1 WHERE id IN (SELECT user_id FROM p)").Refused("public.users.age"),
+		S("UPDATE users SET age = age + 1 WHERE id IN (SELECT (random() * 5)::int FROM payments)").Refused("public.users.age"),
+		S("DELETE FROM payments WHERE amount > 100 AND user_id IN (SELECT id FROM users WHERE city = 'X' OR name = 'bob')"),
+		S("SELECT id FROM payments WHERE user_id IN (SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE account = 2) ORDER BY age LIMIT 1) ORDER BY id"),
+		S("SELECT * FROM users ORDER BY id"), S("SELECT * FROM payments ORDER BY id"),
+	)
+}

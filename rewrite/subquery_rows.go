@@ -97,3 +97,23 @@ func (a *analysis) givesOneRow(s *pg.SubLink) bool {
 		return ok && x.Over == nil
 	})
 }
+
+// isOwnSubquery says whether a subquery that has been analysed can be asked with a condition of
+// rows apart from the statement: it depends on nothing but them, and what it calls changes nothing.
+func (a *analysis) isOwnSubquery(s *pg.SubLink, sc *scope) bool {
+	crossed, known := a.correlated[s]
+	if !known || !a.unasked[s] || crossed && (len(sc.items) != 1 || sc.outer != nil) {
+		return false
+	}
+	return !anywhere(s.ProtoReflect(), func(m protoreflect.Message) bool {
+		switch x := m.Interface().(type) {
+		case *pg.FuncCall:
+			return !a.isSteadyCall(x)
+		case *pg.RangeVar: // a WITH clause of the statement is not there
+			return x.Schemaname == "" && sc.ctes.find(x.Relname) != nil
+		case *pg.RangeTableSample, *pg.LockingClause:
+			return true
+		}
+		return false
+	})
+}

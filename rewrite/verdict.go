@@ -53,7 +53,7 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 // one of these.
 func (a *analysis) narrow(row *foundRow, beside []*pg.Node, but *pg.Node, sc *scope) {
 	for _, by := range beside {
-		if by == but || !a.isOwnCondition(by, row.into, sc) || !anywhere(by.ProtoReflect(), isColumn) || a.hasRange(by, row, sc) {
+		if by == but || !a.isOwnCondition(by, row.into, sc) || !anywhere(by.ProtoReflect(), isColumn) || anywhere(by.ProtoReflect(), isScalarSubquery) || a.hasRange(by, row, sc) {
 			continue
 		}
 		if first, end, ok := a.tokensOf(by); ok {
@@ -168,9 +168,9 @@ func hasSubquery(n *pg.Node) bool {
 
 // hasRange says whether there is a condition in another one that the session decides.
 func (a *analysis) hasRange(n *pg.Node, row *foundRow, sc *scope) bool {
-	return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+	return outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
 		part, ok := m.Interface().(*pg.Node)
-		return ok && part.GetBoolExpr() == nil && a.rowRange(part, row, sc) != nil
+		return ok && part.GetSubLink() == nil && part.GetBoolExpr() == nil && a.rowRange(part, row, sc) != nil
 	})
 }
 

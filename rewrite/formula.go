@@ -68,6 +68,7 @@ type Formula struct {
 	served    *pg.Node // that, if it is a condition of the client's
 	text      formulaLiteral
 	ranged    bool // a Choice of the value of a row that is in a range, and of NULL
+	compared  bool // IsNull of what IS DISTINCT FROM compares, too
 	nullIf    bool // a Choice of NULL and of the value that is compared
 	grouped   bool // a column of an output that the query groups by: any value of the group is it
 	ranks     bool // a PlainValue that is the rank of what the server sorts by, in a direction

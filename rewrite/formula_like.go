@@ -70,6 +70,8 @@ func (f *Formula) isPadded() bool {
 // something is computed.
 func (f *Formula) hasRange() bool {
 	switch {
+	case (f.Kind == IsNull || f.Kind == IsNotNull) && !f.compared && slices.Contains([]FormulaKind{Operation, Called, Negative}, f.Args[0].Kind):
+		return f.hasSealed() // the server does not have what is NULL
 	case f.Kind != Operation || !f.hasSealed():
 	case f.Operator.LooksInto():
 		return true

@@ -45,10 +45,10 @@ func (a *analysis) formulaDistinct(x *pg.A_Expr, d *formulaDraft) *Formula {
 	}
 	differs := &Formula{Kind: Operation, Operator: logical.NotEqual, Args: []*Formula{left, right}}
 	d.compared = append(d.compared, differs)
-	null := func(of *Formula) *Formula { return &Formula{Kind: IsNull, Args: []*Formula{of}} }
+	null := func(of *Formula) *Formula { return &Formula{Kind: IsNull, compared: true, Args: []*Formula{of}} }
 	f := &Formula{Kind: Choice, Args: []*Formula{null(left), trueValue(), differs}}
 	if right.Kind != LiteralValue {
-		f.Args = []*Formula{null(left), {Kind: IsNotNull, Args: []*Formula{right}}, null(right), trueValue(), differs}
+		f.Args = []*Formula{null(left), {Kind: IsNotNull, compared: true, Args: []*Formula{right}}, null(right), trueValue(), differs}
 	}
 	if x.Kind == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT {
 		return &Formula{Kind: Inverse, Args: []*Formula{f}}

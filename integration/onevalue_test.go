@@ -27,9 +27,6 @@ func TestSortedByAColumnOfOneValue(t *testing.T) {
 		S("SELECT q.who FROM (SELECT person AS who, id FROM visits) q WHERE q.who = '" + w + "' ORDER BY who, id"),
 		S("SELECT row_number() OVER (ORDER BY id), person FROM visits WHERE person = 'other' AND day = '2001-02-03' ORDER BY day, person"),
 		S("SELECT id FROM visits WHERE person = $1 ORDER BY person", nil),
-		S("SELECT * FROM (SELECT id FROM visits WHERE person = 'x' OR id = 1 ORDER BY person LIMIT 9) q"),
-		S("SELECT * FROM (SELECT id FROM visits WHERE person <> 'x' ORDER BY person LIMIT 9) q"),
-		S("SELECT * FROM (SELECT a.id FROM visits a, visits b WHERE a.person = 'x' ORDER BY b.person LIMIT 9) q"),
 	}
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedText, harness.PreparedBinary, harness.SQLPrepare}, steps...)
 }

@@ -36,6 +36,11 @@ func TestRanks(t *testing.T) {
 		S("SELECT id FROM (SELECT s.id, r.id AS room FROM staff s JOIN rooms r ON r.staff_id = s.id ORDER BY s.name, r.area, r.id LIMIT 4) q"),
 		S("SELECT id, room FROM (SELECT s.id, r.id AS room FROM staff s LEFT JOIN rooms r ON r.staff_id = s.id ORDER BY r.area NULLS FIRST, s.salary, s.id, r.id LIMIT 5) q"),
 		S("SELECT id FROM (SELECT id, on_duty FROM staff ORDER BY on_duty, id LIMIT 4) q"),
+		S("SELECT * FROM (SELECT id FROM staff WHERE name = 'bob' OR id = 1 ORDER BY name LIMIT 9) q"),
+		S("SELECT * FROM (SELECT id FROM staff WHERE name <> 'bob' ORDER BY name DESC LIMIT 9) q"),
+		S("SELECT * FROM (SELECT a.id, b.id AS other FROM staff a, staff b WHERE a.name = 'bob' ORDER BY b.name NULLS FIRST LIMIT 9) q"),
+		S("SELECT * FROM (SELECT coalesce(name, grade) FROM staff ORDER BY 1 LIMIT 2) q"),
+		S("SELECT * FROM (SELECT coalesce(grade, name) AS c FROM staff ORDER BY c DESC NULLS LAST, id LIMIT 2) q"),
 		// In conditions and outputs.
 		S("SELECT id, name FROM staff WHERE id IN (SELECT id FROM staff ORDER BY salary DESC NULLS LAST, id LIMIT 3) ORDER BY name"),
 		S("SELECT id FROM rooms WHERE staff_id = (SELECT id FROM staff ORDER BY born DESC LIMIT 1 OFFSET 2) ORDER BY id"),

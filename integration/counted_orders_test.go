@@ -28,6 +28,11 @@ func TestOrdersOfCountedRows(t *testing.T) {
 		S("SELECT count(*) FROM (SELECT DISTINCT name AS n FROM t ORDER BY n) q"),
 		S("SELECT count(*) FROM (SELECT DISTINCT price FROM t WHERE g = $1 ORDER BY price) q", "1"),
 		S("SELECT count(*) FROM (SELECT DISTINCT name FROM t ORDER BY id) q").Fails("42P10"),
+		// WHERE holds what they sort by to one value.
+		S("SELECT DISTINCT id, name FROM t WHERE name = $1 ORDER BY name, id DESC", "b"),
+		S("SELECT DISTINCT name, g FROM t WHERE name = 'c' ORDER BY 1 LIMIT 3"),
+		S("SELECT name, count(*) FROM t WHERE name = $1 GROUP BY name ORDER BY name", "b"),
+		S("SELECT price, count(*) AS n FROM t WHERE price = 20.5 GROUP BY price, g ORDER BY n, price"),
 	)
 }
 

@@ -271,10 +271,10 @@ func (f *Formula) chooses() bool {
 	return f.Kind == ColumnValue
 }
 
-// isHeld says whether WHERE holds a column to one value.
+// isHeld says whether WHERE holds a column to one value, of rows that the server sorts by its term.
 func (a *analysis) isHeld(n *pg.Node, s *pg.SelectStmt, sc *scope) bool {
 	e := a.peek(n, sc)
-	return e != nil && e.ref != nil && slices.Contains(a.heldToOneValue(nil, s.WhereClause, sc), e.ref.self())
+	return s.DistinctClause == nil && len(s.GroupClause) == 0 && e != nil && e.ref != nil && slices.Contains(a.heldToOneValue(nil, s.WhereClause, sc), e.ref.self())
 }
 
 // itemSpan is where the expression of an item of ORDER BY that has others behind it stands.

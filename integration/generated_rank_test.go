@@ -1,6 +1,9 @@
 package integration
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // ranks is a query that sorts by the family's values where the client does not get the rows.
 func (g *formulaGenerator) ranks(name string) string {
@@ -12,7 +15,21 @@ func (g *formulaGenerator) ranks(name string) string {
 	where := g.pick("", "", " WHERE "+g.condition(0), " WHERE id < "+g.key(), " WHERE m."+plainPrefix+"i4 IS NOT NULL AND "+g.condition(0))
 	cut := g.pick("", " LIMIT 2", " LIMIT "+g.key(), " LIMIT 1 OFFSET 1", " OFFSET "+g.key())
 	first := " FROM m" + where + " ORDER BY " + keys + cut
-	switch g.IntN(10) {
+	compares := g.pick(" = ", " <> ", " < ", " >= ", " > ")
+	given := g.pick("max(", "min(", "count(") + g.pick(g.column(), g.operand(1)) + ")"
+	switch {
+	case slices.Contains(g.family.types, "bool"):
+		given = g.pick("bool_and(", "bool_or(") + g.column() + ")"
+	case g.IntN(3) == 0:
+		given = g.column()
+	}
+	switch g.IntN(14) {
+	case 10:
+		return "SELECT id FROM m WHERE " + g.column() + compares + "(SELECT " + given + " FROM m WHERE id = " + g.key() + ")" + g.pick("", " AND id < "+g.key()) + g.sorted()
+	case 11:
+		return "SELECT id FROM m WHERE " + g.pick("", "NOT ") + "(SELECT " + given + " FROM m" + g.pick("", " WHERE "+g.condition(0)) + " ORDER BY 1 LIMIT 1)" + compares + g.operand(1) + " ORDER BY id"
+	case 12, 13:
+		return "SELECT o.id FROM m o WHERE o." + strings.Fields(g.pick(g.family.columns...))[0] + compares + "(SELECT " + given + " FROM m WHERE m.id " + g.pick("= o.id", "<> o.id", "< o.id", "= o.id - 1") + " ORDER BY 1 LIMIT 1) ORDER BY o.id"
 	case 0:
 		return "SELECT * FROM (SELECT id, " + name + " AS x" + first + ") q" + g.pick("", " WHERE id > 1", " ORDER BY x"+g.direction()+", id")
 	case 1:

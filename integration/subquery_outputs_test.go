@@ -36,6 +36,8 @@ func TestSubqueriesInOutputs(t *testing.T) {
 		S("SELECT id, COALESCE((SELECT sum(amount) FROM payments p WHERE p.user_id = u.id AND p.account < 9), 0) AS total FROM users u ORDER BY 2, id DESC"),
 		S("SELECT id, (SELECT name FROM users WHERE id = p.user_id) AS who FROM payments p ORDER BY who DESC, id"),
 		S("SELECT id, (SELECT sum(amount) FROM payments p WHERE p.user_id = u.id AND p.account = 1) AS total FROM users u ORDER BY total, id"),
+		S("SELECT id, (SELECT sum(amount) FROM payments p WHERE p.user_id = u.id AND random() < 2) AS total FROM users u ORDER BY id"),
+		S("SELECT id, (SELECT sum(amount) FROM payments p WHERE p.user_id = u.id AND random() < 2) AS total FROM users u ORDER BY total").Refused("public.payments.amount"),
 		S("SELECT id, (SELECT 1 / (age - 5) FROM users v WHERE v.id = u.id) FROM users u WHERE id = 2").Fails("22012"),
 		S("SELECT id, (SELECT age + 1 FROM users) FROM users").Fails("21000"),
 		S("SELECT (SELECT sum(amount) FROM payments WHERE nobody = 1)").Fails("42703"),

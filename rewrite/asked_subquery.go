@@ -19,7 +19,7 @@ func (a *analysis) formulaAsked(s *pg.SubLink, d *formulaDraft) *Formula {
 		return nil
 	}
 	o, at, ok := a.shownSubquery(s, d.scope)
-	if !ok || a.correlated[s] || o.constants != nil || o.text || !d.covers(a.tokenAt(s.Location), a.closing(a.tokenAt(s.Location))) {
+	if !ok || !a.isRepeatable(s, d.scope) || a.correlated[s] && !ofOneRelation(d.scope) || o.constants != nil || o.text || !d.covers(a.tokenAt(s.Location), a.closing(a.tokenAt(s.Location))) {
 		return nil
 	}
 	plain := o.plainType()
@@ -34,13 +34,20 @@ func (a *analysis) formulaAsked(s *pg.SubLink, d *formulaDraft) *Formula {
 	case o.sealed.Broken != "" || o.sealed.Holds() || o.shown != nil:
 		return nil
 	}
+	if a.correlated[s] {
+		if of.Kind == ColumnValue && o.formula == nil {
+			of.at, of.within = at, true
+			return of
+		}
+		return &Formula{Kind: Inner, Args: []*Formula{of}, Name: "subquery " + strconv.Itoa(at.start), at: at, within: true}
+	}
 	return &Formula{Kind: Asked, Args: []*Formula{of}, Envelope: o.formula == nil && o.sealed != nil, at: at}
 }
 
 // askedCell is the SQL around a subquery: the envelope that it gives, empty for NULL, or an array
 // of what it is computed of, empty where it gives no row.
 func (f *Formula) askedCell() (before, behind string) {
-	if f.Args[0].Kind == PlainValue {
+	if len(f.Args) > 0 && f.Args[0].Kind == PlainValue {
 		return arrayStart, arrayEnd
 	}
 	return "COALESCE(", "::" + serverType + ", ''::" + serverType + ")"
@@ -80,8 +87,7 @@ func asksSubquery(n *pg.Node) bool {
 func (a *analysis) askSubqueries(u *formulaUse) {
 	for _, f := range u.operand.Formula.asked(nil) {
 		before, behind := f.askedCell()
-		inside := sqlPart{literal: -1, from: f.at.start + 1, end: f.at.end - 1} // what else is put in stands outside of the brackets
-		f.Answer = a.asksForFormula([]sqlPart{sqlText("(" + before + "("), inside, sqlText(")" + behind + ")")}, u.operand, *u)
+		f.Answer = a.asksForFormula([]sqlPart{sqlText("(" + before + "("), insideBrackets(f.at), sqlText(")" + behind + ")")}, u.operand, *u)
 	}
 }
 

@@ -76,7 +76,7 @@ type Operand struct {
 	// Formula, if not nil, is what the value is computed by.
 	Formula *Formula
 	// OfRows: there can be several rows, and what the server gets is a jsonb object with the
-	// value for each; see AppendRowKey.
+	// value for each; see AppendKey.
 	OfRows bool
 	// Keys are how many cells of the answer, the last ones of each row, tell the rows apart, if
 	// those of its columns do not: where it is stored, and since when.
@@ -84,6 +84,9 @@ type Operand struct {
 	// Decides: the value is true or false and is not sealed. Absent: it is wanted for a row of
 	// NULLs, too, which an outer join has in the place of a row.
 	Decides, Absent bool
+	// Subqueries are how many of the last cells of each row are of subqueries, of which a digest
+	// tells the rows apart.
+	Subqueries int
 	// Ranks: the value is the place, from 1, that what is computed of the row has among that of
 	// all rows, and is not sealed.
 	Ranks bool

@@ -145,20 +145,24 @@ func sendCall(oid uint32) string {
 // each, NULL for no rows. The rows stay as they are, as behind asksFor.
 func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 	row := quoteName(r.into.name)
-	cells := make([]string, len(columns))
+	parts := []sqlPart{sqlText("(SELECT pg_catalog.array_agg(pgseal_cells) FROM (SELECT ARRAY[")}
 	for i, c := range columns {
-		cells[i] = r.bytes(row, c)
+		if i > 0 {
+			parts = append(parts, sqlText(", "))
+		}
+		parts = append(parts, r.cellParts(row, c)...)
 	}
-	start := "(SELECT pg_catalog.array_agg(pgseal_cells) FROM (SELECT ARRAY[" + strings.Join(cells, ", ") + "] AS pgseal_cells FROM " + r.relation() + " AS " + row
+	parts = append(parts, sqlText("] AS pgseal_cells FROM "+r.relation()+" AS "+row))
 	if r.rows.end == 0 {
-		parts, before := []sqlPart{sqlText(start)}, " WHERE ("
+		before := " WHERE ("
 		for _, by := range r.rows.narrow {
 			parts = append(parts, sqlText(before), sqlPart{literal: -1, from: by.start, end: by.end, open: true}, sqlText(")"))
 			before = " AND ("
 		}
 		return append(parts, sqlText(r.limitRows()))
 	}
-	parts, from := []sqlPart{sqlText(start + " WHERE ")}, r.rows.from
+	from := r.rows.from
+	parts = append(parts, sqlText(" WHERE "))
 	for _, w := range r.rows.without {
 		if w.start > from {
 			parts = append(parts, sqlPart{literal: -1, from: from, end: w.start, open: true})
@@ -186,7 +190,7 @@ func (u *formulaUse) keysOf(row string) (keys []string) {
 	if u.keys != nil {
 		columns = u.keys
 	}
-	for _, c := range columns {
+	for _, c := range columns[:len(columns)-u.operand.Subqueries] {
 		key := "pg_catalog.encode(" + u.row.bytes(row, c) + ", 'hex')"
 		if u.cell != "" {
 			key = "pg_catalog.encode(COALESCE(" + u.cell + "::" + serverType + ", ''::" + serverType + "), 'hex')"
@@ -199,19 +203,14 @@ func (u *formulaUse) keysOf(row string) (keys []string) {
 	return keys
 }
 
-// joinKeys makes one of the keys of columns.
-func joinKeys(keys []string) string {
-	const separates = " OPERATOR(pg_catalog.||) '" + keySeparator + "' OPERATOR(pg_catalog.||) "
-	return "(" + strings.Join(keys, separates) + ")"
-}
-
 const (
 	nullKey      = "n"
 	keySeparator = ","
+	joinsKeys    = " OPERATOR(pg_catalog.||) '" + keySeparator + "' OPERATOR(pg_catalog.||) "
 )
 
-// AppendRowKey appends what tells a row from others: the cells that the question gives.
-func AppendRowKey(dst []byte, cells [][]byte) []byte {
+// appendRowKey appends what tells a row from others: cells that the question gives.
+func appendRowKey(dst []byte, cells [][]byte) []byte {
 	for i, cell := range cells {
 		if i > 0 {
 			dst = append(dst, keySeparator...)
@@ -223,14 +222,6 @@ func AppendRowKey(dst []byte, cells [][]byte) []byte {
 		}
 	}
 	return dst
-}
-
-// RowKey are the cells that tell a row from others, of all that the answer has.
-func (o *Operand) RowKey(row [][]byte) [][]byte {
-	if o.Keys == 0 {
-		return row
-	}
-	return row[len(row)-o.Keys:]
 }
 
 // placeRows puts the new values in the place of the expression; an empty text is NULL.
@@ -250,7 +241,9 @@ func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) 
 	if u.operand.Decides || u.operand.Ranks {
 		fails = failsForRow(keys[0])
 	}
-	a.edit(start, u.end, " OPERATOR(pg_catalog.->>) "+joinKeys(keys)+", "+fails+"), '')::"+u.operand.ofRow()+behind, nil)
+	text := " OPERATOR(pg_catalog.->>) (" + strings.Join(keys, joinsKeys)
+	start, text = a.placeSubqueries(u, start, text)
+	a.edit(start, u.end, text+"), "+fails+"), '')::"+u.operand.ofRow()+behind, nil)
 }
 
 // failsForRow is what fails a statement in a condition. It depends on a key of the row, if for

@@ -74,8 +74,12 @@ func (a *analysis) rowRange(n *pg.Node, row *foundRow, sc *scope) *rowRange {
 	sealed := f.SealedColumn()
 	verdict := &catalog.SealedColumn{Schema: sealed.Schema, Table: sealed.Table, Name: sealed.Name, Type: logical.Type{OID: logical.OIDBool, Typmod: -1}}
 	op := &Operand{Column: verdict, Role: Store, Site: Site{target: sealed.Name}, Formula: f, OfRows: true, Decides: true}
+	columns, subqueries := subqueriesLast(f.columns(nil))
+	if op.Subqueries = subqueries; subqueries == len(columns) || subqueries > 0 && f.asked(nil) != nil {
+		return nil
+	}
 	start, end := d.span(a)
-	return &rowRange{formulaUse{start: start, end: end, row: row, columns: f.columns(nil), operand: op}, d}
+	return &rowRange{formulaUse{start: start, end: end, row: row, columns: columns, operand: op}, d}
 }
 
 // inRowRanges has a value be computed only for rows that are in the ranges, and be NULL for

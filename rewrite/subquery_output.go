@@ -33,6 +33,12 @@ func (a *analysis) outputOfSubquery(n *pg.Node, sc *scope) (c column, ok bool) {
 
 // selectedDraft is outputDraft for what is an output as well.
 func (a *analysis) selectedDraft(n *pg.Node, sc *scope) *draftedOutput {
+	if anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		s, ok := m.Interface().(*pg.SubLink)
+		return ok && !a.isRepeatable(s, &scope{})
+	}) {
+		return nil
+	}
 	saved := a.subqueries
 	a.subqueries = true
 	defer func() { a.subqueries = saved }()

@@ -105,6 +105,11 @@ func (a *analysis) isOwnSubquery(s *pg.SubLink, sc *scope) bool {
 	if !known || !a.unasked[s] || crossed && (len(sc.items) != 1 || sc.outer != nil) {
 		return false
 	}
+	return a.isRepeatable(s, sc)
+}
+
+// isRepeatable says whether a subquery can be computed twice, also apart from the statement.
+func (a *analysis) isRepeatable(s *pg.SubLink, sc *scope) bool {
 	return !anywhere(s.ProtoReflect(), func(m protoreflect.Message) bool {
 		switch x := m.Interface().(type) {
 		case *pg.FuncCall:

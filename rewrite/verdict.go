@@ -71,7 +71,7 @@ func (r *foundRow) names(columns []*Formula) bool {
 			name = r.columnName(c.Column)
 		}
 		in := r.into.column(name)
-		return c.sql == "" && (in == nil || in.origin.name != name)
+		return c.sql == "" && !c.within && (in == nil || in.origin.name != name)
 	})
 }
 

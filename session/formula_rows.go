@@ -34,7 +34,7 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 		dst, need, err = s.appendFormulaRow(dst, op, &g, t)
 		return need, err
 	}
-	if op.Absent {
+	if op.Absent && op.Subqueries == 0 {
 		g.row = append(op.Formula.AbsentRow(), make([][]byte, op.Keys)...)
 		if need, err = add(); err != nil || need.Kind != NeedNothing {
 			return dst, need, err
@@ -83,13 +83,13 @@ func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t 
 	s.buf.value = s.buf.value[:0]
 	v, need, err := s.formula(op.Formula, g, t)
 	if e := statementError(err); op.Absent && op.Decides && e != nil && isValueError(e) {
-		dst = append(rewrite.AppendRowKey(append(dst, '"'), op.RowKey(g.row)), `":"`...)
+		dst = append(op.AppendKey(append(dst, '"'), g.row), `":"`...)
 		return append(append(dst, s.failedRows.note(e)...), '"'), Need{}, nil
 	}
 	if err != nil || need.Kind != NeedNothing {
 		return dst, need, err
 	}
-	dst = append(rewrite.AppendRowKey(append(dst, '"'), op.RowKey(g.row)), `":"`...)
+	dst = append(op.AppendKey(append(dst, '"'), g.row), `":"`...)
 	if v.null {
 		return append(dst, '"'), Need{}, nil
 	}

@@ -105,7 +105,7 @@ func readCells(row [][]byte, array []byte) ([][]byte, error) {
 // innerValue is what an output of a query in FROM comes to.
 func (s *Session) innerValue(f *rewrite.Formula, g *given) (computedValue, Need, error) {
 	cell, null, err := s.cellOf(f, g, oidBytea)
-	if err != nil || null {
+	if err != nil || null || len(cell.Data) == 0 {
 		return nullValue, Need{}, err
 	}
 	inner := *g

@@ -24,7 +24,7 @@ type rankedRow struct {
 func (s *Session) rankRow(r *ranking, op *rewrite.Operand, g *given) (Need, error) {
 	s.buf.value = s.buf.value[:0]
 	v, need, err := s.formula(op.Formula, g, r.oid)
-	row := rankedRow{key: rewrite.AppendRowKey(nil, op.RowKey(g.row))}
+	row := rankedRow{key: op.AppendKey(nil, g.row)}
 	switch e := statementError(err); {
 	case e != nil && isValueError(e):
 		row.failed = s.failedRows.note(e)

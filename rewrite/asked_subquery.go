@@ -19,7 +19,7 @@ func (a *analysis) formulaAsked(s *pg.SubLink, d *formulaDraft) *Formula {
 		return nil
 	}
 	o, at, ok := a.shownSubquery(s, d.scope)
-	if !ok || !a.isRepeatable(s, d.scope) || a.correlated[s] && !ofOneRelation(d.scope) || o.constants != nil || o.text || !d.covers(a.tokenAt(s.Location), a.closing(a.tokenAt(s.Location))) {
+	if !ok || !a.isRepeatable(s, d.scope) || !onlyOf(d.row.into, a.correlated[s], d.scope) || a.correlated[s] != nil && a.joinsOuter() || o.constants != nil || o.text || !d.covers(a.tokenAt(s.Location), a.closing(a.tokenAt(s.Location))) {
 		return nil
 	}
 	plain := o.plainType()
@@ -34,7 +34,7 @@ func (a *analysis) formulaAsked(s *pg.SubLink, d *formulaDraft) *Formula {
 	case o.sealed.Broken != "" || o.sealed.Holds() || o.shown != nil:
 		return nil
 	}
-	if a.correlated[s] {
+	if a.correlated[s] != nil {
 		if of.Kind == ColumnValue && o.formula == nil {
 			of.at, of.within = at, true
 			return of

@@ -159,14 +159,14 @@ func (a *analysis) sublink(s *pg.SubLink, sc *scope) []column {
 	if outputs, ok := a.sublinks[s]; ok {
 		return outputs
 	}
-	border := &scope{outer: sc, crossed: new(bool)}
+	border := &scope{outer: sc, crossed: new([][]string)}
 	if sc != nil {
 		border.ctes = sc.ctes
 	}
 	asked := len(a.asked)
 	outputs := a.query(s.Subselect, border)
 	if a.sublinks == nil {
-		a.sublinks, a.correlated, a.unasked = map[*pg.SubLink][]column{}, map[*pg.SubLink]bool{}, map[*pg.SubLink]bool{}
+		a.sublinks, a.correlated, a.unasked = map[*pg.SubLink][]column{}, map[*pg.SubLink][][]string{}, map[*pg.SubLink]bool{}
 	}
 	a.sublinks[s], a.correlated[s], a.unasked[s] = outputs, *border.crossed, len(a.asked) == asked
 	return outputs

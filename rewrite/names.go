@@ -233,8 +233,8 @@ type scope struct {
 	// shown: the client gets the rows of the query as they are, so that its outputs can be
 	// computed.
 	shown bool
-	// crossed, if not nil, notes whether something inside has a name that is not one of there.
-	crossed *bool
+	// crossed, if not nil, has the names of columns inside that are not found there.
+	crossed *[][]string
 }
 
 // crosses notes where a name is not found inside of.
@@ -246,7 +246,7 @@ func (sc *scope) crosses(parts []string) {
 			}
 		}
 		if level.crossed != nil {
-			*level.crossed = true
+			*level.crossed = append(*level.crossed, parts)
 		}
 	}
 }

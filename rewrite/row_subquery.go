@@ -11,18 +11,29 @@ import (
 // orders p WHERE p.customer = o.customer)`): the question asks for what it is computed of beside
 // what each row has. The row is told from others by a digest of that, too.
 
-// ofOneRelation says whether all names around a subquery are those of one relation, so that it
-// can be asked for with the rows of that.
-func ofOneRelation(sc *scope) bool {
-	if len(sc.items) != 1 {
-		return false
-	}
-	for level := sc.outer; level != nil; level = level.outer {
-		if len(level.items) > 0 || len(level.beside) > 0 {
-			return false
+// onlyOf says whether names in a subquery that are of columns around it are all of one relation, and
+// of no other where that is alone.
+func onlyOf(into *item, names [][]string, sc *scope) bool {
+	return !slices.ContainsFunc(names, func(parts []string) bool {
+		if len(parts) > 1 {
+			return len(parts) > 2 || parts[0] != into.name || qualifiedItem(parts[:1], sc) != into
 		}
-	}
-	return true
+		for level := sc; level != nil; level = level.outer {
+			var found *item
+			for _, it := range level.items {
+				switch {
+				case it.byColumn && it.column(parts[0]) != nil && found == nil:
+					found = it
+				case it.byColumn && (it.column(parts[0]) != nil || it.open), it.byName && it.name == parts[0]:
+					return true // there may be two
+				}
+			}
+			if found != nil {
+				return found != into
+			}
+		}
+		return true
+	})
 }
 
 // subqueriesLast sorts the columns of a condition: what subqueries give stands last, as it stands

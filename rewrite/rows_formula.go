@@ -104,7 +104,7 @@ func (a *analysis) isOwnCondition(n *pg.Node, into *item, sc *scope) bool {
 		c := a.resolve(x.ColumnRef, sc).column
 		return c != nil && c.origin.item == into
 	case *pg.Node_SubLink:
-		return a.isOwnCondition(x.SubLink.Testexpr, into, sc) && a.isOwnSubquery(x.SubLink, sc)
+		return a.isOwnCondition(x.SubLink.Testexpr, into, sc) && a.isOwnSubquery(x.SubLink, into, sc)
 	case *pg.Node_FuncCall:
 		f := x.FuncCall
 		return ofPostgreSQL(names(f.Funcname)) && plainCall(f) && textFunctions[last(names(f.Funcname))] != NoFunction && a.isOwnCondition(f.Args[0], into, sc)

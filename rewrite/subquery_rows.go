@@ -100,9 +100,9 @@ func (a *analysis) givesOneRow(s *pg.SubLink) bool {
 
 // isOwnSubquery says whether a subquery that has been analysed can be asked with a condition of
 // rows apart from the statement: it depends on nothing but them, and what it calls changes nothing.
-func (a *analysis) isOwnSubquery(s *pg.SubLink, sc *scope) bool {
-	crossed, known := a.correlated[s]
-	if !known || !a.unasked[s] || crossed && (len(sc.items) != 1 || sc.outer != nil) {
+func (a *analysis) isOwnSubquery(s *pg.SubLink, into *item, sc *scope) bool {
+	names, known := a.correlated[s]
+	if !known || !a.unasked[s] || !onlyOf(into, names, sc) {
 		return false
 	}
 	return a.isRepeatable(s, sc)

@@ -46,12 +46,17 @@ func outsideSubqueries(m protoreflect.Message, holds func(protoreflect.Message) 
 // arguments are columns of the query around it aggregates the rows of that.
 func (a *analysis) hasOwnAggregates(s *pg.SubLink, sc *scope, known *catalog.TextFunctions) bool {
 	var items []*item
-	plain := true
+	q := s.Subselect.GetSelectStmt()
+	plain := q != nil && q.Op == pg.SetOperation_SETOP_NONE && q.WithClause == nil && len(q.ValuesLists) == 0
 	var add func(n *pg.Node)
 	add = func(n *pg.Node) {
 		switch x := n.GetNode().(type) {
 		case *pg.Node_RangeVar:
-			items = append(items, a.rangeVar(x.RangeVar, sc))
+			if rv := x.RangeVar; rv.Schemaname == "" && sc.ctes.find(rv.Relname) != nil {
+				plain = false
+			} else {
+				items = append(items, a.baseItem(rv))
+			}
 		case *pg.Node_JoinExpr:
 			plain = plain && x.JoinExpr.Alias == nil
 			add(x.JoinExpr.Larg)
@@ -60,9 +65,8 @@ func (a *analysis) hasOwnAggregates(s *pg.SubLink, sc *scope, known *catalog.Tex
 			plain = false
 		}
 	}
-	q := s.Subselect.GetSelectStmt()
-	for _, n := range q.GetFromClause() {
-		add(n)
+	for i := 0; plain && i < len(q.FromClause); i++ {
+		add(q.FromClause[i])
 	}
 	own := func(m protoreflect.Message) bool {
 		ref, ok := m.Interface().(*pg.ColumnRef)
@@ -74,10 +78,9 @@ func (a *analysis) hasOwnAggregates(s *pg.SubLink, sc *scope, known *catalog.Tex
 			return !it.open && it.column(last(parts)) != nil && (len(parts) == 1 || it.byName && it.name == parts[len(parts)-2])
 		})
 	}
-	simple := plain && q.GetOp() == pg.SetOperation_SETOP_NONE && q.GetWithClause() == nil && len(q.GetValuesLists()) == 0
 	return !anywhere(s.ProtoReflect(), func(m protoreflect.Message) bool {
 		x, ok := m.Interface().(*pg.FuncCall)
-		return ok && mayAggregate(x, known) && !x.AggStar && (!simple || anywhere(m, func(m protoreflect.Message) bool { return !own(m) }))
+		return ok && mayAggregate(x, known) && !x.AggStar && (!plain || anywhere(m, func(m protoreflect.Message) bool { return !own(m) }))
 	})
 }
 

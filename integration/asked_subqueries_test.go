@@ -37,6 +37,9 @@ func TestConditionsWithSubqueries(t *testing.T) {
 		S("SELECT city, count(*) FROM users WHERE age <> (SELECT max(age) FROM users) GROUP BY city ORDER BY city"),
 		S("SELECT id FROM users WHERE age > (SELECT 1 / (age - 5) FROM users WHERE id = 2)").Fails("22012"),
 		S("SELECT id FROM users WHERE age > (SELECT nobody FROM users)").Fails("42703"),
+		S("SELECT id FROM users WHERE age IS DISTINCT FROM (SELECT max(age) FROM users) ORDER BY id"),
+		S("SELECT id FROM users WHERE age IS NOT DISTINCT FROM (SELECT age FROM users WHERE id = 3) ORDER BY id"),
+		S("SELECT id FROM public.users WHERE age > (SELECT avg(age) FROM public.users v WHERE public.users.id > 1)").Refused("public.users.age"),
 		// Subqueries that depend on the row.
 		S("SELECT id FROM users u WHERE age > (SELECT avg(age) FROM users v WHERE v.city = u.city)"),
 		S("SELECT id FROM users u WHERE age >= (SELECT avg(age) FROM users v WHERE v.city = u.city) ORDER BY age"),

@@ -41,6 +41,12 @@ func TestRanks(t *testing.T) {
 		S("SELECT * FROM (SELECT a.id, b.id AS other FROM staff a, staff b WHERE a.name = 'bob' ORDER BY b.name NULLS FIRST LIMIT 9) q"),
 		S("SELECT * FROM (SELECT coalesce(name, grade) FROM staff ORDER BY 1 LIMIT 2) q"),
 		S("SELECT * FROM (SELECT coalesce(grade, name) AS c FROM staff ORDER BY c DESC NULLS LAST, id LIMIT 2) q"),
+		S("SELECT id FROM (SELECT id, salary FROM staff WHERE on_duty AND grade LIKE 'A' ORDER BY salary, id) q"),
+		S("SELECT id FROM (SELECT id FROM staff WHERE NOT on_duty AND name = name ORDER BY salary, id) q"),
+		S("SELECT id FROM (SELECT id FROM staff WHERE coalesce(on_duty, false) ORDER BY name LIKE 'b%', id) q"),
+		S("SELECT id FROM staff WHERE on_duty AND salary > 50 ORDER BY id FOR UPDATE"),
+		S("SELECT s.id, q.id FROM staff s, LATERAL (SELECT id FROM rooms r WHERE r.staff_id = s.id AND 1 / (r.id - 2) >= 0 ORDER BY r.area LIMIT 1) q WHERE s.id = 4"),
+		S("SELECT * FROM (SELECT a.id FROM staff a JOIN staff b ON b.id = a.id ORDER BY salary LIMIT 3) q").Fails("42702"),
 		// In conditions and outputs.
 		S("SELECT id, name FROM staff WHERE id IN (SELECT id FROM staff ORDER BY salary DESC NULLS LAST, id LIMIT 3) ORDER BY name"),
 		S("SELECT id FROM rooms WHERE staff_id = (SELECT id FROM staff ORDER BY born DESC LIMIT 1 OFFSET 2) ORDER BY id"),

@@ -125,7 +125,7 @@ func (r *arranging) finish(a *analysis) {
 	}
 	if u := r.around; u != nil {
 		a.edits = append(a.edits, edit{start: u.from, end: u.from, text: " FROM (", outer: true})
-		a.insert(u.end, ") AS "+unitedRows+" ("+strings.Join(u.columns, ", ")+")")
+		a.edits = append(a.edits, edit{start: u.end, end: u.end, closes: true, text: ") AS " + unitedRows + " (" + strings.Join(u.columns, ", ") + ")"})
 	}
 }
 

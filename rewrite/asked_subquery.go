@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -56,6 +57,9 @@ func (f *Formula) askedCell() (before, behind string) {
 // asked appends the subqueries in a formula that the server is asked for, as they stand in the text.
 func (f *Formula) asked(list []*Formula) []*Formula {
 	if f.Kind == Asked {
+		if slices.Contains(list, f) {
+			return list
+		}
 		return append(list, f)
 	}
 	for _, arg := range f.Args {
@@ -95,15 +99,16 @@ func (a *analysis) askSubqueries(u *formulaUse) {
 // were; else the statement fails.
 func (a *analysis) placeAsked(u *formulaUse, value func(op *Operand, answer int) edit) (at int) {
 	at = u.start
-	when := "CASE WHEN "
+	when := "CASE WHEN COALESCE("
 	for _, f := range u.operand.Formula.asked(nil) {
 		before, behind := f.askedCell()
 		a.edit(at, f.at.start, when+before, nil)
-		at, when = f.at.end, " AND "
+		at, when = f.at.end, " AND COALESCE("
 		a.insert(at, behind+" OPERATOR(pg_catalog.=) ")
-		e := value(&Operand{Column: u.operand.Column, Role: Store, AsAnswered: true}, f.Answer)
+		e := value(&Operand{Column: u.operand.Column, Role: Store, AsAnswered: true, Again: true}, f.Answer)
 		e.start, e.end = at, at
 		a.edits = append(a.edits, e)
+		a.insert(at, ", true)")
 	}
 	return at
 }

@@ -352,6 +352,7 @@ type edit struct {
 	operand    bool   // it is a parameter in a sealed role
 	moved      int    // offset of the text that it has been moved from, counted from 1; 0 for none
 	term       bool   // it opens what the next edit closes, around a sealed expression
+	closes     bool   // it closes what is around all that stands there
 	outer      bool   // it stands before what else is inserted at the place
 }
 

@@ -241,7 +241,7 @@ type scope struct {
 func (sc *scope) crosses(parts []string) {
 	for level := sc; level != nil; level = level.outer {
 		for _, it := range level.items {
-			if it.byName && it.name == parts[max(0, len(parts)-2)] || len(parts) == 1 && it.byColumn && it.column(parts[0]) != nil {
+			if it.byName && it.name == parts[max(0, len(parts)-2)] && (len(parts) < 3 || it.schema == parts[len(parts)-3]) || len(parts) == 1 && it.byColumn && it.column(parts[0]) != nil {
 				return
 			}
 		}

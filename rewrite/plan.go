@@ -93,6 +93,9 @@ type Operand struct {
 	// AsAnswered: the value is an answer of the server's as it is, an envelope already;
 	// NULL or empty for none.
 	AsAnswered bool
+	// Again: the answer is what the statement has to find once more, or NULL if it cannot be
+	// anything else, since both see the same.
+	Again bool
 }
 
 // Param is one parameter of the text that the server sees.

@@ -25,10 +25,29 @@ func (a *analysis) rangesOf(s *pg.SelectStmt, sc *scope) (ranges []*pg.Node) {
 			ranges = append(ranges, n)
 		}
 	}
-	if ranges == nil || len(s.GroupClause) == 0 && !a.aggregates(s, sc) || a.mindsRanges(s, sc, ranges) {
+	if ranges == nil || len(s.GroupClause) == 0 && !a.aggregates(s, sc) || a.mindsRanges(s, sc, ranges) || a.foreignAggregates(s, sc) != nil {
 		return nil
 	}
 	return ranges
+}
+
+// foreignAggregates is a subquery in what a query shows or sorts by that has aggregates which may be
+// of the query's rows, nil for none.
+func (a *analysis) foreignAggregates(s *pg.SelectStmt, sc *scope) (found *pg.SubLink) {
+	known := a.snap.TextFunctions()
+	for _, n := range append(slices.Concat(s.TargetList, s.SortClause), s.HavingClause) {
+		if n == nil {
+			continue
+		}
+		outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			x, ok := m.Interface().(*pg.SubLink)
+			if ok && (known == nil || !a.hasOwnAggregates(x, sc, known)) {
+				found = x
+			}
+			return found != nil
+		})
+	}
+	return found
 }
 
 // mindsRanges says whether there is something in a query beside which ranges cannot be
@@ -171,12 +190,15 @@ func (a *analysis) checkRanges(s *pg.SelectStmt, sc *scope) {
 	if sc.ranges == nil || a.err != nil {
 		return
 	}
+	if a.foreignAggregates(s, sc) != nil { // those are settled without the ranges
+		a.refuseRange(a.conditionDraft(sc.ranges[0], sc), s)
+	}
 	known := a.snap.TextFunctions()
 	for _, n := range append(slices.Concat(s.TargetList, s.SortClause), s.HavingClause) {
 		if n == nil {
 			continue
 		}
-		anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
 			x, ok := m.Interface().(*pg.FuncCall)
 			if !ok || slices.Contains(a.settledAggregates, x) {
 				return false

@@ -145,7 +145,7 @@ func (a *analysis) conditionParts(p sqlPart, params []Param) (parts []sqlPart, o
 	var edits []edit
 	for _, e := range a.edits {
 		switch {
-		case p.open && e.start == end:
+		case e.start == end && (p.open || e.closes):
 		case e.start >= from && e.end <= end:
 			edits = append(edits, e)
 		case e.start < end && e.end > from: // half of it would not do

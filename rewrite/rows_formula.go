@@ -156,7 +156,7 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 	if r.rows.end == 0 {
 		before := " WHERE ("
 		for _, by := range r.rows.narrow {
-			parts = append(parts, sqlText(before), sqlPart{literal: -1, from: by.start, end: by.end, open: true}, sqlText(")"))
+			parts = append(parts, sqlText(before), sqlPart{literal: -1, from: by.start, end: by.end}, sqlText(")"))
 			before = " AND ("
 		}
 		return append(parts, sqlText(r.limitRows()))

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -25,10 +26,37 @@ func (a *analysis) outputOfSubquery(n *pg.Node, sc *scope) (c column, ok bool) {
 		o.formula.Subquery = true
 		return column{sealed: o.sealed, bare: true, formula: o.formula, renamed: at}, true
 	}
+	if a.mayPassOver(n) {
+		return c, false
+	}
 	saved := a.subqueries
 	a.subqueries = true
 	defer func() { a.subqueries = saved }()
 	return a.outputFormula(n, sc)
+}
+
+// mayPassOver says whether there are subqueries in an expression that PostgreSQL may not come to,
+// and which could fail: the server computes all of them.
+func (a *analysis) mayPassOver(n *pg.Node) bool {
+	fails := func(list ...*pg.Node) bool {
+		return slices.ContainsFunc(list, func(n *pg.Node) bool {
+			return n != nil && anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+				s, ok := m.Interface().(*pg.SubLink)
+				return ok && s.SubLinkType == pg.SubLinkType_EXPR_SUBLINK && !a.givesOneRow(s)
+			})
+		})
+	}
+	return outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		switch x := m.Interface().(type) {
+		case *pg.CaseExpr:
+			return fails(append(x.Args, x.Arg, x.Defresult)...)
+		case *pg.CoalesceExpr:
+			return fails(x.Args[1:]...)
+		case *pg.BoolExpr:
+			return fails(x.Args[1:]...)
+		}
+		return false
+	})
 }
 
 // selectedDraft is outputDraft for what is an output as well.

@@ -305,7 +305,8 @@ func (a *analysis) uniteByTerms(s *pg.SelectStmt, outputs []column, recursive, s
 		}
 	}
 	a.insert(int(a.tokens[start].start), "SELECT "+strings.Join(list, ", ")+" FROM (")
-	a.insert(int(a.tokens[end-1].end), ") AS "+unitedRows+" ("+strings.Join(columns, ", ")+") GROUP BY "+strings.Join(groups, ", ")+having)
+	at := int(a.tokens[end-1].end)
+	a.edits = append(a.edits, edit{start: at, end: at, closes: true, text: ") AS " + unitedRows + " (" + strings.Join(columns, ", ") + ") GROUP BY " + strings.Join(groups, ", ") + having})
 	return true
 }
 

@@ -53,7 +53,7 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 // one of these.
 func (a *analysis) narrow(row *foundRow, beside []*pg.Node, but *pg.Node, sc *scope) {
 	for _, by := range beside {
-		if by == but || !a.isOwnCondition(by, row.into, sc) || !anywhere(by.ProtoReflect(), isColumn) || anywhere(by.ProtoReflect(), isScalarSubquery) || a.hasRange(by, row, sc) {
+		if by == but || a.minds(by) || !a.isOwnCondition(by, row.into, sc) || !anywhere(by.ProtoReflect(), isColumn) || anywhere(by.ProtoReflect(), isScalarSubquery) || a.hasRange(by, row, sc) {
 			continue
 		}
 		if first, end, ok := a.tokensOf(by); ok {
@@ -121,20 +121,42 @@ func (a *analysis) decidedOf(n *pg.Node, sc *scope, plain bool) (into *item) {
 	if asks && !asksSubquery(n) {
 		return nil
 	}
+	several := false
 	outside(n.ProtoReflect(), func(ref *pg.ColumnRef) bool {
 		c := a.resolve(ref, sc).column
 		if c == nil || c.origin.item == nil {
 			return false
+		}
+		if several = several || isAmbiguous(ref, sc); several {
+			return true
 		}
 		if c.sealed != nil || plain && asks && into == nil {
 			into = c.origin.item
 		}
 		return c.sealed != nil
 	})
-	if into == nil || into.relation == nil || into.open || qualifiedItem([]string{into.name}, sc) != into {
+	if into == nil || several || into.relation == nil || into.open || qualifiedItem([]string{into.name}, sc) != into {
 		return nil
 	}
 	return into
+}
+
+// isAmbiguous says whether a lone name is that of columns of several relations, which PostgreSQL
+// refuses.
+func isAmbiguous(ref *pg.ColumnRef, sc *scope) bool {
+	name := last(names(ref.Fields))
+	for level := sc; level != nil && len(ref.Fields) == 1; level = level.outer {
+		found := 0
+		for _, it := range level.items {
+			if it.byColumn && it.column(name) != nil {
+				found++
+			}
+		}
+		if found > 0 {
+			return found > 1
+		}
+	}
+	return false
 }
 
 // outside looks at the columns of an expression that are not those of a subquery in it.

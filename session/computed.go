@@ -25,6 +25,7 @@ type computed struct {
 	types    []uint32
 	values   [][]byte // in binary; nil for NULL
 	asked    []subqueryValue
+	snapshot bool // the statement sees what the question has seen
 }
 
 // compute asks the server for what a statement of the client's text needs. m is the
@@ -63,8 +64,9 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 		return wait, need, false
 	}
 	s.oneSnapshot(q, out)
+	snapshot := s.oneSeen
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
-	c = &computed{question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
+	c = &computed{snapshot: snapshot, question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
 	if m != nil {
 		c.portal = string(m.Portal)
 	}
@@ -108,6 +110,7 @@ func (s *Session) oneSnapshot(q *rewrite.Question, out *Output) {
 	for _, k := range [...]kind{closeTarget, parse, bind, execute, closeTarget, closeTarget} {
 		s.push(&request{kind: k, hidden: true})
 	}
+	s.oneSeen = true
 }
 
 // appendTried appends what has the server read a question in front of a Parse, so
@@ -383,6 +386,9 @@ func (s *Session) appendAnswer(dst []byte, p *rewrite.Param, m *wire.Bind, st *s
 		return wire.EndValue(dst, from), need, err
 	}
 	v, null, err := s.answer(p.Answer)
+	if err == nil && p.Operand.Again && s.frame.computed != nil && s.frame.computed.snapshot {
+		return wire.AppendInt32(dst, wire.Null), Need{}, nil
+	}
 	if err == nil && p.Operand.AsAnswered {
 		return wire.AppendValue(dst, v.Data), Need{}, nil
 	}
@@ -409,6 +415,8 @@ func (s *Session) sealAnswer(dst []byte, l *rewrite.Literal) ([]byte, error) {
 	switch {
 	case err != nil:
 		return dst, err
+	case l.Operand.Again && s.frame.computed != nil && s.frame.computed.snapshot:
+		return append(dst, "NULL::pg_catalog.bytea"...), nil
 	case l.Operand.AsAnswered && !null:
 		return rewrite.AppendBytea(dst, v.Data), nil
 	case null:

@@ -109,15 +109,23 @@ func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t 
 // failedRows are the last errors of conditions on rows. PostgreSQL may not come to such a row;
 // if it does, the server finds something there that is neither true nor false.
 type failedRows struct {
-	errors [8]*wire.Error
+	errors []*wire.Error // a ring
 	noted  int
 }
+
+// maxFailedRows is how many errors are kept.
+const maxFailedRows = 1 << 10
 
 const undecidedMarker = "pgseal_undecided_"
 
 // note keeps an error, and gives what stands for it.
 func (u *failedRows) note(e *wire.Error) string {
-	if last := u.errors[(u.noted+len(u.errors)-1)%len(u.errors)]; last == nil || *last != *e {
+	switch {
+	case u.noted > 0 && *u.errors[(u.noted-1)%len(u.errors)] == *e:
+	case len(u.errors) < maxFailedRows:
+		u.errors = append(u.errors, e)
+		u.noted++
+	default:
 		u.errors[u.noted%len(u.errors)] = e
 		u.noted++
 	}

@@ -76,7 +76,8 @@ type Session struct {
 	// fallible counts those of them whose rows are computed, and may fail.
 	fallible int
 	// begun: it has had a frame already. inBlock: it has begun a transaction block.
-	begun, inBlock bool
+	// oneSeen: all of it sees one snapshot.
+	begun, inBlock, oneSeen bool
 	// effects counts the requests under way that change which prepared
 	// statements there are without naming them in the protocol.
 	effects int
@@ -272,7 +273,7 @@ func (s *Session) push(r *request) {
 	if r.kind == query || r.kind == call || r.kind == syncPoint {
 		s.flushed = true // the server answers these unasked
 		s.segment++
-		s.opens, s.writes, s.begun, s.inBlock = false, false, false, false
+		s.opens, s.writes, s.begun, s.inBlock, s.oneSeen = false, false, false, false, false
 	} else {
 		s.begun = s.begun || r.kind != copyEnd // which the server ignores where there is no COPY
 	}

@@ -76,7 +76,7 @@ type Session struct {
 	// fallible counts those of them whose rows are computed, and may fail.
 	fallible int
 	// begun: it has had a frame already. inBlock: it has begun a transaction block.
-	// oneSeen: all of it sees one snapshot.
+	// oneSeen: what runs next sees the snapshot that a question in front of it sees.
 	begun, inBlock, oneSeen bool
 	// effects counts the requests under way that change which prepared
 	// statements there are without naming them in the protocol.
@@ -275,7 +275,8 @@ func (s *Session) push(r *request) {
 		s.segment++
 		s.opens, s.writes, s.begun, s.inBlock, s.oneSeen = false, false, false, false, false
 	} else {
-		s.begun = s.begun || r.kind != copyEnd // which the server ignores where there is no COPY
+		s.begun = s.begun || r.kind != copyEnd     // which the server ignores where there is no COPY
+		s.oneSeen = s.oneSeen && r.kind != execute // a COMMIT, perhaps
 	}
 }
 

@@ -247,7 +247,7 @@ func TestCountedAndFoundBesideSubqueries(t *testing.T) {
 		S("SELECT id FROM accounts WHERE n > 1 AND id IN (SELECT plain FROM accounts) ORDER BY id"),
 		S("SELECT id FROM accounts a WHERE NOT EXISTS (SELECT 1 FROM accounts b WHERE b.plain = a.id AND b.id > 4) AND a.n >= $1 ORDER BY price, id", "2"),
 		S("SELECT count(*) FROM accounts a WHERE a.plain = ANY (SELECT id FROM accounts) AND price < 20"),
-		S("SELECT id FROM accounts WHERE n > 1 AND plain = (SELECT max(plain) FROM accounts)").Refused("public.accounts.n"),
+		S("SELECT id FROM accounts WHERE n > 1 AND plain = (SELECT max(plain) FROM accounts)").Unordered(),
 		S("SELECT id FROM accounts a WHERE n > 1 AND EXISTS (SELECT 1 FROM accounts b WHERE 1 / b.id > a.plain)").Refused("public.accounts.n"),
 	)
 }

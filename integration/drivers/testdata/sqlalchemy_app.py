@@ -87,6 +87,15 @@ def searched(s):
     print(s.execute(sa.update(Customer).where(Customer.visits > 15, email.like("%b%")).values(visits=Customer.visits + 100).execution_options(synchronize_session=False)).rowcount)
     print(s.execute(sa.delete(Customer).where(Customer.visits.between(116, 118)).execution_options(synchronize_session=False)).rowcount, s.scalars(sa.select(Customer.visits).order_by(Customer.visits.desc(), Customer.id).limit(2)).all())
     s.rollback()
+    latest = sa.select(Order.card).where(Order.customer_id == Customer.id).order_by(Order.amount.desc(), Order.id).limit(1).scalar_subquery()
+    spent = sa.select(sa.func.sum(Order.amount)).where(Order.customer_id == Customer.id).scalar_subquery()
+    print([(c.name, [o.card for o in c.orders]) for c in s.scalars(sa.select(Customer).options(joinedload(Customer.orders)).order_by(Customer.note.nulls_last(), Customer.id).limit(3)).unique()])
+    print(s.execute(sa.select(Customer.id, latest, spent.label("spent")).order_by(sa.desc("spent").nulls_last(), Customer.id).limit(3)).all())
+    print(s.scalars(sa.select(Customer.id).where(Customer.id.in_(sa.select(Customer.id).order_by(Customer.visits.desc().nulls_last()).limit(3))).order_by(Customer.email)).all())
+    print(s.scalars(sa.select(Customer.id).where(Customer.visits > sa.select(sa.func.avg(Customer.visits)).scalar_subquery()).order_by(Customer.id)).all())
+    print(s.execute(sa.select(sa.func.count()).select_from(sa.select(Customer.email).distinct().order_by(Customer.email).subquery())).scalar())
+    orders = sa.orm.aliased(Order)
+    print(s.scalars(sa.select(Order.card).where(Order.amount == sa.select(sa.func.max(orders.amount)).where(orders.customer_id == Order.customer_id).scalar_subquery()).order_by(Order.card)).all())
 
 
 def analytics(s, ada):

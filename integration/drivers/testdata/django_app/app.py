@@ -137,6 +137,14 @@ def computed():
     print([(c.born, c.visits) for c in Customer.objects.order_by("born", "-visits", "id").distinct("born")], [o.card for o in Order.objects.order_by("customer_id", "-amount").distinct("customer_id")])
     with transaction.atomic():
         print([c.id for c in Customer.objects.select_for_update().order_by(F("visits").desc(nulls_last=True), "id")][:5], list(bulk.order_by(Collate("email", "C").desc()).values_list("email", flat=True)[:3]))
+    last = Order.objects.filter(customer=OuterRef("pk")).order_by("-amount", "id")
+    print(list(Customer.objects.annotate(last=Subquery(last.values("card")[:1]), n=Count("orders")).filter(visits__gt=0).order_by("id").values_list("id", "last", "n")[:4]))
+    spent = Order.objects.filter(customer=OuterRef("pk")).order_by().values("customer").annotate(s=Sum("amount")).values("s")
+    print(list(Customer.objects.annotate(spent=Coalesce(Subquery(spent), Value(decimal.Decimal(0)))).order_by("id").values_list("spent", flat=True)[:4]))
+    top = Customer.objects.order_by(F("visits").desc(nulls_last=True), "id")[:3]
+    print(list(Customer.objects.filter(pk__in=top.values("pk")).order_by("email").values_list("id", flat=True)), top.aggregate(s=Sum("visits"), n=Count("id")), Customer.objects.order_by("email").values("email").distinct().count())
+    print(list(Customer.objects.filter(visits=Subquery(Customer.objects.order_by("-visits").exclude(visits=None).values("visits")[:1])).values_list("email", flat=True)))
+    print(Customer.objects.filter(pk__in=Order.objects.filter(card__isnull=False).values("customer")).update(visits=F("visits") + 1), list(Customer.objects.filter(profile__missing__isnull=True).order_by("id").values_list("id", flat=True)[:3]))
     months = Customer.objects.annotate(month=TruncMonth("born")).values("month").annotate(n=Count("id"), total=Sum("visits"), mean=Avg("income")).order_by("-month")
     print(list(months), months.count(), months.filter(n__gt=1).count(), list(months.filter(total__gt=7)), list(months.values_list("month", flat=True)[1:3]))
     print(list(Customer.objects.annotate(size=size).values("size").annotate(n=Count("id"), last=Max("seen")).order_by("n", "size")))

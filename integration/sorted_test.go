@@ -194,7 +194,7 @@ func TestAggregatesOfRanges(t *testing.T) {
 		S("SELECT array_agg(id) FROM accounts WHERE n > 0"),
 		S("SELECT max(name) FROM accounts WHERE n > 0"),
 		S("SELECT plain, count(*) FROM accounts WHERE n > 0 GROUP BY ROLLUP (plain)").Unordered(),
-		S("SELECT sum(n), (SELECT count(*) FROM accounts) FROM accounts WHERE n > 0").Refused("public.accounts.n"),
+		S("SELECT sum(n), (SELECT count(*) FROM accounts) FROM accounts WHERE n > 0").Unordered(),
 		S("SELECT sum(id) OVER () FROM accounts WHERE n > 0").Unordered(),
 	}...)
 }

@@ -186,9 +186,9 @@ func (r *arranging) hideOutput(a *analysis, o *draftedOutput) int {
 // arrayText is what the server gives for an output that is computed, wherever that stands.
 // It has failed where something in it means another thing elsewhere.
 func (a *analysis) arrayText(o *draftedOutput) (string, bool) {
-	edits := len(a.edits)
+	edits, formulas := len(a.edits), len(a.formulas)
 	a.aggregated(o.formulaDraft, o.scope)
-	same := len(a.edits) == edits
+	same := len(a.edits) == edits && len(a.formulas) == formulas
 	var text strings.Builder
 	text.WriteString(arrayStart)
 	for i, of := range o.columns {

@@ -179,7 +179,13 @@ func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
 			a.plain(&pg.Node{Node: &pg.Node_FuncCall{FuncCall: of.call}}, sc)
 			continue
 		}
-		a.in("aggregate function", func() { a.sortKeys(of.call.AggOrder, sc) })
+		a.in("aggregate function", func() {
+			if of.call.AggDistinct {
+				a.sortKeys(of.call.AggOrder, sc)
+			} else {
+				a.rankKeys(of.call.AggOrder, sc, false)
+			}
+		})
 		if of.filter != (term{}) {
 			a.condition(of.call.AggFilter, sc)
 		}

@@ -121,21 +121,23 @@ func (a *analysis) decidedOf(n *pg.Node, sc *scope, plain bool) (into *item) {
 	if asks && !asksSubquery(n) {
 		return nil
 	}
-	several := false
-	outside(n.ProtoReflect(), func(ref *pg.ColumnRef) bool {
-		c := a.resolve(ref, sc).column
-		if c == nil || c.origin.item == nil {
+	sealed := false
+	ambiguous := outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		ref, ok := m.Interface().(*pg.ColumnRef)
+		if !ok {
 			return false
 		}
-		if several = several || isAmbiguous(ref, sc); several {
-			return true
-		}
-		if c.sealed != nil || plain && asks && into == nil {
+		c := a.resolve(ref, sc).column
+		switch {
+		case c == nil || c.origin.item == nil:
+		case c.sealed != nil && !sealed:
+			into, sealed = c.origin.item, true
+		case plain && asks && into == nil:
 			into = c.origin.item
 		}
-		return c.sealed != nil
+		return c != nil && isAmbiguous(ref, sc)
 	})
-	if into == nil || several || into.relation == nil || into.open || qualifiedItem([]string{into.name}, sc) != into {
+	if into == nil || ambiguous || into.relation == nil || into.open || qualifiedItem([]string{into.name}, sc) != into {
 		return nil
 	}
 	return into
@@ -157,30 +159,6 @@ func isAmbiguous(ref *pg.ColumnRef, sc *scope) bool {
 		}
 	}
 	return false
-}
-
-// outside looks at the columns of an expression that are not those of a subquery in it.
-func outside(m protoreflect.Message, found func(*pg.ColumnRef) bool) bool {
-	switch x := m.Interface().(type) {
-	case *pg.SubLink:
-		return false
-	case *pg.ColumnRef:
-		return found(x)
-	}
-	some := false
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.Message() == nil:
-		case f.IsList():
-			for i := range v.List().Len() {
-				some = some || outside(v.List().Get(i).Message(), found)
-			}
-		default:
-			some = outside(v.Message(), found)
-		}
-		return !some
-	})
-	return some
 }
 
 // hasSubquery says whether there is a subquery in an expression.

@@ -1,7 +1,11 @@
 package integration
 
 import (
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"pgseal/integration/harness"
 )
@@ -87,4 +91,38 @@ func TestRowsFoundBySubqueriesAreComputed(t *testing.T) {
 		S("SELECT id FROM payments WHERE user_id IN (SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE account = 2) ORDER BY age LIMIT 1) ORDER BY id"),
 		S("SELECT * FROM users ORDER BY id"), S("SELECT * FROM payments ORDER BY id"),
 	)
+}
+
+// What runs in between in a pipeline is seen by a statement that takes its snapshot when it runs,
+// and a block does not begin in the transaction of one snapshot.
+func TestConditionsWithSubqueriesInPipelines(t *testing.T) {
+	pair := harness.New(t, payments)
+	insert := "INSERT INTO users VALUES (1, 'ann', 30, 'x'), (2, 'bob', 5, 'y'), (4, 'cid', 77, 'x'), (5, 'dan', 18, NULL)"
+	for _, url := range []string{pair.TwinURL(), pair.URL()} {
+		dialogue(t, url, []pgproto3.FrontendMessage{&pgproto3.Query{String: insert}})
+	}
+	whole := func(sql string) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{&pgproto3.Parse{Query: sql}, &pgproto3.Bind{}, &pgproto3.Execute{}}
+	}
+	first := whole("SELECT id FROM users WHERE age = (SELECT max(age) FROM users)")
+	bound := []pgproto3.FrontendMessage{&pgproto3.Parse{Name: "s", Query: "UPDATE users SET city = 'z' WHERE age > (SELECT avg(age) FROM users)"}, &pgproto3.Bind{PreparedStatement: "s", DestinationPortal: "p"}}
+	behind := []pgproto3.FrontendMessage{&pgproto3.Execute{Portal: "p"}, &pgproto3.Sync{}}
+	answer := dialogue(t, pair.URL(), slices.Concat(first, bound, whole("UPDATE users SET age = -100 WHERE id > 3"), behind))
+	if !strings.Contains(answer, "40001") {
+		t.Errorf("stored, though the subquery gives something else by then:\n%s", answer)
+	}
+	answer = dialogue(t, pair.URL(), slices.Concat(first, whole("BEGIN"), []pgproto3.FrontendMessage{&pgproto3.Sync{}, &pgproto3.Query{String: "SHOW transaction_isolation"}}))
+	if !strings.Contains(answer, "0A000") || !strings.Contains(answer, "read committed") {
+		t.Errorf("a block of another isolation:\n%s", answer)
+	}
+	for name, messages := range map[string][]pgproto3.FrontendMessage{
+		"one by one":         slices.Concat(first, first, []pgproto3.FrontendMessage{&pgproto3.Sync{}}),
+		"behind a write":     slices.Concat(first, whole("UPDATE users SET age = 99 WHERE id = 2"), first, []pgproto3.FrontendMessage{&pgproto3.Sync{}}),
+		"BEGIN behind Sync":  slices.Concat(first, []pgproto3.FrontendMessage{&pgproto3.Sync{}}, whole("BEGIN"), first, []pgproto3.FrontendMessage{&pgproto3.Sync{}, &pgproto3.Query{String: "SHOW transaction_isolation"}, &pgproto3.Query{String: "ROLLBACK"}}),
+		"a range and a join": slices.Concat(whole("DELETE FROM users WHERE id IN (SELECT id FROM users WHERE city = 'x') AND age < 50"), []pgproto3.FrontendMessage{&pgproto3.Sync{}, &pgproto3.Query{String: "SELECT count(*) FROM users"}}),
+	} {
+		if plain, sealed := dialogue(t, pair.TwinURL(), messages), dialogue(t, pair.URL(), messages); plain != sealed {
+			t.Errorf("%s: plain:\n%s\nsealed:\n%s", name, plain, sealed)
+		}
+	}
 }

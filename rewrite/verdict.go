@@ -50,10 +50,11 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 }
 
 // narrow has the server be asked for those rows only that conditions of their own find, but for
-// one of these.
+// one of these, which is decided: that the server may come to before it joins what a subquery
+// gives (IN, EXISTS), and so for other rows.
 func (a *analysis) narrow(row *foundRow, beside []*pg.Node, but *pg.Node, sc *scope) {
 	for _, by := range beside {
-		if by == but || a.minds(by) || !a.isOwnCondition(by, row.into, sc) || !anywhere(by.ProtoReflect(), isColumn) || anywhere(by.ProtoReflect(), isScalarSubquery) || a.hasRange(by, row, sc) {
+		if by == but || but != nil && hasSubquery(by) || a.minds(by) || !a.isOwnCondition(by, row.into, sc) || !anywhere(by.ProtoReflect(), isColumn) || anywhere(by.ProtoReflect(), isScalarSubquery) || a.hasRange(by, row, sc) {
 			continue
 		}
 		if first, end, ok := a.tokensOf(by); ok {

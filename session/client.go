@@ -364,6 +364,9 @@ func (s *Session) execute(e wire.Execute, out *Output) (action, Need, error) {
 			s.push(&request{kind: describePortal, hidden: true, portal: p})
 			out.server.put(wire.AppendTarget(out.server.scratch, wire.TypeDescribe, 'P', e.Portal))
 		}
+		if st.hints&begins != 0 && s.repeatable {
+			return s.refuse(errBeginsBehind, out)
+		}
 		s.inBlock = s.inBlock || st.hints&begins != 0
 		st.ran = true
 		r.effects, r.closings, r.resets = st.changesNames(), st.closesCursors(), s.resetting(st.hints)

@@ -64,7 +64,7 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 		return wait, need, false
 	}
 	s.oneSnapshot(q, out)
-	snapshot := s.oneSeen
+	snapshot := s.oneSeen && q.OneSnapshot // what writes takes its snapshot later, at Execute
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
 	c = &computed{snapshot: snapshot, question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
 	if m != nil {
@@ -110,7 +110,13 @@ func (s *Session) oneSnapshot(q *rewrite.Question, out *Output) {
 	for _, k := range [...]kind{closeTarget, parse, bind, execute, closeTarget, closeTarget} {
 		s.push(&request{kind: k, hidden: true})
 	}
-	s.oneSeen = true
+	s.oneSeen, s.repeatable = true, true
+}
+
+// errBeginsBehind is for a block that would be of that isolation, which it must not be told to have.
+var errBeginsBehind = &wire.Error{
+	Code: codeFeatureNotSupported, Message: "BEGIN is not possible in the pipeline of a query that pgseal runs in one snapshot with its question",
+	Hint: "Send a Sync behind the query, or BEGIN in front of it.",
 }
 
 // appendTried appends what has the server read a question in front of a Parse, so

@@ -77,7 +77,8 @@ type Session struct {
 	fallible int
 	// begun: it has had a frame already. inBlock: it has begun a transaction block.
 	// oneSeen: what runs next sees the snapshot that a question in front of it sees.
-	begun, inBlock, oneSeen bool
+	// repeatable: it is REPEATABLE READ for that.
+	begun, inBlock, oneSeen, repeatable bool
 	// effects counts the requests under way that change which prepared
 	// statements there are without naming them in the protocol.
 	effects int
@@ -273,7 +274,7 @@ func (s *Session) push(r *request) {
 	if r.kind == query || r.kind == call || r.kind == syncPoint {
 		s.flushed = true // the server answers these unasked
 		s.segment++
-		s.opens, s.writes, s.begun, s.inBlock, s.oneSeen = false, false, false, false, false
+		s.opens, s.writes, s.begun, s.inBlock, s.oneSeen, s.repeatable = false, false, false, false, false, false
 	} else {
 		s.begun = s.begun || r.kind != copyEnd     // which the server ignores where there is no COPY
 		s.oneSeen = s.oneSeen && r.kind != execute // a COMMIT, perhaps

@@ -20,6 +20,7 @@ func TestOrdersOfCountedRows(t *testing.T) {
 		S("SELECT count(*) FROM (SELECT 1 FROM t ORDER BY min(name) LIMIT 3) q"),
 		S("SELECT count(*) FROM (SELECT g FROM t GROUP BY g ORDER BY sum(price), max(name) DESC OFFSET 1) q"),
 		S("SELECT count(*) FROM (SELECT id FROM t ORDER BY sum(price)) q").Fails("42803"),
+		S("SELECT count(*) FROM (SELECT 1 FROM t ORDER BY max(name) FILTER (WHERE price IN (20, $1))) q", "10").Refused("public.t.name"),
 		S("SELECT count(*) FROM (SELECT id FROM t ORDER BY price DESC NULLS LAST, name LIMIT 3) q"),
 		S("SELECT count(*) FROM (SELECT DISTINCT id, name FROM t ORDER BY name) q"),
 		S("SELECT count(*) FROM (SELECT DISTINCT name FROM t ORDER BY name DESC NULLS LAST) q"),

@@ -84,7 +84,10 @@ func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) 
 	items, last := make([]sorting, len(s.SortClause)), -1
 	for i, n := range s.SortClause {
 		items[i].by = n.GetSortBy()
-		if a.sortItemOf(&items[i], s, sc, outputs, counted); items[i].computed != nil && !items[i].byServer {
+		if a.sortItemOf(&items[i], s, sc, outputs, counted); counted && hasFilter(items[i].by.Node) {
+			return a.err != nil // whose parameters nobody would have
+		}
+		if items[i].computed != nil && !items[i].byServer {
 			last = i
 		}
 	}
@@ -124,6 +127,14 @@ func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) 
 		}
 	}
 	return true
+}
+
+// hasFilter says whether there is an aggregate with FILTER in an expression.
+func hasFilter(n *pg.Node) bool {
+	return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		x, ok := m.Interface().(*pg.FuncCall)
+		return ok && x.AggFilter != nil
+	})
 }
 
 // arrangeKeys makes the keys that rows are sorted by of items of ORDER BY, of which so many

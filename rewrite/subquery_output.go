@@ -49,7 +49,7 @@ func (a *analysis) mayPassOver(n *pg.Node) bool {
 	return outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
 		switch x := m.Interface().(type) {
 		case *pg.CaseExpr:
-			return fails(append(x.Args, x.Arg, x.Defresult)...)
+			return fails(slices.Concat(x.Args, []*pg.Node{x.Arg, x.Defresult})...)
 		case *pg.CoalesceExpr:
 			return fails(x.Args[1:]...)
 		case *pg.BoolExpr:

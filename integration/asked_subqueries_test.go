@@ -46,6 +46,7 @@ func TestConditionsWithSubqueries(t *testing.T) {
 		S("SELECT id FROM public.users WHERE age > (SELECT avg(age) FROM public.users v WHERE public.users.id > 1)").Refused("public.users.age"),
 		// Subqueries that depend on the row.
 		S("SELECT id FROM users u WHERE age > (SELECT avg(age) FROM users v WHERE v.city = u.city)"),
+		S("SELECT id FROM users u WHERE age < (SELECT avg(amount) FROM payments p, limits city WHERE city IS NOT NULL) ORDER BY id"), // the column, before the row
 		S("SELECT id FROM users u WHERE age >= (SELECT avg(age) FROM users v WHERE v.city = u.city) ORDER BY age"),
 		S("SELECT p.id, p.paid FROM payments p WHERE p.paid = (SELECT max(q.paid) FROM payments q WHERE q.user_id = p.user_id) ORDER BY p.id"),
 		S("SELECT id FROM payments p WHERE amount = (SELECT min(amount) FROM payments q WHERE q.user_id = p.user_id AND q.account = $1) AND account < $2 ORDER BY id", "1", "9"),

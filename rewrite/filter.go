@@ -256,19 +256,27 @@ func varies(m protoreflect.Message) bool {
 }
 
 // anywhere says whether something holds for a node or one in it.
-func anywhere(m protoreflect.Message, holds func(protoreflect.Message) bool) (found bool) {
+func anywhere(m protoreflect.Message, holds func(protoreflect.Message) bool) bool {
+	return within(m, holds, func(protoreflect.Message) bool { return true })
+}
+
+// within is anywhere for what is only in nodes that are open.
+func within(m protoreflect.Message, holds, open func(protoreflect.Message) bool) (found bool) {
 	if holds(m) {
 		return true
+	}
+	if !open(m) {
+		return false
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case fd.Kind() != protoreflect.MessageKind:
 		case fd.IsList():
 			for i := range v.List().Len() {
-				found = found || anywhere(v.List().Get(i).Message(), holds)
+				found = found || within(v.List().Get(i).Message(), holds, open)
 			}
 		default:
-			found = anywhere(v.Message(), holds)
+			found = within(v.Message(), holds, open)
 		}
 		return !found
 	})

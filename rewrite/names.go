@@ -237,11 +237,14 @@ type scope struct {
 	crossed *[][]string
 }
 
-// crosses notes where a name is not found inside of.
+// crosses notes where a name is not found inside of. A lone one that is no column there may be a
+// column further out, before it is a whole row.
 func (sc *scope) crosses(parts []string) {
 	for level := sc; level != nil; level = level.outer {
 		for _, it := range level.items {
-			if it.byName && it.name == parts[max(0, len(parts)-2)] && (len(parts) < 3 || it.schema == parts[len(parts)-3]) || len(parts) == 1 && it.byColumn && it.column(parts[0]) != nil {
+			switch n := len(parts); {
+			case n == 1 && it.byColumn && it.column(parts[0]) != nil,
+				n > 1 && it.byName && it.name == parts[n-2] && (n == 2 || it.schema == parts[n-3]):
 				return
 			}
 		}

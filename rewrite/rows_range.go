@@ -106,7 +106,7 @@ func (f *Formula) Changed() *Formula {
 	return f
 }
 
-// placeRange puts the answer in the place of a condition.
+// placeRange puts the answer in the place of a condition, or of a key.
 func (a *analysis) placeRange(r *rowRange) {
 	u := &r.formulaUse
 	f := u.operand.Formula

@@ -47,10 +47,7 @@ func (a *analysis) unseenOrder(s *pg.SelectStmt, sc *scope, outputs []column) *t
 		}
 		sealed = sealed || output.holdsSealed()
 	}
-	i := a.tokenAt(location(s.SortClause[0]))
-	for i > 0 && !(a.is(i, "by") && a.is(i-1, "order")) {
-		i--
-	}
+	i := a.orderBy(s)
 	if !sealed || i <= 0 {
 		return nil
 	}
@@ -127,6 +124,15 @@ func (a *analysis) sortsComputed(s *pg.SelectStmt, sc *scope, outputs []column) 
 		}
 	}
 	return true
+}
+
+// orderBy is the token BY of a query's ORDER BY, not above 0 if it is not found.
+func (a *analysis) orderBy(s *pg.SelectStmt) int {
+	i := a.tokenAt(location(s.SortClause[0]))
+	for i > 0 && !(a.is(i, "by") && a.is(i-1, "order")) {
+		i--
+	}
+	return i
 }
 
 // hasFilter says whether there is an aggregate with FILTER in an expression.
@@ -290,10 +296,7 @@ func (a *analysis) isHeld(n *pg.Node, s *pg.SelectStmt, sc *scope) bool {
 
 // itemSpan is where the expression of an item of ORDER BY that has others behind it stands.
 func (a *analysis) itemSpan(s *pg.SelectStmt, by *pg.SortBy) (at term, ok bool) {
-	i := a.tokenAt(location(s.SortClause[0]))
-	for i > 0 && !(a.is(i, "by") && a.is(i-1, "order")) {
-		i--
-	}
+	i := a.orderBy(s)
 	if i <= 0 {
 		return at, false
 	}

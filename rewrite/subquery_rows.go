@@ -20,26 +20,8 @@ func mayAggregate(x *pg.FuncCall, known *catalog.TextFunctions) bool {
 }
 
 // outsideSubqueries is anywhere for what is in no subquery, and for subqueries themselves.
-func outsideSubqueries(m protoreflect.Message, holds func(protoreflect.Message) bool) (found bool) {
-	if holds(m) {
-		return true
-	}
-	if _, ok := m.Interface().(*pg.SubLink); ok {
-		return false
-	}
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case fd.Message() == nil:
-		case fd.IsList():
-			for i := range v.List().Len() {
-				found = found || outsideSubqueries(v.List().Get(i).Message(), holds)
-			}
-		default:
-			found = outsideSubqueries(v.Message(), holds)
-		}
-		return !found
-	})
-	return found
+func outsideSubqueries(m protoreflect.Message, holds func(protoreflect.Message) bool) bool {
+	return within(m, holds, func(m protoreflect.Message) bool { _, ok := m.Interface().(*pg.SubLink); return !ok })
 }
 
 // hasOwnAggregates says whether all aggregates in a subquery are of its own rows: one whose

@@ -109,25 +109,27 @@ func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t 
 // failedRows are the last errors of conditions on rows. PostgreSQL may not come to such a row;
 // if it does, the server finds something there that is neither true nor false.
 type failedRows struct {
-	errors []*wire.Error // a ring
-	noted  int
+	errors []*wire.Error
+	noted  int // of all that there have been
+	size   int // bytes of their messages, which can have values in them
 }
 
-// maxFailedRows is how many errors are kept.
-const maxFailedRows = 1 << 10
+// maxFailedRows is how many errors are kept, and maxFailedSize, in bytes, how much of them.
+const (
+	maxFailedRows = 1 << 10
+	maxFailedSize = 1 << 18
+)
 
 const undecidedMarker = "pgseal_undecided_"
 
 // note keeps an error, and gives what stands for it.
 func (u *failedRows) note(e *wire.Error) string {
-	switch {
-	case u.noted > 0 && *u.errors[(u.noted-1)%len(u.errors)] == *e:
-	case len(u.errors) < maxFailedRows:
-		u.errors = append(u.errors, e)
-		u.noted++
-	default:
-		u.errors[u.noted%len(u.errors)] = e
-		u.noted++
+	if n := len(u.errors); n == 0 || *u.errors[n-1] != *e {
+		u.errors, u.noted, u.size = append(u.errors, e), u.noted+1, u.size+len(e.Message)
+	}
+	for len(u.errors) > 1 && (len(u.errors) > maxFailedRows || u.size > maxFailedSize) {
+		u.size -= len(u.errors[0].Message)
+		u.errors[0], u.errors = nil, u.errors[1:]
 	}
 	return undecidedMarker + itoa(u.noted-1)
 }
@@ -140,10 +142,11 @@ func (u *failedRows) found(f wire.ErrorFields) *wire.Error {
 	}
 	digits := len(rest) - len(bytes.TrimLeft(rest, "0123456789")) // quotes are those of the server's language
 	n, err := strconv.Atoi(string(rest[:digits]))
-	if err != nil || n < 0 || n >= u.noted || n < u.noted-len(u.errors) {
+	first := u.noted - len(u.errors)
+	if err != nil || n < first || n >= u.noted {
 		return refused(rewrite.RefuseRowChanged(), nil)
 	}
-	return u.errors[n%len(u.errors)]
+	return u.errors[n-first]
 }
 
 func tooManyRows(op *rewrite.Operand) *wire.Error {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"pgseal/logical"
 )
 
 // LoadAnew asks everything that a watcher asks, but for what initdb has made, of which
@@ -43,4 +45,12 @@ func AcknowledgeIn(d time.Duration) (undo func()) {
 	before := acknowledgeTimeout
 	acknowledgeTimeout = d
 	return func() { acknowledgeTimeout = before }
+}
+
+// LearnOrder learns the order of a collation, which is SQL. It gives the characters whose place
+// is asked for, and where a list of texts is not in the server's order.
+func LearnOrder(ctx context.Context, conn *pgx.Conn, collation string) (order *logical.TextOrder, characters []rune, outOfOrder func(texts []string) ([]int, error), err error) {
+	l := &learning{tx: conn, collation: collation}
+	order, err = l.order(ctx)
+	return order, orderedCharacters(), func(texts []string) ([]int, error) { return l.outOfOrder(ctx, texts) }, err
 }

@@ -17,18 +17,19 @@ import (
 // Load reads the catalog of conn's database in one REPEATABLE READ transaction.
 // A database without sealed columns gives an empty snapshot, whether pgseal is
 // installed in it or not. It asks the server, which takes it some 100 ms, for
-// TextFunctions if they are wanted, or some column needs them.
+// TextFunctions if they are wanted, or some column needs them, and for TextOrders, which can
+// take seconds, if they are wanted.
 //
 // The role of conn needs to read the tables of schema pgseal; the error says so
 // where it may not.
-func Load(ctx context.Context, conn *pgx.Conn, textFunctions bool) (*Snapshot, error) {
+func Load(ctx context.Context, conn *pgx.Conn, textFunctions, textOrders bool) (*Snapshot, error) {
 	var s *Snapshot
 	err := reading(ctx, conn, func(tx pgx.Tx) error {
 		there, err := lookForPgseal(ctx, tx)
 		if err != nil {
 			return err
 		}
-		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}, functions: textFunctions})
+		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}, order: orders{}, texts: textsWanted{functions: textFunctions, orders: textOrders}})
 		return err
 	})
 	return s, err
@@ -40,8 +41,9 @@ type loading struct {
 	have  *Snapshot // as loaded before, or nil
 	reach reach
 	folds foldings
-	// functions: Contents.TextFunctions is wanted, whether or not the load needs it.
-	functions bool
+	order orders
+	// texts: whether or not the load needs it.
+	texts textsWanted
 }
 
 // LoadIn reads the catalog inside a transaction of the caller's, as that
@@ -116,8 +118,13 @@ func load(ctx context.Context, tx reader, there presence, l loading) (*Snapshot,
 		if metadata, err = loadMetadata(ctx, tx); err != nil {
 			return nil, w, err
 		}
-		if c.TextFunctions, err = l.folds.load(ctx, tx, metadata, l.functions && len(metadata) > 0); err != nil {
+		if c.TextFunctions, err = l.folds.load(ctx, tx, metadata, l.texts.functions && len(metadata) > 0); err != nil {
 			return nil, w, err
+		}
+		if l.texts.orders && len(metadata) > 0 {
+			if c.TextOrders, err = l.order.load(ctx, tx); err != nil {
+				return nil, w, err
+			}
 		}
 		if c.ActiveKeys, err = loadActiveKeys(ctx, tx); err != nil {
 			return nil, w, err

@@ -18,7 +18,7 @@ import (
 
 func load(t *testing.T, conn *pgx.Conn) *catalog.Snapshot {
 	t.Helper()
-	s, err := catalog.Load(t.Context(), conn, false)
+	s, err := catalog.Load(t.Context(), conn, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +344,7 @@ func TestARoleThatMayNotReadIsToldWhatToDo(t *testing.T) {
 	database, conn := sealedDatabase(t)
 	mustExec(t, connect(t, cluster, database, pgtest.Superuser), `CREATE ROLE reader LOGIN`)
 	reader := connect(t, cluster, database, "reader")
-	if _, err := catalog.Load(t.Context(), reader, false); err == nil || !strings.Contains(err.Error(), "pgseal.grant_proxy") {
+	if _, err := catalog.Load(t.Context(), reader, false, false); err == nil || !strings.Contains(err.Error(), "pgseal.grant_proxy") {
 		t.Errorf("got %v", err)
 	}
 	mustExec(t, conn, `SELECT pgseal.grant_proxy('reader')`)
@@ -356,7 +356,7 @@ func TestARoleThatMayNotReadIsToldWhatToDo(t *testing.T) {
 func TestAnOlderSchemaSaysWhatToDo(t *testing.T) {
 	_, conn := sealedDatabase(t)
 	mustExec(t, conn, `DROP FUNCTION pgseal.lower`) // which version 0.4 did not have
-	if _, err := catalog.Load(t.Context(), conn, false); err == nil || !strings.Contains(err.Error(), "pgseal init") {
+	if _, err := catalog.Load(t.Context(), conn, false, false); err == nil || !strings.Contains(err.Error(), "pgseal init") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -139,7 +139,7 @@ func (r *Reading) load() (*Snapshot, error) {
 			changing = append(changing, rel.OID)
 		}
 	}
-	c := Contents{Metadata: metadata, ActiveKeys: r.base.activeKey, Shown: shown, TextFunctions: functions}
+	c := Contents{Metadata: metadata, ActiveKeys: r.base.activeKey, Shown: shown, TextFunctions: functions, TextOrders: r.base.textOrders}
 	w, err := loadContents(ctx, r, &c, types, changing, r.reach)
 	if err != nil {
 		return nil, err

@@ -224,6 +224,7 @@ type Snapshot struct {
 	temporary  bool      // some of the relations are
 
 	textFunctions *TextFunctions // nil if nobody has asked for them
+	textOrders    TextOrders     // as well
 	read          *readFrom      // by a Reading; nil if it was loaded
 }
 
@@ -255,6 +256,8 @@ type Contents struct {
 	ActiveKeys map[uint32]uint32
 	// TextFunctions are nil unless they are needed, or a statement has named one of them.
 	TextFunctions *TextFunctions
+	// TextOrders are nil unless a statement has needed them.
+	TextOrders TextOrders
 	// Shown is what the system catalogs must show, nil for what they hold.
 	Shown *Shown
 }
@@ -279,6 +282,7 @@ func New(version uint64, c Contents) *Snapshot {
 		reacts:     c.Reacts,
 
 		textFunctions: c.TextFunctions,
+		textOrders:    c.TextOrders,
 	}
 	for _, r := range c.Relations {
 		s.byOID[r.OID] = r

@@ -136,6 +136,11 @@ func version(c Contents) uint64 {
 			}
 		}
 	}
+	for _, oid := range slices.Sorted(maps.Keys(c.TextOrders)) {
+		if number(uint64(oid)); c.TextOrders[oid] != nil {
+			text(c.TextOrders[oid].Hash())
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Uses)) {
 		text(name)
 		for _, use := range c.Uses[name] {

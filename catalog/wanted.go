@@ -17,8 +17,14 @@ type wanted struct {
 	oids  map[uint32]bool
 	fresh bool // something was added since the last load
 
-	functions bool    // Contents.TextFunctions
-	outer     *wanted // that of what others see, who can be told of those alone
+	textsWanted
+	outer *wanted // that of what others see, who can be told of those alone
+}
+
+// textsWanted is what is wanted of how the server deals with texts.
+type textsWanted struct {
+	functions bool // Contents.TextFunctions
+	orders    bool // Contents.TextOrders
 }
 
 // maxWanted bounds how many names and how many OIDs are kept: a client can name
@@ -49,21 +55,23 @@ func (w *wanted) oid(oid uint32) {
 	w.oids[oid], w.fresh = true, true
 }
 
-func (w *wanted) textFunctions() {
+// texts notes that one of the two about texts is wanted.
+func (w *wanted) texts(flag func(*wanted) *bool) {
 	if w.outer != nil {
 		w = w.outer
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.functions, w.fresh = true, w.fresh || !w.functions
+	wants := flag(w)
+	w.fresh, *wants = w.fresh || !*wants, true
 }
 
 // take gives what is wanted, and whether there is more than the last time.
-func (w *wanted) take() (names []string, oids []uint32, functions, more bool) {
+func (w *wanted) take() (names []string, oids []uint32, texts textsWanted, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	more, w.fresh = w.fresh, false
-	return slices.Sorted(maps.Keys(w.names)), slices.Sorted(maps.Keys(w.oids)), w.functions, more
+	return slices.Sorted(maps.Keys(w.names)), slices.Sorted(maps.Keys(w.oids)), w.textsWanted, more
 }
 
 // again: the load has failed.
@@ -123,9 +131,17 @@ func (s *Snapshot) MissName(name string) {
 // not known, that is noted, so that a later snapshot has them.
 func (s *Snapshot) TextFunctions() *TextFunctions {
 	if s.textFunctions == nil && s.wanted != nil {
-		s.wanted.textFunctions()
+		s.wanted.texts(func(w *wanted) *bool { return &w.functions })
 	}
 	return s.textFunctions
+}
+
+// TextOrders are the orders of texts. Where they are not known, that is noted likewise.
+func (s *Snapshot) TextOrders() TextOrders {
+	if s.textOrders == nil && s.wanted != nil {
+		s.wanted.texts(func(w *wanted) *bool { return &w.orders })
+	}
+	return s.textOrders
 }
 
 // MissRelation notes likewise that rows come from a relation.

@@ -104,6 +104,7 @@ type Watcher struct {
 	watched   watched // what the snapshot was loaded from
 	answers   map[string]*answer
 	folds     foldings // of the server that conn is connected to
+	orders    orders   // as well
 
 	wanted wanted // what statements have named
 
@@ -324,7 +325,7 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 	if another {
 		have = nil
 	}
-	names, oids, functions, more := w.wanted.take()
+	names, oids, texts, more := w.wanted.take()
 	now, known := w.watched, w.answers
 	read := func(tx pgx.Tx) error {
 		s, now, known = have, w.watched, w.answers
@@ -338,7 +339,7 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 			return nil
 		}
 		m := &memory{tx: tx, changed: seen.changed(w.last), known: known, used: map[string]*answer{}}
-		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}, folds: w.folds, functions: functions}); err != nil {
+		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}, folds: w.folds, order: w.orders, texts: texts}); err != nil {
 			return err
 		}
 		known = m.used
@@ -380,7 +381,7 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.conn, w.acknowledged, w.answers, w.folds = conn, 0, nil, foldings{}
+		w.conn, w.acknowledged, w.answers, w.folds, w.orders = conn, 0, nil, foldings{}, orders{}
 		var database, backend uint32
 		const enter = `SELECT oid, pg_catalog.pg_backend_pid() FROM pg_catalog.pg_database, pg_catalog.set_config('application_name',
 			CASE WHEN pg_catalog.pg_backend_pid() = $2::int8 THEN $1 ELSE pg_catalog.current_setting('application_name') END, false)

@@ -85,6 +85,7 @@ type Aggregation struct {
 	oid   uint32 // of the values
 	count int64  // of them
 	seen  map[string]struct{}
+	texts *TextOrder
 
 	value []byte // the greatest one, or the text so far, or the sum of floats and intervals
 	truth bool
@@ -98,9 +99,10 @@ type Aggregation struct {
 	sum, squares float64
 }
 
-// Begin begins one of values of a type; distinct: each value counts once.
-func (a Aggregate) Begin(oid uint32, distinct bool) *Aggregation {
-	g := &Aggregation{of: a, oid: oid, truth: a == All}
+// Begin begins one of values of a type, whose texts have an order; distinct: each value
+// counts once.
+func (a Aggregate) Begin(oid uint32, distinct bool, texts *TextOrder) *Aggregation {
+	g := &Aggregation{of: a, oid: oid, texts: texts, truth: a == All}
 	if distinct {
 		g.seen = map[string]struct{}{}
 	}
@@ -136,6 +138,9 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 			return newError(codeProgramLimit, "out of memory")
 		}
 	case Maximum, Minimum:
+		if err := g.texts.Check(v); err != nil {
+			return err
+		}
 		if g.count == 1 || !g.exceeds(v) {
 			g.value = append(g.value[:0], v.Data...)
 		}
@@ -148,7 +153,7 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 // exceeds says whether what is there stays beside a value: of two that are equal
 // PostgreSQL keeps the later one.
 func (g *Aggregation) exceeds(v Value) bool {
-	order := SortOrder(Value{Data: g.value, OID: g.oid}, v)
+	order := SortOrder(Value{Data: g.value, OID: g.oid}, v, g.texts)
 	return g.of == Maximum && order > 0 || g.of == Minimum && order < 0
 }
 

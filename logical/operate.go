@@ -206,7 +206,7 @@ func spanned(oid uint32) uint32 {
 
 // Append appends left operator right in canonical form, of the type that Result
 // says; nil for NULL. The values are in canonical form and have a type each; the
-// settings have UTF8 as the client's encoding.
+// settings have UTF8 as the client's encoding. Texts are compared by their bytes.
 func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, error) {
 	op, ok := o.on(left.OID, right.OID)
 	if !ok {
@@ -225,7 +225,7 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 	}
 	switch {
 	case o.Compares():
-		return o.appendCompared(dst, Value{Data: a, OID: op.left}, Value{Data: b, OID: op.right}), nil
+		return o.appendCompared(dst, Value{Data: a, OID: op.left}, Value{Data: b, OID: op.right}, nil), nil
 	case o.Matches():
 		is, err := matchesLike(a, b)
 		return append(dst, byte(btoi(is == (o == Like)))), err

@@ -2,8 +2,7 @@ package logical
 
 import "bytes"
 
-// comparedWith says whether operators compare values of a type here: of text by its bytes,
-// which is for the caller to know that its collation does, too.
+// comparedWith says whether operators compare values of a type here.
 func comparedWith(oid uint32) bool {
 	return Sorts(oid) && oid != OIDBpchar && oid != OIDName // which are compared with texts as those or as texts
 }
@@ -38,14 +37,24 @@ func (o Operator) comparing(left, right uint32) (op operation, ok bool) {
 
 func isPlainText(oid uint32) bool { return oid == OIDText || oid == OIDVarchar }
 
+// AppendOrdered is Append for a comparison of texts under a collation.
+func (o Operator) AppendOrdered(dst []byte, left, right Value, texts *TextOrder) ([]byte, error) {
+	for _, v := range [...]Value{left, right} {
+		if err := texts.Check(v); err != nil {
+			return dst, err
+		}
+	}
+	return o.appendCompared(dst, left, right, texts), nil
+}
+
 // appendCompared appends what a comparison gives.
-func (o Operator) appendCompared(dst []byte, a, b Value) []byte {
+func (o Operator) appendCompared(dst []byte, a, b Value, texts *TextOrder) []byte {
 	if a.OID == OIDJSONB {
 		x, _ := jsonbEqual(nil, a.Data)
 		y, _ := jsonbEqual(nil, b.Data)
 		return append(dst, byte(btoi(bytes.Equal(x, y) == (o == Equal))))
 	}
-	n := SortOrder(a, b)
+	n := SortOrder(a, b, texts)
 	var is bool
 	switch o {
 	case Equal:

@@ -155,7 +155,7 @@ func TestValuesAreOrderedAsByTheServer(t *testing.T) {
 					}
 					return Value{Data: data, Binary: true, OID: oid}
 				}
-				if got := fmt.Sprint(SortOrder(read(v), read(w))); got != theirs[i].text {
+				if got := fmt.Sprint(SortOrder(read(v), read(w), nil)); got != theirs[i].text {
 					t.Errorf("%s %q, %q: %s, not %s", name, v, w, got, theirs[i].text)
 				}
 			}

@@ -15,13 +15,14 @@ func Orders(oid uint32) bool {
 }
 
 // Sorts says whether SortOrder can tell which of two values of a type comes first, of
-// texts under a collation that goes by their bytes.
+// texts under a collation that is known.
 func Sorts(oid uint32) bool {
 	return Orders(oid) || slices.Contains([]uint32{OIDBool, OIDUUID, OIDBytea, OIDTime, OIDInterval, OIDOid, OIDText, OIDVarchar, OIDBpchar, OIDName}, oid)
 }
 
-// SortOrder is Order for all types of which Sorts says yes.
-func SortOrder(v, w Value) int {
+// SortOrder is Order for all types of which Sorts says yes. texts is the order of texts,
+// which it must know.
+func SortOrder(v, w Value, texts *TextOrder) int {
 	switch {
 	case Orders(v.OID):
 		return Order(v, w)
@@ -32,7 +33,9 @@ func SortOrder(v, w Value) int {
 		others, restOfOthers := canonicalInterval(w.Data).estimate()
 		return cmp.Or(cmp.Compare(days, others), cmp.Compare(rest, restOfOthers))
 	case v.OID == OIDBpchar:
-		return bytes.Compare(trimBlanks(v.Data), trimBlanks(w.Data))
+		return texts.Compare(trimBlanks(v.Data), trimBlanks(w.Data))
+	case texts != nil && isPlainText(v.OID):
+		return texts.Compare(v.Data, w.Data)
 	}
 	return bytes.Compare(v.Data, w.Data)
 }

@@ -7,6 +7,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 )
 
 // Arrangement is what the session does with the rows of a query that are filtered and
@@ -48,6 +49,7 @@ type SortKey struct {
 	Ranks      bool // it is an int8, by which the server has sorted, and none of the formulas
 	Descending bool
 	NullsFirst bool
+	Order      *logical.TextOrder // of texts
 }
 
 // RowCount is a number of rows.
@@ -132,7 +134,8 @@ func (r *arranging) finish(a *analysis) {
 // finished is the Arrangement that has been made.
 func (r *arranging) finished() *Arrangement {
 	r.plan.Hidden = len(r.extra)
-	return &r.plan
+	plan := r.plan // a plan that is kept would keep all of r
+	return &plan
 }
 
 // listEnd is where the FROM behind the SELECT list of the statement begins, -1 if it is

@@ -95,23 +95,40 @@ func (a *analysis) collation(f *Formula) collated {
 	return c
 }
 
-// ordersBytes says whether values can be told by their order here: texts among them are
-// sorted by their bytes.
-func (a *analysis) ordersBytes(values ...*Formula) bool {
+// orderOf is the order of values together, nil for that of texts by their bytes. It is false
+// where that is not known.
+func (a *analysis) orderOf(values ...*Formula) (*logical.TextOrder, bool) {
 	c := a.collation(&Formula{Kind: FirstOf, Args: values})
-	return c.known && (c.oid == 0 || c.byBytes) || !slices.ContainsFunc(values, func(f *Formula) bool {
+	if c.known && (c.oid == 0 || c.byBytes) || !slices.ContainsFunc(values, func(f *Formula) bool {
 		t := f.TypeOf(f.givenType)
 		return isCharacter(logical.Type{OID: t}) || t == logical.OIDName
-	})
+	}) {
+		return nil, true
+	}
+	if !c.known {
+		return nil, false
+	}
+	orders := a.snap.TextOrders()
+	if orders == nil {
+		a.fail(ErrNeedTextOrders)
+	}
+	return orders[c.oid], orders[c.oid] != nil
 }
 
-// knowsOrder says whether a formula that compares its Args knows their order, or, where it
-// asks for no more, which of them are equal.
+// knowsOrder says whether the order of a formula's values is known.
 func (a *analysis) knowsOrder(f *Formula) bool {
+	_, ok := a.orderOf(f)
+	return ok
+}
+
+// compares says whether what a formula that compares its Args gives is known: their order
+// or, where it asks for no more, which of them are equal.
+func (a *analysis) compares(f *Formula) (ok bool) {
 	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual || f.Operator.Matches()) {
 		return a.comparesBytes(f) && !a.collation(&Formula{Kind: FirstOf, Args: f.Args}).differs
 	}
-	return a.ordersBytes(f.Args...)
+	f.Order, ok = a.orderOf(f.Args...)
+	return ok
 }
 
 // comparesBytes says whether all texts in a comparison are equal only if they are the

@@ -49,7 +49,8 @@ type Formula struct {
 	Kind     FormulaKind
 	Operator logical.Operator
 	Function logical.Function
-	Fold     *logical.Fold // of lower and upper
+	Fold     *logical.Fold      // of lower and upper
+	Order    *logical.TextOrder // by which it compares texts
 	Args     []*Formula
 	// Aggregate is that of Aggregated; Row are the columns that it has of each row, by Cell.
 	Aggregate logical.Aggregate

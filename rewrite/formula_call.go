@@ -54,7 +54,7 @@ type formulaCalled struct {
 // settleCalls makes sure that calls are of PostgreSQL's own functions, and that what they
 // give is known here, as of comparisons.
 func (a *analysis) settleCalls(d *formulaDraft) bool {
-	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return !a.knowsOrder(f) }) {
+	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return !a.compares(f) }) {
 		return false
 	}
 	if len(d.calls) == 0 && len(d.aggregates) == 0 && len(d.named) == 0 {

@@ -27,7 +27,10 @@ type Window struct {
 }
 
 // WindowKey is in which order the rows of a window are.
-type WindowKey struct{ Descending, NullsFirst bool }
+type WindowKey struct {
+	Descending, NullsFirst bool
+	Order                  *logical.TextOrder // of texts
+}
 
 // WindowArgs are Args by what they are for. bounds has one for each bound that has an offset.
 func (f *Formula) WindowArgs() (values, partitions, keys, bounds []*Formula) {
@@ -114,11 +117,15 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 	for _, n := range order {
 		by := n.GetSortBy()
 		key := a.windowKey(n, own)
-		if key == nil || by.SortbyDir == pg.SortByDir_SORTBY_USING || !logical.Sorts(key.TypeOf(key.givenType)) || !a.ordersBytes(key) {
+		if key == nil || by.SortbyDir == pg.SortByDir_SORTBY_USING || !logical.Sorts(key.TypeOf(key.givenType)) {
+			return nil
+		}
+		texts, ok := a.orderOf(key)
+		if !ok {
 			return nil
 		}
 		sealed = sealed || key.hasSealed()
-		in := WindowKey{by.SortbyDir == pg.SortByDir_SORTBY_DESC, nullsFirst(by)}
+		in := WindowKey{by.SortbyDir == pg.SortByDir_SORTBY_DESC, nullsFirst(by), texts}
 		if key.ranks {
 			in = WindowKey{} // in the order of which the ranks are
 		}
@@ -216,7 +223,9 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 		return false
 	}
 	if f.Aggregate == logical.Maximum || f.Aggregate == logical.Minimum {
-		own.compared = append(own.compared, &Formula{Kind: Aggregated, Args: f.Args[:1]})
+		if f.Order, ok = a.orderOf(f.Args[0]); !ok {
+			return false
+		}
 	}
 	if x.AggFilter == nil {
 		return true

@@ -90,6 +90,7 @@ type Operand struct {
 	// Ranks: the value is the place, from 1, that what is computed of the row has among that of
 	// all rows, and is not sealed.
 	Ranks bool
+	Texts *logical.TextOrder // of Ranks, if what is computed is one
 	// AsAnswered: the value is an answer of the server's as it is, an envelope already;
 	// NULL or empty for none.
 	AsAnswered bool
@@ -409,6 +410,8 @@ var (
 	// ErrNeedTextFunctions: the text calls one of them, and the snapshot does not know
 	// what the server makes of it. The session loads a fresh one and asks again.
 	ErrNeedTextFunctions = errors.New("rewrite: the text needs what the server makes of a client's text")
+	// ErrNeedTextOrders is the same of the order of texts.
+	ErrNeedTextOrders = errors.New("rewrite: the text needs the order of a collation")
 	// ErrNeedCursors: what the text reads depends on the session's cursors. The
 	// session asks the server for them and asks again with Cursors.
 	ErrNeedCursors = errors.New("rewrite: the text needs the session's cursors")

@@ -100,7 +100,8 @@ func (a *analysis) rank(by *pg.SortBy, n *pg.Node, at term, sc *scope, rows bool
 	if !row.names(columns) || a.joinsOuter() && slices.ContainsFunc(columns, func(c *Formula) bool { return c.sql != "" }) {
 		return false
 	}
-	if !a.ordersBytes(f) {
+	texts, ok := a.orderOf(f)
+	if !ok {
 		a.fail(refuseCollation(f.SealedColumn(), location(by.Node)))
 		return true
 	}
@@ -115,7 +116,7 @@ func (a *analysis) rank(by *pg.SortBy, n *pg.Node, at term, sc *scope, rows bool
 	}
 	sealed := f.SealedColumn()
 	key := &catalog.SealedColumn{Schema: sealed.Schema, Table: sealed.Table, Name: sealed.Name, Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: -1}}
-	op := &Operand{Column: key, Role: Store, Site: Site{target: sealed.Name}, Formula: f, OfRows: true, Ranks: true, Absent: true}
+	op := &Operand{Column: key, Role: Store, Site: Site{target: sealed.Name}, Formula: f, OfRows: true, Ranks: true, Texts: texts, Absent: true}
 	a.placeRange(&rowRange{formulaUse{start: at.start, end: at.end, row: row, columns: columns, operand: op}, d})
 	return true
 }

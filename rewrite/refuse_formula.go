@@ -73,7 +73,7 @@ func refuseSortBehind(c *catalog.SealedColumn, position int32) *Refusal {
 // refuseCollation is for texts whose order pgseal does not know.
 func refuseCollation(c *catalog.SealedColumn, position int32) *Refusal {
 	r := sealedRefusal("sealed-sort", c, position, "cannot be used in ORDER BY: the order of its texts is that of a collation which pgseal does not know")
-	r.Detail = "The server holds only its encrypted values, and pgseal sorts texts whose collation goes by their bytes: C, POSIX and C.UTF-8."
+	r.Detail = "The server holds only its encrypted values, and pgseal sorts texts by collations that go by their bytes (C, POSIX, C.UTF-8), and by those whose order it can learn from the server: not by Czech, Hungarian, Danish and others that take several characters for one letter, nor by those that find different texts equal."
 	r.Hint = "Sort by it with COLLATE \"C\" if that order will do, give the column such a collation before it is sealed, or sort the opened rows in the application."
 	return r
 }

@@ -167,7 +167,8 @@ func (a *analysis) arrangeKeys(r *arranging, items []sorting, firsts int, hide f
 			continue
 		}
 		rank()
-		r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: hide(it), Descending: it.by.SortbyDir == pg.SortByDir_SORTBY_DESC, NullsFirst: nullsFirst(it.by)})
+		texts, _ := a.orderOf(it.computed.formula)
+		r.plan.Keys = append(r.plan.Keys, SortKey{Hidden: hide(it), Descending: it.by.SortbyDir == pg.SortByDir_SORTBY_DESC, NullsFirst: nullsFirst(it.by), Order: texts})
 		a.edit(it.at.start, it.at.end, noOrder, nil)
 	}
 	if rank(); firsts == len(items) {
@@ -232,8 +233,8 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	switch {
 	case o != nil && o.formula.hasSealed():
 		sorts := logical.Sorts(o.shown.Type.OID)
-		if sorts && !counted && !a.ordersBytes(o.formula) {
-			if !a.isHeld(n, s, sc) {
+		if sorts && !counted && !a.knowsOrder(o.formula) {
+			if a.err == nil && !a.isHeld(n, s, sc) {
 				a.fail(refuseCollation(o.formula.SealedColumn(), location(it.by.Node)))
 			}
 			return

@@ -58,7 +58,7 @@ func (a *analysis) sortsUnited(s *pg.SelectStmt, sc *scope, outputs []column) bo
 		return false
 	}
 	for i := range items[:last+1] {
-		if o := items[i].computed; o != nil && !a.ordersBytes(o.formula) {
+		if o := items[i].computed; o != nil && !a.knowsOrder(o.formula) {
 			a.fail(refuseCollation(o.formula.SealedColumn(), location(items[i].by.Node)))
 			return true
 		}

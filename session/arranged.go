@@ -441,6 +441,8 @@ func (g *arranged) hold(frame []byte, cells []cell, out *Output) error {
 				return err
 			}
 			row.keys[i] = binary.BigEndian.AppendUint64(nil, uint64(rank))
+		} else if err := k.Order.Check(logical.Value{Data: row.keys[i], OID: g.types[i]}); err != nil {
+			return err
 		}
 		g.size += rowOverhead + len(row.keys[i])
 	}

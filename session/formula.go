@@ -233,8 +233,13 @@ func (s *Session) extreme(f *rewrite.Formula, g *given, args []computedValue) (c
 		case err != nil:
 			return v, err
 		case v.null:
-		case result.null || f.Kind == rewrite.Greatest && logical.SortOrder(v.Value, result.Value) > 0 || f.Kind == rewrite.Least && logical.SortOrder(v.Value, result.Value) < 0:
-			result = v
+		default:
+			if err := f.Order.Check(v.Value); err != nil {
+				return v, err
+			}
+			if result.null || f.Kind == rewrite.Greatest && logical.SortOrder(v.Value, result.Value, f.Order) > 0 || f.Kind == rewrite.Least && logical.SortOrder(v.Value, result.Value, f.Order) < 0 {
+				result = v
+			}
 		}
 	}
 	return result, nil
@@ -263,7 +268,10 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 	case rewrite.Called:
 		return s.call(f, args)
 	case rewrite.Operation:
-		v.OID = f.Operator.Result(args[0].OID, args[1].OID)
+		if v.OID = f.Operator.Result(args[0].OID, args[1].OID); f.Order != nil {
+			v.Data, err = f.Operator.AppendOrdered(s.room(), args[0].Value, args[1].Value, f.Order)
+			return s.kept(v), err
+		}
 		v.Data, err = f.Operator.Append(s.room(), args[0].Value, args[1].Value, &s.settings.utf8)
 		v.null = v.Data == nil
 		return s.kept(v), err

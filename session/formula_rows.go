@@ -23,7 +23,7 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 		return dst, Need{}, err
 	}
 	dst = append(dst, jsonbVersion, '{')
-	ranks := ranking{oid: t}
+	ranks := ranking{oid: t, texts: op.Texts}
 	add := func() (Need, error) {
 		if op.Ranks {
 			return s.rankRow(&ranks, op, &g)

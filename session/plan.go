@@ -76,6 +76,8 @@ type frameState struct {
 	caught bool
 	// learnt: what the server makes of a client's texts has been asked for.
 	learnt bool
+	// ordered: the order of texts has been asked for.
+	ordered bool
 	// settled: the end of a sealing has been waited for.
 	settled bool
 	// answered: the client has got an answer to the frame; it goes nowhere.
@@ -311,6 +313,9 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	case errors.Is(err, rewrite.ErrNeedTextFunctions) && !s.frame.learnt:
 		s.frame.learnt = true
+		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
+	case errors.Is(err, rewrite.ErrNeedTextOrders) && !s.frame.ordered:
+		s.frame.ordered = true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	case errors.Is(err, rewrite.ErrChanging) && !s.frame.settled:
 		s.frame.settled = true

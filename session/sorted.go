@@ -9,8 +9,8 @@ import (
 
 // The order of rows that are held, by keys in canonical or binary form, nil for NULL.
 
-// compareKey gives the order of two rows by one key of a type.
-func compareKey(a, b []byte, oid uint32, descending, nullsFirst bool) int {
+// compareKey gives the order of two rows by one key of a type; texts is that of texts.
+func compareKey(a, b []byte, oid uint32, texts *logical.TextOrder, descending, nullsFirst bool) int {
 	switch {
 	case a == nil && b == nil:
 		return 0
@@ -20,7 +20,7 @@ func compareKey(a, b []byte, oid uint32, descending, nullsFirst bool) int {
 		}
 		return 1
 	}
-	order := logical.SortOrder(logical.Value{Data: a, Binary: true, OID: oid}, logical.Value{Data: b, Binary: true, OID: oid})
+	order := logical.SortOrder(logical.Value{Data: a, Binary: true, OID: oid}, logical.Value{Data: b, Binary: true, OID: oid}, texts)
 	if descending {
 		return -order
 	}
@@ -39,7 +39,7 @@ func (g *arranged) compare(v, w arrangedRow, keys []rewrite.SortKey) int {
 		if k.Ranks {
 			oid = logical.OIDInt8
 		}
-		if order := compareKey(v.keys[i], w.keys[i], oid, k.Descending, k.NullsFirst); order != 0 {
+		if order := compareKey(v.keys[i], w.keys[i], oid, k.Order, k.Descending, k.NullsFirst); order != 0 {
 			return order
 		}
 	}

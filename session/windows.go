@@ -173,6 +173,9 @@ func (s *Session) windowInput(f *windowFunction, own [][]byte, in *windowInput) 
 		case i < len(partitions):
 			in.partition[i] = append([]byte{}, v.Data...)
 		default:
+			if err := f.Window.Keys[i-len(partitions)].Order.Check(v.Value); err != nil {
+				return 0, Need{}, err
+			}
 			in.keys[i-len(partitions)] = append([]byte{}, v.Data...)
 		}
 	}
@@ -298,7 +301,7 @@ func (all *windowedRows) partitions(function int, types []uint32) (lists [][]int
 // compareKeys gives the order of two rows of a window.
 func compareKeys(v, w [][]byte, types []uint32, keys []rewrite.WindowKey) int {
 	for i, k := range keys {
-		if order := compareKey(v[i], w[i], types[i], k.Descending, k.NullsFirst); order != 0 {
+		if order := compareKey(v[i], w[i], types[i], k.Order, k.Descending, k.NullsFirst); order != 0 {
 			return order
 		}
 	}
@@ -507,7 +510,7 @@ func (s *Session) aggregateFrames(p *partition, steps *int) error {
 			continue
 		}
 		if !same {
-			made, from, to = f.Aggregate.Begin(oid, false), start, start
+			made, from, to = f.Aggregate.Begin(oid, false, f.Order), start, start
 		}
 		if *steps -= end - to; *steps < 0 {
 			return errWindows

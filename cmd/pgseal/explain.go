@@ -71,17 +71,23 @@ type explainRefusal struct {
 }
 
 func explain(ctx context.Context, conn *pgx.Conn, sql string) (*explanation, error) {
-	snap, err := catalog.Load(ctx, conn, true)
-	if err != nil {
-		return nil, err
-	}
 	var path []string
 	if err := conn.QueryRow(ctx, `SELECT pg_catalog.current_schemas(true)`).Scan(&path); err != nil {
 		return nil, err
 	}
 	var scratch rewrite.Scratch
 	text := []byte(sql)
-	bound, err := rewrite.NewPlanner(1).Plan(&scratch, rewrite.Request{Snapshot: snap, Path: path, Text: text, Mode: rewrite.Simple, Fresh: true, Cursors: &rewrite.OpenCursors{}})
+	plan := func(textOrders bool) (rewrite.Bound, error) {
+		snap, err := catalog.Load(ctx, conn, true, textOrders)
+		if err != nil {
+			return rewrite.Bound{}, err
+		}
+		return rewrite.NewPlanner(1).Plan(&scratch, rewrite.Request{Snapshot: snap, Path: path, Text: text, Mode: rewrite.Simple, Fresh: true, Cursors: &rewrite.OpenCursors{}})
+	}
+	bound, err := plan(false)
+	if errors.Is(err, rewrite.ErrNeedTextOrders) {
+		bound, err = plan(true)
+	}
 	var refusal *rewrite.Refusal
 	if errors.As(err, &refusal) {
 		r := &explainRefusal{Code: refusal.Code, Message: refusal.Message, Detail: refusal.Detail, Hint: refusal.Hint}

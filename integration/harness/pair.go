@@ -23,7 +23,7 @@ type Schema struct {
 	// Seal are the columns to seal, each with its flags as on the command
 	// line: "public.users.ssn --equality".
 	Seal []string
-	// Locale is the databases' own, "" for C.
+	// Locale is the databases' own, "" for C; with "icu:" in front one of ICU.
 	Locale string
 	// Encoding is theirs, "" for UTF8.
 	Encoding string
@@ -91,7 +91,11 @@ func installed(t testing.TB, s Schema) *Pair {
 	if s.Locale == "" && s.Encoding == "" {
 		p = create(t)
 	} else {
-		p = create(t, fmt.Sprintf("LOCALE '%s' ENCODING '%s' TEMPLATE template0", cmp.Or(s.Locale, "C"), cmp.Or(s.Encoding, "UTF8")))
+		locale := fmt.Sprintf("LOCALE '%s'", cmp.Or(s.Locale, "C"))
+		if of, ok := strings.CutPrefix(s.Locale, "icu:"); ok {
+			locale = fmt.Sprintf("LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE '%s'", of)
+		}
+		p = create(t, fmt.Sprintf("%s ENCODING '%s' TEMPLATE template0", locale, cmp.Or(s.Encoding, "UTF8")))
 		for _, c := range []*pgtest.Cluster{p.Env.Twin, p.Env.Sealed} {
 			if err := c.Exec(t.Context(), p.Name, ownPublic); err != nil {
 				t.Fatal(err)

@@ -1,0 +1,304 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/logical"
+)
+
+// TextOrders are the orders of the collations, by OID, that sealed columns and the database
+// have and that do not go by bytes; nil for those that cannot be computed here.
+type TextOrders map[uint32]*logical.TextOrder
+
+// orders are those of a server's collations that have been asked for. They are the same for
+// as long as the server runs.
+type orders TextOrders
+
+// orderedCollations are those whose order is asked for, as SQL.
+const orderedCollations = `SELECT o.oid, quote_ident(n.nspname) || '.' || quote_ident(o.collname)
+	FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace
+	WHERE getdatabaseencoding() = 'UTF8' AND o.collisdeterministic AND NOT ` + byBytes + `
+	  AND (o.collprovider = 'd' OR o.oid IN (SELECT coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation)
+	                                           FROM pgseal.sealed_column s JOIN pg_type t ON t.oid = s.logical_type))
+	ORDER BY 1`
+
+// load gives the orders.
+func (o orders) load(ctx context.Context, tx reader) (TextOrders, error) {
+	type named struct {
+		oid  uint32
+		name string
+	}
+	rows, err := tx.Query(ctx, orderedCollations)
+	if err != nil {
+		return nil, err
+	}
+	collations, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (c named, err error) { return c, r.Scan(&c.oid, &c.name) })
+	if err != nil {
+		return nil, err
+	}
+	found := TextOrders{}
+	for _, c := range collations {
+		if _, ok := o[c.oid]; !ok {
+			if o[c.oid], err = (&learning{tx: tx, collation: c.name}).order(ctx); err != nil {
+				return nil, err
+			}
+		}
+		found[c.oid] = o[c.oid]
+	}
+	return found, nil
+}
+
+// learning finds out how a collation sorts, by having the server compare texts that are made
+// up for it. What is made up says nothing of what is stored.
+//
+// It takes the collation for one in which a character has one place on each level
+// (logical.Weight), and asks for those places. Then it has the server compare what is sorted
+// by them: all characters, all pairs of those that can stand together, all triples of letters,
+// and words. Characters that this shows to be something else (ß, which is sorted as ss) are
+// left out; a collation in which letters or digits of ASCII are (Czech, with its ch) is not
+// known here.
+type learning struct {
+	tx        reader
+	collation string // as SQL
+}
+
+// order is that of the collation, nil if it cannot be computed here.
+func (l *learning) order(ctx context.Context) (*logical.TextOrder, error) {
+	chars := orderedCharacters()
+	const rounds = 6 // each leaves out some more
+	for range rounds {
+		weights, err := l.weights(ctx, chars)
+		if err != nil {
+			return nil, err
+		}
+		order := logical.NewTextOrder(weights)
+		texts := samples(chars, weights, order)
+		slices.SortFunc(texts, func(a, b string) int { return order.Compare([]byte(a), []byte(b)) })
+		wrong, err := l.outOfOrder(ctx, texts)
+		if err != nil {
+			return nil, err
+		}
+		if len(wrong) == 0 {
+			return order, nil
+		}
+		odd := culprits(texts, wrong)
+		if slices.ContainsFunc(odd, isPlainLetter) {
+			return nil, nil
+		}
+		chars = slices.DeleteFunc(chars, func(r rune) bool { return slices.Contains(odd, r) })
+	}
+	return nil, nil
+}
+
+// characters are ranges of those whose place is asked for: of ASCII, Latin, Greek and
+// Cyrillic letters, and marks. Of those left out in between it is known that most collations
+// take them for several.
+var characters = [...][2]rune{
+	{'\t', '\n'}, {' ', '~'}, {0xA0, 0xAC}, {0xAE, 0xB6}, {0xB8, 0xBB}, {0xBF, 0xC5}, {0xC7, 0xDE}, {0xE0, 0xE5}, {0xE7, 0xFF},
+	{0x100, 0x131}, {0x134, 0x13E}, {0x141, 0x148}, {0x14A, 0x151}, {0x154, 0x17E}, {0x218, 0x21B},
+	{0x386, 0x386}, {0x388, 0x38A}, {0x38C, 0x38C}, {0x38E, 0x3A1}, {0x3A3, 0x3CE},
+	{0x401, 0x40C}, {0x40E, 0x44F}, {0x451, 0x45C}, {0x45E, 0x45F}, {0x490, 0x491},
+	{0x1EA0, 0x1EF9}, {0x2010, 0x2014}, {0x2018, 0x201A}, {0x201C, 0x201E}, {0x2020, 0x2022}, {0x2039, 0x203A}, {0x20AC, 0x20AC},
+}
+
+func orderedCharacters() (chars []rune) {
+	for _, of := range characters {
+		for r := of[0]; r <= of[1]; r++ {
+			chars = append(chars, r)
+		}
+	}
+	return chars
+}
+
+func isPlainLetter(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
+// whatWeights sorts the characters $1, and asks of each what Weight says. Where two texts
+// differ on a level, they do so whatever differs on a later one: between x and y there is no
+// more than a difference of case if Ax and ay, or aX and AY, come in the order of their a.
+const whatWeights = `
+	WITH sorted AS MATERIALIZED (
+		SELECT c, i, lag(c) OVER (ORDER BY i) AS b,
+		       'a' < c || 'b' COLLATE @ AND c || 'a' < 'b' COLLATE @ AND '0' < c || '1' COLLATE @ AND c || '0' < '1' COLLATE @ AS marks
+		  FROM (SELECT c, row_number() OVER (ORDER BY c COLLATE @) AS i FROM unnest($1::text[]) u(c)) u
+	), cases(small, great) AS (
+		SELECT CASE WHEN 'a' < 'A' COLLATE @ THEN 'a' ELSE 'A' END, CASE WHEN 'a' < 'A' COLLATE @ THEN 'A' ELSE 'a' END
+	), first(mark) AS (SELECT c FROM sorted WHERE marks ORDER BY i LIMIT 1)
+	SELECT array_agg(c ORDER BY i),
+	       array_agg(marks ORDER BY i),
+	       array_agg(CASE WHEN b || 'b' < c || 'a' COLLATE @ THEN 1
+	                      WHEN great || b < small || c COLLATE @ THEN 2
+	                      WHEN b || great < c || small COLLATE @ THEN 3
+	                      ELSE 4 END ORDER BY i),
+	       array_agg((SELECT count(*) FROM sorted m WHERE m.marks AND m.c || s.c < s.c || m.c COLLATE @) ORDER BY i),
+	       array_agg(coalesce(NOT marks AND c < mark || c COLLATE @ AND mark || c < c || mark COLLATE @, false) ORDER BY i),
+	       array_agg(CASE WHEN marks THEN '0' || c || great < '0' || small COLLATE @ ELSE c || '-' || great < c || small COLLATE @ END ORDER BY i),
+	       array_agg(NOT marks AND 'a' || c || '0-' < 'a' || c || '0' COLLATE @ ORDER BY i)
+	  FROM sorted s CROSS JOIN cases LEFT JOIN first ON true`
+
+// weights asks for the places of characters.
+func (l *learning) weights(ctx context.Context, chars []rune) (map[rune]logical.Weight, error) {
+	texts := make([]string, len(chars))
+	for i, r := range chars {
+		texts[i] = string(r)
+	}
+	var sorted []string
+	var marks, absent, skipped, bare []bool
+	var differs, behind []int
+	if err := l.tx.QueryRow(ctx, strings.ReplaceAll(whatWeights, "@", l.collation), texts).Scan(&sorted, &marks, &differs, &behind, &absent, &skipped, &bare); err != nil {
+		return nil, err
+	}
+	const apart = 64 // on the last level, for those that are the same on the levels before
+	weights := map[rune]logical.Weight{}
+	place := [4]uint16{1}
+	for i, text := range sorted {
+		w := logical.Weight{Skipped: skipped[i], Bare: bare[i] && !skipped[i], Absent: absent[i]}
+		if marks[i] {
+			w.Levels[3] = apart * uint16(i+1)
+		} else {
+			if i > 0 && !marks[i-1] {
+				place[differs[i]-1]++
+				clear(place[differs[i]:])
+			}
+			w.Levels = place
+			w.Levels[3] += apart*uint16(behind[i]) + 1
+		}
+		weights[[]rune(text)[0]] = w
+	}
+	return weights, nil
+}
+
+// neighbours are those that characters are tried beside, surroundings what they are tried in.
+const neighbours = "abcdefghijklmnopqrstuvwxyzAHZ0 -."
+
+var surroundings = [...]string{"0@z", "0-@z", "00-@", "0-a@", "a@-Z", "0@-Z", "@@", "z-@0", "0 @", "@ 0a", "a @0-", "a 0@", "a  00@", "a  0@z", "a @00 z", "a@00-", "a@0-z"}
+
+// usual are characters of which there are so few that many words of them are alike.
+var usual = []rune("aAáÁbcç012  -.',$")
+
+// samples are texts to be compared: all characters; pairs of those of ASCII, of one script,
+// and with neighbours; all triples of small letters; words, several of which differ in
+// accents, case and marks alone; and words of usual characters.
+func samples(chars []rune, weights map[rune]logical.Weight, order *logical.TextOrder) []string {
+	texts := map[string]bool{}
+	var small []rune
+	for _, r := range chars {
+		texts[string(r)] = true
+		if r >= 'a' && r <= 'z' {
+			small = append(small, r)
+		}
+	}
+	for _, r := range chars {
+		for _, s := range chars {
+			if r <= '~' && s <= '~' || strings.ContainsRune(neighbours, s) || scriptOf(r) == scriptOf(s) && scriptOf(r) != otherScript {
+				texts[string([]rune{r, s})], texts[string([]rune{s, r})] = true, true
+			}
+		}
+		for _, in := range surroundings {
+			texts[strings.Replace(in, "@", string(r), 1)] = true
+		}
+	}
+	for _, r := range small {
+		for _, s := range small {
+			for _, t := range small {
+				texts[string([]rune{r, s, t})] = true
+			}
+		}
+	}
+	alike := map[uint16][]rune{} // by their place on the first level
+	for _, r := range chars {
+		alike[weights[r].Levels[0]] = append(alike[weights[r].Levels[0]], r)
+	}
+	const words, variants, longest = 12000, 3, 8
+	random := rand.New(rand.NewPCG(2, 8))
+	base, word := make([]uint16, longest), make([]rune, longest)
+	for range words {
+		length := 2 + random.IntN(longest-1)
+		for i := range length {
+			base[i] = weights[chars[random.IntN(len(chars))]].Levels[0]
+		}
+		for range variants {
+			for i, b := range base[:length] {
+				word[i] = alike[b][random.IntN(len(alike[b]))]
+			}
+			texts[string(word[:length])] = true
+		}
+	}
+	for range words {
+		for i := range 2 + random.IntN(longest) {
+			word = append(word[:i], usual[random.IntN(len(usual))])
+		}
+		texts[string(word)] = true
+	}
+	return slices.DeleteFunc(slices.Collect(maps.Keys(texts)), func(t string) bool { return !order.Knows([]byte(t)) })
+}
+
+// Scripts, of the letters among characters that are not of ASCII.
+const (
+	otherScript = iota
+	greek
+	cyrillic
+)
+
+func scriptOf(r rune) int {
+	switch {
+	case r >= 0x386 && r <= 0x3CE:
+		return greek
+	case r >= 0x400 && r <= 0x491:
+		return cyrillic
+	}
+	return otherScript
+}
+
+// whatWrong gives the places, from 0, of those of the texts $1 that do not come behind the one
+// in front of them.
+const whatWrong = `SELECT coalesce(array_agg(i - 1), '{}') FROM (
+		SELECT t, i, lag(t) OVER (ORDER BY i) AS before FROM unnest($1::text[]) WITH ORDINALITY u(t, i)) u
+	WHERE before >= t COLLATE @`
+
+func (l *learning) outOfOrder(ctx context.Context, texts []string) (wrong []int, err error) {
+	err = l.tx.QueryRow(ctx, strings.ReplaceAll(whatWrong, "@", l.collation), texts).Scan(&wrong)
+	return wrong, err
+}
+
+// culprits are characters without which nothing would be wrong, as few as possible, and no
+// letters and digits of ASCII where others can be.
+func culprits(texts []string, wrong []int) (odd []rune) {
+	pairs := make([]string, len(wrong))
+	for i, at := range wrong {
+		pairs[i] = texts[at-1] + texts[at]
+	}
+	for len(pairs) > 0 {
+		counts := map[rune]int{}
+		for _, pair := range pairs {
+			told := map[rune]bool{}
+			for _, r := range pair {
+				told[r] = true
+			}
+			for r := range told {
+				counts[r]++
+			}
+		}
+		worst := slices.MaxFunc(slices.Collect(maps.Keys(counts)), func(r, s rune) int {
+			return cmp.Or(cmp.Compare(btoi(!isPlainLetter(r)), btoi(!isPlainLetter(s))), cmp.Compare(btoi(r > '~'), btoi(s > '~')), cmp.Compare(counts[r], counts[s]), cmp.Compare(r, s))
+		})
+		odd = append(odd, worst)
+		pairs = slices.DeleteFunc(pairs, func(pair string) bool { return strings.ContainsRune(pair, worst) })
+	}
+	return odd
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,89 @@
+package catalog_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"pgseal/catalog"
+	"pgseal/integration/pgtest"
+)
+
+// What is learnt of a collation holds for texts that nobody has asked the server about, and
+// collations that are otherwise are known to be.
+func TestOrdersThatAreLearntAreTheServers(t *testing.T) {
+	database := "collations"
+	if err := cluster.CreateDatabase(t.Context(), database, "ENCODING 'UTF8' TEMPLATE template0"); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), cluster.DSN(database, pgtest.Superuser))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	seed := pgtest.Seed(t)
+	for _, of := range []struct {
+		name    string
+		unknown bool
+	}{
+		{"en-x-icu", false}, {"sv-x-icu", false}, {"cs-x-icu", true}, {"da-x-icu", true}, {"fr-CA-x-icu", false}, {"C.utf8", false},
+		{"en_US.utf8", false}, {"de_DE.utf8", false}, {"es_ES.utf8", false}, {"pl_PL.utf8", false}, {"tr_TR.utf8", false}, {"sv_SE.utf8", false}, {"cs_CZ.utf8", true}, {"hu_HU.utf8", true},
+	} {
+		t.Run(of.name, func(t *testing.T) {
+			var there bool
+			if err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_collation WHERE collname = $1 AND collencoding IN (-1, 6))`, of.name).Scan(&there); err != nil {
+				t.Fatal(err)
+			}
+			if !there {
+				t.Logf("this server does not have it")
+				return
+			}
+			order, all, outOfOrder, err := catalog.LearnOrder(t.Context(), conn, `"`+of.name+`"`)
+			if err != nil || (order == nil) != of.unknown {
+				t.Fatalf("learnt: %t, %v", order != nil, err)
+			}
+			if order == nil {
+				return
+			}
+			if !order.Knows([]byte("The quick brown fox, 12 o'clock (sharp)")) || order.Knows([]byte("東京")) || order.Knows([]byte("e\u0301")) {
+				t.Error("what it knows is not what it should")
+			}
+			// Texts of few letters, so that many are alike, and of all characters.
+			random := rand.New(rand.NewPCG(seed, 1))
+			few := []rune("aAáÁbBcCçÇ12 -'.")
+			words := strings.Fields("12 Main St main-st MAIN Rôle role Résumé resume RESUME Łódź lodz O'Brien obrien de la Cruz Delacruz $5 5€ #1 _x Ζωή Иван")
+			var texts []string
+			for i := range 30_000 {
+				var text string
+				for range 1 + random.IntN(12) {
+					switch i % 3 {
+					case 0:
+						text += string(few[random.IntN(len(few))])
+					case 1:
+						text += string(all[random.IntN(len(all))])
+					default:
+						text += words[random.IntN(len(words))] + []string{" ", "", "-", ", "}[random.IntN(4)]
+					}
+				}
+				if order.Knows([]byte(text)) {
+					texts = append(texts, text)
+				}
+			}
+			slices.SortFunc(texts, func(a, b string) int { return order.Compare([]byte(a), []byte(b)) })
+			texts = slices.Compact(texts)
+			wrong, err := outOfOrder(texts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, at := range wrong[:min(len(wrong), 5)] {
+				t.Errorf("%+q comes before %+q", texts[at], texts[at-1])
+			}
+			if minimum := 4000; len(texts) < minimum {
+				t.Errorf("%d texts are known only", len(texts))
+			}
+		})
+	}
+}

@@ -17,12 +17,7 @@ type built struct {
 	plan       *Plan
 	literals   []span
 	pathIsUsed bool
-}
-
-// size estimates what a cached plan takes in bytes.
-func (b built) size() int {
-	const plan, perPiece, perLiteral, perStatement = 512, 160, 12, 256
-	return plan + len(b.plan.pieces)*perPiece + len(b.literals)*perLiteral + len(b.plan.statements)*perStatement
+	size       int // estimate of what the plan takes in memory, in bytes
 }
 
 // maxNesting bounds how deeply a text may nest, by an upper bound counted on
@@ -267,7 +262,9 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	if len(plan.pieces) == 0 && !a.touched && plan.effectless() {
 		plan.statements = nil
 	}
-	return built{plan: plan, literals: src.literals, pathIsUsed: a.pathIsUsed}, nil
+	b := built{plan: plan, literals: src.literals, pathIsUsed: a.pathIsUsed}
+	b.size = b.measure()
+	return b, nil
 }
 
 // doesMore says whether one of several statements does more than read, or begin a transaction in

@@ -218,7 +218,7 @@ func (p *Planner) add(key cacheKey, r Request, built built, from []prepared) {
 		e.variants = append(e.variants, old.variants[:min(len(old.variants), maxVariants-1)]...)
 		p.plans.Remove(key)
 	}
-	if e.size = len(key.text) + len(e.variants)*built.size(); e.size > maxEntryBytes {
+	if e.size = len(key.text) + len(e.variants)*built.size; e.size > maxEntryBytes {
 		return
 	}
 	p.bytes += e.size

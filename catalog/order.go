@@ -59,9 +59,9 @@ func (o orders) load(ctx context.Context, tx reader) (TextOrders, error) {
 // up for it. What is made up says nothing of what is stored.
 //
 // It takes the collation for one in which a character has one place on each level
-// (logical.Weight), and asks for those places. Then it has the server compare what is sorted
+// (logical.Weight), or is two of them, and asks for those places. Then it has the server compare what is sorted
 // by them: all characters, all pairs of those that can stand together, all triples of letters,
-// and words. Characters that this shows to be something else (ß, which is sorted as ss) are
+// and words. Characters that this shows to be something else (þ, which is th in Swedish) are
 // left out; a collation in which letters or digits of ASCII are (Czech, with its ch) is not
 // known here.
 type learning struct {
@@ -108,13 +108,16 @@ var characters = [...][2]rune{
 	{0x1EA0, 0x1EF9}, {0x2010, 0x2014}, {0x2018, 0x201A}, {0x201C, 0x201E}, {0x2020, 0x2022}, {0x2039, 0x203A}, {0x20AC, 0x20AC},
 }
 
+// pairs are characters that many collations take for two, and those.
+var pairs = map[rune]string{'ß': "ss", 'ẞ': "ss", 'æ': "ae", 'Æ': "ae", 'œ': "oe", 'Œ': "oe"}
+
 func orderedCharacters() (chars []rune) {
 	for _, of := range characters {
 		for r := of[0]; r <= of[1]; r++ {
 			chars = append(chars, r)
 		}
 	}
-	return chars
+	return slices.AppendSeq(chars, maps.Keys(pairs))
 }
 
 func isPlainLetter(r rune) bool {
@@ -141,8 +144,9 @@ const whatWeights = `
 	       array_agg((SELECT count(*) FROM sorted m WHERE m.marks AND m.c || s.c < s.c || m.c COLLATE @) ORDER BY i),
 	       array_agg(coalesce(NOT marks AND c < mark || c COLLATE @ AND mark || c < c || mark COLLATE @, false) ORDER BY i),
 	       array_agg(CASE WHEN marks THEN '0' || c || great < '0' || small COLLATE @ ELSE c || '-' || great < c || small COLLATE @ END ORDER BY i),
-	       array_agg(NOT marks AND 'a' || c || '0-' < 'a' || c || '0' COLLATE @ ORDER BY i)
-	  FROM sorted s CROSS JOIN cases LEFT JOIN first ON true`
+	       array_agg(NOT marks AND 'a' || c || '0-' < 'a' || c || '0' COLLATE @ ORDER BY i),
+	       array_agg(coalesce(of || 'a' < c || 'b' COLLATE @ AND c || 'a' < of || 'b' COLLATE @, false) ORDER BY i)
+	  FROM sorted s CROSS JOIN cases LEFT JOIN first ON true LEFT JOIN unnest($2::text[], $3::text[]) pairs(pair, of) ON pair = c COLLATE "C"`
 
 // weights asks for the places of characters.
 func (l *learning) weights(ctx context.Context, chars []rune) (map[rune]logical.Weight, error) {
@@ -150,28 +154,59 @@ func (l *learning) weights(ctx context.Context, chars []rune) (map[rune]logical.
 	for i, r := range chars {
 		texts[i] = string(r)
 	}
+	var pair, of []string
+	for r, two := range pairs {
+		pair, of = append(pair, string(r)), append(of, two)
+	}
 	var sorted []string
-	var marks, absent, skipped, bare []bool
+	var marks, absent, skipped, bare, double []bool
 	var differs, behind []int
-	if err := l.tx.QueryRow(ctx, strings.ReplaceAll(whatWeights, "@", l.collation), texts).Scan(&sorted, &marks, &differs, &behind, &absent, &skipped, &bare); err != nil {
+	if err := l.tx.QueryRow(ctx, strings.ReplaceAll(whatWeights, "@", l.collation), texts, pair, of).Scan(&sorted, &marks, &differs, &behind, &absent, &skipped, &bare, &double); err != nil {
 		return nil, err
 	}
 	const apart = 64 // on the last level, for those that are the same on the levels before
 	weights := map[rune]logical.Weight{}
 	place := [4]uint16{1}
+	accents := map[uint16]uint16{} // the last place on the second level of those that are the same on the first
+	before := -1
 	for i, text := range sorted {
+		r := []rune(text)[0]
 		w := logical.Weight{Skipped: skipped[i], Bare: bare[i] && !skipped[i], Absent: absent[i]}
-		if marks[i] {
+		switch {
+		case double[i]:
+			continue // below
+		case marks[i]:
 			w.Levels[3] = apart * uint16(i+1)
-		} else {
-			if i > 0 && !marks[i-1] {
-				place[differs[i]-1]++
-				clear(place[differs[i]:])
+		default:
+			if before >= 0 {
+				level := differs[i]
+				if before < i-1 { // what stands between is two others
+					level = 1
+				}
+				place[level-1]++
+				clear(place[level:])
 			}
+			before = i
 			w.Levels = place
 			w.Levels[3] += apart*uint16(behind[i]) + 1
+			accents[place[0]] = place[1]
 		}
-		weights[[]rune(text)[0]] = w
+		weights[r] = w
+	}
+	for i, text := range sorted {
+		r := []rune(text)[0]
+		if !double[i] {
+			continue
+		}
+		first, second := weights[rune(pairs[r][0])].Levels[0], weights[rune(pairs[r][1])].Levels[0]
+		if i > 0 && double[i-1] && pairs[[]rune(sorted[i-1])[0]] == pairs[r] {
+			w := weights[[]rune(sorted[i-1])[0]]
+			w.Levels[2]++
+			weights[r] = w
+			continue
+		}
+		accents[first]++
+		weights[r] = logical.Weight{Levels: [4]uint16{first, accents[first], 0, apart*uint16(behind[i]) + 1}, Second: second, Absent: absent[i]}
 	}
 	return weights, nil
 }
@@ -182,7 +217,7 @@ const neighbours = "abcdefghijklmnopqrstuvwxyzAHZ0 -."
 var surroundings = [...]string{"0@z", "0-@z", "00-@", "0-a@", "a@-Z", "0@-Z", "@@", "z-@0", "0 @", "@ 0a", "a @0-", "a 0@", "a  00@", "a  0@z", "a @00 z", "a@00-", "a@0-z"}
 
 // usual are characters of which there are so few that many words of them are alike.
-var usual = []rune("aAáÁbcç012  -.',$")
+var usual = []rune("aAáÁbcç012  -.',$sße")
 
 // samples are texts to be compared: all characters; pairs of those of ASCII, of one script,
 // and with neighbours; all triples of small letters; words, several of which differ in

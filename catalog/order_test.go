@@ -28,9 +28,11 @@ func TestOrdersThatAreLearntAreTheServers(t *testing.T) {
 	for _, of := range []struct {
 		name    string
 		unknown bool
+		but     int // how many characters are unknown at most
 	}{
-		{"en-x-icu", false}, {"sv-x-icu", false}, {"cs-x-icu", true}, {"da-x-icu", true}, {"fr-CA-x-icu", false}, {"C.utf8", false},
-		{"en_US.utf8", false}, {"de_DE.utf8", false}, {"es_ES.utf8", false}, {"pl_PL.utf8", false}, {"tr_TR.utf8", false}, {"sv_SE.utf8", false}, {"cs_CZ.utf8", true}, {"hu_HU.utf8", true},
+		{"en-x-icu", false, 0}, {"sv-x-icu", false, 2}, {"cs-x-icu", true, 0}, {"da-x-icu", true, 0}, {"fr-CA-x-icu", false, 320}, {"C.utf8", false, 0},
+		{"en_US.utf8", false, 0}, {"de_DE.utf8", false, 0}, {"fr_FR.utf8", false, 0}, {"es_ES.utf8", false, 0}, {"pl_PL.utf8", false, 0}, {"tr_TR.utf8", false, 0}, {"ru_RU.utf8", false, 0}, {"sv_SE.utf8", false, 2},
+		{"cs_CZ.utf8", true, 0}, {"hu_HU.utf8", true, 0},
 	} {
 		t.Run(of.name, func(t *testing.T) {
 			var there bool
@@ -51,10 +53,13 @@ func TestOrdersThatAreLearntAreTheServers(t *testing.T) {
 			if !order.Knows([]byte("The quick brown fox, 12 o'clock (sharp)")) || order.Knows([]byte("東京")) || order.Knows([]byte("e\u0301")) {
 				t.Error("what it knows is not what it should")
 			}
+			if unknown := slices.DeleteFunc(slices.Clone(all), func(r rune) bool { return order.Knows([]byte(string(r))) }); len(unknown) > of.but {
+				t.Errorf("it does not know %c", unknown)
+			}
 			// Texts of few letters, so that many are alike, and of all characters.
 			random := rand.New(rand.NewPCG(seed, 1))
-			few := []rune("aAáÁbBcCçÇ12 -'.")
-			words := strings.Fields("12 Main St main-st MAIN Rôle role Résumé resume RESUME Łódź lodz O'Brien obrien de la Cruz Delacruz $5 5€ #1 _x Ζωή Иван")
+			few := []rune("aAáÁbBcCçÇ12 -'.sSßæe")
+			words := strings.Fields("12 Main St main-st MAIN Rôle role Résumé resume RESUME Łódź lodz Straße Strasse STRASSE Straßen groß gros cœur coeur Coeurs Æsop aesop Aesopp ßs sß O'Brien obrien de la Cruz Delacruz $5 5€ #1 _x Ζωή Иван")
 			var texts []string
 			for i := range 30_000 {
 				var text string
@@ -81,7 +86,7 @@ func TestOrdersThatAreLearntAreTheServers(t *testing.T) {
 			for _, at := range wrong[:min(len(wrong), 5)] {
 				t.Errorf("%+q comes before %+q", texts[at], texts[at-1])
 			}
-			if minimum := 4000; len(texts) < minimum {
+			if minimum := 3000; len(texts) < minimum {
 				t.Errorf("%d texts are known only", len(texts))
 			}
 		})

@@ -30,6 +30,9 @@ const (
 type Weight struct {
 	Known  bool
 	Levels [4]uint16
+	// Second is the place on the first level of the other character that it stands for as well,
+	// as ß does for two of s; 0 for none. On the second level no other character is like it.
+	Second uint16
 	// Skipped: in a row of two or more such characters, with another one behind them, the last
 	// but one does not count on the second level. That is how the GNU C library deals with
 	// digits and marks, for which that level goes backwards.
@@ -69,6 +72,7 @@ func NewTextOrder(weights map[rune]Weight) *TextOrder {
 				for _, l := range w.Levels {
 					b = binary.BigEndian.AppendUint16(b, l)
 				}
+				b = binary.BigEndian.AppendUint16(b, w.Second)
 				h.Write(append(b, byte(btoi(w.Skipped)), byte(btoi(w.Bare)), byte(btoi(w.Absent))))
 			}
 		}
@@ -158,16 +162,27 @@ func (o *TextOrder) weight(text []byte) (Weight, int) {
 	return o.pages[r/orderPage][r%orderPage], size
 }
 
-// next is the weight of the next character that has a place on the first level, the zero
-// Weight at the end, and where the text goes on.
-func (o *TextOrder) next(text []byte, i int) (Weight, int) {
-	for i < len(text) {
-		w, size := o.weight(text[i:])
-		if i += size; w.Levels[0] != 0 {
-			return w, i
+// placed reads a text by what has a place on the first level.
+type placed struct {
+	text   []byte // that is left
+	second uint16 // of the character before
+}
+
+// next is the next weight, the zero Weight at the end.
+func (p *placed) next(o *TextOrder) Weight {
+	if p.second != 0 {
+		w := Weight{Levels: [4]uint16{p.second}}
+		p.second = 0
+		return w
+	}
+	for len(p.text) > 0 {
+		w, size := o.weight(p.text)
+		if p.text = p.text[size:]; w.Levels[0] != 0 {
+			p.second = w.Second
+			return w
 		}
 	}
-	return Weight{}, i
+	return Weight{}
 }
 
 // Compare is negative if the first of two texts that it Knows comes first, positive if the
@@ -177,10 +192,8 @@ func (o *TextOrder) Compare(a, b []byte) int {
 		return bytes.Compare(a, b)
 	}
 	var second, third int
-	for i, j := 0, 0; ; {
-		var v, w Weight
-		v, i = o.next(a, i)
-		w, j = o.next(b, j)
+	for p, q := (placed{text: a}), (placed{text: b}); ; {
+		v, w := p.next(o), q.next(o)
 		if v.Levels[0] != w.Levels[0] {
 			return cmp.Compare(v.Levels[0], w.Levels[0])
 		}

@@ -145,7 +145,7 @@ func (a *analysis) computed(n *pg.Node, op Operand, sc *scope) bool {
 	}
 	c, ok := a.computation(n)
 	if !ok {
-		return false
+		return a.computedConstant(n, op, sc)
 	}
 	at := location(n)
 	a.in("a computed value", func() { a.plain(n, sc) }) // what its functions may reach

@@ -65,6 +65,7 @@ type formulaDraft struct {
 	windowed    bool       // what is read stands in a window function
 	collects    bool       // what is read stands in an aggregate
 	decides     bool       // it is a condition on the row
+	bound       bool       // its literals are read when the plan is applied to a text
 	collates    string     // what COLLATE names in it; two names may be a mistake
 }
 
@@ -400,7 +401,7 @@ func (a *analysis) literalNamed(token int, negative bool, d *formulaDraft) *Form
 	}
 	f := &Formula{Kind: LiteralValue, text: formulaLiteral{literal: int32(k), negative: negative}}
 	switch {
-	case d.row == nil || d.decides:
+	case !d.bound && (d.row == nil || d.decides):
 		d.literals = append(d.literals, a.tokens[token].start)
 	case a.mode == Simple:
 		return f

@@ -1,0 +1,55 @@
+package rewrite
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// computedConstant gives a sealed role to an expression of literals and parameters alone, which
+// the session computes: 10 + 5, round($1, 2), '2024-01-01'::date + 1. It is false, and has
+// done nothing, for any other expression.
+func (a *analysis) computedConstant(n *pg.Node, op Operand, sc *scope) bool {
+	if sc == nil || a.stmt.Stmt.GetPrepareStmt() != nil || a.stmt.Stmt.GetExecuteStmt() != nil {
+		return false
+	}
+	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc, bound: true}
+	f := a.formula(n, d)
+	if f == nil || !f.IsConstant() || f.isGiven() || f.Aggregates() || d.windows != nil || f.parameters() != len(d.params) || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+		return false
+	}
+	if !a.settleCalls(d) {
+		return a.err != nil
+	}
+	op.Formula = f
+	a.answers++
+	// The question, which the machinery of values that are put in later has, asks for nothing.
+	x := asked{start: int(a.tokens[d.first].start), end: int(a.tokens[d.last].end), sql: "NULL::" + serverType, operand: &op, answer: a.answers}
+	x.first, x.last = -1, -1
+	a.asked = append(a.asked, x)
+	if !a.asksLater() {
+		a.edit(x.start, x.end, "", &value{operand: x.operand, literal: -1, answer: x.answer})
+	}
+	a.takeParams(&op, d.params)
+	a.operands = append(a.operands, x.operand)
+	a.note(op.verb(), op.Column, "what is computed of constants", location(n))
+	return true
+}
+
+// isGiven says whether it is a literal or a parameter, with a sign and casts or without.
+func (f *Formula) isGiven() bool {
+	switch f.Kind {
+	case Negative, CastTo, Collated:
+		return f.Args[0].isGiven()
+	}
+	return f.Kind == ParameterValue || f.Kind == LiteralValue || f.Kind == NullValue
+}
+
+// parameters is how many parameters stand in a formula.
+func (f *Formula) parameters() (n int) {
+	if f.Kind == ParameterValue {
+		n++
+	}
+	for _, arg := range f.Args {
+		n += arg.parameters()
+	}
+	return n
+}

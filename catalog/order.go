@@ -59,11 +59,10 @@ func (o orders) load(ctx context.Context, tx reader) (TextOrders, error) {
 // up for it. What is made up says nothing of what is stored.
 //
 // It takes the collation for one in which a character has one place on each level
-// (logical.Weight), or is two of them, and asks for those places. Then it has the server compare what is sorted
-// by them: all characters, all pairs of those that can stand together, all triples of letters,
-// and words. Characters that this shows to be something else (þ, which is th in Swedish) are
-// left out; a collation in which letters or digits of ASCII are (Czech, with its ch) is not
-// known here.
+// (logical.Weight), or is two of them, and asks for those places. Then it has the server
+// compare what is sorted by them: samples. Characters that this shows to be something else (þ,
+// which is th in Swedish) are left out; a collation in which letters or digits of ASCII are
+// (Czech, with its ch) is not known here. See docs/decisions/0041-collations-are-learnt.md.
 type learning struct {
 	tx        reader
 	collation string // as SQL

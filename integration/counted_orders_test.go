@@ -34,6 +34,16 @@ func TestOrdersOfCountedRows(t *testing.T) {
 		S("SELECT DISTINCT name, g FROM t WHERE name = 'c' ORDER BY 1 LIMIT 3"),
 		S("SELECT name, count(*) FROM t WHERE name = $1 GROUP BY name ORDER BY name", "b"),
 		S("SELECT price, count(*) AS n FROM t WHERE price = 20.5 GROUP BY price, g ORDER BY n, price"),
+		// The server counts a sealed column, and the session sorts by what stands behind that.
+		S("INSERT INTO t VALUES (6, 3, NULL, NULL, NULL), (7, 3, NULL, 10, NULL), (8, 3, 'd', NULL, NULL)"),
+		S("SELECT price, count(price) AS n FROM t GROUP BY price ORDER BY n DESC, price"),
+		S("SELECT name, count(ok) FROM t GROUP BY name ORDER BY count(ok) DESC NULLS LAST, name DESC LIMIT $1", "3"),
+		S("SELECT g, count(name) AS n FROM t GROUP BY g ORDER BY count(name), max(price) DESC"),
+		S("SELECT name, count(t.name) AS n, count(*) FROM t GROUP BY name HAVING count(name) > 0 ORDER BY 2 DESC, name LIMIT 2"),
+		S("SELECT name, count(name) AS n FROM t WHERE price > 5 GROUP BY name ORDER BY n DESC, name"),
+		S("SELECT x, count(x) AS n FROM (SELECT name AS x FROM t) q GROUP BY x ORDER BY n DESC, x"),
+		S("SELECT x, count(x) AS n FROM (SELECT upper(name) AS x FROM t) q GROUP BY x ORDER BY n DESC, x"),
+		S("SELECT g, count(DISTINCT name) AS n FROM t GROUP BY g ORDER BY n DESC, max(name)").Refused("public.t.name"),
 	)
 }
 

@@ -255,10 +255,21 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	if at, ok = a.itemSpan(s, it.by); target != nil {
 		at, ok = a.targetSpan(target)
 	}
-	if !ok || a.mentionsSealed(n, sc) || !a.isSteady(n) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at, false) {
+	if !ok || a.mentionsSealed(n, sc) && !a.countsColumn(n, sc) || !a.isSteady(n) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at, false) {
 		return
 	}
 	it.text = string(a.text[at.start:at.end])
+}
+
+// countsColumn says whether an expression is count(column) of a sealed column, which the server
+// counts as it is written, wherever that stands.
+func (a *analysis) countsColumn(n *pg.Node, sc *scope) bool {
+	f := n.GetFuncCall()
+	if f == nil || last(names(f.Funcname)) != "count" || len(f.Args) != 1 || f.Args[0].GetColumnRef() == nil || f.AggDistinct || f.AggFilter != nil || f.AggOrder != nil || f.Over != nil {
+		return false
+	}
+	c := a.resolve(f.Args[0].GetColumnRef(), sc).column
+	return c != nil && c.sealed != nil && c.formula == nil && c.shown == nil
 }
 
 // mentionsSealed says whether a name in an expression may be that of what the server has no

@@ -24,12 +24,28 @@ import (
 // where it may not.
 func Load(ctx context.Context, conn *pgx.Conn, textFunctions, textOrders bool) (*Snapshot, error) {
 	var s *Snapshot
+	known := orders{}
+	if textOrders {
+		rows, err := conn.Query(ctx, orderedCollations)
+		if err != nil {
+			return nil, err
+		}
+		collations, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
+		for _, oid := range collations {
+			if err == nil {
+				_, err = known.learn(ctx, conn, oid)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	err := reading(ctx, conn, func(tx pgx.Tx) error {
 		there, err := lookForPgseal(ctx, tx)
 		if err != nil {
 			return err
 		}
-		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}, order: orders{}, texts: textsWanted{functions: textFunctions, orders: textOrders}})
+		s, _, err = load(ctx, tx, there, loading{shown: true, reach: reach{all: true}, folds: foldings{}, orders: known, functions: textFunctions})
 		return err
 	})
 	return s, err
@@ -41,9 +57,10 @@ type loading struct {
 	have  *Snapshot // as loaded before, or nil
 	reach reach
 	folds foldings
-	order orders
-	// texts: whether or not the load needs it.
-	texts textsWanted
+	// orders are those that have been learnt.
+	orders orders
+	// functions: Contents.TextFunctions is wanted, whether or not the load needs it.
+	functions bool
 }
 
 // LoadIn reads the catalog inside a transaction of the caller's, as that
@@ -118,14 +135,10 @@ func load(ctx context.Context, tx reader, there presence, l loading) (*Snapshot,
 		if metadata, err = loadMetadata(ctx, tx); err != nil {
 			return nil, w, err
 		}
-		if c.TextFunctions, err = l.folds.load(ctx, tx, metadata, l.texts.functions && len(metadata) > 0); err != nil {
+		if c.TextFunctions, err = l.folds.load(ctx, tx, metadata, l.functions && len(metadata) > 0); err != nil {
 			return nil, w, err
 		}
-		if l.texts.orders && len(metadata) > 0 {
-			if c.TextOrders, err = l.order.load(ctx, tx); err != nil {
-				return nil, w, err
-			}
-		}
+		c.TextOrders = maps.Clone(l.orders)
 		if c.ActiveKeys, err = loadActiveKeys(ctx, tx); err != nil {
 			return nil, w, err
 		}

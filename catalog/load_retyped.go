@@ -27,7 +27,7 @@ func loadRetyped(ctx context.Context, tx reader, base *Snapshot) (map[uint32]*Se
 	)
 	_, err = pgx.ForEachRow(rows, []any{&t.Domain, &name, &id, &t.OID, &t.Typmod, &t.Name, &t.Len, &t.ByVal, &t.Align, &t.Storage, &t.Collation, &t.Array}, func() error {
 		was := base.metadata[t.Domain]
-		if was == nil || was.Broken != "" || was.ID == uint32(id) && was.Type.OID == t.OID && was.Type.Typmod == t.Typmod {
+		if was == nil || was.Broken != "" || was.ID == uint32(id) && was.Type.OID == t.OID && was.Type.Typmod == t.Typmod && (shown == nil || base.shown.collationOf(t.Domain) == t.Collation) {
 			return nil
 		}
 		column := *was
@@ -48,6 +48,16 @@ func loadRetyped(ctx context.Context, tx reader, base *Snapshot) (map[uint32]*Se
 		return nil
 	})
 	return metadata, shown, err
+}
+
+// collationOf is the collation of a sealed column, by its domain; 0 for none.
+func (s *Shown) collationOf(domain uint32) uint32 {
+	for i := range s.Types {
+		if s.Types[i].Domain == domain {
+			return s.Types[i].Collation
+		}
+	}
+	return 0
 }
 
 // retyped is what the catalogs show where one column has got another type, which resets

@@ -3,57 +3,69 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/logical"
 )
 
-// TextOrders are the orders of the collations, by OID, that sealed columns and the database
-// have and that do not go by bytes; nil for those that cannot be computed here.
-type TextOrders map[uint32]*logical.TextOrder
+// orders are those of a server's collations that have been asked for, by OID, nil for those
+// that cannot be computed here. They are the same for as long as the server runs.
+type orders map[uint32]*logical.TextOrder
 
-// orders are those of a server's collations that have been asked for. They are the same for
-// as long as the server runs.
-type orders TextOrders
+// orderedCollations are those of sealed columns and of the database, as SQL.
+const orderedCollations = `SELECT coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation)
+	FROM pgseal.sealed_column s JOIN pg_type t ON t.oid = s.logical_type UNION SELECT oid FROM pg_collation WHERE collprovider = 'd'`
 
-// orderedCollations are those whose order is asked for, as SQL.
-const orderedCollations = `SELECT o.oid, quote_ident(n.nspname) || '.' || quote_ident(o.collname)
+// orderedCollation is the name of the collation $1, if its order is not that of bytes and can
+// be learnt, as SQL.
+const orderedCollation = `SELECT quote_ident(n.nspname) || '.' || quote_ident(o.collname)
 	FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace
-	WHERE getdatabaseencoding() = 'UTF8' AND o.collisdeterministic AND NOT ` + byBytes + `
-	  AND (o.collprovider = 'd' OR o.oid IN (SELECT coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation)
-	                                           FROM pgseal.sealed_column s JOIN pg_type t ON t.oid = s.logical_type))
-	ORDER BY 1`
+	WHERE o.oid = $1 AND getdatabaseencoding() = 'UTF8' AND o.collisdeterministic AND NOT ` + byBytes
 
-// load gives the orders.
-func (o orders) load(ctx context.Context, tx reader) (TextOrders, error) {
-	type named struct {
-		oid  uint32
-		name string
+// learn learns the order of a collation, in a transaction of its own, so that a mistake in it
+// harms nothing else. refused is why the server would not help; the order is not known then.
+func (o orders) learn(ctx context.Context, conn *pgx.Conn, oid uint32) (refused, err error) {
+	if _, ok := o[oid]; ok {
+		return nil, nil
 	}
-	rows, err := tx.Query(ctx, orderedCollations)
-	if err != nil {
-		return nil, err
-	}
-	collations, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (c named, err error) { return c, r.Scan(&c.oid, &c.name) })
-	if err != nil {
-		return nil, err
-	}
-	found := TextOrders{}
-	for _, c := range collations {
-		if _, ok := o[c.oid]; !ok {
-			if o[c.oid], err = (&learning{tx: tx, collation: c.name}).order(ctx); err != nil {
-				return nil, err
-			}
+	var order *logical.TextOrder
+	err = reading(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = "+learningTimeout); err != nil {
+			return err
 		}
-		found[c.oid] = o[c.oid]
+		var name string
+		switch err := tx.QueryRow(ctx, orderedCollation, oid).Scan(&name); {
+		case errors.Is(err, pgx.ErrNoRows):
+			return nil
+		case err != nil:
+			return err
+		}
+		order, err = (&learning{tx: tx, collation: name}).order(ctx)
+		return err
+	})
+	if _, ok := errors.AsType[*pgconn.PgError](err); ok {
+		refused, err, order = err, nil, nil
 	}
-	return found, nil
+	if err == nil {
+		o[oid] = order
+	}
+	return refused, err
 }
+
+// learningTimeout bounds each question of learning, and learningTime says when no more are
+// asked: the rest of a round needs time, too.
+const (
+	learningTimeout = "3000" // milliseconds
+	learningTime    = 6 * time.Second
+)
 
 // learning finds out how a collation sorts, by having the server compare texts that are made
 // up for it. What is made up says nothing of what is stored.
@@ -72,7 +84,11 @@ type learning struct {
 func (l *learning) order(ctx context.Context) (*logical.TextOrder, error) {
 	chars := orderedCharacters()
 	const rounds = 6 // each leaves out some more
+	begun := time.Now()
 	for range rounds {
+		if time.Since(begun) > learningTime {
+			return nil, nil
+		}
 		weights, err := l.weights(ctx, chars)
 		if err != nil {
 			return nil, err
@@ -142,7 +158,7 @@ const whatWeights = `
 	                      ELSE 4 END ORDER BY i),
 	       array_agg((SELECT count(*) FROM sorted m WHERE m.marks AND m.c || s.c < s.c || m.c COLLATE @) ORDER BY i),
 	       array_agg(coalesce(NOT marks AND c < mark || c COLLATE @ AND mark || c < c || mark COLLATE @, false) ORDER BY i),
-	       array_agg(CASE WHEN marks THEN '0' || c || great < '0' || small COLLATE @ ELSE c || '-' || great < c || small COLLATE @ END ORDER BY i),
+	       array_agg(CASE WHEN marks THEN '0' || c || great < '0' || small COLLATE @ ELSE c || '-' || great < c || small COLLATE @ AND EXISTS (SELECT FROM sorted WHERE c = '-' COLLATE "C" AND marks) END ORDER BY i),
 	       array_agg(NOT marks AND 'a' || c || '0-' < 'a' || c || '0' COLLATE @ ORDER BY i),
 	       array_agg(coalesce(of || 'a' < c || 'b' COLLATE @ AND c || 'a' < of || 'b' COLLATE @, false) ORDER BY i)
 	  FROM sorted s CROSS JOIN cases LEFT JOIN first ON true LEFT JOIN unnest($2::text[], $3::text[]) pairs(pair, of) ON pair = c COLLATE "C"`

@@ -50,7 +50,7 @@ func TestOrdersThatAreLearntAreTheServers(t *testing.T) {
 			if order == nil {
 				return
 			}
-			if !order.Knows([]byte("The quick brown fox, 12 o'clock (sharp)")) || order.Knows([]byte("東京")) || order.Knows([]byte("e\u0301")) {
+			if !order.Knows([]byte("The quick brown fox, 12 o'clock (sharp)")) || order.Knows([]byte("東京")) || order.Knows([]byte("e\u0301")) || strings.HasSuffix(of.name, "icu") && of.but < 9 && !order.Knows([]byte("12 Straße-3 é, Æ")) {
 				t.Error("what it knows is not what it should")
 			}
 			if unknown := slices.DeleteFunc(slices.Clone(all), func(r rune) bool { return order.Knows([]byte(string(r))) }); len(unknown) > of.but {

@@ -224,8 +224,8 @@ type Snapshot struct {
 	temporary  bool      // some of the relations are
 
 	textFunctions *TextFunctions // nil if nobody has asked for them
-	textOrders    TextOrders     // as well
-	read          *readFrom      // by a Reading; nil if it was loaded
+	textOrders    map[uint32]*logical.TextOrder
+	read          *readFrom // by a Reading; nil if it was loaded
 }
 
 // Contents is what a Snapshot is built from.
@@ -256,8 +256,9 @@ type Contents struct {
 	ActiveKeys map[uint32]uint32
 	// TextFunctions are nil unless they are needed, or a statement has named one of them.
 	TextFunctions *TextFunctions
-	// TextOrders are nil unless a statement has needed them.
-	TextOrders TextOrders
+	// TextOrders are the orders of collations, by OID, that statements have needed; nil for
+	// those that cannot be computed here.
+	TextOrders map[uint32]*logical.TextOrder
 	// Shown is what the system catalogs must show, nil for what they hold.
 	Shown *Shown
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"pgseal/logical"
 )
 
 // wanted are the relations that statements have named and a snapshot did not
@@ -17,14 +19,9 @@ type wanted struct {
 	oids  map[uint32]bool
 	fresh bool // something was added since the last load
 
-	textsWanted
-	outer *wanted // that of what others see, who can be told of those alone
-}
-
-// textsWanted is what is wanted of how the server deals with texts.
-type textsWanted struct {
-	functions bool // Contents.TextFunctions
-	orders    bool // Contents.TextOrders
+	functions bool            // Contents.TextFunctions
+	orders    map[uint32]bool // of Contents.TextOrders, by collation
+	outer     *wanted         // that of what others see, who can be told of those alone
 }
 
 // maxWanted bounds how many names and how many OIDs are kept: a client can name
@@ -55,23 +52,45 @@ func (w *wanted) oid(oid uint32) {
 	w.oids[oid], w.fresh = true, true
 }
 
-// texts notes that one of the two about texts is wanted.
-func (w *wanted) texts(flag func(*wanted) *bool) {
+func (w *wanted) textFunctions() {
 	if w.outer != nil {
 		w = w.outer
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	wants := flag(w)
-	w.fresh, *wants = w.fresh || !*wants, true
+	w.functions, w.fresh = true, w.fresh || !w.functions
+}
+
+func (w *wanted) textOrder(collation uint32) {
+	if w.outer != nil {
+		w = w.outer
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.orders == nil {
+		w.orders = map[uint32]bool{}
+	}
+	w.orders[collation], w.fresh = true, true
+}
+
+// takeOrder gives one of the collations whose order is wanted, and forgets that. It is false
+// if there is none.
+func (w *wanted) takeOrder() (collation uint32, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for collation = range w.orders {
+		delete(w.orders, collation)
+		return collation, true
+	}
+	return 0, false
 }
 
 // take gives what is wanted, and whether there is more than the last time.
-func (w *wanted) take() (names []string, oids []uint32, texts textsWanted, more bool) {
+func (w *wanted) take() (names []string, oids []uint32, functions, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	more, w.fresh = w.fresh, false
-	return slices.Sorted(maps.Keys(w.names)), slices.Sorted(maps.Keys(w.oids)), w.textsWanted, more
+	return slices.Sorted(maps.Keys(w.names)), slices.Sorted(maps.Keys(w.oids)), w.functions, more
 }
 
 // again: the load has failed.
@@ -131,17 +150,18 @@ func (s *Snapshot) MissName(name string) {
 // not known, that is noted, so that a later snapshot has them.
 func (s *Snapshot) TextFunctions() *TextFunctions {
 	if s.textFunctions == nil && s.wanted != nil {
-		s.wanted.texts(func(w *wanted) *bool { return &w.functions })
+		s.wanted.textFunctions()
 	}
 	return s.textFunctions
 }
 
-// TextOrders are the orders of texts. Where they are not known, that is noted likewise.
-func (s *Snapshot) TextOrders() TextOrders {
-	if s.textOrders == nil && s.wanted != nil {
-		s.wanted.texts(func(w *wanted) *bool { return &w.orders })
+// TextOrder is the order of a collation, nil if it cannot be computed here. Where that is not
+// known, it is noted likewise.
+func (s *Snapshot) TextOrder(collation uint32) (order *logical.TextOrder, known bool) {
+	if order, known = s.textOrders[collation]; !known && s.wanted != nil {
+		s.wanted.textOrder(collation)
 	}
-	return s.textOrders
+	return order, known
 }
 
 // MissRelation notes likewise that rows come from a relation.

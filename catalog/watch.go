@@ -325,7 +325,16 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 	if another {
 		have = nil
 	}
-	names, oids, texts, more := w.wanted.take()
+	if collation, ok := w.wanted.takeOrder(); ok { // one in each round, which is bounded
+		refused, err := w.orders.learn(ctx, w.conn, collation)
+		if err != nil {
+			return seen, nil, err
+		}
+		if refused != nil {
+			w.o.Logger.Warn("the order of a collation cannot be learnt from the server, statements that need it are refused", "collation", collation, "error", refused)
+		}
+	}
+	names, oids, functions, more := w.wanted.take()
 	now, known := w.watched, w.answers
 	read := func(tx pgx.Tx) error {
 		s, now, known = have, w.watched, w.answers
@@ -339,7 +348,7 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 			return nil
 		}
 		m := &memory{tx: tx, changed: seen.changed(w.last), known: known, used: map[string]*answer{}}
-		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}, folds: w.folds, order: w.orders, texts: texts}); err != nil {
+		if s, now, err = load(ctx, m, seen.there, loading{shown: true, have: have, reach: reach{names: names, oids: oids, have: have.system()}, folds: w.folds, orders: w.orders, functions: functions}); err != nil {
 			return err
 		}
 		known = m.used

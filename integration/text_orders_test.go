@@ -112,3 +112,45 @@ func TestTextsUnderACollation(t *testing.T) {
 		})
 	}
 }
+
+// A constant of type name has a collation of its own, which wins; a change of a column's
+// collation counts at once in the transaction that makes it.
+func TestCollationsOfNamesAndOfChangedColumns(t *testing.T) {
+	if harness.Shared(t).Twin.Binaries.Major < 15 {
+		return // no database has a collation of ICU's
+	}
+	pair := harness.New(t, harness.Schema{
+		Locale: "icu:en",
+		DDL:    `CREATE TABLE w (id int PRIMARY KEY, t text, d text COLLATE "de-x-icu", c text COLLATE "C", plain text COLLATE "en-x-icu")`,
+		Seal:   []string{"public.w.t --equality", "public.w.d", "public.w.c"},
+	})
+	rows := S("INSERT INTO w VALUES (1, 'a', 'b', 'a'), (2, 'B', 'A', 'B'), (3, 'c', 'a', 'c'), (4, 'D', 'B', 'D'), (5, 'ß', 'É', 'é')")
+	pair.SameIn(t, formulaModes, rows,
+		S("SELECT id FROM w ORDER BY t::name").Refused("collation which pgseal does not know"), S("SELECT * FROM (SELECT id FROM w ORDER BY t::name LIMIT 2) q").Refused(""), S("SELECT id, rank() OVER (ORDER BY t::name) FROM w").Refused(""),
+		S("SELECT id FROM w WHERE t < 'b'::name::text ORDER BY id"), S("SELECT id FROM w WHERE t || 'x'::name < 'b' ORDER BY id"), S("DELETE FROM w WHERE t < 'b'::name::text AND id < 0"), S("SELECT id, greatest(t, 'b'::name::text) FROM w ORDER BY id"),
+		S("SELECT id FROM w ORDER BY t || 'x'::name, id"), S("SELECT id FROM w ORDER BY c::name, id"), S("SELECT id FROM w ORDER BY t::name::text, id").Refused(""), S("SELECT max(t || 'x'::name) FROM w"),
+		S("SELECT id FROM w ORDER BY t, id"), S("SELECT id FROM w ORDER BY d DESC, id"), S("SELECT id FROM w ORDER BY c, id"),
+	)
+	pair.SameIn(t, formulaModes, rows,
+		S("BEGIN"), S(`ALTER TABLE w ALTER COLUMN d TYPE text COLLATE "C"`),
+		S("SELECT id FROM w ORDER BY d, id").Refused("collation which pgseal does not know"), S("ROLLBACK"),
+		S("BEGIN"), S(`ALTER TABLE w ALTER COLUMN c TYPE text COLLATE "de-x-icu"`), S("SELECT id FROM w WHERE c < 'b' ORDER BY id"), S("SELECT id FROM w ORDER BY c, id"), S("ROLLBACK"),
+		S("SELECT id FROM w ORDER BY d, id"), S("SELECT id FROM w ORDER BY c, id"),
+	)
+}
+
+// However many collations there are, a statement waits for those that it needs.
+func TestManyCollations(t *testing.T) {
+	var columns, seal, values []string
+	var steps []harness.Step
+	for i, of := range []string{"en", "de", "fr", "es", "it", "nl", "pl", "ru", "el", "sv", "pt", "fi"} {
+		name := fmt.Sprintf("t%d", i)
+		columns = append(columns, fmt.Sprintf(`%s text COLLATE "%s-x-icu"`, name, of))
+		seal, values = append(seal, "public.many."+name), append(values, "'b'")
+		if i%3 == 0 {
+			steps = append(steps, S("SELECT id FROM many ORDER BY "+name+", id"), S("SELECT max("+name+"), min(t0) FROM many"))
+		}
+	}
+	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE many (id int PRIMARY KEY, " + strings.Join(columns, ", ") + ")", Seal: seal})
+	pair.SameIn(t, formulaModes[:2], append([]harness.Step{S("INSERT INTO many VALUES (1, " + strings.Join(values, ", ") + "), (2, " + strings.ReplaceAll(strings.Join(values, ", "), "b", "A") + ")")}, steps...)...)
+}

@@ -51,6 +51,8 @@ func (a *analysis) collation(f *Formula) collated {
 		return standard
 	case t != 0 && !isCharacter(logical.Type{OID: t}) && t != logical.OIDName:
 		return none
+	case t == logical.OIDName && (f.Kind == CastTo && f.Args[0].isUntyped() || f.Kind == ParameterValue): // a constant of type name
+		return collated{oid: collations["C"], byBytes: shown.UTF8, known: true}
 	case f.Kind == Collated:
 		return collated{oid: collations[f.Name], byBytes: shown.UTF8, known: true, written: true}
 	case f.Kind == PlainValue:
@@ -105,14 +107,19 @@ func (a *analysis) orderOf(values ...*Formula) (*logical.TextOrder, bool) {
 	}) {
 		return nil, true
 	}
-	if !c.known {
+	if !c.known || slices.ContainsFunc(values, (*Formula).hasName) {
 		return nil, false
 	}
-	orders := a.snap.TextOrders()
-	if orders == nil {
+	order, known := a.snap.TextOrder(c.oid)
+	if !known {
 		a.fail(ErrNeedTextOrders)
 	}
-	return orders[c.oid], orders[c.oid] != nil
+	return order, order != nil
+}
+
+// hasName says whether something in it is of type name, which has a collation of its own.
+func (f *Formula) hasName() bool {
+	return f.TypeOf(f.givenType) == logical.OIDName || slices.ContainsFunc(f.Args, (*Formula).hasName)
 }
 
 // knowsOrder says whether the order of a formula's values is known.

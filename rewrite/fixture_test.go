@@ -103,7 +103,7 @@ func testSnapshot() *catalog.Snapshot { return snapshotWith(&catalog.TextFunctio
 
 // snapshotWith is that of a server with these functions.
 func snapshotWith(functions *catalog.TextFunctions) *catalog.Snapshot {
-	c := catalog.Contents{TextFunctions: functions, TextOrders: catalog.TextOrders{}}
+	c := catalog.Contents{TextFunctions: functions, TextOrders: map[uint32]*logical.TextOrder{defaultCollation: nil}}
 	sealed := map[string]*catalog.SealedColumn{}
 	const firstOID = 16384
 	for i, f := range fixture {

@@ -67,6 +67,10 @@ func (s *Session) recycle(p *planning) {
 	}
 }
 
+// maxOrders is how often the orders of collations are asked for for one frame: for one of them
+// in each look at the database, and others can be asked for first.
+const maxOrders = 16
+
 // frameState is what has been found out for the client's frame at hand while
 // it waits.
 type frameState struct {
@@ -76,8 +80,8 @@ type frameState struct {
 	caught bool
 	// learnt: what the server makes of a client's texts has been asked for.
 	learnt bool
-	// ordered: the order of texts has been asked for.
-	ordered bool
+	// ordered is how often the order of a collation has been asked for.
+	ordered int
 	// settled: the end of a sealing has been waited for.
 	settled bool
 	// answered: the client has got an answer to the frame; it goes nowhere.
@@ -314,8 +318,8 @@ func (s *Session) notPlanned(err error, text []byte, mode rewrite.Mode, out *Out
 	case errors.Is(err, rewrite.ErrNeedTextFunctions) && !s.frame.learnt:
 		s.frame.learnt = true
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
-	case errors.Is(err, rewrite.ErrNeedTextOrders) && !s.frame.ordered:
-		s.frame.ordered = true
+	case errors.Is(err, rewrite.ErrNeedTextOrders) && s.frame.ordered < maxOrders:
+		s.frame.ordered++
 		return verdict{act: wait, need: Need{Kind: NeedCatalog}}
 	case errors.Is(err, rewrite.ErrChanging) && !s.frame.settled:
 		s.frame.settled = true

@@ -48,7 +48,7 @@ func (o orders) learn(ctx context.Context, conn *pgx.Conn, oid uint32) (refused,
 		case err != nil:
 			return err
 		}
-		order, err = (&learning{tx: tx, collation: name}).order(ctx)
+		order, err = (&learning{tx: tx, collation: name, until: time.Now().Add(learningTime)}).order(ctx)
 		return err
 	})
 	if _, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -77,16 +77,16 @@ const (
 // (Czech, with its ch) is not known here. See docs/decisions/0041-collations-are-learnt.md.
 type learning struct {
 	tx        reader
-	collation string // as SQL
+	collation string    // as SQL
+	until     time.Time // when no more is asked; zero for never
 }
 
 // order is that of the collation, nil if it cannot be computed here.
 func (l *learning) order(ctx context.Context) (*logical.TextOrder, error) {
 	chars := orderedCharacters()
 	const rounds = 6 // each leaves out some more
-	begun := time.Now()
 	for range rounds {
-		if time.Since(begun) > learningTime {
+		if !l.until.IsZero() && time.Now().After(l.until) {
 			return nil, nil
 		}
 		weights, err := l.weights(ctx, chars)

@@ -132,7 +132,7 @@ func orderedCharacters() (chars []rune) {
 			chars = append(chars, r)
 		}
 	}
-	return slices.AppendSeq(chars, maps.Keys(pairs))
+	return append(chars, slices.Sorted(maps.Keys(pairs))...)
 }
 
 func isPlainLetter(r rune) bool {

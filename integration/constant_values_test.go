@@ -25,6 +25,7 @@ func TestValuesComputedOfConstants(t *testing.T) {
 		S("UPDATE goods SET price = 99.999 + 0.001, born = date '2024-02-28' + 2 WHERE n = 3 * 4 RETURNING id, price, born"),
 		S("UPDATE goods SET n = GREATEST(3, 9), small = LEAST(4, 2), name = COALESCE(NULL, 'z' || 'z') WHERE id IN (1, 3)"),
 		S("UPDATE goods SET n = CASE WHEN plain = 3 THEN 10 + 1 ELSE 20 + 2 END WHERE id < 4"),
+		S("UPDATE goods SET n = coalesce(NULL, $1, 0) WHERE id = 4", "1"),
 		S("UPDATE goods SET note = 2 + 3, name = $1::int + 1 WHERE id = 4", "5"),
 		show,
 		S("SELECT id FROM goods WHERE n = 10 + 5 ORDER BY id"), S("SELECT id FROM goods WHERE n = $1::int * 2 ORDER BY id", "11"), S("SELECT id FROM goods WHERE n IN (10 + 1, 22) ORDER BY id").Refused("can be compared with"),

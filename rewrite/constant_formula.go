@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
@@ -16,7 +18,7 @@ func (a *analysis) computedConstant(n *pg.Node, op Operand, sc *scope) bool {
 	if f == nil || !f.IsConstant() || f.isGiven() || f.Aggregates() || d.windows != nil || f.parameters() != len(d.params) || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return false
 	}
-	if !a.settleCalls(d) {
+	if a.choosesStrings(f, d) || !a.settleCalls(d) {
 		return a.err != nil
 	}
 	op.Formula = f
@@ -41,6 +43,14 @@ func (f *Formula) isGiven() bool {
 		return f.Args[0].isGiven()
 	}
 	return f.Kind == ParameterValue || f.Kind == LiteralValue || f.Kind == NullValue
+}
+
+// choosesStrings says whether all alternatives of COALESCE and the like are strings or NULL:
+// a text, which the server says more of where another type should be.
+func (a *analysis) choosesStrings(f *Formula, d *formulaDraft) bool {
+	return (f.Kind == FirstOf || f.Kind == Greatest || f.Kind == Least) && len(d.params) == 0 &&
+		!slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !arg.isUntyped() }) &&
+		!slices.ContainsFunc(a.tokens[d.first:d.last+1], func(t token) bool { return t.kind == tokenInteger || t.kind == tokenFloat })
 }
 
 // parameters is how many parameters stand in a formula.

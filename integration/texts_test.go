@@ -68,10 +68,10 @@ func TestSortedByTexts(t *testing.T) {
 				S("SELECT id FROM books WHERE bytewise < name ORDER BY id"),
 				S("SELECT id FROM books WHERE bytewise < posix").Refused("public.books.bytewise"),
 				S("SELECT id FROM books ORDER BY bytewise || posix, id").Refused("public.books.bytewise"),
-				S("SELECT id FROM books ORDER BY german").Refused("public.books.german"),
-				S("SELECT id FROM books ORDER BY german || name").Refused("public.books.german"),
-				S("SELECT id FROM books WHERE german > 'a'").Refused("public.books.german"),
-				S("SELECT max(german) FROM books").Refused("public.books.german"),
+				S("SELECT id FROM books ORDER BY german").Refused("a character whose place under its collation pgseal does not know"),
+				S("SELECT id FROM books ORDER BY german || name").Refused("a character whose place"),
+				S("SELECT id FROM books WHERE german > 'a'").Refused("a character whose place"),
+				S("SELECT max(german) FROM books").Refused("a character whose place"),
 				S("SELECT id FROM books ORDER BY name || plain").Refused("public.books.name"),
 			)...)
 		})

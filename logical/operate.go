@@ -45,6 +45,17 @@ var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", 
 // Compares says whether the operator compares two values.
 func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
 
+// Strictly is < for <=, > for >=, and any other operator itself.
+func (o Operator) Strictly() Operator {
+	switch o {
+	case AtMost:
+		return Less
+	case AtLeast:
+		return Greater
+	}
+	return o
+}
+
 // Matches says whether the operator matches a text with a pattern.
 func (o Operator) Matches() bool { return o == Like || o == NotLike }
 

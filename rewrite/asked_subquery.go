@@ -125,3 +125,53 @@ func (f *Formula) comparesAsked() bool {
 	}
 	return true
 }
+
+// storeSubqueries stores what is computed of aggregates in subqueries that do not depend on a row:
+// VALUES ((SELECT max(n) + 1 FROM t)), SET n = (SELECT avg(n) FROM t). It is false for any other
+// expression.
+func (a *analysis) storeSubqueries(n *pg.Node, to target, sc *scope) bool {
+	if sc == nil || !a.runs() || !a.takesVerdicts() || a.stmt.Stmt.GetSelectStmt() != nil || !aggregatesInside(n) || !asksSubquery(n) || a.mayPassOver(n) {
+		return false
+	}
+	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, row: &foundRow{into: &item{}}, scope: sc, decides: true}
+	saved := a.asksSubqueries
+	a.asksSubqueries = true
+	f := a.formula(n, d)
+	a.asksSubqueries = saved
+	if f == nil || f.asked(nil) == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) || !a.settleCalls(d) {
+		return a.err != nil
+	}
+	for _, l := range d.literals {
+		a.steer(l)
+	}
+	start, end := d.span(a)
+	op := &Operand{Column: to.sealed, Role: Store, Site: a.storing(n, to.name), Formula: f}
+	use := formulaUse{start: start, end: end, row: d.row, operand: op}
+	a.askSubqueries(&use)
+	a.takeParams(op, d.params)
+	if a.asksLater() {
+		a.formulas = append(a.formulas, use)
+	} else {
+		a.placeFormula(&use, func(op *Operand, answer int) edit {
+			return edit{start: start, end: start, value: &value{operand: op, literal: -1, answer: answer}}
+		})
+	}
+	a.operands = append(a.operands, op)
+	a.note("seal", to.sealed, "what is computed of subqueries", int32(start))
+	return true
+}
+
+// aggregatesInside says whether there is a subquery of one value in an expression that has an
+// aggregate as its output.
+func aggregatesInside(n *pg.Node) bool {
+	return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		s, ok := m.Interface().(*pg.SubLink)
+		return ok && slices.ContainsFunc(s.Subselect.GetSelectStmt().GetTargetList(), func(t *pg.Node) bool {
+			return outsideSubqueries(t.ProtoReflect(), func(m protoreflect.Message) bool {
+				call, ok := m.Interface().(*pg.FuncCall)
+				_, aggregate := logical.AggregateNamed(last(names(call.GetFuncname())))
+				return ok && aggregate && call.Over == nil
+			})
+		})
+	})
+}

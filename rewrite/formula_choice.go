@@ -89,6 +89,57 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 	return f
 }
 
+// formulaRows is a comparison of two rows, as in (paid, id) < ($1, $2): what stands first in
+// them decides, and where that is the same, what stands behind.
+func (a *analysis) formulaRows(o logical.Operator, left, right *pg.RowExpr, d *formulaDraft) *Formula {
+	if !o.Compares() || len(left.Args) != len(right.Args) {
+		return nil
+	}
+	for _, row := range [...]*pg.RowExpr{left, right} {
+		first := a.tokenAt(row.Location)
+		open := first
+		if a.is(open, "row") {
+			open++
+		}
+		if !a.is(open, "(") || !d.covers(first, a.closing(open)) {
+			return nil
+		}
+	}
+	var f *Formula
+	for i := len(left.Args) - 1; i >= 0; i-- {
+		compare := func(o logical.Operator) *Formula {
+			x, y := a.formula(left.Args[i], d), a.formula(right.Args[i], d)
+			if x == nil || y == nil || x.isUntyped() && y.isUntyped() {
+				return nil
+			}
+			one := &Formula{Kind: Operation, Operator: o, Args: []*Formula{x, y}}
+			d.compared = append(d.compared, one)
+			return one
+		}
+		behind, first := f, compare(o)
+		if f = first; f == nil {
+			return nil
+		}
+		if behind == nil {
+			continue
+		}
+		switch o {
+		case logical.Equal:
+			f = &Formula{Kind: Both, Args: []*Formula{first, behind}}
+		case logical.NotEqual:
+			f = &Formula{Kind: Either, Args: []*Formula{first, behind}}
+		default:
+			same := compare(logical.Equal)
+			if same == nil {
+				return nil
+			}
+			first.Operator = o.Strictly()
+			f = &Formula{Kind: Either, Args: []*Formula{first, {Kind: Both, Args: []*Formula{same, behind}}}}
+		}
+	}
+	return f
+}
+
 // formulaCase is CASE, with conditions or with values that one is compared with.
 func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
 	i := a.tokenAt(x.Location)

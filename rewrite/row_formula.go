@@ -447,6 +447,9 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 	if !ok {
 		return nil
 	}
+	if l, r := x.Lexpr.GetRowExpr(), x.Rexpr.GetRowExpr(); l != nil && r != nil {
+		return a.formulaRows(o, l, r, d)
+	}
 	left := a.formula(x.Lexpr, d)
 	if left == nil {
 		return nil
@@ -505,6 +508,16 @@ func (a *analysis) placeFormula(u *formulaUse, value func(op *Operand, answer in
 		a.placeRows(u, value)
 		return
 	}
+	const fails = " ELSE pg_catalog.current_setting('" + RowMarker + "')::" + serverType + " END"
+	if asked := u.operand.Formula.asked(nil); asked != nil {
+		at := a.placeAsked(u, value)
+		a.insert(at, " THEN ")
+		e := value(u.operand, asked[0].Answer)
+		e.start, e.end = at, at
+		a.edits = append(a.edits, e)
+		a.edit(at, u.end, fails, nil)
+		return
+	}
 	condition, row := "CASE WHEN ", quoteName(u.row.into.name)
 	has := func(sql string, c *catalog.SealedColumn, answer int) {
 		a.insert(u.start, condition+sql+" OPERATOR(pg_catalog.=) ")
@@ -521,7 +534,7 @@ func (a *analysis) placeFormula(u *formulaUse, value func(op *Operand, answer in
 	}
 	a.insert(u.start, " THEN ")
 	a.edits = append(a.edits, value(u.operand, u.columns[0].Answer))
-	a.edit(u.start, u.end, " ELSE pg_catalog.current_setting('"+RowMarker+"')::"+serverType+" END", nil)
+	a.edit(u.start, u.end, fails, nil)
 }
 
 // cell is the SQL of what the row has in a column: of a sealed one its envelope, or an
@@ -569,4 +582,16 @@ func (r *foundRow) columnName(c *catalog.SealedColumn) string {
 // another column, or converted.
 func (a *analysis) storeFormulaOf(e *sealedExpr, n *pg.Node, to target, sc *scope) bool {
 	return (e.column != to.sealed || e.converted()) && a.storeFormula(n, to, sc)
+}
+
+// choosesByRange says whether CASE has a condition that the server cannot decide: it is computed
+// with what it chooses.
+func (a *analysis) choosesByRange(n *pg.Node, sc *scope) bool {
+	for n.GetTypeCast() != nil {
+		n = n.GetTypeCast().Arg
+	}
+	return a.found != nil && slices.ContainsFunc(n.GetCaseExpr().GetArgs(), func(when *pg.Node) bool {
+		f := a.formula(when.GetCaseWhen().GetExpr(), &formulaDraft{row: a.found, scope: sc})
+		return f != nil && f.hasRange()
+	})
 }

@@ -533,6 +533,9 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		a.fail(refuseBroken(c, location(n)))
 		return
 	}
+	if a.choosesByRange(n, sc) && a.storeFormula(n, to, sc) || a.storeSubqueries(n, to, sc) {
+		return
+	}
 	if e := a.peek(n, sc); e != nil {
 		if a.storeFormulaOf(e, n, to, sc) {
 			return

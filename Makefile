@@ -53,7 +53,7 @@ ALONE  = ./copyformat ./logical ./rewrite ./wire
 ATONCE = AtOnce
 
 unit:
-	$(TEST) -race -timeout 20m $$($(GO) list ./... | grep -v -e /integration $(patsubst ./%,-e '^pgseal/%$$',$(ALONE)))
+	$(TEST) -race -timeout 60m $$($(GO) list ./... | grep -v -e /integration $(patsubst ./%,-e '^pgseal/%$$',$(ALONE)))
 	$(TEST) -race -run '$(ATONCE)' ./rewrite
 
 rules:
@@ -66,7 +66,7 @@ PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeVa
 
 plain:
 	$(TEST) -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./sealing ./session
-	$(TEST) -timeout 20m $(ALONE)
+	$(TEST) -timeout 60m $(ALONE)
 
 # In parts, each with servers of its own, that can run beside each other; the longest
 # begins first. The tests in which sessions, proxies, keys and sealings meet, as their names
@@ -74,8 +74,8 @@ plain:
 # good deal longer and has no more to find where one session speaks at a time; the packages
 # that pgseal consists of are tested with it, too.
 MEETING     = Sessions|OtherTransactions|AnotherSession|Beside|Pgbouncer|Pool|Reseal|Rotation|RunningProxy|Outlive|AtOnce|Together|Live|Cancel|Limited|Rubbish|Drains|Replication|Subscription|KMS|Pipeline
-INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 20m -skip '$(MEETING)'
-RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race $(TEST) -count=1 -timeout 20m
+INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 60m -skip '$(MEETING)'
+RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race $(TEST) -count=1 -timeout 60m
 
 integration: integration-p-z integration-e-o integration-a-d integration-meeting integration-rest
 
@@ -126,7 +126,7 @@ test-regress:
 # Where a driver that is missing fails its test.
 test-drivers:
 	integration/drivers/install.sh
-	PGSEAL_TEST_DRIVERS=all $(GO) test -count=1 -timeout 20m ./integration/drivers
+	PGSEAL_TEST_DRIVERS=all $(GO) test -count=1 -timeout 60m ./integration/drivers
 
 ROUNDS ?= 10
 

@@ -83,6 +83,7 @@ func TestTextsUnderACollation(t *testing.T) {
 				S("SELECT * FROM (SELECT id, name FROM people ORDER BY name DESC NULLS LAST LIMIT 9) q ORDER BY id"),
 				S("SELECT person, array_agg(id ORDER BY line DESC) FROM notes GROUP BY person ORDER BY person"),
 				S("SELECT string_agg(name, '|' ORDER BY name) FROM people WHERE id < 20"),
+				S("SELECT grp, string_agg(DISTINCT name, '|' ORDER BY name DESC), string_agg(DISTINCT city, ', ') FROM people GROUP BY grp ORDER BY grp"),
 				S("SELECT id FROM people p WHERE EXISTS (SELECT FROM notes n WHERE n.person = p.id AND n.line > 'o') ORDER BY id"),
 				S("SELECT id FROM people WHERE name > (SELECT min(line) FROM notes WHERE person = 2) ORDER BY id"),
 				S("SELECT CASE WHEN name < 'm' THEN 'first' WHEN name >= 'm' THEN 'second' END, count(*) FROM people GROUP BY 1 ORDER BY 1"),

@@ -88,21 +88,26 @@ type Aggregation struct {
 	texts *TextOrder
 
 	value []byte // the greatest one, or the text so far, or the sum of floats and intervals
-	truth bool
-	whole int64   // sum of integers of at most four bytes
-	exact big.Int // sum of others, with so many digits behind the point
-	scale int
-	nan   bool
-	above bool // infinity is among them
-	below bool
+	// list are the texts that string_agg(DISTINCT …) sorts before it joins them; from the last
+	// one on if descending.
+	list       [][]byte
+	between    []byte
+	descending bool
+	truth      bool
+	whole      int64   // sum of integers of at most four bytes
+	exact      big.Int // sum of others, with so many digits behind the point
+	scale      int
+	nan        bool
+	above      bool // infinity is among them
+	below      bool
 	// sum and squares of floats, as the server computes them for an average.
 	sum, squares float64
 }
 
 // Begin begins one of values of a type, whose texts have an order; distinct: each value
-// counts once.
-func (a Aggregate) Begin(oid uint32, distinct bool, texts *TextOrder) *Aggregation {
-	g := &Aggregation{of: a, oid: oid, texts: texts, truth: a == All}
+// counts once, and texts are joined as they are sorted, from the last one on if descending.
+func (a Aggregate) Begin(oid uint32, distinct, descending bool, texts *TextOrder) *Aggregation {
+	g := &Aggregation{of: a, oid: oid, texts: texts, truth: a == All, descending: descending}
 	if distinct {
 		g.seen = map[string]struct{}{}
 	}
@@ -131,12 +136,11 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 	case Some:
 		g.truth = g.truth || v.Data[0] == 1
 	case Joined:
-		if g.count > 1 {
-			g.value = append(g.value, between...)
+		if g.seen == nil {
+			return g.join(v.Data, between)
 		}
-		if g.value = append(g.value, v.Data...); len(g.value) > maxText {
-			return newError(codeProgramLimit, "out of memory")
-		}
+		g.list, g.between = append(g.list, slices.Clone(v.Data)), append(g.between[:0], between...)
+		return g.texts.Check(v)
 	case Maximum, Minimum:
 		if err := g.texts.Check(v); err != nil {
 			return err
@@ -146,6 +150,35 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 		}
 	case Sum, Average:
 		return g.add(v, s)
+	}
+	return nil
+}
+
+// join puts a text behind others.
+func (g *Aggregation) join(text, between []byte) error {
+	if g.value == nil {
+		g.value = []byte{}
+	} else {
+		g.value = append(g.value, between...)
+	}
+	if g.value = append(g.value, text...); len(g.value) > maxText {
+		return newError(codeProgramLimit, "out of memory")
+	}
+	return nil
+}
+
+// joinSorted joins the texts of the list.
+func (g *Aggregation) joinSorted() error {
+	slices.SortFunc(g.list, func(a, b []byte) int {
+		if g.descending {
+			a, b = b, a
+		}
+		return g.texts.Compare(a, b)
+	})
+	for _, text := range g.list {
+		if err := g.join(text, g.between); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -236,6 +269,11 @@ func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
 		return binary.BigEndian.AppendUint64(dst, uint64(g.count)), nil
 	case g.count == 0:
 		return nil, nil
+	case g.of == Joined && g.seen != nil:
+		if err := g.joinSorted(); err != nil {
+			return dst, err
+		}
+		return append(dst, g.value...), nil
 	case g.of == All || g.of == Some:
 		return append(dst, byte(btoi(g.truth))), nil
 	case g.of == Average && familyOf(g.oid) == familyFloat:

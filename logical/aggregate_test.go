@@ -73,7 +73,7 @@ func TestAggregatesGiveWhatTheServerGives(t *testing.T) {
 }
 
 func aggregate(of Aggregate, typ Type, distinct bool, list []string, s *Settings) answer {
-	g := of.Begin(typ.OID, distinct, nil)
+	g := of.Begin(typ.OID, distinct, false, nil)
 	for _, v := range list {
 		if v == "NULL" {
 			continue

@@ -53,31 +53,32 @@ type Formula struct {
 	Order    *logical.TextOrder // by which it compares texts
 	Args     []*Formula
 	// Aggregate is that of Aggregated; Row are the columns that it has of each row, by Cell.
-	Aggregate logical.Aggregate
-	Distinct  bool
-	Row       []*Formula
-	Window    *Window               // of Windowed, which has a Row as well
-	Column    *catalog.SealedColumn // of some kinds, or that it is computed for
-	Answer    int                   // number, from 1, of the Question's answer that the column's envelope is, or its value
-	Cell      int                   // index of the column among those that the answer has of each row, if there can be several
-	Image     int                   // of a plain column: the answer that is NULL if there is no such row
-	Name      string
-	Client    int // index, from 0, of the client's parameter
-	Type      logical.Type
-	in        *item    // the entry of FROM that a column of an output is in
-	sql       string   // of a PlainValue: what the server computes, if that is no column
-	served    *pg.Node // that, if it is a condition of the client's
-	text      formulaLiteral
-	ranged    bool // a Choice of the value of a row that is in a range, and of NULL
-	compared  bool // IsNull of what IS DISTINCT FROM compares, too
-	nullIf    bool // a Choice of NULL and of the value that is compared
-	grouped   bool // a column of an output that the query groups by: any value of the group is it
-	ranks     bool // a PlainValue that is the rank of what the server sorts by, in a direction
-	direction string
-	Subquery  bool // it is a subquery's in an output, of which each row may have all again
-	Envelope  bool // of Asked: the answer is an envelope, or empty, and not an array
-	within    bool // it stands in brackets whose text has edits of its own
-	collects  bool // an aggregate of which the server gives what each row has, and the session those of a group
+	Aggregate  logical.Aggregate
+	Distinct   bool
+	Descending bool // texts of string_agg(DISTINCT …) from the last one on
+	Row        []*Formula
+	Window     *Window               // of Windowed, which has a Row as well
+	Column     *catalog.SealedColumn // of some kinds, or that it is computed for
+	Answer     int                   // number, from 1, of the Question's answer that the column's envelope is, or its value
+	Cell       int                   // index of the column among those that the answer has of each row, if there can be several
+	Image      int                   // of a plain column: the answer that is NULL if there is no such row
+	Name       string
+	Client     int // index, from 0, of the client's parameter
+	Type       logical.Type
+	in         *item    // the entry of FROM that a column of an output is in
+	sql        string   // of a PlainValue: what the server computes, if that is no column
+	served     *pg.Node // that, if it is a condition of the client's
+	text       formulaLiteral
+	ranged     bool // a Choice of the value of a row that is in a range, and of NULL
+	compared   bool // IsNull of what IS DISTINCT FROM compares, too
+	nullIf     bool // a Choice of NULL and of the value that is compared
+	grouped    bool // a column of an output that the query groups by: any value of the group is it
+	ranks      bool // a PlainValue that is the rank of what the server sorts by, in a direction
+	direction  string
+	Subquery   bool // it is a subquery's in an output, of which each row may have all again
+	Envelope   bool // of Asked: the answer is an envelope, or empty, and not an array
+	within     bool // it stands in brackets whose text has edits of its own
+	collects   bool // an aggregate of which the server gives what each row has, and the session those of a group
 	// at is where a column of an output is named first, or an aggregate stands; order and
 	// filter are its clauses, zero if it has none.
 	at, order, filter term

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
 
 	"pgseal/logical"
 )
@@ -63,8 +64,9 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		return nil
 	}
 	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
+	sorts := f.Distinct && of == logical.Joined
 	if d.scope.regroups != nil {
-		if x.AggOrder != nil || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // whose type is for the server to say
+		if x.AggOrder != nil && !sorts || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // whose type is for the server to say
 			return nil
 		}
 		if f.collects = true; len(f.Args) == 0 {
@@ -80,10 +82,13 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	if len(f.Args) != 1 && (of != logical.Joined || !f.Args[1].IsConstant() || f.Args[1].Kind == NullValue) || len(f.Args) != 2 && of == logical.Joined {
 		return nil
 	}
-	if f.Distinct && !f.Args[0].isDistinguished() && (of != logical.Count || !a.isCountable(f.Args[0])) {
+	switch {
+	case sorts && !f.sortsAs(x):
+		return nil
+	case f.Distinct && !sorts && !f.Args[0].isDistinguished() && (of != logical.Count || !a.isCountable(f.Args[0])):
 		return nil
 	}
-	if x.AggOrder != nil {
+	if x.AggOrder != nil && !sorts {
 		at := slices.IndexFunc(a.tokens[open:end], func(t token) bool { return int32(t.start) >= firstOrder(x) }) + open
 		for !a.is(at, "order") {
 			if at--; at <= open {
@@ -99,11 +104,25 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	}
 	f.Args[0].number(f.Row)
 	d.take(inner)
-	if of == logical.Maximum || of == logical.Minimum {
+	if of == logical.Maximum || of == logical.Minimum || sorts {
 		d.compared = append(d.compared, f)
 	}
 	d.aggregates = append(d.aggregates, made)
 	return f
+}
+
+// sortsAs says whether string_agg(DISTINCT …) sorts by nothing but the text that it joins, and in which
+// direction. Without ORDER BY PostgreSQL sorts by it, too.
+func (f *Formula) sortsAs(x *pg.FuncCall) bool {
+	if len(x.AggOrder) == 0 {
+		return true
+	}
+	key := x.AggOrder[0].GetSortBy()
+	text, by := proto.Clone(x.Args[0]).(*pg.Node), proto.Clone(key.GetNode()).(*pg.Node)
+	unplace(text.ProtoReflect())
+	unplace(by.ProtoReflect())
+	f.Descending = key.GetSortbyDir() == pg.SortByDir_SORTBY_DESC
+	return len(x.AggOrder) == 1 && key.GetSortbyDir() != pg.SortByDir_SORTBY_USING && proto.Equal(text, by)
 }
 
 // computedFilter makes a FILTER that the session has to compute a CASE around what is
@@ -180,9 +199,11 @@ func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
 			continue
 		}
 		a.in("aggregate function", func() {
-			if of.call.AggDistinct {
+			switch {
+			case of.Distinct && of.Aggregate == logical.Joined: // which the session sorts
+			case of.call.AggDistinct:
 				a.sortKeys(of.call.AggOrder, sc)
-			} else {
+			default:
 				a.rankKeys(of.call.AggOrder, sc, false)
 			}
 		})

@@ -25,7 +25,7 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 		}
 		between = v
 	}
-	aggregation, kept := f.Aggregate.Begin(oid, f.Distinct, f.Order), len(s.buf.value)
+	aggregation, kept := f.Aggregate.Begin(oid, f.Distinct, f.Descending, f.Order), len(s.buf.value)
 	row := *g
 	row.row = make([][]byte, len(f.Row))
 	var need Need

@@ -510,7 +510,7 @@ func (s *Session) aggregateFrames(p *partition, steps *int) error {
 			continue
 		}
 		if !same {
-			made, from, to = f.Aggregate.Begin(oid, false, f.Order), start, start
+			made, from, to = f.Aggregate.Begin(oid, false, false, f.Order), start, start
 		}
 		if *steps -= end - to; *steps < 0 {
 			return errWindows

@@ -111,7 +111,8 @@ var functions = [...]named{
 	}},
 	{name: "to_char", signatures: []signature{
 		only(OIDText, timeText, OIDTimestamp, OIDText), only(OIDText, timeText, OIDTimestamptz, OIDText), only(OIDText, nil, OIDInterval, OIDText),
-		only(OIDText, nil, OIDInt4, OIDText), only(OIDText, nil, OIDInt8, OIDText), only(OIDText, nil, OIDNumeric, OIDText), only(OIDText, nil, OIDFloat4, OIDText), only(OIDText, nil, OIDFloat8, OIDText),
+		only(OIDText, numberText, OIDInt4, OIDText), only(OIDText, numberText, OIDInt8, OIDText), only(OIDText, numberText, OIDNumeric, OIDText),
+		only(OIDText, numberText, OIDFloat4, OIDText), only(OIDText, numberText, OIDFloat8, OIDText),
 	}},
 	{name: "date", signatures: []signature{only(OIDDate, dayOf, OIDDate), only(OIDDate, dayOf, OIDTimestamp), only(OIDDate, dayOf, OIDTimestamptz)}},
 	{name: "date_trunc", signatures: []signature{

@@ -38,6 +38,11 @@ var timeFields = []string{"year", "isoyear", "quarter", "month", "week", "day", 
 var timeFormats = []string{"YYYY-MM-DD", "DD.MM.YY HH24:MI:SS", "yyyy/mm/dd hh:mi:ss am", "Mon DD, YYYY", "Day|DAY|day", "Month MONTH month", "Dy DY dy MON mon", "HH12:MI PM", "SS.MS US", "Q IYYY-IW",
 	"", "YYYYMMDDHH24MISS", "YYYY-MM-DD\"T\"HH24", "FMMonth", "ddth", "W", "YYY", "Am Pm pm", "MMMM", "DDD", "Y,YYY", "TZ", "SSSS", "D", "MonYY", "QQ", "DDDD", "dddy", "SSSSS", "MSSS", "USSS", "HH24MI", "IYYYIW", "YYYYY", "MMDD"}
 
+// numberFormats are those of to_char of numbers.
+var numberFormats = []string{"FM999,999,990.00", "0000", "9,999.99", "SG999", "999.99MI", "999PR", "FM00", "99th", "99V99", "999", "FM999.99", "FM9990.099", "9.9EEEE", "RN", "FMrn", "FM9.9", "", "9.9", "S999", "999D99", "L99",
+	"9G999", "099", "PL9999", "9999PL", "FMMI9990", "999.", ".99", ".", "th", "FM9,999,999.009PR", "90TH", "B9999", "C99SP9", "\"Nr. \"00", "9\\\"9", "\"a\\b", "9 é 9", "99.9.9", "PR9", "9EEEE9", "FM9EEEE", "EEEEEEEE", "V9.9", "9.9V",
+	"MIPR", "PRMI9", "99PRMI", "SG", "RNSG99", "RNth9,MI", "0,0,0,0", "FM0,000,000,000", "99999999999999999999.99", "FM99999999999999999999.999999999999", "eeee", "9.99eeee", "0V9", "9V90", "VV99", "x9y9z", "%9", "9V999999999999", "9V9999999999999999999"}
+
 // TestFunctionsGiveWhatTheServerGives computes every function of values of all types that
 // it can be called with: the same types, values and errors.
 func TestFunctionsGiveWhatTheServerGives(t *testing.T) {
@@ -181,7 +186,9 @@ func combinations(f Function, args []uint32, turn int) (all [][]string) {
 			values[i] = []string{"0", "-7", "3", "40"}
 		}
 		if i == 1 && f.String() == "to_char" {
-			values[i] = timeFormats
+			if values[i] = timeFormats; familyOf(args[0]).isNumber() {
+				values[i] = numberFormats
+			}
 		}
 		total *= len(values[i])
 	}

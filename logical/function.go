@@ -115,6 +115,10 @@ var functions = [...]named{
 		only(OIDText, numberText, OIDFloat4, OIDText), only(OIDText, numberText, OIDFloat8, OIDText),
 	}},
 	{name: "date", signatures: []signature{only(OIDDate, dayOf, OIDDate), only(OIDDate, dayOf, OIDTimestamp), only(OIDDate, dayOf, OIDTimestamptz)}},
+	{name: "age", signatures: []signature{
+		only(OIDInterval, age, OIDTimestamp, OIDTimestamp), only(OIDInterval, age, OIDTimestamptz, OIDTimestamptz),
+		only(OIDInterval, nil, OIDTimestamp), only(OIDInterval, nil, OIDTimestamptz), // until today
+	}},
 	{name: "date_trunc", signatures: []signature{
 		only(OIDTimestamp, truncateTime, OIDText, OIDTimestamp), only(OIDTimestamptz, truncateTime, OIDText, OIDTimestamptz), only(OIDInterval, truncateInterval, OIDText, OIDInterval),
 		only(OIDTimestamptz, nil, OIDText, OIDTimestamptz, OIDText),

@@ -85,6 +85,8 @@ var functions = [...]named{
 	{name: "like_escape", signatures: []signature{only(OIDText, likeEscape, OIDText, OIDText), only(OIDBytea, nil, OIDBytea, OIDBytea)}},
 	{name: "concat", any: true},
 	{name: "concat_ws", any: true, fixed: 1},
+	{name: "format", any: true, fixed: 1},
+	{name: "quote_literal", signatures: []signature{only(OIDText, quoted, OIDText)}}, // that of anyelement takes what is not cast to text
 	{name: "abs", signatures: []signature{
 		only(OIDInt2, absolute, OIDInt2), only(OIDInt4, absolute, OIDInt4), only(OIDInt8, absolute, OIDInt8),
 		only(OIDNumeric, absolute, OIDNumeric), only(OIDFloat4, absolute, OIDFloat4), only(OIDFloat8, absolute, OIDFloat8),
@@ -158,7 +160,7 @@ func (f Function) Folds() bool { return f.String() == "lower" || f.String() == "
 // compute.
 func (f Function) Result(args []uint32) uint32 {
 	if functions[f].any {
-		if len(args) <= functions[f].fixed || slices.ContainsFunc(args, func(oid uint32) bool { return oid != 0 && !printed(oid) }) {
+		if !f.takesAny(args) {
 			return 0
 		}
 		return OIDText
@@ -167,6 +169,21 @@ func (f Function) Result(args []uint32) uint32 {
 		return s.result
 	}
 	return 0
+}
+
+// takesAny says whether a function of any types takes these: texts first, and at least one
+// more, which only format does not need.
+func (f Function) takesAny(args []uint32) bool {
+	fixed := functions[f].fixed
+	if len(args) < fixed || len(args) == fixed && f.String() != "format" {
+		return false
+	}
+	for i, oid := range args {
+		if oid != 0 && (!printed(oid) || i < fixed && familyOf(oid) != familyText) {
+			return false
+		}
+	}
+	return true
 }
 
 // Param is the type that an argument becomes, 0 if that is not known.
@@ -265,7 +282,10 @@ const fewArguments = 4
 // type each; one without Data is NULL, and so is a value of nil. It changes args. fold is
 // that of Folds, nil for other functions. The settings have UTF8 as the client's encoding.
 func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]byte, error) {
-	if functions[f].any {
+	switch {
+	case f.String() == "format":
+		return fillIn(dst, args, s)
+	case functions[f].any:
 		return f.join(dst, args, s)
 	}
 	var few [fewArguments]uint32
@@ -292,8 +312,12 @@ func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]b
 func (f Function) join(dst []byte, args []Value, s *Settings) ([]byte, error) {
 	var separator []byte
 	if functions[f].fixed > 0 {
-		if separator = args[0].Data; separator == nil {
+		if args[0].Data == nil {
 			return nil, nil
+		}
+		var err error
+		if separator, err = args[0].as(OIDText, s); err != nil {
+			return dst, err
 		}
 		args = args[1:]
 	}

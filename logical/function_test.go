@@ -43,6 +43,9 @@ var numberFormats = []string{"FM999,999,990.00", "0000", "9,999.99", "SG999", "9
 	"9G999", "099", "PL9999", "9999PL", "FMMI9990", "999.", ".99", ".", "th", "FM9,999,999.009PR", "90TH", "B9999", "C99SP9", "\"Nr. \"00", "9\\\"9", "\"a\\b", "9 é 9", "99.9.9", "PR9", "9EEEE9", "FM9EEEE", "EEEEEEEE", "V9.9", "9.9V",
 	"MIPR", "PRMI9", "99PRMI", "SG", "RNSG99", "RNth9,MI", "0,0,0,0", "FM0,000,000,000", "99999999999999999999.99", "FM99999999999999999999.999999999999", "eeee", "9.99eeee", "0V9", "9V90", "VV99", "x9y9z", "%9", "9V999999999999", "9V9999999999999999999"}
 
+// templates are those of format.
+var templates = []string{"", "a%", "%s|%s", "%L, %L", "%%%s%%", "%2$s %1$s %s", "%10s|%-10s|", "%*s|", "%-*L|", "%1$*2$s|", "%2$-*1$L|", "%0$s", "%*0$s", "%*1s", "%x", "%é", "%I", "%1$", "%99999999999s", "%3$s", "%-", "%--5s|%05L", "%s"}
+
 // TestFunctionsGiveWhatTheServerGives computes every function of values of all types that
 // it can be called with: the same types, values and errors.
 func TestFunctionsGiveWhatTheServerGives(t *testing.T) {
@@ -138,7 +141,7 @@ func argumentTypes(f Function, types []uint32, n int) (all [][]uint32) {
 	}
 	if functions[f].any {
 		for i := range types {
-			list := []uint32{OIDText}
+			list := []uint32{[...]uint32{OIDText, OIDVarchar, OIDBpchar}[i%3]}
 			for k := range n - 1 {
 				list = append(list, types[(i+k*3)%len(types)])
 			}
@@ -175,6 +178,9 @@ func combinations(f Function, args []uint32, turn int) (all [][]string) {
 			if values[i] = timeFields; f.String() == "date_trunc" {
 				values[i] = []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
 			}
+		}
+		if i == 0 && f.String() == "format" {
+			values[i] = templates
 		}
 		if i == 0 && f.String() == "timezone" {
 			values[i] = []string{"UTC", "America/New_York", "europe/berlin", "EST", "No/Where"}

@@ -121,6 +121,13 @@ var functions = [...]named{
 		only(OIDInterval, age, OIDTimestamp, OIDTimestamp), only(OIDInterval, age, OIDTimestamptz, OIDTimestamptz),
 		only(OIDInterval, nil, OIDTimestamp), only(OIDInterval, nil, OIDTimestamptz), // until today
 	}},
+	{name: "jsonb_typeof", signatures: []signature{only(OIDText, kindName, OIDJSONB)}},
+	{name: "jsonb_array_length", signatures: []signature{only(OIDInt4, countElements, OIDJSONB)}},
+	{name: "jsonb_strip_nulls", signatures: []signature{only(OIDJSONB, withoutNulls, OIDJSONB), only(OIDJSONB, nil, OIDJSONB, OIDBool)}},
+	{name: "jsonb_pretty", signatures: []signature{only(OIDText, indented, OIDJSONB)}},
+	{name: "jsonb_set", signatures: []signature{
+		only(OIDJSONB, setInDocument, OIDJSONB, OIDTextArray, OIDJSONB), only(OIDJSONB, setInDocument, OIDJSONB, OIDTextArray, OIDJSONB, OIDBool),
+	}},
 	{name: "date_trunc", signatures: []signature{
 		only(OIDTimestamp, truncateTime, OIDText, OIDTimestamp), only(OIDTimestamptz, truncateTime, OIDText, OIDTimestamptz), only(OIDInterval, truncateInterval, OIDText, OIDInterval),
 		only(OIDTimestamptz, nil, OIDText, OIDTimestamptz, OIDText),

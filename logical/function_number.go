@@ -200,13 +200,22 @@ func rootNumber(c *call) ([]byte, error) {
 		return n.append(c.dst)
 	}
 	before := n.weight*decimalDigits/2 + 1 // digits in front of the point
-	scale := min(max(significant-before, n.scale, 0), most)
+	root := n.root(min(max(significant-before, n.scale, 0), most))
+	return root.append(c.dst)
+}
+
+// root is the square root of a number that is not negative, rounded to a scale.
+func (n *number) root(scale int) number {
 	// The root of n·10^2(scale+1), to be rounded by its last digit: it is never just between two.
 	x := n.unscaled()
-	x.Mul(x, powerOfTen(2*(scale+1)-n.scale))
+	if more := 2*(scale+1) - n.scale; more >= 0 {
+		x.Mul(x, powerOfTen(more))
+	} else {
+		x.Quo(x, powerOfTen(-more))
+	}
 	root := numberOf(x.Sqrt(x), scale+1)
 	root.round(scale)
-	return root.append(c.dst)
+	return root
 }
 
 // wholeQuotient is div, a division without what is behind the point.

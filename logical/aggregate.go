@@ -19,11 +19,21 @@ const (
 	Some   // bool_or
 	Joined // string_agg, of a text and what stands between two
 	Count
+	SampleVariance      // var_samp, variance
+	PopulationVariance  // var_pop
+	SampleDeviation     // stddev_samp, stddev
+	PopulationDeviation // stddev_pop
+	AllBits             // bit_and
+	SomeBits            // bit_or
+	OddBits             // bit_xor
 )
 
 // aggregates are the names of all of them.
 var aggregates = map[string]Aggregate{
 	"sum": Sum, "avg": Average, "max": Maximum, "min": Minimum, "bool_and": All, "every": All, "bool_or": Some, "string_agg": Joined, "count": Count,
+	"variance": SampleVariance, "var_samp": SampleVariance, "var_pop": PopulationVariance,
+	"stddev": SampleDeviation, "stddev_samp": SampleDeviation, "stddev_pop": PopulationDeviation,
+	"bit_and": AllBits, "bit_or": SomeBits, "bit_xor": OddBits,
 }
 
 // AggregateNamed is the one of a name.
@@ -34,8 +44,11 @@ func AggregateNamed(name string) (a Aggregate, ok bool) {
 
 // String is its name.
 func (a Aggregate) String() string {
-	return [...]string{"sum", "avg", "max", "min", "bool_and", "bool_or", "string_agg", "count"}[a]
+	return [...]string{"sum", "avg", "max", "min", "bool_and", "bool_or", "string_agg", "count", "var_samp", "var_pop", "stddev_samp", "stddev_pop", "bit_and", "bit_or", "bit_xor"}[a]
 }
+
+// isVariance says whether it is computed of how far the values are apart.
+func (a Aggregate) isVariance() bool { return a >= SampleVariance && a <= PopulationDeviation }
 
 // Result is the type of what an aggregate gives of values of a type, 0 for one that it is
 // not computed of.
@@ -59,7 +72,11 @@ func (a Aggregate) Result(oid uint32) uint32 {
 		if isPlainText(oid) {
 			return OIDText
 		}
-	case Average:
+	case AllBits, SomeBits, OddBits:
+		if f == familyInt {
+			return oid
+		}
+	case Average, SampleVariance, PopulationVariance, SampleDeviation, PopulationDeviation:
 		switch {
 		case f == familyFloat:
 			return OIDFloat8
@@ -94,13 +111,16 @@ type Aggregation struct {
 	between    []byte
 	descending bool
 	truth      bool
-	whole      int64   // sum of integers of at most four bytes
+	whole      int64   // sum of integers of at most four bytes, or bits
 	exact      big.Int // sum of others, with so many digits behind the point
 	scale      int
-	nan        bool
-	above      bool // infinity is among them
-	below      bool
-	// sum and squares of floats, as the server computes them for an average.
+	// exactSquares is the sum of their squares, with twice as many, for a variance.
+	exactSquares big.Int
+	nan          bool
+	above        bool // infinity is among them
+	below        bool
+	// sum and squares of floats, as the server computes them for an average and a variance:
+	// squares is that of how far each is from the average.
 	sum, squares float64
 }
 
@@ -148,7 +168,9 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 		if g.count == 1 || !g.exceeds(v) {
 			g.value = append(g.value[:0], v.Data...)
 		}
-	case Sum, Average:
+	case AllBits, SomeBits, OddBits:
+		g.addBits(canonicalInt(v.Data))
+	case Sum, Average, SampleVariance, PopulationVariance, SampleDeviation, PopulationDeviation:
 		return g.add(v, s)
 	}
 	return nil
@@ -183,6 +205,19 @@ func (g *Aggregation) joinSorted() error {
 	return nil
 }
 
+func (g *Aggregation) addBits(v int64) {
+	switch {
+	case g.count == 1:
+		g.whole = v
+	case g.of == AllBits:
+		g.whole &= v
+	case g.of == SomeBits:
+		g.whole |= v
+	default:
+		g.whole ^= v
+	}
+}
+
 // exceeds says whether what is there stays beside a value: of two that are equal
 // PostgreSQL keeps the later one.
 func (g *Aggregation) exceeds(v Value) bool {
@@ -193,10 +228,10 @@ func (g *Aggregation) exceeds(v Value) bool {
 // maxText is the size of a text from which on the server has no room for it, in bytes.
 const maxText = 1<<30 - 1
 
-// add is Add for Sum and Average.
+// add is Add for Sum, Average and variances.
 func (g *Aggregation) add(v Value, s *Settings) (err error) {
 	switch f := familyOf(g.oid); {
-	case f == familyFloat && g.of == Average:
+	case f == familyFloat && g.of != Sum:
 		return g.addFloat(canonicalFloat(v.Data))
 	case f == familyFloat || g.oid == OIDInterval:
 		if g.count == 1 {
@@ -206,10 +241,10 @@ func (g *Aggregation) add(v Value, s *Settings) (err error) {
 		left := Value{Data: slices.Clone(g.value), Binary: true, OID: g.oid}
 		g.value, err = Add.Append(g.value[:0], left, v, s)
 		return err
-	case g.oid == OIDInt2 || g.oid == OIDInt4:
+	case (g.oid == OIDInt2 || g.oid == OIDInt4) && !g.of.isVariance():
 		g.whole += canonicalInt(v.Data)
 	case f == familyInt:
-		g.exact.Add(&g.exact, big.NewInt(canonicalInt(v.Data)))
+		g.addExact(big.NewInt(canonicalInt(v.Data)), 0)
 	default:
 		g.addNumber(canonicalNumber(v.Data))
 	}
@@ -228,18 +263,28 @@ func (g *Aggregation) addNumber(n number) {
 		g.below = true
 		return
 	}
-	x := n.unscaled()
-	if n.scale > g.scale {
-		g.exact.Mul(&g.exact, powerOfTen(n.scale-g.scale))
-		g.scale = n.scale
-	} else if n.scale < g.scale {
-		x.Mul(x, powerOfTen(g.scale-n.scale))
+	g.addExact(n.unscaled(), n.scale)
+}
+
+// addExact adds x, which has so many digits behind the point, and changes it.
+func (g *Aggregation) addExact(x *big.Int, scale int) {
+	if scale > g.scale {
+		more := powerOfTen(scale - g.scale)
+		g.exact.Mul(&g.exact, more)
+		g.exactSquares.Mul(&g.exactSquares, more.Mul(more, more))
+		g.scale = scale
+	} else if scale < g.scale {
+		x.Mul(x, powerOfTen(g.scale-scale))
 	}
 	g.exact.Add(&g.exact, x)
+	if g.of.isVariance() {
+		g.exactSquares.Add(&g.exactSquares, x.Mul(x, x))
+	}
 }
 
 // addFloat is float8_accum of PostgreSQL, which fails where the sum of the squares, which
-// an average does not need, does not fit.
+// an average does not need, does not fit. Products are rounded before they are added, which
+// Go leaves open on some machines.
 func (g *Aggregation) addFloat(v float64) error {
 	before := g.sum
 	g.sum += v
@@ -250,8 +295,8 @@ func (g *Aggregation) addFloat(v float64) error {
 		return nil
 	}
 	n := float64(g.count)
-	difference := v*n - g.sum
-	g.squares += difference * difference / (n * (n - 1))
+	difference := float64(v*n) - g.sum
+	g.squares += float64(difference*difference) / float64(n*(n-1))
 	if math.IsInf(g.sum, 0) || math.IsInf(g.squares, 0) {
 		if !math.IsInf(before, 0) && !math.IsInf(v, 0) {
 			return newError(codeNumericOutOfRange, "value out of range: overflow")
@@ -276,6 +321,10 @@ func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
 		return append(dst, g.value...), nil
 	case g.of == All || g.of == Some:
 		return append(dst, byte(btoi(g.truth))), nil
+	case g.of == AllBits || g.of == SomeBits || g.of == OddBits:
+		return appendInt(dst, g.whole, g.oid)
+	case g.of.isVariance():
+		return g.appendVariance(dst)
 	case g.of == Average && familyOf(g.oid) == familyFloat:
 		return binary.BigEndian.AppendUint64(dst, math.Float64bits(g.sum/float64(g.count))), nil
 	case g.of != Average && g.of != Sum || familyOf(g.oid) == familyFloat || g.oid == OIDInterval:

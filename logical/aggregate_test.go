@@ -2,6 +2,8 @@ package logical
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -69,6 +71,57 @@ func TestAggregatesGiveWhatTheServerGives(t *testing.T) {
 	}
 	if kinds < 50 || wrong > 30 {
 		t.Errorf("%d aggregates, %d results differ", kinds, wrong)
+	}
+}
+
+// TestVariancesOfManyValuesAreTheServers is for what adds up, in the order of the values.
+func TestVariancesOfManyValuesAreTheServers(t *testing.T) {
+	s := newSession(t)
+	const settings = "extra_float_digits=3"
+	s.set(settings)
+	ours := parseSettings(t, settings)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	digits := func(most int) string {
+		b := []byte{'1' + byte(rnd.IntN(9))}
+		for range rnd.IntN(most) {
+			b = append(b, '0'+byte(rnd.IntN(10)))
+		}
+		return string(b)
+	}
+	random := map[uint32]func() string{
+		OIDInt2: func() string { return fmt.Sprint(int16(rnd.Uint32())) },
+		OIDInt4: func() string { return fmt.Sprint(int32(rnd.Uint32()) >> rnd.IntN(31)) },
+		OIDInt8: func() string { return fmt.Sprint(int64(rnd.Uint64()) >> rnd.IntN(63)) },
+		OIDNumeric: func() string {
+			return []string{"", "-"}[rnd.IntN(2)] + digits(30) + []string{"", "." + digits(30), "e-" + fmt.Sprint(rnd.IntN(30)), "e" + fmt.Sprint(rnd.IntN(30))}[rnd.IntN(4)]
+		},
+		OIDFloat4: func() string { return fmt.Sprint(float32(rnd.NormFloat64() * 1000)) },
+		OIDFloat8: func() string { return fmt.Sprint(rnd.NormFloat64() * math.Pow(10, float64(rnd.IntN(20)))) },
+	}
+	for oid, value := range random {
+		var lists [][]string
+		var inputs []string
+		for i := range 200 {
+			base, list := value(), []string{}
+			for range 2 + rnd.IntN(30) {
+				if i%4 > 0 {
+					base = value()
+				}
+				list = append(list, base)
+			}
+			lists, inputs = append(lists, list), append(inputs, "{"+strings.Join(list, ",")+"}")
+		}
+		typ := Type{OID: oid, Typmod: -1}
+		name, _ := s.typeSQL(typ)
+		for _, of := range []Aggregate{Average, SampleVariance, PopulationVariance, SampleDeviation, PopulationDeviation} {
+			_, send := s.typeSQL(Type{OID: of.Result(oid), Typmod: -1})
+			theirs := s.probe(fmt.Sprintf("SELECT format('%%s', c), %s(c) FROM (SELECT %s(x) AS c FROM unnest(@::%s[]) x) q", send, of, name), inputs)
+			for i, list := range lists {
+				if got := aggregate(of, typ, false, list, ours); got != theirs[i] {
+					t.Fatalf("%s(%s) of %q:\n got %v\nwant %v", of, name, list, got, theirs[i])
+				}
+			}
+		}
 	}
 }
 

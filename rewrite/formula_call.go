@@ -41,8 +41,17 @@ func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
 		}
 		call.Args = append(call.Args, arg)
 	}
+	if f.String() == "age" && len(call.Args) == 1 {
+		call.Args = []*Formula{today(a.tokens[i].start), call.Args[0]}
+	}
 	d.calls = append(d.calls, formulaCalled{call, len(parts) == 1})
 	return call
+}
+
+// today is the day since which age counts if it is not said. It stands nowhere in the client's
+// text, but would in front of the call.
+func today(call int32) *Formula {
+	return &Formula{Kind: PlainValue, Type: logical.Type{OID: logical.OIDDate, Typmod: -1}, sql: "CURRENT_DATE", at: term{int(call), int(call)}}
 }
 
 // formulaCalled is a call in a formula; bare: its name has no schema.

@@ -347,6 +347,9 @@ func (f *Formula) bytes() (before, behind string) {
 		if f.ranks {
 			return sendCall(f.Type.OID) + "(pg_catalog.dense_rank() OVER (ORDER BY ", f.direction + "))"
 		}
+		if f.sql != "" && f.at.start == f.at.end { // which is not in the client's text
+			return sendCall(f.Type.OID) + "(" + f.sql, ")"
+		}
 		return sendCall(f.Type.OID) + "(", ")"
 	case Inner:
 		return "", "" // the array that is there for it, or NULL without a row

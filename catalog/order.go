@@ -101,7 +101,7 @@ func (l *learning) order(ctx context.Context) (*logical.TextOrder, error) {
 			return nil, err
 		}
 		if len(wrong) == 0 {
-			return order, nil
+			return l.withAccents(ctx, weights, order)
 		}
 		odd := culprits(texts, wrong)
 		if slices.ContainsFunc(odd, isPlainLetter) {
@@ -223,6 +223,10 @@ func (l *learning) weights(ctx context.Context, chars []rune) (map[rune]logical.
 		accents[first]++
 		weights[r] = logical.Weight{Levels: [4]uint16{first, accents[first], 0, apart*uint16(behind[i]) + 1}, Second: second, Absent: absent[i]}
 	}
+	for r, w := range weights {
+		w.Apart = w.Levels[1] != 0 // as far as it is known here
+		weights[r] = w
+	}
 	return weights, nil
 }
 
@@ -254,6 +258,11 @@ func samples(chars []rune, weights map[rune]logical.Weight, order *logical.TextO
 		}
 		for _, in := range surroundings {
 			texts[strings.Replace(in, "@", string(r), 1)] = true
+		}
+	}
+	for r, of := range pairs { // what stands for two letters, in front of them and behind
+		for _, between := range [...]string{"", "x", "-"} {
+			texts[string(r)+between+of], texts[of+between+string(r)] = true, true
 		}
 	}
 	for _, r := range small {

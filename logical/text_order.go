@@ -6,15 +6,17 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"unicode/utf8"
 )
 
 // TextOrder is the order of texts under one deterministic collation of a server, of those
 // texts that it Knows all characters of. nil is the order of their bytes.
 type TextOrder struct {
-	pages [(maxOrdered + 1) / orderPage]*[orderPage]Weight
-	skips bool // some characters are Skipped
-	hash  string
+	pages   [(maxOrdered + 1) / orderPage]*[orderPage]Weight
+	skips   bool // some characters are Skipped
+	accents bool // and some that have a place on the second level do not stand Apart
+	hash    string
 }
 
 const (
@@ -42,6 +44,9 @@ type Weight struct {
 	Bare bool
 	// Absent: it does not count on the last level, on which the next one has a place behind.
 	Absent bool
+	// Apart: its place on the second level is not known beside those of characters that differ on
+	// the first, which it stands beside where some in front are skipped.
+	Apart bool
 }
 
 // NewTextOrder makes the order by which characters have such weights. Those beyond U+20FF
@@ -59,6 +64,7 @@ func NewTextOrder(weights map[rune]Weight) *TextOrder {
 		w.Known = true
 		(*page)[r%orderPage] = w
 		o.skips = o.skips || w.Skipped
+		o.accents = o.accents || w.Levels[1] != 0 && !w.Apart
 	}
 	h := sha256.New()
 	var b []byte
@@ -73,7 +79,7 @@ func NewTextOrder(weights map[rune]Weight) *TextOrder {
 					b = binary.BigEndian.AppendUint16(b, l)
 				}
 				b = binary.BigEndian.AppendUint16(b, w.Second)
-				h.Write(append(b, byte(btoi(w.Skipped)), byte(btoi(w.Bare)), byte(btoi(w.Absent))))
+				h.Write(append(b, byte(btoi(w.Skipped)), byte(btoi(w.Bare)), byte(btoi(w.Absent)), byte(btoi(w.Apart))))
 			}
 		}
 	}
@@ -96,30 +102,50 @@ func (o *TextOrder) Knows(text []byte) bool {
 	if !o.skips {
 		return true
 	}
-	// Behind what is skipped accents would stand beside those of other characters.
-	skipped, accents := o.second(text)
-	return skipped == 0 || !accents
+	// Behind what is skipped, accents stand beside those of other characters: those of this text,
+	// or of another one with the same digits.
+	_, skipped, apart := o.second(nil, text)
+	return !apart || skipped == 0 && !(o.accents && o.hasSkipped(text))
 }
 
-// second says how many characters do not count on the second level, though they count on the
-// first, and whether some are not the first ones there.
-func (o *TextOrder) second(text []byte) (skipped int, accents bool) {
+// hasSkipped says whether there are characters in a text, which count, that might be skipped.
+func (o *TextOrder) hasSkipped(text []byte) bool {
+	for i := 0; i < len(text); {
+		w, size := o.weight(text[i:])
+		if w.Skipped && w.Levels[0] != 0 {
+			return true
+		}
+		i += size
+	}
+	return false
+}
+
+// second appends the places of a text on the second level, and says how many characters do not
+// count there, though they count on the first, and whether some stand Apart.
+func (o *TextOrder) second(places []uint16, text []byte) (all []uint16, skipped int, apart bool) {
 	row, bare := 0, 0 // how many stand in a row, and how many Bare ones in front of it count
 	end := 0          // of what is in front of the row
+	place := func(w Weight) {
+		if w.Levels[0] == 0 {
+			return
+		}
+		if places = append(places, w.Levels[1]); w.Second != 0 {
+			places = append(places, 0)
+		}
+	}
 	skip := func(row []byte, lost int) {
 		for at := 0; at < len(row); {
 			w, size := o.weight(row[at:])
-			if at += size; at == len(row) {
-				break // the last one counts
-			}
-			if left := utf8.RuneCount(row[at:]); left <= lost && w.Levels[0] != 0 {
-				skipped++
+			if at += size; at < len(row) && utf8.RuneCount(row[at:]) <= lost { // the last one counts
+				skipped += btoi(w.Levels[0] != 0)
+			} else {
+				place(w)
 			}
 		}
 	}
 	for i := 0; i < len(text); {
 		w, size := o.weight(text[i:])
-		accents = accents || w.Levels[1] != 0
+		apart = apart || w.Apart
 		switch {
 		case w.Skipped:
 			row++
@@ -132,13 +158,14 @@ func (o *TextOrder) second(text []byte) (skipped int, accents bool) {
 			bare = 0
 		}
 		if i += size; !w.Skipped {
+			place(w)
 			end = i
 		}
 	}
 	if row > 0 {
 		skip(text[end:], bare)
 	}
-	return skipped, accents
+	return places, skipped, apart
 }
 
 // Check is why a value, if it is a text, has no place: something in it that the order does
@@ -204,14 +231,18 @@ func (o *TextOrder) Compare(a, b []byte) int {
 		third = cmp.Or(third, cmp.Compare(v.Levels[2], w.Levels[2]))
 	}
 	if o.skips {
-		skipped, accents := o.second(a)
-		skippedOfOther, accentsOfOther := o.second(b)
+		var few, fewOfOther [fewPlaces]uint16
+		places, skipped, _ := o.second(few[:0], a)
+		placesOfOther, skippedOfOther, _ := o.second(fewOfOther[:0], b)
 		if skipped > 0 || skippedOfOther > 0 {
-			second = cmp.Or(cmp.Compare(btoi(accents), btoi(accentsOfOther)), cmp.Compare(skippedOfOther, skipped))
+			second = slices.Compare(places, placesOfOther)
 		}
 	}
 	return cmp.Or(second, third, o.last(a, b), bytes.Compare(a, b))
 }
+
+// fewPlaces are as many as most texts have on a level.
+const fewPlaces = 64
 
 // last compares two texts on the last level.
 func (o *TextOrder) last(a, b []byte) int {

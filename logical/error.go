@@ -22,6 +22,7 @@ const (
 	codeSubstring           = "22011"
 	codeDivisionByZero      = "22012"
 	codeInvalidPower        = "2201F"
+	codeBucket              = "2201G"
 	codeIntervalOverflow    = "22015"
 	codeInvalidParameter    = "22023"
 	codeInvalidText         = "22P02"

@@ -182,6 +182,15 @@ func combinations(f Function, args []uint32, turn int) (all [][]string) {
 				values[i] = []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
 			}
 		}
+		if oid == OIDInt8 && f.String() == "factorial" {
+			values[i] = []string{"0", "1", "-1", "20", "33", "200", "32177", "32178", "9223372036854775807"}
+		}
+		if oid == OIDInt4 && f.String() == "chr" {
+			values[i] = []string{"0", "-1", "1", "65", "127", "128", "233", "2047", "2048", "55295", "55296", "57343", "65535", "65536", "1114111", "1114112", "2147483647"}
+		}
+		if oid == OIDInt4 && f.String() == "make_date" {
+			values[i] = []string{"2024", "2023", "-1", "0", "2", "12", "13", "29", "30", "5874897", "5874898", "-4714", "-4713", "11", "24", "-2147483648", "2147483647"}
+		}
 		if i == 0 && f.String() == "format" {
 			values[i] = templates
 		}

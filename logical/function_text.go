@@ -92,6 +92,43 @@ func substring(c *call) ([]byte, error) {
 	return append(c.dst, cut(text, max(start-1, 0), end)...), nil
 }
 
+// overlaid is overlay: the second text in the place of a part of the first, which is as
+// long as the second unless the fourth argument says how long.
+func overlaid(c *call) ([]byte, error) {
+	text, by, start := c.text(0), c.text(1), c.int(2)
+	size := int64(utf8.RuneCount(by))
+	if len(c.args) > 3 {
+		size = c.int(3)
+	}
+	end := start + size
+	switch {
+	case start <= 0:
+		return c.dst, newError(codeSubstring, "negative substring length not allowed")
+	case end != int64(int32(end)):
+		return c.dst, newError(codeNumericOutOfRange, "integer out of range")
+	}
+	c.dst = append(append(c.dst, cut(text, 0, start-1)...), by...)
+	rest := max(end-1, 0)
+	return append(c.dst, cut(text, rest, rest+int64(len(text)))...), nil
+}
+
+// character is chr: the one of a number in Unicode.
+func character(c *call) ([]byte, error) {
+	const positiveVersion = 15 // that says what is wrong with a negative number
+	switch n := c.int(0); {
+	case n < 0 && c.s.major() >= positiveVersion:
+		return c.dst, newError(codeInvalidParameter, "character number must be positive")
+	case n == 0:
+		return c.dst, newError(codeProgramLimit, "null character not permitted")
+	case n < 0 || n > utf8.MaxRune:
+		return c.dst, newError(codeProgramLimit, "requested character too large for encoding: "+itoa(int(n)))
+	case !utf8.ValidRune(rune(n)):
+		return c.dst, newError(codeProgramLimit, "requested character not valid for encoding: "+itoa(int(n)))
+	default:
+		return utf8.AppendRune(c.dst, rune(n)), nil
+	}
+}
+
 func replace(c *call) ([]byte, error) {
 	text, from := c.text(0), c.text(1)
 	if len(from) == 0 {

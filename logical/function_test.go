@@ -263,6 +263,21 @@ func TestFunctionsOfStringsAreFound(t *testing.T) {
 		{"date_trunc", []uint32{0, OIDInterval}, OIDInterval},
 		{"date_trunc", []uint32{0, OIDTime}, OIDInterval},
 		{"date_trunc", []uint32{0, OIDTimetz}, 0},
+		{"to_char", []uint32{OIDInt2, 0}, OIDText},
+		{"to_char", []uint32{OIDInterval, 0}, 0},
+		{"age", []uint32{0, OIDDate}, OIDInterval},
+		{"age", []uint32{OIDDate}, 0}, // until today
+		{"format", []uint32{0}, OIDText},
+		{"format", []uint32{0, OIDInt4, 0}, OIDText},
+		{"format", []uint32{OIDInt4}, 0},
+		{"concat_ws", []uint32{OIDInt4, 0}, 0},
+		{"quote_literal", []uint32{OIDInt4}, 0}, // of any type
+		{"jsonb_set", []uint32{OIDJSONB, 0, 0}, OIDJSONB},
+		{"jsonb_strip_nulls", []uint32{0, OIDBool}, 0},
+		{"overlay", []uint32{OIDText, 0, OIDInt4}, OIDText},
+		{"gcd", []uint32{OIDInt4, 0}, OIDInt4},
+		{"gcd", []uint32{OIDInt2, OIDInt2}, 0}, // of three that it can be
+		{"isfinite", []uint32{0}, 0},
 	} {
 		f, ok := FunctionNamed(c.name)
 		if got := f.Result(c.args); !ok || got != c.want {

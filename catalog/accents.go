@@ -18,7 +18,7 @@ type accent struct{ first, second uint16 }
 // front of a mark the second level does not count, so that the accent of the one stands beside that
 // of the other.
 const whatAccents = `
-	SELECT array_agg((SELECT count(*) FROM unnest($1::text[], $2::text[]) u(d, base) WHERE '0' || d || v.base < '0-' || u.base || c COLLATE @) ORDER BY i)
+	SELECT array_agg((SELECT count(*) FROM unnest($1::text[], $2::text[]) u(d, base) WHERE '0z' || d || v.base < '0-z' || u.base || c COLLATE @) ORDER BY i)
 	  FROM unnest($3::text[], $4::text[]) WITH ORDINALITY v(c, base, i)`
 
 // withAccents finds the places of accents beside those of other base letters, which libc's
@@ -28,21 +28,24 @@ func (l *learning) withAccents(ctx context.Context, weights map[rune]logical.Wei
 	if !weights['0'].Skipped || !weights['-'].Skipped {
 		return order, nil
 	}
-	weights = maps.Clone(weights)
-	const rounds, few = 2, 4 // each may leave out a few characters
+	apart := map[rune]bool{} // what is no accent as others are: œ in Swedish
+	const rounds, few = 3, 4
 	for range rounds {
-		places, err := l.accents(ctx, weights)
+		places, err := l.accents(ctx, weights, apart)
 		if err != nil {
 			return nil, err
 		}
+		refined := map[rune]logical.Weight{}
 		for r, w := range weights {
-			if place, ok := places[accent{w.Levels[0], w.Levels[1]}]; ok && !w.Skipped {
+			if place, ok := places[accent{w.Levels[0], w.Levels[1]}]; ok {
 				w.Levels[1], w.Apart = place, false
-				weights[r] = w
+			} else if w.Levels[1] != 0 {
+				w.Levels[1] = behindAccents(places, accent{w.Levels[0], w.Levels[1]})
 			}
+			refined[r] = w
 		}
-		better := logical.NewTextOrder(weights)
-		texts := accentSamples(weights, better)
+		better := logical.NewTextOrder(refined)
+		texts := accentSamples(refined, better)
 		slices.SortFunc(texts, func(a, b string) int { return better.Compare([]byte(a), []byte(b)) })
 		wrong, err := l.outOfOrder(ctx, texts)
 		if err != nil {
@@ -51,32 +54,72 @@ func (l *learning) withAccents(ctx context.Context, weights map[rune]logical.Wei
 		if len(wrong) == 0 {
 			return better, nil
 		}
-		odd := culprits(texts, wrong)
+		odd := oddPairs(texts, wrong)
+		if odd == nil {
+			odd = culprits(texts, wrong)
+		}
 		if len(odd) > few || slices.ContainsFunc(odd, isPlainLetter) {
 			break
 		}
 		for _, r := range odd {
-			delete(weights, r)
+			apart[r] = true
 		}
 	}
 	return order, nil
 }
 
-// accents asks for the places of accents.
-func (l *learning) accents(ctx context.Context, weights map[rune]logical.Weight) (map[accent]uint16, error) {
+// Places of accents leave room for those of characters that stand for two, and of those apart, which
+// are a few.
+const (
+	nextAccent  = 32
+	pairsAccent = 16
+)
+
+// behindAccents is the place of an accent apart: behind the one that it comes behind, of those of
+// its own base letter that have a place.
+func behindAccents(places map[accent]uint16, a accent) uint16 {
+	for second := a.second; second > 0; second-- {
+		if place, ok := places[accent{a.first, second}]; ok {
+			return place + a.second - second
+		}
+	}
+	return a.second
+}
+
+// oddPairs are those characters that stand for two, in what is wrong, and others for the same two.
+func oddPairs(texts []string, wrong []int) (odd []rune) {
+	two := map[string]bool{}
+	for _, at := range wrong {
+		for _, r := range texts[at-1] + texts[at] {
+			two[pairs[r]] = true
+		}
+	}
+	for r, of := range pairs {
+		if two[of] {
+			odd = append(odd, r)
+		}
+	}
+	return odd
+}
+
+// accents asks for the places of accents, but for those apart.
+func (l *learning) accents(ctx context.Context, weights map[rune]logical.Weight, apart map[rune]bool) (map[accent]uint16, error) {
 	bases, accented := map[uint16]string{}, map[accent]rune{} // by their places, one of each
 	for _, r := range slices.Sorted(maps.Keys(weights)) {
 		switch w := weights[r]; {
-		case w.Levels[0] == 0 || w.Skipped:
+		case w.Levels[0] == 0:
 		case w.Levels[1] == 0 && bases[w.Levels[0]] == "":
 			bases[w.Levels[0]] = string(r)
-		case w.Levels[1] != 0:
+		case w.Levels[1] != 0 && !apart[r]:
 			accented[accent{w.Levels[0], w.Levels[1]}] = r
 		}
 	}
 	var all []accent
 	var texts, basesOfTexts, single, basesOfSingle []string
 	for a, r := range accented {
+		if bases[a.first] == "" {
+			continue // it stays Apart
+		}
 		second := weights[r].Second
 		all, texts, basesOfTexts = append(all, a), append(texts, string(r)), append(basesOfTexts, bases[a.first]+bases[second])
 		if second == 0 {
@@ -97,8 +140,8 @@ func (l *learning) accents(ctx context.Context, weights map[rune]logical.Weight)
 	places := map[accent]uint16{}
 	for i, a := range all {
 		n, _ := slices.BinarySearch(counts, before[i])
-		if places[a] = uint16(2*n + 2); weights[accented[a]].Second != 0 {
-			places[a]-- // which no other one has
+		if places[a] = uint16(nextAccent * (n + 1)); weights[accented[a]].Second != 0 {
+			places[a] -= pairsAccent
 		}
 	}
 	return places, nil
@@ -110,7 +153,7 @@ func accentSamples(weights map[rune]logical.Weight, order *logical.TextOrder) []
 	var accented []rune
 	alike := map[uint16][]rune{} // by their place on the first level
 	for _, r := range slices.Sorted(maps.Keys(weights)) {
-		if w := weights[r]; w.Levels[0] != 0 && !w.Skipped {
+		if w := weights[r]; w.Levels[0] != 0 {
 			if w.Second == 0 {
 				alike[w.Levels[0]] = append(alike[w.Levels[0]], r)
 			}
@@ -119,7 +162,7 @@ func accentSamples(weights map[rune]logical.Weight, order *logical.TextOrder) []
 			}
 		}
 	}
-	rows := [...]string{"0", "0-", "0 ", "00", "0-0", "0 0 ", "0a", "0-a", "a0-", "a-0", "a00-"}
+	rows := [...]string{"0", "0-", "0 ", "00", "0-0", "0 0 ", "0a", "0-a", "a0-", "a-0", "a00-", "0²", "²", "²-", "12", "1²", "²1", "m² ", "1²-0"}
 	const words, variants, longest = 5000, 5, 4
 	random := rand.New(rand.NewPCG(4, 1))
 	texts := map[string]bool{}

@@ -47,7 +47,7 @@ type Folding struct {
 }
 
 // TextFunctions is how the server computes functions of a value that a client gives:
-// string_to_array, to_timestamp and those that pgseal knows (logical.Function).
+// string_to_array and those that pgseal knows (logical.Function).
 type TextFunctions struct {
 	// Folds are those of the database's collation, in which lower($1) is computed. They
 	// are nil where the server does more than to replace characters.
@@ -245,7 +245,7 @@ func (f *TextFunctions) inside(ctx context.Context, tx reader) (*TextFunctions, 
 		                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = pg_proc.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
 		ORDER BY 1),
 		ARRAY(SELECT proname::text FROM pg_proc WHERE prokind <> 'p' GROUP BY proname HAVING bool_and(provolatile <> 'v' OR proname = ANY ($2)))`,
-		append(logical.FunctionNames(), "string_to_array", "to_timestamp", "now", "transaction_timestamp", "statement_timestamp"), different).Scan(&now.Own, &now.Steady)
+		append(logical.FunctionNames(), "string_to_array", "now", "transaction_timestamp", "statement_timestamp"), different).Scan(&now.Own, &now.Steady)
 	slices.Sort(now.Steady)
 	return &now, err
 }

@@ -40,5 +40,12 @@ func TestReports(t *testing.T) {
 		S("UPDATE staff SET data = data - 'b' WHERE id = 1"),
 		S("UPDATE staff SET name = format('%s-%s', upper(name), id) WHERE id = 2"),
 		S("SELECT id, name, data FROM staff ORDER BY id"),
+		S("SELECT gcd(bonus, 15), lcm(bonus, 6), width_bucket(salary, 0, 2000, 4), scale(salary), trim_scale(salary), justify_hours(hired - '2020-01-01'), isfinite(born), overlay(name placing 'X' from 2 for 1), chr(flags + 64) FROM staff ORDER BY id"),
+		S("SELECT width_bucket(salary, 0, 2000, 4) AS b, count(*) FROM staff GROUP BY 1 ORDER BY 1"),
+		S("SELECT make_date(bonus + 2000, 1, 2), to_timestamp(rate) FROM staff WHERE id = 1"),
+		S("UPDATE staff SET hired = to_timestamp($1), born = make_date(2001, 2, 3) WHERE id = 3", "86400.5"),
+		S("UPDATE staff SET hired = to_timestamp('2020', 'YYYY')").Refused("public.staff.hired"),
+		S("UPDATE staff SET born = make_date(2001, 2, 30)").Fails("22008"),
+		S("SELECT id, hired, born FROM staff ORDER BY id"),
 	)
 }

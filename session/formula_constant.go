@@ -79,9 +79,9 @@ func dependsOnSettings(f *rewrite.Formula, args []computedValue) bool {
 		return some(logical.OIDTimestamptz) && some(logical.OIDInterval, logical.OIDDate, logical.OIDTimestamp)
 	case rewrite.Called:
 		switch f.Function.String() {
-		case "concat", "concat_ws", "to_char":
+		case "concat", "concat_ws", "to_char", "format":
 			return true
-		case "date_trunc":
+		case "date_trunc", "age":
 			return some(logical.OIDTimestamptz, logical.OIDDate)
 		case "extract", "date_part":
 			return some(logical.OIDTimestamptz)

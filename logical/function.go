@@ -89,6 +89,7 @@ var functions = [...]named{
 	{name: "position", collated: true, signatures: []signature{only(OIDInt4, position, OIDText, OIDText)}},
 	{name: "starts_with", collated: true, signatures: []signature{only(OIDBool, startsWith, OIDText, OIDText)}},
 	{name: "like_escape", signatures: []signature{only(OIDText, likeEscape, OIDText, OIDText), only(OIDBytea, nil, OIDBytea, OIDBytea)}},
+	{name: "similar_to_escape", signatures: []signature{only(OIDText, similarToEscape, OIDText), only(OIDText, similarToEscape, OIDText, OIDText)}},
 	{name: "concat", any: true},
 	{name: "concat_ws", any: true, fixed: 1},
 	{name: "format", any: true, fixed: 1},

@@ -70,12 +70,16 @@ func characterAt(text []byte, i int) int {
 	return size
 }
 
+func invalidEscape() error {
+	return &Error{Code: codeInvalidEscape, Message: "invalid escape string", Hint: "Escape string must be empty or one character."}
+}
+
 // likeEscape is a pattern of LIKE whose wildcards another character escapes, or, if there
 // is none, nothing, with a backslash in its place.
 func likeEscape(c *call) ([]byte, error) {
 	pattern, escape := c.text(0), c.text(1)
 	if utf8.RuneCount(escape) > 1 {
-		return c.dst, &Error{Code: codeInvalidEscape, Message: "invalid escape string", Hint: "Escape string must be empty or one character."}
+		return c.dst, invalidEscape()
 	}
 	if len(escape) == 1 && escape[0] == '\\' {
 		return append(c.dst, pattern...), nil

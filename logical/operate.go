@@ -9,38 +9,42 @@ import (
 type Operator uint8
 
 const (
-	Add         Operator = iota // +
-	Subtract                    // -
-	Multiply                    // *
-	Divide                      // /
-	Modulo                      // %
-	Concatenate                 // || of texts, and of jsonb
-	Equal                       // =
-	NotEqual                    // <>
-	Less                        // <
-	AtMost                      // <=
-	Greater                     // >
-	AtLeast                     // >=
-	AtKey                       // -> of jsonb
-	AtKeyText                   // ->>
-	AtPath                      // #>
-	AtPathText                  // #>>
-	Like                        // ~~, LIKE
-	NotLike                     // !~~, NOT LIKE
-	Contains                    // @> of jsonb
-	ContainedBy                 // <@
-	HasKey                      // ?
-	HasAnyKey                   // ?|
-	HasAllKeys                  // ?&
-	BitAnd                      // & of integers
-	BitOr                       // |
-	BitXor                      // #
-	ShiftLeft                   // <<
-	ShiftRight                  // >>
-	operators                   // how many there are
+	Add          Operator = iota // +
+	Subtract                     // -
+	Multiply                     // *
+	Divide                       // /
+	Modulo                       // %
+	Concatenate                  // || of texts, and of jsonb
+	Equal                        // =
+	NotEqual                     // <>
+	Less                         // <
+	AtMost                       // <=
+	Greater                      // >
+	AtLeast                      // >=
+	AtKey                        // -> of jsonb
+	AtKeyText                    // ->>
+	AtPath                       // #>
+	AtPathText                   // #>>
+	Like                         // ~~, LIKE
+	NotLike                      // !~~, NOT LIKE
+	Contains                     // @> of jsonb
+	ContainedBy                  // <@
+	HasKey                       // ?
+	HasAnyKey                    // ?|
+	HasAllKeys                   // ?&
+	BitAnd                       // & of integers
+	BitOr                        // |
+	BitXor                       // #
+	ShiftLeft                    // <<
+	ShiftRight                   // >>
+	Match                        // ~ of a text and a regular expression
+	NotMatch                     // !~
+	MatchFold                    // ~*, in upper and lower case
+	NotMatchFold                 // !~*
+	operators                    // how many there are
 )
 
-var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&", "|", "#", "<<", ">>"}
+var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*"}
 
 // Compares says whether the operator compares two values.
 func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
@@ -58,6 +62,9 @@ func (o Operator) Strictly() Operator {
 
 // Matches says whether the operator matches a text with a pattern.
 func (o Operator) Matches() bool { return o == Like || o == NotLike }
+
+// MatchesRegex says whether the operator matches a text with a regular expression.
+func (o Operator) MatchesRegex() bool { return o >= Match && o <= NotMatchFold }
 
 // OfJSON says whether the operator takes something out of a document.
 func (o Operator) OfJSON() bool { return o >= AtKey && o <= AtPathText }
@@ -91,6 +98,8 @@ func (o Operator) Takes(oid uint32) bool {
 		return true // as documents, keys or paths
 	case o.Matches():
 		return isPlainText(oid) || oid == OIDBpchar
+	case o.MatchesRegex():
+		return isPlainText(oid) || oid == OIDBpchar || oid == OIDName
 	case o.Compares():
 		return comparedWith(oid) || oid == OIDJSONB && (o == Equal || o == NotEqual)
 	case o.LooksInto():
@@ -115,7 +124,7 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return OIDText
 	case o == Concatenate:
 		return 0
-	case o.Matches() || o.Compares() && beside == OIDVarchar: // whose operators are those of text
+	case o.Matches() || o.MatchesRegex() || o.Compares() && beside == OIDVarchar: // whose operators are those of text
 		return OIDText
 	case o.Compares():
 		return beside
@@ -159,6 +168,8 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 			return operation{OIDBpchar, OIDText, OIDBool}, isPlainText(right)
 		}
 		return operation{OIDText, OIDText, OIDBool}, isPlainText(left) && isPlainText(right)
+	case o.MatchesRegex():
+		return o.onRegex(left, right)
 	case o.OfJSON() || o.LooksInto() || o == Subtract && left == OIDJSONB:
 		return o.onJSON(left, right)
 	case o.OfBits():
@@ -219,9 +230,12 @@ func spanned(oid uint32) uint32 {
 // says; nil for NULL. The values are in canonical form and have a type each; the
 // settings have UTF8 as the client's encoding. Texts are compared by their bytes.
 func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, error) {
+	if o.MatchesRegex() {
+		return o.AppendMatched(dst, left, right, &LastRegex{}, s)
+	}
 	op, ok := o.on(left.OID, right.OID)
 	if !ok {
-		return dst, refuse("pgseal does not compute "+typeName(left.OID)+" "+o.String()+" "+typeName(right.OID), "Compute the value in the application.")
+		return dst, o.uncomputed(left.OID, right.OID)
 	}
 	a, err := left.as(op.left, s)
 	var b []byte
@@ -274,6 +288,11 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return o.appendDay(dst, int(canonicalInt(a)), int(canonicalInt(b)))
 	}
 	return o.appendLater(dst, canonicalInstant(a), canonicalInterval(b), op.result == OIDTimestamptz, s)
+}
+
+// uncomputed refuses an operator of two types.
+func (o Operator) uncomputed(left, right uint32) error {
+	return refuse("pgseal does not compute "+typeName(left)+" "+o.String()+" "+typeName(right), "Compute the value in the application.")
 }
 
 // as is a value in canonical form as one of a type.

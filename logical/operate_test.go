@@ -27,6 +27,7 @@ var operands = map[uint32][]string{
 	1009:       {"{}", "{b,c,2}", "{b,c,-1}", "{a}", "{NULL}", "{3,a}", "{b,NULL}", "{0}", "{1x}"},
 	OIDVarchar: {"b"},
 	OIDBpchar:  {"c  "},
+	OIDName:    {"b"},
 	OIDBool:    {"true"},
 	OIDTime:    {"12:00", "00:00", "23:59:59.999999", "24:00", "00:00:00.5"},
 	OIDUUID:    {"00000000-0000-0000-0000-000000000001"},

@@ -28,7 +28,7 @@ func refusePattern(why string) *Error {
 // CompileRegex reads a pattern in valid UTF-8. The letters of ASCII are the same in both cases
 // if it is insensitive, which they are not under some Turkic collations of a C library.
 func CompileRegex(pattern []byte, insensitive bool, s *Settings) (*Regex, error) {
-	p := regexParser{rest: pattern, insensitive: insensitive, foreign: s != nil && s.foreignServer, colors: 1}
+	p := regexParser{rest: pattern, insensitive: insensitive, foreign: s != nil && s.foreignServer, colors: map[runes]struct{}{}}
 	all, err := p.parse()
 	if err != nil {
 		return nil, err

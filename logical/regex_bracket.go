@@ -47,7 +47,6 @@ func (p *regexParser) bracket(negated bool) regexPart {
 // bracketed reads one character, range or class in brackets.
 func (p *regexParser) bracketed(all []runes) []runes {
 	t := p.token
-	p.colors++
 	switch t.kind {
 	case regexSet:
 		p.next()
@@ -86,6 +85,7 @@ func (p *regexParser) bracketed(all []runes) []runes {
 // case.
 func (p *regexParser) folded(all []runes, low, high rune) []runes {
 	all = append(all, runes{low, high})
+	p.colors[runes{low, high}] = struct{}{}
 	if !p.insensitive {
 		return all
 	}
@@ -110,12 +110,12 @@ func (p *regexParser) classRanges(name string, negated bool) (all []runes) {
 	class := characterClasses[name]
 	p.doubt |= class.doubt
 	pairs := []rune(class.pairs)
-	p.colors += len(pairs)
 	if pairs[len(pairs)-1] >= utf8.RuneSelf && p.foreign {
 		p.fail(refusePattern("with [:cntrl:] in a database of another encoding"))
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		all = append(all, runes{pairs[i], pairs[i+1]})
+		p.colors[all[len(all)-1]] = struct{}{}
 	}
 	if negated {
 		return others(all)
@@ -152,5 +152,7 @@ func (p *regexParser) set(of []runes, negated bool) regexPart {
 		source = append(source, '-')
 		code(r.high)
 	}
-	return character(string(append(source, ']')))
+	one := character(string(append(source, ']')))
+	one.firstSets = 1
+	return one
 }

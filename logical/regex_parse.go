@@ -25,7 +25,8 @@ const (
 // pattern as too complex.
 const (
 	maxRegexSize   = 2000    // characters and choices, as often as they are repeated
-	maxRegexArcs   = 100_000 // ways from one character to the next, times the characters told apart
+	maxRegexArcs   = 100_000 // ways from one character to the next, by each one that is told apart
+	maxRegexColors = 1000    // characters and ranges told apart
 	maxRegexPlaces = 16      // where a text must begin or end
 	maxRegexDepth  = 100     // of parentheses
 	maxRegexCount  = 255     // of repetitions
@@ -44,7 +45,7 @@ type regexParser struct {
 	token       regexToken
 	before      regexKind // the token before
 	depth       int
-	colors      int // how many characters and ranges are told apart at most
+	colors      map[runes]struct{} // characters and ranges that are told apart
 	doubt       doubt
 	err         error
 }
@@ -119,7 +120,8 @@ func (p *regexParser) parse() (regexPart, error) {
 
 // limit refuses what is too large.
 func (p *regexParser) limit(of regexPart) {
-	if of.size > maxRegexSize || of.arcs*p.colors > maxRegexArcs || of.places > maxRegexPlaces {
+	colors := len(p.colors)
+	if of.size > maxRegexSize || of.places > maxRegexPlaces || colors > maxRegexColors || of.arcs+of.setArcs*colors > maxRegexArcs {
 		p.fail(p.complex())
 	}
 }
@@ -245,7 +247,7 @@ func (p *regexParser) count() (n int) {
 
 // character is one character, or both cases of it.
 func (p *regexParser) character(r rune) regexPart {
-	p.colors++
+	p.colors[runes{r, r}] = struct{}{}
 	if p.insensitive && (r >= utf8.RuneSelf || isAlpha(byte(r))) {
 		return p.set(p.folded(nil, r, r), false)
 	}
@@ -253,13 +255,16 @@ func (p *regexParser) character(r rune) regexPart {
 }
 
 // regexPart is a part of a pattern in Go's syntax, and a measure of the automaton for it: how many
-// characters can be the first and the last one, and how many ways lead from one to the next.
+// characters can be the first and the last one, and how many ways lead from one to the next. Of
+// the first ones, and of the ways, some are to one of a set of characters.
 type regexPart struct {
-	source            string
-	optional          bool // it matches nothing, too
-	first, last, arcs int
-	size              int // of Go's program
-	places            int // ^ and $
+	source        string
+	optional      bool // it matches nothing, too
+	first, last   int
+	firstSets     int
+	arcs, setArcs int
+	size          int // of Go's program
+	places        int // ^ and $
 }
 
 func nothing() regexPart { return regexPart{optional: true} }
@@ -267,18 +272,36 @@ func nothing() regexPart { return regexPart{optional: true} }
 func character(source string) regexPart { return regexPart{source: source, first: 1, last: 1, size: 1} }
 
 func (a regexPart) then(b regexPart) regexPart {
-	all := regexPart{a.source + b.source, a.optional && b.optional, a.first, b.last, a.arcs + b.arcs + a.last*b.first, a.size + b.size, a.places + b.places}
+	all := regexPart{source: a.source + b.source, optional: a.optional && b.optional, first: a.first, last: b.last, firstSets: a.firstSets}
 	if a.optional {
 		all.first += b.first
+		all.firstSets += b.firstSets
 	}
 	if b.optional {
 		all.last += a.last
 	}
-	return all
+	return all.measured(a, b).linked(a, b)
 }
 
 func (a regexPart) or(b regexPart) regexPart {
-	return regexPart{a.source + "|" + b.source, a.optional || b.optional, a.first + b.first, a.last + b.last, a.arcs + b.arcs, a.size + b.size + 1, a.places + b.places}
+	all := regexPart{source: a.source + "|" + b.source, optional: a.optional || b.optional, first: a.first + b.first, last: a.last + b.last, firstSets: a.firstSets + b.firstSets, size: 1}
+	return all.measured(a, b)
+}
+
+// measured adds what two parts have.
+func (all regexPart) measured(a, b regexPart) regexPart {
+	all.arcs += a.arcs + b.arcs
+	all.setArcs += a.setArcs + b.setArcs
+	all.size += a.size + b.size
+	all.places += a.places + b.places
+	return all
+}
+
+// linked adds the ways from the end of one part to the beginning of another.
+func (all regexPart) linked(a, b regexPart) regexPart {
+	all.arcs += a.last * b.first
+	all.setArcs += a.last * b.firstSets
+	return all
 }
 
 // times is a part so many times: x{2,4} is ((x)?x)?xx.
@@ -291,7 +314,7 @@ func (a regexPart) times(least, most int) regexPart {
 	loop := a
 	loop.source = ""
 	if most == unlimited {
-		loop.arcs += a.last * a.first
+		loop = loop.linked(a, a)
 		loop.size++
 	}
 	all := loop

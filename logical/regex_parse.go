@@ -28,6 +28,7 @@ const (
 	maxRegexArcs   = 100_000 // ways from one character to the next, by each one that is told apart
 	maxRegexColors = 1000    // characters and ranges told apart
 	maxRegexPlaces = 16      // where a text must begin or end
+	maxRegexLength = 1 << 16 // bytes
 	maxRegexDepth  = 100     // of parentheses
 	maxRegexCount  = 255     // of repetitions
 )
@@ -109,7 +110,10 @@ func (p *regexParser) invalid(why string) {
 func (p *regexParser) complex() error { return refusePattern("that is so large") }
 
 func (p *regexParser) parse() (regexPart, error) {
-	if bytes.HasPrefix(p.rest, []byte("***")) {
+	switch {
+	case len(p.rest) > maxRegexLength:
+		return regexPart{}, p.complex()
+	case bytes.HasPrefix(p.rest, []byte("***")):
 		return regexPart{}, refusePattern("that begins with ***")
 	}
 	p.next()

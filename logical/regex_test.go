@@ -124,7 +124,7 @@ var regexPatterns = []string{
 // regexLarge are patterns for which a server needs time.
 var regexLarge = []string{
 	"(?:[a-t]?){255}(?:[a-t]?){255}abcdefghijklmnopqrst", strings.Repeat("a?", 300), strings.Repeat("(", 90) + "a" + strings.Repeat(")", 90), strings.Repeat("(", 2000) + "a" + strings.Repeat(")", 2000),
-	strings.Repeat("[ab]c?", 100), "^(" + strings.Repeat("ab|", 500) + "c)$", "(?:a?b?c?){140}abcdefghij", strings.Repeat("(^|a*|$)", 5) + "b", "^.{1,255}@.{1,255}$", "(a|b|c){3,60}d", "(.*)(.*)(.*)(.*)(.*)[^é]",
+	strings.Repeat("[ab]c?", 100), "^(" + strings.Repeat("ab|", 500) + "c)$", "(?:a?b?c?){140}abcdefghij", strings.Repeat("(^|a*|$)", 5) + "b", "[" + strings.Repeat("a", 1<<15) + "]", "[" + strings.Repeat("a", 1<<17) + "]", "^.{1,255}@.{1,255}$", "(a|b|c){3,60}d", "(.*)(.*)(.*)(.*)(.*)[^é]",
 }
 
 var regexTexts = []string{

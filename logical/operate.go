@@ -66,6 +66,9 @@ func (o Operator) Matches() bool { return o == Like || o == NotLike }
 // MatchesRegex says whether the operator matches a text with a regular expression.
 func (o Operator) MatchesRegex() bool { return o >= Match && o <= NotMatchFold }
 
+// Folds says whether the operator matches letters in upper and lower case.
+func (o Operator) Folds() bool { return o == MatchFold || o == NotMatchFold }
+
 // OfJSON says whether the operator takes something out of a document.
 func (o Operator) OfJSON() bool { return o >= AtKey && o <= AtPathText }
 

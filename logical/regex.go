@@ -118,7 +118,7 @@ func (o Operator) AppendMatched(dst []byte, left, right Value, last *LastRegex, 
 	if err != nil {
 		return dst, err
 	}
-	r, err := last.compiled(pattern, o == MatchFold || o == NotMatchFold, s)
+	r, err := last.compiled(pattern, o.Folds(), s)
 	if err != nil {
 		return dst, err
 	}

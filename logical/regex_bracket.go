@@ -152,7 +152,7 @@ func (p *regexParser) set(of []runes, negated bool) regexPart {
 		source = append(source, '-')
 		code(r.high)
 	}
-	one := character(string(append(source, ']')))
+	one := oneOf(string(append(source, ']')))
 	one.firstSets = 1
 	return one
 }

@@ -173,7 +173,7 @@ func (p *regexParser) quantified() regexPart {
 	case regexChar:
 		atom = p.character(t.char)
 	case regexAny:
-		atom = character(".")
+		atom = oneOf(".")
 	case regexSet:
 		atom = p.set(p.classRanges(t.class, t.negated), false)
 	case regexBracket:
@@ -255,7 +255,7 @@ func (p *regexParser) character(r rune) regexPart {
 	if p.insensitive && (r >= utf8.RuneSelf || isAlpha(byte(r))) {
 		return p.set(p.folded(nil, r, r), false)
 	}
-	return character(regexp.QuoteMeta(string(r)))
+	return oneOf(regexp.QuoteMeta(string(r)))
 }
 
 // regexPart is a part of a pattern in Go's syntax, and a measure of the automaton for it: how many
@@ -273,7 +273,7 @@ type regexPart struct {
 
 func nothing() regexPart { return regexPart{optional: true} }
 
-func character(source string) regexPart { return regexPart{source: source, first: 1, last: 1, size: 1} }
+func oneOf(source string) regexPart { return regexPart{source: source, first: 1, last: 1, size: 1} }
 
 func (a regexPart) then(b regexPart) regexPart {
 	all := regexPart{source: a.source + b.source, optional: a.optional && b.optional, first: a.first, last: b.last, firstSets: a.firstSets}

@@ -131,7 +131,7 @@ func (a *analysis) knowsOrder(f *Formula) bool {
 // compares says whether what a formula that compares its Args gives is known: their order
 // or, where it asks for no more, which of them are equal.
 func (a *analysis) compares(f *Formula) (ok bool) {
-	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual || f.Operator.Matches()) {
+	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual || f.Operator.Matches() || f.Operator.MatchesRegex()) {
 		return a.comparesBytes(f) && !a.collation(&Formula{Kind: FirstOf, Args: f.Args}).differs
 	}
 	f.Order, ok = a.orderOf(f.Args...)

@@ -5,6 +5,7 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -66,12 +67,16 @@ func (a *analysis) settleCalls(d *formulaDraft) bool {
 	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return !a.compares(f) }) {
 		return false
 	}
-	if len(d.calls) == 0 && len(d.aggregates) == 0 && len(d.named) == 0 {
+	folds := func(f *Formula) bool { return f.Kind == Operation && f.Operator.Folds() }
+	if len(d.calls) == 0 && len(d.aggregates) == 0 && len(d.named) == 0 && !slices.ContainsFunc(d.compared, folds) {
 		return true
 	}
 	known := a.snap.TextFunctions()
 	if known == nil {
 		a.fail(ErrNeedTextFunctions)
+		return false
+	}
+	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return folds(f) && (!foldsASCII(known.Folds) || !a.plainlyCollated(f)) }) {
 		return false
 	}
 	if slices.ContainsFunc(d.named, func(name string) bool { return known.IsOwn(name) || a.foldsMoved }) {
@@ -95,6 +100,13 @@ func (a *analysis) settleCalls(d *formulaDraft) bool {
 		}
 	}
 	return true
+}
+
+// foldsASCII says whether letters of ASCII have those of ASCII as their other case, which they do
+// not have in Turkish.
+func foldsASCII(f *catalog.Folds) bool {
+	const upper, lower = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
+	return f != nil && string(f.Lower.Append(nil, []byte(upper))) == lower && string(f.Upper.Append(nil, []byte(lower))) == upper
 }
 
 // defaultCollation is the OID of the collation that a database has.

@@ -52,6 +52,29 @@ func (a *analysis) formulaLike(x *pg.A_Expr, d *formulaDraft) *Formula {
 	return f
 }
 
+// formulaSimilar is SIMILAR TO: a regular expression is made of the pattern.
+func (a *analysis) formulaSimilar(x *pg.A_Expr, d *formulaDraft) *Formula {
+	o, ok := logical.OperatorNamed(last(names(x.Name)))
+	left := a.formula(x.Lexpr, d)
+	call := x.Rexpr.GetFuncCall()
+	if !ok || left == nil || left.OfRow() && !o.Takes(left.TypeOf(nil)) || !slices.Equal(names(call.GetFuncname()), []string{systemCatalog, "similar_to_escape"}) {
+		return nil
+	}
+	pattern := &Formula{Kind: Called}
+	for _, n := range call.Args {
+		arg := a.formula(n, d)
+		if arg == nil {
+			return nil
+		}
+		pattern.Args = append(pattern.Args, arg)
+	}
+	pattern.Function, _ = logical.FunctionNamed("similar_to_escape")
+	d.calls = append(d.calls, formulaCalled{pattern, false})
+	f := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, pattern}}
+	d.compared = append(d.compared, f)
+	return f
+}
+
 // isPadded says whether it is a character(n), or may be.
 func (f *Formula) isPadded() bool {
 	switch f.Kind {
@@ -73,7 +96,7 @@ func (f *Formula) hasRange() bool {
 	case (f.Kind == IsNull || f.Kind == IsNotNull) && !f.compared && slices.Contains([]FormulaKind{Operation, Called, Negative}, f.Args[0].Kind):
 		return f.hasSealed() // the server does not have what is NULL
 	case f.Kind != Operation || !f.hasSealed():
-	case f.Operator.LooksInto():
+	case f.Operator.LooksInto(), f.Operator.MatchesRegex():
 		return true
 	case f.Operator.Matches():
 		return !f.matchesByTerm() || f.Args[1].isPattern()

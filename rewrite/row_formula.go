@@ -421,6 +421,8 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 		return a.formulaRange(x, d)
 	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
 		return a.formulaLike(x, d)
+	case pg.A_Expr_Kind_AEXPR_SIMILAR:
+		return a.formulaSimilar(x, d)
 	case pg.A_Expr_Kind_AEXPR_NULLIF:
 		return a.formulaNullIf(x, d)
 	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
@@ -459,7 +461,7 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 		return nil
 	}
 	f := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
-	if o.Compares() {
+	if o.Compares() || o.MatchesRegex() {
 		d.compared = append(d.compared, f)
 	}
 	for _, arg := range f.Args {

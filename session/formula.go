@@ -272,6 +272,10 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 			v.Data, err = f.Operator.AppendOrdered(s.room(), args[0].Value, args[1].Value, f.Order)
 			return s.kept(v), err
 		}
+		if f.Operator.MatchesRegex() {
+			v.Data, err = f.Operator.AppendMatched(s.room(), args[0].Value, args[1].Value, &s.buf.regex, &s.settings.utf8)
+			return s.kept(v), err
+		}
 		v.Data, err = f.Operator.Append(s.room(), args[0].Value, args[1].Value, &s.settings.utf8)
 		v.null = v.Data == nil
 		return s.kept(v), err

@@ -27,6 +27,7 @@ type buffers struct {
 	array []byte   // terms or values of an array one after the other, or a text to be read twice
 	row   [][]byte // of cells, one each
 	value []byte   // what the nodes of a formula have come to, one after the other
+	regex logical.LastRegex
 }
 
 // maxBuffer is what each of the buffers keeps, in bytes, after a large value.
@@ -34,6 +35,7 @@ const maxBuffer = 64 << 10
 
 // clamp gives back what large values made the buffers take.
 func (b *buffers) clamp() {
+	b.regex = logical.LastRegex{}
 	for _, p := range []*[]byte{&b.plain, &b.via, &b.equal, &b.out, &b.array, &b.value} {
 		if cap(*p) > maxBuffer {
 			*p = nil

@@ -311,17 +311,13 @@ func TestRefusedExpressions(t *testing.T) {
 	pair := harness.New(t, people)
 	refused := []string{
 		"SELECT initcap(ssn) FROM people",
-		"SELECT stddev(length(note)) FROM people",
 		"SELECT ssn || 'x' AS x FROM people UNION SELECT name FROM people",
 		"SELECT substring(ssn FROM 'a') FROM people",
-		"SELECT name FROM people WHERE coalesce(ssn, name) ~ 'x'",
 		"SELECT (SELECT initcap(ssn) FROM people LIMIT 1)",
 		"SELECT regexp_replace(ssn, 'a', 'b') FROM people",
 		"SELECT p::text FROM people p",
 		"SELECT array_to_string(array_agg(ssn), ',') FROM people",
 		"SELECT array_agg(ssn) OVER (ORDER BY ssn) FROM people",
-		"SELECT name FROM people WHERE ssn SIMILAR TO 'a%'",
-		"SELECT name FROM people WHERE ssn ~ 'a'",
 		"SELECT name FROM people WHERE id IN (SELECT max(id) FROM people GROUP BY age ORDER BY age LIMIT 1)",
 		"SELECT name FROM people WHERE ~age = 37",
 		"SELECT name FROM people WHERE note = 'x'",

@@ -126,39 +126,80 @@ func (f *Formula) comparesAsked() bool {
 	return true
 }
 
-// storeSubqueries stores what is computed of aggregates in subqueries that do not depend on a row:
-// VALUES ((SELECT max(n) + 1 FROM t)), SET n = (SELECT avg(n) FROM t). It is false for any other
-// expression.
+// storeSubqueries stores what is computed of aggregates in subqueries: VALUES ((SELECT max(n) + 1
+// FROM t)), SET n = (SELECT avg(n) FROM t), SET total = (SELECT sum(price) FROM items i WHERE
+// i.bill = bills.id). It is false for any other expression.
 func (a *analysis) storeSubqueries(n *pg.Node, to target, sc *scope) bool {
 	if sc == nil || !a.runs() || !a.takesVerdicts() || a.stmt.Stmt.GetSelectStmt() != nil || !aggregatesInside(n) || !asksSubquery(n) || a.mayPassOver(n) {
 		return false
 	}
-	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, row: &foundRow{into: &item{}}, scope: sc, decides: true}
-	saved := a.asksSubqueries
-	a.asksSubqueries = true
-	f := a.formula(n, d)
-	a.asksSubqueries = saved
-	if f == nil || f.asked(nil) == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) || !a.settleCalls(d) {
+	use := formulaUse{row: &foundRow{into: &item{}}, operand: &Operand{Column: to.sealed, Role: Store, Site: a.storing(n, to.name)}}
+	d := a.draftSubqueries(n, &use, sc)
+	if d == nil && a.err == nil {
+		if use.row = a.foundAsRows(sc); use.row == nil {
+			return false
+		}
+		d = a.draftSubqueries(n, &use, sc)
+	}
+	if d == nil {
 		return a.err != nil
 	}
 	for _, l := range d.literals {
 		a.steer(l)
 	}
-	start, end := d.span(a)
-	op := &Operand{Column: to.sealed, Role: Store, Site: a.storing(n, to.name), Formula: f}
-	use := formulaUse{start: start, end: end, row: d.row, operand: op}
+	op := use.operand
+	use.start, use.end = d.span(a)
+	for i, c := range use.columns {
+		c.Answer, c.Cell = a.asksForFormula(use.row.asksForRows(use.columns), op, use), i
+	}
+	op.Formula.number(use.columns)
 	a.askSubqueries(&use)
 	a.takeParams(op, d.params)
 	if a.asksLater() {
 		a.formulas = append(a.formulas, use)
 	} else {
 		a.placeFormula(&use, func(op *Operand, answer int) edit {
-			return edit{start: start, end: start, value: &value{operand: op, literal: -1, answer: answer}}
+			return edit{start: use.start, end: use.start, value: &value{operand: op, literal: -1, answer: answer}}
 		})
 	}
 	a.operands = append(a.operands, op)
-	a.note("seal", to.sealed, "what is computed of subqueries", int32(start))
+	a.note("seal", to.sealed, "what is computed of subqueries", int32(use.start))
 	return true
+}
+
+// draftSubqueries reads an expression over subqueries that all depend on the row, or none does;
+// nil for any other.
+func (a *analysis) draftSubqueries(n *pg.Node, use *formulaUse, sc *scope) *formulaDraft {
+	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, row: use.row, scope: sc, decides: true}
+	saved := a.asksSubqueries
+	a.asksSubqueries = true
+	f := a.formula(n, d)
+	a.asksSubqueries = saved
+	if f == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) || !a.settleCalls(d) {
+		return nil
+	}
+	use.operand.Formula = f
+	use.columns, use.operand.Subqueries = subqueriesLast(f.columns(nil))
+	use.operand.OfRows = use.columns != nil
+	if (f.asked(nil) == nil) != (use.operand.Subqueries > 0) || use.columns != nil && !use.row.names(use.columns) {
+		return nil
+	}
+	return d
+}
+
+// foundAsRows are the rows that an UPDATE finds, any number of them; nil if they cannot be asked for.
+func (a *analysis) foundAsRows(sc *scope) *foundRow {
+	if a.found == nil || a.found.excluded != nil || len(a.found.ranges) > 0 || a.joinsOuter() {
+		return nil
+	}
+	row := *a.found
+	if row.key != nil {
+		row.key, row.rows = nil, a.foundRows(a.stmt.Stmt.GetUpdateStmt(), row.into, sc)
+	}
+	if row.rows == nil {
+		return nil
+	}
+	return &row
 }
 
 // aggregatesInside says whether there is a subquery of one value in an expression that has an

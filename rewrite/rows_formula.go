@@ -228,6 +228,9 @@ func appendRowKey(dst []byte, cells [][]byte) []byte {
 // A row that the question has not found in this state fails the statement.
 func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) edit) {
 	keys := u.keysOf(quoteName(u.row.into.name))
+	if keys == nil { // subqueries tell all
+		keys = []string{"''"}
+	}
 	start, behind := u.start, u.behind
 	if u.operand.Formula.asked(nil) != nil {
 		start, behind = a.placeAsked(u, value), behind+" ELSE COALESCE("+failsForRow(keys[0])+")::"+u.operand.ofRow()+" END"

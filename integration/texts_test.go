@@ -45,7 +45,7 @@ func TestSortedByTexts(t *testing.T) {
 					S("SELECT id, name FROM books b ORDER BY "+of+", id"),
 					S("SELECT id FROM books b ORDER BY "+of+" DESC NULLS LAST, id LIMIT $1 OFFSET 1", "5"))
 			}
-			for _, of := range []string{"name", "label", "head", "bytewise", "posix", "mail", "login", "upper(name)", "name || label"} {
+			for _, of := range []string{"name", "label", "pad", "head", "bytewise", "posix", "mail", "login", "upper(name)", "name || label"} {
 				for _, value := range []string{"ann", "", "b", "Zz", "ö"} {
 					steps = append(steps,
 						S("SELECT id FROM books WHERE "+of+" < $1 ORDER BY id", value),
@@ -55,7 +55,7 @@ func TestSortedByTexts(t *testing.T) {
 				steps = append(steps,
 					S("SELECT max("+of+"), min("+of+") FROM books"),
 					S("SELECT n, max("+of+") FILTER (WHERE id > 4), min("+of+") FROM books GROUP BY n ORDER BY max("+of+"), n"),
-					S("SELECT GREATEST("+of+", 'b'), LEAST("+of+", mail), "+of+" > 'ann' FROM books ORDER BY id"))
+					S("SELECT GREATEST("+of+", 'b'), LEAST("+of+", 'an'), "+of+" > 'ann' FROM books ORDER BY id"))
 			}
 			pair.SameIn(t, formulaModes, append(steps,
 				S("SELECT DISTINCT ON (x) lower(plain) AS x, id, name FROM books ORDER BY x, id"),
@@ -66,6 +66,12 @@ func TestSortedByTexts(t *testing.T) {
 				S("SELECT mail, count(*) FROM books GROUP BY mail ORDER BY mail DESC"),
 				S("SELECT mail, label FROM books ORDER BY 1 DESC NULLS LAST, 2 LIMIT 3"),
 				S("SELECT id FROM books WHERE bytewise < name ORDER BY id"),
+				S("SELECT LEAST(name, mail), LEAST(mail, label) FROM books ORDER BY id"),
+				S("SELECT LEAST(pad, mail) FROM books").Refused("public.books.pad"),
+				S("SELECT id FROM books WHERE pad < name").Refused("public.books.pad"),
+				S("SELECT id FROM books WHERE pad >= 'ann   ' AND pad <= 'b'::char(3) ORDER BY pad, id"),
+				S("SELECT CASE WHEN pad = 'ann' THEN 'found' END FROM books ORDER BY id"),
+				S("SELECT max(left(name, 3)::char(5)), min(CASE WHEN id > 3 THEN left(name, 1)::char(2) ELSE pad END) FROM books"),
 				S("SELECT id FROM books WHERE bytewise < posix").Refused("public.books.bytewise"),
 				S("SELECT id FROM books ORDER BY bytewise || posix, id").Refused("public.books.bytewise"),
 				S("SELECT id FROM books ORDER BY german").Refused("a character whose place under its collation pgseal does not know"),

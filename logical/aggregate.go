@@ -59,7 +59,7 @@ func (a Aggregate) Result(oid uint32) uint32 {
 		return OIDInt8
 	case Maximum, Minimum:
 		switch {
-		case Orders(oid) || oid == OIDText || oid == OIDTime || oid == OIDInterval || oid == OIDOid:
+		case Orders(oid) || oid == OIDText || oid == OIDBpchar || oid == OIDTime || oid == OIDInterval || oid == OIDOid:
 			return oid
 		case oid == OIDVarchar:
 			return OIDText
@@ -219,9 +219,12 @@ func (g *Aggregation) addBits(v int64) {
 }
 
 // exceeds says whether what is there stays beside a value: of two that are equal
-// PostgreSQL keeps the later one.
+// PostgreSQL keeps the later one, but of char(n), which can differ in blanks.
 func (g *Aggregation) exceeds(v Value) bool {
 	order := SortOrder(Value{Data: g.value, OID: g.oid}, v, g.texts)
+	if order == 0 {
+		return g.oid == OIDBpchar
+	}
 	return g.of == Maximum && order > 0 || g.of == Minimum && order < 0
 }
 

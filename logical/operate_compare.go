@@ -4,7 +4,7 @@ import "bytes"
 
 // comparedWith says whether operators compare values of a type here.
 func comparedWith(oid uint32) bool {
-	return Sorts(oid) && oid != OIDBpchar && oid != OIDName // which are compared with texts as those or as texts
+	return Sorts(oid) && oid != OIDName // which is compared with texts as one of them
 }
 
 // comparing is a comparison of two types.

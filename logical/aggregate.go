@@ -26,6 +26,9 @@ const (
 	AllBits             // bit_and
 	SomeBits            // bit_or
 	OddBits             // bit_xor
+	Between             // percentile_cont, of values and a fraction
+	Reached             // percentile_disc
+	MostFrequent        // mode
 )
 
 // aggregates are the names of all of them.
@@ -34,6 +37,7 @@ var aggregates = map[string]Aggregate{
 	"variance": SampleVariance, "var_samp": SampleVariance, "var_pop": PopulationVariance,
 	"stddev": SampleDeviation, "stddev_samp": SampleDeviation, "stddev_pop": PopulationDeviation,
 	"bit_and": AllBits, "bit_or": SomeBits, "bit_xor": OddBits,
+	"percentile_cont": Between, "percentile_disc": Reached, "mode": MostFrequent,
 }
 
 // AggregateNamed is the one of a name.
@@ -44,7 +48,7 @@ func AggregateNamed(name string) (a Aggregate, ok bool) {
 
 // String is its name.
 func (a Aggregate) String() string {
-	return [...]string{"sum", "avg", "max", "min", "bool_and", "bool_or", "string_agg", "count", "var_samp", "var_pop", "stddev_samp", "stddev_pop", "bit_and", "bit_or", "bit_xor"}[a]
+	return [...]string{"sum", "avg", "max", "min", "bool_and", "bool_or", "string_agg", "count", "var_samp", "var_pop", "stddev_samp", "stddev_pop", "bit_and", "bit_or", "bit_xor", "percentile_cont", "percentile_disc", "mode"}[a]
 }
 
 // isVariance says whether it is computed of how far the values are apart.
@@ -63,6 +67,14 @@ func (a Aggregate) Result(oid uint32) uint32 {
 			return oid
 		case oid == OIDVarchar:
 			return OIDText
+		}
+	case Between:
+		if f.isNumber() {
+			return OIDFloat8
+		}
+	case Reached, MostFrequent: // of which values that are equal are the same
+		if f == familyInt || f == familyDay || isPlainText(oid) || oid == OIDBool || oid == OIDUUID {
+			return oid
 		}
 	case All, Some:
 		if oid == OIDBool {
@@ -105,10 +117,11 @@ type Aggregation struct {
 	texts *TextOrder
 
 	value []byte // the greatest one, or the text so far, or the sum of floats and intervals
-	// list are the texts that string_agg(DISTINCT …) sorts before it joins them; from the last
-	// one on if descending.
+	// list are the values that are sorted before something is made of them, from the last one on
+	// if descending: by an ordered-set aggregate, and the texts that string_agg(DISTINCT …) joins.
 	list       [][]byte
 	between    []byte
+	fraction   float64
 	descending bool
 	truth      bool
 	whole      int64   // sum of integers of at most four bytes, or bits
@@ -125,7 +138,7 @@ type Aggregation struct {
 }
 
 // Begin begins one of values of a type, whose texts have an order; distinct: each value
-// counts once, and texts are joined as they are sorted, from the last one on if descending.
+// counts once. What is sorted is sorted from the last one on if descending.
 func (a Aggregate) Begin(oid uint32, distinct, descending bool, texts *TextOrder) *Aggregation {
 	g := &Aggregation{of: a, oid: oid, texts: texts, truth: a == All, descending: descending}
 	if distinct {
@@ -161,6 +174,8 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 		}
 		g.list, g.between = append(g.list, slices.Clone(v.Data)), append(g.between[:0], between...)
 		return g.texts.Check(v)
+	case Between, Reached, MostFrequent:
+		return g.keep(v, s)
 	case Maximum, Minimum:
 		if err := g.texts.Check(v); err != nil {
 			return err
@@ -191,12 +206,7 @@ func (g *Aggregation) join(text, between []byte) error {
 
 // joinSorted joins the texts of the list.
 func (g *Aggregation) joinSorted() error {
-	slices.SortFunc(g.list, func(a, b []byte) int {
-		if g.descending {
-			a, b = b, a
-		}
-		return g.texts.Compare(a, b)
-	})
+	g.sort(OIDText)
 	for _, text := range g.list {
 		if err := g.join(text, g.between); err != nil {
 			return err
@@ -312,6 +322,9 @@ func (g *Aggregation) addFloat(v float64) error {
 // Append appends what has been computed in canonical form, of the type that Result says;
 // nil for NULL.
 func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
+	if err := g.checkFraction(); err != nil {
+		return dst, err
+	}
 	switch {
 	case g.of == Count:
 		return binary.BigEndian.AppendUint64(dst, uint64(g.count)), nil
@@ -328,6 +341,8 @@ func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
 		return appendInt(dst, g.whole, g.oid)
 	case g.of.isVariance():
 		return g.appendVariance(dst)
+	case g.of.IsOrdered():
+		return g.appendOrdered(dst), nil
 	case g.of == Average && familyOf(g.oid) == familyFloat:
 		return binary.BigEndian.AppendUint64(dst, math.Float64bits(g.sum/float64(g.count))), nil
 	case g.of != Average && g.of != Sum || familyOf(g.oid) == familyFloat || g.oid == OIDInterval:

@@ -55,7 +55,7 @@ type Formula struct {
 	// Aggregate is that of Aggregated; Row are the columns that it has of each row, by Cell.
 	Aggregate  logical.Aggregate
 	Distinct   bool
-	Descending bool // texts of string_agg(DISTINCT …) from the last one on
+	Descending bool // what it sorts, from the last one on
 	Row        []*Formula
 	Window     *Window               // of Windowed, which has a Row as well
 	Column     *catalog.SealedColumn // of some kinds, or that it is computed for
@@ -154,6 +154,9 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	case Called:
 		return f.Function.Result(f.argTypes(given))
 	case Aggregated:
+		if f.Aggregate.TakesFraction() && !f.takesFraction(f.Args[1].TypeOf(given)) {
+			return 0
+		}
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
 	case Windowed:
 		return f.windowType(given)
@@ -191,6 +194,12 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	return f.Operator.Result(left, right)
+}
+
+// takesFraction says whether the fraction of an ordered-set aggregate can be of a type, 0 for a string:
+// percentile_disc takes that for an array as well.
+func (f *Formula) takesFraction(oid uint32) bool {
+	return isNumber(oid) || oid == 0 && f.Aggregate == logical.Between
 }
 
 // argTypes are the types of all Args.
@@ -280,8 +289,13 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 			return 0 // which takes any type, so that it has none
 		}
 		return f.Function.Param(f.argTypes(given), arg)
-	case Aggregated, Collated:
-		return logical.OIDText // between two texts, of aggregates
+	case Aggregated:
+		if f.Aggregate.TakesFraction() {
+			return logical.OIDFloat8
+		}
+		return logical.OIDText // between two texts
+	case Collated:
+		return logical.OIDText
 	case Windowed:
 		return f.windowExpects(arg, given)
 	case Choice:

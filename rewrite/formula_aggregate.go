@@ -30,7 +30,8 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		}
 	}
 	parts := names(x.Funcname)
-	if d.row != nil || d.collects || !ofPostgreSQL(parts) || x.AggWithinGroup || x.Over != nil || x.FuncVariadic || len(x.Args) == 0 && !x.AggStar {
+	ordered := of.IsOrdered()
+	if d.row != nil || d.collects || !ofPostgreSQL(parts) || x.AggWithinGroup != ordered || x.Over != nil || x.FuncVariadic || len(x.Args) == 0 && !x.AggStar && !ordered {
 		return nil
 	}
 	first := a.tokenAt(x.Location)
@@ -40,6 +41,15 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		return nil
 	}
 	f := &Formula{Kind: Aggregated, Aggregate: of, Distinct: x.AggDistinct}
+	args := x.Args
+	if ordered {
+		if args = f.orderedArgs(x); args == nil || !a.is(end+1, "within") || !a.is(end+3, "(") {
+			return nil
+		}
+		if end = a.closing(end + 3); end < 0 {
+			return nil
+		}
+	}
 	last := end
 	if x.AggFilter != nil {
 		if last = a.closing(end + 2); !a.is(end+1, "filter") || last < 0 {
@@ -52,7 +62,7 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	}
 	f.at = term{int(a.tokens[first].start), int(a.tokens[last].end)}
 	inner := &formulaDraft{computation: d.computation, scope: d.scope, collects: true}
-	for _, n := range x.Args {
+	for _, n := range args {
 		arg := a.formula(n, inner)
 		if arg == nil {
 			return nil
@@ -66,7 +76,7 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
 	sorts := f.Distinct && of == logical.Joined
 	if d.scope.regroups != nil {
-		if x.AggOrder != nil && !sorts || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // whose type is for the server to say
+		if x.AggOrder != nil && !sorts && !ordered || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // whose type is for the server to say
 			return nil
 		}
 		if f.collects = true; len(f.Args) == 0 {
@@ -77,18 +87,22 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 			f.filter = term{int(a.tokens[end+1+behindFilter].start), int(a.tokens[last-1].end)}
 		}
 	} else if !f.hasSealed() || of == logical.Count && f.Args[0].Kind == ColumnValue {
+		if ordered {
+			return nil
+		}
 		return a.keptAggregate(made, d)
 	}
-	if len(f.Args) != 1 && (of != logical.Joined || !f.Args[1].IsConstant() || f.Args[1].Kind == NullValue) || len(f.Args) != 2 && of == logical.Joined {
+	two := of == logical.Joined || of.TakesFraction()
+	if len(f.Args) != 1 && (!two || !f.Args[1].IsConstant() || f.Args[1].Kind == NullValue) || len(f.Args) != 2 && two {
 		return nil
 	}
 	switch {
-	case sorts && !f.sortsAs(x):
+	case sorts && !f.sortsAs(x), of == logical.Reached && f.Args[1].TypeOf(f.givenType) == 0:
 		return nil
 	case f.Distinct && !sorts && !f.Args[0].isDistinguished() && (of != logical.Count || !a.isCountable(f.Args[0])):
 		return nil
 	}
-	if x.AggOrder != nil && !sorts {
+	if x.AggOrder != nil && !sorts && !ordered {
 		at := slices.IndexFunc(a.tokens[open:end], func(t token) bool { return int32(t.start) >= firstOrder(x) }) + open
 		for !a.is(at, "order") {
 			if at--; at <= open {
@@ -104,11 +118,21 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	}
 	f.Args[0].number(f.Row)
 	d.take(inner)
-	if of == logical.Maximum || of == logical.Minimum || sorts {
+	if of == logical.Maximum || of == logical.Minimum || sorts || ordered {
 		d.compared = append(d.compared, f)
 	}
 	d.aggregates = append(d.aggregates, made)
 	return f
+}
+
+// orderedArgs are what an ordered-set aggregate sorts, and its fraction; nil for several or none.
+func (f *Formula) orderedArgs(x *pg.FuncCall) []*pg.Node {
+	if len(x.AggOrder) != 1 || x.AggOrder[0].GetSortBy().GetSortbyDir() == pg.SortByDir_SORTBY_USING {
+		return nil
+	}
+	key := x.AggOrder[0].GetSortBy()
+	f.Descending = key.GetSortbyDir() == pg.SortByDir_SORTBY_DESC
+	return append([]*pg.Node{key.GetNode()}, x.Args...)
 }
 
 // sortsAs says whether string_agg(DISTINCT …) sorts by nothing but the text that it joins, and in which
@@ -200,7 +224,7 @@ func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
 		}
 		a.in("aggregate function", func() {
 			switch {
-			case of.Distinct && of.Aggregate == logical.Joined: // which the session sorts
+			case of.Distinct && of.Aggregate == logical.Joined, of.Aggregate.IsOrdered(): // which the session sorts
 			case of.call.AggDistinct:
 				a.sortKeys(of.call.AggOrder, sc)
 			default:

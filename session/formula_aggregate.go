@@ -26,6 +26,13 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 		between = v
 	}
 	aggregation, kept := f.Aggregate.Begin(oid, f.Distinct, f.Descending, f.Order), len(s.buf.value)
+	if f.Aggregate.TakesFraction() && !between.null {
+		if between, err = s.castValue(logical.Type{OID: logical.OIDFloat8, Typmod: -1}, between); err != nil {
+			return nullValue, Need{}, err
+		}
+		aggregation.SetFraction(between.Data)
+		kept = len(s.buf.value)
+	}
 	row := *g
 	row.row = make([][]byte, len(f.Row))
 	var need Need
@@ -53,6 +60,9 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 		return nullValue, Need{}, &unopened{f.SealedColumn(), 0, err}
 	case err != nil:
 		return nullValue, Need{}, err
+	}
+	if f.Aggregate.TakesFraction() && between.null {
+		return nullValue, Need{}, nil
 	}
 	v := computedValue{Value: logical.Value{Binary: true, OID: f.Aggregate.Result(oid)}}
 	v.Data, err = aggregation.Append(s.room(), &s.settings.utf8)

@@ -3,6 +3,7 @@ package logical
 import (
 	"bytes"
 	"testing"
+	"unicode/utf8"
 )
 
 // fuzzSettings are sessions in whose text form every value must survive.
@@ -168,6 +169,28 @@ func FuzzSettings(f *testing.F) {
 		var s Settings
 		s.Set(name, value)
 		Type{OID: OIDTimestamptz, Typmod: -1}.AppendText(nil, make([]byte, 8), &s)
+	})
+}
+
+// FuzzRegex reads patterns, and matches texts with what is accepted.
+func FuzzRegex(f *testing.F) {
+	for _, pattern := range []string{`^\d{5}(-\d{4})?$`, "[^]a-z[:alpha:]]+?", `(?:a|b){2,3}\u0041`, "x*|", "[a-", `\x{`, "((((", "a{1,300}"} {
+		f.Add(pattern, "abc 12345", true)
+	}
+	f.Fuzz(func(t *testing.T, pattern, text string, insensitive bool) {
+		if !utf8.ValidString(pattern) || !utf8.ValidString(text) {
+			return
+		}
+		r, err := CompileRegex([]byte(pattern), insensitive, nil)
+		if err == nil {
+			_, err = r.Match([]byte(text))
+		}
+		if err == nil {
+			return
+		}
+		if code := errorAnswer(err).code; code != codeFeatureNotSupported && code != codeInvalidRegex {
+			t.Fatalf("%q of %q: %v", text, pattern, err)
+		}
 	})
 }
 

@@ -189,5 +189,20 @@ func accentSamples(weights map[rune]logical.Weight, order *logical.TextOrder) []
 			texts[text] = true
 		}
 	}
+	// All texts of a digit, marks and one letter with accents: a space that counts on the first level
+	// and not on the second, as in Polish and Spanish, shows here.
+	for _, chars := range [...]string{"0 -eéè", "0 .aáâ", "0-'nñń"} {
+		some := []string{""}
+		for range 5 {
+			var longer []string
+			for _, text := range some {
+				for _, r := range chars {
+					longer = append(longer, text+string(r))
+					texts[text+string(r)] = true
+				}
+			}
+			some = longer
+		}
+	}
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(texts)), func(t string) bool { return !order.Knows([]byte(t)) })
 }

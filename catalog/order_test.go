@@ -59,7 +59,8 @@ func TestOrdersThatAreLearntAreTheServers(t *testing.T) {
 			if !order.Knows([]byte("The quick brown fox, 12 o'clock (sharp)")) || order.Knows([]byte("東京")) || order.Knows([]byte("e\u0301")) || strings.HasSuffix(of.name, "icu") && of.but < 9 && !order.Knows([]byte("12 Straße-3 é, Æ")) {
 				t.Error("what it knows is not what it should")
 			}
-			if libc := strings.HasSuffix(of.name, ".utf8") && of.name != "C.utf8"; libc && !order.Knows([]byte("12 ul. Łąkowa, 3-é")) {
+			spaces := strings.HasPrefix(of.name, "pl") || strings.HasPrefix(of.name, "es") // count on the first level
+			if libc := strings.HasSuffix(of.name, ".utf8") && of.name != "C.utf8"; libc && !spaces && !order.Knows([]byte("12 rue de l'Église, 3-é")) {
 				t.Error("it does not know accents behind digits")
 			}
 			if unknown := slices.DeleteFunc(slices.Clone(all), func(r rune) bool { return order.Knows([]byte(string(r))) }); len(unknown) > of.but {
@@ -84,6 +85,21 @@ func TestOrdersThatAreLearntAreTheServers(t *testing.T) {
 				}
 				if order.Knows([]byte(text)) {
 					texts = append(texts, text)
+				}
+			}
+			// All short texts of few characters.
+			for _, chars := range [...]string{"1 -oóö", "2,.uúÜ", "3 'sßš"} {
+				some := []string{""}
+				for range 5 {
+					var longer []string
+					for _, text := range some {
+						for _, r := range chars {
+							if longer = append(longer, text+string(r)); order.Knows([]byte(text + string(r))) {
+								texts = append(texts, text+string(r))
+							}
+						}
+					}
+					some = longer
 				}
 			}
 			slices.SortFunc(texts, func(a, b string) int { return order.Compare([]byte(a), []byte(b)) })

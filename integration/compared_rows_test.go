@@ -33,6 +33,8 @@ func TestComparisonsOfRows(t *testing.T) {
 		S("SELECT CASE WHEN (amount, id) > (10, 2) THEN 'much' ELSE 'little' END, count(*) FROM ledger GROUP BY 1 ORDER BY 1"),
 		S("SELECT count(*) FROM ledger WHERE (amount, id) > (10, 1)"),
 		S("SELECT l.id FROM limits l WHERE EXISTS (SELECT FROM ledger g WHERE g.id = l.id AND (g.amount, g.id) > (7, 6))"),
+		S("SELECT id FROM ledger WHERE (amount, 2 / (plain - plain)) < (-1, 2)"),
+		S("SELECT id FROM ledger WHERE (amount, 2 / (plain - plain)) >= (10, 2)").Fails("22012"),
 		S("SELECT id FROM ledger WHERE (kind, id) = ('a', 3)"),
 		S("SELECT id FROM ledger WHERE (kind, amount) < ('b', 20) ORDER BY id"),
 		S("SELECT id FROM ledger WHERE (amount, $1) < (10, $2)", "a", "b").Refused("public.ledger.amount"),

@@ -108,6 +108,9 @@ func (a Aggregate) Result(oid uint32) uint32 {
 	return 0
 }
 
+// serverNaN is the NaN that PostgreSQL makes. Go's own has another bit set.
+var serverNaN = math.Float64frombits(0x7FF8_0000_0000_0000)
+
 // Aggregation is an aggregate in the making.
 type Aggregation struct {
 	of    Aggregate
@@ -303,7 +306,7 @@ func (g *Aggregation) addFloat(v float64) error {
 	g.sum += v
 	if g.count == 1 {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			g.squares = math.NaN()
+			g.squares = serverNaN
 		}
 		return nil
 	}
@@ -314,7 +317,7 @@ func (g *Aggregation) addFloat(v float64) error {
 		if !math.IsInf(before, 0) && !math.IsInf(v, 0) {
 			return newError(codeNumericOutOfRange, "value out of range: overflow")
 		}
-		g.squares = math.NaN()
+		g.squares = serverNaN
 	}
 	return nil
 }
@@ -344,7 +347,7 @@ func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
 	case g.of.IsOrdered():
 		return g.appendOrdered(dst), nil
 	case g.of == Average && familyOf(g.oid) == familyFloat:
-		return binary.BigEndian.AppendUint64(dst, math.Float64bits(g.sum/float64(g.count))), nil
+		return appendFloat8(dst, g.sum/float64(g.count)), nil
 	case g.of != Average && g.of != Sum || familyOf(g.oid) == familyFloat || g.oid == OIDInterval:
 		return append(dst, g.value...), nil
 	case g.of == Sum && g.oid != OIDInt8 && g.oid != OIDNumeric:

@@ -179,6 +179,10 @@ func (f Function) String() string { return functions[f].name }
 // Strict says whether the function is NULL if one of its arguments is.
 func (f Function) Strict() bool { return !functions[f].any }
 
+// Texts is how many of the arguments of a function that is not Strict are texts; the others, behind
+// them, are of any types.
+func (f Function) Texts() int { return functions[f].fixed }
+
 // Collated says whether what it gives depends on the collation of its arguments, and
 // Folds whether it does so by lower or upper.
 func (f Function) Collated() bool { return functions[f].collated }

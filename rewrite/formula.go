@@ -285,7 +285,7 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 	case FirstOf, Greatest, Least:
 		return f.common(given)
 	case Called:
-		if !f.Function.Strict() && f.Args[arg].Kind == ParameterValue {
+		if !f.Function.Strict() && f.Args[arg].Kind == ParameterValue && arg >= f.Function.Texts() {
 			return 0 // which takes any type, so that it has none
 		}
 		return f.Function.Param(f.argTypes(given), arg)

@@ -43,6 +43,9 @@ func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
 		call.Args = append(call.Args, arg)
 	}
 	if f.String() == "age" && len(call.Args) == 1 {
+		if call.Args[0].isUntyped() {
+			return nil // there are several
+		}
 		call.Args = []*Formula{today(a.tokens[i].start), call.Args[0]}
 	}
 	d.calls = append(d.calls, formulaCalled{call, len(parts) == 1})

@@ -134,7 +134,7 @@ func (a *analysis) formulaRows(o logical.Operator, left, right *pg.RowExpr, d *f
 				return nil
 			}
 			first.Operator = o.Strictly()
-			f = &Formula{Kind: Either, Args: []*Formula{first, {Kind: Both, Args: []*Formula{same, behind}}}}
+			f = &Formula{Kind: Choice, Args: []*Formula{first, trueValue(), same, behind, first}} // NULL decides, too
 		}
 	}
 	return f

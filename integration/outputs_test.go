@@ -141,7 +141,7 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 			"array_agg(q.c)", "ARRAY[q.c]", "ROW(q.c)", "ROW(q.*)", "json_agg(q)", "row_to_json(q)", "to_jsonb(q.c)", "json_build_object('c', q.c)",
 			"q IS NULL", "q IS NOT NULL", "(q.c, 1) IS NULL", "q", "(q).c", "c(q)",
 			"ARRAY(SELECT q.c)", "1 IN (SELECT length(q.c))", "'x' IN (SELECT q.c)", "EXISTS (SELECT WHERE q.c = 'x')",
-			"pg_typeof(q.c)", "hashtext(q.c)", "format('%s', q.c)", "quote_literal(q.c)",
+			"pg_typeof(q.c)", "hashtext(q.c)", "quote_ident(q.c)", "quote_nullable(q.c)",
 			"DISTINCT ON (q.c) q.id",
 		} {
 			of := "(SELECT name || label AS c, id FROM accounts) q"

@@ -68,6 +68,9 @@ func TestAggregatesOfSubqueriesAreStored(t *testing.T) {
 	pair := harness.New(t, ledgerSchema())
 	pair.SameIn(t, formulaModes, S(ledgerRows),
 		S("INSERT INTO ledger (id, stars, name) VALUES (8, (SELECT max(stars) + 1 FROM ledger), 'next')"),
+		S("INSERT INTO limits (id, most) VALUES (101, (SELECT max(stars) + 1 FROM ledger))").Simple(), S("INSERT INTO limits (id, most) VALUES (102, (SELECT max(stars) + 2 FROM ledger))").Simple(),
+		S("INSERT INTO limits (id, most) VALUES (103, (SELECT max(stars) + 3 FROM ledger))").Simple(), S("INSERT INTO limits (id, most) VALUES (104, (SELECT max(stars) + 4 FROM ledger))").Simple(),
+		S("INSERT INTO limits (id, most) VALUES (105, (SELECT max(stars) FROM ledger) * 2)").Simple(), S("DELETE FROM limits WHERE id > 100 RETURNING id, most").Unordered(),
 		S("INSERT INTO ledger (id, stars, amount) VALUES (9, (SELECT max(stars) FROM ledger) + $1, (SELECT sum(amount) FROM ledger WHERE kind = $2)), (10, 1, COALESCE((SELECT min(amount) FROM ledger WHERE id > 100), 7)) RETURNING id, stars, amount", "1", "a"),
 		S("INSERT INTO ledger (id, stars) VALUES (11, (SELECT count(*) FROM ledger WHERE amount > 10))").Refused("public.ledger.stars"),
 		S("INSERT INTO ledger (id, stars) VALUES ((SELECT max(id) + 1 FROM ledger), (SELECT max(stars) + 1 FROM ledger))"),

@@ -130,7 +130,7 @@ func (f *Formula) comparesAsked() bool {
 // FROM t)), SET n = (SELECT avg(n) FROM t), SET total = (SELECT sum(price) FROM items i WHERE
 // i.bill = bills.id). It is false for any other expression.
 func (a *analysis) storeSubqueries(n *pg.Node, to target, sc *scope) bool {
-	if sc == nil || !a.runs() || !a.takesVerdicts() || a.stmt.Stmt.GetSelectStmt() != nil || !aggregatesInside(n) || !asksSubquery(n) || a.mayPassOver(n) {
+	if sc == nil || !a.runs() || a.mode == Kept || !a.takesVerdicts() || a.stmt.Stmt.GetSelectStmt() != nil || !aggregatesInside(n) || !asksSubquery(n) || a.mayPassOver(n) {
 		return false
 	}
 	use := formulaUse{row: &foundRow{into: &item{}}, operand: &Operand{Column: to.sealed, Role: Store, Site: a.storing(n, to.name)}}

@@ -92,20 +92,22 @@ func (o *TextOrder) Hash() string { return o.hash }
 
 // Knows says whether Compare tells the place of a text, which is valid UTF-8.
 func (o *TextOrder) Knows(text []byte) bool {
+	apart := false
 	for i := 0; i < len(text); {
 		w, size := o.weight(text[i:])
 		if !w.Known {
 			return false
 		}
+		apart = apart || w.Apart
 		i += size
 	}
-	if !o.skips {
+	if !o.skips || !apart {
 		return true
 	}
 	// Behind what is skipped, accents stand beside those of other characters: those of this text,
 	// or of another one with the same digits.
-	_, skipped, apart := o.second(nil, text)
-	return !apart || skipped == 0 && !(o.accents && o.hasSkipped(text))
+	_, skipped := o.second(nil, text)
+	return skipped == 0 && !(o.accents && o.hasSkipped(text))
 }
 
 // hasSkipped says whether there are characters in a text, which count, that might be skipped.
@@ -121,8 +123,8 @@ func (o *TextOrder) hasSkipped(text []byte) bool {
 }
 
 // second appends the places of a text on the second level, and says how many characters do not
-// count there, though they count on the first, and whether some stand Apart.
-func (o *TextOrder) second(places []uint16, text []byte) (all []uint16, skipped int, apart bool) {
+// count there, though they count on the first.
+func (o *TextOrder) second(places []uint16, text []byte) (all []uint16, skipped int) {
 	row, bare := 0, 0 // how many stand in a row, and how many Bare ones in front of it count
 	end := 0          // of what is in front of the row
 	place := func(w Weight) {
@@ -145,7 +147,6 @@ func (o *TextOrder) second(places []uint16, text []byte) (all []uint16, skipped 
 	}
 	for i := 0; i < len(text); {
 		w, size := o.weight(text[i:])
-		apart = apart || w.Apart
 		switch {
 		case w.Skipped:
 			row++
@@ -165,7 +166,7 @@ func (o *TextOrder) second(places []uint16, text []byte) (all []uint16, skipped 
 	if row > 0 {
 		skip(text[end:], bare)
 	}
-	return places, skipped, apart
+	return places, skipped
 }
 
 // Check is why a value, if it is a text, has no place: something in it that the order does
@@ -232,8 +233,8 @@ func (o *TextOrder) Compare(a, b []byte) int {
 	}
 	if o.skips {
 		var few, fewOfOther [fewPlaces]uint16
-		places, skipped, _ := o.second(few[:0], a)
-		placesOfOther, skippedOfOther, _ := o.second(fewOfOther[:0], b)
+		places, skipped := o.second(few[:0], a)
+		placesOfOther, skippedOfOther := o.second(fewOfOther[:0], b)
 		if skipped > 0 || skippedOfOther > 0 {
 			second = slices.Compare(places, placesOfOther)
 		}

@@ -21,6 +21,7 @@ const ledgerRows = `INSERT INTO ledger (id, paid, amount, name, kind, plain, sta
 // Rows of several values are compared from the first on, as pages of results are found.
 func TestComparisonsOfRows(t *testing.T) {
 	pair := harness.New(t, ledgerSchema())
+	w := pair.Env.Canaries.Text()
 	pair.SameIn(t, formulaModes, S(ledgerRows),
 		S("SELECT id FROM ledger WHERE (paid, id) > ('2024-01-02', 2) ORDER BY paid, id LIMIT 2"),
 		S("SELECT id FROM ledger WHERE (paid, id) < ($1, $2) ORDER BY paid DESC, id DESC LIMIT 3", "2024-02-01", "7"),
@@ -33,6 +34,7 @@ func TestComparisonsOfRows(t *testing.T) {
 		S("SELECT CASE WHEN (amount, id) > (10, 2) THEN 'much' ELSE 'little' END, count(*) FROM ledger GROUP BY 1 ORDER BY 1"),
 		S("SELECT count(*) FROM ledger WHERE (amount, id) > (10, 1)"),
 		S("SELECT l.id FROM limits l WHERE EXISTS (SELECT FROM ledger g WHERE g.id = l.id AND (g.amount, g.id) > (7, 6))"),
+		S("SELECT id FROM ledger WHERE (name, id) < ('"+w+"', 3) OR (name, id) > ($1, 5) ORDER BY id", w+"x"),
 		S("SELECT id FROM ledger WHERE (amount, 2 / (plain - plain)) < (-1, 2)"),
 		S("SELECT id FROM ledger WHERE (amount, 2 / (plain - plain)) >= (10, 2)").Fails("22012"),
 		S("SELECT id FROM ledger WHERE (kind, id) = ('a', 3)"),
@@ -50,6 +52,7 @@ func TestComparisonsOfRows(t *testing.T) {
 // CASE whose conditions the server cannot decide is stored as it is computed.
 func TestChoicesByRangesAreStored(t *testing.T) {
 	pair := harness.New(t, ledgerSchema())
+	w := pair.Env.Canaries.Text()
 	pair.SameIn(t, formulaModes, S(ledgerRows),
 		S("UPDATE ledger SET kind = CASE WHEN amount > 10 THEN 'much' ELSE kind END"),
 		S("UPDATE ledger SET name = CASE WHEN amount > $1 THEN 'rich' WHEN stars < 2 THEN 'poor' ELSE name END WHERE plain < 4", "15"),
@@ -57,6 +60,7 @@ func TestChoicesByRangesAreStored(t *testing.T) {
 		S("UPDATE ledger SET stars = (CASE WHEN name LIKE 'd%' THEN 1 ELSE stars END)::int WHERE id IN (6, 7)"),
 		S("UPDATE ledger SET amount = CASE WHEN paid < '2024-01-02' THEN amount * 2 ELSE amount END"),
 		S("INSERT INTO ledger (id, amount, kind) VALUES (1, 5, 'z') ON CONFLICT (id) DO UPDATE SET kind = CASE WHEN ledger.amount > 10 THEN 'over' ELSE 'under' END"),
+		S("UPDATE ledger SET name = CASE WHEN amount > 1 AND name < '"+w+"' THEN '"+w+"a' WHEN name > $1 THEN $2 ELSE name END", w+"b", w+"c"),
 		S("UPDATE ledger SET kind = CASE WHEN kind = 'b' THEN 'B' ELSE kind END"),
 		S("UPDATE ledger SET plain = CASE WHEN amount > 10 THEN 1 END").Refused("public.ledger.amount"),
 		S("SELECT * FROM ledger ORDER BY id"),
@@ -66,6 +70,7 @@ func TestChoicesByRangesAreStored(t *testing.T) {
 // Aggregates of subqueries are stored, alone and computed with.
 func TestAggregatesOfSubqueriesAreStored(t *testing.T) {
 	pair := harness.New(t, ledgerSchema())
+	w := pair.Env.Canaries.Text()
 	pair.SameIn(t, formulaModes, S(ledgerRows),
 		S("INSERT INTO ledger (id, stars, name) VALUES (8, (SELECT max(stars) + 1 FROM ledger), 'next')"),
 		S("INSERT INTO limits (id, most) VALUES (101, (SELECT max(stars) + 1 FROM ledger))").Simple(), S("INSERT INTO limits (id, most) VALUES (102, (SELECT max(stars) + 2 FROM ledger))").Simple(),
@@ -76,6 +81,8 @@ func TestAggregatesOfSubqueriesAreStored(t *testing.T) {
 		S("INSERT INTO ledger (id, stars) VALUES ((SELECT max(id) + 1 FROM ledger), (SELECT max(stars) + 1 FROM ledger))"),
 		S("INSERT INTO limits VALUES (1, (SELECT avg(amount) FROM ledger), 'w') RETURNING most"),
 		S("INSERT INTO limits (id, most) SELECT id + 10, (SELECT max(amount) FROM ledger) FROM limits"),
+		S("INSERT INTO ledger (id, name) VALUES (30, '"+w+"p' || (SELECT max(name) || '"+w+"q' FROM ledger) || $2), (31, (SELECT min(name) || $1 FROM ledger))", w+"r", w+"s"),
+		S("UPDATE ledger l SET name = (SELECT string_agg(name, $2) || $1 FROM ledger k WHERE k.id = l.id) || '"+w+"t' WHERE id < 3", w+"u", w+"v"),
 		S("UPDATE ledger SET amount = (SELECT avg(amount) FROM ledger) WHERE id = 1"),
 		S("UPDATE ledger SET stars = (SELECT max(stars) + 1 FROM ledger), name = 'top' WHERE kind = 'b'"),
 		S("UPDATE ledger SET amount = (SELECT max(most) FROM limits) - 1 WHERE amount > 20"),

@@ -13,6 +13,7 @@ func TestMatchedByRegularExpressions(t *testing.T) {
 		t.Run(locale, func(t *testing.T) {
 			pair := harness.New(t, textSchema(locale))
 			steps := bookRows()
+			w := pair.Env.Canaries.Text()
 			patterns := []string{"^a", "n$", "^[a-m]+$", "a.n", "(ann|bob)", "[0-9]", "^.{3}$", "a{1,2}n*", "", "^$", `\.`, "é|ë", "^[^a]", "A", "n+?", "(?:a)(n)", `\\`, "%"}
 			for _, of := range []string{"name", "label", "pad", "short", "head", "bytewise", "mail", "name || label", "upper(login)"} {
 				for _, pattern := range patterns {
@@ -38,6 +39,8 @@ func TestMatchedByRegularExpressions(t *testing.T) {
 				S("UPDATE books SET plain = 'matched' WHERE name ~ '^b' RETURNING id").Unordered(),
 				S("DELETE FROM books WHERE label ~ 'bel$' RETURNING id").Unordered(),
 				S("SELECT id FROM books WHERE 'annabel' ~ name ORDER BY id"),
+				S("SELECT id FROM books WHERE name ~ '"+w+"|^a' OR name SIMILAR TO $1 ORDER BY id", w+"%"),
+				S("SELECT string_agg(DISTINCT name, '"+w+"' ORDER BY name DESC), string_agg(DISTINCT name, $1), format('"+w+"%s', max(name)) FROM books", w),
 				S("SELECT id FROM books WHERE name ~ NULL"),
 				S("SELECT name ~ '(a' FROM books").Fails("2201B"),
 				S("SELECT name ~ $1 FROM books", "*a").Fails("2201B"),

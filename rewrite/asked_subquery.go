@@ -155,14 +155,7 @@ func (a *analysis) storeSubqueries(n *pg.Node, to target, sc *scope) bool {
 	op.Formula.number(use.columns)
 	a.askSubqueries(&use)
 	a.takeParams(op, d.params)
-	if a.asksLater() {
-		a.formulas = append(a.formulas, use)
-	} else {
-		a.placeFormula(&use, func(op *Operand, answer int) edit {
-			return edit{start: use.start, end: use.start, value: &value{operand: op, literal: -1, answer: answer}}
-		})
-	}
-	a.operands = append(a.operands, op)
+	a.putFormula(use)
 	a.note("seal", to.sealed, "what is computed of subqueries", int32(use.start))
 	return true
 }

@@ -213,14 +213,7 @@ func (a *analysis) placeCopied(u formulaUse, params []*pg.ParamRef) {
 	}
 	f.number(u.columns)
 	a.takeParams(u.operand, params)
-	if a.asksLater() {
-		a.formulas = append(a.formulas, u)
-	} else {
-		a.placeFormula(&u, func(op *Operand, answer int) edit {
-			return edit{start: u.start, end: u.start, value: &value{operand: op, literal: -1, answer: answer}}
-		})
-	}
-	a.operands = append(a.operands, u.operand)
+	a.putFormula(u)
 	for _, c := range u.columns {
 		if c.Kind == ColumnValue {
 			a.note("open", c.Column, "to be sealed for another column", int32(u.start))

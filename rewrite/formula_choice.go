@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/logical"
@@ -182,6 +184,18 @@ func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
 	}
 	f.Args = append(f.Args, otherwise)
 	return f
+}
+
+// choosesByRange says whether CASE has a condition that the server cannot decide: it is computed
+// with what it chooses.
+func (a *analysis) choosesByRange(n *pg.Node, sc *scope) bool {
+	for n.GetTypeCast() != nil {
+		n = n.GetTypeCast().Arg
+	}
+	return a.found != nil && slices.ContainsFunc(n.GetCaseExpr().GetArgs(), func(when *pg.Node) bool {
+		f := a.formula(when.GetCaseWhen().GetExpr(), &formulaDraft{row: a.found, scope: sc})
+		return f != nil && f.hasRange()
+	})
 }
 
 // formulaPath is ARRAY of strings in an output, as a path into a document is written.

@@ -166,14 +166,7 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 	}
 	f.number(columns)
 	a.takeParams(op, d.params)
-	if a.asksLater() {
-		a.formulas = append(a.formulas, use)
-	} else {
-		a.placeFormula(&use, func(op *Operand, answer int) edit {
-			return edit{start: use.start, end: use.start, value: &value{operand: op, literal: -1, answer: answer}}
-		})
-	}
-	a.operands = append(a.operands, op)
+	a.putFormula(use)
 	for _, c := range columns {
 		if c.Kind == PlainValue {
 			continue
@@ -502,6 +495,19 @@ func (a *analysis) hide(params []Param) {
 	}
 }
 
+// putFormula has the statement have the value of a formula in its place: at once, or, where the
+// server is asked when it is executed, as a parameter of it.
+func (a *analysis) putFormula(u formulaUse) {
+	if a.asksLater() {
+		a.formulas = append(a.formulas, u)
+	} else {
+		a.placeFormula(&u, func(op *Operand, answer int) edit {
+			return edit{start: u.start, end: u.start, value: &value{operand: op, literal: -1, answer: answer}}
+		})
+	}
+	a.operands = append(a.operands, u.operand)
+}
+
 // placeFormula puts the value in the place of the expression. The server takes it only
 // if the row has what it was computed of: in a pipeline something else may have changed
 // it since it was asked for.
@@ -584,16 +590,4 @@ func (r *foundRow) columnName(c *catalog.SealedColumn) string {
 // another column, or converted.
 func (a *analysis) storeFormulaOf(e *sealedExpr, n *pg.Node, to target, sc *scope) bool {
 	return (e.column != to.sealed || e.converted()) && a.storeFormula(n, to, sc)
-}
-
-// choosesByRange says whether CASE has a condition that the server cannot decide: it is computed
-// with what it chooses.
-func (a *analysis) choosesByRange(n *pg.Node, sc *scope) bool {
-	for n.GetTypeCast() != nil {
-		n = n.GetTypeCast().Arg
-	}
-	return a.found != nil && slices.ContainsFunc(n.GetCaseExpr().GetArgs(), func(when *pg.Node) bool {
-		f := a.formula(when.GetCaseWhen().GetExpr(), &formulaDraft{row: a.found, scope: sc})
-		return f != nil && f.hasRange()
-	})
 }

@@ -119,14 +119,7 @@ func (a *analysis) placeRange(r *rowRange) {
 	}
 	f.number(u.columns)
 	a.askSubqueries(u)
-	if a.asksLater() {
-		a.formulas = append(a.formulas, *u)
-	} else {
-		a.placeFormula(u, func(op *Operand, answer int) edit {
-			return edit{start: u.start, end: u.start, value: &value{operand: op, literal: -1, answer: answer}}
-		})
-	}
-	a.operands = append(a.operands, u.operand)
+	a.putFormula(*u)
 	for _, c := range u.columns {
 		if c.Kind == ColumnValue {
 			what := "for a condition"

@@ -76,6 +76,16 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// atLeast wants one argument of that name or more.
+func atLeast(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &usageError{fmt.Errorf("%s is missing", name)}
+		}
+		return nil
+	}
+}
+
 // atMost is exactly, with the last name optional.
 func atMost(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

@@ -17,13 +17,14 @@ import (
 
 func newSeal() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "seal SCHEMA.TABLE.COLUMN",
+		Use:   "seal SCHEMA.TABLE.COLUMN ...",
 		Short: "Seal a column, empty or filled",
 		Long: `Seal a column in one transaction: its values become envelopes, its default,
 NOT NULL and (with --equality) its UNIQUE constraints and indexes are carried
 over, dependent views are made again. What cannot be carried over is named, and
 nothing is changed. The table is locked until it is done. A column that is
-sealed already gets the term that it lacks.
+sealed already gets the term that it lacks. Of several columns each is sealed in
+a transaction of its own, until one cannot be.
 
 --equality keeps a term beside each value so that =, IN and UNIQUE work. It lets
 whoever reads the server see which rows have equal values.
@@ -34,8 +35,9 @@ for upper, which Django's iexact uses, and lower,upper for both. Each lets whoev
 reads the server see which rows have equal values in that case.`,
 		Example: `  pgseal seal public.users.ssn --equality
   pgseal seal public.users.email --equality --normalize lower
+  pgseal seal public.users.name public.users.address
   pgseal seal 'public."Users"."Birth date"'`,
-		Args: exactly("SCHEMA.TABLE.COLUMN"),
+		Args: atLeast("SCHEMA.TABLE.COLUMN"),
 	}
 	url, kmsKey := databaseFlag(cmd), kmsKeyFlag(cmd)
 	equality := cmd.Flags().Bool("equality", false, "keep an equality term: =, <>, IN, = ANY, UNIQUE and ON CONFLICT work; leaks which rows are equal")
@@ -54,18 +56,31 @@ reads the server see which rows have equal values in that case.`,
 			if err != nil {
 				return err
 			}
-			show, end := progress(cmd.ErrOrStderr(), "sealing "+args[0])
-			report, err := sealing.Seal(ctx, conn, args[0], sealing.SealOptions{
-				Equality: *equality, Normalize: terms, Lock: lock(cmd, *timeout), Progress: show, Keys: open})
-			end()
-			if err != nil {
-				return err
+			for i, column := range args {
+				o := sealing.SealOptions{Equality: *equality, Normalize: terms, Lock: lock(cmd, *timeout), Keys: open}
+				if err := seal(ctx, cmd, conn, column, o); err != nil {
+					if len(args) > 1 {
+						fmt.Fprintf(cmd.ErrOrStderr(), "not sealed: %s\n", strings.Join(args[i:], " "))
+					}
+					return err
+				}
 			}
-			printSealed(cmd.OutOrStdout(), report)
 			return nil
 		})
 	}
 	return cmd
+}
+
+func seal(ctx context.Context, cmd *cobra.Command, conn *pgx.Conn, column string, o sealing.SealOptions) error {
+	show, end := progress(cmd.ErrOrStderr(), "sealing "+column)
+	o.Progress = show
+	report, err := sealing.Seal(ctx, conn, column, o)
+	end()
+	if err != nil {
+		return err
+	}
+	printSealed(cmd.OutOrStdout(), report)
+	return nil
 }
 
 // normalizations are the terms behind the values of --normalize.

@@ -50,6 +50,18 @@ func openSession(ctx context.Context, url string) (*session, error) {
 	return s, err
 }
 
+// discard ends what the session has begun and forgets what it has set.
+func (s *session) discard(ctx context.Context) error {
+	if s.conn.TxStatus() != 'I' {
+		if _, err := s.conn.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
+			return err
+		}
+	}
+	_, err := s.conn.Exec(ctx, "DISCARD ALL").ReadAll()
+	s.notices = nil
+	return err
+}
+
 // values are a step's arguments as one mode sends them.
 type values struct {
 	types   []uint32

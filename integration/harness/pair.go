@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,14 +40,17 @@ type Pair struct {
 
 	t      testing.TB
 	asides [2]*pgx.Conn // see aside
+	pooled [2]*session  // see again
 }
 
 var pairs atomic.Int32
 
-// templates are the pairs that were made for a schema first; later ones are
-// copies of them, which costs a fraction of sealing anew.
+// templates are pairs that no test uses; those that are made for one of the same schema
+// are copies of them, which costs a fraction of sealing anew. Most schemas are asked for
+// once: the first pair of a schema is no copy.
 var templates struct {
 	sync.Mutex
+	asked map[string]bool   // by schema
 	names map[string]string // of the pair, by schema
 }
 
@@ -55,14 +59,22 @@ func New(t testing.TB, s Schema) *Pair {
 	t.Helper()
 	templates.Lock()
 	defer templates.Unlock()
+	if id := s.id(); !templates.asked[id] {
+		if templates.asked == nil {
+			templates.asked = map[string]bool{}
+		}
+		templates.asked[id] = true
+		return sealed(t, s)
+	}
 	return create(t, "TEMPLATE "+template(t, s))
 }
 
-// template is the name of the pair that those of a schema are copies of. It is a copy
-// itself, of one without tables in which pgseal is installed.
+func (s Schema) id() string { return fmt.Sprintf("%q", s) }
+
+// template is the name of the pair that those of a schema are copies of.
 func template(t testing.TB, s Schema) string {
 	t.Helper()
-	id := fmt.Sprintf("%q", s)
+	id := s.id()
 	if name := templates.names[id]; name != "" {
 		return name
 	}
@@ -70,17 +82,45 @@ func template(t testing.TB, s Schema) string {
 	if s.DDL == "" && s.Seal == nil {
 		p = installed(t, s)
 	} else {
-		p = create(t, "TEMPLATE "+template(t, Schema{Locale: s.Locale, Encoding: s.Encoding, Key: s.Key}))
-		p.Both(s.DDL)
-		for _, column := range s.Seal {
-			p.Pgseal(append([]string{"seal"}, strings.Fields(column)...)...)
-		}
+		p = sealed(t, s)
 	}
 	if templates.names == nil {
 		templates.names = map[string]string{}
 	}
 	templates.names[id] = p.Name
 	return p.Name
+}
+
+// sealed makes a pair of a schema that is sealed anew.
+func sealed(t testing.TB, s Schema) *Pair {
+	t.Helper()
+	p := create(t, "TEMPLATE "+template(t, Schema{Locale: s.Locale, Encoding: s.Encoding, Key: s.Key}))
+	p.Both(s.DDL)
+	for _, args := range together(s.Seal) {
+		p.setUp(append([]string{"seal"}, args...)...)
+	}
+	return p
+}
+
+// together are the arguments of one command for all columns that have the same flags: a
+// process and a connection of its own cost more than sealing an empty column.
+func together(columns []string) [][]string {
+	var commands [][]string
+	index := map[string]int{}
+	for _, column := range columns {
+		name, flags, _ := strings.Cut(column, " --")
+		i, ok := index[flags]
+		if !ok {
+			i = len(commands)
+			index[flags] = i
+			commands = append(commands, nil)
+			if flags != "" {
+				commands[i] = strings.Fields("--" + flags)
+			}
+		}
+		commands[i] = append(commands[i], name)
+	}
+	return commands
 }
 
 // installed makes a pair in which pgseal is installed, of the schema's locale, encoding
@@ -102,7 +142,7 @@ func installed(t testing.TB, s Schema) *Pair {
 			}
 		}
 	}
-	p.Pgseal("init", "--kms-key-id", cmp.Or(s.Key, p.Env.Key))
+	p.setUp("init", "--kms-key-id", cmp.Or(s.Key, p.Env.Key))
 	return p
 }
 
@@ -159,11 +199,25 @@ func (p *Pair) execOn(c *pgtest.Cluster, sql string) {
 // what it printed.
 func (p *Pair) Pgseal(args ...string) string {
 	p.t.Helper()
-	r := p.Try(args...)
+	return p.must(args, p.Try(args...))
+}
+
+func (p *Pair) must(args []string, r Result) string {
+	p.t.Helper()
 	if r.Status != 0 {
 		p.t.Fatalf("pgseal %s: exit status %d\n%s%s", strings.Join(args, " "), r.Status, r.Stdout, r.Stderr)
 	}
 	return r.Stdout
+}
+
+// setUp is Pgseal before the test begins.
+func (p *Pair) setUp(args ...string) {
+	p.t.Helper()
+	r, err := p.Env.command(p.t.Context(), cmp.Or(os.Getenv(setupVariable), p.Env.Binary), p.Env.Sealed, p.Name, args...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.must(args, r)
 }
 
 // Try runs a command on the sealed database, which may fail.

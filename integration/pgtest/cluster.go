@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -82,6 +83,9 @@ type Cluster struct {
 	cmd      *exec.Cmd
 	exited   chan struct{} // closed when the server is gone
 	guard    *Guard
+
+	creating sync.Mutex
+	creator  *pgx.Conn // makes databases; nil before the first
 }
 
 // Start makes a cluster and returns when it accepts connections. The caller
@@ -419,7 +423,17 @@ func (c *Cluster) CreateDatabase(ctx context.Context, name string, clauses ...st
 	if c.Binaries.Major >= 15 {
 		clauses = append(clauses[:len(clauses):len(clauses)], "STRATEGY file_copy")
 	}
-	return c.Exec(ctx, "postgres", "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" "+strings.Join(clauses, " "))
+	c.creating.Lock()
+	defer c.creating.Unlock()
+	if c.creator == nil || c.creator.Ping(ctx) != nil { // the server may have been started again
+		conn, err := pgx.Connect(ctx, c.DSN("postgres", Superuser))
+		if err != nil {
+			return err
+		}
+		c.creator = conn
+	}
+	_, err := c.creator.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" "+strings.Join(clauses, " "))
+	return err
 }
 
 // Exec runs SQL text, which may hold several statements, as the superuser.

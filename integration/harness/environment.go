@@ -126,7 +126,7 @@ const ownPublic = "ALTER SCHEMA public OWNER TO " + Owner
 func StartCluster(ctx context.Context, opts pgtest.Options) (*pgtest.Cluster, error) {
 	// With hundreds of databases, of which autovacuum begins with another one several
 	// times a second, it would be busier than many a test, and find nothing to do.
-	settings := map[string]string{"autovacuum": "off"}
+	settings := map[string]string{"autovacuum": "off", "jit": "off"}
 	maps.Copy(settings, opts.Settings)
 	opts.Settings = settings
 	c, err := pgtest.Start(ctx, opts)

@@ -99,7 +99,7 @@ func (a *analysis) asksForRange(f *Formula, d *formulaDraft) bool {
 	if f.asked(nil) != nil {
 		return f.comparesAsked()
 	}
-	return f.hasRange() || f.comparesColumns() && (len(d.scope.items) == 1 || d.row == nil && d.scope.query != nil && a.joinsRows(f, d.scope))
+	return f.isTruth() || f.hasRange() || f.comparesColumns() && (len(d.scope.items) == 1 || d.row == nil && d.scope.query != nil && a.joinsRows(f, d.scope))
 }
 
 // conjuncts are what AND is between.
@@ -116,7 +116,7 @@ func conjuncts(list []*pg.Node, n *pg.Node) []*pg.Node {
 // conditionDraft is a condition that the session computes, nil for any other.
 func (a *analysis) conditionDraft(n *pg.Node, sc *scope) *draftedOutput {
 	o := a.outputDraft(n, sc)
-	if o == nil || !o.formula.computes() || o.shown.Type.OID != logical.OIDBool || !a.settleCalls(o.formulaDraft) {
+	if o == nil || !o.formula.computes() && !o.formula.isTruth() || o.shown.Type.OID != logical.OIDBool || !a.settleCalls(o.formulaDraft) {
 		return nil
 	}
 	return o

@@ -71,6 +71,7 @@ type Formula struct {
 	text       formulaLiteral
 	ranged     bool // a Choice of the value of a row that is in a range, and of NULL
 	compared   bool // IsNull of what IS DISTINCT FROM compares, too
+	listed     bool // Either or Both of what IN compares, of one type
 	nullIf     bool // a Choice of NULL and of the value that is compared
 	grouped    bool // a column of an output that the query groups by: any value of the group is it
 	ranks      bool // a PlainValue that is the rank of what the server sorts by, in a direction
@@ -168,6 +169,9 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		}
 		return logical.OIDText
 	case Both, Either:
+		if f.listed && !f.listsOneType(given) {
+			return 0
+		}
 		if slices.ContainsFunc(f.argTypes(given), func(t uint32) bool { return t != 0 && t != logical.OIDBool }) {
 			return 0
 		}
@@ -194,6 +198,24 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	return f.Operator.Result(left, right)
+}
+
+// listsOneType says whether IN compares as = would: all values have the type of what they are
+// compared with, or one that loses nothing in it. PostgreSQL looks for a type that all have in
+// common.
+func (f *Formula) listsOneType(given func(*Formula) uint32) bool {
+	of := f.Args[0].Args[0].TypeOf(given)
+	return !slices.ContainsFunc(f.Args, func(one *Formula) bool {
+		t := one.Args[1].TypeOf(given)
+		switch {
+		case t == 0 || t == oidUnknown || t == of:
+		case isInteger(t) && (isInteger(of) || of == logical.OIDNumeric || of == logical.OIDFloat8):
+		case (t == logical.OIDText || t == logical.OIDVarchar) && (of == logical.OIDText || of == logical.OIDVarchar):
+		default:
+			return true
+		}
+		return false
+	})
 }
 
 // takesFraction says whether the fraction of an ordered-set aggregate can be of a type, 0 for a string:

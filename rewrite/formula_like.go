@@ -88,26 +88,58 @@ func (f *Formula) isPadded() bool {
 	return false
 }
 
-// hasRange says whether it asks for sealed values in a way that no term could answer: for
-// those that are greater or less than others, or match a pattern with wildcards, or of which
-// something is computed.
+// hasRange says whether it asks for sealed values in a way that no term answers: for those
+// that are greater or less than others, or match a pattern with wildcards, or of which
+// something is computed, or that are equal to something and of a column without the term.
 func (f *Formula) hasRange() bool {
 	switch {
 	case (f.Kind == IsNull || f.Kind == IsNotNull) && !f.compared && slices.Contains([]FormulaKind{Operation, Called, Negative}, f.Args[0].Kind):
 		return f.hasSealed() // the server does not have what is NULL
+	case f.Kind == Both, f.Kind == Either, f.Kind == Inverse:
+		return slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.isTruth() || arg.hasRange() })
 	case f.Kind != Operation || !f.hasSealed():
 	case f.Operator.LooksInto(), f.Operator.MatchesRegex():
 		return true
 	case f.Operator.Matches():
 		return !f.matchesByTerm() || f.Args[1].isPattern()
 	case f.Operator == logical.Equal || f.Operator == logical.NotEqual:
-		if slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.hasSealed() && !arg.isComparable() }) {
+		if slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.hasSealed() && !arg.isComparable() }) || f.lacksTerm() {
 			return true
 		}
 	case f.Operator.Compares():
 		return true
 	}
 	return slices.ContainsFunc(f.Args, (*Formula).hasRange)
+}
+
+// isTruth says whether a condition is a column that has no term.
+func (f *Formula) isTruth() bool { return f.Kind == ColumnValue && !f.isTerm() }
+
+// lacksTerm says whether it compares one column, which has no term for it, with a value.
+func (f *Formula) lacksTerm() bool {
+	columns := f.columns(nil)
+	if len(columns) != 1 || columns[0].Kind != ColumnValue {
+		return false
+	}
+	of, with := f.Args[0].uncast(), f.Args[1].uncast()
+	if !of.hasSealed() {
+		of, with = with, of
+	}
+	switch of.Kind {
+	case ColumnValue, FirstOf, Choice:
+		return !columns[0].isTerm() && !columns[0].comparesEmpty(with)
+	case Called:
+		return of.Function.Folds() && !of.hasTerm()
+	}
+	return false
+}
+
+// foldKind is the term that answers comparisons of lower or upper of a column.
+func foldKind(f logical.Function) envelope.TermFlags {
+	if f.String() == "upper" {
+		return envelope.TermUpper
+	}
+	return envelope.TermLower
 }
 
 // comparesColumns says whether it tells if a sealed column is equal to another one, which has
@@ -170,15 +202,10 @@ func (f *Formula) choosesColumns() bool {
 // matchesByTerm says whether LIKE of a column without wildcards is answered by a term.
 func (f *Formula) matchesByTerm() bool {
 	of := f.Args[0].uncast()
-	if of.Kind != Called || !of.Function.Folds() {
+	if of.Kind != Called {
 		return of.isTerm() && of.Column.Type.Shown().OID != logical.OIDBpchar // whose blanks count
 	}
-	kind := envelope.TermLower
-	if of.Function.String() == "upper" {
-		kind = envelope.TermUpper
-	}
-	of = of.Args[0].uncast()
-	return of.isTerm() && of.Column.FoldsTo(kind) != nil
+	return of.hasTerm()
 }
 
 // matchesParameter says whether a condition is LIKE of a column with a term and a pattern

@@ -134,9 +134,6 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	if f == nil || f.SealedColumn() == nil && sc.regroups == nil && !sc.behind || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return nil
 	}
-	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual) && (f.Args[0].maybeEmpty(f.Args[1]) || f.Args[1].maybeEmpty(f.Args[0])) {
-		return nil
-	}
 	columns := f.columns(nil)
 	if sc.groupsByExpression && slices.ContainsFunc(columns, func(of *Formula) bool { return of.OfRow() && !d.keeps(of) }) { // which may be the output's
 		return nil
@@ -497,20 +494,18 @@ func (f *Formula) comparesEmpty(with *Formula) bool {
 	return f.uncast().canBeEmpty() && with.Kind == LiteralValue && len(with.text.value) == 0
 }
 
-// maybeEmpty is comparesEmpty for a parameter, by itself.
-func (f *Formula) maybeEmpty(with *Formula) bool {
-	return f.canBeEmpty() && with.Kind == ParameterValue
-}
-
 func (f *Formula) canBeEmpty() bool {
 	return f.Kind == ColumnValue && (isCharacter(f.Column.Type.Shown()) || f.Column.Type.Shown().OID == logical.OIDBytea)
 }
 
-// hasTerm says whether there may be a term of it that the server compares: it is a column
-// that has some, with casts or lower and upper around it.
+// hasTerm says whether there is a term of it that the server compares: it is a column that has
+// one, with casts or lower or upper around it perhaps.
 func (f *Formula) hasTerm() bool {
-	for f.Kind == CastTo || f.Kind == Called && f.Function.Folds() {
-		f = f.Args[0]
+	f = f.uncast()
+	if f.Kind == Called && f.Function.Folds() {
+		kind := foldKind(f.Function)
+		f = f.Args[0].uncast()
+		return f.isTerm() && f.Column.FoldsTo(kind) != nil
 	}
 	return f.isTerm()
 }

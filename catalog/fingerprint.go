@@ -128,6 +128,10 @@ const (
 			UNION ALL
 			SELECT 5, hashtidextended(ctid, 22 + xmin::text::int8 * 32) FROM pg_event_trigger
 			UNION ALL
+			SELECT 5, hashtidextended(ctid, 24 + xmin::text::int8 * 32) FROM pg_operator WHERE oid >= 16384
+			UNION ALL
+			SELECT 5, hashtidextended(ctid, 25 + xmin::text::int8 * 32) FROM pg_cast WHERE oid >= 16384
+			UNION ALL
 			SELECT 6, hashtidextended(ctid, 18 + xmin::text::int8 * 32) FROM pg_namespace WHERE oid >= 16384
 			UNION ALL
 			SELECT 6, hashtidextended(ctid, 20 + xmin::text::int8 * 32) FROM pg_collation WHERE oid >= 16384

@@ -21,7 +21,7 @@ const (
 	ofSealed                       // those with sealed columns, their indexes, defaults and sequences, and what depends on sealed types
 	ofTaken                        // which names there are that indexes of theirs would get
 	ofTypes                        // domains, enums and ranges
-	ofCode                         // functions and triggers
+	ofCode                         // functions, operators, casts and triggers
 	ofSchemas                      // and collations
 	ofFired                        // what depends on relations whose writes fire triggers
 	ofDomains                      // the domains of sealed columns

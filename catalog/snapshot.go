@@ -223,6 +223,7 @@ type Snapshot struct {
 	reacts     bool      // see Contents
 	temporary  bool      // some of the relations are
 
+	operators     *Operators     // see Contents
 	textFunctions *TextFunctions // nil if nobody has asked for them
 	textOrders    map[uint32]*logical.TextOrder
 	read          *readFrom // by a Reading; nil if it was loaded
@@ -259,6 +260,8 @@ type Contents struct {
 	// TextOrders are the orders of collations, by OID, that statements have needed; nil for
 	// those that cannot be computed here.
 	TextOrders map[uint32]*logical.TextOrder
+	// Operators are nil if the database has none of its own that matter.
+	Operators *Operators
 	// Shown is what the system catalogs must show, nil for what they hold.
 	Shown *Shown
 }
@@ -282,6 +285,7 @@ func New(version uint64, c Contents) *Snapshot {
 		setters:    c.Setters,
 		reacts:     c.Reacts,
 
+		operators:     c.Operators,
 		textFunctions: c.TextFunctions,
 		textOrders:    c.TextOrders,
 	}
@@ -360,6 +364,9 @@ func (s *Snapshot) define(t logical.Type) {
 
 // Reacts reports that DDL may have effects beside its own.
 func (s *Snapshot) Reacts() bool { return s.reacts }
+
+// Operators gives the operators that the database has of its own, nil for none.
+func (s *Snapshot) Operators() *Operators { return s.operators }
 
 // Setters says what functions do to settings.
 func (s *Snapshot) Setters() *Setters { return &s.setters }

@@ -136,6 +136,9 @@ func version(c Contents) uint64 {
 			}
 		}
 	}
+	if o := c.Operators; o != nil {
+		b = fmt.Append(b, o.Own) // and with them the names in o.BuiltIn
+	}
 	for _, oid := range slices.Sorted(maps.Keys(c.TextOrders)) {
 		if number(uint64(oid)); c.TextOrders[oid] != nil {
 			text(c.TextOrders[oid].Hash())

@@ -406,6 +406,9 @@ func negated(n number) number {
 // Inverted appends NOT v of a boolean in canonical form.
 func Inverted(dst []byte, v Value) []byte { return append(dst, v.Data[0]^1) }
 
+// OperatorNames are the names of all of them.
+func OperatorNames() []string { return slices.Clone(operatorNames[:]) }
+
 // OperatorNamed finds the operator by its name.
 func OperatorNamed(name string) (Operator, bool) {
 	i := slices.Index(operatorNames[:], name)

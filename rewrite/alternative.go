@@ -412,7 +412,7 @@ func (a *analysis) nullIf(n *pg.Node, sc *scope) *sealedExpr {
 		return nil
 	}
 	start, end, ok := a.alternativesSpan(n)
-	if !ok {
+	if !ok || !a.betweenBuiltIn([]string{"="}, x.Lexpr, x.Rexpr, x.Location, sc) {
 		return nil
 	}
 	e := &sealedExpr{column: left.column, at: x.Location, made: &alternatives{node: n, scope: sc}, terms: []term{{start, end}}, renamed: true}

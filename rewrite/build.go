@@ -406,6 +406,7 @@ type analysis struct {
 	pathMoved         bool                          // a statement before can have changed what the search path reaches
 	wild              bool                          // the session looks at what LIKE finds by a term
 	foldsMoved        bool                          // a statement before can have made a function lower or upper
+	operatorsMoved    bool                          // a statement before can have made an operator
 	defaulted         bool                          // a statement before gives a sealed column a default that is computed
 	pathSet           bool                          // and the path itself, not only by making or dropping a relation
 	pathUnsure        bool                          // which schemas it reaches, that is

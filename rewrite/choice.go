@@ -301,7 +301,7 @@ func (a *analysis) storeNullIf(n *pg.Node, to target) bool {
 	if !ok || kind != stringConstant || other != stringConstant || !isCharacter(c.Type) || c.Type.OID == logical.OIDBpchar {
 		return false
 	}
-	if !a.comparable(c, x.Location) {
+	if !a.comparable(c, x.Location) || !a.ofTexts("=", c, x.Location) {
 		return true
 	}
 	left := a.tokenAt(location(x.Lexpr))

@@ -15,6 +15,9 @@ const termEquality = envelope.TermEquality
 // operator is an expression with an operator, or one of the constructs that
 // the grammar treats alike.
 func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
+	if !a.meansBuiltIn(x, sc) {
+		return
+	}
 	op, exact := equalityOperator(x.Name)
 	saved := a.site
 	defer func() { a.site = saved }()
@@ -485,6 +488,8 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		left, right := a.comparand(test, sc), sealed(i)
 		switch {
 		case a.err != nil:
+			return
+		case !a.quantifiesBuiltIn(s, test, i, outputs, sc):
 			return
 		case left == nil && right == nil:
 			if i < len(outputs) {

@@ -178,6 +178,11 @@ func (a *analysis) plainCase(x *pg.CaseExpr, sc *scope) {
 // in turn.
 func (a *analysis) caseTests(x *pg.CaseExpr, sc *scope, result func(*pg.Node)) {
 	var left *sealedExpr
+	for _, n := range x.Args {
+		if x.Arg != nil && !a.betweenBuiltIn([]string{"="}, x.Arg, n.GetCaseWhen().GetExpr(), n.GetCaseWhen().GetLocation(), sc) {
+			return
+		}
+	}
 	if x.Arg != nil {
 		if left = a.comparand(x.Arg, sc); left == nil {
 			a.in("CASE", func() { a.plain(x.Arg, sc) })

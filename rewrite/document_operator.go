@@ -52,7 +52,7 @@ func (a *analysis) documentOperator(n *pg.Node, sc *scope) *sealedExpr {
 	left, right := a.peek(x.Lexpr, sc), a.peek(x.Rexpr, sc)
 	of, d := a.operated(op, left, right)
 	var e *sealedExpr
-	if of != nil {
+	if of != nil && (len(parts) > 1 || a.betweenBuiltIn(parts, x.Lexpr, x.Rexpr, x.Location, sc)) {
 		e = a.newDocument(n, of, logical.Type{OID: logical.OIDJSONB, Typmod: -1}, d, sc)
 		e.at = x.Location
 	}

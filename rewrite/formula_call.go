@@ -64,10 +64,10 @@ type formulaCalled struct {
 	bare bool
 }
 
-// settleCalls makes sure that calls are of PostgreSQL's own functions, and that what they
-// give is known here, as of comparisons.
+// settleCalls makes sure that calls are of PostgreSQL's own functions, and operators its own, and
+// that what they give is known here, as of comparisons.
 func (a *analysis) settleCalls(d *formulaDraft) bool {
-	if slices.ContainsFunc(d.compared, func(f *Formula) bool { return !a.compares(f) }) {
+	if !a.settleOperators(d) || slices.ContainsFunc(d.compared, func(f *Formula) bool { return !a.compares(f) }) {
 		return false
 	}
 	folds := func(f *Formula) bool { return f.Kind == Operation && f.Operator.Folds() }

@@ -89,6 +89,7 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 		}
 		one := &Formula{Kind: Operation, Operator: operators[min(i, len(operators)-1)], Args: []*Formula{left, right}}
 		d.compared = append(d.compared, one)
+		d.operates(left, right, x.Location, one.Operator.String())
 		f.Args = append(f.Args, one)
 	}
 	if len(f.Args) == 1 {
@@ -122,6 +123,7 @@ func (a *analysis) formulaRows(o logical.Operator, left, right *pg.RowExpr, d *f
 			}
 			one := &Formula{Kind: Operation, Operator: o, Args: []*Formula{x, y}}
 			d.compared = append(d.compared, one)
+			d.operates(x, y, left.Location, o.String())
 			return one
 		}
 		behind, first := f, compare(o)
@@ -174,6 +176,7 @@ func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
 			}
 			condition = &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{value, condition}}
 			d.compared = append(d.compared, condition)
+			d.operates(value, condition.Args[1], when.GetLocation(), "=")
 		}
 		result := a.formula(when.GetResult(), d)
 		if result == nil {

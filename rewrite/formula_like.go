@@ -38,6 +38,7 @@ func (a *analysis) formulaLike(x *pg.A_Expr, d *formulaDraft) *Formula {
 		right = all
 	}
 	f.Args = []*Formula{left, right}
+	d.operates(left, right, x.Location, last(names(x.Name)))
 	if x.Kind == pg.A_Expr_Kind_AEXPR_ILIKE {
 		if left.isPadded() {
 			return nil // whose blanks count here, and not in lower()
@@ -71,6 +72,7 @@ func (a *analysis) formulaSimilar(x *pg.A_Expr, d *formulaDraft) *Formula {
 	pattern.Function, _ = logical.FunctionNamed("similar_to_escape")
 	d.calls = append(d.calls, formulaCalled{pattern, false})
 	f := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, pattern}}
+	d.operates(left, pattern, x.Location, o.String())
 	d.compared = append(d.compared, f)
 	return f
 }

@@ -17,6 +17,7 @@ func (a *analysis) formulaNullIf(x *pg.A_Expr, d *formulaDraft) *Formula {
 	if left == nil || right == nil || left.isUntyped() || right.Kind == ParameterValue || right.Kind == NullValue {
 		return nil
 	}
+	d.operates(left, right, x.Location, "=")
 	t, with := left.TypeOf(left.givenType), right.TypeOf(right.givenType)
 	if right.Kind == LiteralValue && with == oidUnknown {
 		with = 0
@@ -45,6 +46,7 @@ func (a *analysis) formulaDistinct(x *pg.A_Expr, d *formulaDraft) *Formula {
 	}
 	differs := &Formula{Kind: Operation, Operator: logical.NotEqual, Args: []*Formula{left, right}}
 	d.compared = append(d.compared, differs)
+	d.operates(left, right, x.Location, "=")
 	null := func(of *Formula) *Formula { return &Formula{Kind: IsNull, compared: true, Args: []*Formula{of}} }
 	f := &Formula{Kind: Choice, Args: []*Formula{null(left), trueValue(), differs}}
 	if right.Kind != LiteralValue {
@@ -84,6 +86,7 @@ func (a *analysis) formulaAny(x *pg.A_Expr, d *formulaDraft) *Formula {
 		}
 		one := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
 		d.compared = append(d.compared, one)
+		d.operates(left, right, x.Location, o.String())
 		f.Args = append(f.Args, one)
 	}
 	if len(f.Args) == 1 {

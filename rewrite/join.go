@@ -70,6 +70,9 @@ func (a *analysis) bindJoined(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 		a.fail(refusePersistent(op.Column, at))
 		return true
 	}
+	if !a.ofTexts(joinOperator, op.Column, at) {
+		return true
+	}
 	i := slices.IndexFunc(parts, func(p joinedPart) bool { return isParamRef(p.value) })
 	null := slices.ContainsFunc(parts, func(p joinedPart) bool { return isNullConstant(p.value) })
 	switch {

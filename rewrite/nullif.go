@@ -36,6 +36,9 @@ func (a *analysis) bindNullIf(n *pg.Node, casts []*pg.TypeCast, op *Operand) boo
 		a.fail(refusePersistent(op.Column, x.Location))
 		return true
 	}
+	if !a.ofTexts("=", op.Column, x.Location) {
+		return true
+	}
 	op.Null, op.Base, op.Nulled = &null, text, len(calls)
 	switch {
 	case len(calls) > 0:

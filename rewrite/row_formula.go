@@ -57,7 +57,8 @@ type formulaDraft struct {
 	scope       *scope
 	params      []*pg.ParamRef // but for those that stand in VALUES
 	calls       []formulaCalled
-	named       []string   // functions that the server calls, without a schema
+	named       []string // functions that the server calls, without a schema
+	operated    []operated
 	compared    []*Formula // what compares its Args
 	aggregates  []*formulaAggregated
 	windows     []*Formula // window functions
@@ -404,63 +405,6 @@ func (a *analysis) literalNamed(token int, negative bool, d *formulaDraft) *Form
 	if f.text.value, f.text.oid, err = literalValue(a.text, a.literals[k], negative); err != nil {
 		a.fail(err)
 		return nil
-	}
-	return f
-}
-
-func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
-	switch x.Kind {
-	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, pg.A_Expr_Kind_AEXPR_IN:
-		return a.formulaRange(x, d)
-	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
-		return a.formulaLike(x, d)
-	case pg.A_Expr_Kind_AEXPR_SIMILAR:
-		return a.formulaSimilar(x, d)
-	case pg.A_Expr_Kind_AEXPR_NULLIF:
-		return a.formulaNullIf(x, d)
-	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
-		return a.formulaDistinct(x, d)
-	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
-		return a.formulaAny(x, d)
-	}
-	if x.Kind != pg.A_Expr_Kind_AEXPR_OP || len(x.Name) != 1 {
-		return nil
-	}
-	name := last(names(x.Name))
-	if x.Lexpr == nil {
-		i := a.tokenAt(x.Location)
-		if name != "-" || !d.covers(i, i) {
-			return nil
-		}
-		arg := a.formula(x.Rexpr, d)
-		if arg == nil || arg.Kind == ParameterValue || arg.Kind == LiteralValue {
-			return nil
-		}
-		return &Formula{Kind: Negative, Args: []*Formula{arg}}
-	}
-	o, ok := logical.OperatorNamed(name)
-	if !ok {
-		return nil
-	}
-	if l, r := x.Lexpr.GetRowExpr(), x.Rexpr.GetRowExpr(); l != nil && r != nil {
-		return a.formulaRows(o, l, r, d)
-	}
-	left := a.formula(x.Lexpr, d)
-	if left == nil {
-		return nil
-	}
-	right := a.formula(x.Rexpr, d)
-	if right == nil {
-		return nil
-	}
-	f := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
-	if o.Compares() || o.MatchesRegex() {
-		d.compared = append(d.compared, f)
-	}
-	for _, arg := range f.Args {
-		if arg.OfRow() && !o.Takes(arg.TypeOf(nil)) {
-			return nil
-		}
 	}
 	return f
 }

@@ -262,6 +262,7 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 			a.fail(refuseMixedText("", -1))
 		}
 	}
+	a.operatorsMoved = a.operatorsMoved || a.makesOperators()
 	if s.Effect != ChangesCatalog {
 		return
 	}

@@ -223,7 +223,8 @@ type Snapshot struct {
 	reacts     bool      // see Contents
 	temporary  bool      // some of the relations are
 
-	operators     *Operators     // see Contents
+	hiding        []string       // see Contents
+	operators     *Operators     // likewise
 	textFunctions *TextFunctions // nil if nobody has asked for them
 	textOrders    map[uint32]*logical.TextOrder
 	read          *readFrom // by a Reading; nil if it was loaded
@@ -260,6 +261,8 @@ type Contents struct {
 	// TextOrders are the orders of collations, by OID, that statements have needed; nil for
 	// those that cannot be computed here.
 	TextOrders map[uint32]*logical.TextOrder
+	// Hiding are names of functions that the database has of its own (CanHide).
+	Hiding []string
 	// Operators are nil if the database has none of its own that matter.
 	Operators *Operators
 	// Shown is what the system catalogs must show, nil for what they hold.
@@ -285,6 +288,7 @@ func New(version uint64, c Contents) *Snapshot {
 		setters:    c.Setters,
 		reacts:     c.Reacts,
 
+		hiding:        c.Hiding,
 		operators:     c.Operators,
 		textFunctions: c.TextFunctions,
 		textOrders:    c.TextOrders,
@@ -367,6 +371,10 @@ func (s *Snapshot) Reacts() bool { return s.reacts }
 
 // Operators gives the operators that the database has of its own, nil for none.
 func (s *Snapshot) Operators() *Operators { return s.operators }
+
+// HidesFunction says whether a call by the name, one that CanHide, may mean a function of the
+// database's own.
+func (s *Snapshot) HidesFunction(name string) bool { return slices.Contains(s.hiding, name) }
 
 // Setters says what functions do to settings.
 func (s *Snapshot) Setters() *Setters { return &s.setters }

@@ -136,6 +136,9 @@ func version(c Contents) uint64 {
 			}
 		}
 	}
+	for _, name := range c.Hiding {
+		text(name)
+	}
 	if o := c.Operators; o != nil {
 		b = fmt.Append(b, o.Own) // and with them the names in o.BuiltIn
 	}

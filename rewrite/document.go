@@ -106,7 +106,7 @@ func (a *analysis) document(n *pg.Node, sc *scope) *sealedExpr {
 		return e
 	}
 	call, ok := a.documentCallOf(n)
-	if !ok {
+	if !ok || n.GetFuncCall() != nil && a.isHidden(names(n.GetFuncCall().Funcname)) {
 		return nil
 	}
 	var e *sealedExpr

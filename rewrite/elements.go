@@ -13,7 +13,7 @@ func (a *analysis) arrayMade(n *pg.Node, sc *scope) *sealedExpr {
 	var of *catalog.SealedColumn
 	switch x := n.GetNode().(type) {
 	case *pg.Node_FuncCall:
-		if !isArrayAgg(x.FuncCall) {
+		if !isArrayAgg(x.FuncCall) || a.isHidden(names(x.FuncCall.Funcname)) {
 			return nil
 		}
 		if e := a.peek(x.FuncCall.Args[0], sc); e != nil && !e.grouped {

@@ -3,6 +3,7 @@ package rewrite
 import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -32,7 +33,12 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 	}
 	a.in(what, func() {
 		args := f.Args
-		if a.placeInArray(parts, args, sc) {
+		if a.isHidden(parts) {
+			for _, arg := range args {
+				a.plain(arg, sc)
+			}
+			args = nil
+		} else if a.placeInArray(parts, args, sc) {
 			args = args[2:]
 		}
 		for _, arg := range args {
@@ -61,6 +67,16 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 	a.showFunction(f, parts)
 	a.condition(f.AggFilter, sc)
 	a.over(f.Over, sc)
+}
+
+// isHidden says whether a function that the server calls with sealed values as it would with
+// others can be one of the database's own, which is for values of the column's type.
+func (a *analysis) isHidden(parts []string) bool {
+	if len(parts) != 1 {
+		return false
+	}
+	_, changed := a.changed[parts[0]]
+	return a.snap.HidesFunction(parts[0]) || changed && catalog.CanHide(parts[0])
 }
 
 // countable lets count(column) and count(row) stand: they count what is not NULL,

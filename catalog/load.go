@@ -195,6 +195,7 @@ func loadContents(ctx context.Context, tx reader, c *Contents, types sealedTypes
 			return about(tx, ofCode).QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D')`).Scan(&c.Reacts)
 		},
 		func() (err error) { c.Operators, err = loadOperators(ctx, tx); return err },
+		func() (err error) { c.Casts, err = loadCasts(ctx, tx); return err },
 		func() (err error) { c.Hiding, err = loadHiding(ctx, tx); return err },
 		func() error { return loadCode(ctx, tx, c, w.sealed) },
 		func() (err error) { c.Shown, err = c.Shown.inside(ctx, tx, w.sealed); return err },

@@ -223,7 +223,8 @@ type Snapshot struct {
 	reacts     bool      // see Contents
 	temporary  bool      // some of the relations are
 
-	hiding        []string       // see Contents
+	casts         []OwnCast      // see Contents
+	hiding        []string       // likewise
 	operators     *Operators     // likewise
 	textFunctions *TextFunctions // nil if nobody has asked for them
 	textOrders    map[uint32]*logical.TextOrder
@@ -261,6 +262,8 @@ type Contents struct {
 	// TextOrders are the orders of collations, by OID, that statements have needed; nil for
 	// those that cannot be computed here.
 	TextOrders map[uint32]*logical.TextOrder
+	// Casts are those of the database's own.
+	Casts []OwnCast
 	// Hiding are names of functions that the database has of its own (CanHide).
 	Hiding []string
 	// Operators are nil if the database has none of its own that matter.
@@ -288,6 +291,7 @@ func New(version uint64, c Contents) *Snapshot {
 		setters:    c.Setters,
 		reacts:     c.Reacts,
 
+		casts:         c.Casts,
 		hiding:        c.Hiding,
 		operators:     c.Operators,
 		textFunctions: c.TextFunctions,

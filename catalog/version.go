@@ -136,6 +136,9 @@ func version(c Contents) uint64 {
 			}
 		}
 	}
+	for _, cast := range c.Casts {
+		number(uint64(cast.Source)<<32 | uint64(cast.Target))
+	}
 	for _, name := range c.Hiding {
 		text(name)
 	}

@@ -71,7 +71,7 @@ func TestOperatorsOfTheDatabasesOwnAreNotTakenForPostgreSQLs(t *testing.T) {
 	} {
 		t.Run(o.name, func(t *testing.T) {
 			pair, rows, word := notes(t)
-			pair.Both(ownOperator(o.name))
+			pair.Compare(t, harness.Simple).Step(S(ownOperator(o.name)))
 			steps := []harness.Step{rows}
 			for _, sql := range o.means {
 				steps = append(steps, S(fmt.Sprintf(sql, word)).Refused("operator "+o.name+" of its own"))
@@ -87,9 +87,9 @@ func TestOperatorsOfTheDatabasesOwnAreNotTakenForPostgreSQLs(t *testing.T) {
 // Those of parameters and of other types.
 func TestOwnOperatorsAreToldByTheirTypes(t *testing.T) {
 	pair, rows, word := notes(t)
-	pair.Both(`CREATE OPERATOR = (LEFTARG = integer, RIGHTARG = text, FUNCTION = numbered);
+	pair.Compare(t, harness.Simple).Step(S(`CREATE OPERATOR = (LEFTARG = integer, RIGHTARG = text, FUNCTION = numbered);
 		CREATE OPERATOR = (LEFTARG = mood, RIGHTARG = mood, FUNCTION = felt);
-		CREATE OPERATOR - (RIGHTARG = varchar, FUNCTION = turned)`)
+		CREATE OPERATOR - (RIGHTARG = varchar, FUNCTION = turned)`))
 	const own = "operator = of its own"
 	pair.SameIn(t, formulaModes, rows,
 		S("SELECT id FROM notes WHERE n = $1", "7"),
@@ -184,8 +184,9 @@ func TestOperatorsOfExtensions(t *testing.T) {
 		S("SELECT id FROM notes WHERE v ~ '" + word + "'"), S("SELECT v || 'x', w || 'x', d || 'x', n || 'x' FROM notes"), S("SELECT n % 2, n - 1, 2 * n FROM notes"),
 		S("SELECT j -> 'a', j ->> 'a', j @> '{}' FROM notes"), S("SELECT id FROM notes WHERE m = 'sad' AND d <> 'x' AND n > 3"), S("SELECT id FROM notes WHERE v < 'y' AND w BETWEEN 'a' AND 'z'"),
 	}
+	c := pair.Compare(t, harness.Simple)
 	for _, extension := range []string{"pg_trgm", "ltree", "cube", "hstore", "citext", "intarray", "isn", "btree_gist", "seg"} {
-		pair.Both("CREATE EXTENSION " + extension)
+		c.Step(S("CREATE EXTENSION " + extension))
 	}
 	pair.SameIn(t, formulaModes, append([]harness.Step{rows}, searches...)...)
 }

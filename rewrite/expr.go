@@ -74,6 +74,15 @@ func (a *analysis) peek(n *pg.Node, sc *scope) *sealedExpr {
 		if e.column.Document != nil {
 			return a.castDocument(n, e, sc)
 		}
+		from := e.typ()
+		if n := len(e.casts); n > 0 {
+			inner, _ := a.typeNamed(e.casts[n-1].TypeName)
+			from = inner.whole()
+		}
+		if to, ok := a.typeNamed(x.TypeCast.TypeName); ok && a.ownCast(from, to.whole()) {
+			a.fail(refuseOwnCast(e.column, e.at, from.OID))
+			return nil
+		}
 		e.ref = nil
 		e.casts = append(e.casts, x.TypeCast)
 		return e

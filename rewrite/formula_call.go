@@ -67,7 +67,7 @@ type formulaCalled struct {
 // settleCalls makes sure that calls are of PostgreSQL's own functions, and operators its own, and
 // that what they give is known here, as of comparisons.
 func (a *analysis) settleCalls(d *formulaDraft) bool {
-	if !a.settleOperators(d) || slices.ContainsFunc(d.compared, func(f *Formula) bool { return !a.compares(f) }) {
+	if !a.settleOperators(d) || !a.settleCasts(d) || slices.ContainsFunc(d.compared, func(f *Formula) bool { return !a.compares(f) }) {
 		return false
 	}
 	folds := func(f *Formula) bool { return f.Kind == Operation && f.Operator.Folds() }

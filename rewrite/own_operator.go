@@ -271,6 +271,12 @@ func (a *analysis) makesOperators() bool {
 	return false
 }
 
+// movesOperator says whether a statement gives an operator another schema.
+func (a *analysis) movesOperator() bool {
+	x := a.stmt.Stmt.GetAlterObjectSchemaStmt()
+	return x.GetObjectType() == pg.ObjectType_OBJECT_OPERATOR || x.GetObjectType() == pg.ObjectType_OBJECT_EXTENSION
+}
+
 // refuseOwnOperator is for an operator that may be one of the database's own.
 func refuseOwnOperator(c *catalog.SealedColumn, position int32, name string) *Refusal {
 	r := sealedRefusal("own-operator", c, position, "cannot be used with operator "+name+": the database has an operator "+name+" of its own for such operands")

@@ -59,6 +59,7 @@ type formulaDraft struct {
 	calls       []formulaCalled
 	named       []string // functions that the server calls, without a schema
 	operated    []operated
+	casted      []*Formula // what the client casts
 	compared    []*Formula // what compares its Args
 	aggregates  []*formulaAggregated
 	windows     []*Formula // window functions
@@ -145,6 +146,10 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 	}
 	if !a.settleCalls(d) {
 		return a.err != nil
+	}
+	if made := f.TypeOf(f.givenType); a.ownCast(logical.Type{OID: made}, to.sealed.Type) {
+		a.fail(refuseOwnCast(to.sealed, location(n), made))
+		return true
 	}
 	asks := make([][]sqlPart, len(columns))
 	for i, c := range columns {
@@ -271,7 +276,9 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		if arg == nil || !ok || to.array || to.Def != nil || !a.coversCast(x.TypeCast, &d.computation) {
 			return nil
 		}
-		return &Formula{Kind: CastTo, Type: to.whole(), Args: []*Formula{arg}}
+		f := &Formula{Kind: CastTo, Type: to.whole(), Args: []*Formula{arg}}
+		d.casted = append(d.casted, f)
+		return f
 	}
 	return nil
 }

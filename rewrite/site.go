@@ -196,7 +196,12 @@ func (o *Operand) refusal(err error, at anchor, literals []span) *Refusal {
 }
 
 // checked checks the type that a value has in the text being planned.
-func (a *analysis) checked(o *Operand, oid uint32) *Refusal { return o.checkOwn(oid, a.literals) }
+func (a *analysis) checked(o *Operand, oid uint32) *Refusal {
+	if o.Role == Store && a.ownCast(logical.Type{OID: oid}, o.Column.Type) {
+		return refuseOwnCast(o.Column, -1, oid)
+	}
+	return o.checkOwn(oid, a.literals)
+}
 
 func (s *Site) position(at anchor, literals []span) int {
 	if !s.known || int(at.literal) >= len(literals) {

@@ -181,6 +181,10 @@ func (a *analysis) castTypes(casts []*pg.TypeCast, param bool, op *Operand, at i
 		if !op.Array {
 			to = named.whole()
 		}
+		if n := len(types); n > 0 && a.ownCast(types[n-1], to) {
+			a.fail(refuseOwnCast(op.Column, at, types[n-1].OID))
+			return nil, false
+		}
 		if n := len(types); n > 0 && (types[n-1] == to || isText(types[n-1]) && (n > 1 || !param)) {
 			types[n-1] = to // the inner cast changes nothing
 		} else {
@@ -238,6 +242,10 @@ func (a *analysis) literal(c *pg.A_Const, op *Operand) {
 		}
 	default:
 		a.fail(refuseValue(op.Column, c.Location))
+		return
+	}
+	if from := a.castsLiteral(c, op); from != 0 {
+		a.fail(refuseOwnCast(op.Column, c.Location, from))
 		return
 	}
 	if v.keyword == "" {

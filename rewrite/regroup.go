@@ -67,13 +67,27 @@ func (a *analysis) regroups(s *pg.SelectStmt, sc *scope) bool {
 	return sc.regroups != nil
 }
 
-// noTermGroups says whether no term can tell the groups of a key apart: it is computed, or of
-// several columns, or an output of which equal values look different.
+// noTermGroups says whether no term tells the groups of a key apart: it is computed, or of
+// several columns, or of one without a term, or an output of which equal values look different.
 func (a *analysis) noTermGroups(f *Formula, n *pg.Node, s *pg.SelectStmt, sc *scope) bool {
 	if f.Kind != ColumnValue {
 		return f.computes() || f.chooses()
 	}
+	if c := a.groupedColumn(n, s.TargetList, sc); !f.isTerm() && c != nil && !keyed(a.plainGroups(s, sc), c) {
+		return true
+	}
 	return f.Column.Mixed != nil || !identical(f.Column) && slices.ContainsFunc(s.TargetList, func(t *pg.Node) bool { return a.isSame(n, t.GetResTarget().Val, sc) })
+}
+
+// plainGroups are the plain columns that a query groups by.
+func (a *analysis) plainGroups(s *pg.SelectStmt, sc *scope) (plain []column) {
+	items, _ := flatGroups(s.GroupClause)
+	for _, n := range items {
+		if c := a.groupedColumn(n, s.TargetList, sc); c != nil && c.sealed == nil {
+			plain = append(plain, *c)
+		}
+	}
+	return plain
 }
 
 // expands says whether an expression is a star, which stands for any number of columns.

@@ -16,7 +16,7 @@ func (a *analysis) distinctRows(s *pg.SelectStmt, sc *scope, outputs []column) b
 		return false
 	}
 	needed := a.arranged != nil || slices.ContainsFunc(outputs, func(c column) bool {
-		return c.formula != nil || c.sealed != nil && !c.ungrouped() && (c.reads == "" || !identical(c.sealed) || c.shown.IsCast() || c.sealed.Mixed != nil) && !keyed(outputs, &c)
+		return c.formula != nil || c.sealed != nil && !c.ungrouped() && (c.reads == "" || !hasEquality(c.sealed) || !identical(c.sealed) || c.shown.IsCast() || c.sealed.Mixed != nil) && !keyed(outputs, &c)
 	})
 	sealed := sealedOf(outputs)
 	if sealed == nil && a.arranged != nil {

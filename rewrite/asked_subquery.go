@@ -16,11 +16,15 @@ import (
 
 // formulaAsked is such a subquery in a condition that is decided in front of the statement.
 func (a *analysis) formulaAsked(s *pg.SubLink, d *formulaDraft) *Formula {
-	if !a.asksSubqueries || !d.decides {
+	groups := d.row == nil
+	if !a.asksSubqueries || !d.decides && !groups || d.collects || d.windowed {
 		return nil
 	}
 	o, at, ok := a.shownSubquery(s, d.scope)
-	if !ok || !a.isRepeatable(s, d.scope) || !onlyOf(d.row.into, a.correlated[s], d.scope) || a.correlated[s] != nil && a.joinsOuter() || o.constants != nil || o.text || !d.covers(a.tokenAt(s.Location), a.closing(a.tokenAt(s.Location))) {
+	switch {
+	case !ok || !a.isRepeatable(s, d.scope) || a.correlated[s] != nil && (groups || a.joinsOuter()):
+		return nil
+	case !groups && !onlyOf(d.row.into, a.correlated[s], d.scope) || o.constants != nil || o.text || !d.covers(a.tokenAt(s.Location), a.closing(a.tokenAt(s.Location))):
 		return nil
 	}
 	plain := o.plainType()

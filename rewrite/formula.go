@@ -80,6 +80,7 @@ type Formula struct {
 	Envelope   bool // of Asked: the answer is an envelope, or empty, and not an array
 	within     bool // it stands in brackets whose text has edits of its own
 	collects   bool // an aggregate of which the server gives what each row has, and the session those of a group
+	sorted     bool // an aggregate of which the server gives what its rows have in an order of its own
 	// at is where a column of an output is named first, or an aggregate stands; order and
 	// filter are its clauses, zero if it has none.
 	at, order, filter term

@@ -11,6 +11,13 @@ import (
 // timeFunctions tell the time of the transaction or of the statement.
 var timeFunctions = []string{"now", "transaction_timestamp", "statement_timestamp"}
 
+// isTransactionTime says whether a call gives the time at which the transaction has begun, which is
+// the same in a question.
+func (a *analysis) isTransactionTime(x *pg.FuncCall) bool {
+	name, known := last(names(x.Funcname)), a.snap.TextFunctions()
+	return (name == "now" || name == "transaction_timestamp") && len(x.Args) == 0 && x.Over == nil && known != nil && !known.IsOwn(name)
+}
+
 // formulaTime is that time in an output or a condition, which the server computes as of a
 // plain column: now() or CURRENT_DATE. It is nil for anything else.
 func (a *analysis) formulaTime(n *pg.Node, d *formulaDraft) *Formula {

@@ -235,6 +235,8 @@ type scope struct {
 	shown bool
 	// crossed, if not nil, has the names of columns inside that are not found there.
 	crossed *[][]string
+	// conditions are those between whose ANDs the query inside stands.
+	conditions []*pg.Node
 }
 
 // crosses notes where a name is not found inside of. A lone one that is no column there may be a

@@ -294,11 +294,17 @@ func (f *Formula) parts() (parts []cellPart) {
 	if f.collects {
 		return f.rowParts(parts)
 	}
-	parts[0].before = "COALESCE(pg_catalog.array_send(pg_catalog.array_agg(" + parts[0].before
 	end := &parts[len(parts)-1].behind
 	if len(f.Row) > 1 {
 		*end += "])"
 	}
+	if f.sorted {
+		again := slices.Clone(parts)
+		*end += " ORDER BY "
+		parts = append(parts, again...)
+		end = &parts[len(parts)-1].behind
+	}
+	parts[0].before = "COALESCE(pg_catalog.array_send(pg_catalog.array_agg(" + parts[0].before
 	if f.order != (term{}) {
 		*end += " "
 		parts = append(parts, cellPart{at: f.order})

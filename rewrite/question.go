@@ -202,7 +202,7 @@ func (a *analysis) question(params []Param) *Question {
 				if p.end > 0 {
 					var ok bool
 					if parts, ok = a.conditionParts(p, params); !ok {
-						a.fail(refuseFormulaRows(x.operand.Column, int32(x.start), &foundRow{}))
+						a.fail(x.operand.refuseRows(int32(x.start)))
 						return nil
 					}
 				}

@@ -19,6 +19,17 @@ func refuseFormulaRows(c *catalog.SealedColumn, position int32, row *foundRow) *
 	return r
 }
 
+// refuseRows is for rows that the server cannot be asked for apart from the statement.
+func (o *Operand) refuseRows(position int32) *Refusal {
+	if !o.Decides {
+		return refuseFormulaRows(o.Column, position, &foundRow{})
+	}
+	r := refuseUse(o.Column, position, "a condition")
+	r.Detail = "pgseal decides the condition in front of the statement, and cannot ask the server for the rows: something else of sealed values decides which ones these are."
+	r.Hint = "Find the rows by conditions of plain columns, or of sealed ones that are compared by their terms."
+	return r
+}
+
 // refuseFormulaParam is for a parameter that pgseal computes with and the server would
 // have to know, too.
 func refuseFormulaParam(c *catalog.SealedColumn, position int32, number int) *Refusal {

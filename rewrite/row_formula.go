@@ -44,6 +44,7 @@ type formulaUse struct {
 	columns    []*Formula // of the row
 	keys       []*Formula // what tells it from others, nil for the columns
 	cell       string     // SQL of the one column, if the statement has it from a query inside
+	group      string     // SQL of what a group has, if it is a condition on groups
 	before     string     // what stands before it in the place of a star, and behind
 	behind     string
 	image      int // the answer that is what the row has in plain columns, 0 for none

@@ -154,12 +154,7 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 	}
 	parts = append(parts, sqlText("] AS pgseal_cells FROM "+r.relation()+" AS "+row))
 	if r.rows.end == 0 {
-		before := " WHERE ("
-		for _, by := range r.rows.narrow {
-			parts = append(parts, sqlText(before), sqlPart{literal: -1, from: by.start, end: by.end}, sqlText(")"))
-			before = " AND ("
-		}
-		return append(parts, sqlText(r.limitRows()))
+		return append(parts, r.narrowed()...)
 	}
 	from := r.rows.from
 	parts = append(parts, sqlText(" WHERE "))
@@ -175,6 +170,16 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 	return append(parts, sqlText(r.limitRows()))
 }
 
+// narrowed is what stands behind FROM in a question for the rows that some conditions find.
+func (r *foundRow) narrowed() (parts []sqlPart) {
+	before := " WHERE ("
+	for _, by := range r.rows.narrow {
+		parts = append(parts, sqlText(before), sqlPart{literal: -1, from: by.start, end: by.end}, sqlText(")"))
+		before = " AND ("
+	}
+	return append(parts, sqlText(r.limitRows()))
+}
+
 // limitRows is what ends the question.
 func (r *foundRow) limitRows() string {
 	locks := " FOR NO KEY UPDATE"
@@ -186,6 +191,9 @@ func (r *foundRow) limitRows() string {
 
 // keysOf are the SQL of what tells a row from others, of each column; see AppendRowKey.
 func (u *formulaUse) keysOf(row string) (keys []string) {
+	if u.group != "" {
+		return groupKeys(u.group)
+	}
 	columns := u.columns
 	if u.keys != nil {
 		columns = u.keys
@@ -245,7 +253,9 @@ func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) 
 		fails = failsForRow(keys[0])
 	}
 	text := " OPERATOR(pg_catalog.->>) (" + strings.Join(keys, joinsKeys)
-	start, text = a.placeSubqueries(u, start, text)
+	if u.group == "" {
+		start, text = a.placeSubqueries(u, start, text)
+	}
 	a.edit(start, u.end, text+"), "+fails+"), '')::"+u.operand.ofRow()+behind, nil)
 }
 

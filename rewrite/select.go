@@ -52,6 +52,9 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	sc := &scope{outer: outer}
 	if outer != nil {
 		sc.ctes = outer.ctes
+		if s.HavingClause != nil {
+			sc.outer = &scope{outer: outer, ctes: outer.ctes, crossed: new([][]string), conditions: beside}
+		}
 	}
 	sc.shown = targets == nil && (a.showing == s || a.answersWith(s)) && a.computesOutputs(s)
 	a.with(s.WithClause, sc)
@@ -111,7 +114,7 @@ func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) [
 			a.groupItem(g, s.TargetList, sc, outputs)
 		}
 	})
-	if !a.having(s, sc, outputs) {
+	if !a.having(s, sc, outputs) && !a.decidedHaving(s, sc) {
 		a.condition(s.HavingClause, sc)
 	}
 	a.windowing(s, sc, func() { a.distinct(s, sc, outputs, targets) })

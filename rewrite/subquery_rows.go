@@ -95,10 +95,14 @@ func (a *analysis) isOwnSubquery(s *pg.SubLink, into *item, sc *scope) bool {
 
 // isRepeatable says whether a subquery can be computed twice, also apart from the statement.
 func (a *analysis) isRepeatable(s *pg.SubLink, sc *scope) bool {
-	return !anywhere(s.ProtoReflect(), func(m protoreflect.Message) bool {
+	return a.isRepeatableIn(s.ProtoReflect(), sc)
+}
+
+func (a *analysis) isRepeatableIn(m protoreflect.Message, sc *scope) bool {
+	return !anywhere(m, func(m protoreflect.Message) bool {
 		switch x := m.Interface().(type) {
 		case *pg.FuncCall:
-			return !a.isSteadyCall(x)
+			return !a.isSteadyCall(x) && !a.isTransactionTime(x)
 		case *pg.RangeVar: // a WITH clause of the statement is not there
 			return x.Schemaname == "" && sc.ctes.find(x.Relname) != nil
 		case *pg.RangeTableSample, *pg.LockingClause:

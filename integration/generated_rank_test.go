@@ -23,7 +23,14 @@ func (g *formulaGenerator) ranks(name string) string {
 	case g.IntN(3) == 0:
 		given = g.column()
 	}
-	switch g.IntN(14) {
+	switch g.IntN(18) {
+	case 14, 15:
+		return "SELECT id FROM m WHERE " + g.pick("", "NOT ") + "id IN (SELECT " + g.pick("max(id)", "min(id)") + " FROM m" + g.pick("", " WHERE id < "+g.key()) + " GROUP BY id % " + g.pick("2", "3") + " HAVING " + given + compares + g.cast(g.param()) + g.pick("", " AND count(*) > 1") + ") ORDER BY id"
+	case 16:
+		return "SELECT o.id FROM m o WHERE " + g.pick("", "NOT ") + "EXISTS (SELECT 1 FROM m WHERE m.id " + g.pick("= o.id", "<> o.id", "< o.id") + g.pick("", " GROUP BY id % 2") + " HAVING " + given + compares + g.cast(g.param()) + ") ORDER BY o.id"
+	case 17:
+		column := strings.Fields(g.pick(g.family.columns...))[0]
+		return "SELECT id FROM m WHERE " + g.pick("", "NOT ") + "(id % 2, " + column + ") IN (SELECT id % 2, " + g.pick("max(", "min(") + column + ") FROM m" + g.pick("", " WHERE id < "+g.key()) + " GROUP BY 1) ORDER BY id"
 	case 10:
 		return "SELECT id FROM m WHERE " + g.column() + compares + "(SELECT " + given + " FROM m WHERE id = " + g.key() + ")" + g.pick("", " AND id < "+g.key()) + g.sorted()
 	case 11:

@@ -376,6 +376,7 @@ type analysis struct {
 	correlated        map[*pg.SubLink][][]string         // the names in those that are of columns around them
 	unasked           map[*pg.SubLink]bool               // of those, which the server can decide without a question
 	repeated          []term                             // see copyOf
+	extremes          map[*pg.FuncCall]*rowRange         // see rankTests
 	subqueries        bool                               // formulas can have subqueries: they are of outputs, in their place
 	settled           map[*pg.Node]bool                  // alternatives that are decided about
 	documents         map[*pg.Node]*sealedExpr           // see document

@@ -463,11 +463,12 @@ func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
 
 // quantified is x IN (SELECT …), x = ANY (SELECT …), x <> ALL (SELECT …).
 func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
-	outputs := a.sublink(s, sc)
 	tests := []*pg.Node{s.Testexpr}
 	if row := s.Testexpr.GetRowExpr(); row != nil {
 		tests = row.Args
 	}
+	ranked := a.rankTests(s, tests, sc)
+	outputs := a.sublink(s, sc)
 	exact := len(s.OperName) == 0
 	if !exact {
 		_, exact = equalityOperator(s.OperName)
@@ -485,6 +486,9 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		return nil
 	}
 	for i, test := range tests {
+		if ranked[i] {
+			continue
+		}
 		left, right := a.comparand(test, sc), sealed(i)
 		switch {
 		case a.err != nil:

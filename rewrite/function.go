@@ -27,6 +27,9 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 		return
 	}
 	a.reach(name, f)
+	if a.rankedExtreme(f, sc) {
+		return
+	}
 	what := "function " + name
 	if f.AggOrder != nil || f.AggDistinct || f.AggWithinGroup || f.Over != nil {
 		what = "aggregate or window function " + name

@@ -114,9 +114,13 @@ func (a *analysis) rank(by *pg.SortBy, n *pg.Node, at term, sc *scope, rows bool
 	if at.end == 0 {
 		at.start, at.end = d.span(a)
 	}
+	a.placeRange(&rowRange{formulaUse{start: at.start, end: at.end, row: row, columns: columns, operand: f.ranking(texts)}, d})
+	return true
+}
+
+// ranking is the ranks of rows by what a formula gives of them.
+func (f *Formula) ranking(texts *logical.TextOrder) *Operand {
 	sealed := f.SealedColumn()
 	key := &catalog.SealedColumn{Schema: sealed.Schema, Table: sealed.Table, Name: sealed.Name, Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: -1}}
-	op := &Operand{Column: key, Role: Store, Site: Site{target: sealed.Name}, Formula: f, OfRows: true, Ranks: true, Texts: texts, Absent: true}
-	a.placeRange(&rowRange{formulaUse{start: at.start, end: at.end, row: row, columns: columns, operand: op}, d})
-	return true
+	return &Operand{Column: key, Role: Store, Site: Site{target: sealed.Name}, Formula: f, OfRows: true, Ranks: true, Texts: texts, Absent: true}
 }

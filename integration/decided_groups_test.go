@@ -108,6 +108,12 @@ func TestGroupsOfSubqueriesAreDecided(t *testing.T) {
 		S("SELECT id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o HAVING sum(o.total) > sum(c.credit))").Refused("public."),
 		S("SELECT c.id FROM customers c GROUP BY c.id HAVING EXISTS (SELECT 1 FROM limits HAVING sum(c.credit) > 1)").Refused("public.customers.credit"),
 		S("CREATE VIEW rich AS SELECT customer FROM orders GROUP BY customer HAVING sum(total) > 100").Refused("public.orders.total"),
+		// Beside conditions and orders that the session computes, or decides.
+		S("SELECT id FROM customers WHERE credit > 1 AND id IN (SELECT customer FROM orders GROUP BY customer HAVING sum(total) > $1) ORDER BY credit DESC LIMIT 2", "1"),
+		S("SELECT credit > 50, count(*) FROM customers WHERE id IN (SELECT customer FROM orders GROUP BY customer HAVING sum(total) > 1) GROUP BY 1 ORDER BY 1"),
+		S("SELECT kind, sum(credit) FROM customers WHERE credit > 1 AND id NOT IN (SELECT customer FROM orders WHERE customer > 0 GROUP BY customer HAVING sum(total) > 200) GROUP BY kind ORDER BY kind"),
+		S("SELECT id FROM customers WHERE id IN (SELECT customer FROM orders WHERE customer IN (SELECT customer FROM orders GROUP BY customer HAVING max(price) > 50) GROUP BY customer HAVING sum(total) > 1)").Refused("cannot be used in a condition"),
+		S("DELETE FROM customers WHERE credit > 70 AND id IN (SELECT customer FROM orders GROUP BY customer HAVING sum(price) > 9999)"),
 		// Cursors, and rows that are changed.
 		S("BEGIN"), S("DECLARE c CURSOR FOR SELECT id FROM customers WHERE id IN (SELECT customer FROM orders GROUP BY customer HAVING sum(total) > $1) ORDER BY id", "100"),
 		S("FETCH 1 FROM c"), S("FETCH ALL FROM c"), S("COMMIT"),
@@ -157,6 +163,23 @@ func TestManyGroupsAreDecided(t *testing.T) {
 			}
 		}
 	}
+}
+
+// There can be so many groups, and more by plain conditions.
+func TestTooManyGroupsAreRefused(t *testing.T) {
+	pair := harness.New(t, shopGroups)
+	c := sidesOf(t, pair)
+	for _, side := range []*pgconn.PgConn{c.twin, c.sealed} {
+		if _, err := side.Exec(t.Context(), "INSERT INTO orders (id, customer) SELECT n, n FROM generate_series(1, 10001) n; UPDATE orders SET total = 5 WHERE id < 20").ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := c.sealed.Exec(t.Context(), "SELECT count(*) FROM (SELECT customer FROM orders GROUP BY customer HAVING sum(total) > 1) q").ReadAll()
+	var e *pgconn.PgError
+	if !errors.As(err, &e) || e.Code != "54000" || !strings.Contains(e.Message, "10000 groups of orders") {
+		t.Error(err)
+	}
+	c.out("COPY (SELECT count(*) FROM (SELECT customer FROM orders WHERE id > 1 GROUP BY customer HAVING sum(total) > 1) q) TO STDOUT")
 }
 
 // What a query finds by its groups is what one snapshot has, whoever writes at that moment.

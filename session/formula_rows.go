@@ -163,6 +163,12 @@ func tooManyRows(op *rewrite.Operand) *wire.Error {
 			Detail: "Nothing has been changed.", Hint: "Insert the rows in parts, by a range of the primary key for example.",
 		}
 	}
+	if op.Formula.Kind == rewrite.Inner && op.Decides {
+		return &wire.Error{
+			Code: codeProgramLimit, Message: "pgseal decides conditions on sealed values of at most " + limit + " groups of " + op.Column.Table + " in this place",
+			Hint: "Put conditions on plain columns into the WHERE of the query that groups, or have the statement's own HAVING ask for it.",
+		}
+	}
 	if op.Absent {
 		return &wire.Error{
 			Code: codeProgramLimit, Message: "pgseal decides conditions on sealed values of at most " + limit + " rows of " + op.Column.Table + " in this place",

@@ -108,6 +108,11 @@ func TestGroupsOfSubqueriesAreDecided(t *testing.T) {
 		S("SELECT id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o HAVING sum(o.total) > sum(c.credit))").Refused("public."),
 		S("SELECT c.id FROM customers c GROUP BY c.id HAVING EXISTS (SELECT 1 FROM limits HAVING sum(c.credit) > 1)").Refused("public.customers.credit"),
 		S("CREATE VIEW rich AS SELECT customer FROM orders GROUP BY customer HAVING sum(total) > 100").Refused("public.orders.total"),
+		// Subqueries in subqueries.
+		S("SELECT id FROM customers WHERE credit > (SELECT avg(total) - (SELECT max(price) FROM orders) FROM orders WHERE id <> 4) ORDER BY id"),
+		S("SELECT id FROM customers WHERE credit > (SELECT avg(total) FROM orders WHERE id <> 4 HAVING max(price) > (SELECT avg(price) FROM orders)) ORDER BY id").Refused("cannot be used in a condition"),
+		S("SELECT id FROM customers WHERE id IN (SELECT customer FROM orders GROUP BY customer HAVING sum(total) > (SELECT avg(total) + (SELECT min(price) FROM orders) FROM orders WHERE id <> 4)) ORDER BY id"),
+		S("SELECT id FROM customers WHERE id IN (SELECT customer FROM orders GROUP BY customer HAVING sum(total) > (SELECT avg(total) FROM orders HAVING max(price) > 1)) ORDER BY id").Refused("cannot be used in a condition"),
 		// Beside conditions and orders that the session computes, or decides.
 		S("SELECT id FROM customers WHERE credit > 1 AND id IN (SELECT customer FROM orders GROUP BY customer HAVING sum(total) > $1) ORDER BY credit DESC LIMIT 2", "1"),
 		S("SELECT credit > 50, count(*) FROM customers WHERE id IN (SELECT customer FROM orders GROUP BY customer HAVING sum(total) > 1) GROUP BY 1 ORDER BY 1"),

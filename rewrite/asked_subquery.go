@@ -17,7 +17,7 @@ import (
 // formulaAsked is such a subquery in a condition that is decided in front of the statement.
 func (a *analysis) formulaAsked(s *pg.SubLink, d *formulaDraft) *Formula {
 	groups := d.row == nil
-	if !a.asksSubqueries || !d.decides && !groups || d.collects || d.windowed {
+	if !groups && (!a.asksSubqueries || !d.decides) || d.collects || d.windowed {
 		return nil
 	}
 	o, at, ok := a.shownSubquery(s, d.scope)

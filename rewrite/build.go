@@ -373,6 +373,7 @@ type analysis struct {
 	keptAll           map[int]bool  // where keepAll has edits
 	sublinks          map[*pg.SubLink][]column
 	asksSubqueries    bool                               // conditions can have some that the server is asked for
+	asksGroups        *scope                             // whose HAVING can have some
 	correlated        map[*pg.SubLink][][]string         // the names in those that are of columns around them
 	unasked           map[*pg.SubLink]bool               // of those, which the server can decide without a question
 	repeated          []term                             // see copyOf

@@ -74,10 +74,10 @@ func (a *analysis) groupDraft(n *pg.Node, sc *scope) *draftedOutput {
 	if hasSubquery(n) && !asksSubquery(n) {
 		return nil
 	}
-	shown, asks := sc.shown, a.asksSubqueries
-	sc.shown, a.asksSubqueries = true, true
+	shown, asks := sc.shown, a.asksGroups
+	sc.shown, a.asksGroups = true, sc
 	o := a.conditionDraft(n, sc)
-	sc.shown, a.asksSubqueries = shown, asks
+	sc.shown, a.asksGroups = shown, asks
 	if o == nil || len(o.columns) == 0 || o.formula.asksForTerm() {
 		return nil
 	}

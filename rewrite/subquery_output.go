@@ -98,7 +98,7 @@ func (a *analysis) shownSubquery(s *pg.SubLink, sc *scope) (o *column, at term, 
 
 // formulaSubquery is the value of a subquery in an output.
 func (a *analysis) formulaSubquery(s *pg.SubLink, d *formulaDraft) *Formula {
-	if d.row != nil || a.asksSubqueries {
+	if d.row != nil || d.scope != nil && a.asksGroups == d.scope {
 		return a.formulaAsked(s, d)
 	}
 	if !a.subqueries || d.collects || d.windowed {

@@ -63,10 +63,10 @@ CREATE TABLE notes (id int PRIMARY KEY, client_id int, body text)`,
 		S("SELECT c.id, n.id FROM clients c LEFT JOIN notes n ON n.client_id = c.id WHERE n.id IS NULL OR c.age > 30 ORDER BY c.age, n.id"),
 		S("SELECT id FROM clients WHERE 10 / id > 5 OR age > 10 ORDER BY id"),
 		S("SELECT id FROM clients WHERE code::int > 5 OR age > 10").Fails("22P02"),
-		S("SELECT id FROM clients WHERE id IN (SELECT client_id FROM notes WHERE body = 'x') OR age > 10").Refused("no equality term"),
+		S("SELECT id FROM clients WHERE id IN (SELECT client_id FROM notes WHERE body = 'x') OR age > 10").Unordered(),
 		S("SELECT id FROM clients WHERE EXISTS (SELECT FROM clients d WHERE d.email = 'x') OR age > 10").Unordered(),
 		S("SELECT id FROM clients WHERE random() < 2 OR age > 10").Unordered(),
-		S("SELECT id FROM clients WHERE code = 'x' OR name = 'Bob'").Refused("no equality term"),
+		S("SELECT id FROM clients WHERE code = 'x' OR name = 'Bob'"),
 		S("SELECT id FROM clients WHERE missing = 'x' OR age > 3").Fails("42703"),
 	)
 	pair.SameIn(t, formulaModes, steps...)

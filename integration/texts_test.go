@@ -132,8 +132,8 @@ func TestFoundByPatterns(t *testing.T) {
 		S("SELECT id FROM books WHERE trim(name) = 'ann' OR n * 2 = $1 ORDER BY id", "4"),
 		S("SELECT id FROM books WHERE left(label, 1) IN ('a', 'b') ORDER BY label, id"),
 		S("SELECT id FROM books WHERE n + 1 <> 2 AND lower(trim(login)) = 'zoë' ORDER BY id"),
-		S("SELECT id FROM books WHERE name = 'ann'").Refused("it has no equality term"),
-		S("SELECT id FROM books WHERE lower(mail) = 'ann'").Refused("it has no term of its values in lower case"),
+		S("SELECT id FROM books WHERE name = 'ann'"),
+		S("SELECT id FROM books WHERE lower(mail) = 'ann'"),
 	)...)
 }
 

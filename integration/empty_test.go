@@ -36,7 +36,7 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 		S("WITH q AS (SELECT id, body AS b FROM notes) SELECT id FROM q WHERE b = '' FOR UPDATE"),
 		S("SELECT id FROM notes n WHERE EXISTS (SELECT FROM notes m WHERE m.id = n.id AND m.title <> '') ORDER BY id"),
 		S("SELECT id FROM notes WHERE body = $1 ORDER BY id", ""),
-		S("SELECT id FROM notes WHERE body <> $1 AND code <> $1 ORDER BY id", ""),
+		S("SELECT id FROM notes WHERE body <> $1 AND code <> $2 ORDER BY id", "", ""),
 		S("SELECT id FROM notes WHERE title = $1::text OR code = $2 ORDER BY id", "", "a"),
 		S("SELECT id FROM notes WHERE body = $1", nil),
 		S("UPDATE notes SET code = 'empty', title = NULLIF(title, '') WHERE body = '' RETURNING id, title"),
@@ -44,15 +44,17 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 		S("SELECT * FROM notes ORDER BY id"),
 		S("INSERT INTO notes (id, body) VALUES (2, 'x') ON CONFLICT (id) DO UPDATE SET code = 'twice' WHERE notes.body <> '' RETURNING id, code, body = ''"),
 		S("INSERT INTO notes (id, body) VALUES (2, 'x') ON CONFLICT (id) WHERE body <> '' DO NOTHING").Refused("public.notes.body"),
-		S("SELECT id FROM notes WHERE body = 'x'").Refused("public.notes.body"),
-		S("SELECT id FROM notes WHERE body = $1", word).Refused("public.notes.body"),
-		S("SELECT id FROM notes WHERE title <> $1", strings.Repeat(word, 40)).Refused("public.notes.title"),
-		S("SELECT id FROM notes WHERE body IN ('', 'x')").Refused("public.notes.body"),
 		S("SELECT n.id FROM notes n, notes o WHERE n.body = o.title").Refused("public.notes"),
 		S("SELECT id FROM notes WHERE loose = ''").Refused("public.notes.loose"), // so is a string of what the collation ignores
-		S("SELECT id FROM notes WHERE born = ''").Refused("public.notes.born"),
+		S("SELECT id FROM notes WHERE born = ''").Fails("22007"),
 		S("CREATE VIEW filled AS SELECT id FROM notes WHERE body <> ''").Refused("public.notes.body"),
 		S("CREATE INDEX ON notes (id) WHERE body <> ''").Refused("public.notes.body"),
 	}
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedText, harness.PreparedBinary, harness.SQLPrepare}, steps...)
+	pair.SameIn(t, formulaModes, append(steps[:2:2],
+		S("SELECT id FROM notes WHERE body = 'x'"),
+		S("SELECT id FROM notes WHERE body = $1", word),
+		S("SELECT id FROM notes WHERE title <> $1", strings.Repeat(word, 40)),
+		S("SELECT id FROM notes WHERE body IN ('', 'x')"),
+	)...)
 }

@@ -30,6 +30,7 @@ func TestCastsOfTheDatabasesOwnAreNotTakenForPostgreSQLs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		pair.Connect(t, pair.URL()) // whose session asks what has changed
 		pair.Compare(t, harness.Simple).Step(S("CREATE OR REPLACE FUNCTION read_anew() RETURNS int LANGUAGE sql AS 'SELECT 1'"))
 	}
 	both(`CREATE CAST (int AS text) WITH FUNCTION printed(int) AS ASSIGNMENT;

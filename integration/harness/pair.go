@@ -185,6 +185,7 @@ func (p *Pair) TwinCopy() string {
 
 func (p *Pair) execOn(c *pgtest.Cluster, sql string) {
 	p.t.Helper()
+	p.pooled = [2]*session{} // a new session asks what has changed
 	conn, err := pgconn.Connect(p.t.Context(), c.DSN(p.Name, Owner))
 	if err != nil {
 		p.t.Fatal(err)

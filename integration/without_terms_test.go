@@ -112,6 +112,9 @@ func TestGroupsWithoutATerm(t *testing.T) {
 		S("SELECT DISTINCT id, status FROM tasks ORDER BY id"),
 		S("SELECT count(*) FROM (SELECT DISTINCT status FROM tasks) q"),
 		S("SELECT role, count(*) FROM owners WHERE age = 30 GROUP BY role ORDER BY role"),
+		S("SELECT count(DISTINCT status), count(DISTINCT price), count(DISTINCT d), count(DISTINCT pad), count(DISTINCT span), count(DISTINCT keyed), count(status) FROM tasks"),
+		S("SELECT plain, count(DISTINCT status), count(DISTINCT active) FILTER (WHERE n > 0) FROM tasks GROUP BY plain HAVING count(DISTINCT status) > 0 ORDER BY plain"),
+		S("SELECT status, count(DISTINCT cost) FROM tasks GROUP BY status ORDER BY status"),
 		S("SELECT doc, count(*) FROM tasks GROUP BY doc").Unordered(),
 	)
 }

@@ -86,7 +86,7 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		if f.filter != (term{}) {
 			f.filter = term{int(a.tokens[end+1+behindFilter].start), int(a.tokens[last-1].end)}
 		}
-	} else if !f.hasSealed() || of == logical.Count && f.Args[0].Kind == ColumnValue {
+	} else if !f.hasSealed() || of == logical.Count && f.Args[0].Kind == ColumnValue && (!f.Distinct || f.Args[0].isTerm()) {
 		if ordered {
 			return nil
 		}

@@ -46,7 +46,6 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 		S("INSERT INTO notes (id, body) VALUES (2, 'x') ON CONFLICT (id) WHERE body <> '' DO NOTHING").Refused("public.notes.body"),
 		S("SELECT n.id FROM notes n, notes o WHERE n.body = o.title").Refused("public.notes"),
 		S("SELECT id FROM notes WHERE loose = ''").Refused("public.notes.loose"), // so is a string of what the collation ignores
-		S("SELECT id FROM notes WHERE born = ''").Fails("22007"),
 		S("CREATE VIEW filled AS SELECT id FROM notes WHERE body <> ''").Refused("public.notes.body"),
 		S("CREATE INDEX ON notes (id) WHERE body <> ''").Refused("public.notes.body"),
 	}
@@ -56,5 +55,6 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 		S("SELECT id FROM notes WHERE body = $1", word),
 		S("SELECT id FROM notes WHERE title <> $1", strings.Repeat(word, 40)),
 		S("SELECT id FROM notes WHERE body IN ('', 'x')"),
+		S("SELECT id FROM notes WHERE born = ''").Fails("22007"),
 	)...)
 }

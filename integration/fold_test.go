@@ -118,7 +118,6 @@ func TestComparisonsWithoutRegardToCase(t *testing.T) {
 		S("SELECT id FROM people WHERE lower(mail) = lower(5)").Fails("42883"),
 		S("SELECT id FROM people WHERE lower(mail) = 5").Fails("42883"),
 		S("SELECT upper(login) FROM people").Refused("public.people.login"),
-		S("SELECT id FROM people WHERE upper(nick) = $1", w).Refused("upper case"),
 	)
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
 		S("INSERT INTO people (id, mail) VALUES (1, $1), (2, 'ÄöSS'), (3, NULL), (4, '')", w),
@@ -198,7 +197,7 @@ func TestTermsOfCaseAreAddedToASealedColumn(t *testing.T) {
 		DDL: `CREATE TABLE people (id int, mail text DEFAULT 'Nobody'); INSERT INTO people VALUES (1, 'Ada'), (2, 'ada'), (3, NULL), (4, 'É')`})
 	c := pair.Compare(t, harness.Simple)
 	w := pair.Env.Canaries.Word()
-	c.Step(S("SELECT id FROM people WHERE lower(mail) = lower('ADA')").Refused("public.people.mail"))
+	c.Step(S("SELECT id FROM people WHERE lower(mail) = lower('ADA') ORDER BY id")) // which needs no term
 	pair.Pgseal("seal", "public.people.mail", "--equality")
 	c.Step(S("CREATE INDEX ON people (mail)"))
 	pair.Pgseal("seal", "public.people.mail", "--equality", "--normalize", "upper")

@@ -22,7 +22,7 @@ func TestReports(t *testing.T) {
 		S("SELECT id FROM staff WHERE extract(year FROM age($1, born)) BETWEEN 20 AND 30", "2024-06-01"),
 		S("SELECT plain, avg(date_part('year', age(born))), max(age(born)), count(*) FROM staff GROUP BY plain ORDER BY plain"),
 		S("SELECT CASE WHEN age(born) >= interval '40 years' THEN 'old' ELSE 'young' END, count(*) FROM staff GROUP BY 1 ORDER BY 1"),
-		S("SELECT born, age(born), count(*) FROM staff GROUP BY born ORDER BY 2").Refused("public.staff.born"),
+		S("SELECT born, age(born), count(*) FROM staff GROUP BY born ORDER BY 2"),
 		S("SELECT id FROM staff WHERE EXISTS (SELECT FROM staff s WHERE s.id = staff.id AND age(s.born) < interval '20 years')"),
 		S("SELECT age(nobody) FROM staff").Fails("42703"),
 		S("SELECT age('2020-02-29'), born FROM staff").Fails("42725"),

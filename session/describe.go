@@ -164,7 +164,7 @@ func (s *Session) rowsPass(r *request, size int, b []byte) (action, Need, error)
 		if err != nil {
 			return wait, Need{}, violation("malformed RowDescription from the server")
 		}
-		s.toldRows(r, printFields(fields, nil))
+		s.toldRows(r, printFields(fields, fields.Len(), nil))
 	}
 	s.finish()
 	return act, Need{}, nil
@@ -390,16 +390,15 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 	case describeStatement:
 		r.statement.learn(s.columns, s.sealedColumns, s.computed)
 	}
-	act := relay
+	act, shown := relay, fields.Len()
+	if arrangement := r.arrangement(); arrangement != nil {
+		shown -= arrangement.Hidden
+	}
 	switch {
 	case r.hidden || r.remakes():
 		act = drop
 	case s.sealedColumns > 0 || s.lacksOrigins(fields):
 		act = drop
-		shown := fields.Len()
-		if arrangement := r.arrangement(); arrangement != nil {
-			shown -= arrangement.Hidden
-		}
 		frame := s.showFields(bound, fields, shown, out.client.scratch, r.kind == query && s.sealedColumns > 0)
 		if r.kind == query && r.fetches() { // PostgreSQL fetches before it describes
 			d := s.delay()
@@ -409,10 +408,10 @@ func (s *Session) described(r *request, fields wire.Fields, out *Output) action 
 		}
 	}
 	if r.kind != query && r.tellsRows() {
-		s.toldRows(r, printFields(fields, s.columns))
+		s.toldRows(r, printFields(fields, shown, s.columns))
 	}
 	if st := s.executes(r); st != nil && st.told.rows == 0 {
-		st.told.rows = printFields(fields, s.columns)
+		st.told.rows = printFields(fields, shown, s.columns)
 	}
 	if r.kind != query {
 		s.finish()

@@ -420,11 +420,12 @@ func printBytes(h uint64, b []byte) uint64 {
 
 // printFields is the print of rows as the client is shown them: names, types and
 // lengths of types, which is what PostgreSQL compares. columns are the sealed ones.
-func printFields(fields wire.Fields, columns []*catalog.SealedColumn) uint64 {
+// The client is shown the first ones.
+func printFields(fields wire.Fields, shown int, columns []*catalog.SealedColumn) uint64 {
 	h := printStart
 	var number [9]byte
 	var f wire.Field
-	for i, it := 0, fields.Iter(); it.Next(&f); i++ {
+	for i, it := 0, fields.Iter(); i < shown && it.Next(&f); i++ {
 		if i < len(columns) {
 			showField(&f, columns[i])
 		}

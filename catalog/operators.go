@@ -55,30 +55,35 @@ type Given struct {
 }
 
 // Meant gives the operators of the database's own that the name between two operands may mean:
-// those of the very types, or, where PostgreSQL has none of these, those that take them. That
-// can be one too many, where PostgreSQL prefers its own. Of a prefix operator left has the type 0.
+// those of the very types, or, where PostgreSQL has none of these, those that take them, and
+// beside a parameter, which the client may have declared as anything, those that take the other
+// operand. That can be one too many, where PostgreSQL prefers its own. Of a prefix operator left
+// has the type 0.
 func (o *Operators) Meant(name string, left, right Given) (meant []*OwnOperator) {
 	builtIn := o.hasBuiltIn(name, left, right)
 	for i := range o.Own {
 		own := &o.Own[i]
-		switch l, r := own.Left.Type, own.Right.Type; {
+		takes := (left.Types == nil || own.Left.takes(left.Types)) && (right.Types == nil || own.Right.takes(right.Types))
+		switch {
 		case own.Name != name:
 			continue
-		case fits(left, right, l, r):
-		case builtIn:
-			// But for the types of parameters that the client has declared.
-			declared := func(typed Given, t uint32, param Given, declared *OwnOperand, known *OwnOperand) bool {
-				return param.Param && slices.Contains(typed.Types, t) && (declared.Category == known.Category || declared.Category == "S" && o.takesText(name, left, right))
-			}
-			if !declared(left, l, right, &own.Right, &own.Left) && !declared(right, r, left, &own.Left, &own.Right) {
+		case fits(left, right, own.Left.Type, own.Right.Type):
+		case left.Param && o.declares(name, &own.Left, &own.Right, left, right), right.Param && o.declares(name, &own.Right, &own.Left, left, right):
+			if !takes {
 				continue
 			}
-		case left.Types != nil && !own.Left.takes(left.Types), right.Types != nil && !own.Right.takes(right.Types), o.prefersText(own, left, right):
+		case builtIn, !takes, o.prefersText(own, left, right):
 			continue
 		}
 		meant = append(meant, own)
 	}
 	return meant
+}
+
+// declares says whether a client that is not mistaken can have declared a parameter as the type
+// of an operand: one of the other's kind, or text.
+func (o *Operators) declares(name string, param, known *OwnOperand, left, right Given) bool {
+	return param.Category == known.Category || param.Category == "S" && o.takesText(name, left, right)
 }
 
 // hasBuiltIn says whether PostgreSQL has an operator of the very types, which it takes.

@@ -190,3 +190,31 @@ func TestOperatorsOfExtensions(t *testing.T) {
 	}
 	pair.SameIn(t, formulaModes, append([]harness.Step{rows}, searches...)...)
 }
+
+// One of which an operand has another type than the column is meant by what the client has
+// declared, and by lists, whose values PostgreSQL takes as of the column's type.
+func TestOwnOperatorsOfOtherTypesThanTheColumns(t *testing.T) {
+	pair, rows, w := notes(t)
+	pair.Both(`CREATE FUNCTION always(text, varchar) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+		CREATE OPERATOR = (LEFTARG = text, RIGHTARG = varchar, FUNCTION = always)`)
+	pair.SameIn(t, formulaModes, rows,
+		S("SELECT id FROM notes WHERE v = '"+w+"'"),
+		S("SELECT id FROM notes WHERE v IN ('"+w+"', 'x')").Refused("operator ="),
+		S("SELECT id FROM notes WHERE k IN ('"+w+"', 'x')").Refused("operator ="),
+		S("SELECT id FROM notes WHERE w = '"+w+"'"),
+		S("SELECT id FROM notes WHERE n = 7"))
+	pair.SameIn(t, []harness.Mode{harness.Unnamed, harness.Typed, harness.PreparedText, harness.PreparedBinary}, rows,
+		S("SELECT id FROM notes WHERE v = $1", w).Refused("operator ="),
+		S("SELECT id FROM notes WHERE k = $1", w).Refused("operator ="),
+		S("SELECT id FROM notes WHERE n = $1", "7"))
+}
+
+// A function that is made through pgseal hides PostgreSQL's own in all sessions at once.
+func TestOwnFunctionsAreNoticedInOtherSessions(t *testing.T) {
+	pair, rows, w := notes(t)
+	c := pair.Compare(t, harness.Simple)
+	c.Step(rows)
+	c.Step(S("SELECT id FROM notes WHERE upper(v) = '" + w + "'"))
+	pair.Compare(t, harness.Simple).Step(S("CREATE FUNCTION public.upper(varchar) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''X''::text'"))
+	c.Step(S("SELECT id FROM notes WHERE upper(v) = 'X'").Refused("upper"))
+}

@@ -89,6 +89,9 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 		}
 		one := &Formula{Kind: Operation, Operator: operators[min(i, len(operators)-1)], Args: []*Formula{left, right}}
 		d.compared = append(d.compared, one)
+		if f.listed && right.isUntyped() { // as which PostgreSQL takes it
+			d.operates(left, left, x.Location, one.Operator.String())
+		}
 		d.operates(left, right, x.Location, one.Operator.String())
 		f.Args = append(f.Args, one)
 	}

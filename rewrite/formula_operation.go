@@ -49,6 +49,9 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 		}
 		return a.formulaRows(o, l, r, d)
 	}
+	if o == logical.Equal && (x.Lexpr.GetAConst().GetIsnull() || x.Rexpr.GetAConst().GetIsnull()) {
+		return nil // IS NULL under transform_null_equals
+	}
 	left := a.formula(x.Lexpr, d)
 	if left == nil {
 		return nil

@@ -152,8 +152,16 @@ func (a *analysis) meansBuiltIn(x *pg.A_Expr, sc *scope) bool {
 		if !a.betweenBuiltIn(names, x.Lexpr, right, x.Location, sc) {
 			return false
 		}
+		if len(rights) > 1 && isUntyped(right) && !a.betweenBuiltIn(names, x.Lexpr, x.Lexpr, x.Location, sc) { // as which PostgreSQL takes it
+			return false
+		}
 	}
 	return true
+}
+
+// isUntyped says whether an expression is for what stands around it to give it a type.
+func isUntyped(n *pg.Node) bool {
+	return n.GetParamRef() != nil || n.GetAConst().GetSval() != nil || n.GetAConst().GetIsnull()
 }
 
 // betweenBuiltIn is meansBuiltIn for two operands; the left one is nil for a prefix operator.
@@ -275,6 +283,27 @@ func (a *analysis) makesOperators() bool {
 func (a *analysis) movesOperator() bool {
 	x := a.stmt.Stmt.GetAlterObjectSchemaStmt()
 	return x.GetObjectType() == pg.ObjectType_OBJECT_OPERATOR || x.GetObjectType() == pg.ObjectType_OBJECT_EXTENSION
+}
+
+// makesFunction says whether a statement may make a function of the name of one that pgseal
+// computes, which hides PostgreSQL's own.
+func (a *analysis) makesFunction() bool {
+	computes := func(name string) bool {
+		_, function := logical.FunctionNamed(name)
+		_, aggregate := logical.AggregateNamed(name)
+		return function || aggregate
+	}
+	switch x := a.stmt.Stmt.GetNode().(type) {
+	case *pg.Node_CreateFunctionStmt:
+		return computes(last(names(x.CreateFunctionStmt.Funcname)))
+	case *pg.Node_RenameStmt:
+		return x.RenameStmt.RenameType == pg.ObjectType_OBJECT_FUNCTION && computes(x.RenameStmt.Newname)
+	case *pg.Node_AlterObjectSchemaStmt:
+		return x.AlterObjectSchemaStmt.ObjectType == pg.ObjectType_OBJECT_FUNCTION
+	case *pg.Node_DefineStmt:
+		return x.DefineStmt.Kind == pg.ObjectType_OBJECT_AGGREGATE
+	}
+	return false
 }
 
 // refuseOwnOperator is for an operator that may be one of the database's own.

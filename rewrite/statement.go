@@ -277,7 +277,7 @@ func (a *analysis) follow(s *Statement, sealed bool) {
 	s.Spreads = seals || fires || sealed && !keepsRelations(a.stmt.Stmt)
 	switch temporary, goes := temporary(a.stmt.Stmt); {
 	case !temporary:
-		s.Moves = sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt) || a.makesOperators() || a.movesOperator()
+		s.Moves = sealed || a.namesSealed() || movesSchemas(a.stmt.Stmt) || a.makesOperators() || a.movesOperator() || a.makesFunction()
 	case !goes:
 		s.Lingers = sealed || a.namesSealed()
 	}

@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"slices"
-	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -264,17 +263,7 @@ func (a *analysis) makesOperators() bool {
 	case *pg.Node_CreateExtensionStmt, *pg.Node_AlterExtensionStmt, *pg.Node_CreateCastStmt:
 		return true
 	case *pg.Node_DoStmt:
-		from, end := a.statementTokens()
-		for _, t := range a.tokens[from:end] {
-			if !t.kind.isString() {
-				continue
-			}
-			body, _ := appendString(nil, a.text, t)
-			lower := strings.ToLower(string(body))
-			if strings.Contains(lower, "operator") || strings.Contains(lower, "extension") || strings.Contains(lower, "execute") {
-				return true
-			}
-		}
+		return a.bodySays("operator", "extension", "execute")
 	}
 	return false
 }

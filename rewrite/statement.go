@@ -424,9 +424,12 @@ func keepsPath(n *pg.Node) bool {
 // makesSetter says whether a function is made here that could change the search path
 // when the statements behind it call it.
 func (a *analysis) makesSetter() bool {
-	if a.stmt.Stmt.GetCreateFunctionStmt() == nil {
-		return false
-	}
+	return a.stmt.Stmt.GetCreateFunctionStmt() != nil && a.bodySays("search_path", "set_config", "execute")
+}
+
+// bodySays says whether one of the words, in small letters, stands in a string of the statement, as
+// the bodies of functions and of DO are.
+func (a *analysis) bodySays(words ...string) bool {
 	from, end := a.statementTokens()
 	for _, t := range a.tokens[from:end] {
 		if !t.kind.isString() {
@@ -434,7 +437,7 @@ func (a *analysis) makesSetter() bool {
 		}
 		body, _ := appendString(nil, a.text, t)
 		lower := strings.ToLower(string(body))
-		if strings.Contains(lower, "search_path") || strings.Contains(lower, "set_config") || strings.Contains(lower, "execute") {
+		if slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) }) {
 			return true
 		}
 	}

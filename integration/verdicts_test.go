@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"testing"
 
 	"pgseal/integration/harness"
@@ -124,6 +125,19 @@ func TestRangesAnywhereBesideAWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	statements := []string{
+		"SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount > 50) ORDER BY id",
+		"SELECT count(*) FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount > 50)",
+		"SELECT upper('of'), u.id FROM users u JOIN payments p ON p.user_id = u.id AND p.amount > 50 ORDER BY u.id",
+	}
+	raw := reader.PgConn()
+	want := make([]string, len(statements))
+	for i, sql := range statements {
+		if _, err := reader.Prepare(ctx, fmt.Sprintf("s%d", i), sql); err != nil {
+			t.Fatal(err)
+		}
+		want[i] = fmt.Sprintf("%s", raw.ExecParams(ctx, sql, nil, nil, nil, nil).Read().Rows)
+	}
 	done := make(chan error)
 	stop := make(chan struct{})
 	go func() {
@@ -140,28 +154,28 @@ func TestRangesAnywhereBesideAWriter(t *testing.T) {
 			}
 		}
 	}()
-	const sql = "SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount > 50)"
-	if _, err := reader.Prepare(ctx, "s", sql); err != nil {
-		t.Fatal(err)
-	}
-	raw := reader.PgConn()
 	for n := range 200 {
-		for mode, run := range map[string]func() (int, error){
-			"simple": func() (int, error) {
+		i := n % len(statements)
+		sql := statements[i]
+		for mode, run := range map[string]func() ([][][]byte, error){
+			"simple": func() ([][][]byte, error) {
 				all, err := raw.Exec(ctx, sql).ReadAll()
 				if err != nil {
-					return 0, err
+					return nil, err
 				}
-				return len(all[0].Rows), nil
+				return all[0].Rows, nil
 			},
-			"unnamed": func() (int, error) {
+			"unnamed": func() ([][][]byte, error) {
 				r := raw.ExecParams(ctx, sql, nil, nil, nil, nil).Read()
-				return len(r.Rows), r.Err
+				return r.Rows, r.Err
 			},
-			"prepared": func() (int, error) { r := raw.ExecPrepared(ctx, "s", nil, nil, nil).Read(); return len(r.Rows), r.Err },
+			"prepared": func() ([][][]byte, error) {
+				r := raw.ExecPrepared(ctx, fmt.Sprintf("s%d", i), nil, nil, nil).Read()
+				return r.Rows, r.Err
+			},
 		} {
-			if rows, err := run(); err != nil || rows != 20 {
-				t.Fatalf("%s, after %d: %d rows, %v", mode, n, rows, err)
+			if rows, err := run(); err != nil || fmt.Sprintf("%s", rows) != want[i] {
+				t.Fatalf("%s, after %d: %s instead of %s, %v\n%s", mode, n, rows, want[i], err, sql)
 			}
 		}
 	}

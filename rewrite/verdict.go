@@ -102,12 +102,15 @@ func (a *analysis) takesVerdicts() bool {
 // that may write.
 func (a *analysis) readsOneSnapshot() bool {
 	n := a.stmt.Stmt
-	known := a.snap.TextFunctions()
 	return n.GetSelectStmt() != nil && !a.several && !anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
 		switch x := m.Interface().(type) {
 		case *pg.SelectStmt:
 			return len(x.LockingClause) > 0 || x.IntoClause != nil || !onlyReads(x.WithClause)
 		case *pg.FuncCall:
+			known := a.snap.TextFunctions()
+			if known == nil {
+				a.fail(ErrNeedTextFunctions)
+			}
 			return known == nil || !known.IsSteady(last(names(x.Funcname)))
 		}
 		return false

@@ -47,6 +47,11 @@ func AcknowledgeIn(d time.Duration) (undo func()) {
 	return func() { acknowledgeTimeout = before }
 }
 
+// AskedFolds are the folds of a collation, which is SQL, as the server says for every character.
+func AskedFolds(ctx context.Context, conn *pgx.Conn, collation string) (*Folds, error) {
+	return askedFolds(ctx, conn, collation)
+}
+
 // LearnOrder learns the order of a collation, which is SQL. It gives the characters whose place
 // is asked for, and where a list of texts is not in the server's order.
 func LearnOrder(ctx context.Context, conn *pgx.Conn, collation string) (order *logical.TextOrder, characters []rune, outOfOrder func(texts []string) ([]int, error), err error) {

@@ -161,15 +161,25 @@ const whatFolds = `
 // foldsOf asks the server how it folds under a collation, which is SQL as quote_ident
 // and the like print it. What keeps it from being computed here is an *FoldError.
 func foldsOf(ctx context.Context, tx reader, collation string) (*Folds, error) {
-	var from, lower, upper []rune
-	var simple bool
+	var ascii bool
 	var encoding string
-	if err := tx.QueryRow(ctx, `SELECT getdatabaseencoding()`).Scan(&encoding); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT getdatabaseencoding(), datctype IN ('C', 'POSIX') AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
+		FROM pg_database d WHERE datname = current_database()`).Scan(&encoding, &ascii); err != nil {
 		return nil, err
 	}
 	if encoding != "UTF8" {
 		return nil, &FoldError{"the encoding of the database is " + encoding + " and not UTF8"}
 	}
+	if collation == collationC || collation == databaseCollation && ascii {
+		return foldsOfASCII, nil
+	}
+	return askedFolds(ctx, tx, collation)
+}
+
+// askedFolds are those that the server gives for every character.
+func askedFolds(ctx context.Context, tx reader, collation string) (*Folds, error) {
+	var from, lower, upper []rune
+	var simple bool
 	if err := tx.QueryRow(ctx, strings.ReplaceAll(whatFolds, "@", collation)).Scan(&from, &lower, &upper, &simple); err != nil {
 		return nil, err
 	}
@@ -179,7 +189,20 @@ func foldsOf(ctx context.Context, tx reader, collation string) (*Folds, error) {
 	return &Folds{logical.NewFold(from, lower), logical.NewFold(from, upper)}, nil
 }
 
-const databaseCollation = `pg_catalog."default"`
+const (
+	databaseCollation = `pg_catalog."default"`
+	collationC        = `pg_catalog."C"`
+)
+
+// foldsOfASCII are those of C, under which PostgreSQL folds no other characters, whatever the
+// operating system says: no server needs to be asked for a fifth of a second.
+var foldsOfASCII = func() *Folds {
+	var lower, upper []rune
+	for r := 'a'; r <= 'z'; r++ {
+		lower, upper = append(lower, r), append(upper, r-'a'+'A')
+	}
+	return &Folds{logical.NewFold(upper, lower), logical.NewFold(lower, upper)}
+}()
 
 // CollationFolds is how the server folds under a collation, which is SQL.
 // What keeps it from being computed here is a *FoldError. The search path must be

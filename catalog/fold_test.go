@@ -26,6 +26,22 @@ func foldsOfC(t *testing.T, conn *pgx.Conn) (folds *catalog.Folds) {
 	return folds
 }
 
+func TestFoldsUnderCAreTheServers(t *testing.T) {
+	_, conn := sealedDatabase(t)
+	known := foldsOfC(t, conn)
+	for _, collation := range []string{`pg_catalog."C"`, `pg_catalog."default"`, `pg_catalog."POSIX"`} {
+		asked, err := catalog.AskedFolds(t.Context(), conn, collation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []envelope.TermFlags{envelope.TermLower, envelope.TermUpper} {
+			if known.Of(kind).Hash() != asked.Of(kind).Hash() {
+				t.Errorf("%s under %s is not what is known without asking", catalog.FoldName(kind), collation)
+			}
+		}
+	}
+}
+
 func noteTerms(terms envelope.TermFlags, normalizer string) string {
 	return fmt.Sprintf(`UPDATE pgseal.sealed_column SET terms = %d, normalizer = nullif('%s', '') WHERE column_id = 1`, terms, normalizer)
 }

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/pgtest"
 )
@@ -84,6 +84,7 @@ func template(t testing.TB, s Schema) string {
 	} else {
 		p = sealed(t, s)
 	}
+	p.leave() // PostgreSQL copies no database that somebody is connected to
 	if templates.names == nil {
 		templates.names = map[string]string{}
 	}
@@ -183,16 +184,28 @@ func (p *Pair) TwinCopy() string {
 	return p.Env.Twin.DSN(name, Owner)
 }
 
-func (p *Pair) execOn(c *pgtest.Cluster, sql string) {
+// leaves finds SQL that may leave a session other than it was. Some of what it finds does not.
+var leaves = regexp.MustCompile(`(?i)\b(set|set_config|begin|start|temp|temporary|prepare|listen|declare|authorization|currval|nextval|lock|pg_\w*lock\w*)\b`)
+
+// execOn runs SQL past the proxy, side 0 is the twin and 1 the sealed database.
+func (p *Pair) execOn(side int, sql string) {
 	p.t.Helper()
 	p.pooled = [2]*session{} // a new session asks what has changed
-	conn, err := pgconn.Connect(p.t.Context(), c.DSN(p.Name, Owner))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(p.t.Context()))
-	if _, err := conn.Exec(p.t.Context(), sql).ReadAll(); err != nil {
+	conn := p.aside()[side]
+	if _, err := conn.PgConn().Exec(p.t.Context(), sql).ReadAll(); err != nil {
 		p.t.Fatalf("%v\n%s", err, sql)
+	}
+	if leaves.MatchString(sql) {
+		conn.Close(p.t.Context())
+	}
+}
+
+// leave closes the connections that aside has made.
+func (p *Pair) leave() {
+	for _, conn := range p.asides {
+		if conn != nil {
+			conn.Close(p.t.Context())
+		}
 	}
 }
 
@@ -277,14 +290,14 @@ func (p *Pair) aside() [2]*pgx.Conn {
 // Server runs SQL on the sealed database past the proxy, which must succeed.
 func (p *Pair) Server(sql string) {
 	p.t.Helper()
-	p.execOn(p.Env.Sealed, sql)
+	p.execOn(1, sql)
 }
 
 // Both runs SQL on the twin and, past the proxy, on the sealed database.
 func (p *Pair) Both(sql string) {
 	p.t.Helper()
-	p.execOn(p.Env.Twin, sql)
-	p.execOn(p.Env.Sealed, sql)
+	p.execOn(0, sql)
+	p.execOn(1, sql)
 }
 
 // userTables lists the tables of a database that are not pgseal's own.

@@ -44,7 +44,7 @@ test: rules
 # Fuzzing that is guided by coverage spends nearly all of its time on telling what has
 # been covered, and compiles all packages for it. In a short time chance alone tries more.
 others: plain
-	$(MAKE) fuzz FUZZCORPUS= GUIDED= FUZZTIME=5000x
+	$(MAKE) fuzz FUZZCORPUS= GUIDED=
 
 # ALONE are packages of functions, nearly all of whose tests have one goroutine: the race
 # detector would find nothing in them but in those by the name of ATONCE, and takes two to
@@ -62,7 +62,7 @@ rules:
 # Without the race detector: packages that it finds nothing in, and what it disturbs: tests
 # that count allocations, measure memory or search it for erased keys. integration/rules
 # misses none.
-PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeValues|TestManyRows|TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|WhatAllQuestionsTell
+PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeValues|TestManyRows|TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|WhatAllQuestionsTell|OrdersThatAreLearnt
 
 plain:
 	$(TEST) -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./sealing ./session

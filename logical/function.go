@@ -39,6 +39,14 @@ type named struct {
 	// them are texts.
 	any   bool
 	fixed int
+	// arrays are the signatures of a function of arrays, and list says that it makes one of any
+	// number of values.
+	arrays onArrays
+	list   bool
+	// lenient: it takes NULLs.
+	lenient bool
+	// operator: it is none that can be called by its name.
+	operator bool
 	// collated: what it gives depends on the collation of its arguments.
 	collated bool
 }
@@ -152,6 +160,27 @@ var functions = [...]named{
 	{name: "jsonb_set", signatures: []signature{
 		only(OIDJSONB, setInDocument, OIDJSONB, OIDTextArray, OIDJSONB), only(OIDJSONB, setInDocument, OIDJSONB, OIDTextArray, OIDJSONB, OIDBool),
 	}},
+	{name: "array_length", arrays: ofArrays(false, only(OIDInt4, ofDimension(func(size, _ int32) int32 { return size }), anyArray, OIDInt4))},
+	{name: "array_lower", arrays: ofArrays(false, only(OIDInt4, ofDimension(func(_, bound int32) int32 { return bound }), anyArray, OIDInt4))},
+	{name: "array_upper", arrays: ofArrays(false, only(OIDInt4, ofDimension(func(size, bound int32) int32 { return bound + size - 1 }), anyArray, OIDInt4))},
+	{name: "array_ndims", arrays: ofArrays(false, only(OIDInt4, countDimensions, anyArray))},
+	{name: "array_dims", arrays: ofArrays(false, only(OIDText, showDimensions, anyArray))},
+	{name: "cardinality", arrays: ofArrays(false, only(OIDInt4, countItems, anyArray))},
+	{name: "array_append", lenient: true, arrays: ofArrays(false, only(anyArray, appendElement, anyArray, anyElement))},
+	{name: "array_prepend", lenient: true, arrays: ofArrays(false, only(anyArray, prependElement, anyElement, anyArray))},
+	{name: "array_cat", lenient: true, arrays: ofArrays(false, only(anyArray, concatenateArrays, anyArray, anyArray))},
+	{name: "array_position", lenient: true, collated: true, arrays: ofArrays(false,
+		only(OIDInt4, positionOf, anyArray, anyElement), only(OIDInt4, positionOf, anyArray, anyElement, OIDInt4))},
+	{name: "array_positions", lenient: true, collated: true, arrays: ofArrays(false, only(OIDInt4Array, positionsOf, anyArray, anyElement))},
+	{name: "array_remove", lenient: true, collated: true, arrays: ofArrays(false, only(anyArray, removeElement, anyArray, anyElement))},
+	{name: "array_replace", lenient: true, collated: true, arrays: ofArrays(false, only(anyArray, replaceElement, anyArray, anyElement, anyElement))},
+	{name: "array_to_string", lenient: true, arrays: ofArrays(true,
+		only(OIDText, joinElements, anyArray, OIDText), only(OIDText, joinElements, anyArray, OIDText, OIDText))},
+	{name: "||", operator: true, lenient: true, arrays: ofArrays(false,
+		only(anyArray, concatenateArrays, anyArray, anyArray), only(anyArray, appendElement, anyArray, anyElement), only(anyArray, prependElement, anyElement, anyArray))},
+	{name: "ARRAY[]", operator: true, lenient: true, list: true},
+	{name: "[]", operator: true, arrays: ofArrays(false, only(anyElement, elementAt, anyArray, OIDInt4))},
+	{name: "[:]", operator: true, arrays: ofArrays(false, only(anyArray, slice, anyArray, OIDInt4, OIDInt4))},
 	{name: "date_trunc", signatures: []signature{
 		only(OIDTimestamp, truncateTime, OIDText, OIDTimestamp), only(OIDTimestamptz, truncateTime, OIDText, OIDTimestamptz), only(OIDInterval, truncateInterval, OIDText, OIDInterval),
 		only(OIDTimestamptz, nil, OIDText, OIDTimestamptz, OIDText),
@@ -160,14 +189,16 @@ var functions = [...]named{
 
 // FunctionNamed finds the function by its name.
 func FunctionNamed(name string) (Function, bool) {
-	i := slices.IndexFunc(functions[:], func(n named) bool { return n.name == name })
+	i := slices.IndexFunc(functions[:], func(n named) bool { return n.name == name && !n.operator })
 	return Function(max(i, 0)), i >= 0
 }
 
 // FunctionNames are the names of all of them, and of all aggregates and window functions.
 func FunctionNames() (all []string) {
 	for i := range functions {
-		all = append(all, functions[i].name)
+		if !functions[i].operator {
+			all = append(all, functions[i].name)
+		}
 	}
 	all = append(all, slices.Sorted(maps.Keys(aggregates))...)
 	return append(all, slices.Sorted(maps.Keys(windowFunctions))...)
@@ -177,7 +208,11 @@ func FunctionNames() (all []string) {
 func (f Function) String() string { return functions[f].name }
 
 // Strict says whether the function is NULL if one of its arguments is.
-func (f Function) Strict() bool { return !functions[f].any }
+func (f Function) Strict() bool { return !functions[f].any && !functions[f].lenient }
+
+// OfAny says whether it takes any number of values of any types: those of its arguments that are not
+// Texts have no type but their own.
+func (f Function) OfAny() bool { return functions[f].any }
 
 // Texts is how many of the arguments of a function that is not Strict are texts; the others, behind
 // them, are of any types.
@@ -199,6 +234,9 @@ func (f Function) Result(args []uint32) uint32 {
 			return 0
 		}
 		return OIDText
+	}
+	if functions[f].list {
+		return arrayOIDs[elementType(args)]
 	}
 	if s := f.on(args); s != nil && s.compute != nil {
 		return s.result
@@ -229,6 +267,9 @@ func (f Function) Param(args []uint32, i int) uint32 {
 		}
 		return OIDText
 	}
+	if functions[f].list {
+		return elementType(args)
+	}
 	if s := f.on(args); s != nil {
 		return s.params[i]
 	}
@@ -252,6 +293,9 @@ const maxSignatures = 8
 // else the one that takes most of them so, or else most of the types that are preferred
 // where they have to be cast. It is nil if there is none, or not one alone.
 func (f Function) on(args []uint32) *signature {
+	if functions[f].arrays != nil {
+		return functions[f].arrays.on(args)
+	}
 	all := functions[f].signatures
 	var room [maxSignatures]int
 	found := room[:0]
@@ -322,6 +366,8 @@ func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]b
 		return fillIn(dst, args, s)
 	case functions[f].any:
 		return f.join(dst, args, s)
+	case functions[f].list:
+		return makeArray(dst, args)
 	}
 	var few [fewArguments]uint32
 	types := few[:0]
@@ -334,6 +380,10 @@ func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]b
 	}
 	c := call{dst: dst, args: args, fold: fold, s: s}
 	for i, p := range found.params {
+		if args[i].Data == nil {
+			args[i].OID = p
+			continue
+		}
 		data, err := args[i].as(p, s)
 		if err != nil {
 			return dst, err

@@ -31,7 +31,9 @@ var functionArguments = map[uint32][]string{
 	OIDUUID:     {"00000000-0000-0000-0000-000000000001"},
 	OIDJSONB: {"{\"a\": 1, \"b\": [1, null, {\"a\": null}], \"c\": {\"a\": null, \"bb\": {}}}", "[]", "{}", "[1, [], {\"a\": \"x\"}, null]", "1.50", "\"a\"", "null", "true",
 		"{\"a\": null}", "{\"é\": 1, \"\\n\": []}"},
-	OIDTextArray: {"{}", "{a}", "{b,1}", "{b,-1,a}", "{b,-9}", "{b,9}", "{c,bb,x}", "{c,x,y}", "{0}", "{\" +1\"}", "{1,0}", "{2,a}", "{NULL}", "{a,NULL}", "{{a},{b}}", "{x}", "{-5}", "{a,b}", "{99999999999}", "{\"\"}", "{-2147483648}", "{b,1 }"},
+	OIDInt4Array:          {"{}", "{1}", "{NULL,2,1,2}", "[0:2]={5,1,NULL}", "{{1,2},{2,1}}", "[-1:1]={2147483647,-2,2}"},
+	arrayOIDs[OIDNumeric]: {"{1.0,NaN,NULL,1}", "{}"},
+	OIDTextArray:          {"{}", "{a}", "{b,1}", "{b,-1,a}", "{b,-9}", "{b,9}", "{c,bb,x}", "{c,x,y}", "{0}", "{\" +1\"}", "{1,0}", "{2,a}", "{NULL}", "{a,NULL}", "{{a},{b}}", "{x}", "{-5}", "{a,b}", "{99999999999}", "{\"\"}", "{-2147483648}", "{b,1 }"},
 }
 
 // fields are those of the functions that take one first.
@@ -65,6 +67,9 @@ func TestFunctionsGiveWhatTheServerGives(t *testing.T) {
 	calls, wrong, refused := 0, 0, 0
 	for f := range functions {
 		f := Function(f)
+		if functions[f].operator {
+			continue // see TestOperatorsOfArraysGiveWhatTheServerGives
+		}
 		for n := 1; n <= 4; n++ {
 			for _, args := range argumentTypes(f, types, n) {
 				result := f.Result(args)

@@ -27,11 +27,12 @@ const (
 	AtPathText                   // #>>
 	Like                         // ~~, LIKE
 	NotLike                      // !~~, NOT LIKE
-	Contains                     // @> of jsonb
+	Contains                     // @> of jsonb, and of arrays
 	ContainedBy                  // <@
 	HasKey                       // ?
 	HasAnyKey                    // ?|
 	HasAllKeys                   // ?&
+	Overlaps                     // && of arrays
 	BitAnd                       // & of integers
 	BitOr                        // |
 	BitXor                       // #
@@ -44,7 +45,7 @@ const (
 	operators                    // how many there are
 )
 
-var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*"}
+var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*"}
 
 // Compares says whether the operator compares two values.
 func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
@@ -72,8 +73,8 @@ func (o Operator) Folds() bool { return o == MatchFold || o == NotMatchFold }
 // OfJSON says whether the operator takes something out of a document.
 func (o Operator) OfJSON() bool { return o >= AtKey && o <= AtPathText }
 
-// LooksInto says whether the operator tells what is in a document.
-func (o Operator) LooksInto() bool { return o >= Contains && o <= HasAllKeys }
+// LooksInto says whether the operator tells what is in a document or an array.
+func (o Operator) LooksInto() bool { return o >= Contains && o <= Overlaps }
 
 // OfBits says whether the operator takes the bits of integers.
 func (o Operator) OfBits() bool { return o >= BitAnd && o <= ShiftRight }
@@ -104,7 +105,7 @@ func (o Operator) Takes(oid uint32) bool {
 	case o.MatchesRegex():
 		return isPlainText(oid) || oid == OIDBpchar || oid == OIDName
 	case o.Compares():
-		return comparedWith(oid) || oid == OIDJSONB && (o == Equal || o == NotEqual)
+		return comparedWith(oid) || (oid == OIDJSONB || IsComputedArray(oid)) && (o == Equal || o == NotEqual)
 	case o.LooksInto():
 		return true // as documents or keys
 	case o.OfBits():
@@ -133,8 +134,8 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return beside
 	case o == Subtract && f == familyDay:
 		return beside
-	case beside == OIDJSONB && (o == Contains || o == ContainedBy):
-		return OIDJSONB
+	case beside == OIDJSONB && (o == Contains || o == ContainedBy), o.overArrays(beside, beside):
+		return beside
 	case beside == OIDJSONB && !first && o == HasKey:
 		return OIDText
 	case beside == OIDJSONB && !first && o.LooksInto():
@@ -160,6 +161,8 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 func (o Operator) on(left, right uint32) (op operation, ok bool) {
 	l, r := familyOf(left), familyOf(right)
 	switch {
+	case o.overArrays(left, right):
+		op, ok = operation{left, right, OIDBool}, true
 	case o == Concatenate && left == OIDJSONB && right == OIDJSONB:
 		op, ok = operation{OIDJSONB, OIDJSONB, OIDJSONB}, true
 	case o == Concatenate:
@@ -252,6 +255,8 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return dst, err
 	}
 	switch {
+	case IsComputedArray(op.left):
+		return o.appendOverArrays(dst, a, b, op.left)
 	case o.Compares():
 		return o.appendCompared(dst, Value{Data: a, OID: op.left}, Value{Data: b, OID: op.right}, nil), nil
 	case o.Matches():

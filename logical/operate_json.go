@@ -6,7 +6,10 @@ import (
 )
 
 // OIDTextArray is text[], which keys and paths come in.
-const OIDTextArray = 1009
+const (
+	OIDTextArray = 1009
+	OIDInt4Array = 1007
+)
 
 // onJSON is an operator of jsonb and a key, a number or a path.
 func (o Operator) onJSON(left, right uint32) (op operation, ok bool) {
@@ -22,6 +25,8 @@ func (o Operator) onJSON(left, right uint32) (op operation, ok bool) {
 		return operation{left, right, OIDBool}, right == OIDJSONB
 	case o == HasKey:
 		return operation{left, OIDText, OIDBool}, familyOf(right) == familyText
+	case o == Overlaps:
+		return op, false
 	case o.LooksInto():
 		return operation{left, OIDTextArray, OIDBool}, isArray
 	case path && isArray:

@@ -214,7 +214,7 @@ func (f Function) Strict() bool { return !functions[f].any && !functions[f].leni
 // Texts have no type but their own.
 func (f Function) OfAny() bool { return functions[f].any }
 
-// Texts is how many of the arguments of a function that is not Strict are texts; the others, behind
+// Texts is how many of the arguments of a function that is OfAny are texts; the others, behind
 // them, are of any types.
 func (f Function) Texts() int { return functions[f].fixed }
 

@@ -84,12 +84,13 @@ func (of onArrays) on(args []uint32) *signature {
 	return nil
 }
 
-// takesArray says whether arguments are of the very types of a signature, or smaller numbers.
-// PostgreSQL would make an array of another type for larger ones.
+// takesArray says whether arguments are of the very types of a signature, or become them beside an
+// array of those: smaller numbers, and varchar. PostgreSQL would make an array of another type for
+// larger ones.
 func (s *signature) takesArray(args []uint32) bool {
 	for i, p := range s.params {
 		smaller := familyOf(args[i]).isNumber() && familyOf(p).isNumber() && numberRank(args[i]) < numberRank(p)
-		if args[i] != 0 && args[i] != p && !smaller {
+		if args[i] != 0 && args[i] != p && !smaller && !(p == OIDText && args[i] == OIDVarchar) {
 			return false
 		}
 	}

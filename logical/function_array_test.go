@@ -145,7 +145,7 @@ func TestTypesOfFunctionsOfArrays(t *testing.T) {
 		want uint32
 	}{
 		{Join, []uint32{texts, 0}, texts}, {Join, []uint32{0, integers}, integers}, {Join, []uint32{texts, OIDText}, texts}, {Join, []uint32{OIDInt2, integers}, integers},
-		{Join, []uint32{integers, OIDInt8}, 0}, {Join, []uint32{arrayOIDs[OIDVarchar], OIDText}, 0}, {Join, []uint32{OIDText, OIDText}, 0},
+		{Join, []uint32{integers, OIDInt8}, 0}, {Join, []uint32{arrayOIDs[OIDVarchar], OIDText}, 0}, {Join, []uint32{texts, OIDVarchar}, texts}, {Join, []uint32{OIDText, OIDText}, 0},
 		{named1("array_append")(), []uint32{arrayOIDs[OIDInt8], OIDInt4}, arrayOIDs[OIDInt8]}, {named1("array_append")(), []uint32{0, OIDText}, 0},
 		{named1("array_length")(), []uint32{texts, 0}, OIDInt4}, {named1("cardinality")(), []uint32{OIDText}, 0}, {named1("cardinality")(), []uint32{arrayOIDs[OIDBytea]}, 0},
 		{MakeArray, []uint32{0, 0}, texts}, {MakeArray, []uint32{OIDInt4, 0}, integers}, {MakeArray, []uint32{OIDInt4, OIDInt8}, 0}, {MakeArray, []uint32{texts}, 0},

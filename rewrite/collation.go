@@ -134,6 +134,9 @@ func (a *analysis) compares(f *Formula) (ok bool) {
 	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual || f.Operator.Matches() || f.Operator.MatchesRegex()) {
 		return a.comparesBytes(f) && !a.collation(&Formula{Kind: FirstOf, Args: f.Args}).differs
 	}
+	if f.Kind == Operation && f.Operator.LooksInto() {
+		return a.comparesBytes(f)
+	}
 	f.Order, ok = a.orderOf(f.Args...)
 	return ok
 }

@@ -308,7 +308,7 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 	case FirstOf, Greatest, Least:
 		return f.common(given)
 	case Called:
-		if !f.Function.Strict() && f.Args[arg].Kind == ParameterValue && arg >= f.Function.Texts() {
+		if f.Function.OfAny() && f.Args[arg].Kind == ParameterValue && arg >= f.Function.Texts() {
 			return 0 // which takes any type, so that it has none
 		}
 		return f.Function.Param(f.argTypes(given), arg)

@@ -48,6 +48,9 @@ func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
 		}
 		call.Args = []*Formula{today(a.tokens[i].start), call.Args[0]}
 	}
+	if (f.String() == "array_position" || f.String() == "array_positions") && call.Args[0].IsConstant() && len(call.Args) > 1 && call.Args[1].uncast().isTerm() {
+		return nil // by which the server finds the place
+	}
 	d.calls = append(d.calls, formulaCalled{call, len(parts) == 1})
 	return call
 }
@@ -123,9 +126,11 @@ func (a *analysis) plainlyCollated(f *Formula) bool {
 		return !isCharacter(f.Type) && f.Type.OID != logical.OIDName
 	case f.Kind == Collated, f.Kind == CastTo && f.Type.OID == logical.OIDName, f.Kind == ColumnValue && f.Column.Type.Shown().OID == logical.OIDName:
 		return false // as names have the collation C
+	case f.Kind == ColumnValue && f.Column.Loose:
+		return false
 	case f.Kind == ColumnValue && isCharacter(f.Column.Type.Shown()):
 		c := a.collation(f)
-		return c.known && c.oid == defaultCollation && !f.Column.Loose
+		return c.known && c.oid == defaultCollation
 	}
 	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !a.plainlyCollated(arg) })
 }

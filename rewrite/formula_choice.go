@@ -209,36 +209,3 @@ func (a *analysis) choosesByRange(n *pg.Node, sc *scope) bool {
 		return f != nil && f.hasRange()
 	})
 }
-
-// formulaPath is ARRAY of strings in an output, as a path into a document is written.
-func (a *analysis) formulaPath(x *pg.A_ArrayExpr, d *formulaDraft) *Formula {
-	const textArray = 1009
-	i := a.tokenAt(x.Location)
-	if d.row != nil || len(x.Elements) == 0 || !a.is(i, "array") || !d.covers(i, a.closing(i+1)) {
-		return nil
-	}
-	path := []byte{'{'}
-	for k, n := range x.Elements {
-		at := a.tokenAt(n.GetAConst().GetLocation())
-		if n.GetAConst().GetSval() == nil || at < 0 || !a.tokens[at].kind.isString() {
-			return nil
-		}
-		name, ok := appendString(nil, a.text, a.tokens[at])
-		if !ok {
-			return nil
-		}
-		if k > 0 {
-			path = append(path, ',')
-		}
-		path = append(path, '"')
-		for _, c := range name {
-			if c == '"' || c == '\\' {
-				path = append(path, '\\')
-			}
-			path = append(path, c)
-		}
-		path = append(path, '"')
-		d.literals = append(d.literals, a.tokens[at].start)
-	}
-	return &Formula{Kind: LiteralValue, text: formulaLiteral{literal: -1, value: append(path, '}'), oid: textArray}}
-}

@@ -64,7 +64,10 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 	if len(parts) == 1 {
 		d.operates(left, right, x.Location, name)
 	}
-	if o.Compares() || o.MatchesRegex() {
+	if joinsArrays(o, left, right) {
+		return &Formula{Kind: Called, Function: logical.Join, Args: f.Args}
+	}
+	if o.Compares() || o.MatchesRegex() || o.LooksInto() {
 		d.compared = append(d.compared, f)
 	}
 	for _, arg := range f.Args {

@@ -385,6 +385,13 @@ func (f *Formula) typmod() (typmod int32, known bool) {
 		return f.Type.Typmod, true
 	case Inner, Collated:
 		return f.Args[0].typmod()
+	case Called:
+		switch f.Function {
+		case logical.Subscript, logical.Slice:
+			return f.Args[0].typmod()
+		case logical.MakeArray:
+			return (&Formula{Kind: Greatest, Args: f.Args}).typmod()
+		}
 	case FirstOf, Greatest, Least:
 		constant, some, all := false, false, true
 		for i, arg := range f.Args {

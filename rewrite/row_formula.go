@@ -229,7 +229,9 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		}
 		return &Formula{Kind: Inverse, Args: []*Formula{arg}}
 	case *pg.Node_AArrayExpr:
-		return a.formulaPath(x.AArrayExpr, d)
+		return a.formulaArray(x.AArrayExpr, d)
+	case *pg.Node_AIndirection:
+		return a.formulaSubscript(x.AIndirection, d)
 	case *pg.Node_NullTest:
 		return a.formulaNullTest(x.NullTest, d)
 	case *pg.Node_CaseExpr:

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -221,6 +222,13 @@ func (s *Session) apply(f *rewrite.Formula, g *given, args []computedValue) (com
 	if null && (f.IsStrict() || f.Kind == rewrite.AssignedTo) {
 		return nullValue, nil
 	}
+	if f.Kind == rewrite.Called {
+		for i := range args {
+			if args[i].null && args[i].OID == 0 { // a function that takes NULLs is found by their types
+				args[i].OID = cmp.Or(f.Args[i].TypeOf(g.typeOf), f.Expected(i, g.typeOf))
+			}
+		}
+	}
 	return s.operate(f, args)
 }
 
@@ -405,10 +413,10 @@ func (s *Session) parameterValue(client int, g *given) (computedValue, error) {
 	format, _ := g.bind.ParamFormats.Format(client)
 	v := computedValue{Value: logical.Value{Data: data, Binary: format == wire.Binary, OID: g.types[client]}}
 	t := logical.Type{OID: v.OID, Typmod: -1}
-	if !logical.Supported(v.OID) || t.IsArray() && v.OID != logical.OIDTextArray {
+	if !logical.Supported(v.OID) || t.IsArray() && !logical.IsComputedArray(v.OID) {
 		return v, &wire.Error{
 			Code: codeFeatureNotSupported, Message: "pgseal does not compute with a parameter of the type with OID " + itoa(int(v.OID)),
-			Hint: "Declare the parameter as one of the types of numbers, texts and times, or as text[].",
+			Hint: "Declare the parameter as one of the types of numbers, texts and times, or of arrays of them.",
 		}
 	}
 	plain, err := t.AppendCanonical([]byte{}, v.Value, logical.Cast, &s.settings.values)

@@ -1,0 +1,60 @@
+package rewrite
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/logical"
+)
+
+// formulaArray is ARRAY[…] of any values, as of the keys of a path in a document.
+func (a *analysis) formulaArray(x *pg.A_ArrayExpr, d *formulaDraft) *Formula {
+	i := a.tokenAt(x.Location)
+	if len(x.Elements) == 0 || !a.is(i, "array") || !d.covers(i, a.closing(i+1)) {
+		return nil
+	}
+	f := a.formulaOfAll(Called, x.Elements, d)
+	if f != nil {
+		f.Function = logical.MakeArray
+	}
+	return f
+}
+
+// formulaSubscript is an element of an array, or a slice with both its bounds.
+func (a *analysis) formulaSubscript(x *pg.A_Indirection, d *formulaDraft) *Formula {
+	if len(x.Indirection) != 1 {
+		return nil
+	}
+	at := x.Indirection[0].GetAIndices()
+	array := a.formula(x.Arg, d)
+	if at == nil || array == nil || array.isUntyped() {
+		return nil
+	}
+	f := &Formula{Kind: Called, Function: logical.Subscript, Args: []*Formula{array}}
+	bounds := []*pg.Node{at.Uidx}
+	if at.IsSlice {
+		f.Function, bounds = logical.Slice, []*pg.Node{at.Lidx, at.Uidx}
+	}
+	open := -1
+	for _, n := range bounds {
+		bound := a.formula(n, d)
+		if bound == nil {
+			return nil
+		}
+		if i := a.tokenAt(location(n)); open < 0 {
+			for open = i; open >= 0 && !a.is(open, "["); open-- {
+			}
+		}
+		f.Args = append(f.Args, bound)
+	}
+	if open < 0 || !d.covers(open, a.closing(open)) {
+		return nil
+	}
+	return f
+}
+
+// joinsArrays says whether || is that of arrays.
+func joinsArrays(o logical.Operator, operands ...*Formula) bool {
+	return o == logical.Concatenate && slices.ContainsFunc(operands, func(f *Formula) bool { return logical.IsComputedArray(f.TypeOf(f.givenType)) })
+}

@@ -8,8 +8,8 @@ import (
 	"pgseal/logical"
 )
 
-// formulaArray is ARRAY[…] of any values, as of the keys of a path in a document.
-func (a *analysis) formulaArray(x *pg.A_ArrayExpr, d *formulaDraft) *Formula {
+// formulaList is ARRAY[…] of any values, as of the keys of a path in a document.
+func (a *analysis) formulaList(x *pg.A_ArrayExpr, d *formulaDraft) *Formula {
 	i := a.tokenAt(x.Location)
 	if len(x.Elements) == 0 || !a.is(i, "array") || !d.covers(i, a.closing(i+1)) {
 		return nil

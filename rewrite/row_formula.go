@@ -229,7 +229,7 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		}
 		return &Formula{Kind: Inverse, Args: []*Formula{arg}}
 	case *pg.Node_AArrayExpr:
-		return a.formulaArray(x.AArrayExpr, d)
+		return a.formulaList(x.AArrayExpr, d)
 	case *pg.Node_AIndirection:
 		return a.formulaSubscript(x.AIndirection, d)
 	case *pg.Node_NullTest:

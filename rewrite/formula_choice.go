@@ -53,8 +53,7 @@ func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
 	return &Formula{Kind: IsNull, Args: []*Formula{arg}}
 }
 
-// formulaRange is BETWEEN, or IN with a list of parameters and literals of one kind: for
-// others PostgreSQL looks for a type that they have in common.
+// formulaRange is BETWEEN, or IN with a list of constants.
 func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 	items := x.Rexpr.GetList().GetItems()
 	kind, operators := Both, []logical.Operator{logical.AtLeast, logical.AtMost}
@@ -66,17 +65,6 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 		if name == "<>" {
 			kind, operators = Both, []logical.Operator{logical.NotEqual}
 		}
-		strings, integers := false, false
-		for _, n := range items {
-			c := n.GetAConst()
-			if n.GetParamRef() == nil && c.GetSval() == nil && c.GetIval() == nil {
-				return nil
-			}
-			strings, integers = strings || c.GetSval() != nil, integers || c.GetIval() != nil
-		}
-		if strings && integers {
-			return nil
-		}
 		if i := a.tokenAt(firstLocation(x.Rexpr.ProtoReflect())); !d.covers(i-1, i-1) { // the bracket in front
 			return nil
 		}
@@ -84,7 +72,7 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 	f := &Formula{Kind: kind, listed: x.Kind == pg.A_Expr_Kind_AEXPR_IN}
 	for i, n := range items {
 		left, right := a.formula(x.Lexpr, d), a.formula(n, d)
-		if left == nil || left.isUntyped() || right == nil {
+		if left == nil || left.isUntyped() || right == nil || f.listed && !right.IsConstant() {
 			return nil
 		}
 		one := &Formula{Kind: Operation, Operator: operators[min(i, len(operators)-1)], Args: []*Formula{left, right}}

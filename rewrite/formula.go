@@ -274,7 +274,7 @@ func (f *Formula) operands(given func(*Formula) uint32) (left, right uint32) {
 		left = f.Operator.Untyped(right, true)
 	case right == 0 && left != 0:
 		right = f.Operator.Untyped(left, false)
-	case left == 0 && f.Operator == logical.Concatenate:
+	case left == 0 && (f.Operator == logical.Concatenate || f.Operator.Compares() && f.Args[0].isUntyped() && f.Args[1].isUntyped()):
 		return logical.OIDText, logical.OIDText
 	}
 	return left, right
@@ -354,6 +354,11 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 		return f.chosen(given)
 	case Inverse, Both, Either:
 		return logical.OIDBool
+	case IsNull, IsNotNull:
+		if f.Args[arg].Kind == ParameterValue {
+			return oidUnknown // PostgreSQL wants to have a type by then
+		}
+		return logical.OIDText
 	case CastTo:
 		return f.Type.OID
 	case AssignedTo:
@@ -387,6 +392,17 @@ func (f *Formula) IsStrict() bool {
 		return true
 	}
 	return false
+}
+
+// Infers appends the types that all uses of a parameter in the formula would give it.
+func (f *Formula) Infers(list []uint32, client int, given func(*Formula) uint32) []uint32 {
+	for i, arg := range f.Args {
+		if arg.Kind == ParameterValue && arg.Client == client {
+			list = append(list, f.Expected(i, given))
+		}
+		list = arg.Infers(list, client, given)
+	}
+	return list
 }
 
 // OfRow says whether it is a column.

@@ -117,11 +117,15 @@ func (a *analysis) formulaAnyIn(x *pg.A_Expr, o logical.Operator, d *formulaDraf
 	return f
 }
 
-// formulaArray is a parameter or a string that is an array, with a cast to an array type perhaps,
-// or ARRAY[] with one.
+// formulaArray is formula for what may be an array: a string or a parameter that is cast to an
+// array type, or ARRAY[] that is.
 func (a *analysis) formulaArray(n *pg.Node, d *formulaDraft) *Formula {
 	x := n.GetTypeCast()
 	if x == nil {
+		return a.formula(n, d)
+	}
+	to, ok := a.typeNamed(x.TypeName)
+	if !ok || !to.array {
 		return a.formula(n, d)
 	}
 	var arg *Formula
@@ -130,8 +134,7 @@ func (a *analysis) formulaArray(n *pg.Node, d *formulaDraft) *Formula {
 	} else {
 		arg = a.formula(x.Arg, d)
 	}
-	to, ok := a.typeNamed(x.TypeName)
-	if arg == nil || !ok || !arg.isUntyped() || !to.array || to.Def != nil || to.Typmod >= 0 || !a.coversCast(x, &d.computation) {
+	if arg == nil || !arg.isUntyped() || to.Def != nil || to.Typmod >= 0 || !a.coversCast(x, &d.computation) {
 		return nil
 	}
 	return &Formula{Kind: CastTo, Type: to.whole(), Args: []*Formula{arg}}

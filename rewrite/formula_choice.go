@@ -36,7 +36,7 @@ func (a *analysis) formulaDecision(n *pg.Node, d *formulaDraft) *Formula {
 
 // formulaNullTest is IS NULL or IS NOT NULL of one value.
 func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
-	arg := a.formula(x.Arg, d)
+	arg := a.formulaArray(x.Arg, d)
 	i := a.tokenAt(x.Location)
 	end := i // ISNULL
 	if a.is(i, "is") {
@@ -44,7 +44,7 @@ func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
 			end++
 		}
 	}
-	if arg == nil || arg.isUntyped() || !d.covers(i, end) {
+	if arg == nil || !d.covers(i, end) {
 		return nil
 	}
 	if x.Nulltesttype == pg.NullTestType_IS_NOT_NULL {

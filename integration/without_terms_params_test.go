@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	"pgseal/integration/harness"
@@ -60,4 +61,27 @@ func TestParametersUsedTwiceWithoutATerm(t *testing.T) {
 		S("SELECT id FROM tasks WHERE plain = $1 AND big = $1 ORDER BY id", "1").Refused("which stands elsewhere in the statement, too"),
 		S("SELECT id FROM tasks WHERE status = $1 AND note <> $1 || 'x' ORDER BY id", "new").Refused("which stands elsewhere in the statement, too"),
 		S("SELECT id FROM tasks WHERE code = $1 AND length($1) = 1 ORDER BY id", "a").Refused("which stands elsewhere in the statement, too"))
+}
+
+// A condition is tested for what it is, of sealed booleans as well.
+func TestTruthWithoutATerm(t *testing.T) {
+	schema := tasksSchema()
+	schema.DDL += `; ALTER TABLE tasks ADD vip boolean; ALTER TABLE tasks ADD known boolean; ALTER TABLE tasks ADD open boolean`
+	schema.Seal = append(schema.Seal, "public.tasks.vip", "public.tasks.known --equality")
+	pair := harness.New(t, schema)
+	steps := []harness.Step{S(taskRows), S(ownerRows), S("UPDATE tasks SET vip = true, open = false WHERE id IN (1, 2)"), S("UPDATE tasks SET vip = false, known = true, open = true WHERE id IN (3, 4)"), S("UPDATE tasks SET known = false WHERE id IN (1, 6)")}
+	for _, test := range []string{"TRUE", "NOT TRUE", "FALSE", "NOT FALSE", "UNKNOWN", "NOT UNKNOWN"} {
+		for _, condition := range []string{"vip IS %", "vip IS % AND plain > 1", "vip IS % OR status = 'new'", "NOT (vip IS %)", "vip IS % AND active IS %", "known IS %", "known IS % AND vip IS %", "(known OR vip) IS %", "(status = 'new') IS %",
+			"(status = $1) IS % AND open IS %", "(vip OR open) IS %", "open IS % OR vip", "(vip IS %) IS TRUE", "(n > 1) IS %", "(vip AND NULL) IS %"} {
+			var args []any
+			if strings.Contains(condition, "$1") {
+				args = []any{"new"}
+			}
+			steps = append(steps, S("SELECT id FROM tasks WHERE "+strings.ReplaceAll(condition, "%", test)+" ORDER BY id", args...))
+		}
+		steps = append(steps, S("SELECT id, vip IS "+test+", CASE WHEN vip IS "+test+" THEN 1 ELSE 2 END FROM tasks ORDER BY id"), S("SELECT count(*) FILTER (WHERE vip IS "+test+"), count(*) FROM tasks WHERE active IS "+test),
+			S("SELECT t.id, o.id FROM tasks t LEFT JOIN owners o ON o.task = t.id AND (o.age = 30) IS "+test+" WHERE t.vip IS "+test+" ORDER BY 1, 2"))
+	}
+	steps = append(steps, S("UPDATE tasks SET plain = 8 WHERE vip IS NOT TRUE RETURNING id"), S("DELETE FROM tasks WHERE vip IS NOT FALSE AND open RETURNING id"), S("SELECT id FROM tasks WHERE status IS TRUE").Fails("42804"))
+	pair.SameIn(t, formulaModes, steps...)
 }

@@ -33,6 +33,33 @@ func (a *analysis) formulaNullIf(x *pg.A_Expr, d *formulaDraft) *Formula {
 	return &Formula{Kind: Choice, nullIf: true, Args: []*Formula{equal, {Kind: NullValue}, left}}
 }
 
+// formulaTruthTest is IS TRUE and its kin: CASE of a condition, which is never NULL.
+func (a *analysis) formulaTruthTest(x *pg.BooleanTest, d *formulaDraft) *Formula {
+	i := a.tokenAt(x.Location)
+	end := i + 1
+	if a.is(end, "not") {
+		end++
+	}
+	of, again := a.formulaDecision(x.Arg, d), a.formulaDecision(x.Arg, d)
+	if of == nil || again == nil || !a.is(i, "is") || !d.covers(i, end) {
+		return nil
+	}
+	yes, no := trueValue(), trueValue()
+	no.text.value = []byte{'f'}
+	switch x.Booltesttype {
+	case pg.BoolTestType_IS_NOT_TRUE, pg.BoolTestType_IS_NOT_FALSE, pg.BoolTestType_IS_NOT_UNKNOWN:
+		yes, no = no, yes
+	}
+	not := &Formula{Kind: Inverse, Args: []*Formula{again}}
+	switch x.Booltesttype {
+	case pg.BoolTestType_IS_TRUE, pg.BoolTestType_IS_NOT_TRUE:
+		return &Formula{Kind: Choice, Args: []*Formula{of, yes, no}}
+	case pg.BoolTestType_IS_FALSE, pg.BoolTestType_IS_NOT_FALSE:
+		return &Formula{Kind: Choice, Args: []*Formula{not, yes, no}}
+	}
+	return &Formula{Kind: Choice, Args: []*Formula{of, no, not, no, yes}}
+}
+
 func isInteger(oid uint32) bool {
 	return oid == logical.OIDInt2 || oid == logical.OIDInt4 || oid == logical.OIDInt8
 }

@@ -232,6 +232,8 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		return a.formulaPath(x.AArrayExpr, d)
 	case *pg.Node_NullTest:
 		return a.formulaNullTest(x.NullTest, d)
+	case *pg.Node_BooleanTest:
+		return a.formulaTruthTest(x.BooleanTest, d)
 	case *pg.Node_CaseExpr:
 		return a.formulaCase(x.CaseExpr, d)
 	case *pg.Node_CoalesceExpr:

@@ -192,9 +192,17 @@ func (a *analysis) choosesByRange(n *pg.Node, sc *scope) bool {
 	for n.GetTypeCast() != nil {
 		n = n.GetTypeCast().Arg
 	}
-	return a.found != nil && slices.ContainsFunc(n.GetCaseExpr().GetArgs(), func(when *pg.Node) bool {
-		f := a.formula(when.GetCaseWhen().GetExpr(), &formulaDraft{row: a.found, scope: sc})
-		return f != nil && f.hasRange()
+	x, d := n.GetCaseExpr(), &formulaDraft{row: a.found, scope: sc}
+	return a.found != nil && slices.ContainsFunc(x.GetArgs(), func(when *pg.Node) bool {
+		f := a.formula(when.GetCaseWhen().GetExpr(), d)
+		if of := x.GetArg(); of != nil && f != nil {
+			value := a.formula(of, d)
+			if value == nil {
+				return false
+			}
+			f = &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{value, f}}
+		}
+		return f != nil && (f.isTruth() || f.hasRange())
 	})
 }
 

@@ -202,10 +202,15 @@ func TestOwnOperatorsOfOtherTypesThanTheColumns(t *testing.T) {
 		S("SELECT id FROM notes WHERE v IN ('"+w+"', 'x')").Refused("operator ="),
 		S("SELECT id FROM notes WHERE k IN ('"+w+"', 'x')").Refused("operator ="),
 		S("SELECT id FROM notes WHERE w = '"+w+"'"),
+		S("SELECT id FROM notes WHERE v = ANY ('{"+w+"}')"),
+		S("SELECT id FROM notes WHERE v = ANY ('{"+w+"}'::varchar[])").Refused("operator ="),
 		S("SELECT id FROM notes WHERE n = 7"))
 	pair.SameIn(t, []harness.Mode{harness.Unnamed, harness.Typed, harness.PreparedText, harness.PreparedBinary}, rows,
 		S("SELECT id FROM notes WHERE v = $1", w).Refused("operator ="),
 		S("SELECT id FROM notes WHERE k = $1", w).Refused("operator ="),
+		S("SELECT id FROM notes WHERE v = ANY ($1)", "{"+w+"}").Refused("operator ="),
+		S("SELECT id FROM notes WHERE v = ANY ($1::varchar[])", "{"+w+"}").Refused("operator ="),
+		S("SELECT id FROM notes WHERE v = ANY (ARRAY[$1, 'x'])", w).Refused("operator ="),
 		S("SELECT id FROM notes WHERE n = $1", "7"))
 }
 

@@ -46,6 +46,7 @@ func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
 		}
 	}
 	name := operatorName(x)
+	before := len(a.uses)
 	for _, side := range []*pg.Node{x.Lexpr, x.Rexpr} {
 		for _, n := range listOf(side) {
 			if e := a.peek(n, sc); e != nil {
@@ -54,6 +55,11 @@ func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
 			}
 			a.in("operator "+name, func() { a.plain(n, sc) })
 		}
+	}
+	if o, ok := logical.OperatorNamed(last(names(x.Name))); x.Kind == pg.A_Expr_Kind_AEXPR_OP && ok && o.Compares() && x.Lexpr != nil {
+		a.comparedWith(before, x.Lexpr, x.Rexpr, sc)
+	} else if x.Kind == pg.A_Expr_Kind_AEXPR_LIKE || x.Kind == pg.A_Expr_Kind_AEXPR_ILIKE {
+		a.matchedWith(before, x, sc)
 	}
 }
 

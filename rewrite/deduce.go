@@ -184,6 +184,17 @@ func (a *analysis) comparedWith(before int, l, r *pg.Node, sc *scope) {
 	}
 }
 
+// matchedWith is comparedWith for LIKE and its pattern.
+func (a *analysis) matchedWith(before int, x *pg.A_Expr, sc *scope) {
+	ref := x.Lexpr.GetColumnRef()
+	if star, _ := isStar(ref); ref == nil || star {
+		return
+	}
+	if c := a.resolve(ref, sc).column; c != nil && c.sealed == nil && isCharacter(logical.Type{OID: c.typ}) {
+		a.deduces(before, x.Rexpr, logical.OIDText)
+	}
+}
+
 // comparedType is the type that a value without one gets when it is compared
 // with one of the type; 0 if that is not known here.
 func comparedType(oid uint32) uint32 {

@@ -41,17 +41,27 @@ const (
 	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
 )
 
+// Quantifier says for which elements of an array an operation has to be true.
+type Quantifier uint8
+
+const (
+	OneValue    Quantifier = iota // there is no array
+	AnyElement                    // = ANY
+	AllElements                   // <> ALL
+)
+
 // Formula is an expression over columns of a row. The server cannot compute it: the
 // session opens what the row has, and computes. Of a row that a statement changes it asks
 // in front of the statement; of one that is shown the server gives it in the place of the
 // output. See docs/decisions/0031-formulas.md and 0032-computed-outputs.md.
 type Formula struct {
-	Kind     FormulaKind
-	Operator logical.Operator
-	Function logical.Function
-	Fold     *logical.Fold      // of lower and upper
-	Order    *logical.TextOrder // by which it compares texts
-	Args     []*Formula
+	Kind       FormulaKind
+	Operator   logical.Operator
+	Function   logical.Function
+	Fold       *logical.Fold      // of lower and upper
+	Order      *logical.TextOrder // by which it compares texts
+	Args       []*Formula
+	Quantifier Quantifier // of an Operation whose second operand is an array
 	// Aggregate is that of Aggregated; Row are the columns that it has of each row, by Cell.
 	Aggregate  logical.Aggregate
 	Distinct   bool
@@ -72,6 +82,7 @@ type Formula struct {
 	ranged     bool // a Choice of the value of a row that is in a range, and of NULL
 	compared   bool // IsNull of what IS DISTINCT FROM compares, too
 	listed     bool // Either or Both of what IN compares, of one type
+	implied    bool // a CastTo that nobody has written, of a value beside others
 	nullIf     bool // a Choice of NULL and of the value that is compared
 	grouped    bool // a column of an output that the query groups by: any value of the group is it
 	ranks      bool // a PlainValue that is the rank of what the server sorts by, in a direction
@@ -144,7 +155,11 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	}
 	switch f.Kind {
 	case CastTo:
-		if t := f.Args[0].TypeOf(given); t != 0 && (!logical.Supported(t) || bySettings(t, f.Type.OID) || f.Type.CheckOID(t, logical.Cast) != nil) {
+		t := f.Args[0].TypeOf(given)
+		if t != 0 && t != f.Type.OID && (f.Type.IsArray() || f.implied && !(isAnyText(t) && isAnyText(f.Type.OID))) {
+			return 0
+		}
+		if t != 0 && (!logical.Supported(t) || bySettings(t, f.Type.OID) || f.Type.CheckOID(t, logical.Cast) != nil) {
 			return 0
 		}
 		return f.Type.OID
@@ -203,19 +218,23 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 
 // listsOneType says whether IN compares as = would: all values have the type of what they are
 // compared with, or one that loses nothing in it. PostgreSQL looks for a type that all have in
-// common.
+// common, as which it reads strings.
 func (f *Formula) listsOneType(given func(*Formula) uint32) bool {
 	of := f.Args[0].Args[0].TypeOf(given)
+	strings, wider := false, false
 	return !slices.ContainsFunc(f.Args, func(one *Formula) bool {
 		t := one.Args[1].TypeOf(given)
 		switch {
-		case t == 0 || t == oidUnknown || t == of:
+		case t == 0 || t == oidUnknown:
+			strings = strings || one.Args[1].Kind == LiteralValue
+		case t == of:
 		case isInteger(t) && (isInteger(of) || of == logical.OIDNumeric || of == logical.OIDFloat8):
+			wider = wider || CommonType(of, t) != of
 		case (t == logical.OIDText || t == logical.OIDVarchar) && (of == logical.OIDText || of == logical.OIDVarchar):
 		default:
 			return true
 		}
-		return false
+		return strings && wider
 	})
 }
 
@@ -246,12 +265,17 @@ func (f *Formula) ReadsLiterals() bool { return f.Kind == CastTo || f.Kind == As
 // other.
 func (f *Formula) operands(given func(*Formula) uint32) (left, right uint32) {
 	left, right = f.Args[0].TypeOf(given), f.Args[1].TypeOf(given)
+	if f.Quantifier != OneValue && right != 0 {
+		if right = logical.ElementOID(right); right == 0 { // without a known element it has no operator
+			return left, 0
+		}
+	}
 	switch {
 	case left == 0 && right != 0:
 		left = f.Operator.Untyped(right, true)
 	case right == 0 && left != 0:
 		right = f.Operator.Untyped(left, false)
-	case left == 0 && f.Operator == logical.Concatenate:
+	case left == 0 && (f.Operator == logical.Concatenate || f.Operator.Compares() && f.Args[0].isUntyped() && f.Args[1].isUntyped()):
 		return logical.OIDText, logical.OIDText
 	}
 	return left, right
@@ -304,6 +328,9 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 	switch f.Kind {
 	case Operation:
 		left, right := f.operands(given)
+		if f.Quantifier != OneValue && arg == 1 {
+			return logical.Type{OID: right}.ArrayOID()
+		}
 		return [...]uint32{left, right}[arg]
 	case FirstOf, Greatest, Least:
 		return f.common(given)
@@ -328,6 +355,11 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 		return f.chosen(given)
 	case Inverse, Both, Either:
 		return logical.OIDBool
+	case IsNull, IsNotNull:
+		if f.Args[arg].Kind == ParameterValue {
+			return oidUnknown // PostgreSQL wants to have a type by then
+		}
+		return logical.OIDText
 	case CastTo:
 		return f.Type.OID
 	case AssignedTo:
@@ -355,10 +387,23 @@ func (f *Formula) IsStrict() bool {
 	switch f.Kind {
 	case Called:
 		return f.Function.Strict()
-	case Operation, Negative, Inverse, CastTo:
+	case Operation:
+		return f.Quantifier == OneValue // nothing is in an empty array, not even NULL
+	case Negative, Inverse, CastTo:
 		return true
 	}
 	return false
+}
+
+// Infers appends the types that all uses of a parameter in the formula would give it.
+func (f *Formula) Infers(list []uint32, client int, given func(*Formula) uint32) []uint32 {
+	for i, arg := range f.Args {
+		if arg.Kind == ParameterValue && arg.Client == client {
+			list = append(list, f.Expected(i, given))
+		}
+		list = arg.Infers(list, client, given)
+	}
+	return list
 }
 
 // OfRow says whether it is a column.
@@ -420,7 +465,7 @@ func (f *Formula) sameColumn(other *Formula) bool {
 
 // AppendPrint appends what tells whether two formulas of one text are the same.
 func (f *Formula) AppendPrint(b []byte) []byte {
-	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Function), byte(f.Aggregate), byte(f.Type.OID>>8), byte(f.Type.OID))
+	b = append(b, byte(f.Kind), byte(f.Operator), byte(f.Quantifier), byte(f.Function), byte(f.Aggregate), byte(f.Type.OID>>8), byte(f.Type.OID))
 	b = append(append(b, f.Name...), 0)
 	if w := f.Window; w != nil {
 		b = fmt.Appendf(b, "%d %d %d %v %v", w.Function, w.Values, w.Partitions, w.Keys, w.Frame)

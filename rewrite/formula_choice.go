@@ -36,7 +36,7 @@ func (a *analysis) formulaDecision(n *pg.Node, d *formulaDraft) *Formula {
 
 // formulaNullTest is IS NULL or IS NOT NULL of one value.
 func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
-	arg := a.formula(x.Arg, d)
+	arg := a.formulaArray(x.Arg, d)
 	i := a.tokenAt(x.Location)
 	end := i // ISNULL
 	if a.is(i, "is") {
@@ -44,7 +44,7 @@ func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
 			end++
 		}
 	}
-	if arg == nil || arg.isUntyped() || !d.covers(i, end) {
+	if arg == nil || !d.covers(i, end) {
 		return nil
 	}
 	if x.Nulltesttype == pg.NullTestType_IS_NOT_NULL {
@@ -53,8 +53,7 @@ func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
 	return &Formula{Kind: IsNull, Args: []*Formula{arg}}
 }
 
-// formulaRange is BETWEEN, or IN with a list of parameters and literals of one kind: for
-// others PostgreSQL looks for a type that they have in common.
+// formulaRange is BETWEEN, or IN with a list of constants.
 func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 	items := x.Rexpr.GetList().GetItems()
 	kind, operators := Both, []logical.Operator{logical.AtLeast, logical.AtMost}
@@ -66,17 +65,6 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 		if name == "<>" {
 			kind, operators = Both, []logical.Operator{logical.NotEqual}
 		}
-		strings, integers := false, false
-		for _, n := range items {
-			c := n.GetAConst()
-			if n.GetParamRef() == nil && c.GetSval() == nil && c.GetIval() == nil {
-				return nil
-			}
-			strings, integers = strings || c.GetSval() != nil, integers || c.GetIval() != nil
-		}
-		if strings && integers {
-			return nil
-		}
 		if i := a.tokenAt(firstLocation(x.Rexpr.ProtoReflect())); !d.covers(i-1, i-1) { // the bracket in front
 			return nil
 		}
@@ -84,7 +72,7 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 	f := &Formula{Kind: kind, listed: x.Kind == pg.A_Expr_Kind_AEXPR_IN}
 	for i, n := range items {
 		left, right := a.formula(x.Lexpr, d), a.formula(n, d)
-		if left == nil || left.isUntyped() || right == nil {
+		if left == nil || left.isUntyped() || right == nil || f.listed && !right.IsConstant() {
 			return nil
 		}
 		one := &Formula{Kind: Operation, Operator: operators[min(i, len(operators)-1)], Args: []*Formula{left, right}}
@@ -204,8 +192,16 @@ func (a *analysis) choosesByRange(n *pg.Node, sc *scope) bool {
 	for n.GetTypeCast() != nil {
 		n = n.GetTypeCast().Arg
 	}
-	return a.found != nil && slices.ContainsFunc(n.GetCaseExpr().GetArgs(), func(when *pg.Node) bool {
-		f := a.formula(when.GetCaseWhen().GetExpr(), &formulaDraft{row: a.found, scope: sc})
-		return f != nil && f.hasRange()
+	x, d := n.GetCaseExpr(), &formulaDraft{row: a.found, scope: sc}
+	return a.found != nil && slices.ContainsFunc(x.GetArgs(), func(when *pg.Node) bool {
+		f := a.formula(when.GetCaseWhen().GetExpr(), d)
+		if of := x.GetArg(); of != nil && f != nil {
+			value := a.formula(of, d)
+			if value == nil {
+				return false
+			}
+			f = &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{value, f}}
+		}
+		return f != nil && (f.isTruth() || f.hasRange())
 	})
 }

@@ -99,6 +99,8 @@ func (f *Formula) hasRange() bool {
 		return f.hasSealed() // the server does not have what is NULL
 	case f.Kind == Both, f.Kind == Either, f.Kind == Inverse:
 		return slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.isTruth() || arg.hasRange() })
+	case f.Kind == Choice && f.choosesByTruth():
+		return true
 	case f.Kind != Operation || !f.hasSealed():
 	case f.Operator.LooksInto(), f.Operator.MatchesRegex():
 		return true
@@ -116,6 +118,16 @@ func (f *Formula) hasRange() bool {
 
 // isTruth says whether a condition is a column that has no term.
 func (f *Formula) isTruth() bool { return f.Kind == ColumnValue && !f.isTerm() }
+
+// choosesByTruth says whether CASE has such a column for a condition, or NOT of one.
+func (f *Formula) choosesByTruth() bool {
+	for i := 0; i+1 < len(f.Args); i += 2 {
+		if f.Args[i].isTruth() {
+			return true
+		}
+	}
+	return false
+}
 
 // lacksTerm says whether it compares one column, which has no term for it, with a value.
 func (f *Formula) lacksTerm() bool {

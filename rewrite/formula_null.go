@@ -33,6 +33,33 @@ func (a *analysis) formulaNullIf(x *pg.A_Expr, d *formulaDraft) *Formula {
 	return &Formula{Kind: Choice, nullIf: true, Args: []*Formula{equal, {Kind: NullValue}, left}}
 }
 
+// formulaTruthTest is IS TRUE and its kin: CASE of a condition, which is never NULL.
+func (a *analysis) formulaTruthTest(x *pg.BooleanTest, d *formulaDraft) *Formula {
+	i := a.tokenAt(x.Location)
+	end := i + 1
+	if a.is(end, "not") {
+		end++
+	}
+	of, again := a.formulaDecision(x.Arg, d), a.formulaDecision(x.Arg, d)
+	if of == nil || again == nil || !a.is(i, "is") || !d.covers(i, end) {
+		return nil
+	}
+	yes, no := trueValue(), trueValue()
+	no.text.value = []byte{'f'}
+	switch x.Booltesttype {
+	case pg.BoolTestType_IS_NOT_TRUE, pg.BoolTestType_IS_NOT_FALSE, pg.BoolTestType_IS_NOT_UNKNOWN:
+		yes, no = no, yes
+	}
+	not := &Formula{Kind: Inverse, Args: []*Formula{again}}
+	switch x.Booltesttype {
+	case pg.BoolTestType_IS_TRUE, pg.BoolTestType_IS_NOT_TRUE:
+		return &Formula{Kind: Choice, Args: []*Formula{of, yes, no}}
+	case pg.BoolTestType_IS_FALSE, pg.BoolTestType_IS_NOT_FALSE:
+		return &Formula{Kind: Choice, Args: []*Formula{not, yes, no}}
+	}
+	return &Formula{Kind: Choice, Args: []*Formula{of, no, not, no, yes}}
+}
+
 func isInteger(oid uint32) bool {
 	return oid == logical.OIDInt2 || oid == logical.OIDInt4 || oid == logical.OIDInt8
 }
@@ -54,43 +81,6 @@ func (a *analysis) formulaDistinct(x *pg.A_Expr, d *formulaDraft) *Formula {
 	}
 	if x.Kind == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT {
 		return &Formula{Kind: Inverse, Args: []*Formula{f}}
-	}
-	return f
-}
-
-// formulaAny is a comparison with ANY or ALL of an array of literals of one kind.
-func (a *analysis) formulaAny(x *pg.A_Expr, d *formulaDraft) *Formula {
-	o, ok := logical.OperatorNamed(last(names(x.Name)))
-	i := a.tokenAt(x.Location)
-	items := x.Rexpr.GetAArrayExpr().GetElements()
-	for !a.is(i, "(") && i < len(a.tokens) {
-		i++
-	}
-	if end := a.closing(i); !ok || !o.Compares() && !o.Matches() || len(items) == 0 || end < 0 || !d.covers(i, end) {
-		return nil
-	}
-	f := &Formula{Kind: Either}
-	if x.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL {
-		f.Kind = Both
-	}
-	for _, n := range items {
-		if c := n.GetAConst(); c.GetSval() == nil && c.GetIval() == nil || (c.GetSval() == nil) != (items[0].GetAConst().GetSval() == nil) {
-			return nil
-		}
-		left, right := a.formula(x.Lexpr, d), a.formula(n, d)
-		if left == nil || left.isUntyped() || right == nil || !o.Takes(left.TypeOf(left.givenType)) {
-			return nil
-		}
-		if n.GetAConst().GetSval() != nil { // an array of strings is one of texts, whatever it is compared with
-			right = &Formula{Kind: CastTo, Type: logical.Type{OID: logical.OIDText, Typmod: -1}, Args: []*Formula{right}}
-		}
-		one := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
-		d.compared = append(d.compared, one)
-		d.operates(left, right, x.Location, o.String())
-		f.Args = append(f.Args, one)
-	}
-	if len(f.Args) == 1 {
-		return f.Args[0]
 	}
 	return f
 }

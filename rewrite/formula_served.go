@@ -71,6 +71,9 @@ func (a *analysis) isServed(m protoreflect.Message, sc *scope, called *[]string,
 		if !slices.Contains(harmless, last(names(x.Name))) {
 			return false
 		}
+		if x.Kind == pg.A_Expr_Kind_AEXPR_ILIKE && a.mode != Simple && x.Lexpr.GetColumnRef() != nil && x.Rexpr.GetParamRef() != nil {
+			return a.isServed(x.Lexpr.ProtoReflect(), sc, called, reads) // a text elsewhere, too
+		}
 	case *pg.FuncCall:
 		parts := names(x.Funcname)
 		if !slices.Contains(neverFailing, last(parts)) || !ofPostgreSQL(parts) || x.Over != nil || x.AggFilter != nil || x.AggOrder != nil || x.AggDistinct || x.FuncVariadic {

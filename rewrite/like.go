@@ -19,8 +19,6 @@ type Pattern struct {
 	Fold *logical.Fold
 }
 
-func (o *Operand) isWild() bool { return o != nil && o.Pattern != nil && o.Pattern.Wild }
-
 // Literal makes a pattern the text that it matches, in place. ok is false if that may be
 // another one, too.
 func (p *Pattern) Literal(pattern []byte) (text []byte, ok bool) {

@@ -504,7 +504,7 @@ func (f *Formula) computes() bool {
 // comparesEmpty says whether it is a column that is compared with the empty value, which
 // the server tells by its length.
 func (f *Formula) comparesEmpty(with *Formula) bool {
-	return f.uncast().canBeEmpty() && with.Kind == LiteralValue && len(with.text.value) == 0
+	return f.uncast().canBeEmpty() && with.Kind == LiteralValue && with.text.literal < 0 && len(with.text.value) == 0
 }
 
 func (f *Formula) canBeEmpty() bool {

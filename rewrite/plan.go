@@ -115,8 +115,10 @@ type Param struct {
 	Deduced uint32
 	// Hidden: the server does not get the value, which formulas are computed with.
 	Hidden bool
-	// Read: formulas are computed with the value, too, of which the server gets a term.
-	Read bool
+	// Read: formulas are computed with the value, too. Differs is for one whose type is not the
+	// same for them and for what else the statement does with it, or not known.
+	Read    bool
+	Differs *Refusal
 }
 
 // Conflict is why PostgreSQL refuses a statement whose parameter the client

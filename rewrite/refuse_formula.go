@@ -30,12 +30,12 @@ func (o *Operand) refuseRows(position int32) *Refusal {
 	return r
 }
 
-// refuseFormulaParam is for a parameter that pgseal computes with and the server would
-// have to know, too.
+// refuseFormulaParam is for a parameter that pgseal computes with and the server, too, unless
+// both are known to take it for one type.
 func refuseFormulaParam(c *catalog.SealedColumn, position int32, number int) *Refusal {
 	r := sealedRefusal("store-expression", c, position, "cannot be computed with parameter $"+strconv.Itoa(number)+", which stands elsewhere in the statement, too")
-	r.Detail = "pgseal computes the value, and the server does not get the parameter."
-	r.Hint = "Use a parameter of its own for the other place."
+	r.Detail = "The client does not declare its type, and pgseal does not know it to be the same in both places."
+	r.Hint = "Declare the type, compare a column with the parameter in the other place, or use a parameter of its own there."
 	return r
 }
 

@@ -234,6 +234,8 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		return a.formulaSubscript(x.AIndirection, d)
 	case *pg.Node_NullTest:
 		return a.formulaNullTest(x.NullTest, d)
+	case *pg.Node_BooleanTest:
+		return a.formulaTruthTest(x.BooleanTest, d)
 	case *pg.Node_CaseExpr:
 		return a.formulaCase(x.CaseExpr, d)
 	case *pg.Node_CoalesceExpr:
@@ -433,18 +435,15 @@ type hiddenParam struct {
 	column *catalog.SealedColumn
 }
 
-// hide makes parameters of formulas those whose values the server does not get.
+// hide makes parameters of formulas those whose values the server does not get, but for what
+// else the statement does with them.
 func (a *analysis) hide(params []Param) {
 	for _, h := range a.hidden {
 		p := &params[h.client-1]
-		switch used := func(u use) bool { return u.client == h.client }; {
-		case !slices.ContainsFunc(a.uses, used):
+		if !slices.ContainsFunc(a.uses, func(u use) bool { return u.client == h.client }) {
 			p.Hidden = true
-		case slices.ContainsFunc(a.uses, func(u use) bool { return used(u) && !u.operand.isWild() }):
-			a.fail(refuseFormulaParam(h.column, h.at, h.client))
-			return
-		default:
-			p.Read = true
+		} else {
+			p.Read, p.Differs = true, refuseFormulaParam(h.column, h.at, h.client)
 		}
 	}
 }

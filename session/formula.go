@@ -219,6 +219,9 @@ func (s *Session) apply(f *rewrite.Formula, g *given, args []computedValue) (com
 	case rewrite.Greatest, rewrite.Least:
 		return s.extreme(f, g, args)
 	}
+	if f.Quantifier != rewrite.OneValue {
+		return s.quantified(f, args[0], args[1])
+	}
 	if null && (f.IsStrict() || f.Kind == rewrite.AssignedTo) {
 		return nullValue, nil
 	}
@@ -413,10 +416,10 @@ func (s *Session) parameterValue(client int, g *given) (computedValue, error) {
 	format, _ := g.bind.ParamFormats.Format(client)
 	v := computedValue{Value: logical.Value{Data: data, Binary: format == wire.Binary, OID: g.types[client]}}
 	t := logical.Type{OID: v.OID, Typmod: -1}
-	if !logical.Supported(v.OID) || t.IsArray() && !logical.IsComputedArray(v.OID) {
+	if !logical.Supported(v.OID) || t.IsArray() && !logical.Supported(logical.ElementOID(v.OID)) {
 		return v, &wire.Error{
 			Code: codeFeatureNotSupported, Message: "pgseal does not compute with a parameter of the type with OID " + itoa(int(v.OID)),
-			Hint: "Declare the parameter as one of the types of numbers, texts and times, or of arrays of them.",
+			Hint: "Declare the parameter as one of the types of numbers, texts and times, or as an array of these.",
 		}
 	}
 	plain, err := t.AppendCanonical([]byte{}, v.Value, logical.Cast, &s.settings.values)

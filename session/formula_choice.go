@@ -1,6 +1,8 @@
 package session
 
 import (
+	"errors"
+
 	"pgseal/logical"
 	"pgseal/rewrite"
 )
@@ -37,6 +39,44 @@ func (s *Session) condition(f *rewrite.Formula, g *given) (computedValue, Need, 
 	}
 	return truth(!decides), Need{}, nil
 }
+
+// quantified is a comparison with the elements of an array, with ANY or ALL. An empty array
+// decides, and NULL does not.
+func (s *Session) quantified(f *rewrite.Formula, left, array computedValue) (computedValue, error) {
+	if array.null {
+		return nullValue, nil
+	}
+	decides, null, found := f.Quantifier == rewrite.AnyElement, false, false
+	of := logical.ElementOID(array.OID)
+	_, err := logical.Elements(array.Value, func(elem []byte, isNull bool) error {
+		if left.null || isNull {
+			null = true
+			return nil
+		}
+		mark := len(s.buf.value)
+		v, err := s.operate(f, []computedValue{left, {Value: logical.Value{Data: elem, Binary: true, OID: of}}})
+		s.buf.value = s.buf.value[:mark]
+		if err != nil {
+			return err
+		}
+		if found = v.is(decides); found {
+			return errDecided
+		}
+		return nil
+	})
+	switch {
+	case found:
+		return truth(decides), nil
+	case err != nil:
+		return nullValue, err
+	case null:
+		return nullValue, nil
+	}
+	return truth(!decides), nil
+}
+
+// errDecided ends a walk over elements of which one decides.
+var errDecided = errors.New("session: decided")
 
 // choice is CASE: nothing is computed but the conditions up to the one that holds, and
 // its value.

@@ -65,6 +65,9 @@ func (s *Session) simplified(f *rewrite.Formula, g *given, expected uint32) (v c
 // dependsOnSettings says whether what a node comes to depends on settings of the session, so
 // that PostgreSQL computes it (a stable function) when it has a row.
 func dependsOnSettings(f *rewrite.Formula, args []computedValue) bool {
+	if f.Quantifier != rewrite.OneValue {
+		args = []computedValue{args[0], {Value: logical.Value{OID: logical.ElementOID(args[1].OID)}}}
+	}
 	some := func(of ...uint32) bool {
 		return slices.ContainsFunc(args, func(v computedValue) bool { return slices.Contains(of, v.OID) })
 	}

@@ -25,6 +25,11 @@ func (s *Session) typeParameters(st *statement, p *planning, text []byte) ([]uin
 		}
 	}
 	st.inferTypes()
+	for i, of := range st.plan.Params {
+		if of.Read && of.Client == i && !st.declares(i) && !st.agrees(i) {
+			return nil, refused(of.Differs, text)
+		}
+	}
 	if refusal := st.checkTypes(&p.bound); refusal != nil {
 		return nil, refused(refusal, text)
 	}
@@ -134,6 +139,23 @@ func (p *statement) inferredByFormula(i int) uint32 {
 		}
 	}
 	return 0
+}
+
+// agrees says whether a parameter that the client has not declared has the same type in
+// formulas as in what else the statement does with it: then it does not matter which one
+// PostgreSQL would read first.
+func (p *statement) agrees(i int) bool {
+	g := given{types: slices.Clone(p.declared)}
+	for k := range g.types {
+		if !p.declares(k) {
+			g.types[k] = 0
+		}
+	}
+	var types []uint32
+	for f := range p.formulas {
+		types = f.Infers(types, i, g.typeOf)
+	}
+	return p.types[i] != 0 && !slices.ContainsFunc(types, func(t uint32) bool { return t != p.types[i] })
 }
 
 // formulas are those that compute what the statement stores, and its outputs.

@@ -314,6 +314,10 @@ func (c *call) wholePower(base, exponent *number, times int) ([]byte, error) {
 	if c.s.major() >= chosenBySize {
 		scale = shownScale(digits, base, exponent)
 	}
+	if base.isZero() && times > 0 {
+		zero := number{scale: scale}
+		return zero.append(c.dst)
+	}
 	power := new(big.Int).Exp(base.unscaled(), big.NewInt(int64(max(times, -times))), nil)
 	exact := numberOf(power, base.scale*max(times, -times))
 	if times >= 0 && (times <= 2 || exact.scale <= scale) { // which the server computes exactly

@@ -29,6 +29,18 @@ const (
 	Between             // percentile_cont, of values and a fraction
 	Reached             // percentile_disc
 	MostFrequent        // mode
+	Correlation         // corr, and what follows, of two values
+	PopulationCovariance
+	SampleCovariance
+	PairAverageX
+	PairAverageY
+	PairCount
+	Intercept
+	Determination
+	Slope
+	PairSquaresX
+	PairProducts
+	PairSquaresY
 )
 
 // aggregates are the names of all of them.
@@ -38,6 +50,8 @@ var aggregates = map[string]Aggregate{
 	"stddev": SampleDeviation, "stddev_samp": SampleDeviation, "stddev_pop": PopulationDeviation,
 	"bit_and": AllBits, "bit_or": SomeBits, "bit_xor": OddBits,
 	"percentile_cont": Between, "percentile_disc": Reached, "mode": MostFrequent,
+	"corr": Correlation, "covar_pop": PopulationCovariance, "covar_samp": SampleCovariance, "regr_avgx": PairAverageX, "regr_avgy": PairAverageY, "regr_count": PairCount,
+	"regr_intercept": Intercept, "regr_r2": Determination, "regr_slope": Slope, "regr_sxx": PairSquaresX, "regr_sxy": PairProducts, "regr_syy": PairSquaresY,
 }
 
 // AggregateNamed is the one of a name.
@@ -48,7 +62,8 @@ func AggregateNamed(name string) (a Aggregate, ok bool) {
 
 // String is its name.
 func (a Aggregate) String() string {
-	return [...]string{"sum", "avg", "max", "min", "bool_and", "bool_or", "string_agg", "count", "var_samp", "var_pop", "stddev_samp", "stddev_pop", "bit_and", "bit_or", "bit_xor", "percentile_cont", "percentile_disc", "mode"}[a]
+	return [...]string{"sum", "avg", "max", "min", "bool_and", "bool_or", "string_agg", "count", "var_samp", "var_pop", "stddev_samp", "stddev_pop", "bit_and", "bit_or", "bit_xor", "percentile_cont", "percentile_disc", "mode",
+		"corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2", "regr_slope", "regr_sxx", "regr_sxy", "regr_syy"}[a]
 }
 
 // isVariance says whether it is computed of how far the values are apart.
@@ -58,6 +73,15 @@ func (a Aggregate) isVariance() bool { return a >= SampleVariance && a <= Popula
 // not computed of.
 func (a Aggregate) Result(oid uint32) uint32 {
 	f := familyOf(oid)
+	switch {
+	case !a.OfPairs():
+	case !f.isNumber():
+		return 0
+	case a == PairCount:
+		return OIDInt8
+	default:
+		return OIDFloat8
+	}
 	switch a {
 	case Count:
 		return OIDInt8
@@ -73,7 +97,7 @@ func (a Aggregate) Result(oid uint32) uint32 {
 			return OIDFloat8
 		}
 	case Reached, MostFrequent: // of which values that are equal are the same
-		if f == familyInt || f == familyDay || isPlainText(oid) || oid == OIDBool || oid == OIDUUID {
+		if f == familyInt || f == familyNumeric || f == familyDay || isPlainText(oid) || oid == OIDBool || oid == OIDUUID {
 			return oid
 		}
 	case All, Some:
@@ -138,6 +162,8 @@ type Aggregation struct {
 	// sum and squares of floats, as the server computes them for an average and a variance:
 	// squares is that of how far each is from the average.
 	sum, squares float64
+	// Of the second value of pairs, and the products of both distances.
+	sumX, squaresX, products float64
 }
 
 // Begin begins one of values of a type, whose texts have an order; distinct: each value
@@ -329,10 +355,12 @@ func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
 		return dst, err
 	}
 	switch {
-	case g.of == Count:
+	case g.of == Count, g.of == PairCount:
 		return binary.BigEndian.AppendUint64(dst, uint64(g.count)), nil
 	case g.count == 0:
 		return nil, nil
+	case g.of.OfPairs():
+		return g.appendPairs(dst), nil
 	case g.of == Joined && g.seen != nil:
 		if err := g.joinSorted(); err != nil {
 			return dst, err

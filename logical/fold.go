@@ -52,6 +52,14 @@ func NewFold(from, to []rune) *Fold {
 // foldHash is how much of the hash tells folds apart, in bytes.
 const foldHash = 16
 
+// of is what becomes of a character.
+func (f *Fold) of(r rune) rune {
+	if page := f.pages[r/foldPage]; page != nil {
+		return page[r%foldPage]
+	}
+	return r
+}
+
 // Hash tells folds apart. It has no comma and no colon.
 func (f *Fold) Hash() string { return f.hash }
 

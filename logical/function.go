@@ -23,8 +23,15 @@ type signature struct {
 type call struct {
 	dst  []byte
 	args []Value // in canonical form, of the types of the signature
-	fold *Fold
-	s    *Settings
+	Help
+	s *Settings
+}
+
+// Help is what some functions compute with beside their arguments.
+type Help struct {
+	Fold  *Fold      // of those that Fold, and of the letters of words behind their first
+	First *Fold      // of those that title, of the first letters
+	Last  *LastRegex // what keeps a regular expression for the next row
 }
 
 func (c *call) text(i int) []byte { return c.args[i].Data }
@@ -51,6 +58,8 @@ type named struct {
 	collated bool
 }
 
+var powers = []signature{only(OIDNumeric, power, OIDNumeric, OIDNumeric), only(OIDFloat8, powerOfFloats, OIDFloat8, OIDFloat8)}
+
 func only(result uint32, compute func(*call) ([]byte, error), params ...uint32) signature {
 	return signature{params, result, compute}
 }
@@ -58,6 +67,7 @@ func only(result uint32, compute func(*call) ([]byte, error), params ...uint32) 
 var functions = [...]named{
 	{name: "lower", collated: true, signatures: []signature{only(OIDText, folded, OIDText)}},
 	{name: "upper", collated: true, signatures: []signature{only(OIDText, folded, OIDText)}},
+	{name: "initcap", collated: true, signatures: []signature{only(OIDText, titled, OIDText)}},
 	{name: "btrim", signatures: trimming(trimLeft | trimRight)},
 	{name: "ltrim", signatures: trimming(trimLeft)},
 	{name: "rtrim", signatures: trimming(trimRight)},
@@ -77,6 +87,10 @@ var functions = [...]named{
 		only(OIDBit, nil, OIDBit, OIDBit, OIDInt4), only(OIDBit, nil, OIDBit, OIDBit, OIDInt4, OIDInt4),
 	}},
 	{name: "replace", collated: true, signatures: []signature{only(OIDText, replace, OIDText, OIDText, OIDText)}},
+	{name: "regexp_replace", collated: true, signatures: []signature{
+		only(OIDText, replaceRegex, OIDText, OIDText, OIDText), only(OIDText, replaceRegex, OIDText, OIDText, OIDText, OIDText),
+		only(OIDText, nil, OIDText, OIDText, OIDText, OIDInt4),
+	}},
 	{name: "split_part", collated: true, signatures: []signature{only(OIDText, splitPart, OIDText, OIDText, OIDInt4)}},
 	{name: "lpad", signatures: []signature{only(OIDText, padLeft, OIDText, OIDInt4), only(OIDText, padLeft, OIDText, OIDInt4, OIDText)}},
 	{name: "rpad", signatures: []signature{only(OIDText, padRight, OIDText, OIDInt4), only(OIDText, padRight, OIDText, OIDInt4, OIDText)}},
@@ -116,6 +130,12 @@ var functions = [...]named{
 	}},
 	{name: "sign", signatures: rounding(signNumber, signFloat)},
 	{name: "sqrt", signatures: rounding(rootNumber, rootFloat)},
+	{name: "exp", signatures: rounding(powerOfE, nil)},
+	{name: "ln", signatures: rounding(logNumber, nil)},
+	{name: "log", signatures: append(rounding(logOfBase, nil), only(OIDNumeric, logOfBase, OIDNumeric, OIDNumeric))},
+	{name: "log10", signatures: rounding(logOfBase, nil)},
+	{name: "power", signatures: powers},
+	{name: "pow", signatures: powers},
 	{name: "degrees", signatures: []signature{only(OIDFloat8, toDegrees, OIDFloat8)}},
 	{name: "radians", signatures: []signature{only(OIDFloat8, toRadians, OIDFloat8)}},
 	{name: "div", signatures: []signature{only(OIDNumeric, wholeQuotient, OIDNumeric, OIDNumeric)}},
@@ -224,6 +244,12 @@ func (f Function) Collated() bool { return functions[f].collated }
 
 // Folds: see Collated.
 func (f Function) Folds() bool { return f.String() == "lower" || f.String() == "upper" }
+
+// Titles says whether it brings letters of a text into one case, and others into the other.
+func (f Function) Titles() bool { return f.String() == "initcap" }
+
+// MatchesFold says whether a call with so many arguments may match texts in upper and lower case.
+func (f Function) MatchesFold(args int) bool { return f.String() == "regexp_replace" && args > 3 }
 
 // Result is the type of what the function gives of arguments of types, 0 for one without
 // a type; 0 where PostgreSQL has no such function, several, or one that pgseal does not
@@ -358,9 +384,8 @@ func preferred(oid uint32) bool {
 const fewArguments = 4
 
 // Append appends what the function gives of arguments in canonical form, which have a
-// type each; one without Data is NULL, and so is a value of nil. It changes args. fold is
-// that of Folds, nil for other functions. The settings have UTF8 as the client's encoding.
-func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]byte, error) {
+// type each; one without Data is NULL, and so is a value of nil. It changes args. The settings have UTF8 as the client's encoding.
+func (f Function) Append(dst []byte, args []Value, with Help, s *Settings) ([]byte, error) {
 	switch {
 	case f.String() == "format":
 		return fillIn(dst, args, s)
@@ -378,7 +403,7 @@ func (f Function) Append(dst []byte, args []Value, fold *Fold, s *Settings) ([]b
 	if found == nil || found.compute == nil {
 		return dst, refuse("pgseal does not compute "+f.String()+" of values of these types", "Compute the value in the application.")
 	}
-	c := call{dst: dst, args: args, fold: fold, s: s}
+	c := call{dst: dst, args: args, Help: with, s: s}
 	for i, p := range found.params {
 		if args[i].Data == nil {
 			args[i].OID = p

@@ -81,7 +81,7 @@ func TestFunctionsGiveWhatTheServerGives(t *testing.T) {
 					t.Errorf("%s%v is of type %s, not %s", f, s.names(args), exists, got)
 					continue
 				}
-				if f.Folds() {
+				if f.Folds() || f.Titles() {
 					continue // by a collation
 				}
 				_, send := s.typeSQL(Type{OID: result, Typmod: -1})
@@ -178,8 +178,10 @@ func argumentTypes(f Function, types []uint32, n int) (all [][]uint32) {
 // combinations are lists of values for a call: all of them where there are few, else
 // some, other ones for each call.
 func combinations(f Function, args []uint32, turn int) (all [][]string) {
-	const most = 60
-	total := 1
+	most, total := 60, 1
+	if slices.Contains([]string{"regexp_replace", "power", "pow", "log"}, f.String()) { // which have tests of their own
+		most = 6
+	}
 	values := make([][]string, len(args))
 	for i, oid := range args {
 		if values[i] = functionArguments[oid]; i == 0 && slices.Contains([]string{"extract", "date_part", "date_trunc"}, f.String()) {
@@ -243,7 +245,7 @@ func ourCall(f Function, args []uint32, values []string, lower, upper *Fold, s *
 	if f.String() == "upper" {
 		fold = upper
 	}
-	return shown(Type{OID: f.Result(args), Typmod: -1}, s)(f.Append([]byte{}, list, fold, s))
+	return shown(Type{OID: f.Result(args), Typmod: -1}, s)(f.Append([]byte{}, list, Help{Fold: fold, First: upper}, s))
 }
 
 // TestFunctionsOfStringsAreFound is for arguments without types.

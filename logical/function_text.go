@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-func folded(c *call) ([]byte, error) { return c.fold.Append(c.dst, c.text(0)), nil }
+func folded(c *call) ([]byte, error) { return c.Fold.Append(c.dst, c.text(0)), nil }
 
 type trimEnds uint8
 

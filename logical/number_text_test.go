@@ -27,7 +27,7 @@ func TestNumbersAreWrittenAsTheServerWritesThem(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := []Value{{Data: data, Binary: true, OID: oid}, {Data: []byte(formats[i]), Binary: true, OID: OIDText}}
-			got := shown(Type{OID: OIDText, Typmod: -1}, nil)(f.Append([]byte{}, args, nil, nil))
+			got := shown(Type{OID: OIDText, Typmod: -1}, nil)(f.Append([]byte{}, args, Help{}, nil))
 			if got.code == codeFeatureNotSupported {
 				refused++
 			} else if got != want {

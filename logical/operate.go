@@ -42,10 +42,11 @@ const (
 	NotMatch                     // !~
 	MatchFold                    // ~*, in upper and lower case
 	NotMatchFold                 // !~*
+	Power                        // ^
 	operators                    // how many there are
 )
 
-var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*"}
+var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*", "^"}
 
 // Compares says whether the operator compares two values.
 func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
@@ -112,6 +113,8 @@ func (o Operator) Takes(oid uint32) bool {
 		return f == familyInt
 	case f == familyDay || f == familyInterval || oid == OIDTime:
 		return o == Add || o == Subtract
+	case o == Power:
+		return f.isNumber()
 	default:
 		return f.isNumber() || o == Subtract && (oid == OIDJSONB || f == familyText)
 	}
@@ -140,6 +143,8 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return OIDText
 	case beside == OIDJSONB && !first && o.LooksInto():
 		return OIDTextArray
+	case o == Power && f == familyInt: // it can be of several types
+		return 0
 	case (o == ShiftLeft || o == ShiftRight) && (first || f != familyInt):
 		return 0
 	case o == ShiftLeft || o == ShiftRight:
@@ -180,6 +185,12 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 		return o.onJSON(left, right)
 	case o.OfBits():
 		return o.onBits(left, right)
+	case o == Power:
+		s := onPower(left, right)
+		if s == nil {
+			return op, false
+		}
+		return operation{s.params[0], s.params[1], s.result}, true
 	case l.isNumber() && r.isNumber():
 		op, ok = operation{left, right, OIDNumeric}, o != Modulo || l != familyFloat && r != familyFloat
 		switch {
@@ -224,6 +235,15 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 	return op, true
 }
 
+// onPower is the function that ^ of two types calls.
+func onPower(left, right uint32) *signature {
+	f, _ := FunctionNamed("power")
+	if !familyOf(left).isNumber() || !familyOf(right).isNumber() {
+		return nil
+	}
+	return f.on([]uint32{left, right})
+}
+
 // spanned is the type of the points in time that intervals are added to.
 func spanned(oid uint32) uint32 {
 	if oid == OIDDate {
@@ -264,6 +284,9 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return append(dst, byte(btoi(is == (o == Like)))), err
 	case o.LooksInto():
 		return o.appendFound(dst, a, b)
+	case o == Power:
+		c := call{dst: dst, args: []Value{{Data: a, OID: op.left}, {Data: b, OID: op.right}}, s: s}
+		return onPower(op.left, op.right).compute(&c)
 	case op.left == OIDJSONB:
 		return o.appendJSON(dst, a, b, op.right)
 	case o.OfBits():

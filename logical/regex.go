@@ -14,6 +14,10 @@ type Regex struct {
 	program *regexp.Regexp
 	size    int // how many steps a character of a text takes at most
 	doubt   doubt
+	lazy    bool
+	// Of what finds where a match is, once it is asked for: the longest one from the beginning of
+	// a text, and in the rest of it.
+	longest, behind *regexp.Regexp
 }
 
 // maxRegexWork is how many steps a text may take.
@@ -37,18 +41,26 @@ func CompileRegex(pattern []byte, insensitive bool, s *Settings) (*Regex, error)
 	if err != nil {
 		return nil, p.complex()
 	}
-	return &Regex{program, max(all.size, 1), p.doubt}, nil
+	return &Regex{program: program, size: max(all.size, 1), doubt: p.doubt, lazy: p.lazy}, nil
 }
 
 // Match says whether the pattern matches some part of a text in valid UTF-8.
 func (r *Regex) Match(text []byte) (bool, error) {
-	switch {
-	case r.doubt != 0 && bytes.ContainsFunc(text, r.doubt.about):
-		return false, refuse("a text has a character of which pgseal does not know whether it is in a class of the regular expression, such as letters or blanks", "Name the characters in the pattern, or match the text in the application.")
-	case len(text) > maxRegexWork/r.size:
-		return false, refuse("pgseal does not match so long a text with so large a regular expression", hintRegex)
+	if err := r.check(text); err != nil {
+		return false, err
 	}
 	return r.program.Match(text), nil
+}
+
+// check refuses a text of which it is not known whether the pattern matches.
+func (r *Regex) check(text []byte) error {
+	switch {
+	case r.doubt != 0 && bytes.ContainsFunc(text, r.doubt.about):
+		return refuse("a text has a character of which pgseal does not know whether it is in a class of the regular expression, such as letters or blanks", "Name the characters in the pattern, or match the text in the application.")
+	case len(text) > maxRegexWork/r.size:
+		return refuse("pgseal does not match so long a text with so large a regular expression", hintRegex)
+	}
+	return nil
 }
 
 // doubt is about the characters that a pattern's classes have under some collations only.

@@ -41,6 +41,8 @@ const unlimited = -1
 type regexParser struct {
 	rest        []byte
 	insensitive bool
+	behind      bool // the beginning of the text is left behind
+	lazy        bool // something is repeated as seldom as possible
 	foreign     bool // the server's encoding has other codes for what is beyond ASCII
 	context     regexContext
 	token       regexToken
@@ -159,9 +161,12 @@ func (p *regexParser) quantified() regexPart {
 	switch t := p.token; t.kind {
 	case regexFirst, regexLast: // which cannot be repeated
 		p.next()
+		const nowhere = `[^\x{0}-\x{10FFFF}]`
 		place := nothing()
 		if place.source, place.size, place.places = `\A`, 1, 1; t.kind == regexLast {
 			place.source = `\z`
+		} else if p.behind {
+			place.source = nowhere
 		}
 		return place
 	case regexStar, regexPlus, regexOption, regexBound:

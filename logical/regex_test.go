@@ -253,7 +253,7 @@ func TestPatternsOfSimilarToBecomeTheServersRegularExpressions(t *testing.T) {
 			if second != "" {
 				args = append(args, Value{Data: []byte(escape), Binary: true, OID: OIDText})
 			}
-			got := shown(Type{OID: OIDText, Typmod: -1}, &Settings{})(f.Append([]byte{}, args, nil, &Settings{}))
+			got := shown(Type{OID: OIDText, Typmod: -1}, &Settings{})(f.Append([]byte{}, args, Help{}, &Settings{}))
 			if refused(got) {
 				none++
 			} else if got != theirs[i] {

@@ -66,7 +66,7 @@ func (p *regexParser) plainToken() {
 	}
 	switch p.token.kind = kind; kind {
 	case regexStar, regexPlus, regexOption:
-		p.skip('?') // which says what part of a text is matched, not whether one is
+		p.lazy = p.skip('?') || p.lazy // which says what part of a text is matched, not whether one is
 	case regexBound:
 		switch {
 		case len(p.rest) > 0 && isDigit(p.rest[0]):
@@ -97,7 +97,7 @@ func (p *regexParser) boundToken() {
 		p.token.kind = regexComma
 	case c == '}':
 		p.token.kind, p.context = regexBoundEnd, inRegex
-		p.skip('?')
+		p.lazy = p.skip('?') || p.lazy
 	default:
 		p.invalid(regexCount)
 	}

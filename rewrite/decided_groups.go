@@ -120,7 +120,7 @@ func groupKeys(text string) []string {
 // isOfAnyOrder says whether an aggregate comes to the same in whatever order its rows are, so that
 // they can be sorted by what they have: PostgreSQL may collect them differently in the question.
 func (f *formulaAggregated) isOfAnyOrder() bool {
-	if f.kept || f.order != (term{}) || f.Aggregate == logical.Joined {
+	if f.kept || f.order != (term{}) || f.Aggregate == logical.Joined || f.Aggregate.OfPairs() {
 		return false
 	}
 	switch t := f.Args[0].TypeOf(f.givenType); f.Aggregate {

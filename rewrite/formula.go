@@ -33,7 +33,7 @@ const (
 	Either                            // OR, of all Args
 	IsNull                            // of one
 	IsNotNull                         // of one
-	Aggregated                        // Aggregate, of the first of Args in each of any number of rows, the second behind it in each
+	Aggregated                        // Aggregate, of the first of Args in each of any number of rows, the second behind it in each, or beside it
 	Inner                             // what the one of Args comes to, of the row of a query in FROM that has it as an output
 	Collated                          // one, which is compared by its bytes: COLLATE "C"
 	Windowed                          // Aggregate or a function over the rows of a Window
@@ -58,7 +58,8 @@ type Formula struct {
 	Kind       FormulaKind
 	Operator   logical.Operator
 	Function   logical.Function
-	Fold       *logical.Fold      // of lower and upper
+	Fold       *logical.Fold      // of lower, upper and initcap
+	First      *logical.Fold      // of initcap
 	Order      *logical.TextOrder // by which it compares texts
 	Args       []*Formula
 	Quantifier Quantifier // of an Operation whose second operand is an array
@@ -172,6 +173,9 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return f.Function.Result(f.argTypes(given))
 	case Aggregated:
 		if f.Aggregate.TakesFraction() && !f.takesFraction(f.Args[1].TypeOf(given)) {
+			return 0
+		}
+		if f.Aggregate.OfPairs() && !isNumber(f.Args[1].TypeOf(given)) {
 			return 0
 		}
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
@@ -340,7 +344,7 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 		}
 		return f.Function.Param(f.argTypes(given), arg)
 	case Aggregated:
-		if f.Aggregate.TakesFraction() {
+		if f.Aggregate.TakesFraction() || f.Aggregate.OfPairs() {
 			return logical.OIDFloat8
 		}
 		return logical.OIDText // between two texts
@@ -474,6 +478,9 @@ func (f *Formula) AppendPrint(b []byte) []byte {
 	b = append(append(b, f.sql...), 0)
 	if f.Fold != nil {
 		b = append(b, f.Fold.Hash()...)
+	}
+	if f.First != nil {
+		b = append(b, f.First.Hash()...)
 	}
 	if f.Column != nil {
 		for _, c := range append([]*catalog.SealedColumn{f.Column}, f.Column.Mixed...) {

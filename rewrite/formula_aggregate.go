@@ -93,12 +93,18 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		return a.keptAggregate(made, d)
 	}
 	two := of == logical.Joined || of.TakesFraction()
-	if len(f.Args) != 1 && (!two || !f.Args[1].IsConstant() || f.Args[1].Kind == NullValue) || len(f.Args) != 2 && two {
+	if of.OfPairs() {
+		if len(f.Args) != 2 || f.Distinct || x.AggOrder != nil || f.Args[0].isUntyped() || f.Args[1].isUntyped() {
+			return nil
+		}
+	} else if len(f.Args) != 1 && (!two || !f.Args[1].IsConstant() || f.Args[1].Kind == NullValue) || len(f.Args) != 2 && two {
 		return nil
 	}
 	switch {
 	case sorts && !f.sortsAs(x), of == logical.Reached && f.Args[1].TypeOf(f.givenType) == 0:
 		return nil
+	case (of == logical.Reached || of == logical.MostFrequent) && f.Args[0].TypeOf(f.givenType) == logical.OIDNumeric && !f.Args[0].isDistinguished():
+		return nil // of values that are equal and look different it may be any
 	case f.Distinct && !sorts && !f.Args[0].isDistinguished() && (of != logical.Count || !a.isCountable(f.Args[0])):
 		return nil
 	}
@@ -111,12 +117,16 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		}
 		f.order = term{int(a.tokens[at].start), int(a.tokens[end-1].end)}
 	}
-	f.Row = f.Args[0].columns(nil)
+	if f.Row = f.Args[0].columns(nil); of.OfPairs() {
+		f.Row = f.Args[1].columns(f.Row)
+	}
 	slices.SortFunc(f.Row, func(a, b *Formula) int { return a.at.start - b.at.start })
 	for i, of := range f.Row {
 		of.Cell = i
 	}
-	f.Args[0].number(f.Row)
+	for _, arg := range f.Args {
+		arg.number(f.Row)
+	}
 	d.take(inner)
 	if of == logical.Maximum || of == logical.Minimum || sorts || ordered {
 		d.compared = append(d.compared, f)

@@ -96,8 +96,11 @@ func (a *analysis) settleCalls(d *formulaDraft) bool {
 	for _, c := range d.calls {
 		f := c.Function
 		switch {
-		case c.bare && (known.IsOwn(f.String()) || a.foldsMoved), f.Collated() && !a.plainlyCollated(c.Formula), f.Folds() && known.Folds == nil:
+		case c.bare && (known.IsOwn(f.String()) || a.foldsMoved), f.Collated() && !a.plainlyCollated(c.Formula), (f.Folds() || f.Titles()) && known.Folds == nil, f.MatchesFold(len(c.Args)) && !foldsASCII(known.Folds):
 			return false
+		case f.Titles():
+			c.Fold, c.First = known.Folds.Lower, known.Folds.Upper
+			continue
 		case !f.Folds():
 			continue
 		}

@@ -89,6 +89,35 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 	return f
 }
 
+// formulaSymmetric is BETWEEN SYMMETRIC, whose bounds may stand in either order.
+func (a *analysis) formulaSymmetric(x *pg.A_Expr, d *formulaDraft) *Formula {
+	all := &Formula{Kind: Either}
+	within, operators := Both, []logical.Operator{logical.AtLeast, logical.AtMost}
+	if x.Kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM {
+		all.Kind, within, operators = Both, Either, []logical.Operator{logical.Less, logical.Greater}
+	}
+	var bounds []*Formula
+	for _, n := range x.Rexpr.GetList().GetItems() {
+		bounds = append(bounds, a.formula(n, d))
+	}
+	for range operators {
+		one := &Formula{Kind: within}
+		for i, o := range operators {
+			left, right := a.formula(x.Lexpr, d), bounds[i]
+			if left == nil || left.isUntyped() || right == nil {
+				return nil
+			}
+			compared := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
+			d.compared = append(d.compared, compared)
+			d.operates(left, right, x.Location, o.String())
+			one.Args = append(one.Args, compared)
+		}
+		all.Args = append(all.Args, one)
+		slices.Reverse(bounds)
+	}
+	return all
+}
+
 // formulaRows is a comparison of two rows, as in (paid, id) < ($1, $2): what stands first in
 // them decides, and where that is the same, what stands behind.
 func (a *analysis) formulaRows(o logical.Operator, left, right *pg.RowExpr, d *formulaDraft) *Formula {

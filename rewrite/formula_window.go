@@ -210,7 +210,7 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 		least, most := f.Window.Function.Args()
 		return len(f.Args) >= least && len(f.Args) <= most && x.AggFilter == nil && !x.AggStar && (!f.Window.Function.GivesValue() || logical.Supported(f.Args[0].TypeOf(f.givenType)))
 	}
-	if f.Aggregate, ok = logical.AggregateNamed(name); !ok {
+	if f.Aggregate, ok = logical.AggregateNamed(name); !ok || f.Aggregate.OfPairs() {
 		return false
 	}
 	if x.AggStar {

@@ -311,7 +311,7 @@ func (s *Session) call(f *rewrite.Formula, args []computedValue) (v computedValu
 		values, types = append(values, arg.Value), append(types, arg.OID)
 	}
 	v.Binary, v.OID = true, f.Function.Result(types)
-	v.Data, err = f.Function.Append(s.room(), values, f.Fold, &s.settings.utf8)
+	v.Data, err = f.Function.Append(s.room(), values, logical.Help{Fold: f.Fold, First: f.First, Last: &s.buf.regex}, &s.settings.utf8)
 	v.null = v.Data == nil
 	return s.kept(v), err
 }

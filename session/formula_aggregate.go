@@ -18,7 +18,8 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 	arg := f.Args[0]
 	oid := arg.TypeOf(g.typeOf)
 	var between computedValue
-	if len(f.Args) > 1 {
+	pairs := f.Aggregate.OfPairs()
+	if len(f.Args) > 1 && !pairs {
 		v, need, err := s.formula(f.Args[1], g, f.Expected(1, g.typeOf))
 		if err != nil || need.Kind != NeedNothing {
 			return v, need, err
@@ -47,6 +48,16 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 		}
 		if err != nil || v.null {
 			return err
+		}
+		if pairs {
+			second, n, err := s.formula(f.Args[1], &row, logical.OIDFloat8)
+			if need = n; err == nil && n.Kind != NeedNothing {
+				err = errWaits
+			}
+			if err != nil || second.null {
+				return err
+			}
+			return aggregation.AddPair(v.Value, second.Value, &s.settings.utf8)
 		}
 		return aggregation.Add(v.Value, between.Data, &s.settings.utf8)
 	}

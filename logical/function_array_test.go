@@ -110,7 +110,7 @@ func TestFunctionsOfArraysGiveWhatTheServerGives(t *testing.T) {
 					check(text, result, answer{})
 					continue
 				}
-				check(text, result, shown(Type{OID: result, Typmod: -1}, ours)(f.Append([]byte{}, args, nil, ours)))
+				check(text, result, shown(Type{OID: result, Typmod: -1}, ours)(f.Append([]byte{}, args, Help{}, ours)))
 			}
 		}
 		for _, o := range arrayOperators {

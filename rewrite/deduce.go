@@ -187,7 +187,10 @@ func (a *analysis) comparedWith(before int, l, r *pg.Node, sc *scope) {
 // matchedWith is comparedWith for LIKE and its pattern.
 func (a *analysis) matchedWith(before int, x *pg.A_Expr, sc *scope) {
 	ref := x.Lexpr.GetColumnRef()
-	if star, _ := isStar(ref); ref == nil || star {
+	if ref == nil {
+		return
+	}
+	if star, _ := isStar(ref); star {
 		return
 	}
 	if c := a.resolve(ref, sc).column; c != nil && c.sealed == nil && isCharacter(logical.Type{OID: c.typ}) {

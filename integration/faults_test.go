@@ -194,7 +194,7 @@ func TestAValueWithoutItsKeyIsAClearError(t *testing.T) {
 func TestErrorsInsideAPipelineKeepTheOrder(t *testing.T) {
 	pair, _ := newVault(t, "")
 	for _, side := range []struct{ name, url, bad string }{
-		{"refused by pgseal", pair.URL(), "SELECT initcap(a) FROM vault"},
+		{"refused by pgseal", pair.URL(), "SELECT quote_ident(a) FROM vault"},
 		{"value that does not fit", pair.URL(), "INSERT INTO vault (id, n) VALUES (7, 'x')"},
 		{"failed by the server", pair.URL(), "SELECT 1/0"},
 		{"plain", pair.TwinURL(), "SELECT 1/0"},

@@ -89,7 +89,7 @@ func TestArraysOfCastLiterals(t *testing.T) {
 		S(`INSERT INTO listed (id, data, words, raw) VALUES (3, ARRAY['{"`+w+`": "\""}'::jsonb, 'null'::jsonb]::jsonb[], ARRAY['`+w+`'::text, E'b"\\c'::text]::varchar[], ARRAY['\x00ff22'::bytea, E'\\x5c'::bytea]::bytea[])`),
 		S(`INSERT INTO listed (id, days) VALUES (4, ARRAY['2024-02-29 10:00'::timestamp]::timestamp[]::date[])`),
 		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['much too long'::text])`).Fails("22001"),
-		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['much too long'::varchar(3)])`).Refused("public.listed.words"),
+		S(`INSERT INTO listed (id, words) VALUES (5, ARRAY['much too long'::varchar(3)])`),
 		S(`INSERT INTO listed (id, ips) VALUES (5, ARRAY['10.0.0.300'::inet])`).Fails("22P02"),
 		S(`INSERT INTO listed (id, sizes) VALUES (5, ARRAY['::1'::inet])`).Fails("42804"),
 		S(`INSERT INTO listed (id, ips) VALUES (5, ARRAY['::1'::inet, '10'::text])`).Refused("public.listed.ips"),

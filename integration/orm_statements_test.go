@@ -427,7 +427,7 @@ func refusedOfORMs(_ string) []harness.Step {
 		S(`SELECT "customers"."id" FROM "customers" WHERE CAST("customers"."profile" AS varchar) = $1`, "null"),
 		S(`SELECT AVG("customers"."age") FROM "customers"`),
 		S(`SELECT MAX("customers"."born") FROM "customers"`),
-		S(`SELECT INITCAP("customers"."email") FROM "customers"`).Refused("email"),
+		S(`SELECT QUOTE_IDENT("customers"."email") FROM "customers"`).Refused("email"),
 		S(`SELECT "customers"."id" FROM "customers" WHERE "customers"."profile" @@ '$.a > 1'`).Refused("profile"),
 		S(`UPDATE "customers" SET "age" = CBRT("customers"."age")`).Refused("age"),
 		S(`UPDATE "customers" SET "city" = "customers"."name" FROM (VALUES (1)) v (n) WHERE "id" = n`).Refused("city"),

@@ -69,6 +69,23 @@ func ElementsIn(v Value, s *Settings, yield func(elem []byte, null bool) error) 
 	return ElementOID(v.OID), a.walk(yield)
 }
 
+// IsList says whether an array has one dimension, or none, and begins at 1. One that is none is a
+// list, too.
+func IsList(v Value, s *Settings) bool {
+	var shape arrayShape
+	if v.Binary {
+		shape, _, _, _ = readShape(v.Data, 0)
+	} else {
+		a := arrayText{data: v.Data}
+		if s != nil && s.encoding != nil {
+			a.length = s.encoding.length
+		}
+		_ = a.check()
+		shape = a.shape
+	}
+	return shape.dims == 0 || shape.dims == 1 && shape.bounds[0] == 1
+}
+
 // arrayText is an array literal.
 type arrayText struct {
 	data  []byte

@@ -124,7 +124,7 @@ func (a *analysis) placeInArray(parts []string, args []*pg.Node, sc *scope) bool
 	}
 	a.toTerm(e)
 	a.site = a.comparison("=", location(args[0]))
-	if !a.arrayOfValues(e, args[0], sc) && !a.bind(args[0], Operand{Column: e.column, Role: Equality, Array: true, Site: a.site}, false) {
+	if !a.arrayOfValues(e, args[0], sc) && !a.bind(args[0], Operand{Column: e.column, Role: Equality, Array: true, Places: true, Site: a.site}, false) {
 		a.refuseComputed(e, args[0], sc)
 	}
 	return true

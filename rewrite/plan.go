@@ -36,6 +36,8 @@ type Operand struct {
 	// Array: the client's value is an array (= ANY($1)); each element becomes a
 	// term and the server's value is a bytea[].
 	Array bool
+	// Places: it matters where an element stands in the Array.
+	Places bool
 	// Listed: the value is one of several in an IN list, to which PostgreSQL
 	// gives their common type.
 	Listed bool

@@ -222,6 +222,9 @@ func appendRole(b []byte, op *rewrite.Operand) []byte {
 	if op.Array {
 		b = append(b, 1)
 	}
+	if op.Places {
+		b = append(b, 2)
+	}
 	// ALTER TABLE can have given the column another type, of which every value of the one
 	// before is a value as it is. A literal that has been sealed as that one stays what it
 	// is, unless it was rounded to be stored.

@@ -345,6 +345,12 @@ const (
 // that <> ALL stays right.
 func (s *Session) appendTerms(dst []byte, op *rewrite.Operand, v logical.Value) ([]byte, Need, error) {
 	element := elementOf(op, v.OID)
+	if op.Places && !logical.IsList(v, s.reading()) {
+		return dst, Need{}, &wire.Error{
+			Code: codeFeatureNotSupported, Message: "pgseal finds the place of a sealed value only in an array of one dimension that begins at 1",
+			Hint: "Give the values as such an array.",
+		}
+	}
 	if v.Binary && len(v.Data) >= arrayHeader {
 		// Of types that are not built in the server does not trust the number.
 		if named := binary.BigEndian.Uint32(v.Data[8:]); element < firstUserOID || named < firstUserOID {

@@ -234,12 +234,31 @@ func (f *Formula) listsOneType(given func(*Formula) uint32) bool {
 		case t == of:
 		case isInteger(t) && (isInteger(of) || of == logical.OIDNumeric || of == logical.OIDFloat8):
 			wider = wider || CommonType(of, t) != of
+		case t == logical.OIDNumeric && isInteger(of):
+			wider = true
+		case t == logical.OIDNumeric && of == logical.OIDFloat8:
 		case (t == logical.OIDText || t == logical.OIDVarchar) && (of == logical.OIDText || of == logical.OIDVarchar):
 		default:
 			return true
 		}
 		return strings && wider
 	})
+}
+
+// commonListed is the type that the values of IN have in common, 0 where that is the one that = gives
+// to one without a type.
+func (f *Formula) commonListed(given func(*Formula) uint32) uint32 {
+	of := f.Args[0].Args[0].TypeOf(given)
+	common := of
+	for _, one := range f.Args {
+		if t := one.Args[1].TypeOf(given); isNumber(common) && isNumber(t) {
+			common = CommonType(common, t)
+		}
+	}
+	if common == of {
+		return 0
+	}
+	return common
 }
 
 // takesFraction says whether the fraction of an ordered-set aggregate can be of a type, 0 for a string:
@@ -379,6 +398,9 @@ func (f *Formula) Infer(client int, given func(*Formula) uint32) uint32 {
 		if arg.Kind == ParameterValue && arg.Client == client {
 			return f.Expected(i, given)
 		}
+		if t := f.inferListed(arg, client, given); t != 0 {
+			return t
+		}
 		if t := arg.Infer(client, given); t != 0 {
 			return t
 		}
@@ -405,9 +427,22 @@ func (f *Formula) Infers(list []uint32, client int, given func(*Formula) uint32)
 		if arg.Kind == ParameterValue && arg.Client == client {
 			list = append(list, f.Expected(i, given))
 		}
+		if t := f.inferListed(arg, client, given); t != 0 {
+			list = append(list, t)
+			continue
+		}
 		list = arg.Infers(list, client, given)
 	}
 	return list
+}
+
+// inferListed is the type that a parameter gets by one comparison of IN if that is another one than
+// it would get by itself, 0 for none.
+func (f *Formula) inferListed(one *Formula, client int, given func(*Formula) uint32) uint32 {
+	if !f.listed || one.Args[1].Kind != ParameterValue || one.Args[1].Client != client {
+		return 0
+	}
+	return f.commonListed(given)
 }
 
 // OfRow says whether it is a column.

@@ -69,6 +69,9 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 			return nil
 		}
 	}
+	if row := x.Lexpr.GetRowExpr(); row != nil && x.Kind == pg.A_Expr_Kind_AEXPR_IN {
+		return a.formulaRowsOf(kind, operators[0], row, items, d)
+	}
 	f := &Formula{Kind: kind, listed: x.Kind == pg.A_Expr_Kind_AEXPR_IN}
 	for i, n := range items {
 		left, right := a.formula(x.Lexpr, d), a.formula(n, d)
@@ -81,6 +84,25 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 			d.operates(left, left, x.Location, one.Operator.String())
 		}
 		d.operates(left, right, x.Location, one.Operator.String())
+		f.Args = append(f.Args, one)
+	}
+	if len(f.Args) == 1 {
+		return f.Args[0]
+	}
+	return f
+}
+
+// formulaRowsOf is IN with a list of rows, each of which PostgreSQL compares as = does.
+func (a *analysis) formulaRowsOf(kind FormulaKind, o logical.Operator, row *pg.RowExpr, items []*pg.Node, d *formulaDraft) *Formula {
+	f := &Formula{Kind: kind}
+	for _, n := range items {
+		if n.GetRowExpr() == nil {
+			return nil
+		}
+		one := a.formulaRows(o, row, n.GetRowExpr(), d)
+		if one == nil {
+			return nil
+		}
 		f.Args = append(f.Args, one)
 	}
 	if len(f.Args) == 1 {

@@ -83,6 +83,7 @@ type item struct {
 	shown         bool                // has become a subquery: see shown.go
 	merged        bool                // of a set operation, whose columns have no origin for PostgreSQL
 	system        bool                // which offers system columns
+	excluded      bool                // the row that ON CONFLICT has not inserted, whose columns have the origins of the table's
 	// byName and byColumn say whether qualified and unqualified references
 	// reach it: a join hides one or the other.
 	byName, byColumn bool

@@ -329,8 +329,14 @@ func (a *analysis) formulaColumn(ref *pg.ColumnRef, d *formulaDraft) *Formula {
 	for _, f := range ref.Fields {
 		parts = append(parts, f.GetString_().GetSval())
 	}
-	if d.row.excluded != nil && len(parts) > 1 && qualifiedItem(parts[:len(parts)-1], d.scope) == d.row.excluded {
-		return a.formulaExcluded(ref, last(parts), d)
+	if len(parts) > 1 {
+		switch of := qualifiedItem(parts[:len(parts)-1], d.scope); {
+		case of == nil || !of.excluded:
+		case of == d.row.excluded:
+			return a.formulaExcluded(ref, last(parts), d)
+		default:
+			return nil
+		}
 	}
 	c := a.resolve(ref, d.scope).column
 	if c == nil || c.origin.item != d.row.into {

@@ -34,27 +34,33 @@ const rowName = "pgseal_row"
 // asksFor is the question for something of the row, NULL if there is no such row. The row
 // stays as it is until the transaction ends, as it would behind the statement.
 func (a *analysis) asksFor(row *foundRow, sql string) ([]sqlPart, bool) {
+	key := a.keyParts(row, rowName)
 	parts := []sqlPart{sqlText("(SELECT " + sql + " FROM " + row.relation() + " AS " + rowName + " WHERE ")}
+	return append(append(parts, key...), sqlText(" LIMIT 1 FOR NO KEY UPDATE)")), key != nil
+}
+
+// keyParts is the SQL of the condition that finds the row, by its key, nil if there is none.
+func (a *analysis) keyParts(row *foundRow, name string) (parts []sqlPart) {
 	for i, column := range row.columns {
 		and := ""
 		if i > 0 {
 			and = " AND "
 		}
-		name, find, c := rowName+"."+quoteName(column), a.constantParts, row.into.column(column)
+		cell, find, c := name+"."+quoteName(column), a.constantParts, row.into.column(column)
 		if c == nil {
-			return nil, false
+			return nil
 		}
 		if c.sealed != nil {
-			name = "pgseal.eq(" + name + ")"
+			cell = "pgseal.eq(" + cell + ")"
 			find = func(n *pg.Node) ([]sqlPart, bool) { return a.soughtParts(n, row, c.sealed) }
 		}
 		value, ok := find(row.key[column])
 		if !ok {
-			return nil, false
+			return nil
 		}
-		parts = append(append(parts, sqlText(and+name+" = ")), value...)
+		parts = append(append(parts, sqlText(and+cell+" = ")), value...)
 	}
-	return append(parts, sqlText(" LIMIT 1 FOR NO KEY UPDATE)")), true
+	return parts
 }
 
 // soughtParts is the SQL of the term by which a row is found that has a constant in a

@@ -41,6 +41,8 @@ type rowConditions struct {
 	without   []term
 	// narrow are conditions by themselves, where those of WHERE are not asked as a whole.
 	narrow []term
+	// keyed, if not nil, is a condition by which there is one row at most.
+	keyed []sqlPart
 }
 
 // whereTokens are those of the conditions of an UPDATE or DELETE.
@@ -173,6 +175,9 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 // narrowed is what stands behind FROM in a question for the rows that some conditions find.
 func (r *foundRow) narrowed() (parts []sqlPart) {
 	before := " WHERE ("
+	if r.rows.keyed != nil {
+		parts = append(append(parts, sqlText(" WHERE ")), r.rows.keyed...)
+	}
 	for _, by := range r.rows.narrow {
 		parts = append(parts, sqlText(before), sqlPart{literal: -1, from: by.start, end: by.end}, sqlText(")"))
 		before = " AND ("

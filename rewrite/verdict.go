@@ -31,6 +31,12 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 		return false
 	}
 	row := &foundRow{into: into, reads: true, rows: &rowConditions{}}
+	if c := a.conflicting; c != nil && c.into == into && c.key != nil {
+		row.excluded, row.given, row.reads = c.excluded, c.given, false
+		if row.rows.keyed = a.keyParts(c, quoteName(into.name)); row.rows.keyed == nil {
+			return false
+		}
+	}
 	saved := a.asksSubqueries
 	a.asksSubqueries = true
 	r := a.rowRange(n, row, sc)
@@ -41,7 +47,10 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return a.minds(by) && a.decidedOf(by, sc, false) == nil }) {
 		return false // the server may come to it first, and PostgreSQL not at all
 	}
-	if slices.Contains(sc.items, into) { // of an outer row the server may look at conditions as they are written
+	// ON CONFLICT comes to a row by its key; and of an outer row the server may look at conditions
+	// as they are written.
+	finds := !slices.ContainsFunc(sc.items, func(it *item) bool { return it.excluded })
+	if finds && slices.Contains(sc.items, into) {
 		a.narrow(row, a.beside, n, sc)
 	}
 	r.operand.Absent = true

@@ -6,6 +6,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 )
 
 // writing prepares the scope of a writing statement: its WITH clause and its
@@ -189,15 +190,30 @@ func (a *analysis) onConflict(s *pg.InsertStmt, sc *scope, into *item) {
 		a.infer(c.Infer, sc, into)
 	}
 	excluded := *into
-	excluded.name, excluded.schema = "excluded", ""
+	excluded.name, excluded.schema, excluded.excluded = "excluded", "", true
 	a.found = a.foundByInsert(s, into, &excluded)
+	conflicting := a.found
 	inner := &scope{items: []*item{into, &excluded}, outer: sc.outer, ctes: sc.ctes, beside: sc.beside}
 	if len(c.TargetList) > 0 {
 		sc.beside = append(sc.beside, &excluded)
 	}
+	if conflicting != nil && conflicting.key != nil {
+		conflicting.ranges = a.rangesOnConflict(c.WhereClause, conflicting, inner)
+	}
 	a.set(c.TargetList, into, inner)
-	a.found = nil
-	a.condition(c.WhereClause, inner)
+	a.found, a.conflicting = nil, conflicting
+	a.findsBy(c.WhereClause, inner)
+	a.conflicting = nil
+}
+
+// rangesOnConflict are the conditions that the session decides on a row that is found.
+func (a *analysis) rangesOnConflict(where *pg.Node, row *foundRow, sc *scope) (ranges []*pg.Node) {
+	for _, n := range conjuncts(nil, where) {
+		if n != nil && a.rowRange(n, row, sc) != nil {
+			ranges = append(ranges, n)
+		}
+	}
+	return ranges
 }
 
 func (a *analysis) infer(f *pg.InferClause, sc *scope, into *item) {
@@ -340,9 +356,22 @@ func (a *analysis) assign(n *pg.Node, to target, sc *scope) {
 			return
 		}
 		before := len(a.uses)
-		a.in("SET", func() { a.plain(n, sc) })
+		a.in("SET", func() { a.decidedPlain(n, to, sc) })
 		a.deduces(before, n, to.typ)
 	}
+}
+
+// decidedPlain is what a plain column is set to. It may depend on conditions on sealed values of
+// the rows that the statement finds.
+func (a *analysis) decidedPlain(n *pg.Node, to target, sc *scope) {
+	saved, beside := a.finds, a.beside
+	if s := a.stmt.Stmt.GetUpdateStmt(); s != nil && s.WithClause == nil && !hasSubquery(n) {
+		a.finds, a.beside = true, conjuncts(nil, s.WhereClause)
+	}
+	if to.typ != logical.OIDBool || !a.verdict(n, sc) {
+		a.plain(n, sc)
+	}
+	a.finds, a.beside = saved, beside
 }
 
 // firstSource gives the first of the copies that the parser makes of the source

@@ -53,7 +53,11 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	costs := map[int]int{} // by hidden column
 	for i, n := range all {
 		if computed[i] == nil {
-			a.condition(n, sc)
+			if n.GetBoolExpr() != nil { // which may have a part that is decided, beside a subquery
+				a.findsBeside(n, all, sc)
+			} else {
+				a.condition(n, sc)
+			}
 			continue
 		}
 		a.in("a condition", func() { costs[a.filter(s, computed[i])] = computed[i].formula.cost() })

@@ -36,6 +36,14 @@ func TestGroupsInsideAQueryThatShowsThem(t *testing.T) {
 		S("SELECT * FROM (SELECT DISTINCT name FROM book WHERE kind <> 'c') AS q ORDER BY name FETCH FIRST 2 ROWS ONLY"),
 		S("SELECT count(*) FROM (SELECT DISTINCT name FROM book) q"),
 		S("SELECT * FROM (SELECT kind AS name, count(*) AS c FROM book GROUP BY kind) q ORDER BY name"),
+		// Texts of the same shape.
+		S("SELECT * FROM (SELECT DISTINCT age, pub FROM book WHERE id > 1) q ORDER BY 1, 2 LIMIT 3"),
+		S("SELECT * FROM (SELECT DISTINCT age, pub FROM book WHERE id > 2) q ORDER BY 2, 1 LIMIT 4"),
+		S("SELECT * FROM (SELECT DISTINCT age, pub FROM book WHERE id > 2) q ORDER BY 3, 1 LIMIT 4").Refused("public.book.age"),
+		S("SELECT * FROM (SELECT age / 20 AS g, count(*) AS c FROM book GROUP BY age / 20) q ORDER BY g"),
+		S("SELECT * FROM (SELECT age / 20 AS g, count(*) AS c FROM book GROUP BY age / 30) q ORDER BY g").Refused("public.book.age"),
+		S("SELECT 1; SELECT * FROM (SELECT DISTINCT age FROM book) q").Simple().Refused("public.book.age"),
+		S("BEGIN"), S("DECLARE k CURSOR FOR SELECT * FROM (SELECT DISTINCT age FROM book) q").Refused("public.book.age"), S("ROLLBACK"),
 		// What is not shown as it is.
 		S("SELECT pub, age FROM (SELECT DISTINCT age, pub FROM book) q").Refused("public.book.age"),
 		S("SELECT age AS pub, pub AS age FROM (SELECT DISTINCT age, pub FROM book) q").Refused("public.book.age"),
@@ -122,6 +130,8 @@ func TestConditionsInORBesideComputedOnes(t *testing.T) {
 		S("SELECT id FROM book b WHERE (id IN (SELECT book FROM note) OR NOT b.ok OR kind = 'c') AND age >= 30 AND pub IS NULL ORDER BY age, id"),
 		S("SELECT count(*) FROM book b WHERE (EXISTS (SELECT 1 FROM note n WHERE n.book = b.id AND n.note = 'x') OR b.ok) AND b.age > 1"),
 		S("SELECT age, count(*) FROM book b WHERE (EXISTS (SELECT 1 FROM note n WHERE n.book = b.id) OR b.kind = 'a') AND b.age > 1 GROUP BY age ORDER BY age"),
+		S("SELECT age, count(*) FROM book b WHERE (EXISTS (SELECT 1 FROM note n WHERE n.book = b.id AND n.note = 'x') OR NOT b.ok) AND b.age > 1 GROUP BY age ORDER BY age"),
+		S("BEGIN"), S("DECLARE k CURSOR FOR SELECT id FROM book b WHERE (EXISTS (SELECT 1 FROM note n WHERE n.book = b.id AND n.note = 'x') OR b.ok) AND b.age > 1 ORDER BY id"), S("FETCH ALL FROM k"), S("COMMIT"),
 		S("BEGIN"), S("UPDATE book SET ok = false WHERE id = 1"),
 		S("SELECT id FROM book b WHERE (EXISTS (SELECT 1 FROM note n WHERE n.book = b.id AND n.note = 'y') OR b.ok) AND NOT b.ok ORDER BY id"),
 		S("ROLLBACK"),

@@ -50,10 +50,11 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	case a.aggregates(s, sc), a.mindsRows(s, sc, outputs):
 		return false
 	}
+	matches := slices.ContainsFunc(computed, func(o *draftedOutput) bool { return o != nil && a.matchesParameter(o) })
 	costs := map[int]int{} // by hidden column
 	for i, n := range all {
 		if computed[i] == nil {
-			if n.GetBoolExpr() != nil { // which may have a part that is decided, beside a subquery
+			if n.GetBoolExpr() != nil && !matches { // which may have a part that is decided, beside a subquery
 				a.findsBeside(n, all, sc)
 			} else {
 				a.condition(n, sc)

@@ -150,6 +150,7 @@ type Aggregation struct {
 	between    []byte
 	fraction   float64
 	descending bool
+	sorts      bool // the texts that are joined
 	truth      bool
 	whole      int64   // sum of integers of at most four bytes, or bits
 	exact      big.Int // sum of others, with so many digits behind the point
@@ -169,12 +170,15 @@ type Aggregation struct {
 // Begin begins one of values of a type, whose texts have an order; distinct: each value
 // counts once. What is sorted is sorted from the last one on if descending.
 func (a Aggregate) Begin(oid uint32, distinct, descending bool, texts *TextOrder) *Aggregation {
-	g := &Aggregation{of: a, oid: oid, texts: texts, truth: a == All, descending: descending}
+	g := &Aggregation{of: a, oid: oid, texts: texts, truth: a == All, descending: descending, sorts: distinct && a == Joined}
 	if distinct {
 		g.seen = map[string]struct{}{}
 	}
 	return g
 }
+
+// SortTexts has string_agg sort the texts that it joins.
+func (g *Aggregation) SortTexts() { g.sorts = true }
 
 // Add takes one more value that is not NULL, in canonical form. between is what stands in
 // front of a text behind others. The settings have UTF8 as the client's encoding.
@@ -198,7 +202,7 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 	case Some:
 		g.truth = g.truth || v.Data[0] == 1
 	case Joined:
-		if g.seen == nil {
+		if !g.sorts {
 			return g.join(v.Data, between)
 		}
 		g.list, g.between = append(g.list, slices.Clone(v.Data)), append(g.between[:0], between...)
@@ -361,7 +365,7 @@ func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
 		return nil, nil
 	case g.of.OfPairs():
 		return g.appendPairs(dst), nil
-	case g.of == Joined && g.seen != nil:
+	case g.of == Joined && g.sorts:
 		if err := g.joinSorted(); err != nil {
 			return dst, err
 		}

@@ -209,6 +209,13 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	if caught, ok, err := buildCaught(r, src, tree); ok || err != nil {
 		return caught, err
 	}
+	var around []edit
+	if r.unwraps {
+		var ok bool
+		if around, ok = src.unwrap(tree); !ok {
+			return built{}, refuseDefect()
+		}
+	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
 		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark,
@@ -234,11 +241,17 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 			if isRefusal && (refusal.Code == codeNotSupported || refusal.Code == codeUndefined || refusal.Anchor == "no-operator") {
 				refusal.probe = a.probe(tree)
 			}
+			if !r.unwraps && isRefusal && refusal.Code == codeNotSupported && len(tree.Stmts) == 1 && mayUnwrap(tree.Stmts[0].Stmt.GetSelectStmt()) {
+				b, err := unwrapped(r, prepared)
+				if other := (*Refusal)(nil); !errors.As(err, &other) {
+					return b, err
+				}
+			}
 			return built{}, a.err
 		}
 	}
 	var ok bool
-	if plan.pieces, ok = anchored(append(a.edits, a.shown...), r.Text, src.literals); !ok {
+	if plan.pieces, ok = anchored(slices.Concat(a.edits, a.shown, around), r.Text, src.literals); !ok {
 		return built{}, refuseDefect()
 	}
 	plan.actions = a.actions

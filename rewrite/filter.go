@@ -50,10 +50,15 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	case a.aggregates(s, sc), a.mindsRows(s, sc, outputs):
 		return false
 	}
+	matches := slices.ContainsFunc(computed, func(o *draftedOutput) bool { return o != nil && a.matchesParameter(o) })
 	costs := map[int]int{} // by hidden column
 	for i, n := range all {
 		if computed[i] == nil {
-			a.condition(n, sc)
+			if n.GetBoolExpr() != nil && !matches { // which may have a part that is decided, beside a subquery
+				a.findsBeside(n, all, sc)
+			} else {
+				a.condition(n, sc)
+			}
 			continue
 		}
 		a.in("a condition", func() { costs[a.filter(s, computed[i])] = computed[i].formula.cost() })

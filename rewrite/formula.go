@@ -66,6 +66,7 @@ type Formula struct {
 	// Aggregate is that of Aggregated; Row are the columns that it has of each row, by Cell.
 	Aggregate  logical.Aggregate
 	Distinct   bool
+	SortsTexts bool // string_agg, by the texts themselves
 	Descending bool // what it sorts, from the last one on
 	Row        []*Formula
 	Window     *Window               // of Windowed, which has a Row as well

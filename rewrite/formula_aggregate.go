@@ -74,7 +74,8 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		return nil
 	}
 	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
-	sorts := f.Distinct && of == logical.Joined
+	sorts := of == logical.Joined && (f.Distinct || d.scope.regroups != nil && len(x.AggOrder) == 1 && x.Args[0].GetColumnRef() != nil)
+	f.SortsTexts = sorts
 	if d.scope.regroups != nil {
 		if x.AggOrder != nil && !sorts && !ordered || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // whose type is for the server to say
 			return nil
@@ -145,8 +146,8 @@ func (f *Formula) orderedArgs(x *pg.FuncCall) []*pg.Node {
 	return append([]*pg.Node{key.GetNode()}, x.Args...)
 }
 
-// sortsAs says whether string_agg(DISTINCT …) sorts by nothing but the text that it joins, and in which
-// direction. Without ORDER BY PostgreSQL sorts by it, too.
+// sortsAs says whether string_agg sorts by nothing but the text that it joins, and in which
+// direction. Without ORDER BY it does so for DISTINCT.
 func (f *Formula) sortsAs(x *pg.FuncCall) bool {
 	if len(x.AggOrder) == 0 {
 		return true
@@ -234,7 +235,7 @@ func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
 		}
 		a.in("aggregate function", func() {
 			switch {
-			case of.Distinct && of.Aggregate == logical.Joined, of.Aggregate.IsOrdered(): // which the session sorts
+			case of.SortsTexts, of.Aggregate.IsOrdered(): // which the session sorts
 			case of.call.AggDistinct:
 				a.sortKeys(of.call.AggOrder, sc)
 			default:

@@ -39,6 +39,7 @@ func (a *analysis) fromItem(n *pg.Node, sc *scope, lateral []*item) []*item {
 		it := queryItem("", a.query(x.RangeSubselect.Subquery, inner))
 		it.byName = x.RangeSubselect.Alias != nil
 		a.alias(it, x.RangeSubselect.Alias)
+		it.rows = it.byName && !it.open && givesRows(x.RangeSubselect.Subquery.GetSelectStmt(), sc.ctes)
 		return []*item{it}
 	case *pg.Node_RangeFunction:
 		return []*item{a.rangeFunction(x.RangeFunction, beside)}

@@ -94,6 +94,8 @@ type item struct {
 	of    *item
 	scope *scope
 	where []*pg.Node
+	// rows: it is a subquery whose rows are those of relations, as they are.
+	rows bool
 }
 
 // queryItem is the item of a subquery or CTE.

@@ -45,7 +45,8 @@ type Request struct {
 	// Escapes says that standard_conforming_strings is off: '…' is read as E'…'.
 	Escapes bool
 
-	mark string // see Planner
+	mark    string // see Planner
+	unwraps bool   // see unwrap
 }
 
 const (

@@ -110,7 +110,7 @@ func (a *analysis) tellsApart(o *draftedOutput) bool {
 // regroupedOutput is an output of a query whose groups the session makes: what has an aggregate
 // or a window in it the session computes. It is false, and has done nothing, for any other.
 func (a *analysis) regroupedOutput(n *pg.Node, sc *scope) (c column, ok bool) {
-	if !hasAggregate(n) && !hasWindow(n) {
+	if !hasAggregate(n) && !hasWindow(n) || a.isOneForAll(n.GetSubLink(), sc) {
 		return c, false
 	}
 	if c, ok = a.outputFormula(n, sc); !ok {
@@ -288,10 +288,26 @@ func (a *analysis) checkGrouped(n *pg.Node, sc *scope) {
 			return
 		}
 	case *pg.Node_SubLink:
+		if names, known := a.correlated[x.SubLink]; known && len(names) == 0 && a.isOneForAll(x.SubLink, sc) {
+			return
+		}
 		a.fail(refuseUse(sc.regroups.sealed, location(n), "GROUP BY"))
 		return
 	}
 	a.checkGroupedIn(n.ProtoReflect(), sc)
+}
+
+// isOneForAll says whether a subquery gives one value, and has neither aggregates of the rows around
+// it nor anything that can fail: it is the same in all rows of a query if it depends on none.
+func (a *analysis) isOneForAll(s *pg.SubLink, sc *scope) bool {
+	if s.GetSubLinkType() != pg.SubLinkType_EXPR_SUBLINK {
+		return false // or there is none
+	}
+	known := a.snap.TextFunctions()
+	if known == nil {
+		a.fail(ErrNeedTextFunctions)
+	}
+	return known != nil && a.hasOwnAggregates(s, sc, known) && a.isRepeatable(s, sc) && !a.minds(&pg.Node{Node: &pg.Node_SubLink{SubLink: s}})
 }
 
 // checkGroupedIn is checkGrouped for the parts of an expression.

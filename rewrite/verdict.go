@@ -13,9 +13,12 @@ import (
 // object that says of which of them it is true. See docs/decisions/0036-verdicts.md.
 
 // findsBy is the conditions by which a query or a statement finds rows.
-func (a *analysis) findsBy(n *pg.Node, sc *scope) {
+func (a *analysis) findsBy(n *pg.Node, sc *scope) { a.findsBeside(n, conjuncts(nil, n), sc) }
+
+// findsBeside is findsBy for one or all of the conditions between the same ANDs.
+func (a *analysis) findsBeside(n *pg.Node, all []*pg.Node, sc *scope) {
 	saved, beside := a.finds, a.beside
-	a.finds, a.beside = true, conjuncts(nil, n)
+	a.finds, a.beside = true, all
 	a.condition(n, sc)
 	a.finds, a.beside = saved, beside
 }
@@ -127,8 +130,8 @@ func (a *analysis) readsOneSnapshot() bool {
 }
 
 // decidedOf is the relation of which a condition has sealed columns, nil for none, or if its
-// name means another one where the condition stands. plain: beside a subquery the columns may be
-// plain ones.
+// name means another one where the condition stands. plain: a subquery in FROM may read it, and
+// beside a subquery in the condition the columns may be plain ones.
 func (a *analysis) decidedOf(n *pg.Node, sc *scope, plain bool) (into *item) {
 	asks := hasSubquery(n)
 	if asks && !asksSubquery(n) {
@@ -150,10 +153,52 @@ func (a *analysis) decidedOf(n *pg.Node, sc *scope, plain bool) (into *item) {
 		}
 		return c != nil && isAmbiguous(ref, sc)
 	})
-	if into == nil || ambiguous || into.relation == nil || into.open || qualifiedItem([]string{into.name}, sc) != into {
+	if into == nil || ambiguous || into.relation == nil || into.open || into.of == nil && qualifiedItem([]string{into.name}, sc) != into || into.of != nil && !(plain && into.namedIn(sc)) {
 		return nil
 	}
 	return into
+}
+
+// namedIn says whether the row of a relation that is in the rows of a subquery in FROM can be named
+// by that where a condition stands, and has it have this name.
+func (it *item) namedIn(sc *scope) bool {
+	for level := sc; level != nil; level = level.outer {
+		for _, q := range level.items {
+			if !q.rows || !slices.ContainsFunc(q.columns, func(c column) bool { return c.origin.item == it }) {
+				continue
+			}
+			if it.shown || it.merged || qualifiedItem([]string{q.name}, sc) != q {
+				return false
+			}
+			names := map[string]int{}
+			for _, c := range q.columns {
+				names[c.name]++
+			}
+			it.name, it.columns = q.name, slices.DeleteFunc(slices.Clone(q.columns), func(c column) bool { return c.origin.item != it || names[c.name] > 1 })
+			return true
+		}
+	}
+	return false
+}
+
+// givesRows says whether a subquery in FROM gives rows of relations, and not of groups.
+func givesRows(s *pg.SelectStmt, ctes *ctes) bool {
+	if s == nil || s.Op != pg.SetOperation_SETOP_NONE || s.ValuesLists != nil || s.WithClause != nil || s.GroupClause != nil || s.HavingClause != nil || s.DistinctClause != nil || s.LockingClause != nil {
+		return false
+	}
+	return !slices.ContainsFunc(s.FromClause, func(n *pg.Node) bool {
+		return anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+			switch x := m.Interface().(type) {
+			case *pg.SelectStmt, *pg.RangeFunction, *pg.RangeTableSample:
+				return true
+			case *pg.RangeVar:
+				return x.Schemaname == "" && ctes.find(x.Relname) != nil
+			case *pg.Alias:
+				return len(x.Colnames) > 0
+			}
+			return false
+		})
+	})
 }
 
 // isAmbiguous says whether a lone name is that of columns of several relations, which PostgreSQL

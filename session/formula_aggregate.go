@@ -27,6 +27,9 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 		between = v
 	}
 	aggregation, kept := f.Aggregate.Begin(oid, f.Distinct, f.Descending, f.Order), len(s.buf.value)
+	if f.SortsTexts {
+		aggregation.SortTexts()
+	}
 	if f.Aggregate.TakesFraction() && !between.null {
 		if between, err = s.castValue(logical.Type{OID: logical.OIDFloat8, Typmod: -1}, between); err != nil {
 			return nullValue, Need{}, err

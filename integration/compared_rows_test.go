@@ -62,7 +62,7 @@ func TestChoicesByRangesAreStored(t *testing.T) {
 		S("INSERT INTO ledger (id, amount, kind) VALUES (1, 5, 'z') ON CONFLICT (id) DO UPDATE SET kind = CASE WHEN ledger.amount > 10 THEN 'over' ELSE 'under' END"),
 		S("UPDATE ledger SET name = CASE WHEN amount > 1 AND name < '"+w+"' THEN '"+w+"a' WHEN name > $1 THEN $2 ELSE name END", w+"b", w+"c"),
 		S("UPDATE ledger SET kind = CASE WHEN kind = 'b' THEN 'B' ELSE kind END"),
-		S("UPDATE ledger SET plain = CASE WHEN amount > 10 THEN 1 END").Refused("public.ledger.amount"),
+		S("UPDATE ledger SET plain = CASE WHEN amount > 10 THEN 1 END"),
 		S("SELECT * FROM ledger ORDER BY id"),
 	)
 }

@@ -11,7 +11,7 @@ import (
 func TestStatisticsAndTextsAsReportsHaveThem(t *testing.T) {
 	pair := harness.New(t, formulaSchema)
 	w := pair.Env.Canaries.Text()
-	steps := []harness.Step{S(aggregateRows), S("INSERT INTO accounts (id, name, label, price, n, plain) VALUES (7, '"+w+" o''neil-x 3d', 'É b', 123.45, 3, 3)")}
+	steps := []harness.Step{S(aggregateRows), S("INSERT INTO accounts (id, name, label, price, n, plain) VALUES (7, '" + w + " o''neil-x 3d', 'É b', 123.45, 3, 3)")}
 	for _, of := range []string{"initcap(name)", "initcap(name || ' x')", "regexp_replace(name, '[aeiou]', '*', 'g')", `regexp_replace(name, '^.', '<\&>')`, "regexp_replace(name, 'ANN', label, 'i')", "regexp_replace(label, name, 'y')", "regexp_replace(name, '[^a-z]*', '', 'g')",
 		"power(n, 2)", "n ^ 2", "power(abs(price), 0.5)", "price ^ 3", "price ^ n", "ln(abs(price))", "log(abs(price))", "log(2, abs(price) + 1)", "exp(price / 10)", "power(plain, n % 3)", "exp(free / 1e20)", "n BETWEEN SYMMETRIC 40 AND 2", "price NOT BETWEEN SYMMETRIC 30 AND n"} {
 		steps = append(steps, S("SELECT id, "+of+" FROM accounts ORDER BY id"))

@@ -165,7 +165,7 @@ func TestPgxIsRefused(t *testing.T) {
 	var email string
 	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 		err := pgx.BeginFunc(t.Context(), tx, func(inner pgx.Tx) error {
-			return inner.QueryRow(t.Context(), "SELECT initcap(note) FROM customers").Scan(&email)
+			return inner.QueryRow(t.Context(), "SELECT quote_ident(note) FROM customers").Scan(&email)
 		})
 		if e := new(pgconn.PgError); !errors.As(err, &e) || e.Code != "0A000" || e.Hint == "" {
 			t.Errorf("%v, want a refusal with a hint", err)

@@ -16,10 +16,10 @@ func TestRefusalsAreShown(t *testing.T) {
 	word := pair.Env.Canaries.Word()
 	t.Run("psql", func(t *testing.T) {
 		out := run(t, pair.URL(), "sh", "-c", `exec "$@" 2>&1`, "sh", tool(t, "psql"), "-XAt",
-			"-c", "SELECT initcap(note) FROM customers", "-c", "SELECT count(*) FROM customers WHERE email = '"+word+"'")
+			"-c", "SELECT quote_ident(note) FROM customers", "-c", "SELECT count(*) FROM customers WHERE email = '"+word+"'")
 		lines := strings.Split(out, "\n")
 		for i, want := range []string{
-			"ERROR:  sealed column public.customers.note", "LINE 1: SELECT initcap(note) FROM customers", "                       ^", "DETAIL:", "HINT:", "0",
+			"ERROR:  sealed column public.customers.note", "LINE 1: SELECT quote_ident(note) FROM customers", "                           ^", "DETAIL:", "HINT:", "0",
 		} {
 			if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
 				t.Errorf("line %d does not begin with %q:\n%s", i+1, want, out)
@@ -40,8 +40,8 @@ func TestRefusalsAreShown(t *testing.T) {
 		if err := tx.QueryRowContext(t.Context(), "INSERT INTO customers (name, email) VALUES ('x', $1) RETURNING email", word).Scan(&email); err != nil || email != word {
 			t.Fatal(email, err)
 		}
-		err = tx.QueryRowContext(t.Context(), "SELECT initcap(note) FROM customers WHERE id > $1", 0).Scan(&email)
-		if e := new(pq.Error); !errors.As(err, &e) || e.Code != "0A000" || e.Position != "16" || e.Hint == "" {
+		err = tx.QueryRowContext(t.Context(), "SELECT quote_ident(note) FROM customers WHERE id > $1", 0).Scan(&email)
+		if e := new(pq.Error); !errors.As(err, &e) || e.Code != "0A000" || e.Position != "20" || e.Hint == "" {
 			t.Errorf("%v, want a refusal with its place and a hint", err)
 		}
 		if err := tx.Rollback(); err != nil {

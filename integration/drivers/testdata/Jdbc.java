@@ -46,7 +46,7 @@ public class Jdbc {
             query(db, "INSERT INTO customers (name, email) VALUES ('refused', ?) RETURNING 1", word);
             Savepoint s = db.setSavepoint();
             try {
-                query(db, "SELECT initcap(note) FROM customers WHERE id > ?", 0);
+                query(db, "SELECT quote_ident(note) FROM customers WHERE id > ?", 0);
             } catch (SQLException e) {
                 System.out.println(e.getSQLState());
             }

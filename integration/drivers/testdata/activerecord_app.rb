@@ -37,7 +37,7 @@ def refused
   ActiveRecord::Base.transaction do
     Customer.create!(name: "refused", email: WORD)
     begin
-      ActiveRecord::Base.transaction(requires_new: true) { Customer.where("id > ?", 0).pluck(Arel.sql("initcap(note)")) }
+      ActiveRecord::Base.transaction(requires_new: true) { Customer.where("id > ?", 0).pluck(Arel.sql("quote_ident(note)")) }
     rescue ActiveRecord::StatementInvalid => e
       puts e.cause.result.error_field(PG::Result::PG_DIAG_SQLSTATE)
     end

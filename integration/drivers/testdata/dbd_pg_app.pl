@@ -18,7 +18,7 @@ if (($how // '') eq 'refused') {
     $db->begin_work;
     $db->do("INSERT INTO customers (name, email) VALUES ('refused', ?)", undef, $word);
     $db->pg_savepoint('s');
-    eval { $db->selectall_arrayref('SELECT initcap(note) FROM customers WHERE id > ?', undef, 0) };
+    eval { $db->selectall_arrayref('SELECT quote_ident(note) FROM customers WHERE id > ?', undef, 0) };
     print $db->state, "\n";
     $db->pg_rollback_to('s');
     print 'refused, and usable: ', $db->selectrow_array('SELECT email FROM customers WHERE email = ?', undef, $word), "\n";

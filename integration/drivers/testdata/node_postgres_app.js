@@ -14,7 +14,7 @@ async function refused() {
   await client.query("BEGIN");
   await client.query("INSERT INTO customers (name, email) VALUES ('refused', $1)", [word]);
   await client.query("SAVEPOINT s");
-  await client.query("SELECT initcap(note) FROM customers").catch((e) => console.log(e.code));
+  await client.query("SELECT quote_ident(note) FROM customers").catch((e) => console.log(e.code));
   await client.query("ROLLBACK TO s");
   const { rows } = await client.query("SELECT email FROM customers WHERE email = $1", [word]);
   console.log("refused, and usable:", rows[0].email);

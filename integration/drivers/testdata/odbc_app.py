@@ -26,7 +26,7 @@ def refused():
     cur.execute("INSERT INTO customers (name, email) VALUES ('refused', ?)", word)
     cur.execute("SAVEPOINT s")
     try:
-        cur.execute("SELECT initcap(note) FROM customers WHERE id > ?", 0)
+        cur.execute("SELECT quote_ident(note) FROM customers WHERE id > ?", 0)
     except pyodbc.Error as e:
         print(e.args[0])
     cur.execute("ROLLBACK TO s")

@@ -32,7 +32,7 @@ function refused(string $word): void
     $db->prepare("INSERT INTO customers (name, email) VALUES ('refused', ?)")->execute([$word]);
     $db->exec('SAVEPOINT s');
     try {
-        $db->prepare('SELECT initcap(note) FROM customers WHERE id > ?')->execute([0]);
+        $db->prepare('SELECT quote_ident(note) FROM customers WHERE id > ?')->execute([0]);
     } catch (PDOException $e) {
         echo $e->getCode(), "\n";
     }

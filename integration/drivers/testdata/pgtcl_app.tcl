@@ -20,7 +20,7 @@ proc run {args} { answer [pg_exec $::db {*}$args] }
 # An error like any other, and a session that goes on.
 if {$mode eq "refused"} {
     pg_result [pg_exec $db {INSERT INTO customers (name, email) VALUES ('refused', $1)} $word] -clear
-    set result [pg_exec $db {SELECT initcap(note) FROM customers}]
+    set result [pg_exec $db {SELECT quote_ident(note) FROM customers}]
     puts [pg_result $result -error sqlstate]
     pg_result $result -clear
     pg_select $db "SELECT email FROM customers WHERE email = [pg_quote $word]" row { puts "refused, and usable: $row(email)" }

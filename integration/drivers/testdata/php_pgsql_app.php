@@ -39,7 +39,7 @@ function refused(string $word): void
     pg_query($db, 'BEGIN');
     pg_query_params($db, "INSERT INTO customers (name, email) VALUES ('refused', $1)", [$word]);
     pg_query($db, 'SAVEPOINT s');
-    pg_send_query_params($db, 'SELECT initcap(note) FROM customers WHERE id > $1', [0]);
+    pg_send_query_params($db, 'SELECT quote_ident(note) FROM customers WHERE id > $1', [0]);
     while ($result = pg_get_result($db)) {
         echo pg_result_error_field($result, PGSQL_DIAG_SQLSTATE), "\n";
     }

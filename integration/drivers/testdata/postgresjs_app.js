@@ -11,7 +11,7 @@ async function refused() {
   await sql
     .begin(async (tx) => {
       await tx`INSERT INTO customers (name, email) VALUES ('refused', ${word})`;
-      await tx.savepoint((inner) => inner`SELECT initcap(note) FROM customers`).catch((e) => console.log(e.code));
+      await tx.savepoint((inner) => inner`SELECT quote_ident(note) FROM customers`).catch((e) => console.log(e.code));
       const [row] = await tx`SELECT email FROM customers WHERE email = ${word}`;
       console.log("refused, and usable:", row.email);
       throw new Error("undo");

@@ -24,7 +24,7 @@ def refused():
     cur.execute("INSERT INTO customers (name, email) VALUES ('refused', %s)", (word,))
     cur.execute("SAVEPOINT s")
     try:
-        cur.execute("SELECT initcap(note) FROM customers")
+        cur.execute("SELECT quote_ident(note) FROM customers")
     except psycopg2.errors.FeatureNotSupported as e:
         print(e.pgcode)
     cur.execute("ROLLBACK TO s")

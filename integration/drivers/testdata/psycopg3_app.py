@@ -33,7 +33,7 @@ def refused():
             conn.execute("INSERT INTO customers (name, email) VALUES ('refused', %s)", (word,))
             try:
                 with conn.transaction():
-                    conn.execute("SELECT initcap(note) FROM customers WHERE id > %s", (0,))
+                    conn.execute("SELECT quote_ident(note) FROM customers WHERE id > %s", (0,))
             except psycopg.errors.FeatureNotSupported as e:
                 print(e.sqlstate)
             print("refused, and usable:", conn.execute("SELECT email FROM customers WHERE email = %s", (word,)).fetchone()[0])

@@ -23,7 +23,7 @@ def refused
   db.transaction(rollback: :always) do
     db[:customers].insert(name: "refused", email: WORD)
     begin
-      db.transaction(savepoint: true) { db[:customers].select { initcap(note) }.where { id > 0 }.all }
+      db.transaction(savepoint: true) { db[:customers].select { quote_ident(note) }.where { id > 0 }.all }
     rescue Sequel::DatabaseError => e
       puts e.wrapped_exception.result.error_field(PG::Result::PG_DIAG_SQLSTATE)
     end

@@ -69,7 +69,7 @@ def refused():
         s.flush()
         try:
             with s.begin_nested():
-                s.execute(sa.select(sa.func.initcap(Customer.note))).all()
+                s.execute(sa.select(sa.func.quote_ident(Customer.note))).all()
         except DBAPIError as e:
             print(e.orig.pgcode)
         print("refused, and usable:", s.execute(sa.select(Customer.email).where(Customer.email == word)).scalar_one())

@@ -36,7 +36,7 @@ def refused():
         Customer.objects.create(name="refused", email=word)
         try:
             with transaction.atomic():
-                list(Customer.objects.annotate(up=Func("note", function="initcap", output_field=CharField())))
+                list(Customer.objects.annotate(up=Func("note", function="quote_ident", output_field=CharField())))
         except DatabaseError as e:
             print(e.__cause__.pgcode)
         print("refused, and usable:", Customer.objects.get(email=word).email)

@@ -36,6 +36,7 @@ var demoQueries = []string{
 	`SELECT * FROM users ORDER BY id`,
 	`SELECT name, ssn FROM users WHERE email = 'ada@example.com'`,
 	`SELECT name FROM users WHERE email IN ('alan@example.com', 'nobody@example.com')`,
+	`SELECT name FROM users WHERE ssn = '078-05-1120'`,
 	`SELECT name FROM users WHERE ssn IS NULL`,
 }
 
@@ -225,7 +226,7 @@ func (s *story) use(ctx context.Context, throughDSN string, before []answer) (er
 		}
 	}
 	s.title("What cannot be answered exactly is refused, with what to do")
-	return s.refused(ctx, through, `SELECT name FROM users WHERE ssn = '987-65-4321'`, "0A000")
+	return s.refused(ctx, through, `SELECT a.name, b.name FROM users a JOIN users b ON b.ssn = a.ssn AND b.id > a.id`, "0A000")
 }
 
 // refused asks something that must fail with this SQLSTATE.

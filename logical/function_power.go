@@ -297,8 +297,7 @@ func (c *call) wholePower(base, exponent *number, times int) ([]byte, error) {
 	}
 	estimate := 0.0 // digits of the result
 	if !base.isZero() {
-		f, _ := new(big.Float).SetInt(new(big.Int).Abs(base.unscaled())).Float64()
-		estimate = float64(times) * (log10(f) - float64(base.scale))
+		estimate = float64(times) * (log10(base.unscaled(), base.wholeDigits()+base.scale) - float64(base.scale))
 	}
 	digits := 0
 	if c.s.major() >= chosenBySize {
@@ -333,13 +332,17 @@ func (c *call) wholePower(base, exponent *number, times int) ([]byte, error) {
 	return c.real(f, scale)
 }
 
-// log10 is a decimal logarithm, which is whole for powers of ten.
-func log10(f float64) float64 {
+// log10 is the decimal logarithm of a number of about so many digits, which is whole for powers of
+// ten. More of them than a double precision can have are counted.
+func log10(n *big.Int, digits int) float64 {
+	const most = 300
+	left := max(digits-most, 0)
+	f, _ := new(big.Float).SetInt(n.Quo(n.Abs(n), powerOfTen(left))).Float64()
 	log := math.Log10(f)
 	if whole := math.Round(log); math.Pow(10, whole) == f {
-		return whole
+		log = whole
 	}
-	return log
+	return log + float64(left)
 }
 
 // powerOfInfinity is power of NaN and infinities, by the rules of POSIX.

@@ -21,7 +21,7 @@ func TestPowersAndLogarithmsAreTheServers(t *testing.T) {
 	}
 	number := func() string {
 		sign := []string{"", "", "", "-"}[r.IntN(4)]
-		switch r.IntN(8) {
+		switch r.IntN(9) {
 		case 0:
 			return sign + digits(3)
 		case 1:
@@ -34,7 +34,9 @@ func TestPowersAndLogarithmsAreTheServers(t *testing.T) {
 			return sign + "0." + strings.Repeat("0", r.IntN(20)) + digits(5)
 		case 5:
 			return sign + digits(2) + strings.Repeat("0", r.IntN(20))
-		case 6:
+		case 6: // more digits than a double precision can have
+			return sign + []string{"0." + strings.Repeat("0", 320), digits(40) + digits(500) + "."}[r.IntN(2)] + digits(12)
+		case 7:
 			return []string{"0", "1", "10", "100.0", "1e-5", "0.5", "1e30", "2.25", "1.1", "0.9", "0.95", "0.00"}[r.IntN(12)]
 		}
 		return sign + digits(5) + "." + digits(2)

@@ -169,15 +169,32 @@ func (c *call) null(i int) bool { return c.args[i].Data == nil }
 
 func (c *call) array(i int) (array, error) { return readArray(c.args[i].Data) }
 
-// list is an argument that must have one dimension, or none; NULL is empty.
-func (c *call) list(i int, of string) (a array, err error) {
+// list is an argument that must have one dimension, or none; NULL is empty. several is the error
+// for more.
+func (c *call) list(i int, several func() error) (a array, err error) {
 	if c.null(i) {
 		return a, nil
 	}
 	if a, err = c.array(i); err == nil && a.shape.dims > 1 {
-		err = refuse("pgseal does not compute "+of+" of arrays of several dimensions", "Compute the value in the application.")
+		err = several()
 	}
 	return a, err
+}
+
+func refuseDimensions() error {
+	return refuse("pgseal does not put arrays of several dimensions together, nor cuts them", "Compute the value in the application.")
+}
+
+func notExtended() error {
+	return newError(codeDataException, "argument must be empty or one-dimensional array")
+}
+
+func notSearched() error {
+	return newError(codeFeatureNotSupported, "searching for elements in multidimensional arrays is not supported")
+}
+
+func notRemoved() error {
+	return newError(codeFeatureNotSupported, "removing elements from multidimensional arrays is not supported")
 }
 
 // element is the type of the elements of an argument that is an array.
@@ -228,45 +245,34 @@ func showDimensions(c *call) ([]byte, error) {
 	return dst, nil
 }
 
-// add puts an element, which is an argument, into an array at an index of its items.
-func (c *call) add(list, element, at int) ([]byte, error) {
-	a, err := c.arrayAdded(list)
+func appendElement(c *call) ([]byte, error) {
+	a, err := c.list(0, notExtended)
 	if err != nil {
 		return c.dst, err
 	}
-	if at != 0 {
-		at = len(a.items)
-	}
-	made := listed(slices.Insert(a.items, at, c.args[element].Data), a.bound())
-	return made.append(c.dst, c.element(list))
+	made := listed(append(a.items, c.args[1].Data), a.bound())
+	return made.append(c.dst, c.element(0))
 }
 
-func (c *call) arrayAdded(i int) (a array, err error) {
-	if c.null(i) {
-		return a, nil
+func prependElement(c *call) ([]byte, error) {
+	a, err := c.list(1, notExtended)
+	if err != nil {
+		return c.dst, err
 	}
-	if a, err = c.array(i); err == nil && a.shape.dims > 1 {
-		err = newError(codeDataException, "argument must be empty or one-dimensional array")
-	}
-	return a, err
+	made := listed(slices.Insert(a.items, 0, c.args[0].Data), a.bound())
+	return made.append(c.dst, c.element(1))
 }
-
-const behind = -1
-
-func appendElement(c *call) ([]byte, error) { return c.add(0, 1, behind) }
-
-func prependElement(c *call) ([]byte, error) { return c.add(1, 0, 0) }
 
 // concatenateArrays is array_cat.
 func concatenateArrays(c *call) ([]byte, error) {
 	if c.null(0) && c.null(1) {
 		return nil, nil
 	}
-	a, err := c.list(0, "array_cat")
+	a, err := c.list(0, refuseDimensions)
 	if err != nil {
 		return c.dst, err
 	}
-	b, err := c.list(1, "array_cat")
+	b, err := c.list(1, refuseDimensions)
 	if err != nil {
 		return c.dst, err
 	}
@@ -278,21 +284,10 @@ func concatenateArrays(c *call) ([]byte, error) {
 	return made.append(c.dst, c.element(0))
 }
 
-// searched is the array that a function looks for elements in; null says that there is none.
-func (c *call) searched(what string) (a array, null bool, err error) {
-	if c.null(0) {
-		return a, true, nil
-	}
-	if a, err = c.array(0); err == nil && a.shape.dims > 1 {
-		err = newError(codeFeatureNotSupported, what+" elements "+map[string]string{"searching for": "in", "removing": "from"}[what]+" multidimensional arrays is not supported")
-	}
-	return a, false, err
-}
-
 // positionOf is array_position.
 func positionOf(c *call) ([]byte, error) {
-	a, null, err := c.searched("searching for")
-	if null || err != nil || len(a.items) == 0 {
+	a, err := c.list(0, notSearched)
+	if err != nil || len(a.items) == 0 {
 		return nil, err
 	}
 	if c.null(1) && !a.nulls {
@@ -315,9 +310,12 @@ func positionOf(c *call) ([]byte, error) {
 
 // positionsOf is array_positions.
 func positionsOf(c *call) ([]byte, error) {
-	a, null, err := c.searched("searching for")
-	if null || err != nil {
-		return nil, err
+	if c.null(0) {
+		return nil, nil
+	}
+	a, err := c.list(0, notSearched)
+	if err != nil {
+		return c.dst, err
 	}
 	var found [][]byte
 	for i, item := range a.items {
@@ -332,9 +330,12 @@ func positionsOf(c *call) ([]byte, error) {
 
 // removeElement is array_remove.
 func removeElement(c *call) ([]byte, error) {
-	a, null, err := c.searched("removing")
-	if null || err != nil {
-		return nil, err
+	if c.null(0) {
+		return nil, nil
+	}
+	a, err := c.list(0, notRemoved)
+	if err != nil {
+		return c.dst, err
 	}
 	of := c.element(0)
 	made := listed(slices.DeleteFunc(a.items, func(item []byte) bool { return same(of, item, c.args[1].Data) }), a.bound())
@@ -402,7 +403,7 @@ func elementAt(c *call) ([]byte, error) {
 
 // slice is that of the elements from one subscript to another one.
 func slice(c *call) ([]byte, error) {
-	a, err := c.list(0, "a slice")
+	a, err := c.list(0, refuseDimensions)
 	if err != nil {
 		return c.dst, err
 	}

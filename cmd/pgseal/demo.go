@@ -55,7 +55,7 @@ func demo(ctx context.Context, out io.Writer, listen string, insist, exit bool) 
 
 	s := &story{out: out, color: isTerminal(out)}
 	s.title("Starting everything on loopback")
-	cluster, err := pgtest.Start(ctx, pgtest.Options{Dir: state, Log: out, LogStatements: true})
+	cluster, err := pgtest.Start(ctx, pgtest.Options{Dir: state, Log: out, Fresh: true, LogStatements: true})
 	if err != nil {
 		return err
 	}

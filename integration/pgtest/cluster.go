@@ -61,9 +61,11 @@ type Options struct {
 	Settings map[string]string
 	// LogStatements logs the text and parameters of every statement.
 	LogStatements bool
-	Auth          Auth // "" is Trust
-	TLS           bool // accepts TLS, and connections without it too
-	UnixSocket    bool // also listens on a socket in SocketDir
+	// Fresh runs initdb and leaves nothing behind for later clusters.
+	Fresh      bool
+	Auth       Auth // "" is Trust
+	TLS        bool // accepts TLS, and connections without it too
+	UnixSocket bool // also listens on a socket in SocketDir
 	// Log receives what a user should know, such as an installation; nil is
 	// standard error.
 	Log io.Writer
@@ -174,30 +176,14 @@ func (c *Cluster) makeDirectories(opts Options) (err error) {
 	return err
 }
 
-// create runs initdb and makes the configuration.
+// create makes the data directory and the configuration.
 func (c *Cluster) create(ctx context.Context, opts Options) error {
-	passwordFile := filepath.Join(c.dir, "password")
-	if err := os.WriteFile(passwordFile, []byte(Password), 0o600); err != nil {
+	initialise := c.initialise
+	if opts.Fresh {
+		initialise = func(ctx context.Context) error { return c.initdb(ctx, c.DataDir()) }
+	}
+	if err := initialise(ctx); err != nil {
 		return err
-	}
-	if err := c.account.own(passwordFile); err != nil {
-		return err
-	}
-	initdb := exec.CommandContext(ctx, filepath.Join(c.Binaries.Dir, "initdb"),
-		"--pgdata="+c.DataDir(), "--username="+Superuser, "--pwfile="+passwordFile,
-		"--auth="+string(c.auth), "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
-	c.account.run(initdb)
-	initdb.Dir = c.dir
-	var out bytes.Buffer
-	initdb.Stdout, initdb.Stderr = &out, &out
-	if err := initdb.Start(); err != nil {
-		return fmt.Errorf("initdb: %w", err)
-	}
-	if err := c.guard.Watch(initdb.Process.Pid, "TERM"); err != nil {
-		return errors.Join(err, initdb.Wait())
-	}
-	if err := initdb.Wait(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out.Bytes())
 	}
 	c.settings = map[string]string{
 		"listen_addresses":           "127.0.0.1",

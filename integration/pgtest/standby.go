@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,18 +31,8 @@ func (c *Cluster) copyFrom(ctx context.Context, primary *Cluster) error {
 	conninfo := fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s", primary.Port, Superuser, Password)
 	cmd := exec.CommandContext(ctx, c.Binaries.Client(ctx, "pg_basebackup"),
 		"--pgdata="+c.DataDir(), "--checkpoint=fast", "--wal-method=fetch", "--no-sync", "--dbname="+conninfo)
-	c.account.run(cmd)
-	cmd.Dir = c.dir
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("pg_basebackup: %w", err)
-	}
-	if err := c.guard.Watch(cmd.Process.Pid, "TERM"); err != nil {
-		return errors.Join(err, cmd.Wait())
-	}
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("pg_basebackup: %w\n%s", err, out.Bytes())
+	if err := c.finish(cmd); err != nil {
+		return err
 	}
 	c.settings["primary_conninfo"] = conninfo
 	if c.SocketDir != "" {

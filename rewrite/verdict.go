@@ -35,7 +35,7 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 
 // decided is such a condition, as read reads it, nil for any other.
 func (a *analysis) decided(n *pg.Node, sc *scope, read func(*foundRow) *rowRange) *rowRange {
-	if !a.finds || a.err != nil || a.persistent || a.mode == Kept || n.GetBoolExpr() != nil || !a.takesVerdicts() {
+	if !a.finds || a.err != nil || a.persistent || a.mode == Kept || n.GetBoolExpr() != nil || !a.takesVerdicts() && a.explained().GetMergeStmt() == nil {
 		return nil
 	}
 	into := a.decidedOf(n, sc, true)

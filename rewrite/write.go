@@ -478,14 +478,16 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return true })
 	sc.items = []*item{into}
 	a.from([]*pg.Node{s.SourceRelation}, sc)
-	a.condition(s.JoinCondition, sc)
+	a.findsBy(s.JoinCondition, sc)
 	a.copying = a.copiesMerged(s)
 	for _, n := range s.MergeWhenClauses {
 		w := n.GetMergeWhenClause()
 		if w == nil {
 			continue
 		}
-		a.condition(w.Condition, sc)
+		if w.Condition != nil {
+			a.findsBeside(w.Condition, nil, sc) // what stands beside, the server looks at in the order of the text
+		}
 		if w.CommandType == pg.CmdType_CMD_INSERT {
 			a.mergeInsert(w, into, sc, s.Relation.GetLocation())
 		} else {

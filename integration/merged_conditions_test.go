@@ -1,0 +1,32 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// What MERGE does with a row depends on sealed values, of the table and of what it is merged with.
+func TestMergesDecidedBySealedValues(t *testing.T) {
+	pair := harness.New(t, tasksSchema())
+	w := pair.Env.Canaries.Text()
+	all := S("SELECT id, plain, status, n FROM tasks ORDER BY id")
+	from := "MERGE INTO tasks t USING owners o ON t.id = o.task AND o.id <> 2 "
+	pair.SameIn(t, formulaModes, S(taskRows), S(ownerRows),
+		S(from+"WHEN MATCHED AND t.n = 1 AND t.id < 5 THEN UPDATE SET plain = 10 WHEN MATCHED AND t.status = '"+w+"' THEN DELETE WHEN MATCHED AND t.id > 3 AND t.n < 0 THEN UPDATE SET plain = 11"), all,
+		S(from+"WHEN MATCHED AND t.n >= $1 AND o.age = $2 THEN UPDATE SET plain = 12, status = '"+w+"'", "1", "30"), all,
+		S(from+"WHEN MATCHED AND t.status = $1 AND NOT (t.n = 2 OR t.id = 9) THEN UPDATE SET plain = 13", w), all,
+		S("MERGE INTO tasks t USING owners o ON t.id = o.task + 3 WHEN MATCHED AND o.age > 35 THEN UPDATE SET plain = 14 WHEN NOT MATCHED AND o.role = 'lead' THEN INSERT (id, plain) VALUES (o.id + 100, 15) WHEN NOT MATCHED AND o.age IS NULL THEN INSERT (id, plain, status) VALUES (o.id + 200, 16, 'x')"), all,
+		S("MERGE INTO tasks t USING owners o ON t.id = o.task AND t.n > 1 AND o.id <> 2 WHEN MATCHED THEN UPDATE SET plain = 17 WHEN NOT MATCHED AND o.age = 30 THEN INSERT (id, plain) VALUES (o.id + 300, 18)"), all,
+		S("MERGE INTO tasks t USING (SELECT * FROM owners WHERE age >= 30 AND id <> 2) o ON t.id = o.task WHEN MATCHED AND o.role = 'lead' THEN UPDATE SET plain = 19"), all,
+		S("MERGE INTO tasks t USING (VALUES (1, 'one'), (2, 'two'), (400, 'new')) v (id, name) ON t.id = v.id WHEN MATCHED AND t.n < 2 THEN UPDATE SET status = v.name WHEN NOT MATCHED THEN INSERT (id, status) VALUES (v.id, v.name)"), all,
+		S(from+"WHEN MATCHED AND CASE t.n WHEN 2 THEN true END THEN UPDATE SET plain = 20"), all,
+		S(from+"WHEN MATCHED AND t.n <> 0 AND 10 / t.n > 4 THEN UPDATE SET plain = 21"), all,
+		S(from+"WHEN MATCHED AND 10 / t.n > 4 THEN UPDATE SET plain = 22").Fails("22012"), all,
+		S(from+"WHEN MATCHED AND t.n > (SELECT min(age) FROM owners) THEN DELETE WHEN MATCHED AND t.status LIKE '%"+w[1:]+"' THEN UPDATE SET plain = 23"), all,
+		S(from+"WHEN MATCHED AND t.status = o.role THEN DELETE").Refused("public.tasks.status"),
+		S(from+"WHEN MATCHED AND t.n > o.age THEN DELETE").Refused("public.tasks.n"),
+		S(from+"WHEN MATCHED AND t.n = 1 THEN UPDATE SET n = t.n + 1").Refused("public.tasks.n"),
+		S("BEGIN"), S("UPDATE tasks SET n = 5 WHERE id = 1"), S(from+"WHEN MATCHED AND t.n = 5 THEN DELETE"), all, S("ROLLBACK"), all,
+	)
+}

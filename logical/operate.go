@@ -112,7 +112,7 @@ func (o Operator) Takes(oid uint32) bool {
 	case o.OfBits():
 		return f == familyInt
 	case f == familyDay || f == familyInterval || oid == OIDTime:
-		return o == Add || o == Subtract
+		return o == Add || o == Subtract || o == Multiply && f == familyInterval
 	case o == Power:
 		return f.isNumber()
 	default:
@@ -155,6 +155,8 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return OIDTextArray
 	case f.isNumber():
 		return beside
+	case o == Multiply && f == familyInterval:
+		return OIDFloat8
 	case o == Add && (beside == OIDTimestamp || beside == OIDTimestamptz),
 		beside == OIDInterval && (o == Add || o == Subtract) && !first:
 		return OIDInterval
@@ -205,6 +207,10 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 			op.result = OIDFloat8
 		}
 		op.left, op.right = op.result, op.result
+	case o == Multiply && l == familyInterval && r.isNumber():
+		op, ok = operation{OIDInterval, OIDFloat8, OIDInterval}, true
+	case o == Multiply && l.isNumber() && r == familyInterval:
+		op, ok = operation{OIDFloat8, OIDInterval, OIDInterval}, true
 	case o != Add && o != Subtract:
 	case left == OIDTime || right == OIDTime:
 		return o.onTime(left, right)
@@ -295,10 +301,18 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return o.appendTime(dst, a, b, op, s)
 	case o == Subtract && familyOf(op.left) == familyDay && familyOf(op.right) == familyDay:
 		return appendBetween(dst, a, b, op.result, s.major())
-	case op.left == OIDInterval && op.right != OIDInterval || op.right == OIDDate:
+	case o != Multiply && op.left == OIDInterval && op.right != OIDInterval || op.right == OIDDate:
 		a, b = b, a // what is added to comes first
 	}
 	switch familyOf(op.result) {
+	case familyInterval:
+		if o != Multiply {
+			return o.appendInterval(dst, canonicalInterval(a), canonicalInterval(b), s.major())
+		}
+		if op.left != OIDInterval {
+			a, b = b, a
+		}
+		return appendTimes(dst, canonicalInterval(a), canonicalFloat(b), s.major())
 	case familyText:
 		return append(append(dst, a...), b...), nil
 	case familyInt:
@@ -312,8 +326,6 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return n.append(dst)
 	case familyFloat:
 		return o.appendFloat(dst, canonicalFloat(a), canonicalFloat(b), op.result)
-	case familyInterval:
-		return o.appendInterval(dst, canonicalInterval(a), canonicalInterval(b), s.major())
 	}
 	if op.result == OIDDate {
 		return o.appendDay(dst, int(canonicalInt(a)), int(canonicalInt(b)))

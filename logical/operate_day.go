@@ -105,6 +105,32 @@ func (o Operator) appendInterval(dst []byte, a, b interval, major int) ([]byte, 
 	return a.append(dst), nil
 }
 
+// appendTimes multiplies an interval by a whole number. By another one a part of a month becomes
+// days, and a part of a day hours, in double precision, with last bits that are those of the
+// server's machine.
+func appendTimes(dst []byte, v interval, by float64, major int) ([]byte, error) {
+	switch {
+	case v.isInfinite(major):
+		return dst, refuseInfiniteInterval()
+	case by != math.Trunc(by) || math.IsInf(by, 0): // NaN, too
+		return dst, refuse("pgseal multiplies intervals by whole numbers only", "Compute the value in the application.")
+	}
+	months, days, micros := float64(v.months)*by, float64(v.days)*by, math.RoundToEven(float64(v.micros)*by)
+	for _, n := range [...]float64{months, days} {
+		if n > math.MaxInt32 || n < math.MinInt32 {
+			return dst, newError(codeDatetimeOverflow, "interval out of range")
+		}
+	}
+	if !(micros >= math.MinInt64 && micros < -float64(math.MinInt64)) {
+		return dst, newError(codeDatetimeOverflow, "interval out of range")
+	}
+	v = interval{months: int32(months), days: int32(days), micros: int64(micros)}
+	if v.isInfinite(major) {
+		return dst, newError(codeDatetimeOverflow, "interval out of range")
+	}
+	return v.append(dst), nil
+}
+
 // isInfinite says whether the server takes the interval for an infinite one.
 func (v *interval) isInfinite(major int) bool { return major >= 17 && v.collides(v.months) }
 

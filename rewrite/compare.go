@@ -342,7 +342,10 @@ func (a *analysis) listMember(left *sealedExpr, item *pg.Node, op Operand, base 
 			a.fail(refuseMixedList(left.column, left.at)) // its type could be that of the others, too
 			return
 		}
-		if !a.give(item, op, sc) && (listed || !a.computed(item, op, sc)) {
+		if a.give(item, op, sc) {
+			return
+		}
+		if op.Listed = false; listed && !a.listsComputed(left, item, base) || !a.computed(item, op, sc) {
 			a.refuseComputed(left, item, sc)
 		}
 	}
@@ -411,6 +414,10 @@ func (a *analysis) uniform(left *sealedExpr, items []*pg.Node, array bool) {
 			if oid = to.whole().OID; !ok {
 				oid = oidUnknown
 			}
+		default:
+			if made := a.listedType(item); made != 0 {
+				oid = made
+			}
 		}
 		real, exact = real || oid == logical.OIDFloat4, exact || isExact(oid)
 		switch {
@@ -474,6 +481,7 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 		tests = row.Args
 	}
 	ranked := a.rankTests(s, tests, sc)
+	none := a.isEmptySet(s.Subselect.GetSelectStmt())
 	outputs := a.sublink(s, sc)
 	exact := len(s.OperName) == 0
 	if !exact {
@@ -506,6 +514,8 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 				a.asPlain(outputs[i].constants)
 			}
 			a.in("operator IN", func() { a.plain(test, sc) })
+		case none && left != nil && i < len(outputs) && a.comparesNothing(left, s.Location):
+			a.asPlain(outputs[i].constants)
 		case !exact && left != nil:
 			a.fail(refuseOperator(left.column, left.at, last(names(s.OperName))))
 		case !exact:

@@ -177,6 +177,9 @@ func (a *analysis) plainCase(x *pg.CaseExpr, sc *scope) {
 // caseTests analyses what a CASE tests; result is called for each of its results
 // in turn.
 func (a *analysis) caseTests(x *pg.CaseExpr, sc *scope, result func(*pg.Node)) {
+	if a.caseVerdicts(x, sc, result) {
+		return
+	}
 	var left *sealedExpr
 	for _, n := range x.Args {
 		if x.Arg != nil && !a.betweenBuiltIn([]string{"="}, x.Arg, n.GetCaseWhen().GetExpr(), n.GetCaseWhen().GetLocation(), sc) {

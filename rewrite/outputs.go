@@ -304,7 +304,9 @@ func (a *analysis) output(n *pg.Node, sc *scope) column {
 		if c, ok := a.outputFormula(n, sc); ok {
 			return c
 		}
-		a.plain(n, sc)
+		if !a.decidedOutput(n, sc) {
+			a.plain(n, sc)
+		}
 		c := column{text: a.definitions > met}
 		if ref := n.GetColumnRef(); ref != nil {
 			if r := a.resolve(ref, sc).column; r != nil {

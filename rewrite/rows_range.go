@@ -68,7 +68,15 @@ type rowRange struct {
 func (a *analysis) rowRange(n *pg.Node, row *foundRow, sc *scope) *rowRange {
 	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, row: row, scope: sc, decides: true}
 	f := a.formula(n, d)
-	if f == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) || f.TypeOf(f.givenType) != logical.OIDBool || !a.asksForRange(f, d) || !a.settleCalls(d) {
+	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+		return nil
+	}
+	return a.rangeOf(f, d)
+}
+
+// rangeOf is a condition that has been read, nil for one without a range.
+func (a *analysis) rangeOf(f *Formula, d *formulaDraft) *rowRange {
+	if f.SealedColumn() == nil || f.TypeOf(f.givenType) != logical.OIDBool || !a.asksForRange(f, d) || !a.settleCalls(d) {
 		return nil
 	}
 	sealed := f.SealedColumn()
@@ -79,7 +87,7 @@ func (a *analysis) rowRange(n *pg.Node, row *foundRow, sc *scope) *rowRange {
 		return nil
 	}
 	start, end := d.span(a)
-	return &rowRange{formulaUse{start: start, end: end, row: row, columns: columns, operand: op}, d}
+	return &rowRange{formulaUse{start: start, end: end, row: d.row, columns: columns, operand: op}, d}
 }
 
 // inRowRanges has a value be computed only for rows that are in the ranges, and be NULL for

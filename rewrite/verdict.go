@@ -26,29 +26,38 @@ func (a *analysis) findsBeside(n *pg.Node, all []*pg.Node, sc *scope) {
 // verdict has the session decide such a condition. It is false, and has done nothing, for any
 // other.
 func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
-	if !a.finds || a.err != nil || a.persistent || a.mode == Kept || n.GetBoolExpr() != nil || !a.takesVerdicts() {
-		return false
+	r := a.decided(n, sc, func(row *foundRow) *rowRange { return a.rowRange(n, row, sc) })
+	if r != nil {
+		a.placeRange(r)
+	}
+	return r != nil
+}
+
+// decided is such a condition, as read reads it, nil for any other.
+func (a *analysis) decided(n *pg.Node, sc *scope, read func(*foundRow) *rowRange) *rowRange {
+	if !a.finds || a.err != nil || a.persistent || a.mode == Kept || n.GetBoolExpr() != nil || !a.takesVerdicts() && a.explained().GetMergeStmt() == nil {
+		return nil
 	}
 	into := a.decidedOf(n, sc, true)
 	if into == nil {
-		return false
+		return nil
 	}
 	row := &foundRow{into: into, reads: true, rows: &rowConditions{}}
 	if c := a.conflicting; c != nil && c.into == into && c.key != nil {
 		row.excluded, row.given, row.reads = c.excluded, c.given, false
 		if row.rows.keyed = a.keyParts(c, quoteName(into.name)); row.rows.keyed == nil {
-			return false
+			return nil
 		}
 	}
 	saved := a.asksSubqueries
 	a.asksSubqueries = true
-	r := a.rowRange(n, row, sc)
+	r := read(row)
 	a.asksSubqueries = saved
 	if r == nil || !row.names(r.columns) || a.joinsOuter() && slices.ContainsFunc(r.columns, func(c *Formula) bool { return c.sql != "" }) {
-		return false
+		return nil
 	}
 	if slices.ContainsFunc(a.beside, func(by *pg.Node) bool { return a.minds(by) && a.decidedOf(by, sc, false) == nil }) {
-		return false // the server may come to it first, and PostgreSQL not at all
+		return nil // the server may come to it first, and PostgreSQL not at all
 	}
 	// ON CONFLICT comes to a row by its key; and of an outer row the server may look at conditions
 	// as they are written.
@@ -57,8 +66,7 @@ func (a *analysis) verdict(n *pg.Node, sc *scope) bool {
 		a.narrow(row, a.beside, n, sc)
 	}
 	r.operand.Absent = true
-	a.placeRange(r)
-	return true
+	return r
 }
 
 // narrow has the server be asked for those rows only that conditions of their own find, but for

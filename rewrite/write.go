@@ -367,11 +367,29 @@ func (a *analysis) decidedPlain(n *pg.Node, to target, sc *scope) {
 	saved, beside := a.finds, a.beside
 	if s := a.stmt.Stmt.GetUpdateStmt(); s != nil && s.WithClause == nil && !hasSubquery(n) {
 		a.finds, a.beside = true, conjuncts(nil, s.WhereClause)
+	} else if s := a.stmt.Stmt.GetMergeStmt(); s != nil && s.WithClause == nil && !hasSubquery(n) {
+		a.finds, a.beside = true, nil
 	}
 	if to.typ != logical.OIDBool || !a.verdict(n, sc) {
 		a.plain(n, sc)
 	}
 	a.finds, a.beside = saved, beside
+}
+
+// decidedOutput is what INSERT … SELECT gives to a plain column, which may depend on conditions on
+// sealed values likewise. It is false, and has done nothing, for any other output.
+func (a *analysis) decidedOutput(n *pg.Node, sc *scope) bool {
+	s, q := a.stmt.Stmt.GetInsertStmt(), sc.query
+	if s == nil || q == nil || s.WithClause != nil || s.SelectStmt.GetSelectStmt() != q || q.WithClause != nil || len(q.GroupClause) > 0 || q.HavingClause != nil || hasSubquery(n) {
+		return false
+	}
+	saved, beside := a.finds, a.beside
+	a.finds, a.beside = true, conjuncts(nil, q.WhereClause)
+	if !a.verdict(n, sc) {
+		a.plain(n, sc)
+	}
+	a.finds, a.beside = saved, beside
+	return true
 }
 
 // firstSource gives the first of the copies that the parser makes of the source
@@ -478,14 +496,16 @@ func (a *analysis) merge(s *pg.MergeStmt, outer *scope) []column {
 	a.triggers(into, s.Relation.GetLocation(), func(t *catalog.Trigger) bool { return true })
 	sc.items = []*item{into}
 	a.from([]*pg.Node{s.SourceRelation}, sc)
-	a.condition(s.JoinCondition, sc)
+	a.findsBy(s.JoinCondition, sc)
 	a.copying = a.copiesMerged(s)
 	for _, n := range s.MergeWhenClauses {
 		w := n.GetMergeWhenClause()
 		if w == nil {
 			continue
 		}
-		a.condition(w.Condition, sc)
+		if w.Condition != nil {
+			a.findsBeside(w.Condition, nil, sc) // what stands beside, the server looks at in the order of the text
+		}
 		if w.CommandType == pg.CmdType_CMD_INSERT {
 			a.mergeInsert(w, into, sc, s.Relation.GetLocation())
 		} else {

@@ -49,7 +49,7 @@ others: plain
 # ALONE are packages of functions, nearly all of whose tests have one goroutine: the race
 # detector would find nothing in them but in those by the name of ATONCE, and takes two to
 # three times as long.
-ALONE  = ./copyformat ./logical ./rewrite ./wire
+ALONE  = ./cmd/pgseal ./copyformat ./logical ./rewrite ./session ./wire
 ATONCE = AtOnce
 
 unit:
@@ -65,7 +65,7 @@ rules:
 PLAIN = Allocate|IsInMemory|NothingInMemory|AreGivenBack|AreRecalled|TestLargeValues|TestManyRows|TestAThousand|TestTenThousand|TestValuesOf|TestCopyOf|WhatAllQuestionsTell|OrdersThatAreLearnt
 
 plain:
-	$(TEST) -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./sealing ./session
+	$(TEST) -run '$(PLAIN)' ./catalog ./envelope ./keycache ./keystore ./proxy ./sealing
 	$(TEST) -timeout 60m $(ALONE)
 
 # In parts, each with servers of its own, that can run beside each other; the longest
@@ -73,7 +73,7 @@ plain:
 # say, and those of drivers run against a pgseal with the race detector, which takes a
 # good deal longer and has no more to find where one session speaks at a time; the packages
 # that pgseal consists of are tested with it, too.
-MEETING     = Sessions|OtherTransactions|AnotherSession|Beside|Pgbouncer|Pool|Reseal|Rotation|RunningProxy|Outlive|AtOnce|Together|Live|Cancel|Limited|Rubbish|Drains|Replication|Subscription|KMS|Pipeline
+MEETING     = Sessions|OtherTransactions|AnotherSession|Beside(AWriter|Other|Clients|Live)|Pgbouncer|Pool|Reseal|Rotation|RunningProxy|Outlive|AtOnce|Together|Live|Cancel|Limited|Rubbish|Drains|Replication|Subscription|KMS
 INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 60m -skip '$(MEETING)'
 RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race PGSEAL_TEST_SETUP=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 60m
 

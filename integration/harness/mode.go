@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +28,46 @@ const (
 
 // Modes are all of them.
 var Modes = []Mode{Simple, Unnamed, Typed, PreparedText, PreparedBinary, SQLPrepare}
+
+// ModesVariable is "all" to run each step in each mode.
+const ModesVariable = "PGSEAL_TEST_MODES"
+
+// pass are modes that steps take by turns.
+type pass []Mode
+
+func (p pass) name() string {
+	names := make([]string, len(p))
+	for i, mode := range p {
+		names[i] = string(mode)
+	}
+	return strings.Join(names, ", ")
+}
+
+// passes are the ways in which modes are gone through. Modes with the same format of
+// results have the statement planned and answered alike, and differ in what they send
+// before: a step that goes unnamed in one format goes prepared in the other.
+func passes(modes []Mode) []pass {
+	turns := []pass{{Unnamed, PreparedText}, {PreparedBinary, Typed}}
+	if os.Getenv(ModesVariable) == "all" {
+		turns = nil
+	}
+	var list []pass
+	var taken []Mode
+	for _, mode := range modes {
+		if slices.Contains(taken, mode) {
+			continue
+		}
+		p := pass{mode}
+		for _, turn := range turns {
+			if slices.Contains(turn, mode) && slices.Contains(modes, turn[0]) && slices.Contains(modes, turn[1]) {
+				p = turn
+			}
+		}
+		taken = append(taken, p...)
+		list = append(list, p)
+	}
+	return list
+}
 
 const (
 	textFormat   = 0

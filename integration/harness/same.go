@@ -15,8 +15,9 @@ import (
 // refusal is the SQLSTATE of a statement that cannot be answered exactly.
 const refusal = "0A000"
 
-// Same runs the steps in every mode on both sides, each mode from empty tables,
-// and fails the test where a client could see a difference.
+// Same runs the steps on both sides, each time from empty tables, and fails the test
+// where a client could see a difference: all of them in the simple protocol and in SQL
+// PREPARE, and twice in the extended one, with text and with binary results.
 func (p *Pair) Same(t *testing.T, steps ...Step) {
 	t.Helper()
 	p.SameIn(t, Modes, steps...)
@@ -25,11 +26,12 @@ func (p *Pair) Same(t *testing.T, steps ...Step) {
 // SameIn is Same in some modes only.
 func (p *Pair) SameIn(t *testing.T, modes []Mode, steps ...Step) {
 	t.Helper()
-	for _, mode := range modes {
-		t.Run(string(mode), func(t *testing.T) {
+	for _, pass := range passes(modes) {
+		t.Run(pass.name(), func(t *testing.T) {
 			p.Empty()
-			c := p.again(t, mode)
+			c := p.again(t, pass[0])
 			for i, step := range steps {
+				c.mode = pass[i%len(pass)]
 				if !c.Step(step) {
 					t.Fatalf("step %d: the sides have diverged, the rest would be noise", i+1)
 				}

@@ -201,6 +201,14 @@ func (f *Formula) number(columns []*Formula) {
 
 // formula reads an expression; nil for one that is no formula.
 func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
+	if a.flat.isMoved(n) {
+		return a.formulaMoved(n, d)
+	}
+	return a.formulaOf(n, d)
+}
+
+// formulaOf is formula for what stands in the text where it is read.
+func (a *analysis) formulaOf(n *pg.Node, d *formulaDraft) *Formula {
 	switch x := n.GetNode().(type) {
 	case *pg.Node_ColumnRef:
 		return a.formulaColumn(x.ColumnRef, d)

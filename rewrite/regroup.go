@@ -137,7 +137,7 @@ func hasAggregate(n *pg.Node) bool {
 
 func isAggregate(x *pg.FuncCall) bool {
 	_, known := logical.AggregateNamed(last(names(x.Funcname)))
-	return known || x.AggStar || x.AggFilter != nil || x.AggOrder != nil || x.AggDistinct || x.AggWithinGroup
+	return known || last(names(x.Funcname)) == logical.Gathered.String() || x.AggStar || x.AggFilter != nil || x.AggOrder != nil || x.AggDistinct || x.AggWithinGroup
 }
 
 // regroup has the session make the groups: it gets what tells them apart, and the server no

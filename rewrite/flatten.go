@@ -368,7 +368,6 @@ func (a *analysis) formulaMoved(n *pg.Node, d *formulaDraft) *Formula {
 		return nil
 	}
 	d.take(own)
-	d.operated, d.casted = append(d.operated, own.operated...), append(d.casted, own.casted...)
 	return f
 }
 

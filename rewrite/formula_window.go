@@ -170,6 +170,7 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 // take adds what the parts of another formula need.
 func (d *formulaDraft) take(of *formulaDraft) {
 	d.params, d.calls, d.named = append(d.params, of.params...), append(d.calls, of.calls...), append(d.named, of.named...)
+	d.operated, d.casted = append(d.operated, of.operated...), append(d.casted, of.casted...)
 	d.compared, d.literals = append(d.compared, of.compared...), append(d.literals, of.literals...)
 	d.aggregates, d.plain, d.windows = append(d.aggregates, of.aggregates...), append(d.plain, of.plain...), append(d.windows, of.windows...)
 }

@@ -223,3 +223,14 @@ func TestOwnFunctionsAreNoticedInOtherSessions(t *testing.T) {
 	pair.Compare(t, harness.Simple).Step(S("CREATE FUNCTION public.upper(varchar) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''X''::text'"))
 	c.Step(S("SELECT id FROM notes WHERE upper(v) = 'X'").Refused("upper"))
 }
+
+// Inside of an aggregate or a window it is no other operator.
+func TestOperatorsOfTheDatabasesOwnInAggregates(t *testing.T) {
+	schema := staffSchema()
+	schema.DDL += `; CREATE FUNCTION odd(int, numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT 100.0';
+		CREATE OPERATOR + (LEFTARG = int, RIGHTARG = numeric, FUNCTION = odd)`
+	harness.New(t, schema).SameIn(t, formulaModes, S(staffRows),
+		S("SELECT sum(age + pay) FROM staff").Refused("operator + of its own"), S("SELECT plain, max(age + pay) FROM staff GROUP BY plain").Refused("operator + of its own"),
+		S("SELECT city, array_agg(age + pay ORDER BY id) FROM staff GROUP BY city").Refused("operator + of its own"), S("SELECT id, rank() OVER (ORDER BY age + pay) FROM staff").Refused("staff"),
+		S("SELECT sum(age * pay), sum(age + age) FROM staff"))
+}

@@ -41,6 +41,7 @@ const (
 	PairSquaresX
 	PairProducts
 	PairSquaresY
+	Gathered // array_agg, of groups that pgseal makes; not by name
 )
 
 // aggregates are the names of all of them.
@@ -63,7 +64,7 @@ func AggregateNamed(name string) (a Aggregate, ok bool) {
 // String is its name.
 func (a Aggregate) String() string {
 	return [...]string{"sum", "avg", "max", "min", "bool_and", "bool_or", "string_agg", "count", "var_samp", "var_pop", "stddev_samp", "stddev_pop", "bit_and", "bit_or", "bit_xor", "percentile_cont", "percentile_disc", "mode",
-		"corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2", "regr_slope", "regr_sxx", "regr_sxy", "regr_syy"}[a]
+		"corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2", "regr_slope", "regr_sxx", "regr_sxy", "regr_syy", "array_agg"}[a]
 }
 
 // isVariance says whether it is computed of how far the values are apart.
@@ -83,6 +84,10 @@ func (a Aggregate) Result(oid uint32) uint32 {
 		return OIDFloat8
 	}
 	switch a {
+	case Gathered:
+		if slices.Contains(arrayElements, oid) {
+			return arrayOIDs[oid]
+		}
 	case Count:
 		return OIDInt8
 	case Maximum, Minimum:
@@ -150,6 +155,7 @@ type Aggregation struct {
 	between    []byte
 	fraction   float64
 	descending bool
+	null       bool // there has been one, see AddNull
 	sorts      bool // the texts that are joined
 	truth      bool
 	whole      int64   // sum of integers of at most four bytes, or bits
@@ -197,6 +203,8 @@ func (g *Aggregation) Add(v Value, between []byte, s *Settings) (err error) {
 	}
 	g.count++
 	switch g.of {
+	case Gathered:
+		g.list = append(g.list, slices.Clone(v.Data))
 	case All:
 		g.truth = g.truth && v.Data[0] == 1
 	case Some:
@@ -361,6 +369,8 @@ func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
 	switch {
 	case g.of == Count, g.of == PairCount:
 		return binary.BigEndian.AppendUint64(dst, uint64(g.count)), nil
+	case g.of == Gathered:
+		return g.appendArray(dst), nil
 	case g.count == 0:
 		return nil, nil
 	case g.of.OfPairs():

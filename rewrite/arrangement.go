@@ -114,7 +114,11 @@ func (a *analysis) isWhole(s *pg.SelectStmt) bool {
 func (a *analysis) arrange(s *pg.SelectStmt) *arranging {
 	if a.arranged == nil {
 		none := RowCount{Hidden: -1}
-		a.arranged = &arranging{query: s, list: a.listEnd(s), plan: Arrangement{Limit: none, Offset: none, Total: none}}
+		list := a.listEnd(s)
+		if a.flat != nil && a.flat.list > 0 {
+			list = a.flat.list
+		}
+		a.arranged = &arranging{query: s, list: list, plan: Arrangement{Limit: none, Offset: none, Total: none}}
 	}
 	return a.arranged
 }
@@ -222,7 +226,11 @@ func (a *analysis) checkPlaces(s *pg.SelectStmt, outputs int) {
 	if a.err != nil {
 		return
 	}
-	for _, n := range slices.Concat(s.SortClause, s.GroupClause) {
+	places := slices.Concat(s.SortClause, s.GroupClause)
+	if a.flat != nil { // whose GROUP BY names other outputs
+		places = s.SortClause
+	}
+	for _, n := range places {
 		if by := n.GetSortBy(); by != nil {
 			n = by.Node
 		}

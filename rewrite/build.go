@@ -210,15 +210,19 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 		return caught, err
 	}
 	var around []edit
+	var flat *flattened
 	if r.unwraps {
 		var ok bool
-		if around, ok = src.unwrap(tree); !ok {
+		if around, flat, ok = src.unwrap(tree); !ok {
 			return built{}, refuseDefect()
 		}
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark,
+		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark, flat: flat,
+	}
+	if flat != nil {
+		a.fixed = flat.src.fixed
 	}
 	plan := &Plan{traits: src.traits}
 	for i, raw := range tree.Stmts {
@@ -250,8 +254,11 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 			return built{}, a.err
 		}
 	}
-	var ok bool
-	if plan.pieces, ok = anchored(slices.Concat(a.edits, a.shown, around), r.Text, src.literals); !ok {
+	edits, ok := flat.moveList(slices.Concat(a.edits, a.shown, around), r.Text)
+	if ok {
+		plan.pieces, ok = anchored(edits, r.Text, src.literals)
+	}
+	if !ok {
 		return built{}, refuseDefect()
 	}
 	plan.actions = a.actions
@@ -370,6 +377,7 @@ type analysis struct {
 	levels         []*pg.SelectStmt        // see windowLevels
 	unshown        *unshownWindows         // nil if there are none
 	behind         []*pg.Node              // conditions that the session computes behind windows
+	flat           *flattened              // the statement, if that is one that has been made of two
 	showing        *pg.SelectStmt          // a query inside of another that shows its rows
 	outputFormulas []*Formula              // of that statement
 	arranged       *arranging              // its rows, nil for none

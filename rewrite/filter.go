@@ -196,6 +196,9 @@ func (a *analysis) having(s *pg.SelectStmt, sc *scope, outputs []column) (done b
 		a.in("HAVING", func() { a.regroupedHaving(s, sc, outputs) })
 		return true
 	}
+	if a.flat != nil && s == a.flat.inner {
+		a.fail(refuseDefect()) // whose conditions nobody looks at
+	}
 	if s.HavingClause == nil || !a.arranges(s, sc, outputs) || a.mindsRows(s, sc, outputs) {
 		return false
 	}

@@ -68,32 +68,34 @@ type Formula struct {
 	Distinct   bool
 	SortsTexts bool // string_agg, by the texts themselves
 	Descending bool // what it sorts, from the last one on
-	Row        []*Formula
-	Window     *Window               // of Windowed, which has a Row as well
-	Column     *catalog.SealedColumn // of some kinds, or that it is computed for
-	Answer     int                   // number, from 1, of the Question's answer that the column's envelope is, or its value
-	Cell       int                   // index of the column among those that the answer has of each row, if there can be several
-	Image      int                   // of a plain column: the answer that is NULL if there is no such row
-	Name       string
-	Client     int // index, from 0, of the client's parameter
-	Type       logical.Type
-	in         *item    // the entry of FROM that a column of an output is in
-	sql        string   // of a PlainValue: what the server computes, if that is no column
-	served     *pg.Node // that, if it is a condition of the client's
-	text       formulaLiteral
-	ranged     bool // a Choice of the value of a row that is in a range, and of NULL
-	compared   bool // IsNull of what IS DISTINCT FROM compares, too
-	listed     bool // Either or Both of what IN compares, of one type
-	implied    bool // a CastTo that nobody has written, of a value beside others
-	nullIf     bool // a Choice of NULL and of the value that is compared
-	grouped    bool // a column of an output that the query groups by: any value of the group is it
-	ranks      bool // a PlainValue that is the rank of what the server sorts by, in a direction
-	direction  string
-	Subquery   bool // it is a subquery's in an output, of which each row may have all again
-	Envelope   bool // of Asked: the answer is an envelope, or empty, and not an array
-	within     bool // it stands in brackets whose text has edits of its own
-	collects   bool // an aggregate of which the server gives what each row has, and the session those of a group
-	sorted     bool // an aggregate of which the server gives what its rows have in an order of its own
+	// SortKeys are those of its rows, of the last Args: they are aggregated in that order.
+	SortKeys  []WindowKey
+	Row       []*Formula
+	Window    *Window               // of Windowed, which has a Row as well
+	Column    *catalog.SealedColumn // of some kinds, or that it is computed for
+	Answer    int                   // number, from 1, of the Question's answer that the column's envelope is, or its value
+	Cell      int                   // index of the column among those that the answer has of each row, if there can be several
+	Image     int                   // of a plain column: the answer that is NULL if there is no such row
+	Name      string
+	Client    int // index, from 0, of the client's parameter
+	Type      logical.Type
+	in        *item    // the entry of FROM that a column of an output is in
+	sql       string   // of a PlainValue: what the server computes, if that is no column
+	served    *pg.Node // that, if it is a condition of the client's
+	text      formulaLiteral
+	ranged    bool // a Choice of the value of a row that is in a range, and of NULL
+	compared  bool // IsNull of what IS DISTINCT FROM compares, too
+	listed    bool // Either or Both of what IN compares, of one type
+	implied   bool // a CastTo that nobody has written, of a value beside others
+	nullIf    bool // a Choice of NULL and of the value that is compared
+	grouped   bool // a column of an output that the query groups by: any value of the group is it
+	ranks     bool // a PlainValue that is the rank of what the server sorts by, in a direction
+	direction string
+	Subquery  bool // it is a subquery's in an output, of which each row may have all again
+	Envelope  bool // of Asked: the answer is an envelope, or empty, and not an array
+	within    bool // it stands in brackets whose text has edits of its own
+	collects  bool // an aggregate of which the server gives what each row has, and the session those of a group
+	sorted    bool // an aggregate of which the server gives what its rows have in an order of its own
 	// at is where a column of an output is named first, or an aggregate stands; order and
 	// filter are its clauses, zero if it has none.
 	at, order, filter term
@@ -509,6 +511,9 @@ func (f *Formula) AppendPrint(b []byte) []byte {
 	b = append(append(b, f.Name...), 0)
 	if w := f.Window; w != nil {
 		b = fmt.Appendf(b, "%d %d %d %v %v", w.Function, w.Values, w.Partitions, w.Keys, w.Frame)
+	}
+	for _, k := range f.SortKeys {
+		b = fmt.Appendf(b, "%v %v", k.Descending, k.NullsFirst)
 	}
 	b = append(append(b, f.direction...), 0)
 	b = append(append(b, f.sql...), 0)

@@ -74,10 +74,14 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		return nil
 	}
 	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
-	sorts := of == logical.Joined && (f.Distinct || d.scope.regroups != nil && len(x.AggOrder) == 1 && x.Args[0].GetColumnRef() != nil)
+	sorts := of == logical.Joined && (f.Distinct || d.scope.regroups != nil && len(x.AggOrder) == 1 && f.Args[0].Kind == ColumnValue && (&Formula{}).sortsAs(x))
 	f.SortsTexts = sorts
+	keyed := d.scope.regroups != nil && !sorts && (of == logical.Gathered && (f.Distinct || x.AggOrder != nil) || of == logical.Joined && x.AggOrder != nil)
+	if of == logical.Gathered && (x.AggFilter != nil || len(d.scope.ranges) > 0) || keyed && x.AggFilter != nil { // of which NULL would be left
+		return nil
+	}
 	if d.scope.regroups != nil {
-		if x.AggOrder != nil && !sorts && !ordered || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // whose type is for the server to say
+		if x.AggOrder != nil && !sorts && !ordered && !keyed || len(f.Args) > 0 && f.Args[0].Kind == ParameterValue { // whose type is for the server to say
 			return nil
 		}
 		if f.collects = true; len(f.Args) == 0 {
@@ -106,10 +110,12 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		return nil
 	case (of == logical.Reached || of == logical.MostFrequent) && f.Args[0].TypeOf(f.givenType) == logical.OIDNumeric && !f.Args[0].isDistinguished():
 		return nil // of values that are equal and look different it may be any
-	case f.Distinct && !sorts && !f.Args[0].isDistinguished() && (of != logical.Count || !a.isCountable(f.Args[0])):
+	case keyed && !a.aggregateKeys(f, x, inner):
+		return nil
+	case f.Distinct && !sorts && !keyed && !f.Args[0].isDistinguished() && (of != logical.Count || !a.isCountable(f.Args[0])):
 		return nil
 	}
-	if x.AggOrder != nil && !sorts && !ordered {
+	if x.AggOrder != nil && !sorts && !ordered && !keyed {
 		at := slices.IndexFunc(a.tokens[open:end], func(t token) bool { return int32(t.start) >= firstOrder(x) }) + open
 		for !a.is(at, "order") {
 			if at--; at <= open {
@@ -120,6 +126,9 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	}
 	if f.Row = f.Args[0].columns(nil); of.OfPairs() {
 		f.Row = f.Args[1].columns(f.Row)
+	}
+	for _, key := range f.Args[len(f.Args)-len(f.SortKeys):] {
+		f.Row = key.columns(f.Row)
 	}
 	slices.SortFunc(f.Row, func(a, b *Formula) int { return a.at.start - b.at.start })
 	for i, of := range f.Row {
@@ -235,7 +244,7 @@ func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
 		}
 		a.in("aggregate function", func() {
 			switch {
-			case of.SortsTexts, of.Aggregate.IsOrdered(): // which the session sorts
+			case of.SortsTexts, of.SortKeys != nil, of.Aggregate.IsOrdered(): // which the session sorts
 			case of.call.AggDistinct:
 				a.sortKeys(of.call.AggOrder, sc)
 			default:

@@ -28,8 +28,10 @@ func (a *analysis) formulaCondition(x *pg.BoolExpr, d *formulaDraft) *Formula {
 // formulaDecision is a condition inside of a formula. Where nothing is sealed in it, the
 // server decides it.
 func (a *analysis) formulaDecision(n *pg.Node, d *formulaDraft) *Formula {
-	if f := a.served(n, d); f != nil {
-		return f
+	if !a.flat.hasMoved(n) {
+		if f := a.served(n, d); f != nil {
+			return f
+		}
 	}
 	return a.formula(n, d)
 }

@@ -23,7 +23,9 @@ type Window struct {
 	Partitions int         // how many are PARTITION BY
 	Keys       []WindowKey // what else is said of those of ORDER BY
 	Frame      logical.Frame
-	call       *pg.FuncCall
+	// Folds: it is an aggregate of all rows, of which one is shown, also if there are none.
+	Folds bool
+	call  *pg.FuncCall
 }
 
 // WindowKey is in which order the rows of a window are.
@@ -89,7 +91,7 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 	if !d.covers(first, last) {
 		return nil
 	}
-	w := &Window{call: x}
+	w := &Window{call: x, Folds: a.isFolded(x)}
 	f := &Formula{Kind: Windowed, Window: w, at: term{int(a.tokens[first].start), int(a.tokens[last].end)}}
 	own := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: d.scope, windowed: true}
 	if !a.windowValues(f, x, own) {
@@ -168,6 +170,7 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 // take adds what the parts of another formula need.
 func (d *formulaDraft) take(of *formulaDraft) {
 	d.params, d.calls, d.named = append(d.params, of.params...), append(d.calls, of.calls...), append(d.named, of.named...)
+	d.operated, d.casted = append(d.operated, of.operated...), append(d.casted, of.casted...)
 	d.compared, d.literals = append(d.compared, of.compared...), append(d.literals, of.literals...)
 	d.aggregates, d.plain, d.windows = append(d.aggregates, of.aggregates...), append(d.plain, of.plain...), append(d.windows, of.windows...)
 }
@@ -186,6 +189,8 @@ func (a *analysis) windowSpan(x *pg.FuncCall, parts int) (first, last int) {
 		}
 	}
 	switch {
+	case a.isFolded(x):
+		return first, end
 	case !a.is(end+1, "over"):
 		return first, missing
 	case a.is(end+2, "("):

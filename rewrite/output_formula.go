@@ -131,7 +131,7 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	} else {
 		f = a.formula(n, d)
 	}
-	if f == nil || f.SealedColumn() == nil && sc.regroups == nil && !sc.behind || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+	if f == nil || f.SealedColumn() == nil && sc.regroups == nil && !sc.behind || !a.brackets(&d.computation) || !a.reads(a.flat.asWritten(n), &d.computation) {
 		return nil
 	}
 	columns := f.columns(nil)

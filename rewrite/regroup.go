@@ -42,7 +42,7 @@ func (a *analysis) regroups(s *pg.SelectStmt, sc *scope) bool {
 	}
 	g := &regrouping{}
 	for _, n := range items {
-		k := groupKey{node: a.groupedNode(n, s.TargetList, sc)}
+		k := groupKey{node: a.groupedNode(n, a.targetsOf(s), sc)}
 		if k.node == nil || hasAggregate(k.node) {
 			return false
 		}
@@ -73,17 +73,25 @@ func (a *analysis) noTermGroups(f *Formula, n *pg.Node, s *pg.SelectStmt, sc *sc
 	if f.Kind != ColumnValue {
 		return f.computes() || f.chooses()
 	}
-	if c := a.groupedColumn(n, s.TargetList, sc); !f.isTerm() && c != nil && !keyed(a.plainGroups(s, sc), c) {
+	if c := a.groupedColumn(n, a.targetsOf(s), sc); !f.isTerm() && c != nil && !keyed(a.plainGroups(s, sc), c) {
 		return true
 	}
 	return f.Column.Mixed != nil || !identical(f.Column) && slices.ContainsFunc(s.TargetList, func(t *pg.Node) bool { return a.isSame(n, t.GetResTarget().Val, sc) })
+}
+
+// targetsOf are the outputs that GROUP BY of a query may mean.
+func (a *analysis) targetsOf(s *pg.SelectStmt) []*pg.Node {
+	if a.flat != nil && s == a.flat.inner {
+		return a.flat.targets
+	}
+	return s.TargetList
 }
 
 // plainGroups are the plain columns that a query groups by.
 func (a *analysis) plainGroups(s *pg.SelectStmt, sc *scope) (plain []column) {
 	items, _ := flatGroups(s.GroupClause)
 	for _, n := range items {
-		if c := a.groupedColumn(n, s.TargetList, sc); c != nil && c.sealed == nil {
+		if c := a.groupedColumn(n, a.targetsOf(s), sc); c != nil && c.sealed == nil {
 			plain = append(plain, *c)
 		}
 	}
@@ -129,7 +137,7 @@ func hasAggregate(n *pg.Node) bool {
 
 func isAggregate(x *pg.FuncCall) bool {
 	_, known := logical.AggregateNamed(last(names(x.Funcname)))
-	return known || x.AggStar || x.AggFilter != nil || x.AggOrder != nil || x.AggDistinct || x.AggWithinGroup
+	return known || last(names(x.Funcname)) == logical.Gathered.String() || x.AggStar || x.AggFilter != nil || x.AggOrder != nil || x.AggDistinct || x.AggWithinGroup
 }
 
 // regroup has the session make the groups: it gets what tells them apart, and the server no
@@ -174,6 +182,9 @@ func (a *analysis) regroup(s *pg.SelectStmt, sc *scope, outputs []column) {
 	if plain != nil {
 		r.plan.Groups = append(r.plan.Groups, r.hide(a, "pg_catalog.dense_rank() OVER (ORDER BY "+strings.Join(plain, ", ")+")", column{}, int(location(s.GroupClause[0]))))
 	}
+	if a.flat != nil && a.flat.distinct {
+		return
+	}
 	if at, ok := a.clauseSpan("group", s.GroupClause[0]); ok {
 		a.edit(at.start, at.end, "", nil)
 	} else {
@@ -210,6 +221,13 @@ var behindGroups = []string{"having", "window", "order", "limit", "offset", "fet
 
 // regroupedHaving has the session choose among the groups that it makes.
 func (a *analysis) regroupedHaving(s *pg.SelectStmt, sc *scope, outputs []column) {
+	if a.flat != nil && a.err == nil {
+		if a.unshownOutputs(sc); len(a.flat.having) > 0 && a.mindsRows(s, sc, outputs) {
+			a.fail(refuseUse(sc.regroups.sealed, location(a.flat.having[0]), a.within))
+		}
+		a.checkFlattened(s, sc, outputs)
+		defer a.movedHaving(s, sc)
+	}
 	if s.HavingClause == nil || a.err != nil {
 		return
 	}

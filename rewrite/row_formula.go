@@ -201,6 +201,14 @@ func (f *Formula) number(columns []*Formula) {
 
 // formula reads an expression; nil for one that is no formula.
 func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
+	if a.flat.isMoved(n) {
+		return a.formulaMoved(n, d)
+	}
+	return a.formulaOf(n, d)
+}
+
+// formulaOf is formula for what stands in the text where it is read.
+func (a *analysis) formulaOf(n *pg.Node, d *formulaDraft) *Formula {
 	switch x := n.GetNode().(type) {
 	case *pg.Node_ColumnRef:
 		return a.formulaColumn(x.ColumnRef, d)
@@ -267,6 +275,9 @@ func (a *analysis) formula(n *pg.Node, d *formulaDraft) *Formula {
 		}
 		if of, ok := logical.AggregateNamed(last(names(x.FuncCall.Funcname))); ok {
 			return a.formulaAggregate(of, x.FuncCall, d)
+		}
+		if d.scope.regroups != nil && last(names(x.FuncCall.Funcname)) == logical.Gathered.String() {
+			return a.formulaAggregate(logical.Gathered, x.FuncCall, d)
 		}
 		return a.formulaCall(x.FuncCall, d)
 	case *pg.Node_SqlvalueFunction:

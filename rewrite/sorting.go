@@ -253,7 +253,9 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 		return
 	}
 	if at, ok = a.itemSpan(s, it.by); target != nil {
-		at, ok = a.targetSpan(target)
+		if at, ok = a.targetSpan(target); a.flat.isMoved(n) && n.GetColumnRef() != nil {
+			at.start, at.end, ok = a.referenceSpan(n.GetColumnRef())
+		}
 	}
 	if !ok || a.mentionsSealed(n, sc) && !a.countsColumn(n, sc) || !a.isSteady(n) || slices.ContainsFunc(a.edits, func(e edit) bool { return e.end > at.start && e.start < at.end }) || !a.movable(at, false) {
 		return

@@ -22,16 +22,16 @@ func unwrapped(r Request, prepared func(string) (*Statement, []uint32)) (built, 
 	return build(r, prepared)
 }
 
-// unwrap makes the query inside the statement, and gives the edits of what stands around it. ok is
-// false for any other statement.
-func (src *source) unwrap(tree *pg.ParseResult) (around []edit, ok bool) {
+// unwrap makes the query inside the statement, and gives the edits of what stands around it; flat is
+// what becomes of that, nil if it does nothing but show the rows. ok is false for any other statement.
+func (src *source) unwrap(tree *pg.ParseResult) (around []edit, flat *flattened, ok bool) {
 	if len(tree.Stmts) != 1 {
-		return nil, false
+		return nil, nil, false
 	}
 	s := tree.Stmts[0].Stmt.GetSelectStmt()
-	if s == nil || s.Op != pg.SetOperation_SETOP_NONE || len(s.TargetList) == 0 || len(s.FromClause) != 1 || s.WhereClause != nil || s.GroupClause != nil || s.HavingClause != nil ||
+	if s == nil || s.Op != pg.SetOperation_SETOP_NONE || len(s.TargetList) == 0 || len(s.FromClause) != 1 || s.GroupClause != nil || s.HavingClause != nil ||
 		s.DistinctClause != nil || s.WindowClause != nil || s.LockingClause != nil || s.IntoClause != nil || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
-		return nil, false
+		return nil, nil, false
 	}
 	a := &analysis{source: src}
 	list := a.tokenAt(s.TargetList[0].GetResTarget().GetLocation())
@@ -41,29 +41,36 @@ func (src *source) unwrap(tree *pg.ParseResult) (around []edit, ok bool) {
 	}
 	inner, name, open, end := a.inside(s, list, from)
 	if inner == nil || inner.Op != pg.SetOperation_SETOP_NONE || len(inner.ValuesLists) > 0 || inner.WithClause != nil || inner.IntoClause != nil || len(inner.LockingClause) > 0 ||
-		len(inner.GroupClause) == 0 && len(inner.DistinctClause) == 0 || !showsInside(s, inner, name) {
-		return nil, false
+		len(inner.GroupClause) == 0 && len(inner.DistinctClause) == 0 {
+		return nil, nil, false
+	}
+	if s.WhereClause != nil || !showsInside(s, inner, name) {
+		flat = &flattened{inner: inner, name: name, src: a}
+		if around, ok = flat.flatten(s, list, from, open, end); ok {
+			tree.Stmts[0].Stmt.Node = &pg.Node_SelectStmt{SelectStmt: inner}
+		}
+		return around, flat, ok
 	}
 	cuts := s.LimitCount != nil || s.LimitOffset != nil
 	if s.SortClause != nil || cuts {
 		if selectsFirst(inner) || inner.SortClause != nil || inner.LimitCount != nil || inner.LimitOffset != nil || !slices.ContainsFunc([]string{"order", "limit", "offset", "fetch"}, func(word string) bool { return a.is(end, word) }) {
-			return nil, false
+			return nil, nil, false
 		}
 		for _, n := range s.SortClause {
 			if by := n.GetSortBy(); by.Node.GetAConst().GetIval() == nil && !shows(inner, by.Node.GetColumnRef()) || by.SortbyDir == pg.SortByDir_SORTBY_USING {
-				return nil, false
+				return nil, nil, false
 			}
 		}
 		inner.SortClause, inner.LimitCount, inner.LimitOffset, inner.LimitOption = s.SortClause, s.LimitCount, s.LimitOffset, s.LimitOption
 	} else if end < len(a.tokens) && !a.is(end, ";") {
-		return nil, false
+		return nil, nil, false
 	}
 	tree.Stmts[0].Stmt.Node = &pg.Node_SelectStmt{SelectStmt: inner}
 	closing := a.closing(open)
 	return []edit{
 		{start: int(a.tokens[0].start), end: int(a.tokens[open].end)},
 		{start: int(a.tokens[closing].start), end: int(a.tokens[end-1].end)},
-	}, true
+	}, nil, true
 }
 
 // inside is the query that another one reads, nil for none that it could be: with its name, the
@@ -151,12 +158,16 @@ func shows(s *pg.SelectStmt, ref *pg.ColumnRef) bool {
 	return found == 1
 }
 
-// outputName is the name of an output that has one, or is a column; "" for any other.
+// outputName is the name of an output that has one, or is a column or a call; "" for any other.
 func outputName(n *pg.Node) string {
 	if name := n.GetResTarget().GetName(); name != "" {
 		return name
 	}
-	ref := n.GetResTarget().GetVal().GetColumnRef()
+	val := n.GetResTarget().GetVal()
+	if x := val.GetFuncCall(); x != nil {
+		return last(names(x.Funcname))
+	}
+	ref := val.GetColumnRef()
 	if ref == nil {
 		return ""
 	}

@@ -19,7 +19,7 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 	oid := arg.TypeOf(g.typeOf)
 	var between computedValue
 	pairs := f.Aggregate.OfPairs()
-	if len(f.Args) > 1 && !pairs {
+	if len(f.Args)-len(f.SortKeys) > 1 && !pairs {
 		v, need, err := s.formula(f.Args[1], g, f.Expected(1, g.typeOf))
 		if err != nil || need.Kind != NeedNothing {
 			return v, need, err
@@ -40,6 +40,7 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 	row := *g
 	row.row = make([][]byte, len(f.Row))
 	var need Need
+	var sorted sortedValues
 	one := func(elem []byte, null bool) error {
 		if err := readRow(row.row, f, elem, null); err != nil {
 			return err
@@ -48,6 +49,16 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 		v, n, err := s.formula(arg, &row, 0)
 		if need = n; err == nil && n.Kind != NeedNothing {
 			err = errWaits
+		}
+		if err == nil && f.SortKeys != nil {
+			need, err = sorted.take(s, f, &row, v)
+			if err == nil && need.Kind != NeedNothing {
+				err = errWaits
+			}
+			return err
+		}
+		if err == nil && v.null {
+			aggregation.AddNull()
 		}
 		if err != nil || v.null {
 			return err
@@ -66,6 +77,9 @@ func (s *Session) aggregated(f *rewrite.Formula, g *given) (computedValue, Need,
 	}
 	if len(cell.Data) > 0 {
 		_, err = logical.Elements(logical.Value{Data: cell.Data, Binary: true}, one)
+	}
+	if err == nil && f.SortKeys != nil {
+		err = sorted.aggregate(s, f, g, aggregation, between.Data)
 	}
 	switch {
 	case err == errWaits:

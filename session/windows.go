@@ -209,6 +209,11 @@ func (s *Session) showWindows(g *arranged, out *Output) (Need, error) {
 			}
 		}
 	}
+	if len(all.functions) > 0 && all.functions[0].Window.Folds {
+		if err := s.foldRows(g, all); err != nil {
+			return Need{}, err
+		}
+	}
 	for ; all.shown < len(all.order); all.shown++ {
 		i := all.order[all.shown]
 		frame, err := s.remadeRow(all.rows[i].body, len(all.outputs), func(k int) *hiddenCell { return &all.outputs[k].hiddenCell }, func(k int, array []byte) (_ []byte, err error) {

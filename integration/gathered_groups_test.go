@@ -1,0 +1,38 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// Beside groups by columns without a term the rows of each are gathered into arrays and lists, in the
+// order that the statement says.
+func TestGatheredBesideGroupsWithoutTerms(t *testing.T) {
+	pair := harness.New(t, staffSchema())
+	w := pair.Env.Canaries.Text()
+	steps := []harness.Step{}
+	for _, rows := range []string{"SELECT 1", staffRows, "INSERT INTO staff (id, name, city, age, pay, plain, note) VALUES (9, '" + w + "', 'rome', 41, 1.5, 5, 'Y'), (10, 'a,\"b', 'rome', -5, 1.5, 4, 'é'), (11, 'NULL', 'oslo', NULL, NULL, 4, '')"} {
+		steps = append(steps, S(rows),
+			S("SELECT city, array_agg(id ORDER BY id) FROM staff GROUP BY city ORDER BY city"), S("SELECT city, array_agg(id ORDER BY id DESC) AS ids, count(*) FROM staff WHERE id < $1 GROUP BY city HAVING count(*) > 1 ORDER BY city DESC", "10"),
+			S("SELECT city, array_agg(id ORDER BY note, id DESC), array_agg(id ORDER BY note DESC NULLS LAST, plain) FROM staff WHERE id <> 4 GROUP BY city ORDER BY city"), S("SELECT array_agg(name ORDER BY staff.id) FROM staff GROUP BY city").Unordered(),
+			S("SELECT city, array_agg(name ORDER BY name DESC), array_agg(age ORDER BY age NULLS FIRST), array_agg(pay ORDER BY pay DESC, id), array_agg(plain ORDER BY pay, id) FROM staff GROUP BY city ORDER BY city"),
+			S("SELECT city, array_agg(id + $1::int ORDER BY age DESC NULLS LAST, id) FROM staff WHERE age > $2 GROUP BY city ORDER BY city", "100", "-9"), S("SELECT age, array_agg(code ORDER BY id), array_agg(name || '!' ORDER BY id), array_agg(age > 1 ORDER BY id) FROM staff GROUP BY age ORDER BY age"),
+			S("SELECT city, string_agg(name, ',' ORDER BY id), string_agg(note, '; ' ORDER BY id DESC), string_agg(note, ',' ORDER BY note DESC), string_agg(name || '?', $1 ORDER BY name DESC, id) FROM staff GROUP BY city ORDER BY city", "-"),
+			S("SELECT city, string_agg(name, ',' ORDER BY age DESC, id), string_agg(name, '' ORDER BY name), string_agg(DISTINCT name, ',') FROM staff GROUP BY city ORDER BY city"),
+			S("SELECT city, array_agg(DISTINCT plain), array_agg(DISTINCT name), array_agg(DISTINCT age), array_agg(DISTINCT pay), array_agg(DISTINCT id) FROM staff GROUP BY city ORDER BY city"),
+			S("SELECT city, cardinality(array_agg(id ORDER BY id)) AS n, (array_agg(name ORDER BY id DESC))[1], array_to_string(array_agg(name ORDER BY id), '-') FROM staff GROUP BY city ORDER BY n, city"),
+			S("SELECT plain, array_agg(name ORDER BY id) FROM staff GROUP BY plain ORDER BY plain"), S("SELECT code, array_agg(name ORDER BY id) FROM staff GROUP BY code ORDER BY code"), S("SELECT age / 10 AS y, array_agg(id ORDER BY id) FROM staff GROUP BY y ORDER BY y"),
+			S("SELECT * FROM (SELECT city, array_agg(id ORDER BY id) AS ids, count(*) AS c FROM staff GROUP BY city) q WHERE c > 1 ORDER BY city"), S("SELECT ids FROM (SELECT city, array_agg(id ORDER BY id) AS ids, count(*) AS c FROM staff GROUP BY city) q WHERE c < 9").Unordered(),
+			S("SELECT s.city, array_agg(o.id ORDER BY o.id, s.id) FROM staff s JOIN staff o ON o.plain = s.plain GROUP BY s.city ORDER BY s.city"),
+		)
+	}
+	pair.SameIn(t, formulaModes, append(steps,
+		S("SELECT city, array_agg(10 / age ORDER BY id) FROM staff GROUP BY city ORDER BY city").Fails("22012"),
+		S("SELECT city, array_agg(id ORDER BY id) FILTER (WHERE id > 1) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(id ORDER BY 10 / plain) FROM staff GROUP BY city").Refused("public.staff.city"),
+		S("SELECT city, array_agg(DISTINCT note) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(DISTINCT id ORDER BY id DESC) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(ARRAY[id]) FROM staff GROUP BY city").Refused("public.staff.city"),
+		S("SELECT city, sum(id ORDER BY id) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(id ORDER BY id USING <) FROM staff GROUP BY city").Refused("public.staff.city"),
+		S("SELECT city, array_agg(staff) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(DISTINCT pay * 1.0) FROM staff GROUP BY city").Refused("public.staff.city"),
+		S("SELECT city, array_agg(id ORDER BY id) FROM staff GROUP BY city ORDER BY city"),
+	)...)
+}

@@ -57,7 +57,7 @@ func TestSealingBesideClients(t *testing.T) {
 
 // pause is that of a client behind each value. Without it four clients keep a small machine
 // from what they are to meet, the sealing, and the test takes as many times their work.
-const pause = 25 * time.Millisecond
+const pause = 60 * time.Millisecond
 
 // vaultClient writes values and reads them.
 type vaultClient struct {
@@ -107,7 +107,7 @@ func sealBesideClients(t *testing.T, pair *harness.Pair, dsn string) {
 		t.Helper()
 		for _, c := range clients {
 			values := func() int { c.mu.Lock(); defer c.mu.Unlock(); return c.values }
-			enough := values() + 10
+			enough := values() + 5
 			eventually(t, "all clients work", func() bool { return t.Failed() || values() >= enough })
 		}
 	}

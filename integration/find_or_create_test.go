@@ -82,3 +82,36 @@ func TestFindOrCreateQuotesTheClientsInsert(t *testing.T) {
 		}
 	}
 }
+
+// The row that a constant conflicts with is found by what a column makes of it.
+func TestKeysOfConflictsAreWhatIsStored(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE r (k numeric(5,1) PRIMARY KEY, c char(4) UNIQUE, d date UNIQUE, ts timestamp(0) UNIQUE, v varchar(3) UNIQUE, i int UNIQUE, f real UNIQUE, sk numeric(5,1) UNIQUE, sc varchar(4) UNIQUE, si int UNIQUE, n int, s int)",
+		Seal: []string{"public.r.s", "public.r.sk --equality", "public.r.sc --equality", "public.r.si --equality"},
+	})
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO r (k, n, s) VALUES (1.25, 1, 5)"),
+		S("INSERT INTO r (k, n, s) VALUES (1.25, 2, 7) ON CONFLICT (k) DO UPDATE SET n = excluded.n WHERE r.s > 3"),
+		S("INSERT INTO r (k, n, s) VALUES ($1, 2, 7) ON CONFLICT (k) DO UPDATE SET n = excluded.n WHERE r.s > 3", "1.25"),
+		S("INSERT INTO r (k, n, s) VALUES (1.25, 2, 7) ON CONFLICT (k) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, i, s) VALUES (9, 2.4, 7)"),
+		S("INSERT INTO r (k, i, s) VALUES (10, 2.4, 7) ON CONFLICT (i) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, ts, s) VALUES (11, '2024-01-01 10:00:00.6', 7)"),
+		S("INSERT INTO r (k, ts, s) VALUES (12, '2024-01-01 10:00:00.6', 7) ON CONFLICT (ts) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, c, s) VALUES (13, 'ab', 7)"),
+		S("INSERT INTO r (k, c, s) VALUES (14, 'ab', 7) ON CONFLICT (c) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, v, s) VALUES (15, 'abc', 7)"),
+		S("INSERT INTO r (k, v, s) VALUES (16, 'abc  ', 7) ON CONFLICT (v) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, f, s) VALUES (17, 1.1, 7)"),
+		S("INSERT INTO r (k, f, s) VALUES (18, 1.1, 7) ON CONFLICT (f) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, sk, s) VALUES (19, 1.25, 7)"),
+		S("INSERT INTO r (k, sk, s) VALUES (20, 1.25, 7) ON CONFLICT (sk) DO UPDATE SET s = r.s + 1").Refused("cannot"),
+		S("INSERT INTO r (k, sk, s) VALUES (20, $1, 7) ON CONFLICT (sk) DO UPDATE SET s = r.s + 1", "1.25").Refused("cannot"),
+		S("INSERT INTO r (k, sc, s) VALUES (21, 'abc', 7)"),
+		S("INSERT INTO r (k, sc, s) VALUES (22, 'abc', 7) ON CONFLICT (sc) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, sc, s) VALUES (22, 'abc  ', 7) ON CONFLICT (sc) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, si, s) VALUES (23, 5, 7)"),
+		S("INSERT INTO r (k, si, s) VALUES (24, 5, 7) ON CONFLICT (si) DO UPDATE SET s = r.s + 1"),
+		S("INSERT INTO r (k, si, s) VALUES (24, $1, $2) ON CONFLICT (si) DO UPDATE SET s = r.s + excluded.s", "5", "3"),
+		S("SELECT * FROM r ORDER BY k"))
+}

@@ -9,6 +9,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 )
 
 // sqlPart is a piece of the SQL of a question: a text, or a literal or a parameter of
@@ -59,8 +60,22 @@ func (a *analysis) keyParts(row *foundRow, name string) (parts []sqlPart) {
 			return nil
 		}
 		parts = append(append(parts, sqlText(and+cell+" = ")), value...)
+		if c.sealed == nil && row.excluded != nil {
+			parts = append(parts, sqlText(a.storedAs(row, column)))
+		}
 	}
 	return parts
+}
+
+// storedAs has a constant be rounded as it is where a column stores it, for the row that
+// ON CONFLICT comes to; "" for types that are not PostgreSQL's own.
+func (a *analysis) storedAs(row *foundRow, column string) string {
+	columns := row.into.relation.Columns
+	c := columns[slices.IndexFunc(columns, func(c catalog.Column) bool { return c.Name == column })]
+	if t := (logical.Type{OID: c.TypeOID, Typmod: c.Typmod}); logical.Supported(t.OID) {
+		return "::" + t.Name()
+	}
+	return ""
 }
 
 // soughtParts is the SQL of the term by which a row is found that has a constant in a
@@ -77,7 +92,7 @@ func (a *analysis) soughtParts(n *pg.Node, row *foundRow, c *catalog.SealedColum
 	part := sqlPart{literal: -1, start: int(location(n))}
 	i := a.tokenAt(location(n))
 	switch k := n.GetAConst(); {
-	case !hasEquality(c):
+	case !hasEquality(c), row.excluded != nil && !a.storedAsCompared(&constants{nodes: []*pg.Node{n}}, v.operand):
 		return nil, false
 	case isNullConstant(n):
 		part.text = "NULL"

@@ -32,7 +32,10 @@ demo: build
 # detector: without -pgo=off, which staticcheck has for itself, vet and the tests of
 # cmd/pgseal would compile it all, down to the standard library and the C of the parser,
 # with the profile once more. Vetting tests again would find nothing: make lint looks for more.
-TEST = $(GO) test -vet=off -pgo=off
+# Nobody looks into these programs with a debugger, whose tables take the linker as long as
+# all else.
+LEAN = -pgo=off -ldflags='-s -w'
+TEST = $(GO) test -vet=off $(LEAN)
 
 # Tests mostly wait, for servers and KMS, and leave time for others. With make -j2 lint
 # test, as .ci/run has it, lint compiles beside the race detector's build.
@@ -80,10 +83,10 @@ RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race PG
 integration: integration-p-z integration-e-o integration-a-d integration-meeting integration-rest
 
 tested:
-	$(GO) build -pgo=off -o bin/pgseal-tested ./cmd/pgseal
+	$(GO) build $(LEAN) -o bin/pgseal-tested ./cmd/pgseal
 
 race:
-	$(GO) build -race -pgo=off -o bin/pgseal-race ./cmd/pgseal
+	$(GO) build -race $(LEAN) -o bin/pgseal-race ./cmd/pgseal
 
 integration-a-d: tested
 	$(INTEGRATION) -run '^Test[A-D]' ./integration

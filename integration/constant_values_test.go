@@ -28,7 +28,7 @@ func TestValuesComputedOfConstants(t *testing.T) {
 		S("UPDATE goods SET n = coalesce(NULL, $1, 0) WHERE id = 4", "1"),
 		S("UPDATE goods SET note = 2 + 3, name = $1::int + 1 WHERE id = 4", "5"),
 		show,
-		S("SELECT id FROM goods WHERE n = 10 + 5 ORDER BY id"), S("SELECT id FROM goods WHERE n = $1::int * 2 ORDER BY id", "11"), S("SELECT id FROM goods WHERE n IN (10 + 1, 22) ORDER BY id").Refused("can be compared with"),
+		S("SELECT id FROM goods WHERE n = 10 + 5 ORDER BY id"), S("SELECT id FROM goods WHERE n = $1::int * 2 ORDER BY id", "11"), S("SELECT id FROM goods WHERE n IN (10 + 1, 22) ORDER BY id"),
 		S("SELECT id FROM goods WHERE 5 + 6 = n OR price = 1.0 + 1 ORDER BY id"), S("SELECT id FROM goods WHERE name = 'z' || 'z'"), S("SELECT id FROM goods WHERE lower(name) = lower('Z' || 'Z')"),
 		S("SELECT id FROM goods WHERE born = '2024-01-01'::date + 1"), S("SELECT id FROM goods WHERE born <> date '2024-01-01' + 1 ORDER BY id"), S("SELECT id FROM goods WHERE code = left('abcdef', 3)"), S("DELETE FROM goods WHERE n = 4 + 3 RETURNING id"),
 		S("SELECT id FROM goods WHERE n = 10.0 + 1 ORDER BY id"), S("SELECT id FROM goods WHERE n = 'a' || 'b'").Fails("42883"),

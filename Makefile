@@ -9,6 +9,8 @@
 # make test-drivers   drivers, ORMs and tools, after installing all of them
 # make profile what the compiler is told of hot code (cmd/pgseal/default.pgo); after
 #              changes there, on a quiet machine
+# PGSEAL_TEST_MODES=all make integration  each step of a comparison in all ways in which
+#              drivers send it, instead of by turns
 # make test-generated  tests in which chance writes the statements, each ROUNDS times and
 #              at other seeds than in make test, which has the same each time
 # make vuln    known vulnerabilities that are reachable (needs the public database)

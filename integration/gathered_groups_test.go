@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"testing"
 
 	"pgseal/integration/harness"
@@ -35,4 +36,35 @@ func TestGatheredBesideGroupsWithoutTerms(t *testing.T) {
 		S("SELECT city, array_agg(staff) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(DISTINCT pay * 1.0) FROM staff GROUP BY city").Refused("public.staff.city"),
 		S("SELECT city, array_agg(id ORDER BY id) FROM staff GROUP BY city ORDER BY city"),
 	)...)
+}
+
+// Mistakes in calls of aggregates are mistakes, and arrays of domains are not those of their types.
+func TestCallsOfAggregatesThatThereAreNot(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE DOMAIN posint AS int CHECK (VALUE > 0); CREATE DOMAIN short AS varchar(8); CREATE TABLE u (id int PRIMARY KEY, k int, tx text, num numeric(12,4), dp posint, ds short, plain int)",
+		Seal: []string{"public.u.k", "public.u.tx", "public.u.num", "public.u.dp", "public.u.ds"},
+	})
+	var wrong []string
+	for _, name := range []string{"sum", "max", "min", "avg", "stddev", "bool_and", "array_agg", "length", "upper", "string_agg"} {
+		for _, sql := range []string{"SELECT %s(*) FROM u WHERE num > 1", "SELECT k, %s(*) FROM u GROUP BY k", "SELECT %s(*) FROM (SELECT DISTINCT k FROM u) q", "SELECT %s(*) OVER (ORDER BY k) FROM u"} {
+			wrong = append(wrong, fmt.Sprintf(sql, name))
+		}
+	}
+	for _, between := range []string{"5", "1.5", "true", "date '2024-01-01'", "NULL::int"} {
+		for _, sql := range []string{"SELECT string_agg(tx, %s) FROM u WHERE id < 3", "SELECT k, string_agg(tx, %s ORDER BY id) FROM u GROUP BY k", "SELECT string_agg(tx, %s) OVER (ORDER BY k) FROM u"} {
+			wrong = append(wrong, fmt.Sprintf(sql, between))
+		}
+	}
+	wrong = append(wrong, "SELECT k, array_agg(dp ORDER BY id) FROM u GROUP BY k", "SELECT k, array_agg(DISTINCT ds) FROM u GROUP BY k", "SELECT ARRAY[dp, dp + 1] FROM u", "SELECT ARRAY[dp, dp] FROM u", "SELECT k, array_agg(id ORDER BY sum(id)) FROM u GROUP BY k")
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO u VALUES (1, 1, $1, 1.5, 5, 'a', 1), (2, 1, 'b', 2.5, 6, 'b', 2), (3, 2, 'c', NULL, NULL, NULL, 3)", pair.Env.Canaries.Text()),
+		S("SELECT k, string_agg(tx, '-') FROM u WHERE id < 3 GROUP BY k"), S("SELECT string_agg(tx, $1) FROM u", "+"), S("SELECT string_agg(tx, '5'::varchar) FROM u"),
+		S("SELECT array_agg(dp ORDER BY id) FROM u").Refused("public.u.dp"), S("SELECT array_agg(ds) FROM u").Refused("public.u.ds"),
+		S("SELECT count(*) FROM u WHERE num > 1"), S("SELECT k, count(*) FROM u GROUP BY k ORDER BY k"))
+	for _, mode := range []harness.Mode{harness.Simple, harness.PreparedBinary} {
+		c := pair.Compare(t, mode)
+		for _, sql := range wrong {
+			c.Generated(S(sql))
+		}
+	}
 }

@@ -26,6 +26,9 @@ func (a *analysis) aggregateKeys(f *Formula, x *pg.FuncCall, inner *formulaDraft
 		items = x.Args[:1]
 	}
 	for _, n := range items {
+		if hasAggregate(n) {
+			return false
+		}
 		by := n.GetSortBy()
 		key := a.windowKey(n, inner)
 		switch {

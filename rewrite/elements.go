@@ -19,6 +19,9 @@ func (a *analysis) arrayMade(n *pg.Node, sc *scope) *sealedExpr {
 		if e := a.peek(x.FuncCall.Args[0], sc); e != nil && !e.grouped {
 			of = a.castTo(e)
 		}
+		if of != nil && of.Type.Shown() != of.Type { // arrays of a domain are of a type of their own
+			return nil
+		}
 		if of != nil {
 			of = a.as(of, loose(of.Type)) // a function's result has no length
 		}

@@ -150,7 +150,7 @@ func (a *analysis) counts(s *pg.SelectStmt) bool {
 		return false
 	}
 	x := s.TargetList[0].GetResTarget().GetVal().GetFuncCall()
-	return x.GetAggStar() && x.Over == nil && x.AggFilter == nil && len(x.Funcname) == 1
+	return x.GetAggStar() && x.Over == nil && x.AggFilter == nil && len(x.Funcname) == 1 && last(names(x.Funcname)) == logical.Count.String()
 }
 
 // counted has the session count the rows of such a query. It is false, and has done nothing, where

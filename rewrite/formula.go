@@ -181,6 +181,9 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		if f.Aggregate.OfPairs() && !isNumber(f.Args[1].TypeOf(given)) {
 			return 0
 		}
+		if !f.joinsBy(given) {
+			return 0
+		}
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
 	case Windowed:
 		return f.windowType(given)
@@ -221,6 +224,15 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	return f.Operator.Result(left, right)
+}
+
+// joinsBy says whether string_agg, if the formula is that, puts texts between texts.
+func (f *Formula) joinsBy(given func(*Formula) uint32) bool {
+	if f.Aggregate != logical.Joined || len(f.Args) < 2 {
+		return true
+	}
+	t := f.Args[1].TypeOf(given)
+	return t == 0 || t == oidUnknown || isAnyText(t)
 }
 
 // listsOneType says whether IN compares as = would: all values have the type of what they are

@@ -31,7 +31,7 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	}
 	parts := names(x.Funcname)
 	ordered := of.IsOrdered()
-	if d.row != nil || d.collects || !ofPostgreSQL(parts) || x.AggWithinGroup != ordered || x.Over != nil || x.FuncVariadic || len(x.Args) == 0 && !x.AggStar && !ordered {
+	if d.row != nil || d.collects || !ofPostgreSQL(parts) || x.AggWithinGroup != ordered || x.Over != nil || x.FuncVariadic || len(x.Args) == 0 && !x.AggStar && !ordered || x.AggStar && of != logical.Count {
 		return nil
 	}
 	first := a.tokenAt(x.Location)
@@ -77,7 +77,7 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	sorts := of == logical.Joined && (f.Distinct || d.scope.regroups != nil && len(x.AggOrder) == 1 && f.Args[0].Kind == ColumnValue && (&Formula{}).sortsAs(x))
 	f.SortsTexts = sorts
 	keyed := d.scope.regroups != nil && !sorts && (of == logical.Gathered && (f.Distinct || x.AggOrder != nil) || of == logical.Joined && x.AggOrder != nil)
-	if of == logical.Gathered && (x.AggFilter != nil || len(d.scope.ranges) > 0) || keyed && x.AggFilter != nil { // of which NULL would be left
+	if of == logical.Gathered && (x.AggFilter != nil || len(d.scope.ranges) > 0 || slices.ContainsFunc(f.Args, (*Formula).hasOwnTypes)) || keyed && x.AggFilter != nil { // of which NULL would be left
 		return nil
 	}
 	if d.scope.regroups != nil {

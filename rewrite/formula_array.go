@@ -15,10 +15,17 @@ func (a *analysis) formulaList(x *pg.A_ArrayExpr, d *formulaDraft) *Formula {
 		return nil
 	}
 	f := a.formulaOfAll(Called, x.Elements, d)
-	if f != nil {
-		f.Function = logical.MakeArray
+	if f == nil || f.hasOwnTypes() {
+		return nil
 	}
+	f.Function = logical.MakeArray
 	return f
+}
+
+// hasOwnTypes says whether there is a column in a formula whose arrays are not those of the type
+// that its values are shown as, as of a domain.
+func (f *Formula) hasOwnTypes() bool {
+	return slices.ContainsFunc(f.columns(nil), func(c *Formula) bool { return c.Column != nil && c.Column.Type.Def != nil })
 }
 
 // formulaSubscript is an element of an array, or a slice with both its bounds.

@@ -218,6 +218,9 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 	if f.Aggregate, ok = logical.AggregateNamed(name); !ok || f.Aggregate.OfPairs() {
 		return false
 	}
+	if x.AggStar && f.Aggregate != logical.Count {
+		return false
+	}
 	if x.AggStar {
 		f.Args, f.Window.Values = []*Formula{trueValue()}, 1
 	}
@@ -395,6 +398,8 @@ func (f *Formula) windowType(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	switch fn := f.Window.Function; {
+	case fn == logical.AggregateOver && !f.joinsBy(given):
+		return 0
 	case fn == logical.AggregateOver:
 		return f.Aggregate.Result(f.Args[0].TypeOf(given))
 	case fn.GivesValue():

@@ -19,7 +19,7 @@ func (a *analysis) isCounted(s *pg.SelectStmt) bool {
 		return false
 	}
 	count := whole.TargetList[0].GetResTarget().GetVal().GetFuncCall()
-	return count.GetAggStar() && count.Over == nil && count.AggFilter == nil && whole.FromClause[0].GetRangeSubselect().GetSubquery().GetSelectStmt() == s
+	return count.GetAggStar() && last(names(count.Funcname)) == logical.Count.String() && count.Over == nil && count.AggFilter == nil && whole.FromClause[0].GetRangeSubselect().GetSubquery().GetSelectStmt() == s
 }
 
 // noOrder stands in the place of what the server does not sort by, and oneGroup if that has an

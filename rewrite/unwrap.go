@@ -44,7 +44,7 @@ func (src *source) unwrap(tree *pg.ParseResult) (around []edit, flat *flattened,
 		len(inner.GroupClause) == 0 && len(inner.DistinctClause) == 0 {
 		return nil, nil, false
 	}
-	if s.WhereClause != nil || !showsInside(s, inner, name) {
+	if s.WhereClause != nil || !showsInside(s, inner, name) || slices.ContainsFunc(s.SortClause, sortsQualified) {
 		flat = &flattened{inner: inner, name: name, src: a}
 		if around, ok = flat.flatten(s, list, from, open, end); ok {
 			tree.Stmts[0].Stmt.Node = &pg.Node_SelectStmt{SelectStmt: inner}
@@ -71,6 +71,12 @@ func (src *source) unwrap(tree *pg.ParseResult) (around []edit, flat *flattened,
 		{start: int(a.tokens[0].start), end: int(a.tokens[open].end)},
 		{start: int(a.tokens[closing].start), end: int(a.tokens[end-1].end)},
 	}, nil, true
+}
+
+// sortsQualified says whether an item of ORDER BY is a name that has the query's in front.
+func sortsQualified(n *pg.Node) bool {
+	const qualified = 2
+	return len(n.GetSortBy().GetNode().GetColumnRef().GetFields()) == qualified
 }
 
 // inside is the query that another one reads, nil for none that it could be: with its name, the

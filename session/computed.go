@@ -374,7 +374,7 @@ func askedWhere(where []byte, q *rewrite.Question, portal string) []byte {
 func (s *Session) appendAnswer(dst []byte, p *rewrite.Param, m *wire.Bind, st *statement) ([]byte, Need, error) {
 	if p.Operand.OfRows {
 		dst, from := wire.BeginValue(dst)
-		dst, need, err := s.appendFormulaRows(dst, p.Operand, p.Answer, given{bind: m, types: st.types}, p.Operand.Check)
+		dst, need, err := s.appendFormulaRows(dst, p.Operand, p.Answer, given{bind: m, types: st.types, literals: st.literals}, p.Operand.Check)
 		if s.behind(err) {
 			return dst, Need{Kind: NeedCatalog}, nil
 		}
@@ -382,7 +382,7 @@ func (s *Session) appendAnswer(dst []byte, p *rewrite.Param, m *wire.Bind, st *s
 	}
 	if p.Operand.Formula != nil {
 		dst, from := wire.BeginValue(dst)
-		dst, null, need, err := s.appendFormula(dst, p.Operand, given{bind: m, types: st.types}, p.Operand.Check)
+		dst, null, need, err := s.appendFormula(dst, p.Operand, given{bind: m, types: st.types, literals: st.literals}, p.Operand.Check)
 		switch {
 		case s.behind(err):
 			return dst, Need{Kind: NeedCatalog}, nil

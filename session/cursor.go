@@ -162,7 +162,7 @@ func (p *statement) closesCursors() bool { return p != nil && p.plan != nil && c
 // protocol has the name any more.
 func (s *Session) declared(r *request, st *rewrite.Statement) {
 	var results []*catalog.SealedColumn
-	computed := computedOutputs{formulas: st.Computed()}
+	computed := computedOutputs{st.Computed(), given{literals: s.settings.kept()}}
 	if st.Inner != nil {
 		results = st.Inner.Results
 	}

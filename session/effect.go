@@ -98,13 +98,13 @@ func (s *Session) took(r *request, st *rewrite.Statement, from *statement) {
 // PREPARE in it prepares.
 func (s *Session) asStatement(p *planning, text string, mode rewrite.Mode) *statement {
 	return &statement{text: text, mode: mode, print: s.fingerprint(p), foreign: p.foreign, escapes: p.escapes,
-		constants: slices.Clone(p.constants), deferred: p.deferred}
+		constants: slices.Clone(p.constants), deferred: p.deferred, literals: s.settings.kept()}
 }
 
 // preparedBy is what a PREPARE has prepared that stands in a text. from has the text.
 func (s *Session) preparedBy(st *rewrite.Statement, from *statement) *statement {
 	p := &statement{plan: st.Inner, name: st.Name, text: from.text, mode: from.mode, print: from.print, foreign: from.foreign, escapes: from.escapes,
-		constants: from.constants, deferred: from.deferred, hints: s.look([]byte(from.text)) & (resets | local)}
+		constants: from.constants, deferred: from.deferred, literals: from.literals, hints: s.look([]byte(from.text)) & (resets | local)}
 	if p.plan != nil {
 		p.results, p.declared = p.plan.Results, p.plan.Types
 		p.inferTypes() // it has been prepared: they fit

@@ -25,6 +25,8 @@ type given struct {
 	literal *rewrite.Literal // in the simple protocol
 	row     [][]byte         // what the row has in the formula's columns, nil for the answers
 	inputs  *[]computedValue // of an output: those parameters, by number, that have been read
+
+	literals *logical.Settings // of the statement
 }
 
 // computedValue is the value of a formula, in its type's canonical form.
@@ -455,6 +457,10 @@ func (s *Session) literalValue(f *rewrite.Formula, g *given, t logical.Type, use
 	settings := s.reading()
 	if kept {
 		settings = &s.settings.utf8
+	}
+	if kept && g.literals != nil {
+		s.buf.literals = *g.literals // the pointer would have all of g, and its Bind, be allocated
+		settings = &s.buf.literals
 	}
 	v.Binary, v.OID = true, t.OID
 	v.Data, err = t.AppendCanonical(s.room(), logical.Value{Data: data, OID: oidUnknown}, use, settings)

@@ -366,7 +366,7 @@ func (s *Session) insertPlanned(p *planning, snap *catalog.Snapshot) *statement 
 	}
 	st := &statement{
 		plan: &all[0], declared: slices.Clone(s.inserts.lifted.Types), hints: s.look(p.client), version: snap.Version,
-		described: s.inserts.lifted.Returns,
+		described: s.inserts.lifted.Returns, // its literals are read anew each time that it comes
 	}
 	if _, refusal := s.typeParameters(st, p, p.client); refusal != nil || st.untyped || st.hints&(controls|fetches) != 0 {
 		return nil

@@ -40,7 +40,7 @@ func (p *portal) computed() computedOutputs {
 	if st.plan == nil || st.plan.Computed() == nil {
 		return st.computed
 	}
-	return computedOutputs{st.plan.Computed(), given{types: st.types, inputs: p.inputs}}
+	return computedOutputs{st.plan.Computed(), given{types: st.types, inputs: p.inputs, literals: st.literals}}
 }
 
 var errCells = errors.New("what an output is computed of is not what was asked for")
@@ -233,7 +233,7 @@ func (p *statement) typedOutputs(results []*catalog.SealedColumn, formulas []*re
 // bindOutputs reads the parameters that outputs are computed with, and computes what is
 // constant in them, as PostgreSQL does before there is a row.
 func (s *Session) bindOutputs(p *portal, m *wire.Bind) error {
-	g := given{bind: m, types: p.statement.types}
+	g := given{bind: m, types: p.statement.types, literals: p.statement.literals}
 	if err := s.readOutputs(p.statement.plan, &g); err != nil {
 		return err
 	}

@@ -272,7 +272,7 @@ func printShape(h uint64, columns []*catalog.SealedColumn) uint64 {
 func (s *Session) planned(text []byte, declared []uint32, snap *catalog.Snapshot, p *planning) *statement {
 	st := &statement{
 		text: string(text), mode: rewrite.Extended, print: s.fingerprint(p), declared: declared,
-		hints: s.look(text) | p.executed, version: snap.Version, escapes: p.escapes, read: true,
+		hints: s.look(text) | p.executed, version: snap.Version, escapes: p.escapes, read: true, literals: s.settings.kept(),
 	}
 	if p.foreign {
 		st.text, st.foreign = string(p.client), true

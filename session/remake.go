@@ -168,7 +168,7 @@ func (s *Session) appendAnew(dst, name []byte, st *statement, r *renewal, snap *
 // appendPrepare appends a PREPARE, under the name of a question.
 func (s *Session) appendPrepare(dst []byte, st *statement, r *renewal, snap *catalog.Snapshot) ([]byte, *statement, Need, *wire.Error) {
 	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
-	from := &statement{text: st.text, mode: st.mode}
+	from := &statement{text: st.text, mode: st.mode, literals: s.settings.kept()}
 	inner := &rewrite.Statement{Name: st.name}
 	if p := r.planning; p == nil {
 		dst = wire.AppendParse(dst, questionName, st.text, nil)

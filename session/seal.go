@@ -22,12 +22,14 @@ type buffers struct {
 	plain []byte // canonical plaintext
 	via   []byte // canonical plaintext of an explicit cast's type
 	equal []byte // what decides equality
-	term  [envelope.EqualitySize]byte
-	out   []byte   // an envelope or a term
-	array []byte   // terms or values of an array one after the other, or a text to be read twice
-	row   [][]byte // of cells, one each
-	value []byte   // what the nodes of a formula have come to, one after the other
-	regex logical.LastRegex
+	// literals are the settings by which one is read, of its statement
+	literals logical.Settings
+	term     [envelope.EqualitySize]byte
+	out      []byte   // an envelope or a term
+	array    []byte   // terms or values of an array one after the other, or a text to be read twice
+	row      [][]byte // of cells, one each
+	value    []byte   // what the nodes of a formula have come to, one after the other
+	regex    logical.LastRegex
 }
 
 // maxBuffer is what each of the buffers keeps, in bytes, after a large value.

@@ -41,6 +41,17 @@ type settings struct {
 	// told is what the server has reported, kept while the others are those that it
 	// was asked for since: of what an error or a RESET takes back it says nothing.
 	told *reported
+	// shared is a copy of utf8 that statements keep.
+	shared *logical.Settings
+}
+
+// kept is a copy of utf8 that is not changed any more, one for all that ask for the same.
+func (t *settings) kept() *logical.Settings {
+	if t.shared == nil || *t.shared != t.utf8 {
+		shared := t.utf8
+		t.shared = &shared
+	}
+	return t.shared
 }
 
 // reported are settings that the server reports.

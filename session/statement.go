@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"pgseal/catalog"
+	"pgseal/logical"
 	"pgseal/rewrite"
 	"pgseal/wire"
 )
@@ -40,6 +41,9 @@ type statement struct {
 	untyped bool
 	// readBy are the unreported settings by which the parameters are read.
 	readBy unreported
+	// literals are the settings by which those that are computed with are read: PostgreSQL
+	// reads them when it prepares the statement, also anew. nil stands for those of the session.
+	literals *logical.Settings
 	// planning is what a COPY was planned from: the server looks into it only when
 	// it runs.
 	planning *planning

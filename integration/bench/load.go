@@ -75,12 +75,14 @@ var (
 	tps       = regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
 	processed = regexp.MustCompile(`number of transactions actually processed: ([0-9]+)`)
 	failed    = regexp.MustCompile(`number of failed transactions: 0 `)
+	settled   = regexp.MustCompile(`progress: ([0-9.]+) s, ([0-9.]+) tps`)
 )
 
-// loginTime and closingTime are the parts of a round, at its ends, in which the
-// proxy's CPU time is not counted.
+// settleTime and closingTime are the parts of a round, at its ends, that are not counted: a
+// connection that has just been made meets caches, plans and pages of shared memory that it has not
+// touched before. closingTime only the proxy's CPU time is without.
 const (
-	loginTime   = 250 * time.Millisecond
+	settleTime  = time.Second // what pgbench -P 1 tells first
 	closingTime = 100 * time.Millisecond
 )
 
@@ -94,7 +96,7 @@ func (l load) round(ctx context.Context, b *bench, s scenario, at target, script
 		clients = s.clients
 	}
 	cmd := exec.CommandContext(ctx, b.pgbench, "-n", "-M", s.mode, "-c", strconv.Itoa(clients),
-		"-T", strconv.Itoa(l.seconds), "-f", file, at.url)
+		"-T", strconv.Itoa(int(settleTime/time.Second)+l.seconds), "-P", "1", "-f", file, at.url)
 	if s.tls && at.pid != 0 {
 		cmd.Args[len(cmd.Args)-1] = strings.Replace(at.url, "sslmode=disable", "sslmode=require", 1)
 	}
@@ -103,29 +105,30 @@ func (l load) round(ctx context.Context, b *bench, s scenario, at target, script
 	if err := cmd.Start(); err != nil {
 		return result{}, fmt.Errorf("pgbench: %w", err)
 	}
-	// Logging in costs a proxy more the less it keeps of its connections, and is
-	// not what is measured.
 	begun := time.Now()
-	time.Sleep(loginTime)
+	time.Sleep(settleTime)
 	before, proxied := cpuTime(at.pid)
 	from := time.Now()
-	time.Sleep(time.Until(begun.Add(time.Duration(l.seconds)*time.Second - closingTime)))
+	time.Sleep(time.Until(begun.Add(settleTime + time.Duration(l.seconds)*time.Second - closingTime)))
 	after, _ := cpuTime(at.pid)
 	measured := time.Since(from)
 	if err := cmd.Wait(); err != nil {
 		return result{}, fmt.Errorf("pgbench: %w\n%s", err, out.String())
 	}
-	rate, count := tps.FindSubmatch(out.Bytes()), processed.FindSubmatch(out.Bytes())
-	if rate == nil || count == nil || (bytes.Contains(out.Bytes(), []byte("failed transactions")) && !failed.Match(out.Bytes())) {
+	rate, count, first := tps.FindSubmatch(out.Bytes()), processed.FindSubmatch(out.Bytes()), settled.FindSubmatch(out.Bytes())
+	if rate == nil || count == nil || first == nil || (bytes.Contains(out.Bytes(), []byte("failed transactions")) && !failed.Match(out.Bytes())) {
 		return result{}, errors.New("pgbench failed:\n" + out.String())
 	}
 	r := result{proxied: proxied && at.pid != 0}
-	var err error
-	if r.rate, err = strconv.ParseFloat(string(rate[1]), 64); err != nil {
-		return r, err
+	var figures [4]float64
+	for i, text := range [][]byte{rate[1], count[1], first[1], first[2]} {
+		var err error
+		if figures[i], err = strconv.ParseFloat(string(text), 64); err != nil {
+			return r, err
+		}
 	}
-	n, err := strconv.ParseFloat(string(count[1]), 64)
-	if err != nil || n == 0 {
+	all, total, settling, early := figures[0], figures[1], figures[2], figures[3]
+	if r.rate = (total - early*settling) / (total/all - settling); total == 0 || r.rate <= 0 {
 		return r, fmt.Errorf("pgbench finished no query in %d s:\n%s", l.seconds, out.String())
 	}
 	r.cpuMicros = float64((after - before).Microseconds()) / (r.rate * measured.Seconds())

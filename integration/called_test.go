@@ -91,7 +91,7 @@ func TestJoinedStrings(t *testing.T) {
 		S("UPDATE people SET mail = CASE WHEN id = 1 THEN 'm' || $1 ELSE 'n' || 'o' END WHERE id < 3 AND mail <> 'm' || $1", w),
 		S("INSERT INTO people (id, mail, note) SELECT 8, 'a' || $1, $1 WHERE NOT EXISTS (SELECT FROM people WHERE mail = 'a' || $1)", "plain"),
 		S("SELECT * FROM people ORDER BY id"),
-		S("SELECT p.id FROM people p, people q WHERE p.mail = 'a' || q.note").Refused("public.people.mail"),
+		S("SELECT p.id FROM people p, people q WHERE p.mail = 'a' || q.note ORDER BY 1").Simple(),
 		// In an array the string is text, and its blanks count.
 		S("SELECT id FROM people WHERE pad = ANY (ARRAY['a' || 'x', 'ab '])").Refused("public.people.pad"),
 		S("SELECT id FROM people WHERE pad = ANY (ARRAY[lower('X'), 'ab '])").Refused("public.people.pad"),

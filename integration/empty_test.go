@@ -44,7 +44,6 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 		S("SELECT * FROM notes ORDER BY id"),
 		S("INSERT INTO notes (id, body) VALUES (2, 'x') ON CONFLICT (id) DO UPDATE SET code = 'twice' WHERE notes.body <> '' RETURNING id, code, body = ''"),
 		S("INSERT INTO notes (id, body) VALUES (2, 'x') ON CONFLICT (id) WHERE body <> '' DO NOTHING").Refused("public.notes.body"),
-		S("SELECT n.id FROM notes n, notes o WHERE n.body = o.title").Refused("public.notes"),
 		S("SELECT id FROM notes WHERE loose = ''").Refused("public.notes.loose"), // so is a string of what the collation ignores
 		S("CREATE VIEW filled AS SELECT id FROM notes WHERE body <> ''").Refused("public.notes.body"),
 		S("CREATE INDEX ON notes (id) WHERE body <> ''").Refused("public.notes.body"),
@@ -52,6 +51,7 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 	pair.SameIn(t, []harness.Mode{harness.Simple, harness.Unnamed, harness.PreparedText, harness.PreparedBinary, harness.SQLPrepare}, steps...)
 	pair.SameIn(t, formulaModes, append(steps[:2:2],
 		S("SELECT id FROM notes WHERE body = 'x'"),
+		S("SELECT n.id, o.id FROM notes n, notes o WHERE n.body = o.title ORDER BY 1, 2"),
 		S("SELECT id FROM notes WHERE body = $1", word),
 		S("SELECT id FROM notes WHERE title <> $1", strings.Repeat(word, 40)),
 		S("SELECT id FROM notes WHERE body IN ('', 'x')"),

@@ -62,7 +62,7 @@ func TestRangesAnywhere(t *testing.T) {
 		S("DELETE FROM users WHERE NOT EXISTS (SELECT FROM payments p WHERE p.user_id = users.id AND p.amount > $1)", "5"), S("SELECT id FROM users ORDER BY id"),
 		S("UPDATE payments SET note = 'seen' WHERE (account = 1 OR account = 2 OR account = 13 OR account = 14 OR account = 5 OR account = 6 OR account = 7 OR account = 8 OR account = 9 OR account = 10) AND amount > 10"),
 		S("SELECT id, note FROM payments ORDER BY id"),
-		S("SELECT u.id FROM users u JOIN payments p ON p.amount > u.age ORDER BY 1").Refused("cannot be"),
+		S("SELECT u.id FROM users u JOIN payments p ON p.amount > u.age ORDER BY 1"),
 		S("SELECT city FROM users GROUP BY city HAVING max(age) > 10 AND min(age) < 50 ORDER BY city"),
 		S("SELECT age FROM users GROUP BY age HAVING age > 10").Unordered(),
 		S("SELECT id FROM users WHERE id IN (SELECT user_id FROM payments WHERE amount = 5)"),

@@ -400,6 +400,7 @@ type analysis struct {
 	unasked           map[*pg.SubLink]bool               // of those, which the server can decide without a question
 	repeated          []term                             // see copyOf
 	extremes          map[*pg.FuncCall]*rowRange         // see rankTests
+	paired            map[*pg.Node]*pairedTest           // see pairTests
 	subqueries        bool                               // formulas can have subqueries: they are of outputs, in their place
 	settled           map[*pg.Node]bool                  // alternatives that are decided about
 	documents         map[*pg.Node]*sealedExpr           // see document

@@ -482,7 +482,9 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 	}
 	ranked := a.rankTests(s, tests, sc)
 	none := a.isEmptySet(s.Subselect.GetSelectStmt())
+	paired := a.pairTests(s, tests, ranked, sc)
 	outputs := a.sublink(s, sc)
+	ranked = a.placeTests(paired, ranked)
 	exact := len(s.OperName) == 0
 	if !exact {
 		_, exact = equalityOperator(s.OperName)

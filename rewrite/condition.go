@@ -15,7 +15,7 @@ func (a *analysis) condition(n *pg.Node, sc *scope) {
 		if e := a.peek(n, sc); e != nil && a.isTrue(e) {
 			return
 		}
-		if !a.verdict(n, sc) {
+		if !a.verdict(n, sc) && !a.rankedPair(n, sc) {
 			a.plain(n, sc)
 		}
 	})

@@ -252,6 +252,9 @@ func (a *analysis) columnsOf(items []*item, at int32, sc *scope) (columns []colu
 // around this one: it may be a sealed column, but nothing computed from one.
 func (a *analysis) output(n *pg.Node, sc *scope) column {
 	met := a.definitions
+	if a.pairedOutput(n, sc) {
+		return column{typ: logical.OIDInt8}
+	}
 	if c, ok := a.passedOutput(n, sc); ok {
 		return c
 	}

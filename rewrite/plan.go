@@ -93,6 +93,10 @@ type Operand struct {
 	// all rows, and is not sealed.
 	Ranks bool
 	Texts *logical.TextOrder // of Ranks, if what is computed is one
+	// Among, if not nil, are all those, this one too, among whose values these ranks are. Equal: it
+	// matters only which are the same.
+	Among []*Operand
+	Equal bool
 	// AsAnswered: the value is an answer of the server's as it is, an envelope already;
 	// NULL or empty for none.
 	AsAnswered bool

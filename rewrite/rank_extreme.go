@@ -95,7 +95,7 @@ func (a *analysis) rankedExtreme(x *pg.FuncCall, sc *scope) bool {
 	}
 	sealed := of.columns[0].Column
 	c := a.resolve(x.Args[0].GetColumnRef(), sc).column
-	if c == nil || c.sealed != sealed || !slices.Contains(sc.items, c.origin.item) {
+	if c == nil || c.sealed == nil || !slices.Contains(sc.items, c.origin.item) {
 		a.fail(refuseUse(sealed, location(x.Args[0]), "function "+last(names(x.Funcname))))
 		return true
 	}
@@ -103,7 +103,7 @@ func (a *analysis) rankedExtreme(x *pg.FuncCall, sc *scope) bool {
 	sc.grouped = nil // what it is the greatest of is the value of each row
 	r := a.rankedColumn(x.Args[0], sc)
 	sc.grouped = saved
-	if r == nil || r.row.into.relation != of.row.into.relation {
+	if same := r != nil && c.sealed == sealed && r.row.into.relation == of.row.into.relation; r == nil || !same && !a.rankTogether([]*rowRange{of, r}, false, rankOperators, location(x.Args[0])) {
 		a.fail(refuseUse(sealed, location(x.Args[0]), "function "+last(names(x.Funcname))))
 		return true
 	}

@@ -299,3 +299,6 @@ func (f *Formula) AbsentRow() (row [][]byte) {
 
 // Cells is how many columns the formula has of each row.
 func (f *Formula) Cells() int { return len(f.columns(nil)) }
+
+// RowsAnswer is the number of the answer that has what the rows have.
+func (f *Formula) RowsAnswer() int { return f.columns(nil)[0].Answer }

@@ -15,7 +15,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.lists, a.mixesOfTypes, a.uses, a.named, a.persistent, a.truth, a.within, a.stmt = nil, nil, nil, nil, false, false, "", raw
 	a.carried, a.writes, a.placed, a.asked, a.evaluated, a.made = nil, nil, nil, nil, oftenEvaluated, nil
 	a.drafts, a.keptJSON, a.madeBinary, a.formulas, a.hidden, a.showing, a.outputFormulas, a.arranged, a.settledAggregates, a.repeated = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
-	a.levels, a.behind, a.unshown, a.extremes = nil, nil, nil, nil
+	a.levels, a.behind, a.unshown, a.extremes, a.paired = nil, nil, nil, nil, nil
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed, a.alters, a.retyped = false, false, "", false, false
 	edits, actions := len(a.edits), len(a.acted)

@@ -161,10 +161,22 @@ func (a *analysis) decidedOf(n *pg.Node, sc *scope, plain bool) (into *item) {
 		}
 		return c != nil && isAmbiguous(ref, sc)
 	})
-	if into == nil || ambiguous || into.relation == nil || into.open || into.of == nil && qualifiedItem([]string{into.name}, sc) != into || into.of != nil && !(plain && into.namedIn(sc)) {
+	if into == nil || ambiguous || !a.isDecided(into, sc, plain) {
 		return nil
 	}
 	return into
+}
+
+// isDecided says whether the server can be asked for the rows of a relation, and they can be named
+// where a condition stands. inside: by a subquery in FROM, too.
+func (a *analysis) isDecided(into *item, sc *scope, inside bool) bool {
+	switch {
+	case into.relation == nil || into.open:
+		return false
+	case into.of == nil:
+		return qualifiedItem([]string{into.name}, sc) == into
+	}
+	return inside && into.namedIn(sc)
 }
 
 // namedIn says whether the row of a relation that is in the rows of a subquery in FROM can be named

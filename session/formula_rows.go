@@ -18,64 +18,76 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 	if err != nil {
 		return dst, Need{}, err
 	}
-	v, null, err := s.answer(answer)
-	if err != nil {
-		return dst, Need{}, err
-	}
 	dst = append(dst, jsonbVersion, '{')
-	ranks := ranking{oid: t, texts: op.Texts}
-	add := func() (Need, error) {
-		if op.Ranks {
-			return s.rankRow(&ranks, op, &g)
+	if op.Ranks {
+		ranks, need, err := s.rankRows(op, answer, &g, t)
+		if err != nil || need.Kind != NeedNothing {
+			return dst, need, err
 		}
+		return append(ranks.append(dst), '}'), Need{}, nil
+	}
+	need, err = s.formulaRows(op, answer, &g, func() (need Need, err error) {
 		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
 		dst, need, err = s.appendFormulaRow(dst, op, &g, t)
 		return need, err
+	})
+	if err != nil || need.Kind != NeedNothing {
+		return dst, need, err
+	}
+	return append(dst, '}'), Need{}, nil
+}
+
+// formulaRows calls add for each row that an answer has, with what it has in the formula's columns
+// in g.
+func (s *Session) formulaRows(op *rewrite.Operand, answer int, g *given, add func() (Need, error)) (need Need, err error) {
+	v, null, err := s.answer(answer)
+	if err != nil {
+		return Need{}, err
 	}
 	if op.Absent && op.Subqueries == 0 {
 		g.row = append(op.Formula.AbsentRow(), make([][]byte, op.Keys)...)
 		if need, err = add(); err != nil || need.Kind != NeedNothing {
-			return dst, need, err
+			return need, err
 		}
 	}
 	if null {
-		return append(ranks.append(dst), '}'), Need{}, nil
+		return Need{}, nil
 	}
 	if v.OID != oidByteaArray {
-		return dst, Need{}, errUnasked
+		return Need{}, errUnasked
 	}
 	columns := op.Formula.Cells() + op.Keys
-	g.row = make([][]byte, 0, columns)
-	rows := 0
+	row, rows := make([][]byte, 0, columns), 0 // not in g yet, which would have all of g be allocated
 	_, err = logical.ElementsIn(v, nil, func(cell []byte, null bool) error {
 		if null {
 			cell = nil
 		} else if cell == nil {
 			cell = []byte{}
 		}
-		if g.row = append(g.row, cell); len(g.row) < columns {
+		if row = append(row, cell); len(row) < columns {
 			return nil
 		}
+		g.row = row
 		if rows++; rows > rewrite.MaxFormulaRows {
 			return tooManyRows(op)
 		}
 		need, err = add()
-		if g.row = g.row[:0]; err == nil && need.Kind != NeedNothing {
+		if row = row[:0]; err == nil && need.Kind != NeedNothing {
 			err = errNeed
 		}
 		return err
 	})
 	switch {
 	case errors.Is(err, errNeed):
-		return dst, need, nil
+		return need, nil
 	case err != nil:
-		return dst, Need{}, err
-	case len(g.row) > 0:
-		return dst, Need{}, errUnasked
+		return Need{}, err
+	case len(row) > 0:
+		return Need{}, errUnasked
 	}
-	return append(ranks.append(dst), '}'), Need{}, nil
+	return Need{}, nil
 }
 
 // appendFormulaRow appends the member for one row; an empty string stands for NULL.

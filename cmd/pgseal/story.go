@@ -226,7 +226,7 @@ func (s *story) use(ctx context.Context, throughDSN string, before []answer) (er
 		}
 	}
 	s.title("What cannot be answered exactly is refused, with what to do")
-	return s.refused(ctx, through, `SELECT a.name, b.name FROM users a JOIN users b ON b.ssn = a.ssn AND b.id > a.id`, "0A000")
+	return s.refused(ctx, through, `CREATE UNIQUE INDEX ON users (ssn)`, "0A000")
 }
 
 // refused asks something that must fail with this SQLSTATE.

@@ -86,7 +86,7 @@ func TestFindOrCreateQuotesTheClientsInsert(t *testing.T) {
 // The row that a constant conflicts with is found by what a column makes of it.
 func TestKeysOfConflictsAreWhatIsStored(t *testing.T) {
 	pair := harness.New(t, harness.Schema{
-		DDL:  "CREATE TABLE r (k numeric(5,1) PRIMARY KEY, c char(4) UNIQUE, d date UNIQUE, ts timestamp(0) UNIQUE, v varchar(3) UNIQUE, i int UNIQUE, f real UNIQUE, sk numeric(5,1) UNIQUE, sc varchar(4) UNIQUE, si int UNIQUE, n int, s int)",
+		DDL:  "CREATE SCHEMA own; CREATE DOMAIN own.date AS text CHECK (value < 'a'); CREATE TABLE r (k numeric(5,1) PRIMARY KEY, c char(4) UNIQUE, d date UNIQUE, ts timestamp(0) UNIQUE, v varchar(3) UNIQUE, i int UNIQUE, f real UNIQUE, sk numeric(5,1) UNIQUE, sc varchar(4) UNIQUE, si int UNIQUE, n int, s int)",
 		Seal: []string{"public.r.s", "public.r.sk --equality", "public.r.sc --equality", "public.r.si --equality"},
 	})
 	pair.SameIn(t, formulaModes,
@@ -113,5 +113,8 @@ func TestKeysOfConflictsAreWhatIsStored(t *testing.T) {
 		S("INSERT INTO r (k, si, s) VALUES (23, 5, 7)"),
 		S("INSERT INTO r (k, si, s) VALUES (24, 5, 7) ON CONFLICT (si) DO UPDATE SET s = r.s + 1"),
 		S("INSERT INTO r (k, si, s) VALUES (24, $1, $2) ON CONFLICT (si) DO UPDATE SET s = r.s + excluded.s", "5", "3"),
+		// A type of the database's own by the name of the key's.
+		S("INSERT INTO r (k, d, s) VALUES (25, '2024-01-01', 7)"), S("SET search_path = own, pg_catalog, public"),
+		S("INSERT INTO r (k, d, s) VALUES (26, 'January 1, 2024', 7) ON CONFLICT (d) DO UPDATE SET s = r.s + 1"), S("RESET search_path"),
 		S("SELECT * FROM r ORDER BY k"))
 }

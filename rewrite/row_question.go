@@ -72,7 +72,11 @@ func (a *analysis) keyParts(row *foundRow, name string) (parts []sqlPart) {
 func (a *analysis) storedAs(row *foundRow, column string) string {
 	columns := row.into.relation.Columns
 	c := columns[slices.IndexFunc(columns, func(c catalog.Column) bool { return c.Name == column })]
-	if t := (logical.Type{OID: c.TypeOID, Typmod: c.Typmod}); logical.Supported(t.OID) {
+	t := logical.Type{OID: c.TypeOID, Typmod: c.Typmod}
+	switch name := TypeName(t.OID); {
+	case t.Typmod < 0 && name != "": // the search path may lead to another type by the name alone
+		return "::pg_catalog." + name
+	case logical.Supported(t.OID):
 		return "::" + t.Name()
 	}
 	return ""

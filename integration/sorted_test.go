@@ -317,7 +317,13 @@ func TestSortedRowsOfPortals(t *testing.T) {
 		}
 	}
 	for name, messages := range map[string][]pgproto3.FrontendMessage{
-		"FETCH": {bound(nil)[0], bound(nil)[1], bound(nil)[2], &pgproto3.Sync{}, &pgproto3.Query{String: "FETCH 1 FROM p"}, &pgproto3.Query{String: "ROLLBACK"}},
+		"FETCH":              {bound(nil)[0], bound(nil)[1], bound(nil)[2], &pgproto3.Sync{}, &pgproto3.Query{String: "FETCH 1 FROM p"}, &pgproto3.Query{String: "ROLLBACK"}},
+		"MOVE":               {bound(nil)[0], bound(nil)[1], bound(nil)[2], &pgproto3.Sync{}, &pgproto3.Query{String: "MOVE FORWARD 2 FROM p"}, &pgproto3.Query{String: "ROLLBACK"}},
+		"MOVE in a text":     {bound(nil)[0], bound(nil)[1], bound(nil)[2], &pgproto3.Sync{}, &pgproto3.Query{String: "SELECT 1; MOVE ALL IN p"}, &pgproto3.Query{String: "ROLLBACK"}},
+		"MOVE by protocol":   {bound(nil)[0], bound(nil)[1], bound(nil)[2], &pgproto3.Parse{Query: "MOVE 1 p"}, &pgproto3.Bind{}, &pgproto3.Execute{}, &pgproto3.Sync{}, &pgproto3.Query{String: "ROLLBACK"}},
+		"MOVE by a name":     {&pgproto3.Query{String: "PREPARE m AS SELECT 1"}, &pgproto3.Parse{Name: "mv", Query: "MOVE 1 p"}, bound(nil)[0], bound(nil)[1], bound(nil)[2], &pgproto3.Sync{}, &pgproto3.Bind{PreparedStatement: "mv"}, &pgproto3.Execute{}, &pgproto3.Sync{}, &pgproto3.Query{String: "ROLLBACK"}},
+		"MOVE behind rows":   {bound(nil)[0], bound(nil)[1], bound(nil)[2], &pgproto3.Execute{Portal: "p", MaxRows: 1}, &pgproto3.Sync{}, &pgproto3.Query{String: "MOVE 1 FROM p"}, &pgproto3.Query{String: "ROLLBACK"}},
+		"MOVE of conditions": {bound(nil)[0], &pgproto3.Parse{Query: "SELECT id FROM accounts WHERE n > 1"}, &pgproto3.Bind{DestinationPortal: "p"}, &pgproto3.Sync{}, &pgproto3.Query{String: "MOVE ALL FROM p"}, &pgproto3.Query{String: "ROLLBACK"}},
 	} {
 		answer := dialogue(t, pair.URL(), append(messages, &pgproto3.Query{String: "SELECT name FROM accounts WHERE id = 1"}))
 		if !strings.Contains(answer, "0A000") || !strings.Contains(answer, "cannot be fetched in parts") || !strings.Contains(answer, "ann") {

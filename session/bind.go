@@ -46,6 +46,8 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 			return s.waitServer(out)
 		case st.plan.Skips && s.cursors.named[st.plan.Name].rows != nil:
 			return s.refusePortal(portalName, errFetched, out)
+		case s.movesArranged(st.plan):
+			return s.refusePortal(portalName, errArrangedInParts, out)
 		}
 	}
 	params := st.plan != nil && st.plan.Params != nil

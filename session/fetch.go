@@ -57,6 +57,13 @@ func (s *Session) fetchesArranged(p *rewrite.Plan) bool {
 	return false
 }
 
+// movesArranged reports that a statement is MOVE in a portal of the protocol with such rows, which
+// the server would count as it has them.
+func (s *Session) movesArranged(st *rewrite.Statement) bool {
+	e := s.portals.findNamed(st.Name)
+	return st.Skips && e != nil && (e.latest.held != nil || e.confirmed.held != nil)
+}
+
 // fetchedRows is how many rows a FETCH asks for, 0 for all.
 func fetchedRows(st *rewrite.Statement) int32 {
 	if st.Forward > math.MaxInt32 {

@@ -175,6 +175,11 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		case arranged:
 			return s.fetchQuery(&r, out)
 		}
+		for i := range plan.Statements() {
+			if s.movesArranged(&plan.Statements()[i]) {
+				return s.apart(errArrangedInParts, snap, stale, text, v.planning, out)
+			}
+		}
 	}
 	if plan.Apart() && refusal == nil && s.status != 'E' && !s.walsender {
 		return s.apart(errComputedApart, snap, stale, text, v.planning, out)

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"pgseal/integration/harness"
@@ -157,4 +159,53 @@ CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = text, FUNCTION = same)`,
 		S("SELECT l.id FROM l WHERE v IN (SELECT name FROM r)").Refused("of its own"),
 		S("SELECT l.id, r.id FROM l JOIN r ON l.c > r.name ORDER BY 1, 2"),
 		S("SELECT l.id, r.id FROM l JOIN r ON l.c COLLATE \"C\" > r.c COLLATE \"POSIX\"").Refused("COLLATE"))
+}
+
+// Where several values are compared at once, each pair has its own type and collation.
+func TestEachPairIsComparedByItself(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		Locale: "en_US.utf8",
+		DDL: `CREATE TABLE k (id int PRIMARY KEY, bi bigint, tx text, tc text COLLATE "C", g int);
+CREATE TABLE l (id int PRIMARY KEY, bi bigint, f float8, n numeric, i int, tx text, tc text COLLATE "C", p text COLLATE "en-x-icu", q text)`,
+		Seal: []string{"public.k.bi", "public.k.tx", "public.k.tc --equality", "public.l.bi", "public.l.f", "public.l.n", "public.l.i", "public.l.tx", "public.l.tc"},
+	})
+	w := pair.Env.Canaries.Text()
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO k VALUES (1, 9007199254740993, 'B', 'B', 1), (2, 9007199254740992, 'b', 'b', 2), (3, 7, 'C', 'C', 1), (4, NULL, '"+w+"', NULL, 2)"),
+		S("INSERT INTO l VALUES (1, 9007199254740992, 9007199254740992, 9007199254740992, 6, 'a', 'a', 'B', 'B'), (2, 7, 9007199254740992, 8, 7, 'C', 'C', 'b', 'b'), (3, NULL, NULL, NULL, NULL, '"+w+"', NULL, NULL, NULL)"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.bi BETWEEN l.f AND l.n ORDER BY 1, 2").Refused("public.k.bi"),
+		S("DELETE FROM k USING l WHERE k.bi NOT BETWEEN l.bi AND l.f").Refused("public.k.bi"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.bi BETWEEN l.i AND l.n ORDER BY 1, 2"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.bi BETWEEN SYMMETRIC l.n AND l.i ORDER BY 1, 2"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.bi >= l.f AND k.bi <= l.n ORDER BY 1, 2"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.tx BETWEEN l.tx AND l.tc ORDER BY 1, 2").Refused("public."),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.tx BETWEEN l.tx AND l.tx || 'z' ORDER BY 1, 2"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.tx >= l.tx AND k.tx <= l.tc ORDER BY 1, 2"),
+		// The greatest of a column is so by that column's collation.
+		S("SELECT id FROM k WHERE tc IN (SELECT max(tx) FROM k) ORDER BY id").Refused("public.k.tx"),
+		S("SELECT id FROM k WHERE tc >= ALL (SELECT max(tx) FROM k y GROUP BY g) ORDER BY id").Refused("public.k.tx"),
+		S("SELECT id FROM k WHERE tx IN (SELECT max(tx) FROM l) ORDER BY id"), S("SELECT id FROM k WHERE tc IN (SELECT max(tc) FROM l GROUP BY q) ORDER BY id"),
+		S("SELECT id FROM k WHERE tx IN (SELECT max(tc) FROM l) ORDER BY id"),
+		// A plain column can have a collation that does not go with the other's.
+		S("SELECT k.id, l.id FROM k JOIN l ON k.tc = l.p").Refused("public.k.tc"), S("SELECT k.id FROM k WHERE tc NOT IN (SELECT p FROM l)").Refused("public.k.tc"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.tx = l.p ORDER BY 1, 2"), S("SELECT k.id, l.id FROM k JOIN l ON k.tx = l.q ORDER BY 1, 2"),
+		// Other conditions beside what joins the relations.
+		S("SELECT k.id, l.id FROM k, l WHERE k.tx = l.tx AND k.bi > 1 ORDER BY 1, 2"), S("SELECT k.id, l.id FROM k, l WHERE k.tx < l.tx AND l.i = 7 AND k.g = $1 ORDER BY 1, 2", "1"),
+		S("SELECT k.id, l.n FROM k, l WHERE k.bi = l.bi AND k.tx LIKE 'C%' ORDER BY l.n DESC LIMIT 3"), S("SELECT count(*) FROM k, l WHERE k.tx <> l.tx AND k.bi = 7"),
+		S("UPDATE k SET g = 5 FROM l WHERE k.tx = l.tx AND l.f > 5"), S("SELECT * FROM k ORDER BY id"))
+}
+
+// Of many rows with a value that cannot be computed the first that is met fails the statement.
+func TestManyRowsOfAPairThatFail(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE k (id int PRIMARY KEY, t text); CREATE TABLE l (id int PRIMARY KEY, i int)",
+		Seal: []string{"public.k.t", "public.l.i"},
+	})
+	var words strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&words, ", (%d, '%s%d')", i, pair.Env.Canaries.Word(), i)
+	}
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S("INSERT INTO l VALUES (1, 5)"), S("INSERT INTO k VALUES "+words.String()[1:]),
+		S("SELECT count(*) FROM k JOIN l ON k.t::int = l.i").Fails("22P02"), S("SELECT count(*) FROM k"))
 }

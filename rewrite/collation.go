@@ -132,13 +132,33 @@ func (a *analysis) knowsOrder(f *Formula) bool {
 // or, where it asks for no more, which of them are equal.
 func (a *analysis) compares(f *Formula) (ok bool) {
 	if f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual || f.Operator.Matches() || f.Operator.MatchesRegex()) {
-		return a.comparesBytes(f) && !a.collation(&Formula{Kind: FirstOf, Args: f.Args}).differs
+		return a.comparesBytes(f) && !a.collation(&Formula{Kind: FirstOf, Args: f.Args}).differs && !a.mayDiffer(f.Args)
 	}
 	if f.Kind == Operation && f.Operator.LooksInto() {
 		return a.comparesBytes(f)
 	}
 	f.Order, ok = a.orderOf(f.Args...)
 	return ok
+}
+
+// mayDiffer says whether a plain text is compared with one that has a collation of its own: the plain
+// one's is not known, and PostgreSQL takes no two that are neither the database's nor written.
+func (a *analysis) mayDiffer(values []*Formula) bool {
+	own, plain := false, false
+	for _, f := range values {
+		c := a.collation(f)
+		if c.written {
+			return false
+		}
+		own = own || c.known && c.oid != 0 && c.oid != defaultCollation
+		plain = plain || f.hasPlainText()
+	}
+	return own && plain
+}
+
+// hasPlainText says whether there is a text of a plain column in it.
+func (f *Formula) hasPlainText() bool {
+	return f.Kind == PlainValue && isCharacter(f.Type) || slices.ContainsFunc(f.Args, (*Formula).hasPlainText)
 }
 
 // comparesBytes says whether all texts in a comparison are equal only if they are the

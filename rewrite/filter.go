@@ -54,7 +54,8 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	costs := map[int]int{} // by hidden column
 	for i, n := range all {
 		if computed[i] == nil {
-			if n.GetBoolExpr() != nil && !matches { // which may have a part that is decided, beside a subquery
+			// One may have a part that is decided, beside a subquery, another compare two relations.
+			if n.GetBoolExpr() != nil && !matches || a.isPair(n, sc) {
 				a.findsBeside(n, all, sc)
 			} else {
 				a.condition(n, sc)

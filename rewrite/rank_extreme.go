@@ -95,6 +95,9 @@ func (a *analysis) rankedExtreme(x *pg.FuncCall, sc *scope) bool {
 	}
 	sealed := of.columns[0].Column
 	c := a.resolve(x.Args[0].GetColumnRef(), sc).column
+	if c != nil && c.sealed != nil {
+		sealed = c.sealed
+	}
 	if c == nil || c.sealed == nil || !slices.Contains(sc.items, c.origin.item) {
 		a.fail(refuseUse(sealed, location(x.Args[0]), "function "+last(names(x.Funcname))))
 		return true
@@ -103,7 +106,9 @@ func (a *analysis) rankedExtreme(x *pg.FuncCall, sc *scope) bool {
 	sc.grouped = nil // what it is the greatest of is the value of each row
 	r := a.rankedColumn(x.Args[0], sc)
 	sc.grouped = saved
-	if same := r != nil && c.sealed == sealed && r.row.into.relation == of.row.into.relation; r == nil || !same && !a.rankTogether([]*rowRange{of, r}, false, rankOperators, location(x.Args[0])) {
+	// Which is the greatest the column's own collation says.
+	alike := r != nil && a.collation(r.operand.Formula) == a.collation(&Formula{Kind: FirstOf, Args: []*Formula{of.operand.Formula, r.operand.Formula}})
+	if same := r != nil && sealed == of.columns[0].Column && r.row.into.relation == of.row.into.relation; r == nil || !same && !alike || !same && !a.rankTogether([]*rowRange{of, r}, false, rankOperators, location(x.Args[0])) {
 		a.fail(refuseUse(sealed, location(x.Args[0]), "function "+last(names(x.Funcname))))
 		return true
 	}

@@ -58,6 +58,26 @@ func (a *analysis) rankedPair(n *pg.Node, sc *scope) bool {
 	return true
 }
 
+// isPair says whether a condition compares sealed values of several relations.
+func (a *analysis) isPair(n *pg.Node, sc *scope) bool {
+	if n.GetAExpr() == nil {
+		return false
+	}
+	_, values := comparedByRank(n.GetAExpr())
+	var of []*item
+	for _, v := range values {
+		anywhere(v.ProtoReflect(), func(m protoreflect.Message) bool {
+			if ref, ok := m.Interface().(*pg.ColumnRef); ok {
+				if c := a.resolve(ref, sc).column; c != nil && c.origin.item != nil && !slices.Contains(of, c.origin.item) {
+					of = append(of, c.origin.item)
+				}
+			}
+			return false
+		})
+	}
+	return len(of) > 1 && slices.ContainsFunc(values, func(v *pg.Node) bool { return a.mentionsSealed(v, sc) })
+}
+
 // comparedByRank is what a comparison compares, nil for one that ranks cannot decide.
 func comparedByRank(x *pg.A_Expr) (operator string, values []*pg.Node) {
 	operator = last(names(x.Name))
@@ -162,7 +182,7 @@ func (a *analysis) rankTogether(sides []*rowRange, equality bool, operators []st
 			return false
 		}
 	}
-	if !inOneType(values) {
+	if !a.comparedAlike(values) || !inOneType(values) {
 		return false
 	}
 	texts, ok := (*logical.TextOrder)(nil), false
@@ -184,6 +204,39 @@ func (a *analysis) rankTogether(sides []*rowRange, equality bool, operators []st
 		*side.operand = Operand{Column: key, Role: Store, Site: Site{target: key.Name}, Formula: values[i], OfRows: true, Ranks: true, Equal: equality, Texts: texts, Absent: true, Among: operands}
 	}
 	return true
+}
+
+// comparedAlike says whether PostgreSQL compares the first of some values with each other one by the
+// same type and collation as with all of them.
+func (a *analysis) comparedAlike(values []*Formula) bool {
+	all, together := comparedAs(values...), a.collation(&Formula{Kind: FirstOf, Args: values})
+	for _, f := range values[1:] {
+		if comparedAs(values[0], f) != all || a.collation(&Formula{Kind: FirstOf, Args: []*Formula{values[0], f}}) != together {
+			return false
+		}
+	}
+	return true
+}
+
+// comparedAs is the type in which PostgreSQL compares numbers: of those that are exact one stands for
+// all, as they are cast to each other without a loss. 0 is for others.
+func comparedAs(values ...*Formula) uint32 {
+	as := uint32(0)
+	for _, f := range values {
+		t := f.TypeOf(f.givenType)
+		switch {
+		case !slices.Contains(numbers[:], t):
+			return 0
+		case t != logical.OIDFloat4 && t != logical.OIDFloat8:
+			t = logical.OIDNumeric
+		}
+		if as == 0 {
+			as = t
+		} else if as != t {
+			as = logical.OIDFloat8
+		}
+	}
+	return as
 }
 
 // inOneType casts values to the type in which PostgreSQL compares them. It is false where that is

@@ -19,6 +19,7 @@ func (s *Session) appendFormulaRows(dst []byte, op *rewrite.Operand, answer int,
 		return dst, Need{}, err
 	}
 	dst = append(dst, jsonbVersion, '{')
+	s.failedRows.begin()
 	if op.Ranks {
 		ranks, need, err := s.rankRows(op, answer, &g, t)
 		if err != nil || need.Kind != NeedNothing {
@@ -123,6 +124,7 @@ func (s *Session) appendFormulaRow(dst []byte, op *rewrite.Operand, g *given, t 
 type failedRows struct {
 	errors []*wire.Error
 	noted  int // of all that there have been
+	before int // of these, those before the rows at hand
 	size   int // bytes of their messages, which can have values in them
 }
 
@@ -134,8 +136,16 @@ const (
 
 const undecidedMarker = "pgseal_undecided_"
 
-// note keeps an error, and gives what stands for it.
+// begin is for the rows of another question.
+func (u *failedRows) begin() { u.before = u.noted }
+
+// note keeps an error, and gives what stands for it. If there are too many for the same rows, it is
+// the last that is kept.
 func (u *failedRows) note(e *wire.Error) string {
+	full := len(u.errors) >= maxFailedRows || u.size+len(e.Message) > maxFailedSize
+	if full && len(u.errors) > 0 && u.noted-len(u.errors) >= u.before {
+		return undecidedMarker + itoa(u.noted-1)
+	}
 	if n := len(u.errors); n == 0 || *u.errors[n-1] != *e {
 		u.errors, u.noted, u.size = append(u.errors, e), u.noted+1, u.size+len(e.Message)
 	}

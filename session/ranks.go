@@ -60,8 +60,9 @@ func (s *Session) rankRow(r *ranking, op *rewrite.Operand, g *given) (Need, erro
 	v, need, err := s.formula(op.Formula, g, r.oid)
 	row := rankedRow{key: op.AppendKey(nil, g.row), at: len(r.rows) + 1, other: r.other}
 	switch e := statementError(err); {
-	case e != nil && isValueError(e):
+	case e != nil && isValueError(e) && !r.other: // of those their own object tells
 		row.failed = s.failedRows.note(e)
+	case e != nil && isValueError(e):
 	case err != nil || need.Kind != NeedNothing:
 		return need, err
 	case !v.null:

@@ -370,6 +370,8 @@ type analysis struct {
 	named          []named                 // relations with sealed columns, in that statement
 	operands       []*Operand              // of what was given a sealed role, in turn
 	united         map[*pg.SelectStmt]bool // UNIONs that are the left side of another one
+	unionParts     map[*pg.SelectStmt]bool // UNIONs whose rows the session tells apart with those of the one around
+	unionsApart    map[*pg.SelectStmt]bool // UNIONs whose rows it does tell apart
 	asked          []asked                 // of the server, in that statement
 	answers        int                     // how many it will give, for the whole text
 	asking         asking                  // the question for that

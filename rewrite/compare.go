@@ -540,6 +540,7 @@ func (a *analysis) quantified(s *pg.SubLink, sc *scope) {
 			a.fail(refuseSubquery(right, s.Location))
 		default:
 			if outputs[i].wraps != nil {
+				a.dropName(&outputs[i])
 				a.toTerm(&sealedExpr{column: right, terms: outputs[i].wraps, at: s.Location})
 			}
 			if left != nil {

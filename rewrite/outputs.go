@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -141,6 +143,16 @@ func (a *analysis) keepName(t *pg.ResTarget, c *column) {
 		}
 	}
 	a.insert(end, " AS "+quoteName(c.name))
+}
+
+// dropName takes back what keepName has written, where nobody sees the name of the output and its
+// term stands there.
+func (a *analysis) dropName(c *column) {
+	if c.renamed.end != 0 {
+		a.edits = slices.DeleteFunc(a.edits, func(e edit) bool {
+			return e.start == c.renamed.end && e.end == e.start && e.text == " AS "+quoteName(c.name)
+		})
+	}
 }
 
 func behindRest(outputs []column) bool {

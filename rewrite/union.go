@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -14,7 +13,7 @@ import (
 // query it is; settle is called with the outputs of the left side before the
 // right one is analysed.
 func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, of *cte, settle func([]column)) []column {
-	all := s.Op == pg.SetOperation_SETOP_UNION && s.All
+	all, mayUnite := s.Op == pg.SetOperation_SETOP_UNION && s.All, a.unitesRows(s)
 	distinct := a.constantUnion(s)
 	for _, t := range targets {
 		if t.sealed != nil && !all && distinct == nil {
@@ -35,6 +34,7 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 	right := a.selectStmt(s.Rarg, sc, nil)
 	at := firstLocation(s.Rarg.ProtoReflect())
 	rest := behindRest(left) || behindRest(right)
+	inSession := mayUnite && !rest && len(left) == len(right) && !a.tellsTogether(s, left, right, sc)
 	united := make([]*constants, len(left))
 	if (all || distinct != nil) && !rest && (of == nil || !of.recursive) {
 		united = a.unitedConstants(s, left, right)
@@ -74,10 +74,10 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			}
 			continue
 		}
-		if all && !rest && i < len(outputs) && a.besideNulls(&outputs[i], l, r) {
+		if (all || inSession) && !rest && i < len(outputs) && a.besideNulls(&outputs[i], l, r) {
 			continue
 		}
-		if all && !rest && (of == nil || !of.recursive) && a.mix(&outputs[i], l, r) {
+		if (all || inSession) && !rest && (of == nil || !of.recursive) && a.mix(&outputs[i], l, r) {
 			continue
 		}
 		same := l.sealed == r.sealed && i < len(left) && i < len(right)
@@ -89,7 +89,7 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			a.fail(refuseUngrouped(sealed, at))
 			return nil
 		}
-		if !all && (l.united || !sameRows(left, right, i) && !a.apart(s, left, right, i, sc)) {
+		if !all && !inSession && (l.united || !sameRows(left, right, i) && !a.apart(s, left, right, i, sc)) {
 			outputs[i].united, terms = true, true
 			continue
 		}
@@ -98,6 +98,10 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 		} else {
 			outputs[i].wraps = append(l.wraps[:len(l.wraps):len(l.wraps)], r.wraps...)
 		}
+	}
+	if inSession && a.err == nil && !a.uniteRows(s, sc, outputs) {
+		a.fail(refuseUnion(sealedOf(outputs), at))
+		return nil
 	}
 	if terms && !a.uniteByTerms(s, outputs, of != nil && of.recursive, targets != nil) {
 		a.fail(refuseUnion(sealedOf(outputs), at))
@@ -270,7 +274,7 @@ func (a *analysis) uniteByTerms(s *pg.SelectStmt, outputs []column, recursive, s
 	var columns, list, groups []string
 	for i := range outputs {
 		c := &outputs[i]
-		name := "pgseal_" + strconv.Itoa(i+1)
+		name := unitedColumn(i)
 		columns = append(columns, name)
 		value, group := name, name
 		if c.united {

@@ -1,9 +1,6 @@
 package rewrite
 
 import (
-	"strconv"
-	"strings"
-
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -24,15 +21,6 @@ func (a *analysis) sortsUnited(s *pg.SelectStmt, sc *scope, outputs []column) bo
 		behindRest(outputs) || len(s.LockingClause) > 0 || s.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES || !onlyReads(s.WithClause) {
 		return false
 	}
-	span, ok := a.unitedRowsSpan(s)
-	if !ok {
-		return false
-	}
-	var list []string
-	for i := range outputs {
-		span.columns = append(span.columns, "pgseal_"+strconv.Itoa(i+1))
-		list = append(list, span.columns[i]+" AS "+quoteName(outputs[i].name))
-	}
 	items, last := make([]sorting, len(s.SortClause)), -1
 	for i, n := range s.SortClause {
 		it := &items[i]
@@ -45,11 +33,11 @@ func (a *analysis) sortsUnited(s *pg.SelectStmt, sc *scope, outputs []column) bo
 		for &outputs[place] != output {
 			place++
 		}
-		it.text = span.columns[place]
+		it.text = unitedColumn(place)
 		if output.sealed == nil {
 			continue
 		}
-		if it.computed = a.outputKey(output, sc, it.at); it.computed == nil {
+		if it.computed = a.outputKey(output, sc, it.at); it.computed == nil || !logical.Sorts(it.computed.shown.Type.OID) {
 			return false
 		}
 		last = i
@@ -63,9 +51,10 @@ func (a *analysis) sortsUnited(s *pg.SelectStmt, sc *scope, outputs []column) bo
 			return true
 		}
 	}
-	r := a.arrange(s)
-	r.list, r.around = span.from, &span
-	a.edits = append(a.edits, edit{start: span.from, end: span.from, text: "SELECT " + strings.Join(list, ", "), outer: true})
+	r, ok := a.unitedAround(s, outputs)
+	if !ok {
+		return false
+	}
 	a.arrangeKeys(r, items[:last+1], 0, func(it *sorting) int { return r.hideKey(a, it) })
 	return true
 }
@@ -77,10 +66,11 @@ func (r *arranging) hideKey(a *analysis, it *sorting) int {
 	return r.hide(a, arrayStart+before+it.text+behind+arrayEnd, column{sealed: it.computed.shown, bare: true, formula: it.computed.formula, hidden: true}, it.at.start)
 }
 
-// outputKey is an output that is a column as a key to sort by; nil for one that cannot be one.
+// outputKey is an output that is a column as a key to sort or to tell rows apart by; nil for one
+// that cannot be one.
 func (a *analysis) outputKey(c *column, sc *scope, at term) *draftedOutput {
 	sealed := shownColumn(c)
-	if sealed.Broken != "" || sealed.Holds() || !logical.Sorts(sealed.Type.Shown().OID) {
+	if sealed.Broken != "" || sealed.Holds() {
 		return nil
 	}
 	i := a.tokenAt(int32(at.start))
@@ -98,13 +88,7 @@ func (a *analysis) outputKey(c *column, sc *scope, at term) *draftedOutput {
 
 // unitedRowsSpan finds where a set operation stands.
 func (a *analysis) unitedRowsSpan(s *pg.SelectStmt) (span unitedQuery, ok bool) {
-	first := func(s *pg.SelectStmt) *pg.SelectStmt {
-		for s.Op != pg.SetOperation_SETOP_NONE {
-			s = s.Larg
-		}
-		return s
-	}
-	left, right := a.queryWord(first(s.Larg)), a.queryWord(first(s.Rarg))
+	left, right := a.queryWord(firstOf(s.Larg)), a.queryWord(firstOf(s.Rarg))
 	if left < 0 || right < 0 {
 		return span, false
 	}

@@ -195,6 +195,25 @@ CREATE TABLE l (id int PRIMARY KEY, bi bigint, f float8, n numeric, i int, tx te
 		S("UPDATE k SET g = 5 FROM l WHERE k.tx = l.tx AND l.f > 5"), S("SELECT * FROM k ORDER BY id"))
 }
 
+// Of a relation only those rows count that conditions find, of ON or of WHERE.
+func TestFewRowsOfLargePairs(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE k (id int PRIMARY KEY, t text); CREATE TABLE l (id int PRIMARY KEY, t text, g int)",
+		Seal: []string{"public.k.t", "public.l.t"},
+	})
+	w := pair.Env.Canaries.Word()
+	var rows strings.Builder
+	for i := range 10001 {
+		fmt.Fprintf(&rows, ", (%d, '%s%d')", i, w, i)
+	}
+	pair.SameIn(t, []harness.Mode{harness.Simple, harness.PreparedBinary},
+		S("INSERT INTO k VALUES "+rows.String()[1:]), S("INSERT INTO l VALUES (1, $1, 1), (2, $2, 1), (3, $3, 2)", w+"7", w+"8", w+"9000"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.t = l.t WHERE k.id < $1 ORDER BY 1", "9"),
+		S("SELECT k.id, l.id FROM k JOIN l ON k.t = l.t AND l.g = 1 JOIN l m ON m.t >= l.t WHERE k.id BETWEEN 8 AND 20 AND m.id > 1 ORDER BY 1, m.id"),
+		S("SELECT k.id FROM k, l WHERE k.t = l.t AND k.id > 8990"), S("SELECT k.id FROM k WHERE k.t IN (SELECT t FROM l) AND k.id < 100 ORDER BY 1"),
+		S("SELECT count(*) FROM k"))
+}
+
 // Of many rows with a value that cannot be computed the first that is met fails the statement.
 func TestManyRowsOfAPairThatFail(t *testing.T) {
 	pair := harness.New(t, harness.Schema{

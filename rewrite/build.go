@@ -388,6 +388,7 @@ type analysis struct {
 	found             *foundRow     // that the UPDATE changes of which SET is being analysed
 	finds             bool          // what is being analysed is a condition by which rows are found
 	beside            []*pg.Node    // conditions between the ANDs that it stands between
+	around            []*pg.Node    // those of WHERE around the ON of inner joins, which find no other rows
 	conflicting       *foundRow     // the row that ON CONFLICT finds, if its conditions are being analysed
 	copying           *copying      // of which values are stored in other columns
 	formulas          []formulaUse  // whose values are parameters, in that statement

@@ -1,7 +1,10 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // from analyses a FROM clause into sc.
@@ -193,6 +196,20 @@ func scalarName(f *pg.RangeFunction, name string) string {
 	return name
 }
 
+// namesOnly says whether all columns in a condition are of these.
+func namesOnly(n *pg.Node, items []*item) bool {
+	return !anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		ref, ok := m.Interface().(*pg.ColumnRef)
+		if !ok {
+			return false
+		}
+		parts := names(ref.Fields)
+		return len(parts) > 2 || !slices.ContainsFunc(items, func(it *item) bool {
+			return it.column(last(parts)) != nil && (len(parts) == 1 && it.byColumn || len(parts) == 2 && it.byName && it.name == parts[0])
+		})
+	})
+}
+
 // join analyses a join and gives its items: those of both sides, and one for
 // the join itself where it has columns or a name of its own.
 func (a *analysis) join(j *pg.JoinExpr, sc *scope, lateral []*item) []*item {
@@ -211,7 +228,12 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope, lateral []*item) []*item {
 		a.mergeable(name, left, j)
 		a.mergeable(name, right, j)
 	}
+	saved := a.around
+	if a.around = nil; j.Jointype == pg.JoinType_JOIN_INNER && a.namedJoins == 0 && sc.query.GetWhereClause() != nil && !a.joinsOuter() {
+		a.around = slices.DeleteFunc(conjuncts(nil, sc.query.WhereClause), func(n *pg.Node) bool { return !namesOnly(n, both) })
+	}
 	a.findsBy(j.Quals, &scope{items: both, beside: lateral, earlier: true, outer: sc.outer, ctes: sc.ctes})
+	a.around = saved
 	if len(merged) == 0 && j.Alias == nil {
 		return both
 	}

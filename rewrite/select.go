@@ -46,9 +46,11 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 	}
 	saved, truth, often := a.within, a.truth, a.evaluated
 	a.within, a.truth, a.evaluated = "", a.truth || len(s.LockingClause) > 0, oftenEvaluated
-	finds, beside := a.finds, a.beside
-	a.finds, a.beside = false, nil
-	defer func() { a.within, a.truth, a.evaluated, a.finds, a.beside = saved, truth, often, finds, beside }()
+	finds, beside, around := a.finds, a.beside, a.around
+	a.finds, a.beside, a.around = false, nil, nil
+	defer func() {
+		a.within, a.truth, a.evaluated, a.finds, a.beside, a.around = saved, truth, often, finds, beside, around
+	}()
 	sc := &scope{outer: outer}
 	if outer != nil {
 		sc.ctes = outer.ctes

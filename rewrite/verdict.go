@@ -73,7 +73,7 @@ func (a *analysis) decided(n *pg.Node, sc *scope, read func(*foundRow) *rowRange
 // one of these, which is decided: that the server may come to before it joins what a subquery
 // gives (IN, EXISTS), and so for other rows.
 func (a *analysis) narrow(row *foundRow, beside []*pg.Node, but *pg.Node, sc *scope) {
-	for _, by := range beside {
+	for _, by := range slices.Concat(beside, a.around) {
 		if by == but || but != nil && hasSubquery(by) || a.minds(by) || !a.isOwnCondition(by, row.into, sc) || !anywhere(by.ProtoReflect(), isColumn) || anywhere(by.ProtoReflect(), isScalarSubquery) || a.hasRange(by, row, sc) {
 			continue
 		}

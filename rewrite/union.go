@@ -248,19 +248,30 @@ const (
 	unitedSide = "pgseal_side"
 )
 
+// groupsByTerms says whether a set operation is of two queries, or a chain of UNIONs, which can
+// become one GROUP BY.
+func groupsByTerms(s *pg.SelectStmt) bool {
+	return s.WithClause == nil && firstUnited(s).Op == pg.SetOperation_SETOP_NONE && s.Rarg.Op == pg.SetOperation_SETOP_NONE
+}
+
+// firstUnited is the first query of a set operation, or of the UNIONs on its left side.
+func firstUnited(s *pg.SelectStmt) *pg.SelectStmt {
+	first := s.Larg
+	for s.Op == pg.SetOperation_SETOP_UNION && unites(first) {
+		first = first.Larg
+	}
+	return first
+}
+
 // uniteByTerms makes a set operation over sealed outputs a GROUP BY of the rows of
 // both sides, by the plain outputs and the terms. It is false, and has done
 // nothing, where that cannot be.
 func (a *analysis) uniteByTerms(s *pg.SelectStmt, outputs []column, recursive, stored bool) bool {
-	if recursive || stored || s.WithClause != nil || s.All || a.persistent || !a.sortsByOutputs(s) {
+	if recursive || stored || s.All || a.persistent || !a.sortsByOutputs(s) {
 		return false
 	}
-	union := s.Op == pg.SetOperation_SETOP_UNION
-	first := s.Larg
-	for union && unites(first) {
-		first = first.Larg
-	}
-	if first.Op != pg.SetOperation_SETOP_NONE || s.Rarg.Op != pg.SetOperation_SETOP_NONE || !union && !(marked(first) && marked(s.Rarg)) {
+	first, union := firstUnited(s), s.Op == pg.SetOperation_SETOP_UNION
+	if !groupsByTerms(s) || !union && !(marked(first) && marked(s.Rarg)) {
 		return false
 	}
 	left, right := a.queryWord(first), a.queryWord(s.Rarg)

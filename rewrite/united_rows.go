@@ -16,7 +16,7 @@ func (a *analysis) unitesRows(s *pg.SelectStmt) bool {
 	if s.Op != pg.SetOperation_SETOP_UNION || s.All || a.err != nil {
 		return false
 	}
-	may := a.unionParts[s] || a.isWhole(s) && !a.persistent && a.mode != Kept && len(s.LockingClause) == 0 && onlyReads(s.WithClause)
+	may := a.unionParts[s] || (a.isWhole(s) || a.isCounted(s)) && !a.persistent && a.mode != Kept && len(s.LockingClause) == 0 && onlyReads(s.WithClause)
 	for _, side := range []*pg.SelectStmt{s.Larg, s.Rarg} {
 		if may && unites(side) {
 			if a.unionParts == nil {
@@ -39,7 +39,7 @@ func (a *analysis) tellsTogether(s *pg.SelectStmt, left, right []column, sc *sco
 		case l.sealed != r.sealed || l.shown != r.shown:
 			return false
 		case !l.united && (sameRows(left, right, i) || a.apart(s, left, right, i, sc)):
-		case !hasEquality(l.sealed) || !identical(l.sealed) || l.shown.IsCast() || l.sealed.Assembled():
+		case !groupsByTerms(s) || !hasEquality(l.sealed) || !identical(l.sealed) || l.shown.IsCast() || l.sealed.Assembled():
 			return false
 		}
 	}
@@ -62,10 +62,13 @@ func (a *analysis) uniteRows(s *pg.SelectStmt, sc *scope, outputs []column) bool
 		return false
 	}
 	a.edit(int(a.tokens[operator].start), int(a.tokens[from-1].end), "UNION ALL", nil)
-	if !a.isWhole(s) { // what is around it leaves out all
+	if a.unionParts[s] { // what is around it leaves out all
 		return true
 	}
 	r, ok := a.unitedAround(s, outputs)
+	if a.isCounted(s) {
+		r, ok = a.unitedCount(s, len(outputs))
+	}
 	if !ok {
 		return false
 	}
@@ -76,7 +79,7 @@ func (a *analysis) uniteRows(s *pg.SelectStmt, sc *scope, outputs []column) bool
 	at := term{int(a.tokens[i].start), int(a.tokens[i].end)}
 	var plain []string
 	for i := range outputs {
-		name := r.around.columns[i]
+		name := unitedColumn(i)
 		if outputs[i].sealed == nil {
 			plain = append(plain, name)
 			continue
@@ -111,6 +114,33 @@ func (a *analysis) unitedAround(s *pg.SelectStmt, outputs []column) (r *arrangin
 	r = a.arrange(s)
 	r.list, r.around = span.from, &span
 	a.edits = append(a.edits, edit{start: span.from, end: span.from, text: "SELECT " + strings.Join(list, ", "), outer: true})
+	return r, true
+}
+
+// unitedCount has the session count the rows of a set operation that the statement counts.
+func (a *analysis) unitedCount(s *pg.SelectStmt, columns int) (r *arranging, ok bool) {
+	whole := a.stmt.Stmt.GetSelectStmt()
+	first := a.tokenAt(location(whole.TargetList[0]))
+	from := a.closing(first+1) + 1
+	for !a.isFrom(from) && from < len(a.tokens) { // AS "__count"
+		from++
+	}
+	end := a.closing(from + 1)
+	_, stop := a.statementTokens()
+	if !onlyFound(whole) || whole.WithClause != nil || len(s.SortClause) > 0 || s.LimitCount != nil || s.LimitOffset != nil || !a.is(from+1, "(") || end < 0 || end+1 >= stop || s.WithClause != nil {
+		return nil, false
+	}
+	names := make([]string, columns)
+	for i := range names {
+		names[i] = unitedColumn(i)
+	}
+	r = a.arrange(s)
+	r.query, r.list, r.plan.Counts = whole, int(a.tokens[from].start), true
+	a.edit(int(a.tokens[first].start), int(a.tokens[a.closing(first+1)].end), "NULL::pg_catalog.int8", nil)
+	if whole.TargetList[0].GetResTarget().GetName() == "" {
+		a.insert(int(a.tokens[a.closing(first+1)].end), " AS \"count\"")
+	}
+	a.edit(int(a.tokens[end+1].start), int(a.tokens[stop-1].end), "AS "+unitedRows+" ("+strings.Join(names, ", ")+")", nil)
 	return r, true
 }
 

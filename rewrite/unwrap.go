@@ -40,11 +40,14 @@ func (src *source) unwrap(tree *pg.ParseResult) (around []edit, flat *flattened,
 		from++
 	}
 	inner, name, open, end := a.inside(s, list, from)
-	if inner == nil || inner.Op != pg.SetOperation_SETOP_NONE || len(inner.ValuesLists) > 0 || inner.WithClause != nil || inner.IntoClause != nil || len(inner.LockingClause) > 0 ||
-		len(inner.GroupClause) == 0 && len(inner.DistinctClause) == 0 {
+	if inner == nil || len(inner.ValuesLists) > 0 || inner.WithClause != nil || inner.IntoClause != nil || len(inner.LockingClause) > 0 {
 		return nil, nil, false
 	}
-	if s.WhereClause != nil || !showsInside(s, inner, name) || slices.ContainsFunc(s.SortClause, sortsQualified) {
+	switch { // UNION shows what the first of its queries names
+	case inner.Op == pg.SetOperation_SETOP_UNION && !inner.All && s.WhereClause == nil && showsInside(s, firstOf(inner), name) && !slices.ContainsFunc(s.SortClause, sortsQualified):
+	case inner.Op != pg.SetOperation_SETOP_NONE || len(inner.GroupClause) == 0 && len(inner.DistinctClause) == 0:
+		return nil, nil, false
+	case s.WhereClause != nil || !showsInside(s, inner, name) || slices.ContainsFunc(s.SortClause, sortsQualified):
 		flat = &flattened{inner: inner, name: name, src: a}
 		if around, ok = flat.flatten(s, list, from, open, end); ok {
 			tree.Stmts[0].Stmt.Node = &pg.Node_SelectStmt{SelectStmt: inner}
@@ -57,7 +60,7 @@ func (src *source) unwrap(tree *pg.ParseResult) (around []edit, flat *flattened,
 			return nil, nil, false
 		}
 		for _, n := range s.SortClause {
-			if by := n.GetSortBy(); by.Node.GetAConst().GetIval() == nil && !shows(inner, by.Node.GetColumnRef()) || by.SortbyDir == pg.SortByDir_SORTBY_USING {
+			if by := n.GetSortBy(); by.Node.GetAConst().GetIval() == nil && !shows(firstOf(inner), by.Node.GetColumnRef()) || by.SortbyDir == pg.SortByDir_SORTBY_USING {
 				return nil, nil, false
 			}
 		}

@@ -67,6 +67,6 @@ func TestLikeOfParametersWithWildcards(t *testing.T) {
 		S("SELECT id FROM liked WHERE bio LIKE $1 ORDER BY id", "%x%"),
 	)...)
 	pair.SameIn(t, formulaModes[1:], S("INSERT INTO liked VALUES (1, 'Bob@"+w+"', 'a_b', 'x', 'sad', 'p'), (2, 'bob@"+w+"', 'a%b', 'y', 'a%b', 'q'), (3, 'ÄÖÉ', 'a\\b', '', NULL, NULL), (4, NULL, 'axb', NULL, NULL, 'r'), (5, '', '', NULL, NULL, '')"),
-		S("SELECT id FROM liked WHERE nick LIKE $1 AND plain = $1", "a%").Refused("public.liked.nick"),
+		S("SELECT id FROM liked WHERE nick LIKE $1 AND plain = $1", "a%"),
 		S("SELECT id FROM liked WHERE nick LIKE $1 AND plain = $1", "axb"))
 }

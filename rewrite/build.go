@@ -219,7 +219,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		cursors: r.Cursors, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark, flat: flat,
+		cursors: r.Cursors, wildParams: r.Wild, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark, flat: flat,
 	}
 	if flat != nil {
 		a.fixed = flat.src.fixed
@@ -337,12 +337,13 @@ func (p *Plan) effectless() bool {
 // are not recorded, and callers need not look at a.err after each step.
 type analysis struct {
 	*source
-	snap     *catalog.Snapshot
-	path     []string
-	fresh    bool
-	mode     Mode
-	cursors  *OpenCursors // as in Request
-	prepared func(string) (*Statement, []uint32)
+	snap       *catalog.Snapshot
+	path       []string
+	fresh      bool
+	mode       Mode
+	cursors    *OpenCursors // as in Request
+	wildParams bool         // as in Request
+	prepared   func(string) (*Statement, []uint32)
 
 	err         error
 	edits       []edit

@@ -84,6 +84,7 @@ type Formula struct {
 	served    *pg.Node // that, if it is a condition of the client's
 	text      formulaLiteral
 	ranged    bool // a Choice of the value of a row that is in a range, and of NULL
+	wild      bool // a parameter that has wildcards where it is a pattern
 	compared  bool // IsNull of what IS DISTINCT FROM compares, too
 	listed    bool // Either or Both of what IN compares, of one type
 	implied   bool // a CastTo that nobody has written, of a value beside others

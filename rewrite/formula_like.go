@@ -250,7 +250,7 @@ func (f *Formula) patterns() (n int) {
 		for pattern.Kind == CastTo || pattern.Kind == Called && (pattern.Function.Folds() || pattern.Function.String() == "like_escape") {
 			pattern = pattern.Args[0]
 		}
-		if pattern.Kind == ParameterValue {
+		if pattern.Kind == ParameterValue && !pattern.wild {
 			n = 1
 		}
 	}
@@ -274,8 +274,10 @@ func (f *Formula) isPattern() bool {
 		f = f.Args[0]
 	}
 	switch f.Kind {
-	case ParameterValue, NullValue:
+	case NullValue:
 		return false
+	case ParameterValue:
+		return f.wild
 	case LiteralValue:
 		_, ok := (&Pattern{Escape: escape}).Literal(slices.Clone(f.text.value))
 		return !ok

@@ -8,8 +8,8 @@ import (
 )
 
 // Pattern says that a value is one of LIKE or ILIKE. Without wildcards it is found by
-// the term of the text that it matches; any other is refused when it comes, unless the
-// session looks at the rows.
+// the term of the text that it matches; for any other, unless the session looks at the rows,
+// the statement has to be planned anew: see Request.Wild.
 type Pattern struct {
 	// Wild: the session does, and the server gets an empty value for a pattern with
 	// wildcards.
@@ -42,7 +42,7 @@ func (p *Pattern) Literal(pattern []byte) (text []byte, ok bool) {
 // RefusePattern is why a pattern with wildcards cannot be searched for.
 func (o *Operand) RefusePattern() *Refusal {
 	r := refuseOperator(o.Column, -1, "LIKE with wildcards")
-	r.Hint = hintPattern(o.Column, "LIKE")
+	r.Hint = "Send the pattern as a literal, or as a parameter by Parse and Bind: not by PREPARE and EXECUTE, nor with other than ASCII characters in a statement whose client_encoding is not UTF8."
 	return r
 }
 
@@ -68,6 +68,9 @@ func (a *analysis) like(x *pg.A_Expr, sc *scope) bool {
 	value, _ := withoutCasts(right)
 	if kind, f := foldCall(right); kind != 0 {
 		value, _ = withoutCasts(f.Args[0])
+	}
+	if a.wildParams && value.GetParamRef() != nil {
+		return false
 	}
 	p.Wild = a.wild && value.GetParamRef() != nil
 	left := a.comparand(x.Lexpr, sc)

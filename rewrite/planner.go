@@ -44,6 +44,9 @@ type Request struct {
 	Cursors *OpenCursors
 	// Escapes says that standard_conforming_strings is off: '…' is read as E'…'.
 	Escapes bool
+	// Wild says that parameters which are patterns have wildcards, so that no term answers
+	// them. Without it they have none, but where Pattern.Wild says so.
+	Wild bool
 
 	mark    string // see Planner
 	unwraps bool   // see unwrap
@@ -84,6 +87,7 @@ type cacheKey struct {
 	// executes: the plans are those of Execute.
 	executes bool
 	escapes  bool // as in Request
+	wild     bool // as in Request
 }
 
 // cacheEntry is immutable: adding a variant replaces it.
@@ -145,7 +149,7 @@ func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 	if len(r.Text) > maxCachedText {
 		return p.miss(s, r, cacheKey{})
 	}
-	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode}
+	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode, wild: r.Wild}
 	if r.Mode != Simple {
 		key.text, key.escapes = view(r.Text), r.Escapes
 	} else if s.shape(r.Text, r.Escapes) {
@@ -233,7 +237,7 @@ func (p *Planner) add(key cacheKey, r Request, built built, from []prepared) {
 // Plan.NeedsPrepared says so. It is remembered as long as the names stand for
 // the same.
 func (p *Planner) Execute(s *Scratch, r Request, find Prepared) (Bound, error) {
-	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode, executes: true}
+	key := cacheKey{version: r.Snapshot.Version, mode: r.Mode, executes: true, wild: r.Wild}
 	switch {
 	case len(r.Text) > maxCachedText:
 	case r.Mode != Simple:

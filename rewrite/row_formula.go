@@ -218,7 +218,7 @@ func (a *analysis) formulaOf(n *pg.Node, d *formulaDraft) *Formula {
 			return nil
 		}
 		d.params = append(d.params, x.ParamRef)
-		return &Formula{Kind: ParameterValue, Client: int(x.ParamRef.Number) - 1}
+		return &Formula{Kind: ParameterValue, Client: int(x.ParamRef.Number) - 1, wild: a.wildParams}
 	case *pg.Node_AConst:
 		return a.formulaLiteral(x.AConst, d)
 	case *pg.Node_AExpr:

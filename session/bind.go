@@ -72,6 +72,11 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 	if m.Fault == wire.NoFormats {
 		return s.refuseBind(malformed(lacking), out)
 	}
+	if m.Fault == wire.NoFault && st.patterns != nil {
+		if act, need, err, ok := s.matched(name, st, &m, snap, stale, out); !ok {
+			return act, need, err
+		}
+	}
 	if st.opaque {
 		st.ran = true
 		st = st.anew()

@@ -279,6 +279,7 @@ func (s *Session) planned(text []byte, declared []uint32, snap *catalog.Snapshot
 	}
 	if all := p.bound.Plan.Statements(); len(all) > 0 {
 		st.plan = &all[0]
+		st.patterns = patternsOf(st.plan)
 		if st.results = st.plan.Results; st.plan.Arrangement != nil {
 			st.width = len(st.results)
 		}

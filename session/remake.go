@@ -44,6 +44,7 @@ type renewal struct {
 	text     []byte
 	planning *planning
 	late     *wire.Error // as in statement, of what is prepared anew
+	wild     bool        // likewise
 }
 
 // renewed lets a statement be used that the server holds as it has to be, and makes it so
@@ -59,7 +60,7 @@ func (s *Session) renewed(name []byte, st *statement, snap *catalog.Snapshot, st
 			return act, need, err, false
 		}
 	}
-	r := s.renew(st, len(name) == 0, snap, stale, rewrite.Extended, out)
+	r := s.renew(st, len(name) == 0, snap, stale, rewrite.Extended, st.wild, out)
 	if r.changed {
 		r.need, r.refusal = s.remake(name, st, &r, snap, rewrite.Extended, out)
 		r.act = wait
@@ -85,8 +86,9 @@ func (p *statement) outlives() bool {
 
 // remake prepares a statement anew. In the simple protocol nothing is under way.
 func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.Snapshot, mode rewrite.Mode, out *Output) (Need, *wire.Error) {
-	// What nobody has used yet may as well have been prepared behind the change.
-	unused := st.name == "" && !st.ran && st.told.rows == 0
+	// What nobody has used yet may as well have been prepared behind the change. That a
+	// pattern has wildcards changes no rows.
+	unused := st.name == "" && st.told.rows == 0 && (!st.ran || r.wild != st.wild)
 	if st.told.rows == 0 && (s.describing(st) || st.hints&readsOnly != 0 && !unused) {
 		if r.planning != nil {
 			s.recycle(r.planning)
@@ -133,7 +135,10 @@ func (s *Session) remake(name []byte, st *statement, r *renewal, snap *catalog.S
 	out.server.put(dst)
 	st.lost, st.vacant = true, false
 	st.again = &remake{name: slices.Clone(name), old: st, made: made, unused: unused, queried: mode == rewrite.Simple}
-	made.again, made.named = st.again, st.named
+	made.again, made.named, made.wild = st.again, st.named, r.wild
+	if r.wild {
+		made.patterns = st.patterns
+	}
 	s.flushed = true
 	return Need{Kind: NeedServer}, nil
 }
@@ -209,7 +214,7 @@ func (s *Session) renewExecuted(e *entry[*statement], snap *catalog.Snapshot, mo
 			return verdict{act: drop, refusal: errReplan}
 		}
 	}
-	r := s.renew(st, false, snap, nil, mode, out)
+	r := s.renew(st, false, snap, nil, mode, st.wild, out)
 	s.frame.missed = s.frame.missed || st.late != nil && !r.changed
 	if r.changed {
 		switch {

@@ -13,8 +13,8 @@ import (
 
 // renew checks that a statement planned under an older snapshot would be planned the
 // same today. unnamed: it is the unnamed statement, whose text is kept apart. mode is that
-// of the frame at hand.
-func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, stale error, mode rewrite.Mode, out *Output) renewal {
+// of the frame at hand, and wild says for which patterns it is to be planned.
+func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, stale error, mode rewrite.Mode, wild bool, out *Output) renewal {
 	if st.plan != nil && stale != nil {
 		return renewal{refusal: staleCatalog(stale)}
 	}
@@ -29,7 +29,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		v := s.readInside(out)
 		return renewal{act: v.act, need: v.need, refusal: v.refusal}
 	}
-	same := !st.lost && !st.rotated(snap) && st.late == nil
+	same := wild == st.wild && !st.lost && !st.rotated(snap) && st.late == nil
 	if st.inner != nil {
 		inner, _ := s.prepared(st.plan.Name)
 		same = same && inner == st.inner
@@ -48,13 +48,13 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 		mode = st.mode
 	}
 	var v verdict
-	st.renewing = true
+	st.renewing, s.wild = true, wild
 	if st.foreign {
 		v = s.planUTF8(snap, text, true, mode, out)
 	} else {
 		v = s.plan(snap, text, mode, out)
 	}
-	st.renewing = false
+	st.renewing, s.wild = false, false
 	if v.probe != nil {
 		s.recycle(v.probe)
 	}
@@ -87,7 +87,7 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	case another, st.foreign, st.several: // it means something else today, its bytes are gone, or it does more
 		r.refusal = errReplan
 	default:
-		return renewal{changed: true, text: text, planning: p}
+		return renewal{changed: true, text: text, planning: p, wild: wild}
 	}
 	if p != nil {
 		s.recycle(p)

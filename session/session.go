@@ -150,6 +150,8 @@ type Session struct {
 	// deferring: errors of literals that PostgreSQL would find only at Bind go to
 	// deferred.
 	deferring bool
+	// wild: the text at hand is planned for patterns with wildcards.
+	wild bool
 	// foreign: the literals at hand are in UTF-8 whatever the client's encoding.
 	foreign  bool
 	deferred *wire.Error

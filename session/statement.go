@@ -41,6 +41,10 @@ type statement struct {
 	untyped bool
 	// readBy are the unreported settings by which the parameters are read.
 	readBy unreported
+	// patterns are those of its parameters that decide, by their values, how it has to be
+	// prepared; wild: it is for ones with wildcards.
+	patterns []pattern
+	wild     bool
 	// literals are the settings by which those that are computed with are read: PostgreSQL
 	// reads them when it prepares the statement, also anew. nil stands for those of the session.
 	literals *logical.Settings

@@ -13,9 +13,9 @@ import (
 )
 
 var patternSchema = harness.Schema{
-	DDL: `CREATE TABLE users (id int PRIMARY KEY, email text, name varchar(40), bare text, role text, n int, UNIQUE (email));
+	DDL: `CREATE TABLE users (id int PRIMARY KEY, email text, name varchar(40), bare text, role text, n int, code char(5), UNIQUE (email));
 		CREATE TABLE orders (id int PRIMARY KEY, owner int, card text, total int)`,
-	Seal: []string{"public.users.email --equality --normalize lower", "public.users.name --equality", "public.users.bare", "public.orders.card --equality", "public.orders.total"},
+	Seal: []string{"public.users.email --equality --normalize lower", "public.users.name --equality", "public.users.bare", "public.users.code", "public.orders.card --equality", "public.orders.total"},
 }
 
 func patternRows(w string) []harness.Step {
@@ -66,6 +66,36 @@ func TestParametersOfLikeAnywhere(t *testing.T) {
 		S("DELETE FROM orders WHERE card NOT LIKE $1", "%2"),
 		S("SELECT id FROM orders ORDER BY id"))
 	pair.SameIn(t, formulaModes, steps...)
+}
+
+// LIKE and its kin with any or all of several patterns.
+func TestLikeAnyAndAll(t *testing.T) {
+	pair := harness.New(t, patternSchema)
+	w := pair.Env.Canaries.Word()
+	steps := patternRows(w)
+	for _, column := range []string{"email", "name", "bare", "name::text"} {
+		for _, operator := range []string{"LIKE ANY", "ILIKE ANY", "LIKE ALL", "NOT LIKE ALL", "NOT ILIKE ANY", "NOT LIKE SOME"} {
+			where := " FROM users WHERE " + column + " " + operator + " "
+			steps = append(steps,
+				S("SELECT id"+where+"(ARRAY['%B@%', 'a%']) ORDER BY id"),
+				S("SELECT count(id), max(email)"+where+"(ARRAY[$1, $2])", "bob@"+w, "%x%"),
+				S("SELECT id"+where+"(ARRAY[$1, NULL]::text[]) ORDER BY id", "A\\_b"),
+				S("SELECT id"+where+"($1) ORDER BY id", "{%b@%,A%,x}"),
+				S("SELECT id"+where+"($1::text[]) OR role LIKE ANY ($2::varchar[]) ORDER BY id", "{}", "{r2}"),
+				S("SELECT id"+where+"('{%B@%,NULL}') AND id < 5 ORDER BY id"),
+				S("SELECT id"+where+"($1::text[]) ORDER BY id", nil),
+				S("SELECT id FROM orders WHERE owner IN (SELECT id"+where+"($1)) ORDER BY id", "{a%,B%,X}"),
+				S("UPDATE users SET n = n + 1 WHERE "+column+" "+operator+" ($1) AND id > 1", "{a%,B%}"))
+		}
+	}
+	pair.SameIn(t, formulaModes, append(steps,
+		S("SELECT id, name ILIKE ANY (ARRAY['A%', 'x']) FROM users ORDER BY id"),
+		S("SELECT id FROM users WHERE name LIKE ANY (ARRAY['a\\']) ORDER BY id").Fails("22025"),
+		S("UPDATE users SET code = 'ab' WHERE id < 3"),
+		S("SELECT id FROM users WHERE code LIKE ANY (ARRAY['ab', 'ab  _']) OR code LIKE ANY ($1) ORDER BY id", "{x}"),
+		S("SELECT id FROM users WHERE code ILIKE ANY (ARRAY['AB%'])").Refused("public.users.code"),
+		S("DELETE FROM users WHERE name ILIKE ANY ('{A\\_B,q}') RETURNING id").Unordered(),
+		S("SELECT id, n FROM users ORDER BY id"))...)
 }
 
 // A statement that has been prepared once is bound with whatever patterns come, in pipelines and

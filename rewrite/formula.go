@@ -63,6 +63,8 @@ type Formula struct {
 	Order      *logical.TextOrder // by which it compares texts
 	Args       []*Formula
 	Quantifier Quantifier // of an Operation whose second operand is an array
+	// FoldsElements: these are brought into lower case, as the first operand is.
+	FoldsElements bool
 	// Aggregate is that of Aggregated; Row are the columns that it has of each row, by Cell.
 	Aggregate  logical.Aggregate
 	Distinct   bool
@@ -84,7 +86,7 @@ type Formula struct {
 	served    *pg.Node // that, if it is a condition of the client's
 	text      formulaLiteral
 	ranged    bool // a Choice of the value of a row that is in a range, and of NULL
-	wild      bool // a parameter that has wildcards where it is a pattern
+	wild      bool // a parameter that has wildcards where it is a pattern, or LIKE that no term answers
 	compared  bool // IsNull of what IS DISTINCT FROM compares, too
 	listed    bool // Either or Both of what IN compares, of one type
 	implied   bool // a CastTo that nobody has written, of a value beside others

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"strings"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/logical"
@@ -9,7 +11,11 @@ import (
 // formulaAny is a comparison with ANY or ALL of an array: of ARRAY[…], or of one that is a
 // parameter or a string.
 func (a *analysis) formulaAny(x *pg.A_Expr, d *formulaDraft) *Formula {
-	o, ok := logical.OperatorNamed(last(names(x.Name)))
+	name, folds := strings.CutSuffix(last(names(x.Name)), ilike)
+	if folds {
+		name += like
+	}
+	o, ok := logical.OperatorNamed(name)
 	i := a.tokenAt(x.Location)
 	for !a.is(i, "(") && i < len(a.tokens) {
 		i++
@@ -23,13 +29,19 @@ func (a *analysis) formulaAny(x *pg.A_Expr, d *formulaDraft) *Formula {
 		array = cast.Arg
 	}
 	if list := array.GetAArrayExpr(); list != nil && (len(list.Elements) > 0 || cast == nil) {
-		return a.formulaAnyOf(x, o, list, cast, d)
+		return a.formulaAnyOf(x, o, folds, list, cast, d)
 	}
-	return a.formulaAnyIn(x, o, d)
+	return a.formulaAnyIn(x, o, folds, d)
 }
 
+// What LIKE and ILIKE are called, behind a ! for NOT.
+const (
+	like  = "~~"
+	ilike = "~~*"
+)
+
 // formulaAnyOf is such a comparison with ARRAY[…] of constants: one with each of them.
-func (a *analysis) formulaAnyOf(x *pg.A_Expr, o logical.Operator, array *pg.A_ArrayExpr, cast *pg.TypeCast, d *formulaDraft) *Formula {
+func (a *analysis) formulaAnyOf(x *pg.A_Expr, o logical.Operator, folds bool, array *pg.A_ArrayExpr, cast *pg.TypeCast, d *formulaDraft) *Formula {
 	element, ok := elementsType(array.Elements)
 	if cast != nil {
 		to, known := a.typeNamed(cast.TypeName)
@@ -54,13 +66,16 @@ func (a *analysis) formulaAnyOf(x *pg.A_Expr, o logical.Operator, array *pg.A_Ar
 		case integer && cast != nil:
 			return nil // which PostgreSQL casts
 		case !integer:
-			d.operates(left, right, x.Location, o.String()) // a parameter may be declared as of another type
+			d.operates(left, right, x.Location, last(names(x.Name))) // a parameter may be declared as of another type
 			right = &Formula{Kind: CastTo, implied: cast == nil, Type: logical.Type{OID: element, Typmod: -1}, Args: []*Formula{right}}
 			d.casted = append(d.casted, right)
 		}
-		one := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
+		one := &Formula{Kind: Operation, Operator: o, wild: o.Matches(), Args: []*Formula{left, right}}
 		d.compared = append(d.compared, one)
-		d.operates(left, right, x.Location, o.String())
+		d.operates(left, right, x.Location, last(names(x.Name)))
+		if folds && !d.foldsArgs(one, 2) {
+			return nil
+		}
 		f.Args = append(f.Args, one)
 	}
 	if len(f.Args) == 1 {
@@ -88,9 +103,9 @@ func elementsType(elements []*pg.Node) (oid uint32, ok bool) {
 // formulaAnyIn is such a comparison with an array that is a parameter or a string, with a cast to
 // an array type perhaps, or a sealed column, whose collation may be another one than that of texts
 // beside it: only equality is the same under all that are deterministic.
-func (a *analysis) formulaAnyIn(x *pg.A_Expr, o logical.Operator, d *formulaDraft) *Formula {
+func (a *analysis) formulaAnyIn(x *pg.A_Expr, o logical.Operator, folds bool, d *formulaDraft) *Formula {
 	left, array := a.formula(x.Lexpr, d), a.formulaArray(x.Rexpr, d)
-	if left == nil || array == nil || !o.Compares() {
+	if left == nil || array == nil {
 		return nil
 	}
 	ofRow := array.Kind == ColumnValue && logical.IsComputedArray(array.TypeOf(nil)) && (o == logical.Equal || o == logical.NotEqual)
@@ -116,12 +131,15 @@ func (a *analysis) formulaAnyIn(x *pg.A_Expr, o logical.Operator, d *formulaDraf
 		}
 		element = &Formula{Kind: PlainValue, Type: logical.Type{OID: logical.ElementOID(array.TypeOf(nil)), Typmod: -1}}
 	}
-	f := &Formula{Kind: Operation, Operator: o, Quantifier: AnyElement, Args: []*Formula{left, array}}
+	f := &Formula{Kind: Operation, Operator: o, Quantifier: AnyElement, wild: o.Matches(), FoldsElements: folds, Args: []*Formula{left, array}}
 	if x.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL {
 		f.Quantifier = AllElements
 	}
 	d.compared = append(d.compared, f)
-	d.operates(left, element, x.Location, o.String())
+	d.operates(left, element, x.Location, last(names(x.Name)))
+	if folds && !d.foldsArgs(f, 1) {
+		return nil
+	}
 	return f
 }
 

@@ -40,17 +40,26 @@ func (a *analysis) formulaLike(x *pg.A_Expr, d *formulaDraft) *Formula {
 	f.Args = []*Formula{left, right}
 	d.operates(left, right, x.Location, last(names(x.Name)))
 	if x.Kind == pg.A_Expr_Kind_AEXPR_ILIKE {
-		if left.isPadded() {
-			return nil // whose blanks count here, and not in lower()
-		}
-		lower, _ := logical.FunctionNamed("lower")
-		for i, arg := range f.Args {
-			f.Args[i] = &Formula{Kind: Called, Function: lower, Args: []*Formula{arg}}
-			d.calls = append(d.calls, formulaCalled{f.Args[i], false})
+		if !d.foldsArgs(f, 2) {
+			return nil
 		}
 	}
 	d.compared = append(d.compared, f)
 	return f
+}
+
+// foldsArgs brings the first n operands into lower case, as ILIKE does. It is false for a
+// character(n), whose blanks count here, and not in lower().
+func (d *formulaDraft) foldsArgs(f *Formula, n int) bool {
+	if f.Args[0].isPadded() {
+		return false
+	}
+	lower, _ := logical.FunctionNamed("lower")
+	for i, arg := range f.Args[:n] {
+		f.Args[i] = &Formula{Kind: Called, Function: lower, Args: []*Formula{arg}}
+		d.calls = append(d.calls, formulaCalled{f.Args[i], false})
+	}
+	return true
 }
 
 // formulaSimilar is SIMILAR TO: a regular expression is made of the pattern.
@@ -105,7 +114,7 @@ func (f *Formula) hasRange() bool {
 	case f.Operator.LooksInto(), f.Operator.MatchesRegex():
 		return true
 	case f.Operator.Matches():
-		return !f.matchesByTerm() || f.Args[1].isPattern()
+		return f.wild || !f.matchesByTerm() || f.Args[1].isPattern()
 	case f.Operator == logical.Equal || f.Operator == logical.NotEqual:
 		if slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.hasSealed() && !arg.isComparable() }) || f.lacksTerm() {
 			return true
@@ -245,7 +254,7 @@ func (f *Formula) patterns() (n int) {
 		for _, arg := range f.Args {
 			n += arg.patterns()
 		}
-	case f.Kind == Operation && f.Operator.Matches() && f.matchesByTerm():
+	case f.Kind == Operation && f.Operator.Matches() && !f.wild && f.matchesByTerm():
 		pattern := f.Args[1]
 		for pattern.Kind == CastTo || pattern.Kind == Called && (pattern.Function.Folds() || pattern.Function.String() == "like_escape") {
 			pattern = pattern.Args[0]

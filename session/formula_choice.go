@@ -54,6 +54,9 @@ func (s *Session) quantified(f *rewrite.Formula, left, array computedValue) (com
 			return nil
 		}
 		mark := len(s.buf.value)
+		if f.FoldsElements {
+			elem = f.Args[0].Fold.Append(nil, elem)
+		}
 		v, err := s.operate(f, []computedValue{left, {Value: logical.Value{Data: elem, Binary: true, OID: of}}})
 		s.buf.value = s.buf.value[:mark]
 		if err != nil {

@@ -294,7 +294,7 @@ func (a *analysis) settle(e *sealedExpr, op Operand) {
 		for _, n := range x.FuncCall.Args[1:] {
 			a.plain(n, sc)
 		}
-		a.condition(x.FuncCall.AggFilter, sc)
+		a.filters(x.FuncCall.AggFilter, sc)
 		a.over(x.FuncCall.Over, sc)
 	}
 }

@@ -245,7 +245,7 @@ func (a *analysis) settleDocument(e *sealedExpr) {
 		})
 		a.rankKeys(call.order, sc, false)
 	})
-	a.condition(call.filter, sc)
+	a.filters(call.filter, sc)
 }
 
 func (a *analysis) documentValue(n *pg.Node, made making, sc *scope) {
@@ -310,7 +310,7 @@ func (a *analysis) documentParts(n *pg.Node, made making, sc *scope) {
 		f := n.GetFuncCall()
 		sc.collecting(true, func() { a.documentElement(f.Args[0], made, sc) })
 		a.rankKeys(f.AggOrder, sc, false)
-		a.condition(f.AggFilter, sc)
+		a.filters(f.AggFilter, sc)
 	default:
 		a.documentOutput(n.GetSubLink(), made, sc)
 	}

@@ -89,7 +89,7 @@ func (a *analysis) settleElements(n *pg.Node, sc *scope) {
 	case *pg.Node_FuncCall:
 		each(x.FuncCall.Args[0])
 		a.in("aggregate array_agg", func() { a.rankKeys(x.FuncCall.AggOrder, sc, false) })
-		a.condition(x.FuncCall.AggFilter, sc)
+		a.filters(x.FuncCall.AggFilter, sc)
 	case *pg.Node_AArrayExpr:
 		for _, n := range x.AArrayExpr.Elements {
 			each(n)

@@ -252,7 +252,7 @@ func (a *analysis) aggregated(d *formulaDraft, sc *scope) {
 			}
 		})
 		if of.filter != (term{}) {
-			a.condition(of.call.AggFilter, sc)
+			a.filters(of.call.AggFilter, sc)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (a *analysis) function(f *pg.FuncCall, sc *scope) {
 		}
 	})
 	a.showFunction(f, parts)
-	a.condition(f.AggFilter, sc)
+	a.filters(f.AggFilter, sc)
 	a.over(f.Over, sc)
 }
 

@@ -23,6 +23,18 @@ func (a *analysis) findsBeside(n *pg.Node, all []*pg.Node, sc *scope) {
 	a.finds, a.beside = saved, beside
 }
 
+// filters is FILTER of an aggregate, which sees the rows that the conditions of its query find.
+func (a *analysis) filters(n *pg.Node, sc *scope) {
+	if n == nil {
+		return
+	}
+	var where []*pg.Node
+	if sc.query.GetWhereClause() != nil {
+		where = conjuncts(nil, sc.query.WhereClause)
+	}
+	a.findsBeside(n, where, sc)
+}
+
 // verdict has the session decide such a condition. It is false, and has done nothing, for any
 // other.
 func (a *analysis) verdict(n *pg.Node, sc *scope) bool {

@@ -191,3 +191,25 @@ func TestPatternsOfManyRows(t *testing.T) {
 		t.Errorf("plain:\n%s\nsealed:\n%s", plain, sealed)
 	}
 }
+
+// What is refused of a column without a term is refused of a pattern with wildcards, and of one
+// without it goes on.
+func TestPatternsThatAreRefused(t *testing.T) {
+	pair := harness.New(t, patternSchema)
+	rows := patternRows(pair.Env.Canaries.Word())
+	pair.SameIn(t, []harness.Mode{harness.SQLPrepare}, append(rows, S("SELECT count(id) FROM users WHERE email LIKE $1", "%b%").Refused("LIKE with wildcards"))...)
+	dialogue(t, pair.URL(), []pgproto3.FrontendMessage{&pgproto3.Query{String: rows[0].SQL}})
+	for sql, encoding := range map[string]string{
+		"WITH q AS (SELECT * FROM users) SELECT array_agg(id) FROM q WHERE name LIKE $1": "UTF8",
+		"SELECT '\xe4', array_agg(id) FROM users WHERE name LIKE $1":                     "LATIN1",
+	} {
+		messages := []pgproto3.FrontendMessage{&pgproto3.Query{String: "SET client_encoding = " + encoding}, &pgproto3.Parse{Name: "s", Query: sql}}
+		for _, p := range []string{"axb", "a%", "axb", "a%"} {
+			messages = append(messages, &pgproto3.Bind{PreparedStatement: "s", Parameters: [][]byte{[]byte(p)}}, &pgproto3.Execute{}, &pgproto3.Sync{})
+		}
+		answer := dialogue(t, pair.URL(), messages)
+		if strings.Count(answer, "0A000 sealed column public.users.name cannot be an operand of LIKE") != 2 || strings.Count(answer, `"{4}"]`) != 2 {
+			t.Errorf("%s:\n%s", sql, answer)
+		}
+	}
+}

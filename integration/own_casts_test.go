@@ -41,6 +41,7 @@ func TestCastsOfTheDatabasesOwnAreNotTakenForPostgreSQLs(t *testing.T) {
 		"SELECT n::text FROM notes", "SELECT n::text || 'x' FROM notes", "SELECT n || 'x' FROM notes", "SELECT v || n FROM notes", "SELECT v::int FROM notes WHERE id = 1", "SELECT v::int + 1 FROM notes WHERE id = 1",
 		"SELECT id FROM notes WHERE k::text = '7'", "SELECT id FROM notes WHERE n::text LIKE '7%'", "SELECT m::int FROM notes", "INSERT INTO notes (id, n) VALUES (3, '7'::varchar::int)",
 		"UPDATE notes SET w = 7", "UPDATE notes SET w = n + 1", "SELECT json_agg(n::text) FROM notes",
+		"SELECT id FROM notes WHERE ARRAY[n]::text[] @> '{7}'", "SELECT id FROM notes WHERE ARRAY[n, 8]::int[]::text[] @> '{7}'",
 	} {
 		steps = append(steps, S(sql).Refused(own))
 	}

@@ -163,7 +163,10 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 	switch f.Kind {
 	case CastTo:
 		t := f.Args[0].TypeOf(given)
-		if t != 0 && t != f.Type.OID && (f.Type.IsArray() || f.implied && !(isAnyText(t) && isAnyText(f.Type.OID))) {
+		if t != 0 && t != f.Type.OID && f.implied && !(isAnyText(t) && isAnyText(f.Type.OID)) {
+			return 0
+		}
+		if t != 0 && t != f.Type.OID && f.Type.IsArray() && !castsElements(logical.ElementOID(t), logical.ElementOID(f.Type.OID)) {
 			return 0
 		}
 		if t != 0 && (!logical.Supported(t) || bySettings(t, f.Type.OID) || f.Type.CheckOID(t, logical.Cast) != nil) {
@@ -227,6 +230,12 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	return f.Operator.Result(left, right)
+}
+
+// castsElements says whether arrays of a type are cast to those of another one here: where that is
+// the same whatever the settings are.
+func castsElements(from, to uint32) bool {
+	return from != 0 && to != 0 && (logical.Type{OID: from}).CastsAlike(logical.Type{OID: to})
 }
 
 // joinsBy says whether string_agg, if the formula is that, puts texts between texts.

@@ -104,11 +104,15 @@ func elementsType(elements []*pg.Node) (oid uint32, ok bool) {
 // an array type perhaps, or a sealed column, whose collation may be another one than that of texts
 // beside it: only equality is the same under all that are deterministic.
 func (a *analysis) formulaAnyIn(x *pg.A_Expr, o logical.Operator, folds bool, d *formulaDraft) *Formula {
-	left, array := a.formula(x.Lexpr, d), a.formulaArray(x.Rexpr, d)
+	left, array := a.formula(x.Lexpr, d), a.formula(x.Rexpr, d)
 	if left == nil || array == nil {
 		return nil
 	}
-	ofRow := array.Kind == ColumnValue && logical.IsComputedArray(array.TypeOf(nil)) && (o == logical.Equal || o == logical.NotEqual)
+	of := array
+	for of.Kind == CastTo {
+		of = of.Args[0]
+	}
+	ofRow := of.Kind == ColumnValue && logical.IsComputedArray(array.TypeOf(nil)) && (o == logical.Equal || o == logical.NotEqual)
 	if !ofRow && (left.isUntyped() || !o.Takes(left.TypeOf(left.givenType))) {
 		return nil
 	}
@@ -141,27 +145,4 @@ func (a *analysis) formulaAnyIn(x *pg.A_Expr, o logical.Operator, folds bool, d 
 		return nil
 	}
 	return f
-}
-
-// formulaArray is formula for what may be an array: a string or a parameter that is cast to an
-// array type, or ARRAY[] that is.
-func (a *analysis) formulaArray(n *pg.Node, d *formulaDraft) *Formula {
-	x := n.GetTypeCast()
-	if x == nil {
-		return a.formula(n, d)
-	}
-	to, ok := a.typeNamed(x.TypeName)
-	if !ok || !to.array {
-		return a.formula(n, d)
-	}
-	var arg *Formula
-	if list := x.Arg.GetAArrayExpr(); list != nil && len(list.Elements) == 0 {
-		arg = &Formula{Kind: LiteralValue, text: formulaLiteral{literal: -1, value: []byte("{}"), oid: oidUnknown}}
-	} else {
-		arg = a.formula(x.Arg, d)
-	}
-	if arg == nil || !arg.isUntyped() || to.Def != nil || to.Typmod >= 0 || !a.coversCast(x, &d.computation) {
-		return nil
-	}
-	return &Formula{Kind: CastTo, Type: to.whole(), Args: []*Formula{arg}}
 }

@@ -22,6 +22,42 @@ func (a *analysis) formulaList(x *pg.A_ArrayExpr, d *formulaDraft) *Formula {
 	return f
 }
 
+// formulaArrayCast is a cast to an array type. One of ARRAY[…] is one of each element, as PostgreSQL
+// makes it.
+func (a *analysis) formulaArrayCast(x *pg.TypeCast, to logical.Type, d *formulaDraft) *Formula {
+	if to.Def != nil || !a.coversCast(x, &d.computation) {
+		return nil
+	}
+	list := x.Arg.GetAArrayExpr()
+	if list == nil {
+		arg := a.formula(x.Arg, d)
+		if arg == nil || arg.hasOwnTypes() {
+			return nil
+		}
+		f := &Formula{Kind: CastTo, Type: to, Args: []*Formula{arg}}
+		if !arg.isUntyped() {
+			d.casted = append(d.casted, f)
+		}
+		return f
+	}
+	if len(list.Elements) == 0 {
+		empty := &Formula{Kind: LiteralValue, text: formulaLiteral{literal: -1, value: []byte("{}"), oid: oidUnknown}}
+		return &Formula{Kind: CastTo, Type: to, Args: []*Formula{empty}}
+	}
+	f := a.formulaList(list, d)
+	if f == nil {
+		return nil
+	}
+	for i, arg := range f.Args {
+		if arg.Kind == Called && arg.Function == logical.MakeArray {
+			return nil // of several dimensions
+		}
+		f.Args[i] = &Formula{Kind: CastTo, Type: logical.Type{OID: logical.ElementOID(to.OID), Typmod: to.Typmod}, Args: []*Formula{arg}}
+		d.casted = append(d.casted, f.Args[i])
+	}
+	return f
+}
+
 // hasOwnTypes says whether there is a column in a formula whose arrays are not those of the type
 // that its values are shown as, as of a domain.
 func (f *Formula) hasOwnTypes() bool {

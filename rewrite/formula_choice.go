@@ -38,7 +38,7 @@ func (a *analysis) formulaDecision(n *pg.Node, d *formulaDraft) *Formula {
 
 // formulaNullTest is IS NULL or IS NOT NULL of one value.
 func (a *analysis) formulaNullTest(x *pg.NullTest, d *formulaDraft) *Formula {
-	arg := a.formulaArray(x.Arg, d)
+	arg := a.formula(x.Arg, d)
 	i := a.tokenAt(x.Location)
 	end := i // ISNULL
 	if a.is(i, "is") {

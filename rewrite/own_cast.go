@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"pgseal/catalog"
@@ -45,7 +47,11 @@ func (a *analysis) castsLiteral(c *pg.A_Const, op *Operand) uint32 {
 func (a *analysis) settleCasts(d *formulaDraft) bool {
 	for _, f := range d.casted {
 		from := a.givenTo(f.Args[0])
-		if a.snap.CastsOwn(from.Types, f.Type.OID) {
+		own := a.snap.CastsOwn(from.Types, f.Type.OID)
+		if element := logical.ElementOID(f.Type.OID); element != 0 && !own { // which PostgreSQL casts one by one
+			own = slices.ContainsFunc(from.Types, func(t uint32) bool { return a.snap.CastsOwn([]uint32{logical.ElementOID(t)}, element) })
+		}
+		if own {
 			return a.failsOwnCast(f, from)
 		}
 	}

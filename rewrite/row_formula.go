@@ -287,9 +287,12 @@ func (a *analysis) formulaOf(n *pg.Node, d *formulaDraft) *Formula {
 	case *pg.Node_CollateClause:
 		return a.formulaCollated(x.CollateClause, d)
 	case *pg.Node_TypeCast:
-		arg := a.formula(x.TypeCast.Arg, d)
 		to, ok := a.typeNamed(x.TypeCast.TypeName)
-		if arg == nil || !ok || to.array || to.Def != nil || !a.coversCast(x.TypeCast, &d.computation) {
+		if ok && to.array {
+			return a.formulaArrayCast(x.TypeCast, to.whole(), d)
+		}
+		arg := a.formula(x.TypeCast.Arg, d)
+		if arg == nil || !ok || to.Def != nil || !a.coversCast(x.TypeCast, &d.computation) {
 			return nil
 		}
 		f := &Formula{Kind: CastTo, Type: to.whole(), Args: []*Formula{arg}}

@@ -176,6 +176,22 @@ func (a *analysis) storeChoice(n *pg.Node, to target, sc *scope) bool {
 	return true
 }
 
+// onlyNull says whether an expression is NULL, or a choice among nothing but NULLs without casts.
+func onlyNull(n *pg.Node) bool {
+	values := resultsOf(n)
+	switch x := n.GetNode().(type) {
+	case *pg.Node_MinMaxExpr:
+		values = x.MinMaxExpr.Args
+	case *pg.Node_AExpr:
+		if x.AExpr.Kind == pg.A_Expr_Kind_AEXPR_NULLIF {
+			values = []*pg.Node{x.AExpr.Lexpr, x.AExpr.Rexpr}
+		}
+	case *pg.Node_AConst:
+		return x.AConst.Isnull
+	}
+	return values != nil && !slices.ContainsFunc(values, func(v *pg.Node) bool { return !onlyNull(v) })
+}
+
 // storeTyped stores one of parameters and integers that have a type in common which
 // does not come from the column: COALESCE($1, 0), and COALESCE($1, $2) of which the
 // client has declared both. It is false, and has done nothing, for any other

@@ -541,6 +541,12 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 		a.fail(refuseBroken(c, location(n)))
 		return
 	}
+	if !n.GetAConst().GetIsnull() && onlyNull(n) { // which is a text
+		if r := a.checked(&Operand{Column: c, Role: Store, Site: a.storing(n, to.name)}, logical.OIDText); r != nil {
+			a.fail(r)
+			return
+		}
+	}
 	if a.choosesByRange(n, sc) && a.storeFormula(n, to, sc) || a.storeSubqueries(n, to, sc) {
 		return
 	}

@@ -92,7 +92,7 @@ func (a Aggregate) Result(oid uint32) uint32 {
 		return OIDInt8
 	case Maximum, Minimum:
 		switch {
-		case Orders(oid) || oid == OIDText || oid == OIDBpchar || oid == OIDTime || oid == OIDInterval || oid == OIDOid:
+		case Orders(oid) || oid == OIDText || oid == OIDBpchar || oid == OIDTime || oid == OIDInterval || oid == OIDOid || oid == OIDInet:
 			return oid
 		case oid == OIDVarchar:
 			return OIDText

@@ -91,7 +91,7 @@ func castBetween(from, to uint32) (level castLevel, exact bool) {
 	case isMacaddr(from) && isMacaddr(to):
 		return castImplicit, false
 	case t == familyText:
-		return castAssignment, f != familyNetwork // which is written with its bits then
+		return castAssignment, true
 	case f == familyText:
 		return castExplicit, true
 	case f == familyJSON && t == familyJSON:
@@ -375,6 +375,9 @@ func (c *conversion) cast() ([]byte, error) {
 			return append(c.out[:c.start], "false"...), nil
 		}
 		return append(c.out[:c.start], "true"...), nil
+	case from == familyNetwork && to == familyText && c.to != OIDName:
+		v := bytes.Clone(c.value())
+		return appendNetwork(c.out[:c.start], v, true), nil
 	case to == familyText, from == familyText, from == familyJSON:
 		return c.throughText()
 	case from == familyBool:

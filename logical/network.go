@@ -155,17 +155,22 @@ func noByte() error { return newError(codeProtocolViolation, "no data left in me
 
 func inetOut(isCidr bool) func(dst, canonical []byte, _ *Settings) ([]byte, error) {
 	return func(dst, canonical []byte, _ *Settings) ([]byte, error) {
-		address, bits := canonical[inetHeader:], int(canonical[inetBits])
-		if canonical[0] == inetV6 {
-			dst = appendV6(dst, address)
-		} else {
-			dst = appendV4(dst, address)
-		}
-		if isCidr || bits != 8*len(address) {
-			dst = strconv.AppendInt(append(dst, '/'), int64(bits), 10)
-		}
-		return dst, nil
+		return appendNetwork(dst, canonical, isCidr || int(canonical[inetBits]) != 8*len(canonical[inetHeader:])), nil
 	}
+}
+
+// appendNetwork appends the text form, with the number of bits or without it.
+func appendNetwork(dst, canonical []byte, withBits bool) []byte {
+	address := canonical[inetHeader:]
+	if canonical[0] == inetV6 {
+		dst = appendV6(dst, address)
+	} else {
+		dst = appendV4(dst, address)
+	}
+	if withBits {
+		dst = strconv.AppendInt(append(dst, '/'), int64(canonical[inetBits]), 10)
+	}
+	return dst
 }
 
 func appendV4(dst, address []byte) []byte {

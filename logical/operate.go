@@ -9,44 +9,46 @@ import (
 type Operator uint8
 
 const (
-	Add          Operator = iota // +
-	Subtract                     // -
-	Multiply                     // *
-	Divide                       // /
-	Modulo                       // %
-	Concatenate                  // || of texts, and of jsonb
-	Equal                        // =
-	NotEqual                     // <>
-	Less                         // <
-	AtMost                       // <=
-	Greater                      // >
-	AtLeast                      // >=
-	AtKey                        // -> of jsonb
-	AtKeyText                    // ->>
-	AtPath                       // #>
-	AtPathText                   // #>>
-	Like                         // ~~, LIKE
-	NotLike                      // !~~, NOT LIKE
-	Contains                     // @> of jsonb, and of arrays
-	ContainedBy                  // <@
-	HasKey                       // ?
-	HasAnyKey                    // ?|
-	HasAllKeys                   // ?&
-	Overlaps                     // && of arrays
-	BitAnd                       // & of integers
-	BitOr                        // |
-	BitXor                       // #
-	ShiftLeft                    // <<
-	ShiftRight                   // >>
-	Match                        // ~ of a text and a regular expression
-	NotMatch                     // !~
-	MatchFold                    // ~*, in upper and lower case
-	NotMatchFold                 // !~*
-	Power                        // ^
-	operators                    // how many there are
+	Add           Operator = iota // +
+	Subtract                      // -
+	Multiply                      // *
+	Divide                        // /
+	Modulo                        // %
+	Concatenate                   // || of texts, and of jsonb
+	Equal                         // =
+	NotEqual                      // <>
+	Less                          // <
+	AtMost                        // <=
+	Greater                       // >
+	AtLeast                       // >=
+	AtKey                         // -> of jsonb
+	AtKeyText                     // ->>
+	AtPath                        // #>
+	AtPathText                    // #>>
+	Like                          // ~~, LIKE
+	NotLike                       // !~~, NOT LIKE
+	Contains                      // @> of jsonb, and of arrays
+	ContainedBy                   // <@
+	HasKey                        // ?
+	HasAnyKey                     // ?|
+	HasAllKeys                    // ?&
+	Overlaps                      // && of arrays
+	BitAnd                        // & of integers
+	BitOr                         // |
+	BitXor                        // #
+	ShiftLeft                     // <<
+	ShiftRight                    // >>
+	Match                         // ~ of a text and a regular expression
+	NotMatch                      // !~
+	MatchFold                     // ~*, in upper and lower case
+	NotMatchFold                  // !~*
+	Power                         // ^
+	WithinOrEqual                 // <<= of networks
+	AroundOrEqual                 // >>=
+	operators                     // how many there are
 )
 
-var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*", "^"}
+var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*", "^", "<<=", ">>="}
 
 // Compares says whether the operator compares two values.
 func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
@@ -84,6 +86,14 @@ func (o Operator) OfBits() bool { return o >= BitAnd && o <= ShiftRight }
 // become, and that of the result.
 type operation struct{ left, right, result uint32 }
 
+// RelatesNetworks says whether the operator tells if one network is in another one.
+func (o Operator) RelatesNetworks() bool {
+	return o == ShiftLeft || o == ShiftRight || o == WithinOrEqual || o == AroundOrEqual || o == Overlaps
+}
+
+// onlyNetworks says whether the operator has no other operands than these.
+func (o Operator) onlyNetworks() bool { return o == WithinOrEqual || o == AroundOrEqual }
+
 // Result is the type that PostgreSQL gives to left operator right, 0 where there is
 // none or pgseal does not compute it. The types are not unknown.
 func (o Operator) Result(left, right uint32) uint32 {
@@ -97,6 +107,10 @@ func (o Operator) Result(left, right uint32) uint32 {
 // Takes says whether one of the operator's operands can be of the type.
 func (o Operator) Takes(oid uint32) bool {
 	switch f := familyOf(oid); {
+	case f == familyNetwork && o.RelatesNetworks():
+		return true
+	case o.onlyNetworks():
+		return false
 	case o == Concatenate:
 		return printed(oid) || oid == OIDJSONB
 	case o.OfJSON():
@@ -125,6 +139,10 @@ func (o Operator) Takes(oid uint32) bool {
 // stands before the operator.
 func (o Operator) Untyped(beside uint32, first bool) uint32 {
 	switch f := familyOf(beside); {
+	case f == familyNetwork && (o.Compares() || o.RelatesNetworks()):
+		return OIDInet
+	case o.onlyNetworks():
+		return 0
 	case o == Concatenate && beside == OIDJSONB:
 		return OIDJSONB
 	case o == Concatenate && printed(beside):
@@ -168,6 +186,9 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 func (o Operator) on(left, right uint32) (op operation, ok bool) {
 	l, r := familyOf(left), familyOf(right)
 	switch {
+	case l == familyNetwork && r == familyNetwork && o.RelatesNetworks():
+		op, ok = operation{OIDInet, OIDInet, OIDBool}, true
+	case o.onlyNetworks():
 	case o.overArrays(left, right):
 		op, ok = operation{left, right, OIDBool}, true
 	case o == Concatenate && left == OIDJSONB && right == OIDJSONB:
@@ -285,6 +306,8 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return o.appendOverArrays(dst, a, b, op.left)
 	case o.Compares():
 		return o.appendCompared(dst, Value{Data: a, OID: op.left}, Value{Data: b, OID: op.right}, nil), nil
+	case op.left == OIDInet:
+		return append(dst, byte(btoi(o.relates(a, b)))), nil
 	case o.Matches():
 		is, err := matchesLike(a, b)
 		return append(dst, byte(btoi(is == (o == Like)))), err

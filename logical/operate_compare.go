@@ -29,6 +29,8 @@ func (o Operator) comparing(left, right uint32) (op operation, ok bool) {
 		return operation{at, at, OIDBool}, true
 	case isPlainText(left) && isPlainText(right):
 		return operation{OIDText, OIDText, OIDBool}, true
+	case l == familyNetwork && r == familyNetwork: // whose operators are those of inet
+		return operation{OIDInet, OIDInet, OIDBool}, true
 	case left == right && (comparedWith(left) || left == OIDJSONB && (o == Equal || o == NotEqual)):
 		return operation{left, left, OIDBool}, true
 	}

@@ -17,7 +17,7 @@ func Orders(oid uint32) bool {
 // Sorts says whether SortOrder can tell which of two values of a type comes first, of
 // texts under a collation that is known.
 func Sorts(oid uint32) bool {
-	return Orders(oid) || slices.Contains([]uint32{OIDBool, OIDUUID, OIDBytea, OIDTime, OIDInterval, OIDOid, OIDText, OIDVarchar, OIDBpchar, OIDName}, oid)
+	return Orders(oid) || slices.Contains([]uint32{OIDBool, OIDUUID, OIDBytea, OIDTime, OIDInterval, OIDOid, OIDInet, OIDCidr, OIDMacaddr, OIDMacaddr8, OIDText, OIDVarchar, OIDBpchar, OIDName}, oid)
 }
 
 // SortOrder is Order for all types of which Sorts says yes. texts is the order of texts,
@@ -32,6 +32,8 @@ func SortOrder(v, w Value, texts *TextOrder) int {
 		days, rest := canonicalInterval(v.Data).estimate()
 		others, restOfOthers := canonicalInterval(w.Data).estimate()
 		return cmp.Or(cmp.Compare(days, others), cmp.Compare(rest, restOfOthers))
+	case familyOf(v.OID) == familyNetwork:
+		return compareNetworks(v.Data, w.Data)
 	case v.OID == OIDBpchar:
 		return texts.Compare(trimBlanks(v.Data), trimBlanks(w.Data))
 	case texts != nil && isPlainText(v.OID):

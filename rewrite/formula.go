@@ -252,6 +252,9 @@ func (f *Formula) joinsBy(given func(*Formula) uint32) bool {
 // common, as which it reads strings.
 func (f *Formula) listsOneType(given func(*Formula) uint32) bool {
 	of := f.Args[0].Args[0].TypeOf(given)
+	if of == logical.OIDCidr { // whose = is that of inet, which reads other strings
+		return false
+	}
 	strings, wider := false, false
 	return !slices.ContainsFunc(f.Args, func(one *Formula) bool {
 		t := one.Args[1].TypeOf(given)

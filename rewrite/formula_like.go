@@ -111,7 +111,7 @@ func (f *Formula) hasRange() bool {
 	case f.Kind == Choice && f.choosesByTruth():
 		return true
 	case f.Kind != Operation || !f.hasSealed():
-	case f.Operator.LooksInto(), f.Operator.MatchesRegex():
+	case f.Operator.LooksInto(), f.Operator.MatchesRegex(), f.Operator.RelatesNetworks():
 		return true
 	case f.Operator.Matches():
 		return f.wild || !f.matchesByTerm() || f.Args[1].isPattern()

@@ -25,7 +25,7 @@ func (a *analysis) formulaNullIf(x *pg.A_Expr, d *formulaDraft) *Formula {
 	switch {
 	case t == logical.OIDVarchar && (with == 0 || with == t || with == logical.OIDText):
 		left = &Formula{Kind: CastTo, Type: logical.Type{OID: logical.OIDText, Typmod: -1}, Args: []*Formula{left}}
-	case t == 0 || with != 0 && with != t && !(isInteger(with) && (isInteger(t) || t == logical.OIDNumeric || t == logical.OIDFloat8)):
+	case t == 0 || t == logical.OIDCidr || with != 0 && with != t && !(isInteger(with) && (isInteger(t) || t == logical.OIDNumeric || t == logical.OIDFloat8)):
 		return nil
 	}
 	equal := &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{left, right}}

@@ -2,6 +2,7 @@ package logical
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 )
 
@@ -118,16 +119,73 @@ type pathElement struct {
 	null bool
 }
 
+// readPath is a path of an array in canonical form.
+func readPath(array []byte) (path []pathElement, err error) {
+	shape, _, _, err := readShape(array, 0)
+	switch {
+	case err != nil:
+		return nil, err
+	case shape.dims > 1:
+		return nil, newError(codeArraySubscript, "wrong number of array subscripts")
+	}
+	_, err = Elements(Value{Data: array, Binary: true, OID: OIDTextArray}, func(name []byte, null bool) error {
+		path = append(path, pathElement{bytes.Clone(name), null})
+		return nil
+	})
+	return path, err
+}
+
+// withoutPath takes what a path leads to out of a document.
+func (n *jsonNode) withoutPath(array []byte) error {
+	path, err := readPath(array)
+	switch {
+	case err != nil:
+		return err
+	case !n.isContainer():
+		return newError(codeInvalidParameter, "cannot delete path in scalar")
+	case len(path) == 0 || len(n.children) == 0:
+		return nil
+	}
+	return n.remove(path, 0)
+}
+
+// remove takes out what a path leads to from its level on.
+func (n *jsonNode) remove(path []pathElement, level int) error {
+	if path[level].null {
+		return nullInPath(level)
+	}
+	child := n.member(path[level].name)
+	if n.kind == jsonArrayStart {
+		var err error
+		if child, err = n.place(path[level].name, level, false); err != nil {
+			return err
+		}
+	}
+	switch {
+	case child == nil:
+	case level < len(path)-1:
+		return child.remove(path, level+1)
+	default:
+		i := 0
+		for &n.children[i] != child {
+			i++
+		}
+		n.children = slices.Delete(n.children, i, i+1)
+	}
+	return nil
+}
+
+func nullInPath(level int) error {
+	return newError(codeNullNotAllowed, "path element at position "+itoa(level+1)+" is null")
+}
+
 // setInDocument is jsonb_set. What there is not yet is made, unless the fourth argument
 // forbids it.
 func setInDocument(c *call) ([]byte, error) {
 	creates := len(c.args) < 4 || c.text(3)[0] != 0
-	shape, _, _, err := readShape(c.text(1), 0)
-	switch {
-	case err != nil:
+	path, err := readPath(c.text(1))
+	if err != nil {
 		return c.dst, err
-	case shape.dims > 1:
-		return c.dst, newError(codeArraySubscript, "wrong number of array subscripts")
 	}
 	root, err := c.document(0)
 	if err != nil {
@@ -140,13 +198,6 @@ func setInDocument(c *call) ([]byte, error) {
 	case !root.isContainer():
 		return c.dst, newError(codeInvalidParameter, "cannot set path in scalar")
 	}
-	var path []pathElement
-	if _, err := Elements(c.args[1], func(name []byte, null bool) error {
-		path = append(path, pathElement{bytes.Clone(name), null})
-		return nil
-	}); err != nil {
-		return c.dst, err
-	}
 	if len(path) > 0 && (len(root.children) > 0 || creates) {
 		if err := root.set(path, 0, &value, creates); err != nil {
 			return c.dst, err
@@ -158,7 +209,7 @@ func setInDocument(c *call) ([]byte, error) {
 // set puts a value where a path leads to from its level on.
 func (n *jsonNode) set(path []pathElement, level int, value *jsonNode, creates bool) error {
 	if path[level].null {
-		return newError(codeNullNotAllowed, "path element at position "+itoa(level+1)+" is null")
+		return nullInPath(level)
 	}
 	var child *jsonNode
 	var err error

@@ -45,10 +45,11 @@ const (
 	Power                         // ^
 	WithinOrEqual                 // <<= of networks
 	AroundOrEqual                 // >>=
+	WithoutPath                   // #- of jsonb
 	operators                     // how many there are
 )
 
-var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*", "^", "<<=", ">>="}
+var operatorNames = [operators]string{"+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "->", "->>", "#>", "#>>", "~~", "!~~", "@>", "<@", "?", "?|", "?&", "&&", "&", "|", "#", "<<", ">>", "~", "!~", "~*", "!~*", "^", "<<=", ">>=", "#-"}
 
 // Compares says whether the operator compares two values.
 func (o Operator) Compares() bool { return o >= Equal && o <= AtLeast }
@@ -113,7 +114,7 @@ func (o Operator) Takes(oid uint32) bool {
 		return false
 	case o == Concatenate:
 		return printed(oid) || oid == OIDJSONB
-	case o.OfJSON():
+	case o.OfJSON() || o == WithoutPath:
 		return true // as documents, keys or paths
 	case o.Matches():
 		return isPlainText(oid) || oid == OIDBpchar
@@ -169,7 +170,7 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return OIDInt4
 	case beside == OIDJSONB && !first && (o == AtKey || o == AtKeyText || o == Subtract):
 		return OIDText
-	case beside == OIDJSONB && !first && o.OfJSON():
+	case beside == OIDJSONB && !first && (o.OfJSON() || o == WithoutPath):
 		return OIDTextArray
 	case f.isNumber():
 		return beside
@@ -204,7 +205,7 @@ func (o Operator) on(left, right uint32) (op operation, ok bool) {
 		return operation{OIDText, OIDText, OIDBool}, isPlainText(left) && isPlainText(right)
 	case o.MatchesRegex():
 		return o.onRegex(left, right)
-	case o.OfJSON() || o.LooksInto() || o == Subtract && left == OIDJSONB:
+	case o.OfJSON() || o.LooksInto() || o == WithoutPath || o == Subtract && left == OIDJSONB:
 		return o.onJSON(left, right)
 	case o.OfBits():
 		return o.onBits(left, right)

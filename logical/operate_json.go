@@ -17,7 +17,7 @@ func (o Operator) onJSON(left, right uint32) (op operation, ok bool) {
 	if o == AtKeyText || o == AtPathText {
 		result = OIDText
 	}
-	path := o == AtPath || o == AtPathText
+	path := o == AtPath || o == AtPathText || o == WithoutPath
 	switch isArray := ElementOID(right) != 0 && familyOf(ElementOID(right)) == familyText; {
 	case left != OIDJSONB:
 		return op, false
@@ -104,6 +104,11 @@ func (o Operator) appendJSON(dst, document, operand []byte, oid uint32) ([]byte,
 		if found, err = root.without(operand, oid); err != nil {
 			return dst, err
 		}
+	case o == WithoutPath:
+		if err := root.withoutPath(operand); err != nil {
+			return dst, err
+		}
+		found = &root
 	case oid == OIDTextArray:
 		found = &root
 		_, err := Elements(Value{Data: operand, Binary: true, OID: OIDTextArray}, func(name []byte, null bool) error {

@@ -12,8 +12,11 @@ import (
 // formulaCall is a call of a function that pgseal computes as the server does.
 func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
 	parts := names(x.Funcname)
+	if o, ok := pathFunctions[last(parts)]; ok {
+		return a.formulaPath(o, x, d)
+	}
 	f, ok := logical.FunctionNamed(last(parts))
-	if !ok || !ofPostgreSQL(parts) || x.AggOrder != nil || x.AggFilter != nil || x.AggDistinct || x.AggStar || x.AggWithinGroup || x.Over != nil || x.FuncVariadic || len(x.Args) == 0 {
+	if !ok || !ofPostgreSQL(parts) || !isPlainCall(x) || len(x.Args) == 0 {
 		return nil
 	}
 	i := a.tokenAt(x.Location)
@@ -53,6 +56,37 @@ func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
 	}
 	d.calls = append(d.calls, formulaCalled{call, len(parts) == 1})
 	return call
+}
+
+// pathFunctions are those that do what operators do, of names instead of a path.
+var pathFunctions = map[string]logical.Operator{"jsonb_extract_path": logical.AtPath, "jsonb_extract_path_text": logical.AtPathText}
+
+// formulaPath is a call of one of pathFunctions.
+func (a *analysis) formulaPath(o logical.Operator, x *pg.FuncCall, d *formulaDraft) *Formula {
+	parts := names(x.Funcname)
+	first := a.tokenAt(x.Location)
+	open := first + 2*(len(parts)-1) + 1
+	if !ofPostgreSQL(parts) || !isPlainCall(x) || len(x.Args) < 2 || !a.is(open, "(") || !d.covers(first, a.closing(open)) {
+		return nil
+	}
+	document, path := a.formula(x.Args[0], d), a.formulaOfAll(Called, x.Args[1:], d)
+	if document == nil || document.isUntyped() || path == nil {
+		return nil
+	}
+	path.Function = logical.MakeArray
+	for i, name := range path.Args { // which nothing else than texts become by themselves
+		path.Args[i] = &Formula{Kind: CastTo, implied: true, Type: logical.Type{OID: logical.OIDText, Typmod: -1}, Args: []*Formula{name}}
+		d.casted = append(d.casted, path.Args[i])
+	}
+	if len(parts) == 1 {
+		d.named = append(d.named, parts[0])
+	}
+	return &Formula{Kind: Operation, Operator: o, Args: []*Formula{document, path}}
+}
+
+// isPlainCall says whether a call has nothing but arguments.
+func isPlainCall(x *pg.FuncCall) bool {
+	return x.AggOrder == nil && x.AggFilter == nil && !x.AggDistinct && !x.AggStar && !x.AggWithinGroup && x.Over == nil && !x.FuncVariadic
 }
 
 // today is the day since which age counts if it is not said. It stands nowhere in the client's

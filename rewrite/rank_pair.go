@@ -64,6 +64,9 @@ func (a *analysis) isPair(n *pg.Node, sc *scope) bool {
 		return false
 	}
 	_, values := comparedByRank(n.GetAExpr())
+	if slices.ContainsFunc(values, hasSubquery) {
+		return false
+	}
 	var of []*item
 	for _, v := range values {
 		anywhere(v.ProtoReflect(), func(m protoreflect.Message) bool {

@@ -99,9 +99,12 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			outputs[i].wraps = append(l.wraps[:len(l.wraps):len(l.wraps)], r.wraps...)
 		}
 	}
-	if inSession && a.err == nil && !a.uniteRows(s, sc, outputs) {
-		a.fail(refuseUnion(sealedOf(outputs), at))
-		return nil
+	if inSession && a.err == nil {
+		told := false
+		if a.in("UNION", func() { told = a.uniteRows(s, sc, outputs) }); !told {
+			a.fail(refuseUnion(sealedOf(outputs), at))
+			return nil
+		}
 	}
 	if terms && !a.uniteByTerms(s, outputs, of != nil && of.recursive, targets != nil) {
 		a.fail(refuseUnion(sealedOf(outputs), at))

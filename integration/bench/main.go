@@ -47,7 +47,7 @@ func run(ctx context.Context, l load, only *regexp.Regexp) (err error) {
 		return err
 	}
 	defer func() { err = stopAll(b, err) }()
-	fmt.Printf("PostgreSQL %d, %d clients, median of %d rounds of %d s. Time per query as a ratio to the first column;\n"+
+	fmt.Printf("PostgreSQL %d, %d clients, median of %d rounds of %d s, behind one second each that is not counted. Time per query as a ratio to the first column;\n"+
 		"below it the CPU time that the proxy spends on one query. COPY: per row. relayed: the same on plain columns through pgseal.\n\n", b.cluster.Binaries.Major, l.clients, l.rounds, l.seconds)
 	table := newTable(os.Stdout)
 	var verdicts []verdict

@@ -360,7 +360,9 @@ type analysis struct {
 	defines     *pg.CreateFunctionStmt // whose body is looked at, nil for none
 	arbiter     bool                   // inside the predicate of an index that ON CONFLICT infers
 
-	postponed      []*constants            // whose use is not decided yet
+	postponed      []*constants // whose use is not decided yet
+	maskables      []maskable
+	operandsBefore int                     // of the statement at hand
 	recordSets     []*recordSet            // of which the columns are not decided yet
 	uses           []use                   // of the parameters of the statement being planned
 	lists          [][]int                 // of them, see Statement.Lists

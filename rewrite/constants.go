@@ -68,6 +68,7 @@ func (a *analysis) settlePostponed() {
 		}
 	}
 	a.postponed = nil
+	a.settleMasked()
 }
 
 // namesakes finds the outputs beside a table that is written which have the names of its

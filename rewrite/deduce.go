@@ -134,7 +134,12 @@ func (by *usesOf) untestable(client int) *Refusal {
 			return nil
 		}
 	}
-	return nil
+	if len(list) == 0 {
+		return nil
+	}
+	r := refuseUntyped(client, -1) // which PostgreSQL finds at the end
+	r.Code = codeIndeterminateType
+	return r
 }
 
 // nextUse is a place in the order in which PostgreSQL reads parameters.

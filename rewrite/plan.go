@@ -23,6 +23,11 @@ const (
 	// Emptiness turns the empty value into an empty bytea. For any other the answer
 	// is RefuseEmpty.
 	Emptiness
+	// Presence turns every value into an empty bytea: it matters only that it is not NULL.
+	Presence
+	// Digest turns the value into what equal values of the type have in common, and no others.
+	// It is of no use to who does not have the key, which no other process has.
+	Digest
 )
 
 // Compares reports that the value is compared, and not stored.

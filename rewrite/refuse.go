@@ -24,6 +24,7 @@ const (
 	codeWrongObjectType    = "42809"
 	codeDatatypeMismatch   = "42804"
 	codeAmbiguousParameter = "42P08"
+	codeIndeterminateType  = "42P18"
 	codeDependents         = "2BP01" // dependent_objects_still_exist
 	codeDuplicateColumn    = "42701"
 	codeDuplicateObject    = "42710"

@@ -81,6 +81,9 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 	if o.Records != nil {
 		return o.checkDocument(oid, literals)
 	}
+	if o.Role == Presence && o.Via == nil {
+		return nil
+	}
 	if o.Null != nil && oid != logical.OIDText && oid != logical.OIDVarchar {
 		return refuseNullIf(o.Column, o.Site.position(o.Site.at, literals), oid)
 	}

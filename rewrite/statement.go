@@ -18,6 +18,7 @@ func (a *analysis) statement(raw *pg.RawStmt) (s Statement) {
 	a.levels, a.behind, a.unshown, a.extremes, a.paired = nil, nil, nil, nil, nil
 	touched, named := a.touched, a.sealedNamed
 	a.touched, a.sealedNamed, a.changedNamed, a.alters, a.retyped = false, false, "", false, false
+	a.maskables, a.operandsBefore = nil, len(a.operands)
 	edits, actions := len(a.edits), len(a.acted)
 	outputs := a.dispatch(raw.Stmt, &s)
 	if outputs != nil {

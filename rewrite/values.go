@@ -260,8 +260,11 @@ func (a *analysis) literal(c *pg.A_Const, op *Operand) {
 }
 
 func (o *Operand) verb() string {
-	if o.Role == Store {
+	switch o.Role {
+	case Store:
 		return "seal"
+	case Presence, Digest:
+		return "mask"
 	}
 	return "search"
 }
@@ -478,7 +481,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		}
 	}
 	for _, u := range a.uses {
-		if own := params[u.client-1].Operand; u.neutral && own != nil {
+		if own := params[u.client-1].Operand; u.neutral && u.operand == nil && own != nil {
 			a.edit(u.start, u.end, "$"+strconv.Itoa(u.client)+"::"+own.serverType(), nil)
 		}
 	}

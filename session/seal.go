@@ -280,6 +280,12 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 	if len(v.Data) >= largeValue && op.Role == rewrite.Store && op.Via == nil {
 		return s.appendLarge(dst, op, v)
 	}
+	if op.Role == rewrite.Presence && op.Via == nil {
+		if err := s.valid(v); err != nil {
+			return dst, Need{}, valueError(err, c)
+		}
+		return dst, Need{}, nil
+	}
 	err := s.canonical(op, v)
 	switch never := errors.Is(err, logical.ErrNeverEqual); {
 	case errors.Is(err, errPattern) && op.Pattern.Wild:
@@ -293,8 +299,12 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 			return dst, Need{}, refused(op.RefuseEmpty(), nil)
 		}
 		return dst, Need{}, nil
+	case op.Role == rewrite.Presence:
+		return dst, Need{}, nil
 	case never:
 		return dst, Need{}, nil // an empty bytea equals no term
+	case op.Role == rewrite.Digest:
+		return s.digest(dst, c.Type)
 	case op.Role == rewrite.Equality:
 		return s.equality(dst, c)
 	}

@@ -1,0 +1,98 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// An optional filter looks at its value before it searches by it. What the server does not need
+// for that it does not see: the values are canaries, and it logs every statement.
+func TestValuesOfOptionalFiltersStayHidden(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TYPE mood AS ENUM ('sad', 'fine');
+			CREATE TABLE people (id int PRIMARY KEY, email text, name varchar(40), age int, big bigint, born date, paid numeric(20,2), ref uuid, feels mood, city text, code char(14))`,
+		Seal: []string{"public.people.email --equality", "public.people.name --equality --normalize lower", "public.people.age --equality", "public.people.big --equality",
+			"public.people.born --equality", "public.people.paid --equality", "public.people.ref --equality", "public.people.feels --equality", "public.people.code --equality"},
+	})
+	c := pair.Env.Canaries
+	email, name, big, code := c.Word()+"@x.org", c.Word()+" Oz", c.Int8(), c.Word()
+	pair.Same(t,
+		S(`INSERT INTO people VALUES (1, $1, $2, 30, $3, '2001-02-03', 12.50, '6f0c8c2e-3f6d-4b57-9d4c-0a4a0b3c1d2e', 'sad', 'Rome', $4), (2, '', NULL, 0, 0, NULL, 0, NULL, NULL, 'Oslo', ''), (3, NULL, 'Bo', NULL, NULL, '2002-02-02', NULL, NULL, 'fine', NULL, NULL)`, email, name, big, code),
+		S("SELECT id FROM people WHERE $1::text IS NULL OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE $1::text IS NULL OR email = $1 ORDER BY id", nil),
+		S("SELECT id FROM people WHERE $1::text IS NULL OR email = $2 ORDER BY id", email, email),
+		S("SELECT id FROM people WHERE $1::text IS NULL OR email = $2 ORDER BY id", nil, nil),
+		S("SELECT id FROM people WHERE email = $1 OR $1 IS NULL ORDER BY id", email),
+		S("SELECT id FROM people WHERE ($1::text IS NULL OR email = $1) AND ($2::varchar IS NULL OR name = $2) AND ($3::bigint IS NULL OR big = $3) AND ($4::int IS NULL OR age = $4) ORDER BY id", email, name, big, "30"),
+		S("SELECT id FROM people WHERE ($1::text IS NULL OR email = $1) AND ($2::varchar IS NULL OR name = $2) AND ($3::bigint IS NULL OR big = $3) AND ($4::int IS NULL OR age = $4) ORDER BY id", nil, name, nil, "30"),
+		S("SELECT id FROM people WHERE ($1::date IS NULL OR born = $1) AND ($2::numeric IS NULL OR paid = $2) AND ($3::uuid IS NULL OR ref = $3) ORDER BY id", "2001-02-03", "12.5", "6f0c8c2e-3f6d-4b57-9d4c-0a4a0b3c1d2e"),
+		S("SELECT id FROM people WHERE ($1::date IS NULL OR born = $1) AND ($2::numeric IS NULL OR paid = $2) AND ($3::uuid IS NULL OR ref = $3) ORDER BY id", nil, nil, nil),
+		S("SELECT id FROM people WHERE ($1::mood IS NULL OR feels = $1) ORDER BY id", "fine"),
+		S("SELECT id FROM people WHERE ($1::mood IS NULL OR feels = $2) ORDER BY id", nil, "sad"),
+		S("SELECT id FROM people WHERE ($1::char(14) IS NULL OR code = $1) ORDER BY id", code),
+		S("SELECT id FROM people WHERE ($1::text IS NOT NULL AND email = $1) OR ($1::text IS NULL AND email IS NULL) ORDER BY id", nil),
+		S("SELECT id FROM people WHERE ($1::text IS NOT NULL AND email = $1) OR ($1::text IS NULL AND email IS NULL) ORDER BY id", email),
+		S("SELECT id FROM people WHERE $1 = '' OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE $1 = '' OR email = $1 ORDER BY id", ""),
+		S("SELECT id FROM people WHERE $1 = '' OR email = $1 ORDER BY id", nil),
+		S("SELECT id FROM people WHERE $1 <> '' AND email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE $1::text = 'all' OR lower(name) = lower($1) ORDER BY id", name),
+		S("SELECT id FROM people WHERE $1::text = 'all' OR lower(name) = lower($1) ORDER BY id", "all"),
+		S("SELECT id FROM people WHERE $1::varchar = '' OR name = $1 ORDER BY id", name),
+		S("SELECT id FROM people WHERE '' = $1 OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE $1::bigint = 0 OR big = $1 ORDER BY id", big),
+		S("SELECT id FROM people WHERE $1::bigint = 0 OR big = $1 ORDER BY id", "0"),
+		S("SELECT id FROM people WHERE $1::int = -1 OR age = $1 ORDER BY id", "-1"),
+		S("SELECT id FROM people WHERE 0 = $1::bigint OR big = $2 ORDER BY id", big, big),
+		S("SELECT id FROM people WHERE $1::numeric = 12.50 AND paid = $1 ORDER BY id", "12.500"),
+		S("SELECT id FROM people WHERE $1::int = 30.0 AND age = $1 ORDER BY id", "30"),
+		S("SELECT id FROM people WHERE $1::date = '2001-02-03' AND born = $1 ORDER BY id", "2001-02-03"),
+		S("SELECT id FROM people WHERE $1::date = 'February 3, 2001'::date AND born = $1 ORDER BY id", "2001-02-03"),
+		S("SELECT id FROM people WHERE $1::uuid <> '6F0C8C2E-3f6d-4b57-9d4c-0a4a0b3c1d2e' OR ref = $1 ORDER BY id", "6f0c8c2e-3f6d-4b57-9d4c-0a4a0b3c1d2e"),
+		S("SELECT id FROM people WHERE $1::bool = true AND email = $2 ORDER BY id", "t", email),
+		S("SELECT id FROM people WHERE 1 = 1 AND email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE 1 = 2 OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE $1::text = $2::text AND email = $1 ORDER BY id", email, email),
+		S("SELECT id FROM people WHERE $1::text <> $2::varchar OR email = $1 ORDER BY id", email, email),
+		S("SELECT id FROM people WHERE CASE WHEN $1::text IS NULL THEN city = 'Oslo' ELSE email = $1 END ORDER BY id", nil),
+		S("SELECT id FROM people WHERE CASE WHEN $1::text = '' THEN city = 'Oslo' ELSE email = $1 END ORDER BY id", email),
+		S("SELECT id, $1::text IS NULL AS none, $1::text = '' AS empty FROM people WHERE email = $1", email),
+		S("SELECT count(*) FROM people WHERE ($1::text IS NULL OR email = $1) AND ($2::text IS NULL OR city = $2)", email, "Rome"),
+		S("SELECT id FROM people WHERE ($1::text IS NULL OR email = $1) AND ($2::text IS NULL OR city = $2) ORDER BY id", nil, "Oslo"),
+		S("SELECT p.id FROM people p JOIN people q ON q.id = p.id AND ($1::text IS NULL OR q.email = $1) WHERE p.city <> 'x' ORDER BY 1", email),
+		S("SELECT city, count(*) FROM people WHERE $1::text IS NULL OR email = $1 GROUP BY city, $1::text IS NULL HAVING $1::text IS NULL OR count(*) > 0 ORDER BY 1", email),
+		S("SELECT id FROM people WHERE id IN (SELECT id FROM people WHERE $1::text IS NULL OR email = $1) ORDER BY id", email),
+		S("UPDATE people SET city = 'Bern' WHERE ($1::text IS NULL OR email = $1) AND id < 3 RETURNING id", email),
+		S("UPDATE people SET name = CASE WHEN $1::text IS NULL THEN name ELSE $2 END WHERE email = $3 RETURNING id, name", nil, "Al", email),
+		S("UPDATE people SET email = CASE WHEN $1 = '' THEN NULL ELSE $1 END WHERE id = 2 RETURNING email", ""),
+		S("DELETE FROM people WHERE $1::text IS NOT NULL AND email = $1", email),
+		S("SELECT * FROM people ORDER BY id"),
+	)
+}
+
+// What is wrong with such a value PostgreSQL says, and the types that it would give it stay.
+func TestMaskedValuesKeepTheirTypes(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE people (id int PRIMARY KEY, email text, age int, born date)",
+		Seal: []string{"public.people.email --equality", "public.people.age --equality", "public.people.born --equality"},
+	})
+	w := pair.Env.Canaries.Text()
+	prepared := []harness.Mode{harness.Unnamed, harness.PreparedText, harness.PreparedBinary}
+	pair.Same(t, S("INSERT INTO people VALUES (1, $1, 5, '2020-01-01')", w),
+		S("SELECT id FROM people WHERE $1::int IS NULL OR age = $1", "x"+w).Fails("22P02"),
+		S("SELECT id FROM people WHERE $1::date IS NULL OR born = $2", "2020-13-40", "2020-01-01").Failing(),
+		S("SELECT id FROM people WHERE $1::int2 IS NULL OR age = $2", "70000", "5").Failing(),
+		S("SELECT id FROM people WHERE $1::int = 5 AND age = $2", "5", "5"),
+		S("SELECT id FROM people WHERE $1::text IS NULL OR id = $1", "1").Failing(),
+		S("SELECT id FROM people WHERE email = $2 AND ($1::int IS NULL OR id = $1)", "1", w),
+		S("SELECT id FROM people WHERE email = $2 AND ($1::int = 1 OR id = $1)", "1", w),
+	)
+	pair.SameIn(t, prepared, S("SELECT 1"),
+		S("SELECT id FROM people WHERE email = $2 AND ($1::text IS NULL OR id = $1)", "1", w).Fails("42883"),
+		S("SELECT id FROM people WHERE $1 IS NULL OR email = $2", w, w).Fails("42P18"),
+		S("SELECT id FROM people WHERE $1 = 5 AND age = $1", "5"),
+		S("SELECT id FROM people WHERE $1 = 5000000000 OR age = $1", "5"),
+		S("SELECT id FROM people WHERE $1 = 5.5 OR age = $1", "5"),
+		S("SELECT id FROM people WHERE $1 = '5' OR email = $1", "5"))
+}

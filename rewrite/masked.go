@@ -1,0 +1,229 @@
+package rewrite
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// An optional filter looks at its own value first: $1::text IS NULL OR email = $1, or
+// '' = '' OR email = ''. In a statement that gives the server something sealed, it does not
+// get what only such conditions ask for: of a test for NULL that the value is none, of a
+// comparison with another value a digest of both. See docs/decisions/0044-masked-values.md.
+
+// maskable is a condition on literals and parameters alone.
+type maskable struct {
+	node   *pg.Node
+	params []int // where its parameters stand, bytes
+}
+
+// mayMask analyses an expression that is plain, and notes it if it can be masked. Whether it
+// is the end of the statement tells: what is sealed can stand behind it.
+func (a *analysis) mayMask(n *pg.Node, plain func()) {
+	uses, edits := len(a.uses), len(a.edits)
+	plain()
+	if a.err != nil || a.persistent || len(a.edits) != edits || !a.isMaskable(n) {
+		return
+	}
+	m := maskable{node: n}
+	for _, u := range a.uses[uses:] {
+		m.params = append(m.params, u.start)
+	}
+	a.maskables = append(a.maskables, m)
+}
+
+// isMaskable says whether an expression tests a literal or a parameter for NULL, or compares two
+// of them.
+func (a *analysis) isMaskable(n *pg.Node) bool {
+	if t := n.GetNullTest(); t != nil {
+		return !t.Argisrow && a.givesOne(t.Arg)
+	}
+	x := n.GetAExpr()
+	_, exact := equalityOperator(x.GetName())
+	return x.GetKind() == pg.A_Expr_Kind_AEXPR_OP && exact && a.givesOne(x.Lexpr) && a.givesOne(x.Rexpr)
+}
+
+// givesOne says whether it is a literal or a parameter, with casts or without.
+func (a *analysis) givesOne(n *pg.Node) bool {
+	n, _ = withoutCasts(a.signed(n))
+	c := n.GetAConst()
+	return n.GetParamRef() != nil || c != nil && !c.Isnull
+}
+
+// settleMasked masks what can be masked, if the statement has given something a sealed role.
+func (a *analysis) settleMasked() {
+	all := a.maskables
+	a.maskables = nil
+	if a.err != nil || len(a.operands) == a.operandsBefore {
+		return
+	}
+	of := a.operands[a.operandsBefore].Column
+	for i, m := range all {
+		if again := slices.ContainsFunc(all[:i], func(o maskable) bool { return o.node == m.node }); again || !a.standsPlain(&m) {
+			continue
+		}
+		var was []use
+		a.uses = slices.DeleteFunc(a.uses, func(u use) bool {
+			if slices.Contains(m.params, u.start) {
+				was = append(was, u)
+				return true
+			}
+			return false
+		})
+		uses := len(a.uses)
+		masked := a.maskTest(m.node.GetNullTest(), of) || a.maskComparison(m.node.GetAExpr(), of)
+		if a.err != nil {
+			return
+		}
+		if !masked {
+			a.uses = append(a.uses, was...)
+			continue
+		}
+		for i := range a.uses[uses:] { // which PostgreSQL reads where they stand
+			u := &a.uses[uses+i]
+			k := slices.IndexFunc(was, func(w use) bool { return w.start == u.start })
+			u.read, u.group, u.bare, u.neutral = was[k].read, was[k].group, was[k].bare, was[k].neutral
+		}
+	}
+}
+
+// standsPlain says whether the parameters of a condition are still plain where they stand, and
+// whether its text is the client's.
+func (a *analysis) standsPlain(m *maskable) bool {
+	first, end, ok := a.tokensOf(m.node)
+	if !ok {
+		return false
+	}
+	from, to := int(a.tokens[first].start), int(a.tokens[end].end)
+	if slices.ContainsFunc(a.edits, func(e edit) bool {
+		return e.start < to && e.end > from || e.start == e.end && e.start > from && e.start < to
+	}) {
+		return false
+	}
+	for _, at := range m.params {
+		if !slices.ContainsFunc(a.uses, func(u use) bool { return u.start == at && u.operand == nil }) {
+			return false
+		}
+	}
+	return true
+}
+
+// pseudo is the column of what is masked: one of the type, by the name of another.
+func pseudo(of *catalog.SealedColumn, t logical.Type) *catalog.SealedColumn {
+	return &catalog.SealedColumn{Schema: of.Schema, Table: of.Table, Name: of.Name, Type: t}
+}
+
+// maskTest masks the value of IS [NOT] NULL. Of a parameter without a cast any of its roles will
+// do, if there is one.
+func (a *analysis) maskTest(t *pg.NullTest, of *catalog.SealedColumn) bool {
+	if t == nil {
+		return false
+	}
+	value, casts := withoutCasts(t.Arg)
+	if p := value.GetParamRef(); p != nil && len(casts) == 0 && slices.ContainsFunc(a.uses, func(u use) bool { return u.client == int(p.Number) && !u.neutral }) {
+		return false
+	}
+	typ := logical.Type{OID: logical.OIDText, Typmod: -1}
+	if !a.castsKnown(casts) {
+		return false
+	}
+	if len(casts) > 0 {
+		to, _ := a.typeNamed(casts[0].TypeName)
+		typ = to.whole()
+	}
+	return a.bind(t.Arg, Operand{Column: pseudo(of, typ), Role: Presence}, false)
+}
+
+// castsKnown says whether all casts are to types that pgseal reads.
+func (a *analysis) castsKnown(casts []*pg.TypeCast) bool {
+	return !slices.ContainsFunc(casts, func(c *pg.TypeCast) bool {
+		to, ok := a.typeNamed(c.TypeName)
+		return !ok || !logical.Supported(to.whole().Scalar())
+	})
+}
+
+// maskComparison masks both values of = and <>.
+func (a *analysis) maskComparison(x *pg.A_Expr, of *catalog.SealedColumn) bool {
+	if x == nil {
+		return false
+	}
+	t, ok := a.comparedAs(x.Lexpr, x.Rexpr)
+	if !ok {
+		return false
+	}
+	op := Operand{Column: pseudo(of, t), Role: Digest, Site: a.comparison(last(names(x.Name)), x.Location)}
+	left := op
+	left.Site.flipped = true
+	left.Base, op.Base = a.numberBeside(x.Lexpr, x.Rexpr), a.numberBeside(x.Rexpr, x.Lexpr)
+	return a.bind(x.Lexpr, left, false) && a.bind(x.Rexpr, op, false)
+}
+
+// numberBeside is the type that a parameter without a cast gets from a number beside it, on which
+// the plan depends then; 0 for none.
+func (a *analysis) numberBeside(n, beside *pg.Node) uint32 {
+	c := a.signed(beside).GetAConst()
+	if n.GetParamRef() == nil || c.GetIval() == nil && c.GetFval() == nil {
+		return 0
+	}
+	a.steer(c.Location)
+	if c.GetIval() != nil {
+		return logical.OIDInt4
+	}
+	return numberType([]byte(c.GetFval().Fval))
+}
+
+// comparedAs is the type as which two values are compared, if it is known for all that they can be.
+func (a *analysis) comparedAs(l, r *pg.Node) (t logical.Type, ok bool) {
+	left, okLeft := a.givenAs(l)
+	right, okRight := a.givenAs(r)
+	switch {
+	case !okLeft || !okRight:
+		return t, false
+	case left == 0 && right == 0:
+		t.OID = logical.OIDText
+	case left == 0:
+		t.OID = right
+	case right == 0 || left == right:
+		t.OID = left
+	case isAnyText(left) && isAnyText(right):
+		t.OID = logical.OIDText
+	case isExact(left) && isExact(right):
+		t.OID = CommonType(left, right)
+	default:
+		return t, false
+	}
+	t.Typmod = -1
+	return t, true
+}
+
+// givenAs is the type of a literal or a parameter by itself, 0 for none. It is not ok for a type
+// whose values are not compared here.
+func (a *analysis) givenAs(n *pg.Node) (oid uint32, ok bool) {
+	n, casts := withoutCasts(a.signed(n))
+	if len(casts) > 0 {
+		if !a.castsKnown(casts) {
+			return 0, false
+		}
+		to, _ := a.typeNamed(casts[0].TypeName)
+		switch oid = to.whole().OID; oid {
+		case logical.OIDText, logical.OIDVarchar, logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric,
+			logical.OIDBool, logical.OIDDate, logical.OIDTimestamp, logical.OIDTimestamptz, logical.OIDUUID:
+			return oid, to.Def == nil
+		}
+		return 0, false
+	}
+	c := n.GetAConst()
+	switch {
+	case n.GetParamRef() != nil || c.GetSval() != nil:
+		return 0, true
+	case c.GetBoolval() != nil:
+		return logical.OIDBool, true
+	case c.GetIval() == nil && c.GetFval() == nil:
+		return 0, false
+	}
+	// The plan is for numbers of all sizes, and they are equal in each other's types.
+	return logical.OIDNumeric, true
+}

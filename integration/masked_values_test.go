@@ -51,6 +51,11 @@ func TestValuesOfOptionalFiltersStayHidden(t *testing.T) {
 		S("SELECT id FROM people WHERE $1::date = 'February 3, 2001'::date AND born = $1 ORDER BY id", "2001-02-03"),
 		S("SELECT id FROM people WHERE $1::uuid <> '6F0C8C2E-3f6d-4b57-9d4c-0a4a0b3c1d2e' OR ref = $1 ORDER BY id", "6f0c8c2e-3f6d-4b57-9d4c-0a4a0b3c1d2e"),
 		S("SELECT id FROM people WHERE $1::bool = true AND email = $2 ORDER BY id", "t", email),
+		S("SELECT id FROM people WHERE $1::text IN ('', 'all') OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE $1 IN ('', 'all') OR email = $1 ORDER BY id", "all"),
+		S("SELECT id FROM people WHERE $1 NOT IN ('', 'all') AND email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE $1::bigint NOT IN (0, -1, 5000000000) AND big = $1 ORDER BY id", big),
+		S("SELECT id FROM people WHERE $1::bigint IN ($2, 0) OR big = $1 ORDER BY id", big, big),
 		S("SELECT id FROM people WHERE 1 = 1 AND email = $1 ORDER BY id", email),
 		S("SELECT id FROM people WHERE 1 = 2 OR email = $1 ORDER BY id", email),
 		S("SELECT id FROM people WHERE $1::text = $2::text AND email = $1 ORDER BY id", email, email),
@@ -93,6 +98,8 @@ func TestMaskedValuesKeepTheirTypes(t *testing.T) {
 		S("SELECT id FROM people WHERE $1 IS NULL OR email = $2", w, w).Fails("42P18"),
 		S("SELECT id FROM people WHERE $1 = 5 AND age = $1", "5"),
 		S("SELECT id FROM people WHERE $1 = 5000000000 OR age = $1", "5"),
+		S("SELECT id FROM people WHERE $1 IN (5, 7) AND age = $1", "5"),
+		S("SELECT id FROM people WHERE $1 IN (5, 5000000000) AND age = $1", "5"),
 		S("SELECT id FROM people WHERE $1 = 5.5 OR age = $1", "5"),
 		S("SELECT id FROM people WHERE $1 = '5' OR email = $1", "5"))
 }

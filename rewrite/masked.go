@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"cmp"
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -35,15 +36,22 @@ func (a *analysis) mayMask(n *pg.Node, plain func()) {
 	a.maskables = append(a.maskables, m)
 }
 
-// isMaskable says whether an expression tests a literal or a parameter for NULL, or compares two
-// of them.
+// isMaskable says whether an expression tests a literal or a parameter for NULL, or compares some.
 func (a *analysis) isMaskable(n *pg.Node) bool {
 	if t := n.GetNullTest(); t != nil {
 		return !t.Argisrow && a.givesOne(t.Arg)
 	}
 	x := n.GetAExpr()
 	_, exact := equalityOperator(x.GetName())
-	return x.GetKind() == pg.A_Expr_Kind_AEXPR_OP && exact && a.givesOne(x.Lexpr) && a.givesOne(x.Rexpr)
+	if k := x.GetKind(); k != pg.A_Expr_Kind_AEXPR_OP && k != pg.A_Expr_Kind_AEXPR_IN || !exact {
+		return false
+	}
+	return !slices.ContainsFunc(comparedIn(x), func(n *pg.Node) bool { return !a.givesOne(n) })
+}
+
+// comparedIn are the values that = and <> compare, or IN, the first of them with all others.
+func comparedIn(x *pg.A_Expr) []*pg.Node {
+	return append([]*pg.Node{x.Lexpr}, listOf(x.Rexpr)...)
 }
 
 // givesOne says whether it is a literal or a parameter, with casts or without.
@@ -145,57 +153,79 @@ func (a *analysis) castsKnown(casts []*pg.TypeCast) bool {
 	})
 }
 
-// maskComparison masks both values of = and <>.
+// maskComparison masks the values of =, <> and IN.
 func (a *analysis) maskComparison(x *pg.A_Expr, of *catalog.SealedColumn) bool {
 	if x == nil {
 		return false
 	}
-	t, ok := a.comparedAs(x.Lexpr, x.Rexpr)
+	values := comparedIn(x)
+	t, ok := a.comparedAs(values)
 	if !ok {
 		return false
 	}
-	op := Operand{Column: pseudo(of, t), Role: Digest, Site: a.comparison(last(names(x.Name)), x.Location)}
-	left := op
-	left.Site.flipped = true
-	left.Base, op.Base = a.numberBeside(x.Lexpr, x.Rexpr), a.numberBeside(x.Rexpr, x.Lexpr)
-	return a.bind(x.Lexpr, left, false) && a.bind(x.Rexpr, op, false)
+	column, number := pseudo(of, t), a.numberAmong(values)
+	for i, n := range values {
+		op := Operand{Column: column, Role: Digest, Site: a.comparison(last(names(x.Name)), x.Location)}
+		if op.Site.flipped = i == 0; n.GetParamRef() != nil {
+			op.Base = number
+		}
+		if !a.bind(n, op, false) {
+			return false
+		}
+	}
+	return true
 }
 
-// numberBeside is the type that a parameter without a cast gets from a number beside it, on which
+// numberAmong is the type that a parameter without a cast gets from numbers beside it, on which
 // the plan depends then; 0 for none.
-func (a *analysis) numberBeside(n, beside *pg.Node) uint32 {
-	c := a.signed(beside).GetAConst()
-	if n.GetParamRef() == nil || c.GetIval() == nil && c.GetFval() == nil {
+func (a *analysis) numberAmong(values []*pg.Node) (oid uint32) {
+	if !slices.ContainsFunc(values, func(n *pg.Node) bool { return n.GetParamRef() != nil }) {
 		return 0
 	}
-	a.steer(c.Location)
-	if c.GetIval() != nil {
-		return logical.OIDInt4
+	numbers := false
+	for _, n := range values {
+		own, _ := a.givenAs(n)
+		c := a.signed(n).GetAConst()
+		switch {
+		case c.GetIval() != nil:
+			own = logical.OIDInt4
+		case c.GetFval() != nil:
+			own = numberType([]byte(c.GetFval().Fval))
+		}
+		if c.GetIval() != nil || c.GetFval() != nil {
+			a.steer(c.Location)
+			numbers = true
+		}
+		if own != 0 {
+			oid = CommonType(cmp.Or(oid, own), own)
+		}
 	}
-	return numberType([]byte(c.GetFval().Fval))
+	if !numbers {
+		return 0
+	}
+	return oid
 }
 
-// comparedAs is the type as which two values are compared, if it is known for all that they can be.
-func (a *analysis) comparedAs(l, r *pg.Node) (t logical.Type, ok bool) {
-	left, okLeft := a.givenAs(l)
-	right, okRight := a.givenAs(r)
-	switch {
-	case !okLeft || !okRight:
-		return t, false
-	case left == 0 && right == 0:
-		t.OID = logical.OIDText
-	case left == 0:
-		t.OID = right
-	case right == 0 || left == right:
-		t.OID = left
-	case isAnyText(left) && isAnyText(right):
-		t.OID = logical.OIDText
-	case isExact(left) && isExact(right):
-		t.OID = CommonType(left, right)
-	default:
-		return t, false
-	}
+// comparedAs is the type as which values are compared, if it is known for all that they can be.
+func (a *analysis) comparedAs(values []*pg.Node) (t logical.Type, ok bool) {
 	t.Typmod = -1
+	for _, n := range values {
+		oid, ok := a.givenAs(n)
+		switch {
+		case !ok:
+			return t, false
+		case oid == 0 || oid == t.OID:
+		case t.OID == 0:
+			t.OID = oid
+		case isAnyText(oid) && isAnyText(t.OID):
+			t.OID = logical.OIDText
+		case isExact(oid) && isExact(t.OID):
+			t.OID = CommonType(t.OID, oid)
+		default:
+			return t, false
+		}
+	}
+	t.OID = cmp.Or(t.OID, logical.OIDText)
 	return t, true
 }
 

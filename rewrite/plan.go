@@ -33,6 +33,17 @@ const (
 // Compares reports that the value is compared, and not stored.
 func (r Role) Compares() bool { return r != Store }
 
+// verb is what is done with the value, as explain says it.
+func (o *Operand) verb() string {
+	switch o.Role {
+	case Store:
+		return "seal"
+	case Presence, Digest:
+		return "mask"
+	}
+	return "search"
+}
+
 // Operand says how one value of the client becomes one value for the server,
 // always a bytea (or bytea[] when Array).
 type Operand struct {

@@ -259,16 +259,6 @@ func (a *analysis) literal(c *pg.A_Const, op *Operand) {
 	a.note(op.verb(), op.Column, what, c.Location)
 }
 
-func (o *Operand) verb() string {
-	switch o.Role {
-	case Store:
-		return "seal"
-	case Presence, Digest:
-		return "mask"
-	}
-	return "search"
-}
-
 // signedNumber finds the number of a constant that begins at token i, with its
 // signs and brackets: - ( 5 ). number is negative if there is none.
 func (a *analysis) signedNumber(i int) (number, end int, negative bool) {

@@ -1,7 +1,13 @@
 package integration
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/integration/harness"
 )
@@ -102,4 +108,55 @@ func TestMaskedValuesKeepTheirTypes(t *testing.T) {
 		S("SELECT id FROM people WHERE $1 IN (5, 5000000000) AND age = $1", "5"),
 		S("SELECT id FROM people WHERE $1 = 5.5 OR age = $1", "5"),
 		S("SELECT id FROM people WHERE $1 = '5' OR email = $1", "5"))
+	pair.SameIn(t, []harness.Mode{harness.Simple}, S("SELECT 1"),
+		S("SELECT id FROM people WHERE '5.0' = 5 OR age = '5'").Fails("22P02"),
+		S("SELECT id FROM people WHERE '5.0' = 5.00 AND age = '5'"),
+		S("SELECT id FROM people WHERE -1::int IS NOT NULL AND age = 5"))
+}
+
+// A string beside a parameter is one of the type that the driver declares for that, each time.
+func TestMaskedValuesAreOfTheTypeThatIsDeclared(t *testing.T) {
+	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE people (id int PRIMARY KEY, email text)", Seal: []string{"public.people.email --equality"}})
+	pair.Same(t, S("INSERT INTO people VALUES (1, 'x'), (2, '2020-01-01'), (3, '5')"))
+	connect := func(url string) *pgconn.PgConn {
+		conn, err := pgconn.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close(context.Background()) })
+		return conn
+	}
+	twin, through := connect(pair.TwinURL()), connect(pair.URL())
+	run := func(conn *pgconn.PgConn, sql string, oids []uint32, values ...string) string {
+		var args [][]byte
+		for _, v := range values {
+			args = append(args, []byte(v))
+		}
+		result := conn.ExecParams(t.Context(), sql, args, oids, nil, nil).Read()
+		if e, ok := errors.AsType[*pgconn.PgError](result.Err); ok {
+			return e.Code
+		}
+		return fmt.Sprintf("%s %v", result.Rows, result.Err)
+	}
+	for _, sql := range []string{
+		"SELECT id FROM people WHERE $1 = '2020-1-1' OR email = $2 ORDER BY id",
+		"SELECT id FROM people WHERE '5.0' <> $1 AND email = $2 ORDER BY id",
+		"SELECT id FROM people WHERE $1 IN ('5', '7') OR email = $2 ORDER BY id",
+		"SELECT id FROM people WHERE $1 = 5 OR email = $2 ORDER BY id",
+		"SELECT id FROM people WHERE $1 = $3 OR email = $2 ORDER BY id",
+		"SELECT id FROM people WHERE $1 IS NULL OR email = $2 ORDER BY id",
+	} {
+		for _, oid := range []uint32{0, 25, 1043, 1082, 1114, 23, 20, 21, 1700, 701, 16, 1042, 705} {
+			for _, value := range []string{"2020-01-01", "5", "5.0", "t"} {
+				values := []string{value, "x", value}
+				if !strings.Contains(sql, "$3") {
+					values = values[:2]
+				}
+				plain, sealed := run(twin, sql, []uint32{oid}, values...), run(through, sql, []uint32{oid}, values...)
+				if plain != sealed {
+					t.Errorf("%s with type %d and %q: plain %s, sealed %s", sql, oid, value, plain, sealed)
+				}
+			}
+		}
+	}
 }

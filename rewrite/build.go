@@ -219,7 +219,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 	}
 	a := &analysis{
 		snap: r.Snapshot, path: r.Path, idle: r.Idle, fresh: r.Fresh, mode: r.Mode,
-		cursors: r.Cursors, wildParams: r.Wild, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark, flat: flat,
+		cursors: r.Cursors, wildParams: r.Wild, declared: r.Declared, source: src, prepared: prepared, cacheable: true, several: len(tree.Stmts) > 1, writesOnly: writesOnly(tree.Stmts), mark: r.mark, flat: flat,
 	}
 	if flat != nil {
 		a.fixed = flat.src.fixed
@@ -254,6 +254,7 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 			return built{}, a.err
 		}
 	}
+	plan.typed = a.typed
 	edits, ok := flat.moveList(slices.Concat(a.edits, a.shown, around), r.Text)
 	if ok {
 		plan.pieces, ok = anchored(edits, r.Text, src.literals)
@@ -362,7 +363,9 @@ type analysis struct {
 
 	postponed      []*constants // whose use is not decided yet
 	maskables      []maskable
-	operandsBefore int                     // of the statement at hand
+	operandsBefore int      // of the statement at hand
+	declared       []uint32 // types of parameters
+	typed          []typedParam
 	recordSets     []*recordSet            // of which the columns are not decided yet
 	uses           []use                   // of the parameters of the statement being planned
 	lists          [][]int                 // of them, see Statement.Lists

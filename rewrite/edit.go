@@ -63,8 +63,27 @@ type fixedLiteral struct {
 	text    string
 }
 
-// fits says whether the steering literals are those the plan was made for.
-func (p *Plan) fits(text []byte, literals []span) bool {
+// typedParam is a parameter on whose declared type the plan depends.
+type typedParam struct {
+	client int    // from 0
+	oid    uint32 // 0 for none
+}
+
+// declared is the type among those that are declared, 0 for none.
+func declared(types []uint32, i int) uint32 {
+	if i < len(types) && types[i] != oidUnknown {
+		return types[i]
+	}
+	return 0
+}
+
+// fits says whether the steering literals, and types, are those the plan was made for.
+func (p *Plan) fits(text []byte, literals []span, types []uint32) bool {
+	for _, t := range p.typed {
+		if declared(types, t.client) != t.oid {
+			return false
+		}
+	}
 	for _, f := range p.fixed {
 		l := literals[f.literal]
 		if string(text[l.start:l.end]) != f.text {

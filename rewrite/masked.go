@@ -130,7 +130,7 @@ func (a *analysis) maskTest(t *pg.NullTest, of *catalog.SealedColumn) bool {
 	if t == nil {
 		return false
 	}
-	value, casts := withoutCasts(t.Arg)
+	value, casts := withoutCasts(a.signed(t.Arg))
 	if p := value.GetParamRef(); p != nil && len(casts) == 0 && slices.ContainsFunc(a.uses, func(u use) bool { return u.client == int(p.Number) && !u.neutral }) {
 		return false
 	}
@@ -163,12 +163,10 @@ func (a *analysis) maskComparison(x *pg.A_Expr, of *catalog.SealedColumn) bool {
 	if !ok {
 		return false
 	}
-	column, number := pseudo(of, t), a.numberAmong(values)
+	column := pseudo(of, t)
 	for i, n := range values {
 		op := Operand{Column: column, Role: Digest, Site: a.comparison(last(names(x.Name)), x.Location)}
-		if op.Site.flipped = i == 0; n.GetParamRef() != nil {
-			op.Base = number
-		}
+		op.Site.flipped = i == 0
 		if !a.bind(n, op, false) {
 			return false
 		}
@@ -176,41 +174,12 @@ func (a *analysis) maskComparison(x *pg.A_Expr, of *catalog.SealedColumn) bool {
 	return true
 }
 
-// numberAmong is the type that a parameter without a cast gets from numbers beside it, on which
-// the plan depends then; 0 for none.
-func (a *analysis) numberAmong(values []*pg.Node) (oid uint32) {
-	if !slices.ContainsFunc(values, func(n *pg.Node) bool { return n.GetParamRef() != nil }) {
-		return 0
-	}
-	numbers := false
-	for _, n := range values {
-		own, _ := a.givenAs(n)
-		c := a.signed(n).GetAConst()
-		switch {
-		case c.GetIval() != nil:
-			own = logical.OIDInt4
-		case c.GetFval() != nil:
-			own = numberType([]byte(c.GetFval().Fval))
-		}
-		if c.GetIval() != nil || c.GetFval() != nil {
-			a.steer(c.Location)
-			numbers = true
-		}
-		if own != 0 {
-			oid = CommonType(cmp.Or(oid, own), own)
-		}
-	}
-	if !numbers {
-		return 0
-	}
-	return oid
-}
-
 // comparedAs is the type as which values are compared, if it is known for all that they can be.
 func (a *analysis) comparedAs(values []*pg.Node) (t logical.Type, ok bool) {
 	t.Typmod = -1
+	untyped := slices.ContainsFunc(values, func(n *pg.Node) bool { return n.GetParamRef() != nil || n.GetAConst().GetSval() != nil })
 	for _, n := range values {
-		oid, ok := a.givenAs(n)
+		oid, ok := a.givenAs(n, untyped)
 		switch {
 		case !ok:
 			return t, false
@@ -230,30 +199,53 @@ func (a *analysis) comparedAs(values []*pg.Node) (t logical.Type, ok bool) {
 }
 
 // givenAs is the type of a literal or a parameter by itself, 0 for none. It is not ok for a type
-// whose values are not compared here.
-func (a *analysis) givenAs(n *pg.Node) (oid uint32, ok bool) {
+// whose values are not compared here. gives: it is the type of others, too, which have none.
+func (a *analysis) givenAs(n *pg.Node, gives bool) (oid uint32, ok bool) {
 	n, casts := withoutCasts(a.signed(n))
 	if len(casts) > 0 {
 		if !a.castsKnown(casts) {
 			return 0, false
 		}
 		to, _ := a.typeNamed(casts[0].TypeName)
-		switch oid = to.whole().OID; oid {
-		case logical.OIDText, logical.OIDVarchar, logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric,
-			logical.OIDBool, logical.OIDDate, logical.OIDTimestamp, logical.OIDTimestamptz, logical.OIDUUID:
-			return oid, to.Def == nil
-		}
-		return 0, false
+		return to.whole().OID, to.Def == nil && isCompared(to.whole().OID)
 	}
 	c := n.GetAConst()
 	switch {
-	case n.GetParamRef() != nil || c.GetSval() != nil:
+	case n.GetParamRef() != nil:
+		oid = a.declaredType(int(n.GetParamRef().Number))
+		return oid, oid == 0 || isCompared(oid)
+	case c.GetSval() != nil:
 		return 0, true
 	case c.GetBoolval() != nil:
 		return logical.OIDBool, true
 	case c.GetIval() == nil && c.GetFval() == nil:
 		return 0, false
+	case !gives: // the plan is for numbers of all sizes, which are equal in each other's types
+		return logical.OIDNumeric, true
 	}
-	// The plan is for numbers of all sizes, and they are equal in each other's types.
-	return logical.OIDNumeric, true
+	a.steer(c.Location)
+	if c.GetIval() != nil {
+		return logical.OIDInt4, true
+	}
+	return numberType([]byte(c.GetFval().Fval)), true
+}
+
+// isCompared says whether values of a type are compared by digests.
+func isCompared(oid uint32) bool {
+	switch oid {
+	case logical.OIDText, logical.OIDVarchar, logical.OIDInt2, logical.OIDInt4, logical.OIDInt8, logical.OIDNumeric,
+		logical.OIDBool, logical.OIDDate, logical.OIDTimestamp, logical.OIDTimestamptz, logical.OIDUUID:
+		return true
+	}
+	return false
+}
+
+// declaredType is the type that the client declares for a parameter, on which the plan depends
+// then; 0 for none.
+func (a *analysis) declaredType(number int) uint32 {
+	oid := declared(a.declared, number-1)
+	if a.stmt.Stmt.GetPrepareStmt() == nil {
+		a.typed = append(a.typed, typedParam{number - 1, oid})
+	}
+	return oid
 }

@@ -325,6 +325,7 @@ type Plan struct {
 	pieces     []piece
 	actions    []Action
 	fixed      []fixedLiteral
+	typed      []typedParam
 	traits     Traits
 	executes   bool
 	cacheable  bool

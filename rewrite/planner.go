@@ -47,6 +47,9 @@ type Request struct {
 	// Wild says that parameters which are patterns have wildcards, so that no term answers
 	// them. Without it they have none, but where Pattern.Wild says so.
 	Wild bool
+	// Declared are the types that the client declares for parameters, by index, 0 or unknown
+	// for none.
+	Declared []uint32
 
 	mark    string // see Planner
 	unwraps bool   // see unwrap
@@ -161,20 +164,20 @@ func (p *Planner) Plan(s *Scratch, r Request) (Bound, error) {
 		if r.Mode != Simple {
 			s.literals = append(s.literals[:0], e.literals...)
 		}
-		if plan := e.find(r.Path, r.Text, s.literals, nil); plan != nil {
+		if plan := e.find(&r, s.literals, nil); plan != nil {
 			return Bound{Plan: plan, text: r.Text, scratch: s}, nil
 		}
 	}
 	return p.miss(s, r, key)
 }
 
-// find gives the plan that fits the path, what is prepared and the literals that
+// find gives the plan that fits the path, what is prepared, and the literals and types that
 // steer planning.
-func (e *cacheEntry) find(path []string, text []byte, literals []span, find Prepared) *Plan {
+func (e *cacheEntry) find(r *Request, literals []span, find Prepared) *Plan {
 next:
 	for i := range e.variants {
 		v := &e.variants[i]
-		if v.pathIsUsed && !slices.Equal(v.path, path) || path != nil && len(v.plan.presumed) > 0 {
+		if v.pathIsUsed && !slices.Equal(v.path, r.Path) || r.Path != nil && len(v.plan.presumed) > 0 {
 			continue
 		}
 		for k := range v.prepared {
@@ -182,7 +185,7 @@ next:
 				continue next
 			}
 		}
-		if v.plan.fits(text, literals) {
+		if v.plan.fits(r.Text, literals, r.Declared) {
 			return v.plan
 		}
 	}
@@ -249,7 +252,7 @@ func (p *Planner) Execute(s *Scratch, r Request, find Prepared) (Bound, error) {
 		if r.Mode != Simple {
 			s.literals = append(s.literals[:0], e.literals...)
 		}
-		if plan := e.find(r.Path, r.Text, s.literals, find); plan != nil {
+		if plan := e.find(&r, s.literals, find); plan != nil {
 			return Bound{Plan: plan, text: r.Text, scratch: s}, nil
 		}
 	}

@@ -12,13 +12,6 @@ import (
 func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 	inner := &Statement{}
 	s.Effect, s.Name, s.Inner = Prepares, x.Name, inner
-	before, answers := a.asking, a.answers // what other statements of the text ask for
-	a.asking, a.answers = asking{}, 0
-	if outputs := a.dispatch(x.Query, inner); outputs != nil {
-		a.describe(inner, outputs)
-	}
-	a.settlePostponed()
-	inner.Alters = a.alters
 	types := make([]namedType, len(x.Argtypes))
 	known := make([]bool, len(x.Argtypes))
 	for i, n := range x.Argtypes {
@@ -30,6 +23,15 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		}
 		inner.Types[i] = types[i].whole().OID
 	}
+	defer func(of []uint32) { a.declared = of }(a.declared)
+	a.declared = inner.Types
+	before, answers := a.asking, a.answers // what other statements of the text ask for
+	a.asking, a.answers = asking{}, 0
+	if outputs := a.dispatch(x.Query, inner); outputs != nil {
+		a.describe(inner, outputs)
+	}
+	a.settlePostponed()
+	inner.Alters = a.alters
 	inner.Params, inner.ClientParams = a.parameters(len(x.Argtypes))
 	inner.Lists, inner.Mixes = a.lists, a.mixesOfTypes
 	inner.Question = a.question(inner.Params)
@@ -225,13 +227,6 @@ func (a *analysis) coerced(arg *pg.Node, op *Operand, i int, oid uint32) {
 		op.Then = []Step{{Type: logical.Type{OID: logical.OIDText, Typmod: -1}}}
 	}
 	op.Via = &expected
-}
-
-func declared(types []uint32, i int) uint32 {
-	if i < len(types) && types[i] != oidUnknown {
-		return types[i]
-	}
-	return 0
 }
 
 // argument is one argument of EXECUTE in a sealed role.

@@ -53,7 +53,12 @@ func (s *Session) parse(size int, b []byte, out *Output) (action, Need, error) {
 		s.prepare(nil, st)
 		return relay, Need{}, nil
 	}
+	s.declaring = s.declaring[:0]
+	for i := range m.Types.Len() {
+		s.declaring = append(s.declaring, m.Types.At(i))
+	}
 	v := s.plan(snap, m.Query, rewrite.Extended, out)
+	s.declaring = s.declaring[:0]
 	switch {
 	case v.act == wait:
 		return wait, v.need, nil

@@ -212,7 +212,7 @@ func (s *Session) planUTF8(snap *catalog.Snapshot, text []byte, foreign bool, mo
 func (s *Session) planWith(p *planning, snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
 	p.escapes = !s.settings.conforming
 	request := rewrite.Request{Snapshot: snap, Path: s.frame.path, Text: text, Mode: mode, Fresh: s.frame.fresh, Idle: s.status == 'I' && s.fifo.len() == 0 && !s.catalog.later,
-		Escapes: p.escapes, Cursors: s.frame.cursors, Wild: s.wild}
+		Escapes: p.escapes, Cursors: s.frame.cursors, Wild: s.wild, Declared: s.declaring}
 	s.executed = 0
 	bound, err := s.cfg.Planner.Plan(&p.scratch, request)
 	if err == nil && s.frame.path == nil && !s.reaches(bound.Plan.Presumed()) {

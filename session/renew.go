@@ -49,12 +49,13 @@ func (s *Session) renew(st *statement, unnamed bool, snap *catalog.Snapshot, sta
 	}
 	var v verdict
 	st.renewing, s.wild = true, wild
+	s.declaring = append(s.declaring[:0], st.declared...)
 	if st.foreign {
 		v = s.planUTF8(snap, text, true, mode, out)
 	} else {
 		v = s.plan(snap, text, mode, out)
 	}
-	st.renewing, s.wild = false, false
+	st.renewing, s.wild, s.declaring = false, false, s.declaring[:0]
 	if v.probe != nil {
 		s.recycle(v.probe)
 	}

@@ -152,6 +152,8 @@ type Session struct {
 	deferring bool
 	// wild: the text at hand is planned for patterns with wildcards.
 	wild bool
+	// declaring are the types of parameters that the client declares for the text being planned.
+	declaring []uint32
 	// foreign: the literals at hand are in UTF-8 whatever the client's encoding.
 	foreign  bool
 	deferred *wire.Error

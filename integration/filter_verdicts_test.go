@@ -51,6 +51,13 @@ func TestAggregatesFilteredBySealedValues(t *testing.T) {
 		S("WITH q AS (SELECT * FROM staff) SELECT array_agg(id ORDER BY id) FILTER (WHERE salary > 1500) FROM q").Refused("public.staff.salary"),
 		S("SELECT array_agg(u.id ORDER BY u.id) FILTER (WHERE u.salary > 1500) FROM orders o RIGHT JOIN staff u ON u.id = o.owner AND o.total > 99 WHERE u.team = 'a'"),
 		S("COPY (SELECT team, array_agg(id ORDER BY id) FILTER (WHERE salary > 1500) FROM staff GROUP BY team ORDER BY team) TO STDOUT").Simple(),
+		S("SELECT name, string_agg(name, ',' ORDER BY name) FILTER (WHERE salary > 0), count(*) FILTER (WHERE salary > $1) FROM staff WHERE email LIKE $2 GROUP BY 1", "1500", "%@x").Unordered(),
+		S("SELECT name, string_agg(name, ',' ORDER BY name) FILTER (WHERE salary > 0), count(*) FILTER (WHERE salary > $1) FROM staff WHERE email LIKE $2 GROUP BY 1", "1500", "bob@x").Unordered(),
+		S("SELECT name, string_agg(name, ',' ORDER BY name) FILTER (WHERE salary > $1) FROM staff WHERE email LIKE $2 GROUP BY 1", "1500", "%@x").Unordered(),
+		S("SELECT name, string_agg(name, ',' ORDER BY name) FILTER (WHERE salary > $2) FROM staff WHERE email LIKE $1 GROUP BY 1", "%@x", "1500").Unordered(),
+		S("SELECT name, string_agg(name, ',' ORDER BY name) FILTER (WHERE salary > 0) FROM staff WHERE team <> $2 AND email LIKE $1 GROUP BY 1", "%", "q").Unordered(),
+		S("SELECT name, string_agg(name, ',' ORDER BY name) FILTER (WHERE born > $1) FROM staff WHERE email LIKE $2 AND id < $3 GROUP BY 1", "1985-01-01", "%", "50").Unordered(),
+		S("SELECT name, string_agg(name, ',' ORDER BY name) FILTER (WHERE born > $1) FROM staff WHERE name = $2 AND email LIKE $3 GROUP BY 1", "1985-01-01", "bob", "%").Unordered(),
 		S("INSERT INTO orders (id, owner, number) SELECT 100 + count(*) FILTER (WHERE salary > 1500), 1, max(id) FILTER (WHERE salary < 2500) FROM staff"),
 		S("SELECT id, owner, number FROM orders ORDER BY id"),
 	)

@@ -369,6 +369,7 @@ type edit struct {
 	value      *value
 	after      string // behind the value
 	operand    bool   // it is a parameter in a sealed role
+	again      bool   // a parameter in a sealed role stands somewhere in the text
 	moved      int    // offset of the text that it has been moved from, counted from 1; 0 for none
 	term       bool   // it opens what the next edit closes, around a sealed expression
 	closes     bool   // it closes what is around all that stands there

@@ -184,14 +184,15 @@ func (a *analysis) conditionParts(p sqlPart, params []Param) (parts []sqlPart, o
 		}
 		parts = append(parts, between...)
 		switch {
-		case e.value == nil && strings.HasPrefix(e.text, "$"):
-			digits, cast, _ := strings.Cut(strings.TrimPrefix(e.text, "$"), "::")
+		case e.value == nil && (e.again || strings.HasPrefix(e.text, "$")):
+			before, rest, _ := strings.Cut(e.text, "$")
+			digits, cast, _ := strings.Cut(rest, "::")
 			number, err := strconv.Atoi(digits)
 			if err != nil || number > len(params) || params[number-1].Client < 0 {
 				return nil, false
 			}
 			p := params[number-1]
-			parts = append(parts, sqlPart{literal: -1, client: p.Client + 1, start: e.start, operand: p.Operand}, sqlText("::"+cast))
+			parts = append(parts, sqlText(before), sqlPart{literal: -1, client: p.Client + 1, start: e.start, operand: p.Operand}, sqlText("::"+cast))
 		case e.value == nil:
 			parts = append(parts, sqlText(e.text))
 		case e.value.array != nil || e.value.answer > 0 || e.value.converts:

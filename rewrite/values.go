@@ -466,7 +466,9 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 			number := serverParameter(&params, taken, u, client)
 			a.edits = append(a.edits, edit{start: u.start, end: u.end, text: "$" + strconv.Itoa(number) + "::" + u.operand.serverType(), operand: true})
 			if u.after != "" {
-				a.insert(max(u.end, u.afterAt), strings.ReplaceAll(u.after, "$n", "$"+strconv.Itoa(number)))
+				e := edit{start: max(u.end, u.afterAt), text: strings.Replace(u.after, "$n", "$"+strconv.Itoa(number), 1)}
+				e.end, e.again = e.start, e.text != u.after
+				a.edits = append(a.edits, e)
 			}
 		}
 	}

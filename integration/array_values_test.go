@@ -124,3 +124,27 @@ func TestArraysAreComputed(t *testing.T) {
 		S("UPDATE posts SET tags[1] = 'x' WHERE id = 1").Refused("subscript"),
 	)
 }
+
+// A term answers for an array as a whole, and pgseal for its elements.
+func TestElementsOfArraysWithATerm(t *testing.T) {
+	schema := arraySchema()
+	schema.Seal = []string{"public.posts.tags --equality", "public.posts.nums --equality", "public.posts.title --equality"}
+	pair := harness.New(t, schema)
+	w := pair.Env.Canaries.Text()
+	pair.SameIn(t, formulaModes, S(arrayRows),
+		S("UPDATE posts SET tags = ARRAY['"+w+"'] WHERE id = 2"),
+		S("SELECT id FROM posts WHERE '"+w+"' = ANY (tags) ORDER BY id"),
+		S("SELECT id FROM posts WHERE $1 = ANY (tags) ORDER BY id", "go"),
+		S("SELECT id FROM posts WHERE $1 <> ALL (tags) AND plain > 0 ORDER BY id", "go"),
+		S("SELECT id FROM posts WHERE title = ANY (tags) ORDER BY id"),
+		S("SELECT id FROM posts WHERE 3 = ANY (nums) OR tags = $1 ORDER BY id", "{"+w+"}"),
+		S("SELECT count(*) FROM posts WHERE $1 = ANY (tags)", w),
+		S("SELECT id, 'go' = ANY (tags) AS goes FROM posts ORDER BY id"),
+		S("SELECT id FROM posts WHERE tags @> ARRAY['go'] ORDER BY id"),
+		S("SELECT id FROM posts WHERE tags = ARRAY['go', 'pg'] ORDER BY id"),
+		S("SELECT id FROM posts WHERE id IN (SELECT id FROM posts WHERE 'go' = ANY (tags)) ORDER BY id"),
+		S("UPDATE posts SET plain = 9 WHERE 1 = ANY (nums) RETURNING id"),
+		S("DELETE FROM posts WHERE NOT $1 = ANY (tags)", "go"),
+		S("SELECT id, plain FROM posts ORDER BY id"),
+	)
+}

@@ -56,5 +56,11 @@ func TestEmptyValuesWithoutATerm(t *testing.T) {
 		S("SELECT id FROM notes WHERE title <> $1", strings.Repeat(word, 40)),
 		S("SELECT id FROM notes WHERE body IN ('', 'x')"),
 		S("SELECT id FROM notes WHERE born = ''").Fails("22007"),
+		S("SELECT id FROM notes WHERE body ~~ 'x%' OR title !~~ $1", "%x"),
+		S("SELECT id FROM notes WHERE loose LIKE 'a%'").Refused("public.notes.loose"),
+		S("SELECT id FROM notes WHERE loose ~~ 'a%'").Refused("public.notes.loose"), // the same in PostgreSQL below 18
+		S("SELECT id, loose !~~ 'a%' FROM notes").Refused("public.notes.loose"),
+		S("SELECT * FROM (SELECT id, body, body FROM notes) q ORDER BY 2 LIMIT 3").Refused("public.notes.body"), // there is no name for it
+		S("SELECT * FROM (SELECT id, body, title FROM notes) q ORDER BY 2, 1 LIMIT 3"),
 	)...)
 }

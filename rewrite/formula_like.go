@@ -111,6 +111,8 @@ func (f *Formula) hasRange() bool {
 	case f.Kind == Choice && f.choosesByTruth():
 		return true
 	case f.Kind != Operation || !f.hasSealed():
+	case f.looksIntoArray():
+		return true
 	case f.Operator.LooksInto(), f.Operator.MatchesRegex(), f.Operator.RelatesNetworks():
 		return true
 	case f.Operator.Matches():
@@ -124,6 +126,10 @@ func (f *Formula) hasRange() bool {
 	}
 	return slices.ContainsFunc(f.Args, (*Formula).hasRange)
 }
+
+// looksIntoArray says whether it compares with the elements of a sealed array, whose term is of
+// the array.
+func (f *Formula) looksIntoArray() bool { return f.Quantifier != OneValue && f.Args[1].hasSealed() }
 
 // isTruth says whether a condition is a column that has no term.
 func (f *Formula) isTruth() bool { return f.Kind == ColumnValue && !f.isTerm() }

@@ -69,7 +69,7 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 	if joinsArrays(o, left, right) {
 		return &Formula{Kind: Called, Function: logical.Join, Args: f.Args}
 	}
-	if o.Compares() || o.MatchesRegex() || o.LooksInto() {
+	if o.Compares() || o.Matches() || o.MatchesRegex() || o.LooksInto() {
 		d.compared = append(d.compared, f)
 	}
 	for _, arg := range f.Args {

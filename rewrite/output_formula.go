@@ -461,7 +461,7 @@ func (f *Formula) computes() bool {
 	some := func(args []*Formula) bool { return slices.ContainsFunc(args, (*Formula).computes) }
 	switch f.Kind {
 	case Operation:
-		if f.Operator == logical.Equal || f.Operator == logical.NotEqual {
+		if (f.Operator == logical.Equal || f.Operator == logical.NotEqual) && !f.looksIntoArray() {
 			l, r := f.Args[0], f.Args[1]
 			if l.hasTerm() && r.IsConstant() || r.hasTerm() && l.IsConstant() || l.comparesEmpty(r) || r.comparesEmpty(l) {
 				return false

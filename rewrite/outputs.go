@@ -247,7 +247,7 @@ func (a *analysis) columnsOf(items []*item, at int32, sc *scope) (columns []colu
 					a.fail(refuseUse(c.sealed, at, a.within))
 				}
 			}
-			if c.same, c.nulls = nil, nil; it.byName && it.name != "" {
+			if c.same, c.nulls = nil, nil; it.byName && it.name != "" && it.namesOne(c.name) {
 				c.reads = quoteName(it.name) + "." + quoteName(c.name)
 				c.sorts = c.reads
 			}
@@ -258,6 +258,17 @@ func (a *analysis) columnsOf(items []*item, at int32, sc *scope) (columns []colu
 		}
 	}
 	return columns
+}
+
+// namesOne says whether only one of the columns has the name.
+func (it *item) namesOne(name string) bool {
+	n := 0
+	for i := range it.columns {
+		if it.columns[i].name == name {
+			n++
+		}
+	}
+	return n == 1
 }
 
 // output analyses an expression whose value goes to the client, or to the query

@@ -62,6 +62,16 @@ func TestValuesOfOptionalFiltersStayHidden(t *testing.T) {
 		S("SELECT id FROM people WHERE $1 NOT IN ('', 'all') AND email = $1 ORDER BY id", email),
 		S("SELECT id FROM people WHERE $1::bigint NOT IN (0, -1, 5000000000) AND big = $1 ORDER BY id", big),
 		S("SELECT id FROM people WHERE $1::bigint IN ($2, 0) OR big = $1 ORDER BY id", big, big),
+		S("SELECT id FROM people WHERE COALESCE($1, '') = '' OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE COALESCE($1, '') = '' OR email = $1 ORDER BY id", nil),
+		S("SELECT id FROM people WHERE COALESCE($1::text, $2::varchar, 'x') <> 'x' AND email = $3 ORDER BY id", nil, "y", email),
+		S("SELECT id FROM people WHERE NULLIF($1, '') IS NULL OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE NULLIF($1, '') IS NULL OR email = $1 ORDER BY id", ""),
+		S("SELECT id FROM people WHERE NULLIF($1::text, '') IS NOT NULL AND email = NULLIF($2, '') ORDER BY id", email, email),
+		S("SELECT id FROM people WHERE trim($1) = '' OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE trim($1::text) = '' OR email = $1 ORDER BY id", "  "),
+		S("SELECT id FROM people WHERE btrim($1) IN ('', 'all') OR email = ltrim($1) ORDER BY id", " "+email),
+		S("SELECT id FROM people WHERE trim($1) IS NULL OR email = $1 ORDER BY id", email),
 		S("SELECT id FROM people WHERE 1 = 1 AND email = $1 ORDER BY id", email),
 		S("SELECT id FROM people WHERE 1 = 2 OR email = $1 ORDER BY id", email),
 		S("SELECT id FROM people WHERE $1::text = $2::text AND email = $1 ORDER BY id", email, email),
@@ -145,6 +155,9 @@ func TestMaskedValuesAreOfTheTypeThatIsDeclared(t *testing.T) {
 		"SELECT id FROM people WHERE $1 = 5 OR email = $2 ORDER BY id",
 		"SELECT id FROM people WHERE $1 = $3 OR email = $2 ORDER BY id",
 		"SELECT id FROM people WHERE $1 IS NULL OR email = $2 ORDER BY id",
+		"SELECT id FROM people WHERE COALESCE($1, '') = '' OR email = $2 ORDER BY id",
+		"SELECT id FROM people WHERE trim($1) = '' OR email = $2 ORDER BY id",
+		"SELECT id FROM people WHERE NULLIF($1, '') IS NULL OR email = $2 ORDER BY id",
 	} {
 		for _, oid := range []uint32{0, 25, 1043, 1082, 1114, 23, 20, 21, 1700, 701, 16, 1042, 705} {
 			for _, value := range []string{"2020-01-01", "5", "5.0", "t"} {

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -39,14 +40,20 @@ func (a *analysis) mayMask(n *pg.Node, plain func()) {
 // isMaskable says whether an expression tests a literal or a parameter for NULL, or compares some.
 func (a *analysis) isMaskable(n *pg.Node) bool {
 	if t := n.GetNullTest(); t != nil {
-		return !t.Argisrow && a.givesOne(t.Arg)
+		return !t.Argisrow && (a.givesOne(t.Arg) || a.givesText(t.Arg))
 	}
 	x := n.GetAExpr()
 	_, exact := equalityOperator(x.GetName())
 	if k := x.GetKind(); k != pg.A_Expr_Kind_AEXPR_OP && k != pg.A_Expr_Kind_AEXPR_IN || !exact {
 		return false
 	}
-	return !slices.ContainsFunc(comparedIn(x), func(n *pg.Node) bool { return !a.givesOne(n) })
+	for _, n := range comparedIn(x) {
+		if !slices.ContainsFunc(alternativesOf(n), func(n *pg.Node) bool { return !a.givesOne(n) && !a.givesText(n) }) {
+			continue
+		}
+		return false
+	}
+	return true
 }
 
 // comparedIn are the values that = and <> compare, or IN, the first of them with all others.
@@ -54,11 +61,47 @@ func comparedIn(x *pg.A_Expr) []*pg.Node {
 	return append([]*pg.Node{x.Lexpr}, listOf(x.Rexpr)...)
 }
 
+// alternativesOf are the arguments of COALESCE, or the expression itself.
+func alternativesOf(n *pg.Node) []*pg.Node {
+	if c := n.GetCoalesceExpr(); c != nil {
+		return c.Args
+	}
+	return []*pg.Node{n}
+}
+
 // givesOne says whether it is a literal or a parameter, with casts or without.
 func (a *analysis) givesOne(n *pg.Node) bool {
 	n, _ = withoutCasts(a.signed(n))
 	c := n.GetAConst()
 	return n.GetParamRef() != nil || c != nil && !c.Isnull
+}
+
+// givesText says whether it is a text that is made of a literal or a parameter: NULLIF($1, ”), and
+// what is left of one without blanks at its ends.
+func (a *analysis) givesText(n *pg.Node) bool {
+	if x := n.GetAExpr(); x.GetKind() == pg.A_Expr_Kind_AEXPR_NULLIF {
+		_, _, text := a.textOnly(x.Lexpr)
+		_, known := a.nullOf(x.Rexpr)
+		return text && known
+	}
+	calls, _ := a.textCalls(n)
+	return len(calls) > 0 && !slices.ContainsFunc(calls, func(c textCall) bool { return c.function == Lower || c.function == Upper || len(c.casts) > 0 })
+}
+
+// isDeclaredText says whether the parameter that a text is made of, if it is one without a cast, is
+// not declared as anything else.
+func (a *analysis) isDeclaredText(n *pg.Node) bool {
+	if x := n.GetAExpr(); x != nil {
+		n = x.Lexpr
+	} else {
+		_, n = a.textCalls(n)
+	}
+	p := n.GetParamRef()
+	if p == nil {
+		return true
+	}
+	oid := a.declaredType(int(p.Number))
+	return oid == 0 || isAnyText(oid)
 }
 
 // settleMasked masks what can be masked, if the statement has given something a sealed role.
@@ -73,27 +116,32 @@ func (a *analysis) settleMasked() {
 		if again := slices.ContainsFunc(all[:i], func(o maskable) bool { return o.node == m.node }); again || !a.standsPlain(&m) {
 			continue
 		}
+		before := a.uses
 		var was []use
-		a.uses = slices.DeleteFunc(a.uses, func(u use) bool {
+		a.uses = slices.DeleteFunc(slices.Clone(a.uses), func(u use) bool {
 			if slices.Contains(m.params, u.start) {
 				was = append(was, u)
 				return true
 			}
 			return false
 		})
-		uses := len(a.uses)
+		uses, operands, edits, noted := len(a.uses), len(a.operands), len(a.edits), len(a.acted)
 		masked := a.maskTest(m.node.GetNullTest(), of) || a.maskComparison(m.node.GetAExpr(), of)
-		if a.err != nil {
+		refusal, _ := errors.AsType[*Refusal](a.err)
+		switch {
+		case a.err != nil && (refusal == nil || refusal.Code != codeNotSupported):
 			return
-		}
-		if !masked {
-			a.uses = append(a.uses, was...)
+		case !masked || a.err != nil || len(a.uses)-uses != len(was):
+			a.err, a.uses, a.operands, a.edits, a.acted = nil, before, a.operands[:operands], a.edits[:edits], a.acted[:noted]
+			a.actions = a.actions[:noted]
 			continue
 		}
-		for i := range a.uses[uses:] { // which PostgreSQL reads where they stand
+		byPlace := func(u, v use) int { return u.start - v.start }
+		slices.SortFunc(was, byPlace)
+		slices.SortFunc(a.uses[uses:], byPlace)
+		for i, w := range was { // which PostgreSQL reads where they stand
 			u := &a.uses[uses+i]
-			k := slices.IndexFunc(was, func(w use) bool { return w.start == u.start })
-			u.read, u.group, u.bare, u.neutral = was[k].read, was[k].group, was[k].bare, was[k].neutral
+			u.read, u.group, u.bare, u.neutral = w.read, w.group, w.bare, w.neutral
 		}
 	}
 }
@@ -135,7 +183,7 @@ func (a *analysis) maskTest(t *pg.NullTest, of *catalog.SealedColumn) bool {
 		return false
 	}
 	typ := logical.Type{OID: logical.OIDText, Typmod: -1}
-	if !a.castsKnown(casts) {
+	if !a.castsKnown(casts) || a.givesText(t.Arg) && !a.isDeclaredText(t.Arg) {
 		return false
 	}
 	if len(casts) > 0 {
@@ -167,8 +215,10 @@ func (a *analysis) maskComparison(x *pg.A_Expr, of *catalog.SealedColumn) bool {
 	for i, n := range values {
 		op := Operand{Column: column, Role: Digest, Site: a.comparison(last(names(x.Name)), x.Location)}
 		op.Site.flipped = i == 0
-		if !a.bind(n, op, false) {
-			return false
+		for _, n := range alternativesOf(n) {
+			if !a.bind(n, op, false) {
+				return false
+			}
 		}
 	}
 	return true
@@ -180,6 +230,9 @@ func (a *analysis) comparedAs(values []*pg.Node) (t logical.Type, ok bool) {
 	untyped := slices.ContainsFunc(values, func(n *pg.Node) bool { return n.GetParamRef() != nil || n.GetAConst().GetSval() != nil })
 	for _, n := range values {
 		oid, ok := a.givenAs(n, untyped)
+		if n.GetCoalesceExpr() != nil {
+			oid, ok = a.commonText(n.GetCoalesceExpr().Args)
+		}
 		switch {
 		case !ok:
 			return t, false
@@ -198,9 +251,23 @@ func (a *analysis) comparedAs(values []*pg.Node) (t logical.Type, ok bool) {
 	return t, true
 }
 
+// commonText is the type of COALESCE of texts.
+func (a *analysis) commonText(args []*pg.Node) (oid uint32, ok bool) {
+	for _, n := range args {
+		own, ok := a.givenAs(n, false)
+		if !ok || own != 0 && !isAnyText(own) {
+			return 0, false
+		}
+	}
+	return logical.OIDText, true
+}
+
 // givenAs is the type of a literal or a parameter by itself, 0 for none. It is not ok for a type
 // whose values are not compared here. gives: it is the type of others, too, which have none.
 func (a *analysis) givenAs(n *pg.Node, gives bool) (oid uint32, ok bool) {
+	if a.givesText(n) {
+		return logical.OIDText, a.isDeclaredText(n)
+	}
 	n, casts := withoutCasts(a.signed(n))
 	if len(casts) > 0 {
 		if !a.castsKnown(casts) {

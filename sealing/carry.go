@@ -28,43 +28,50 @@ type carried struct {
 }
 
 // carryIndexes refuses indexes that cannot stand on the terms, or gives the statements
-// that make them anew on them, and what to remember of them.
-func carryIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, terms envelope.TermFlags) (creates []string, notes []carried, err error) {
-	f, err := formsOf(ctx, tx, c)
+// that make them anew on them, and what to remember of them: of a UNIQUE constraint over
+// several columns the first one's term says so, and remembers.
+func carryIndexes(ctx context.Context, tx pgx.Tx, columns []*column, indexes []index) (creates []string, notes map[*column][]carried, err error) {
+	f, err := formsOf(ctx, tx, columns, indexes)
 	if err != nil {
 		return nil, nil, err
 	}
+	notes = map[*column][]carried{}
 	for i := range indexes {
 		x := &indexes[i]
-		if err := x.checkCarry(c, terms, f); err != nil {
-			return nil, nil, err
-		}
 		elements, isExpression := make([]string, len(x.elements)), make([]bool, len(x.elements))
 		for k := range x.elements {
 			e := &x.elements[k]
-			switch fold := f.folded(e); {
-			case e.attnum == x.member.attnum:
-				elements[k], isExpression[k] = catalog.TermElement(envelope.TermEquality, e.sql, e.suffix), true
-				if x.constraint {
-					elements[k] += constraintOrder
+			elements[k], isExpression[k] = e.definition()+e.suffix, e.attnum == 0
+		}
+		for place, c := range x.over {
+			if err := x.checkCarry(c, f[c]); err != nil {
+				return nil, nil, err
+			}
+			for k := range x.elements {
+				e := &x.elements[k]
+				switch fold := f[c].folded(e); {
+				case e.attnum == c.in(x.member.oid).attnum:
+					elements[k], isExpression[k] = catalog.TermElement(envelope.TermEquality, e.sql, e.suffix), true
+					if x.constraint && place == 0 {
+						elements[k] += constraintOrder
+					}
+				case fold != 0:
+					elements[k] = catalog.TermElement(fold, f[c].column, strings.TrimPrefix(e.suffix, f[c].collate))
 				}
-			case fold != 0:
-				elements[k], isExpression[k] = catalog.TermElement(fold, f.column, strings.TrimPrefix(e.suffix, f.collate)), true
-			default:
-				elements[k], isExpression[k] = e.definition()+e.suffix, e.attnum == 0
 			}
 		}
 		creates = append(creates, x.createSQL(elements))
 		creates = append(creates, x.afterwards(isExpression)...)
 		if x.constraintNote != "" {
-			notes = append(notes, carried{Schema: x.schema, Name: x.name, Comment: x.constraintNote})
+			notes[x.over[0]] = append(notes[x.over[0]], carried{Schema: x.schema, Name: x.name, Comment: x.constraintNote})
 		}
 	}
 	return append(creates, attachSQL(indexes)...), notes, nil
 }
 
-func (x *index) checkCarry(c *column, terms envelope.TermFlags, f forms) error {
-	name, equality := c.String(), terms&envelope.TermEquality != 0
+func (x *index) checkCarry(c *column, f forms) error {
+	name, terms, attnum := c.String(), c.wants.terms(), c.in(x.member.oid).attnum
+	equality := terms&envelope.TermEquality != 0
 	folded := 0
 	for i := range x.elements {
 		e := &x.elements[i]
@@ -81,9 +88,9 @@ func (x *index) checkCarry(c *column, terms envelope.TermFlags, f forms) error {
 	switch {
 	case !x.valid:
 		return refuse(name, "drop the index, or make it valid with REINDEX or by attaching what it lacks", "%s is invalid", x)
-	case !onlyTestsForNull(x.predicateNode, x.member.attnum):
+	case !onlyTestsForNull(x.predicateNode, attnum):
 		return refuse(name, dropFirst, "the predicate of %s reads it", x)
-	case x.references(x.expressionNode) != folded:
+	case x.references(x.expressionNode, attnum) != folded:
 		return refuse(name, dropFirst, "%s computes an expression over it", x)
 	case !equality && x.unique:
 		return refuse(name, "seal it with --equality: uniqueness is then kept on the term", "%s keeps it unique", x)
@@ -97,7 +104,7 @@ func (x *index) checkCarry(c *column, terms envelope.TermFlags, f forms) error {
 		return refuse(name, "ALTER TABLE … REPLICA IDENTITY … to another index first", "%s is the table's replica identity", x)
 	}
 	for i := range x.elements {
-		if e := &x.elements[i]; (e.attnum == x.member.attnum || f.folded(e) != 0) && e.odd != "" {
+		if e := &x.elements[i]; (e.attnum == attnum || f.folded(e) != 0) && e.odd != "" {
 			return refuse(name, dropFirst, "%s compares it by %s, and a term cannot tell what that holds equal", x, e.odd)
 		}
 	}
@@ -110,10 +117,11 @@ func (x *index) checkCarry(c *column, terms envelope.TermFlags, f forms) error {
 // is plain again.
 func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, notes []carried) (creates []string, handed []carried, err error) {
 	found := map[uint32]carried{} // by index
-	f, err := formsOf(ctx, tx, c)
+	all, err := formsOf(ctx, tx, []*column{c}, indexes)
 	if err != nil {
 		return nil, nil, err
 	}
+	f := all[c]
 	for i := range indexes {
 		x := &indexes[i]
 		note, ok := findNote(notes, x)
@@ -178,21 +186,21 @@ func restoreIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index, 
 
 func (x *index) checkRestore(c *column, terms int) error {
 	switch {
-	case x.hasElement():
+	case x.hasElement(x.member.attnum):
 		return refuse(c.String(), "drop the index first", "%s compares whole envelopes", x)
 	case !onlyTestsForNull(x.predicateNode, x.member.attnum):
 		return refuse(c.String(), "drop the index first", "the predicate of %s reads its envelopes", x)
 	}
-	if x.references(x.expressionNode) != terms {
+	if x.references(x.expressionNode, x.member.attnum) != terms {
 		return refuse(c.String(), "drop the index first", "%s computes something else than its terms over it", x)
 	}
 	return nil
 }
 
-// references counts the references to the column in an expression that do not ask
+// references counts the references to a column in an expression that do not ask
 // whether it IS NULL.
-func (x *index) references(node string) int {
-	v := varNode(x.member.attnum)
+func (x *index) references(node string, attnum int16) int {
+	v := varNode(attnum)
 	return strings.Count(node, v) - strings.Count(node, "{NULLTEST :arg "+v)
 }
 
@@ -232,27 +240,45 @@ type forms struct {
 	collate string                        // COLLATE of its own collation
 }
 
-func formsOf(ctx context.Context, tx pgx.Tx, c *column) (f forms, err error) {
-	if err = tx.QueryRow(ctx, `SELECT pg_catalog.quote_ident($1), coalesce((SELECT ' COLLATE ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname)
-		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace
-		WHERE a.attrelid = $2 AND a.attnum = $3), '')`, c.name, c.relation, c.attnum).Scan(&f.column, &f.collate); err != nil {
-		return f, err
+// formsOf are those of the columns, empty where there is no index.
+func formsOf(ctx context.Context, tx pgx.Tx, columns []*column, indexes []index) (map[*column]forms, error) {
+	all := map[*column]forms{}
+	if len(indexes) == 0 {
+		return all, nil
 	}
-	f.terms, f.folds = map[string]envelope.TermFlags{}, map[string]envelope.TermFlags{}
-	for _, kind := range [...]envelope.TermFlags{envelope.TermEquality, envelope.TermLower, envelope.TermUpper} {
-		f.terms[catalog.TermFunction(kind)+"(("+f.column+")::bytea)"] = kind
-		f.terms[catalog.TermFunction(kind)+"("+f.column+")"] = kind
-		if kind != envelope.TermEquality {
-			f.folds[catalog.FoldName(kind)+"(("+f.column+")::text)"] = kind
-			f.folds[catalog.FoldName(kind)+"("+f.column+")"] = kind
+	names, attnums := make([]string, len(columns)), make([]int16, len(columns))
+	for i, c := range columns {
+		names[i], attnums[i] = c.name, c.attnum
+	}
+	rows, err := tx.Query(ctx, `
+SELECT w.place - 1, pg_catalog.quote_ident(w.name), coalesce((SELECT ' COLLATE ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname)
+	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace
+	WHERE a.attrelid = $3 AND a.attnum = w.attnum), '')
+FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::int2[])) WITH ORDINALITY AS w(name, attnum, place)`, names, attnums, columns[0].relation)
+	if err != nil {
+		return nil, err
+	}
+	var place int
+	var f forms
+	_, err = pgx.ForEachRow(rows, []any{&place, &f.column, &f.collate}, func() error {
+		f.terms, f.folds = map[string]envelope.TermFlags{}, map[string]envelope.TermFlags{}
+		for _, kind := range [...]envelope.TermFlags{envelope.TermEquality, envelope.TermLower, envelope.TermUpper} {
+			f.terms[catalog.TermFunction(kind)+"(("+f.column+")::bytea)"] = kind
+			f.terms[catalog.TermFunction(kind)+"("+f.column+")"] = kind
+			if kind != envelope.TermEquality {
+				f.folds[catalog.FoldName(kind)+"(("+f.column+")::text)"] = kind
+				f.folds[catalog.FoldName(kind)+"("+f.column+")"] = kind
+			}
 		}
-	}
-	return f, nil
+		all[columns[place]] = f
+		return nil
+	})
+	return all, err
 }
 
 // folded is the term for an element that is lower or upper of the plain column, 0 for
 // any other.
-func (f *forms) folded(e *element) envelope.TermFlags {
+func (f forms) folded(e *element) envelope.TermFlags {
 	if e.attnum != 0 {
 		return 0
 	}
@@ -260,7 +286,7 @@ func (f *forms) folded(e *element) envelope.TermFlags {
 }
 
 // term is which term of the column the element is, 0 for any other, and its note.
-func (f *forms) term(e *element) (kind envelope.TermFlags, note string, isNoted bool) {
+func (f forms) term(e *element) (kind envelope.TermFlags, note string, isNoted bool) {
 	if e.attnum != 0 {
 		return 0, "", false
 	}

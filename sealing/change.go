@@ -31,19 +31,20 @@ const (
 	lockPause = time.Second
 )
 
-// change is what Seal and Unseal have in common: a column of one table changes
-// its type, in one transaction, under an ACCESS EXCLUSIVE lock, announced to all
+// change is what Seal and Unseal have in common: columns of one table change
+// their types, in one transaction, under an ACCESS EXCLUSIVE lock, announced to all
 // proxies.
 type change struct {
-	conn   *pgx.Conn
-	target string // as SQL, once it has been looked up
-	name   string // of the column, for people
-	lock   Lock
+	conn     *pgx.Conn
+	targets  []Target // named in full once they have been looked up
+	relation uint32   // their table when it was looked up last
+	name     string   // of the columns, for people
+	lock     Lock
 	// check refuses what can be refused before anyone is disturbed: what stands in
 	// the way, and a KMS that does not do what will be needed.
-	check func(context.Context, pgx.Tx, *column, []member) error
+	check func(context.Context, pgx.Tx, []*column) error
 	// apply checks again under the lock and does the work.
-	apply func(context.Context, pgx.Tx, *column, []member) error
+	apply func(context.Context, pgx.Tx, []*column) error
 }
 
 // busy is that the lock could not be had in one attempt.
@@ -53,7 +54,7 @@ func (b *busy) Error() string { return "the table is in use by " + b.holders }
 
 // run makes the change, or says what to do about a role that may not.
 func (h *change) run(ctx context.Context) error {
-	h.name = h.target
+	h.name = h.targets[0].Column
 	err := h.wait(ctx)
 	if sqlState(err) == stateInsufficientPrivilege {
 		return refuse(h.name, "connect as a role that owns the table with its partitions and views, and schema pgseal: usually the one that has run pgseal init",
@@ -103,57 +104,78 @@ func (h *change) wait(ctx context.Context) error {
 	}
 }
 
-// find resolves the column, and how long to wait for its table.
+// find resolves the columns, and how long to wait for their table.
 func (h *change) find(ctx context.Context) (limit time.Duration, err error) {
-	err = inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
-		var own int64 // milliseconds
-		if err := tx.QueryRow(ctx, `SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'`).Scan(&own); err != nil {
-			return err
-		}
-		if limit = h.lock.Timeout; limit == 0 {
-			limit = time.Duration(own) * time.Millisecond
-		}
-		c, err := findColumn(ctx, tx, h.target)
-		if err != nil {
-			return err
-		}
-		if h.name = c.String(); c.kind != "r" && c.kind != "p" {
-			return refuse(h.name, "name the column of the table that holds the values", "only columns of tables can be sealed")
+	var own int64 // milliseconds
+	if err := h.conn.QueryRow(ctx, `SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'`).Scan(&own); err != nil {
+		return 0, err
+	}
+	if limit = h.lock.Timeout; limit == 0 {
+		limit = time.Duration(own) * time.Millisecond
+	}
+	columns, err := h.look(ctx, h.conn)
+	if err != nil {
+		return 0, err
+	}
+	h.name = nameAll(columns)
+	for i, c := range columns {
+		switch {
+		case c.relation != h.relation:
+			return 0, fmt.Errorf("%s: columns of one table change together", h.name)
+		case c.kind != "r" && c.kind != "p":
+			return 0, refuse(c.String(), "name the column of the table that holds the values", "only columns of tables can be sealed")
+		case slices.ContainsFunc(columns[:i], func(o *column) bool { return o.attnum == c.attnum }):
+			return 0, refuse(c.String(), "name it once", "the column is named twice")
 		}
 		// Named in full from here on: the search path is ours.
-		h.target = quote(c.schema, c.table, c.name)
-		return nil
-	})
-	return limit, err
+		h.targets[i].Column = quote(c.schema, c.table, c.name)
+	}
+	return limit, nil
+}
+
+// look finds the columns as they are now.
+func (h *change) look(ctx context.Context, db querier) ([]*column, error) {
+	names := make([]string, len(h.targets))
+	for i := range h.targets {
+		names[i] = h.targets[i].Column
+	}
+	columns, err := find(ctx, db, names)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range columns {
+		c.wants = h.targets[i]
+	}
+	h.relation = columns[0].relation
+	return columns, nil
 }
 
 // prepare refuses early.
-func (h *change) prepare(ctx context.Context, tx pgx.Tx, c *column) error {
+func (h *change) prepare(ctx context.Context, tx pgx.Tx) error {
 	if err := settle(ctx, tx); err != nil {
 		return err
 	}
-	tree, err := members(ctx, tx, c)
+	columns, err := h.look(ctx, tx)
 	if err != nil {
 		return err
 	}
-	return h.check(ctx, tx, c, tree)
+	if err := grow(ctx, tx, columns); err != nil {
+		return err
+	}
+	return h.check(ctx, tx, columns)
 }
 
 // tried runs f in a transaction that waits for no lock longer than one attempt,
 // not even for that of a view or a key once it has the table.
-func (h *change) tried(ctx context.Context, attempt time.Duration, f func(context.Context, pgx.Tx, *column) error) error {
+func (h *change) tried(ctx context.Context, attempt time.Duration, f func(context.Context, pgx.Tx) error) error {
 	return inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
-		c, err := findColumn(ctx, tx, h.target)
-		if err != nil {
-			return err
-		}
 		sp, err := tx.Begin(ctx)
 		if err != nil {
 			return err
 		}
 		err = execAll(ctx, sp, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(attempt.Milliseconds(), 1)))
 		if err == nil {
-			err = f(ctx, sp, c)
+			err = f(ctx, sp)
 		}
 		if err == nil {
 			return sp.Commit(ctx)
@@ -165,7 +187,7 @@ func (h *change) tried(ctx context.Context, attempt time.Duration, f func(contex
 		if undo := sp.Rollback(ctx); undo != nil {
 			return errors.Join(err, undo)
 		}
-		holders, err := lockHolders(ctx, tx, c)
+		holders, err := h.holders(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -175,15 +197,7 @@ func (h *change) tried(ctx context.Context, attempt time.Duration, f func(contex
 
 // attempt announces the change, tries to get the lock, and applies the change.
 func (h *change) attempt(ctx context.Context, wait time.Duration) error {
-	var relations []uint32
-	err := inTransaction(ctx, h.conn, readCommitted, func(tx pgx.Tx) error {
-		c, err := findColumn(ctx, tx, h.target)
-		if err != nil {
-			return err
-		}
-		relations, err = affected(ctx, tx, c.relation)
-		return err
-	})
+	relations, err := affected(ctx, h.conn, h.relation)
 	if err != nil {
 		return err
 	}
@@ -194,19 +208,19 @@ func (h *change) attempt(ctx context.Context, wait time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("tell the proxies: %w", err)
 	}
-	err = h.tried(ctx, wait, func(ctx context.Context, tx pgx.Tx, _ *column) error {
-		c, tree, err := h.locked(ctx, tx)
+	err = h.tried(ctx, wait, func(ctx context.Context, tx pgx.Tx) error {
+		columns, err := h.locked(ctx, tx)
 		if err != nil {
 			return err
 		}
-		now, err := affected(ctx, tx, c.relation)
+		now, err := affected(ctx, tx, h.relation)
 		if err != nil {
 			return err
 		}
 		if slices.ContainsFunc(now, func(r uint32) bool { return !slices.Contains(relations, r) }) {
 			return &busy{"someone who has just made a partition, child or view of it"} // it is not announced
 		}
-		return h.apply(ctx, tx, c, tree)
+		return h.apply(ctx, tx, columns)
 	})
 	if h.conn.IsClosed() {
 		return err // the announcement ended with the connection
@@ -216,35 +230,33 @@ func (h *change) attempt(ctx context.Context, wait time.Duration) error {
 
 // locked locks the table, its partitions and its children, so that what is
 // checked stays true until the transaction ends.
-func (h *change) locked(ctx context.Context, tx pgx.Tx) (*column, []member, error) {
-	c, err := findColumn(ctx, tx, h.target)
+func (h *change) locked(ctx context.Context, tx pgx.Tx) ([]*column, error) {
+	columns, err := h.look(ctx, tx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := execAll(ctx, tx, "LOCK TABLE "+c.tableSQL()+" IN ACCESS EXCLUSIVE MODE"); err != nil {
-		return nil, nil, err
+	if err := execAll(ctx, tx, "LOCK TABLE "+columns[0].tableSQL()+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		return nil, err
 	}
 	if err := settle(ctx, tx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// From the commit on the announcement is void: the catalog says it all. Within
 	// the transaction, views are planned again by that catalog.
 	if err := execAll(ctx, tx, `DELETE FROM pgseal.change c USING pg_catalog.pg_locks l
 		WHERE l.locktype = 'advisory' AND l.pid = pg_catalog.pg_backend_pid() AND l.objsubid = 2 AND l.objid = c.change_id::oid`); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// Again: it may have changed while we waited.
-	if c, err = findColumn(ctx, tx, h.target); err != nil {
-		return nil, nil, err
+	if columns, err = h.look(ctx, tx); err != nil {
+		return nil, err
 	}
-	tree, err := members(ctx, tx, c)
-	return c, tree, err
+	return columns, grow(ctx, tx, columns)
 }
 
-// lockHolders names the sessions that keep the table, as far as this role may
-// see them.
-func lockHolders(ctx context.Context, tx pgx.Tx, c *column) (string, error) {
-	relations, err := affected(ctx, tx, c.relation)
+// holders names the sessions that keep the table, as far as this role may see them.
+func (h *change) holders(ctx context.Context, tx pgx.Tx) (string, error) {
+	relations, err := affected(ctx, tx, h.relation)
 	if err != nil {
 		return "", err
 	}
@@ -276,8 +288,8 @@ func settle(ctx context.Context, tx pgx.Tx) error {
 
 // affected lists the table, its partitions and children, and the views that
 // show any of them.
-func affected(ctx context.Context, tx pgx.Tx, relation uint32) ([]uint32, error) {
-	rows, err := tx.Query(ctx, `
+func affected(ctx context.Context, db querier, relation uint32) ([]uint32, error) {
+	rows, err := db.Query(ctx, `
 WITH RECURSIVE reached(oid) AS (
   SELECT $1::oid
   UNION

@@ -2,7 +2,8 @@ package sealing
 
 import (
 	"context"
-	"errors"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,6 +28,9 @@ type column struct {
 	inherited bool
 	rowType   bool // a typed table (CREATE TABLE OF)
 	temporary bool
+
+	wants Target   // on sealing
+	tree  []member // once it has grown
 }
 
 // String is the column's name as commands spell it.
@@ -35,69 +39,82 @@ func (c *column) String() string { return display(c.schema, c.table, c.name) }
 // tableSQL is the table's name as SQL.
 func (c *column) tableSQL() string { return quote(c.schema, c.table) }
 
-// findColumn resolves SCHEMA.TABLE.COLUMN, or TABLE.COLUMN over the search path.
-func findColumn(ctx context.Context, tx pgx.Tx, target string) (*column, error) {
-	parts, err := parseName(ctx, tx, target)
+// find resolves columns, each SCHEMA.TABLE.COLUMN, or TABLE.COLUMN over the search path.
+func find(ctx context.Context, db querier, targets []string) ([]*column, error) {
+	tables, names, err := parseNames(ctx, db, targets)
 	if err != nil {
 		return nil, err
 	}
-	var table string
-	switch len(parts) {
-	case 2:
-		table = quote(parts[0])
-	case 3:
-		table = quote(parts[0], parts[1])
-	default:
-		return nil, refuse(target, "name it SCHEMA.TABLE.COLUMN, e.g. public.users.ssn", "not the name of a column")
-	}
-	c := &column{name: parts[len(parts)-1]}
-	err = tx.QueryRow(ctx, `
-SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reloftype <> 0, c.relpersistence = 't'
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = pg_catalog.to_regclass($1)`, table).Scan(&c.relation, &c.schema, &c.table, &c.kind, &c.rowType, &c.temporary)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, refuse(target, "check the name and the database; the role needs USAGE on the schema", "there is no such table")
-	}
-	if err != nil {
-		return nil, err
-	}
-	err = tx.QueryRow(ctx, `
-SELECT a.attnum, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
-       a.attidentity <> '', a.attgenerated <> '', a.attinhcount > 0,
-       coalesce((SELECT t.typname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-                 WHERE t.oid = a.atttypid AND n.nspname = 'pgseal_column'), ''),
+	rows, err := db.Query(ctx, `
+SELECT coalesce(c.oid, 0), coalesce(n.nspname, ''), coalesce(c.relname, ''), coalesce(c.relkind::text, ''), coalesce(c.reloftype <> 0, false),
+       coalesce(c.relpersistence = 't', false), w.name, coalesce(a.attnum, 0), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1),
+       coalesce(pg_catalog.format_type(a.atttypid, a.atttypmod), ''),
+       coalesce(a.attidentity <> '', false), coalesce(a.attgenerated <> '', false), coalesce(a.attinhcount > 0, false),
+       coalesce((SELECT t.typname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+                 WHERE t.oid = a.atttypid AND tn.nspname = 'pgseal_column'), ''),
        coalesce((SELECT pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
                  FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
                  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
                  WHERE co.oid = a.attcollation AND a.attcollation <> t.typcollation), ''),
        coalesce((SELECT NOT co.collisdeterministic FROM pg_catalog.pg_collation co WHERE co.oid = a.attcollation), false)
-FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = $1 AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped`, c.relation, c.name).Scan(
-		&c.attnum, &c.typ.OID, &c.typ.Typmod, &c.typeName, &c.identity, &c.generated,
-		&c.inherited, &c.domain, &c.collation, &c.nondet)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, refuse(target, "look at the table with psql: \\d "+table, "the table has no such column")
-	}
-	return c, err
-}
-
-func parseName(ctx context.Context, tx pgx.Tx, name string) ([]string, error) {
-	const asSpelled = "name it SCHEMA.TABLE.COLUMN, e.g. public.users.ssn; quote what SQL would quote"
-	// In a savepoint: the server refuses what is no name, and the transaction
-	// goes on to say so.
-	sp, err := tx.Begin(ctx)
+FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) WITH ORDINALITY AS w(tab, name, place)
+LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.tab)
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY w.place`, tables, names)
 	if err != nil {
 		return nil, err
 	}
-	var parts []string
-	if err = sp.QueryRow(ctx, `SELECT pg_catalog.parse_ident($1)`, name).Scan(&parts); err != nil {
-		undo := sp.Rollback(ctx)
-		if sqlState(err) == stateInvalidParameter && undo == nil {
-			return nil, refuse(name, asSpelled, "not the name of a column")
-		}
-		return nil, errors.Join(err, undo)
+	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (*column, error) {
+		c := &column{}
+		return c, r.Scan(&c.relation, &c.schema, &c.table, &c.kind, &c.rowType, &c.temporary, &c.name, &c.attnum, &c.typ.OID, &c.typ.Typmod,
+			&c.typeName, &c.identity, &c.generated, &c.inherited, &c.domain, &c.collation, &c.nondet)
+	})
+	if err != nil {
+		return nil, err
 	}
-	return parts, sp.Commit(ctx)
+	for i, c := range found {
+		switch {
+		case c.relation == 0:
+			return nil, refuse(targets[i], "check the name and the database; the role needs USAGE on the schema", "there is no such table")
+		case c.attnum == 0:
+			return nil, refuse(targets[i], "look at the table with psql: \\d "+tables[i], "the table has no such column")
+		}
+	}
+	return found, nil
+}
+
+// parseNames parts names of columns into their tables, as SQL, and what they are called
+// there.
+func parseNames(ctx context.Context, db querier, targets []string) (tables, names []string, err error) {
+	const asSpelled = "name it SCHEMA.TABLE.COLUMN, e.g. public.users.ssn"
+	rows, err := db.Query(ctx, `SELECT pg_catalog.parse_ident(w.name) FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS w(name, place) ORDER BY w.place`, targets)
+	if err != nil {
+		return nil, nil, err
+	}
+	parsed, err := pgx.CollectRows(rows, pgx.RowTo[[]string])
+	switch {
+	case sqlState(err) != stateInvalidParameter:
+	case len(targets) == 1:
+		return nil, nil, refuse(targets[0], asSpelled+"; quote what SQL would quote", "not the name of a column")
+	default: // which of them
+		for i := range targets {
+			if _, _, err := parseNames(ctx, db, targets[i:i+1]); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, parts := range parsed {
+		last := len(parts) - 1
+		if last != 1 && last != 2 {
+			return nil, nil, refuse(targets[i], asSpelled, "not the name of a column")
+		}
+		tables, names = append(tables, quote(parts[:last]...)), append(names, parts[last])
+	}
+	return tables, names, nil
 }
 
 // member is one relation of a table's tree: the table itself, a partition or a
@@ -123,15 +140,19 @@ func (m *member) String() string { return display(m.schema, m.table) }
 // stores reports whether rows stand in the relation itself.
 func (m *member) stores() bool { return m.kind != "p" }
 
-// members finds the column in the table, its partitions and its children, the
+// grow finds columns of one table in the table, its partitions and its children, the
 // table first and parents before their children.
-func members(ctx context.Context, tx pgx.Tx, c *column) ([]member, error) {
+func grow(ctx context.Context, tx pgx.Tx, columns []*column) error {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i], c.tree = c.name, nil
+	}
 	rows, err := tx.Query(ctx, `
 WITH RECURSIVE tree(oid, depth) AS (
   SELECT $1::oid, 0
   UNION ALL SELECT i.inhrelid, depth + 1 FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid),
 once(oid, depth) AS (SELECT oid, max(depth) FROM tree GROUP BY oid)
-SELECT c.oid, n.nspname, c.relname, c.relkind::text, a.attnum,
+SELECT w.place - 1, c.oid, n.nspname, c.relname, c.relkind::text, a.attnum,
        coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), ''), coalesce(d.adbin::text, ''),
        CASE WHEN a.attstorage <> t.typstorage
             THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
@@ -140,19 +161,49 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, a.attnum,
        c.relforcerowsecurity,
        a.attinhcount > (SELECT count(*) FROM pg_catalog.pg_inherits i JOIN once p ON p.oid = i.inhparent WHERE i.inhrelid = c.oid)
 FROM once JOIN pg_catalog.pg_class c ON c.oid = once.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND NOT a.attisdropped
+CROSS JOIN pg_catalog.unnest($2::text[]) WITH ORDINALITY AS w(name, place)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = w.name AND NOT a.attisdropped
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-ORDER BY once.depth, n.nspname, c.relname`, c.relation, c.name)
+ORDER BY w.place, once.depth, n.nspname, c.relname`, columns[0].relation, names)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (member, error) {
-		var m member
-		err := r.Scan(&m.oid, &m.schema, &m.table, &m.kind, &m.attnum, &m.def, &m.defNode, &m.storage, &m.compression,
-			&m.forced, &m.otherParent)
-		return m, err
+	var place int
+	var m member
+	_, err = pgx.ForEachRow(rows, []any{&place, &m.oid, &m.schema, &m.table, &m.kind, &m.attnum, &m.def, &m.defNode, &m.storage, &m.compression,
+		&m.forced, &m.otherParent}, func() error {
+		columns[place].tree = append(columns[place].tree, m)
+		return nil
 	})
+	return err
+}
+
+// in is the column in one relation of its tree.
+func (c *column) in(relation uint32) *member {
+	i := slices.IndexFunc(c.tree, func(m member) bool { return m.oid == relation })
+	return &c.tree[i]
+}
+
+// attributesOf are a column's relations and its number in each, of all columns one behind
+// the other; of is whose they are.
+func attributesOf(columns []*column) (relations []uint32, attnums []int16, nodes []string, of []*column) {
+	for _, c := range columns {
+		for i := range c.tree {
+			m := &c.tree[i]
+			relations, attnums, nodes, of = append(relations, m.oid), append(attnums, m.attnum), append(nodes, varNode(m.attnum)), append(of, c)
+		}
+	}
+	return relations, attnums, nodes, of
+}
+
+// nameAll names columns for people.
+func nameAll(columns []*column) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.String()
+	}
+	return strings.Join(names, ", ")
 }
 
 // display joins names with dots for people, quoting only what needs it.

@@ -33,10 +33,10 @@ func (d *defaultOf) statement(c *column) string {
 // sealDefaults seals the defaults of a column in all its relations, and notes
 // their expressions. What the server would compute at each INSERT stays in the
 // catalog; see catalog.ComputedDefault.
-func sealDefaults(ctx context.Context, tx pgx.Tx, c *column, tree []member, domain string, s *sealer) (out []defaultOf, notes [][]byte, err error) {
+func sealDefaults(ctx context.Context, tx pgx.Tx, c *column, domain string, s *sealer) (out []defaultOf, notes [][]byte, err error) {
 	made := map[string]string{}
-	for i := range tree {
-		m := &tree[i]
+	for i := range c.tree {
+		m := &c.tree[i]
 		if m.def == "" {
 			continue
 		}
@@ -168,13 +168,13 @@ func isConstant(ctx context.Context, tx pgx.Tx, node string) (bool, error) {
 // openDefaults gives the defaults of a sealed column back in clear: the original
 // expression where the default is still the one that was sealed, a literal where
 // it was changed since.
-func openDefaults(ctx context.Context, tx pgx.Tx, c *column, s sealed, tree []member, o *opener) (out []defaultOf, err error) {
+func openDefaults(ctx context.Context, tx pgx.Tx, c *column, s sealed, o *opener) (out []defaultOf, err error) {
 	notes, err := o.notes(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	for i := range tree {
-		m := &tree[i]
+	for i := range c.tree {
+		m := &c.tree[i]
 		if m.def == "" {
 			continue
 		}

@@ -66,13 +66,13 @@ func inTransaction(ctx context.Context, conn *pgx.Conn, o pgx.TxOptions, f func(
 	return tx.Commit(ctx)
 }
 
+// execAll sends statements together, as their answers are of no interest.
 func execAll(ctx context.Context, tx pgx.Tx, statements ...string) error {
-	for _, s := range statements {
-		if _, err := tx.Exec(ctx, s); err != nil {
-			return err
-		}
+	if len(statements) == 0 {
+		return nil
 	}
-	return nil
+	_, err := tx.Exec(ctx, strings.Join(statements, ";\n"))
+	return err
 }
 
 // quote spells a name as SQL.

@@ -175,11 +175,17 @@ func one[T any](w *world, sql string, args ...any) (v T) {
 // seal seals a column and fails the test if that fails.
 func (w *world) seal(target string, equality bool) *Report {
 	w.t.Helper()
-	r, err := Seal(w.t.Context(), w.conn, target, SealOptions{Equality: equality, Keys: w.keys})
+	return w.sealAll(Target{Column: target, Equality: equality})[0]
+}
+
+// sealAll seals columns of one table together.
+func (w *world) sealAll(targets ...Target) []*Report {
+	w.t.Helper()
+	reports, err := Seal(w.t.Context(), w.conn, targets, SealOptions{Keys: w.keys})
 	if err != nil {
-		w.t.Fatalf("seal %s: %v", target, explain(err))
+		w.t.Fatalf("seal %v: %v", targets, explain(err))
 	}
-	return r
+	return reports
 }
 
 func (w *world) unseal(target string) *Report {
@@ -351,11 +357,11 @@ func (w *world) tools(table, column string) *tools {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c, err := findColumn(w.t.Context(), tx, table+"."+column)
+	c, err := find(w.t.Context(), tx, []string{table + "." + column})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := sealedBehind(w.t.Context(), tx, c)
+	s, err := sealedBehind(w.t.Context(), tx, c[0])
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -368,11 +374,11 @@ func (w *world) tools(table, column string) *tools {
 	}
 	key := one[uint32](w, `SELECT key_id FROM pgseal.data_key WHERE table_id = $1 AND purpose = 'seal' AND state = 'active'`, s.tableID)
 	k := &tools{w: w, sealed: s, opener: newOpener(store),
-		sealer: &sealer{store: store, typ: s.typ, columnID: s.id, terms: s.terms, sealKeyID: key, indexKeyID: s.indexKey}}
+		sealer: &sealer{dataKeys: &dataKeys{store: store, sealKeyID: key, indexKeyID: s.indexKey}, typ: s.typ, columnID: s.id, terms: s.terms}}
 	if err := k.sealer.unwrap(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { k.sealer.erase(); k.opener.erase() })
+	w.t.Cleanup(func() { k.sealer.erase(); k.sealer.dataKeys.erase(); k.opener.erase() })
 	return k
 }
 

@@ -14,14 +14,14 @@ import (
 // checkFolds refuses what keeps a column from having terms of its values in lower or
 // upper case, or gives how the server makes them. collation is SQL, "" for the type's
 // own. It gives nil if no such terms are asked for.
-func checkFolds(ctx context.Context, tx pgx.Tx, c *column, typ logical.Type, collation string, o SealOptions) (*catalog.Folds, error) {
-	if o.Normalize == 0 {
+func checkFolds(ctx context.Context, tx pgx.Tx, c *column, typ logical.Type, collation string, normalize envelope.TermFlags, found foldsFound) (*catalog.Folds, error) {
+	if normalize == 0 {
 		return nil, nil
 	}
 	if oid := typ.Shown().OID; oid != logical.OIDText && oid != logical.OIDVarchar {
 		return nil, refuse(c.String(), "do without --normalize", "its values are compared in one case for text and varchar only")
 	}
-	folds, err := o.folds.under(ctx, tx, typ.OID, collation)
+	folds, err := found.under(ctx, tx, typ.OID, collation)
 	if reason, ok := errors.AsType[*catalog.FoldError](err); ok {
 		return nil, refuse(c.String(), "do without --normalize, or give the column a collation of libc or builtin under which one character becomes one, such as \"C\"",
 			"only the server knows what lower and upper make of its values: %s", reason.Reason)

@@ -9,13 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// index is one index of one relation that reads the column.
+// index is one index of one relation that reads one of the columns, or several.
 type index struct {
+	over           []*column // that it does more with than to ask whether they are NULL, and to store them
 	oid            uint32
 	schema         string
 	name           string
-	member         *member
-	parent         uint32 // index of the partitioned table that it is attached to, 0 if none
+	member         *member // the first of those in its relation
+	parent         uint32  // index of the partitioned table that it is attached to, 0 if none
 	method         string
 	unique         bool
 	nullsEqual     bool // NULLS NOT DISTINCT
@@ -48,35 +49,31 @@ func (x *index) String() string { return "index " + display(x.schema, x.name) }
 
 func (x *index) sql() string { return quote(x.schema, x.name) }
 
-// indexesOver lists the indexes of the tree's relations that the server could
-// not carry through a change of the column's type, by relation and name.
-func indexesOver(ctx context.Context, tx pgx.Tx, tree []member) ([]index, error) {
-	var all []index
-	for i := range tree {
-		found, err := indexesOf(ctx, tx, &tree[i])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, slices.DeleteFunc(found, func(x index) bool { return !x.readsValues() })...)
+// indexesOver lists the indexes of the table's relations that the server could
+// not carry through a change of the columns' types, by relation and name.
+func indexesOver(ctx context.Context, tx pgx.Tx, columns []*column) ([]index, error) {
+	found, err := indexesOf(ctx, tx, columns)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	return slices.DeleteFunc(found, func(x index) bool { return len(x.over) == 0 }), nil
 }
 
-// readsValues says whether the index does more with the column than to ask
+// readsValues says whether the index does more with a column than to ask
 // whether it IS NULL, and to store it (INCLUDE).
-func (x *index) readsValues() bool {
-	a := x.member.attnum
-	return !onlyTestsForNull(x.expressionNode, a) || !onlyTestsForNull(x.predicateNode, a) || x.hasElement()
+func (x *index) readsValues(attnum int16) bool {
+	return !onlyTestsForNull(x.expressionNode, attnum) || !onlyTestsForNull(x.predicateNode, attnum) || x.hasElement(attnum)
 }
 
-// hasElement says whether the column itself is among the elements.
-func (x *index) hasElement() bool {
-	return slices.ContainsFunc(x.elements, func(e element) bool { return e.attnum == x.member.attnum })
+// hasElement says whether a column itself is among the elements.
+func (x *index) hasElement(attnum int16) bool {
+	return slices.ContainsFunc(x.elements, func(e element) bool { return e.attnum == attnum })
 }
 
-func indexesOf(ctx context.Context, tx pgx.Tx, m *member) ([]index, error) {
+func indexesOf(ctx context.Context, tx pgx.Tx, columns []*column) ([]index, error) {
+	relations, attnums, nodes, _ := attributesOf(columns)
 	rows, err := tx.Query(ctx, `
-SELECT i.indexrelid, n.nspname, ic.relname,
+SELECT i.indexrelid, i.indrelid, n.nspname, ic.relname,
        coalesce((SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid), 0),
        am.amname, i.indisunique, coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false),
        coalesce(con.contype = 'u', false), coalesce(pg_catalog.obj_description(con.oid, 'pg_constraint'), ''),
@@ -115,22 +112,29 @@ JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = ic.relnamespace
 JOIN pg_catalog.pg_am am ON am.oid = ic.relam
 LEFT JOIN pg_catalog.pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
-WHERE i.indrelid = $1
-  AND ($2 = ANY (i.indkey::int2[]) OR pg_catalog.strpos(pg_catalog.concat(i.indexprs, i.indpred), $3) > 0)
-ORDER BY ic.relname`, m.oid, m.attnum, varNode(m.attnum))
+WHERE EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int2[]), pg_catalog.unnest($3::text[])) AS w(relation, attnum, node)
+  WHERE w.relation = i.indrelid AND (w.attnum = ANY (i.indkey::int2[]) OR pg_catalog.strpos(pg_catalog.concat(i.indexprs, i.indpred), w.node) > 0))
+ORDER BY pg_catalog.array_position($1::oid[], i.indrelid), ic.relname`, relations, attnums, nodes)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (index, error) {
-		x := index{member: m}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (x index, err error) {
+		var relation uint32
 		var attnums []int16
 		var sqls, suffixes, odd []string
 		var targets []int32
-		err := r.Scan(&x.oid, &x.schema, &x.name, &x.parent, &x.method, &x.unique, &x.nullsEqual, &x.constraint, &x.constraintNote,
+		err = r.Scan(&x.oid, &relation, &x.schema, &x.name, &x.parent, &x.method, &x.unique, &x.nullsEqual, &x.constraint, &x.constraintNote,
 			&x.deferrable, &x.valid, &x.replica, &x.clustered, &x.comment, &x.predicate, &x.predicateNode, &x.expressionNode,
 			&x.options, &x.tablespace, &attnums, &sqls, &suffixes, &odd, &targets, &x.included)
 		for i := range attnums {
 			x.elements = append(x.elements, element{attnums[i], sqls[i], suffixes[i], odd[i], targets[i]})
+		}
+		for _, c := range columns {
+			if m := c.in(relation); x.readsValues(m.attnum) {
+				if x.over = append(x.over, c); x.member == nil {
+					x.member = m
+				}
+			}
 		}
 		return x, err
 	})
@@ -155,7 +159,7 @@ func (x *index) dropSQL() string {
 }
 
 // dropIndexes drops them; those attached to another follow it.
-func dropIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index) error {
+func dropIndexes(ctx context.Context, tx pgx.Tx, indexes []index) error {
 	for i := range indexes {
 		x := &indexes[i]
 		if x.parent != 0 {
@@ -163,7 +167,7 @@ func dropIndexes(ctx context.Context, tx pgx.Tx, c *column, indexes []index) err
 		}
 		if _, err := tx.Exec(ctx, x.dropSQL()); err != nil {
 			if sqlState(err) == stateDependentObjects {
-				return refuse(c.String(), "drop what depends on it first, and create it again afterwards",
+				return refuse(nameAll(x.over), "drop what depends on it first, and create it again afterwards",
 					"%s must be made anew, and other objects depend on it: %s", x, serverDetail(err))
 			}
 			return err

@@ -19,7 +19,7 @@ func TestSealSaysWhoKeepsTheTableAndWaits(t *testing.T) {
 	waiting := make(chan string, 100)
 	done := make(chan error, 1)
 	go func() {
-		_, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys, Lock: Lock{Waiting: func(holders string) { waiting <- holders }}})
+		_, err := Seal(t.Context(), w.conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys, Lock: Lock{Waiting: func(holders string) { waiting <- holders }}})
 		done <- err
 	}()
 	select {
@@ -43,10 +43,10 @@ func TestSealGivesUpAfterItsTimeout(t *testing.T) {
 	before := w.everything()
 	holder := w.connect(owner)
 	w.execAs(holder, `BEGIN; SELECT * FROM t`)
-	_, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys, Lock: Lock{Timeout: 50 * time.Millisecond}})
+	_, err := Seal(t.Context(), w.conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys, Lock: Lock{Timeout: 50 * time.Millisecond}})
 	w.refused(err, "in use by PID", "pg_terminate_backend")
 	w.exec(`SET lock_timeout = 60`)
-	_, err = Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys})
+	_, err = Seal(t.Context(), w.conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys})
 	w.refused(err, "within 60ms")
 	w.same("the database", before, w.everything())
 }
@@ -60,7 +60,7 @@ func TestWaitingForTheTableLetsOthersGoOn(t *testing.T) {
 	waiting := make(chan string, 100)
 	done := make(chan error, 1)
 	go func() {
-		_, err := Seal(ctx, w.conn, "t.v", SealOptions{Keys: w.keys, Lock: Lock{Waiting: func(h string) { waiting <- h }}})
+		_, err := Seal(ctx, w.conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys, Lock: Lock{Waiting: func(h string) { waiting <- h }}})
 		done <- err
 	}()
 	select {
@@ -82,7 +82,7 @@ func TestInterruptionChangesNothing(t *testing.T) {
 	watcher := w.connect(owner)
 	for name, run := range map[string]func(context.Context, *pgx.Conn, Progress) error{
 		"seal": func(ctx context.Context, c *pgx.Conn, p Progress) error {
-			_, err := Seal(ctx, c, "t.v", SealOptions{Equality: true, Keys: w.keys, Progress: p})
+			_, err := Seal(ctx, c, []Target{{Column: "t.v", Equality: true}}, SealOptions{Keys: w.keys, Progress: p})
 			return err
 		},
 		"unseal": func(ctx context.Context, c *pgx.Conn, p Progress) error {
@@ -129,7 +129,7 @@ func TestHostWithoutDecryptSealsEmptyTables(t *testing.T) {
 	}
 	before := w.everything()
 	for _, target := range []string{"filled.v", "def.v"} {
-		if _, err := Seal(t.Context(), w.conn, target, SealOptions{Keys: w.keys}); err == nil || !strings.Contains(err.Error(), "KMS does not allow") {
+		if _, err := Seal(t.Context(), w.conn, []Target{{Column: target}}, SealOptions{Keys: w.keys}); err == nil || !strings.Contains(err.Error(), "KMS does not allow") {
 			t.Errorf("%s: got %v, want a refusal of KMS", target, err)
 		}
 	}
@@ -142,7 +142,7 @@ func TestSealSpeaksOfKMSThatIsAway(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE t (v text)`)
 	before := w.everything()
 	w.faults.Fail("GenerateDataKeyWithoutPlaintext", kmsfault.Always, kmsfault.Disconnected)
-	if _, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys}); err == nil || !strings.Contains(err.Error(), "KMS cannot be reached") {
+	if _, err := Seal(t.Context(), w.conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys}); err == nil || !strings.Contains(err.Error(), "KMS cannot be reached") {
 		t.Errorf("got %v", err)
 	}
 	w.same("the database", before, w.everything())
@@ -154,7 +154,7 @@ func TestTableIsFreeWhileKMSTakesItsTime(t *testing.T) {
 	w.faults.Hold(kmsfault.Any, let)
 	done := make(chan error, 1)
 	go func() {
-		_, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys})
+		_, err := Seal(t.Context(), w.conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys})
 		done <- err
 	}()
 	if err := w.faults.Await(t.Context(), kmsfault.Any, 1); err != nil {
@@ -179,7 +179,7 @@ func TestAHeldViewDoesNotKeepTheTableLocked(t *testing.T) {
 	waiting := make(chan string, 100)
 	done := make(chan error, 1)
 	go func() {
-		_, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys, Lock: Lock{Waiting: func(h string) { waiting <- h }}})
+		_, err := Seal(t.Context(), w.conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys, Lock: Lock{Waiting: func(h string) { waiting <- h }}})
 		done <- err
 	}()
 	select {
@@ -204,6 +204,6 @@ func TestALockBeforeTheFirstLookIsWaitedForPolitely(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE t (v text)`)
 	holder := w.connect(owner)
 	w.execAs(holder, `BEGIN; LOCK TABLE t`)
-	_, err := Seal(t.Context(), w.conn, "t.v", SealOptions{Keys: w.keys, Lock: Lock{Timeout: 50 * time.Millisecond}})
+	_, err := Seal(t.Context(), w.conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys, Lock: Lock{Timeout: 50 * time.Millisecond}})
 	w.refused(err, "in use by PID")
 }

@@ -97,13 +97,13 @@ func sorted(text string) string {
 func TestRolesThatMayNotAreToldWhoMay(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE t (v text); GRANT USAGE ON SCHEMA public TO other; GRANT ALL ON t TO other`)
 	conn := w.connect("other")
-	_, err := Seal(t.Context(), conn, "t.v", SealOptions{Keys: w.keys})
+	_, err := Seal(t.Context(), conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys})
 	w.refused(err, "permission denied", "connect as a role")
 	w.asSuperuser(func() {
 		w.exec(`GRANT ALL ON ALL TABLES IN SCHEMA pgseal TO other; GRANT ALL ON ALL SEQUENCES IN SCHEMA pgseal TO other; GRANT ALL ON SCHEMA pgseal_column TO other`)
 	})
 	before := w.everything()
-	_, err = Seal(t.Context(), conn, "t.v", SealOptions{Keys: w.keys})
+	_, err = Seal(t.Context(), conn, []Target{{Column: "t.v"}}, SealOptions{Keys: w.keys})
 	w.refused(err, "must be owner", "connect as a role")
 	w.same("the database", before, w.everything())
 	if conn.PgConn().TxStatus() != 'I' {
@@ -121,7 +121,7 @@ func TestTwoSealingsAtOnce(t *testing.T) {
 	for _, target := range []string{"t.v", "t.v", "t.w"} {
 		conn := w.connect(pgtest.Superuser)
 		go func() {
-			_, err := Seal(t.Context(), conn, target, SealOptions{Keys: w.keys})
+			_, err := Seal(t.Context(), conn, []Target{{Column: target}}, SealOptions{Keys: w.keys})
 			results <- err
 		}()
 	}

@@ -2,6 +2,7 @@ package sealing
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -10,16 +11,32 @@ import (
 	"pgseal/catalog"
 )
 
-// checkSealable refuses, naming the object, what the column has and an envelope
+// checkSealable refuses, naming the object, what a column has and an envelope
 // could not carry.
-func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) error {
-	name := c.String()
-	types, reasons, err := catalog.Types(ctx, tx, []uint32{c.typ.OID})
+func checkSealable(ctx context.Context, tx pgx.Tx, columns []*column) error {
+	oids := make([]uint32, len(columns))
+	for i, c := range columns {
+		oids[i] = c.typ.OID
+	}
+	types, reasons, err := catalog.Types(ctx, tx, oids)
 	if err != nil {
 		return err
 	}
-	c.typ.Def = types[c.typ.OID].Def
-	unknown := reasons[c.typ.OID]
+	for _, c := range columns {
+		c.typ.Def = types[c.typ.OID].Def
+		if err := c.checkSealable(reasons[c.typ.OID]); err != nil {
+			return err
+		}
+		if err := checkTree(c); err != nil {
+			return err
+		}
+	}
+	return checkDependents(ctx, tx, columns)
+}
+
+// checkSealable refuses by what the column itself is.
+func (c *column) checkSealable(unknown *catalog.TypeReason) error {
+	name := c.String()
 	switch {
 	case strings.HasPrefix(c.schema, "pg_") && !c.temporary, c.schema == "information_schema", c.schema == "pgseal", c.schema == "pgseal_column":
 		return refuse(name, "seal the columns of your own tables", "the server, or pgseal, reads the table itself")
@@ -38,27 +55,24 @@ func checkSealable(ctx context.Context, tx pgx.Tx, c *column, tree []member, o S
 	case unknown != nil:
 		return refuse(name, "types that can be sealed: text, varchar, char, smallint, integer, bigint, boolean, real, double precision, numeric, date, time, timetz, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr, macaddr, macaddr8, bit, varbit, oid, name, pg_lsn, point, int4range, int8range, numrange, tsrange, tstzrange, daterange, citext, hstore, enums, and domains over and arrays of all these",
 			"its type %s cannot be sealed", c.typeName)
-	case c.typ.Def != nil && c.typ.Def.HasDefault && slices.ContainsFunc(tree, func(m member) bool { return m.def == "" }):
+	case c.typ.Def != nil && c.typ.Def.HasDefault && slices.ContainsFunc(c.tree, func(m member) bool { return m.def == "" }):
 		return refuse(name, "give the column the default itself: ALTER TABLE … ALTER COLUMN … SET DEFAULT, NULL perhaps",
 			"its domain %s has a default, which it would lose", c.typeName)
-	case o.Equality && c.typ.OwnEquality():
+	case c.wants.Equality && c.typ.OwnEquality():
 		return refuse(name, "seal it without --equality", "which values of type %s are equal depends on the database's locale, and a term cannot tell that", c.typeName)
-	case o.Equality && !c.typ.HasEquality():
+	case c.wants.Equality && !c.typ.HasEquality():
 		return refuse(name, "seal it without --equality", "type %s has no = operator", c.typeName)
-	case o.Equality && c.nondet:
+	case c.wants.Equality && c.nondet:
 		return refuse(name, "seal it without --equality, or give the column a deterministic collation first",
 			"under a nondeterministic collation different strings are equal, and a term cannot tell that")
 	}
-	if err := checkTree(c, tree); err != nil {
-		return err
-	}
-	return checkDependents(ctx, tx, c, tree)
+	return nil
 }
 
 // checkTree refuses relations of the tree whose column cannot change its type.
-func checkTree(c *column, tree []member) error {
-	for i := range tree {
-		m := &tree[i]
+func checkTree(c *column) error {
+	for i := range c.tree {
+		m := &c.tree[i]
 		switch {
 		case m.kind == "f":
 			return refuse(c.String(), "detach it, and seal the column in the database where its rows are",
@@ -71,8 +85,9 @@ func checkTree(c *column, tree []member) error {
 	return nil
 }
 
-// dependent is an object that depends on the column in one relation.
+// dependent is an object that depends on a column in one relation.
 type dependent struct {
+	place            int    // among the attributes that were asked for
 	class, object    string // catalog, description
 	contype, relkind string
 	own              bool   // the column's own default
@@ -81,59 +96,57 @@ type dependent struct {
 	attnum           int16  // the column's in the relation
 }
 
-// checkDependents walks what pg_depend says of the column. Indexes, unique
-// constraints, the column's own default and views are carried over elsewhere;
+// checkDependents walks what pg_depend says of the columns. Indexes, unique
+// constraints, a column's own default and views are carried over elsewhere;
 // statistics objects and CHECKs for NULL, by the server; everything else stands
 // in the way.
-func checkDependents(ctx context.Context, tx pgx.Tx, c *column, tree []member) error {
-	for i := range tree {
-		m := &tree[i]
-		partitionedByIt, err := isPartitionKey(ctx, tx, m)
-		if err != nil {
+func checkDependents(ctx context.Context, tx pgx.Tx, columns []*column) error {
+	relations, attnums, nodes, of := attributesOf(columns)
+	var place int
+	err := tx.QueryRow(ctx, `
+SELECT w.place - 1 FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int2[]), pg_catalog.unnest($3::text[])) WITH ORDINALITY AS w(relation, attnum, node, place)
+JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = w.relation
+WHERE w.attnum = ANY (p.partattrs::int2[]) OR pg_catalog.strpos(p.partexprs::text, w.node) > 0 ORDER BY w.place LIMIT 1`,
+		relations, attnums, nodes).Scan(&place)
+	if err == nil {
+		c := of[place]
+		return refuse(c.String(), "partition by another column", "table %s is partitioned by it, and the server routes rows by its value", c.in(relations[place]))
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	found, err := dependents(ctx, tx, relations, attnums)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		d := &found[i]
+		d.attnum = attnums[d.place]
+		if err := d.check(of[d.place]); err != nil {
 			return err
-		}
-		if partitionedByIt {
-			return refuse(c.String(), "partition by another column", "table %s is partitioned by it, and the server routes rows by its value", m)
-		}
-		found, err := dependents(ctx, tx, m)
-		if err != nil {
-			return err
-		}
-		for k := range found {
-			if err := found[k].check(c); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-func isPartitionKey(ctx context.Context, tx pgx.Tx, m *member) (yes bool, err error) {
-	err = tx.QueryRow(ctx, `
-SELECT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table
-  WHERE partrelid = $1 AND ($2 = ANY (partattrs::int2[]) OR pg_catalog.strpos(partexprs::text, $3) > 0))`,
-		m.oid, m.attnum, varNode(m.attnum)).Scan(&yes)
-	return yes, err
-}
-
-func dependents(ctx context.Context, tx pgx.Tx, m *member) ([]dependent, error) {
+func dependents(ctx context.Context, tx pgx.Tx, relations []uint32, attnums []int16) ([]dependent, error) {
 	rows, err := tx.Query(ctx, `
-SELECT DISTINCT d.classid::regclass::text, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid),
-       coalesce(con.contype::text, ''), coalesce(ic.relkind::text, ''), coalesce(ad.adnum = $2 AND ad.adrelid = $1, false),
-       coalesce(con.contype IN ('p', 'u', 'x') AND $2 <> ALL (con.conkey), false),
+SELECT DISTINCT w.place - 1, d.classid::regclass::text, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid),
+       coalesce(con.contype::text, ''), coalesce(ic.relkind::text, ''), coalesce(ad.adnum = w.attnum AND ad.adrelid = w.relation, false),
+       coalesce(con.contype IN ('p', 'u', 'x') AND w.attnum <> ALL (con.conkey), false),
        coalesce(con.conbin::text, st.stxexprs::text, '')
-FROM pg_catalog.pg_depend d
+FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int2[])) WITH ORDINALITY AS w(relation, attnum, place)
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.relation AND d.refobjsubid = w.attnum
 LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_constraint'::regclass AND con.oid = d.objid
 LEFT JOIN pg_catalog.pg_class ic ON d.classid = 'pg_class'::regclass AND ic.oid = d.objid
 LEFT JOIN pg_catalog.pg_attrdef ad ON d.classid = 'pg_attrdef'::regclass AND ad.oid = d.objid
 LEFT JOIN pg_catalog.pg_statistic_ext st ON d.classid = 'pg_statistic_ext'::regclass AND st.oid = d.objid
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.refobjsubid = $2 ORDER BY 1, 2`, m.oid, m.attnum)
+ORDER BY 1, 2, 3`, relations, attnums)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (dependent, error) {
-		d := dependent{attnum: m.attnum}
-		err := r.Scan(&d.class, &d.object, &d.contype, &d.relkind, &d.own, &d.included, &d.node)
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (d dependent, err error) {
+		err = r.Scan(&d.place, &d.class, &d.object, &d.contype, &d.relkind, &d.own, &d.included, &d.node)
 		return d, err
 	})
 }

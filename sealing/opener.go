@@ -15,33 +15,49 @@ import (
 	"pgseal/logical"
 )
 
-// sealer seals values of one column.
-type sealer struct {
+// dataKeys are those of one table, which its columns share.
+type dataKeys struct {
 	store                 *keystore.Store
-	typ                   logical.Type
-	columnID              uint32
-	terms                 envelope.TermFlags
-	folds                 *catalog.Folds // of terms of lower and upper
 	sealKeyID, indexKeyID uint32
 	sealKey, indexKey     *envelope.Key
-	equality, term        []byte
+}
+
+// unwrap opens the keys that values with those terms need. It is called when there is a
+// value to seal: a host that seals empty columns needs no kms:Decrypt.
+func (k *dataKeys) unwrap(ctx context.Context, terms envelope.TermFlags) (err error) {
+	if k.sealKey == nil {
+		if k.sealKey, err = k.store.Unwrap(ctx, keycache.ID{Key: k.sealKeyID}); err != nil {
+			return err
+		}
+	}
+	if k.indexKey == nil && terms&envelope.TermEquality != 0 {
+		k.indexKey, err = k.store.Unwrap(ctx, keycache.ID{Key: k.indexKeyID})
+	}
+	return err
+}
+
+func (k *dataKeys) erase() {
+	for _, k := range []*envelope.Key{k.sealKey, k.indexKey} {
+		if k != nil {
+			k.Erase()
+		}
+	}
+}
+
+// sealer seals values of one column.
+type sealer struct {
+	*dataKeys
+	typ            logical.Type
+	columnID       uint32
+	terms          envelope.TermFlags
+	folds          *catalog.Folds // of terms of lower and upper
+	equality, term []byte
 }
 
 var errEncoding = errors.New("it is not valid UTF-8, which no client could read through the proxy; correct it first")
 
-// unwrap opens the column's keys. It is called when there is a value to seal: a
-// host that seals an empty column needs no kms:Decrypt.
-func (s *sealer) unwrap(ctx context.Context) (err error) {
-	if s.sealKey == nil {
-		if s.sealKey, err = s.store.Unwrap(ctx, keycache.ID{Key: s.sealKeyID}); err != nil {
-			return err
-		}
-	}
-	if s.indexKey == nil && s.terms&envelope.TermEquality != 0 {
-		s.indexKey, err = s.store.Unwrap(ctx, keycache.ID{Key: s.indexKeyID})
-	}
-	return err
-}
+// unwrap opens the keys that the column needs.
+func (s *sealer) unwrap(ctx context.Context) error { return s.dataKeys.unwrap(ctx, s.terms) }
 
 // seal appends the envelope of a canonical value; unwrap came before.
 func (s *sealer) seal(dst, canonical []byte) ([]byte, error) {
@@ -57,14 +73,8 @@ func (s *sealer) seal(dst, canonical []byte) ([]byte, error) {
 	return s.sealKey.Seal(dst, s.columnID, s.terms, s.term, canonical)
 }
 
-func (s *sealer) erase() {
-	for _, k := range []*envelope.Key{s.sealKey, s.indexKey} {
-		if k != nil {
-			k.Erase()
-		}
-	}
-	clear(s.equality[:cap(s.equality)])
-}
+// erase erases what the column's values have left in memory. The keys are others' too.
+func (s *sealer) erase() { clear(s.equality[:cap(s.equality)]) }
 
 // opener opens envelopes, unwrapping each data key once.
 type opener struct {

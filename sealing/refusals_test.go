@@ -83,7 +83,7 @@ func TestRefusalsNameTheObjectAndChangeNothing(t *testing.T) {
 				w.execAs(w.connect("other"), "GRANT SELECT ON w TO reader")
 			}
 			before := w.everything()
-			_, err := Seal(t.Context(), w.conn, target, SealOptions{Equality: !c.noEquality, Keys: w.keys})
+			_, err := Seal(t.Context(), w.conn, []Target{{Column: target, Equality: !c.noEquality}}, SealOptions{Keys: w.keys})
 			w.refused(err, c.words...)
 			w.same("the database", before, w.everything())
 		})

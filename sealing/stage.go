@@ -11,18 +11,35 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// replacement is a change of a column's type in which every value changes too.
+// replacement is a change of the types of columns of one table in which every value
+// changes too.
 type replacement struct {
+	parts    []*part
+	progress Progress
+	rows     int64 // that have a value of one of the columns, once counted
+}
+
+// part is a replacement's of one column.
+type part struct {
 	column    *column
-	tree      []member
-	id        uint32 // of the sealed column: names the staging table
-	stagedAs  string // SQL type of the new values
-	newType   string // SQL type of the column then
-	collation string // COLLATE of the new type, "" for its own
-	progress  Progress
+	id        uint32  // of the sealed column
+	stagedAs  string  // SQL type of the new values
+	newType   string  // SQL type of the column then
+	collation string  // COLLATE of the new type, "" for its own
+	sealer    *sealer // nil unless a plain column is sealed
 	// transform appends the new value, in the binary form of stagedAs, for one value
 	// in the binary form of the present type.
 	transform func(dst, value []byte) ([]byte, error)
+	values    int64 // that the column has, once counted
+}
+
+// alter is the part's of ALTER TABLE.
+func (p *part) alter(using string) string {
+	collate := ""
+	if p.collation != "" {
+		collate = " COLLATE " + p.collation
+	}
+	return fmt.Sprintf("ALTER COLUMN %[1]s DROP DEFAULT, ALTER COLUMN %[1]s TYPE %[2]s%[3]s USING %[4]s", quote(p.column.name), p.newType, collate, using)
 }
 
 const (
@@ -35,102 +52,163 @@ const (
 	maxFetch   = 8192
 )
 
-// rows counts the values of the column.
-func (r *replacement) rows(ctx context.Context, tx pgx.Tx) (n int64, err error) {
-	err = tx.QueryRow(ctx, fmt.Sprintf("SELECT count(%s) FROM %s", quote(r.column.name), r.column.tableSQL())).Scan(&n)
-	return n, err
-}
+func (r *replacement) table() *column { return r.parts[0].column }
 
-// run replaces type and values. total is what rows counted.
-func (r *replacement) run(ctx context.Context, tx pgx.Tx, total int64) error {
-	using := "NULL::" + r.newType
-	if total > 0 {
-		if err := r.stage(ctx, tx, total); err != nil {
-			return err
-		}
-		using = r.staging() + "(tableoid, ctid)"
+// count counts the values of the columns, and the rows that have any.
+func (r *replacement) count(ctx context.Context, tx pgx.Tx) error {
+	filled := make([]string, len(r.parts))
+	counts := make([]string, len(r.parts))
+	for i, p := range r.parts {
+		filled[i] = quote(p.column.name) + " IS NOT NULL"
+		counts[i] = "count(" + quote(p.column.name) + ")"
 	}
-	collate := ""
-	if r.collation != "" {
-		collate = " COLLATE " + r.collation
-	}
-	_, err := tx.Exec(ctx, fmt.Sprintf("ALTER TABLE %[1]s ALTER COLUMN %[2]s DROP DEFAULT, ALTER COLUMN %[2]s TYPE %[3]s%[4]s USING %[5]s",
-		r.column.tableSQL(), quote(r.column.name), r.newType, collate, using))
-	if err != nil {
-		return alterError(r.column, err)
-	}
-	if total == 0 {
-		return nil
-	}
-	// The function gives NULL for a row that it does not know. There is none,
-	// and a value must never be lost to a mistake.
-	if n, err := r.rows(ctx, tx); err != nil || n != total {
-		return mismatch(err, n, total)
-	}
-	return execAll(ctx, tx, "DROP FUNCTION "+r.staging()+"(oid, tid)", "DROP TABLE "+r.staging())
-}
-
-func mismatch(err error, n, total int64) error {
+	var values []int64
+	err := tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FILTER (WHERE %s), ARRAY[%s] FROM %s",
+		strings.Join(filled, " OR "), strings.Join(counts, ", "), r.table().tableSQL())).Scan(&r.rows, &values)
 	if err != nil {
 		return err
 	}
+	for i, p := range r.parts {
+		p.values = values[i]
+	}
+	return nil
+}
+
+// run replaces types and values, which have been counted.
+func (r *replacement) run(ctx context.Context, tx pgx.Tx) error {
+	var alters []string
+	var staged []*part
+	for _, p := range r.parts {
+		if p.values == 0 {
+			alters = append(alters, p.alter("NULL::"+p.newType))
+			continue
+		}
+		staged = append(staged, p)
+		alters = append(alters, p.alter(p.lookup()+"(tableoid, ctid)"))
+	}
+	s := stager{replacement: r, parts: staged}
+	if len(staged) > 0 {
+		if err := s.stage(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(ctx, "ALTER TABLE "+r.table().tableSQL()+" "+strings.Join(alters, ", ")); err != nil {
+		return r.alterError(err)
+	}
+	if len(staged) == 0 {
+		return nil
+	}
+	// A function gives NULL for a row that it does not know. There is none, and a
+	// value must never be lost to a mistake.
+	before := make([]int64, len(r.parts))
+	for i, p := range r.parts {
+		before[i] = p.values
+	}
+	if err := r.count(ctx, tx); err != nil {
+		return err
+	}
+	for i, p := range r.parts {
+		if p.values != before[i] {
+			return mismatch(p.values, before[i])
+		}
+	}
+	return execAll(ctx, tx, s.drops()...)
+}
+
+func mismatch(n, total int64) error {
 	return fmt.Errorf("%d of %d values would have been kept: nothing is changed", n, total)
 }
 
-// alterError turns the server's refusal to change the type into ours. Its
+// alterError turns the server's refusal to change the types into ours. Its
 // message names objects, never values.
-func alterError(c *column, err error) error {
+func (r *replacement) alterError(err error) error {
+	// Of several columns those that it names are meant, all if it names none.
+	var named, all []*column
+	for _, p := range r.parts {
+		all = append(all, p.column)
+		if strings.Contains(serverText(err)+serverDetail(err), `column "`+p.column.name+`"`) {
+			named = append(named, p.column)
+		}
+	}
+	if len(named) == 0 {
+		named = all
+	}
 	switch state := sqlState(err); {
 	case state == stateInsufficientPrivilege: // for the caller
 	case state == stateDependentObjects:
-		return refuse(c.String(), "drop what depends on it first, and create it again afterwards", "the server cannot change its type: %s: %s", serverText(err), serverDetail(err))
+		return refuse(nameAll(named), "drop what depends on it first, and create it again afterwards", "the server cannot change its type: %s: %s", serverText(err), serverDetail(err))
 	case strings.HasPrefix(state, classSyntaxOrAccess), state == stateFeatureNotSupported:
-		return refuse(c.String(), "drop or change what the message names first", "the server cannot change its type: %s", serverText(err))
+		return refuse(nameAll(named), "drop or change what the message names first", "the server cannot change its type: %s", serverText(err))
 	}
 	return err
 }
 
-func (r *replacement) staging() string {
-	return quote("pgseal_column", fmt.Sprintf("staging_%d", r.id))
+// lookup is the function that gives a row's new value of the column.
+func (p *part) lookup() string { return quote("pgseal_column", fmt.Sprintf("staged_%d", p.id)) }
+
+// stager writes the new values of every row into the staging table, by the row's place,
+// and makes the functions that look them up there.
+type stager struct {
+	*replacement
+	parts       []*part // that have values
+	total, done int64   // values
+	staged      int64   // rows
+	copy        []byte  // one COPY in binary format
 }
 
-// stage writes the new value of every row into the staging table, by the row's
-// place, and makes the function that looks it up there.
-func (r *replacement) stage(ctx context.Context, tx pgx.Tx, total int64) error {
+func (s *stager) staging() string {
+	return quote("pgseal_column", fmt.Sprintf("staging_%d", s.parts[0].id))
+}
+
+func (s *stager) stage(ctx context.Context, tx pgx.Tx) error {
+	columns := make([]string, len(s.parts))
+	for i, p := range s.parts {
+		s.total += p.values
+		columns[i] = fmt.Sprintf("value_%d %s", p.id, p.stagedAs)
+	}
 	// Unlogged: it is dropped before the commit, and not in WAL when values
 	// come back in clear.
-	if err := execAll(ctx, tx,
-		fmt.Sprintf("CREATE UNLOGGED TABLE %s (relation oid, place tid, value %s) WITH (autovacuum_enabled = off)", r.staging(), r.stagedAs)); err != nil {
+	if err := execAll(ctx, tx, fmt.Sprintf("CREATE UNLOGGED TABLE %s (relation oid, place tid, %s) WITH (autovacuum_enabled = off)",
+		s.staging(), strings.Join(columns, ", "))); err != nil {
 		return err
 	}
-	s := stager{replacement: r, total: total}
-	for i := range r.tree {
-		if r.tree[i].stores() {
-			if err := s.relation(ctx, tx, &r.tree[i]); err != nil {
+	tree := s.table().tree
+	for i := range tree {
+		if tree[i].stores() {
+			if err := s.relation(ctx, tx, &tree[i]); err != nil {
 				return err
 			}
 		}
 	}
-	if s.done != total {
-		return mismatch(nil, s.done, total)
+	if s.staged != s.rows || s.done != s.total {
+		return mismatch(s.done, s.total)
 	}
-	return execAll(ctx, tx,
-		fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (relation, place)", r.staging()),
-		fmt.Sprintf(`CREATE FUNCTION %[1]s(relation oid, place tid) RETURNS %[2]s STABLE LANGUAGE plpgsql AS $$
-BEGIN RETURN (SELECT s.value FROM %[1]s s WHERE s.relation = $1 AND s.place = $2); END $$`, r.staging(), r.stagedAs))
+	statements := []string{fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (relation, place)", s.staging())}
+	for _, p := range s.parts {
+		statements = append(statements, fmt.Sprintf(`CREATE FUNCTION %[1]s(relation oid, place tid) RETURNS %[2]s STABLE LANGUAGE plpgsql AS $$
+BEGIN RETURN (SELECT s.value_%[3]d FROM %[4]s s WHERE s.relation = $1 AND s.place = $2); END $$`, p.lookup(), p.stagedAs, p.id, s.staging()))
+	}
+	return execAll(ctx, tx, statements...)
 }
 
-type stager struct {
-	*replacement
-	total, done int64
-	copy        []byte // one COPY in binary format
+// drops take away what stage has made.
+func (s *stager) drops() (statements []string) {
+	for _, p := range s.parts {
+		statements = append(statements, "DROP FUNCTION "+p.lookup()+"(oid, tid)")
+	}
+	return append(statements, "DROP TABLE "+s.staging())
 }
 
 // relation reads one relation through a cursor and stages its values, batch by
 // batch.
 func (s *stager) relation(ctx context.Context, tx pgx.Tx, m *member) error {
-	_, err := tx.Exec(ctx, fmt.Sprintf("DECLARE pgseal_rows SCROLL CURSOR FOR SELECT ctid, %[1]s FROM ONLY %[2]s WHERE %[1]s IS NOT NULL",
-		quote(s.column.name), m.sql()))
+	names, filled := make([]string, len(s.parts)), make([]string, len(s.parts))
+	for i, p := range s.parts {
+		names[i] = quote(p.column.name)
+		filled[i] = names[i] + " IS NOT NULL"
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf("DECLARE pgseal_rows SCROLL CURSOR FOR SELECT ctid, %s FROM ONLY %s WHERE %s",
+		strings.Join(names, ", "), m.sql(), strings.Join(filled, " OR ")))
 	if err != nil {
 		return err
 	}
@@ -156,7 +234,7 @@ func (s *stager) relation(ctx context.Context, tx pgx.Tx, m *member) error {
 		if err := s.write(ctx, tx, taken); err != nil {
 			return err
 		}
-		s.done += taken
+		s.staged += taken
 		if s.progress != nil {
 			s.progress(s.done, s.total)
 		}
@@ -178,29 +256,44 @@ func (s *stager) batch(ctx context.Context, tx pgx.Tx, m *member, fetch int) (ta
 			left++
 			continue
 		}
-		v := rows.Values() // valid until the next row
-		s.copy = binary.BigEndian.AppendUint16(s.copy, 3)
-		s.copy = binary.BigEndian.AppendUint32(s.copy, 4)
-		s.copy = binary.BigEndian.AppendUint32(s.copy, m.oid)
-		s.copy = binary.BigEndian.AppendUint32(s.copy, uint32(len(v[0])))
-		s.copy = append(s.copy, v[0]...)
-		at := len(s.copy)
-		s.copy = append(s.copy, 0, 0, 0, 0)
-		if s.copy, err = s.transform(s.copy, v[1]); err != nil {
-			err = fmt.Errorf("the value at ctid %s of %s: %w", ctidText(v[0]), m, err)
-			continue
+		if err = s.row(m, rows.Values()); err == nil { // valid until the next row
+			taken++
 		}
-		if n := len(s.copy) - at - 4; n <= math.MaxInt32 {
-			binary.BigEndian.PutUint32(s.copy[at:], uint32(n))
-		} else {
-			err = fmt.Errorf("the value at ctid %s of %s is longer than PostgreSQL can store", ctidText(v[0]), m)
-		}
-		taken++
 	}
 	if _, closed := rows.Close(); closed != nil {
 		return 0, 0, closed
 	}
 	return taken, left, err
+}
+
+// row appends one row to the COPY: its place and its values.
+func (s *stager) row(m *member, values [][]byte) error {
+	ctid := values[0]
+	s.copy = binary.BigEndian.AppendUint16(s.copy, uint16(2+len(s.parts)))
+	s.copy = binary.BigEndian.AppendUint32(s.copy, 4)
+	s.copy = binary.BigEndian.AppendUint32(s.copy, m.oid)
+	s.copy = binary.BigEndian.AppendUint32(s.copy, uint32(len(ctid)))
+	s.copy = append(s.copy, ctid...)
+	for i, p := range s.parts {
+		value := values[1+i]
+		if value == nil {
+			s.copy = binary.BigEndian.AppendUint32(s.copy, math.MaxUint32) // NULL
+			continue
+		}
+		at := len(s.copy)
+		s.copy = append(s.copy, 0, 0, 0, 0)
+		var err error
+		if s.copy, err = p.transform(s.copy, value); err != nil {
+			return fmt.Errorf("the value at ctid %s of %s: %w", ctidText(ctid), display(m.schema, m.table, p.column.name), err)
+		}
+		n := len(s.copy) - at - 4
+		if n > math.MaxInt32 {
+			return fmt.Errorf("the value at ctid %s of %s is longer than PostgreSQL can store", ctidText(ctid), display(m.schema, m.table, p.column.name))
+		}
+		binary.BigEndian.PutUint32(s.copy[at:], uint32(n))
+		s.done++
+	}
+	return nil
 }
 
 // ctidText writes a ctid in binary form as text.
@@ -223,7 +316,7 @@ func (s *stager) write(ctx context.Context, tx pgx.Tx, rows int64) error {
 		return err
 	}
 	if tag.RowsAffected() != rows {
-		return mismatch(nil, tag.RowsAffected(), rows)
+		return mismatch(tag.RowsAffected(), rows)
 	}
 	return nil
 }

@@ -13,30 +13,28 @@ import (
 // checkAddTerms refuses what keeps a sealed column from getting more terms beside its
 // values, or those of lower and upper anew, where the server makes them otherwise now. s
 // has the terms and folds that it is to have.
-func checkAddTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) (s sealed, views []view, err error) {
+func checkAddTerms(ctx context.Context, tx pgx.Tx, c *column, o SealOptions) (s sealed, views []view, err error) {
 	if s, err = sealedBehind(ctx, tx, c); err != nil {
 		return s, nil, err
 	}
 	name := c.String()
 	had, as := s.terms, s.normalizer
-	s.terms |= o.terms()
-	again := o
-	again.Normalize = s.terms & catalog.FoldTerms
-	if s.folds, err = checkFolds(ctx, tx, c, s.typ, s.original.Collation, again); err != nil {
+	s.terms |= c.wants.terms()
+	if s.folds, err = checkFolds(ctx, tx, c, s.typ, s.original.Collation, s.terms&catalog.FoldTerms, o.folds); err != nil {
 		return s, nil, err
 	}
 	if s.folds != nil {
 		s.normalizer = catalog.Normalizer(s.terms, s.folds)
 	}
 	switch {
-	case s.terms == had && (s.normalizer == as || o.Normalize == 0):
+	case s.terms == had && (s.normalizer == as || c.wants.Normalize == 0):
 		return s, nil, refuse(name, "pgseal column list shows the sealed columns and their terms", "the column is sealed already")
 	case c.inherited:
 		return s, nil, refuse(name, "seal the column of the parent table: its partitions and children follow", "the column is inherited")
 	case !s.typ.HasEquality():
 		return s, nil, refuse(name, "do without --equality", "type %s has no = operator", s.typeName)
 	}
-	if err := checkTree(c, tree); err != nil {
+	if err := checkTree(c); err != nil {
 		return s, nil, err
 	}
 	var nondeterministic bool
@@ -55,14 +53,14 @@ func checkAddTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o S
 	}
 	var copies []string
 	for i := range all {
-		if all[i].sealed.id == s.id && !holds(tree, all[i].relation) {
+		if all[i].sealed.id == s.id && !holds(c.tree, all[i].relation) {
 			copies = append(copies, all[i].String())
 		}
 	}
 	if len(copies) > 0 {
 		return s, nil, refuse(name, "drop those tables or columns first", "copies of its values stand in %s", strings.Join(copies, ", "))
 	}
-	views, err = dependentViews(ctx, tx, c, tree)
+	views, err = dependentViews(ctx, tx, []*column{c})
 	return s, views, err
 }
 
@@ -77,26 +75,23 @@ func holds(tree []member, relation uint32) bool {
 
 // addTerms seals every value of a sealed column anew with more terms, and has the
 // column's domain ask for them. Nothing is in clear on the way.
-func addTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOptions) (*Report, error) {
-	s, views, err := checkAddTerms(ctx, tx, c, tree, o)
+func addTerms(ctx context.Context, tx pgx.Tx, c *column, o SealOptions) (*Report, error) {
+	s, views, err := checkAddTerms(ctx, tx, c, o)
 	if err != nil {
 		return nil, err
 	}
-	resume, err := suspendForcedRowSecurity(ctx, tx, tree)
+	resume, err := suspendForcedRowSecurity(ctx, tx, c.tree)
 	if err != nil {
 		return nil, err
 	}
-	store, err := o.Keys(tx)
+	keys, _, err := provision(ctx, tx, c, o)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := store.Provision(ctx, c.relation)
-	if err != nil {
-		return nil, fmt.Errorf("data keys of %s: %w", display(c.schema, c.table), err)
-	}
-	op := newOpener(store)
+	defer keys.erase()
+	op := newOpener(keys.store)
 	defer op.erase()
-	to := &sealer{store: store, typ: s.typ, columnID: s.id, terms: s.terms, folds: s.folds, sealKeyID: keys.Seal.ID, indexKeyID: keys.Index.ID}
+	to := &sealer{dataKeys: keys, typ: s.typ, columnID: s.id, terms: s.terms, folds: s.folds}
 	defer to.erase()
 	var canonical []byte
 	defer func() { clear(canonical[:cap(canonical)]) }()
@@ -107,30 +102,30 @@ func addTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOp
 		}
 		return to.seal(dst, canonical)
 	}
-	r := replacement{column: c, tree: tree, id: s.id, stagedAs: "bytea", newType: quote("pgseal_column", c.domain), progress: o.Progress, transform: again}
-	rows, err := r.rows(ctx, tx)
-	if err != nil {
+	p := &part{column: c, id: s.id, stagedAs: "bytea", newType: quote("pgseal_column", c.domain), transform: again}
+	r := replacement{parts: []*part{p}, progress: o.Progress}
+	if err := r.count(ctx, tx); err != nil {
 		return nil, err
 	}
 	var restore []string
-	for i := range tree {
-		if tree[i].def == "" {
+	for i := range c.tree {
+		if c.tree[i].def == "" {
 			continue
 		}
-		if _, ok := catalog.UnwrapDefault(tree[i].def); ok {
-			restore = append(restore, (&defaultOf{&tree[i], tree[i].def}).statement(c))
+		if _, ok := catalog.UnwrapDefault(c.tree[i].def); ok {
+			restore = append(restore, (&defaultOf{&c.tree[i], c.tree[i].def}).statement(c))
 			continue
 		}
 		if err := to.unwrap(ctx); err != nil {
 			return nil, err
 		}
-		sql, err := againDefault(ctx, tx, c, &tree[i], r.newType, s.id, again)
+		sql, err := againDefault(ctx, tx, c, &c.tree[i], p.newType, s.id, again)
 		if err != nil {
 			return nil, err
 		}
-		restore = append(restore, (&defaultOf{&tree[i], sql}).statement(c))
+		restore = append(restore, (&defaultOf{&c.tree[i], sql}).statement(c))
 	}
-	if rows > 0 {
+	if p.values > 0 {
 		// Before the rows are read: the connection is busy then.
 		if err := to.unwrap(ctx); err != nil {
 			return nil, err
@@ -139,26 +134,26 @@ func addTerms(ctx context.Context, tx pgx.Tx, c *column, tree []member, o SealOp
 			return nil, fmt.Errorf("%s: %w", c, err)
 		}
 	}
-	if err := dropViews(ctx, tx, c, views); err != nil {
+	if err := dropViews(ctx, tx, views); err != nil {
 		return nil, err
 	}
-	if err := execAll(ctx, tx, "ALTER DOMAIN "+r.newType+" DROP CONSTRAINT sealed"); err != nil {
+	if err := execAll(ctx, tx, "ALTER DOMAIN "+p.newType+" DROP CONSTRAINT sealed"); err != nil {
 		return nil, err
 	}
-	if err := r.run(ctx, tx, rows); err != nil {
+	if err := r.run(ctx, tx); err != nil {
 		return nil, err
 	}
 	restore = append(restore,
-		fmt.Sprintf("ALTER DOMAIN %s ADD CONSTRAINT sealed CHECK (pgseal.is_envelope(VALUE, %d, %d))", r.newType, s.id, to.terms),
+		fmt.Sprintf("ALTER DOMAIN %s ADD CONSTRAINT sealed CHECK (pgseal.is_envelope(VALUE, %d, %d))", p.newType, s.id, to.terms),
 		fmt.Sprintf("UPDATE pgseal.sealed_column SET terms = %d, index_key_id = %d, normalizer = nullif('%s', '') WHERE column_id = %d", to.terms, to.indexKeyID, s.normalizer, s.id))
 	if err := execAll(ctx, tx, append(restore, resume...)...); err != nil {
 		return nil, err
 	}
-	if err := recreateViews(ctx, tx, c, views, func(_ context.Context, _ pgx.Tx, sql string) (string, error) { return sql, nil }); err != nil {
+	if err := recreateViews(ctx, tx, views, func(_ context.Context, _ pgx.Tx, sql string) (string, error) { return sql, nil }); err != nil {
 		return nil, err
 	}
-	report := &Report{Column: c.String(), Rows: rows}
-	report.carried(nil, views)
+	report := &Report{Column: c.String(), Rows: p.values}
+	report.carried(c, nil, views)
 	return report, nil
 }
 

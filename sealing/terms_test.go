@@ -32,6 +32,6 @@ func TestATermIsNotAddedWhereCopiesWouldLackIt(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE t (v text); INSERT INTO t VALUES ('a')`)
 	w.seal("public.t.v", false)
 	w.exec(`CREATE TABLE copied AS SELECT v FROM t`)
-	_, err := Seal(t.Context(), w.conn, "public.t.v", SealOptions{Equality: true, Keys: w.keys})
+	_, err := Seal(t.Context(), w.conn, []Target{{Column: "public.t.v", Equality: true}}, SealOptions{Keys: w.keys})
 	w.refused(err, "public.copied.v")
 }

@@ -21,22 +21,22 @@ type UnsealOptions struct {
 func Unseal(ctx context.Context, conn *pgx.Conn, target string, o UnsealOptions) (*Report, error) {
 	var report *Report
 	var table string
-	h := change{conn: conn, target: target, lock: o.Lock,
-		check: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) error {
-			if _, err := checkUnseal(ctx, tx, c, tree); err != nil {
+	h := change{conn: conn, targets: []Target{{Column: target}}, lock: o.Lock,
+		check: func(ctx context.Context, tx pgx.Tx, columns []*column) error {
+			if _, err := checkUnseal(ctx, tx, columns[0]); err != nil {
 				return err
 			}
-			return rehearseOpening(ctx, tx, c, tree, o)
+			return rehearseOpening(ctx, tx, columns[0], o)
 		},
-		apply: func(ctx context.Context, tx pgx.Tx, c *column, tree []member) (err error) {
-			table = c.tableSQL()
-			report, err = unseal(ctx, tx, c, tree, o)
+		apply: func(ctx context.Context, tx pgx.Tx, columns []*column) (err error) {
+			table = columns[0].tableSQL()
+			report, err = unseal(ctx, tx, columns[0], o)
 			return err
 		}}
 	if err := h.run(ctx); err != nil {
 		return nil, err
 	}
-	report.analyze(ctx, conn, table)
+	analyze(ctx, conn, table, report)
 	return report, nil
 }
 
@@ -50,35 +50,35 @@ type aroundSealed struct {
 }
 
 // checkUnseal refuses what stands in the way, or gives what comes back.
-func checkUnseal(ctx context.Context, tx pgx.Tx, c *column, tree []member) (a aroundSealed, err error) {
+func checkUnseal(ctx context.Context, tx pgx.Tx, c *column) (a aroundSealed, err error) {
 	if a.sealed, err = sealedBehind(ctx, tx, c); err != nil {
 		return a, err
 	}
 	if c.inherited {
 		return a, refuse(c.String(), "unseal the column of the parent table: its partitions and children follow", "the column is inherited")
 	}
-	if err := checkTree(c, tree); err != nil {
+	if err := checkTree(c); err != nil {
 		return a, err
 	}
-	if a.indexes, err = indexesOver(ctx, tx, tree); err != nil {
+	if a.indexes, err = indexesOver(ctx, tx, []*column{c}); err != nil {
 		return a, err
 	}
 	if a.creates, a.handed, err = restoreIndexes(ctx, tx, c, a.indexes, a.sealed.original.Indexes); err != nil {
 		return a, err
 	}
-	if a.views, err = dependentViews(ctx, tx, c, tree); err != nil {
+	if a.views, err = dependentViews(ctx, tx, []*column{c}); err != nil {
 		return a, err
 	}
 	return a, nil
 }
 
-func unseal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o UnsealOptions) (*Report, error) {
-	a, err := checkUnseal(ctx, tx, c, tree)
+func unseal(ctx context.Context, tx pgx.Tx, c *column, o UnsealOptions) (*Report, error) {
+	a, err := checkUnseal(ctx, tx, c)
 	if err != nil {
 		return nil, err
 	}
 	s := a.sealed
-	resume, err := suspendForcedRowSecurity(ctx, tx, tree)
+	resume, err := suspendForcedRowSecurity(ctx, tx, c.tree)
 	if err != nil {
 		return nil, err
 	}
@@ -88,30 +88,30 @@ func unseal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o UnsealOp
 	}
 	op := newOpener(store)
 	defer op.erase()
-	defaults, err := openDefaults(ctx, tx, c, s, tree, op)
+	defaults, err := openDefaults(ctx, tx, c, s, op)
 	if err != nil {
 		return nil, err
 	}
-	if err := dropViews(ctx, tx, c, a.views); err != nil {
+	if err := dropViews(ctx, tx, a.views); err != nil {
 		return nil, err
 	}
-	if err := dropIndexes(ctx, tx, c, a.indexes); err != nil {
+	if err := dropIndexes(ctx, tx, a.indexes); err != nil {
 		return nil, err
 	}
-	r := replacement{column: c, tree: tree, id: s.id, stagedAs: s.typeName, newType: s.typeName, collation: s.original.Collation,
-		progress: o.Progress, transform: func(dst, env []byte) ([]byte, error) { return op.open(ctx, s, dst, env) }}
-	rows, err := r.rows(ctx, tx)
-	if err != nil {
+	p := &part{column: c, id: s.id, stagedAs: s.typeName, newType: s.typeName, collation: s.original.Collation,
+		transform: func(dst, env []byte) ([]byte, error) { return op.open(ctx, s, dst, env) }}
+	r := replacement{parts: []*part{p}, progress: o.Progress}
+	if err := r.count(ctx, tx); err != nil {
 		return nil, err
 	}
 	// Before the rows are read: the connection is busy then.
 	if err := op.prefetch(ctx, tx, c.tableSQL(), c.name); err != nil {
 		return nil, fmt.Errorf("%s: %w", c, err)
 	}
-	if err := r.run(ctx, tx, rows); err != nil {
+	if err := r.run(ctx, tx); err != nil {
 		return nil, err
 	}
-	a.creates = append(a.creates, restoreStorage(c, tree, s.original.Storage)...)
+	a.creates = append(a.creates, restoreStorage(c, c.tree, s.original.Storage)...)
 	for i := range defaults {
 		a.creates = append(a.creates, defaults[i].statement(c))
 	}
@@ -121,21 +121,21 @@ func unseal(ctx context.Context, tx pgx.Tx, c *column, tree []member, o UnsealOp
 	if err := handOver(ctx, tx, s, a.handed); err != nil {
 		return nil, err
 	}
-	if err := recreateViews(ctx, tx, c, a.views, rewriteView); err != nil {
+	if err := recreateViews(ctx, tx, a.views, rewriteView); err != nil {
 		return nil, err
 	}
 	if err := forget(ctx, tx, c, s); err != nil {
 		return nil, err
 	}
-	report := &Report{Column: c.String(), Rows: rows}
-	report.carried(a.indexes, a.views)
+	report := &Report{Column: c.String(), Rows: p.values}
+	report.carried(c, a.indexes, a.views)
 	return report, nil
 }
 
 // rehearseOpening opens the keys of all values, so that a key that cannot be
 // opened is found before the table is locked.
-func rehearseOpening(ctx context.Context, tx pgx.Tx, c *column, tree []member, o UnsealOptions) error {
-	if slices.ContainsFunc(tree, func(m member) bool { return m.forced }) {
+func rehearseOpening(ctx context.Context, tx pgx.Tx, c *column, o UnsealOptions) error {
+	if slices.ContainsFunc(c.tree, func(m member) bool { return m.forced }) {
 		return nil // the owner sees the rows only under the lock
 	}
 	store, err := o.Keys(tx)

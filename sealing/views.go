@@ -9,9 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// view is a dependent view with all that must be put back after its column's
-// type has changed.
+// view is a dependent view with all that must be put back after its columns'
+// types have changed.
 type view struct {
+	over       []*column // that it depends upon, of those that change
 	oid        uint32
 	schema     string
 	name       string
@@ -32,24 +33,21 @@ func (v *view) create() string { return "CREATE VIEW " + v.sql() + " AS " + v.de
 
 const again = "drop it, seal the column, and create it again"
 
-// dependentViews lists the views over the column in any relation of the tree,
+// dependentViews lists the views over the columns in any relation of their table's tree,
 // and the views over those, each after what it depends on. Everything else with
-// a rule that reads the column is refused.
-func dependentViews(ctx context.Context, tx pgx.Tx, c *column, tree []member) ([]view, error) {
-	oids, attnums := make([]uint32, len(tree)), make([]int16, len(tree))
-	for i := range tree {
-		oids[i], attnums[i] = tree[i].oid, tree[i].attnum
-	}
+// a rule that reads one of the columns is refused.
+func dependentViews(ctx context.Context, tx pgx.Tx, columns []*column) ([]view, error) {
+	relations, attnums, _, of := attributesOf(columns)
 	rows, err := tx.Query(ctx, `
-WITH RECURSIVE dep(oid, depth) AS (
-  SELECT r.ev_class, 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
-  JOIN ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int2[])) AS t(oid, attnum) ON d.refobjid = t.oid AND d.refobjsubid = t.attnum
+WITH RECURSIVE dep(oid, depth, place) AS (
+  SELECT r.ev_class, 1, t.place FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+  JOIN ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int2[])) WITH ORDINALITY AS t(oid, attnum, place) ON d.refobjid = t.oid AND d.refobjsubid = t.attnum
   WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
   UNION
-  SELECT r.ev_class, dep.depth + 1 FROM dep JOIN pg_catalog.pg_depend d ON d.refobjid = dep.oid
+  SELECT r.ev_class, dep.depth + 1, dep.place FROM dep JOIN pg_catalog.pg_depend d ON d.refobjid = dep.oid
   JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
   WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND r.ev_class <> dep.oid AND dep.depth < 100)
-SELECT c.oid, n.nspname, c.relname, c.relkind::text, coalesce(pg_catalog.pg_get_viewdef(c.oid), ''), c.relowner::regrole::text,
+SELECT d.places, c.oid, n.nspname, c.relname, c.relkind::text, coalesce(pg_catalog.pg_get_viewdef(c.oid), ''), c.relowner::regrole::text,
   coalesce(c.reloptions, '{}'),
   ARRAY(SELECT pg_catalog.format('COMMENT ON %s IS %L', CASE WHEN ds.objsubid = 0 THEN pg_catalog.format('VIEW %I.%I', n.nspname, c.relname)
           ELSE pg_catalog.format('COLUMN %I.%I.%I', n.nspname, c.relname, a.attname) END, ds.description)
@@ -69,51 +67,57 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, coalesce(pg_catalog.pg_get_
   EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
   EXISTS (SELECT FROM pg_catalog.pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = c.oid),
   EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-FROM (SELECT oid, max(depth) AS depth FROM dep GROUP BY oid) d
+FROM (SELECT oid, max(depth) AS depth, array_agg(DISTINCT place - 1 ORDER BY place - 1) AS places FROM dep GROUP BY oid) d
 JOIN pg_catalog.pg_class c ON c.oid = d.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-ORDER BY d.depth, c.oid`, oids, attnums)
+ORDER BY d.depth, c.oid`, relations, attnums)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (v view, err error) {
+		var places []int64
 		var kind string
 		var strangers, triggers, defaults, rules, labels, extension bool
-		if err := r.Scan(&v.oid, &v.schema, &v.name, &kind, &v.definition, &v.owner, &v.options, &v.comments, &v.grants, &v.onColumns, &v.noGrants,
+		if err := r.Scan(&places, &v.oid, &v.schema, &v.name, &kind, &v.definition, &v.owner, &v.options, &v.comments, &v.grants, &v.onColumns, &v.noGrants,
 			&strangers, &triggers, &defaults, &rules, &labels, &extension); err != nil {
 			return v, err
 		}
-		name := display(v.schema, v.name)
+		for _, place := range places { // of one column they stand together
+			if c := of[place]; len(v.over) == 0 || v.over[len(v.over)-1] != c {
+				v.over = append(v.over, c)
+			}
+		}
+		name, column := display(v.schema, v.name), nameAll(v.over)
 		switch {
 		case kind == "m":
 			// Made again it would have the rows of now, not those of its last refresh.
-			err = refuse(c.String(), "keep what pg_dump --table="+name+" writes, drop the view, seal the column, and create the view again through pgseal, with its indexes and privileges",
+			err = refuse(column, "keep what pg_dump --table="+name+" writes, drop the view, seal the column, and create the view again through pgseal, with its indexes and privileges",
 				"materialized view %s stores its values", name)
 		case kind != "v" || rules:
-			err = refuse(c.String(), again, "%s has a rule that reads it", name)
+			err = refuse(column, again, "%s has a rule that reads it", name)
 		case triggers:
-			err = refuse(c.String(), again, "view %s depends on it and has triggers", name)
+			err = refuse(column, again, "view %s depends on it and has triggers", name)
 		case defaults:
-			err = refuse(c.String(), again, "view %s depends on it and has column defaults", name)
+			err = refuse(column, again, "view %s depends on it and has column defaults", name)
 		case strangers:
-			err = refuse(c.String(), again, "view %s depends on it and has privileges granted by others than its owner", name)
+			err = refuse(column, again, "view %s depends on it and has privileges granted by others than its owner", name)
 		case labels:
-			err = refuse(c.String(), again, "view %s depends on it and has a security label", name)
+			err = refuse(column, again, "view %s depends on it and has a security label", name)
 		case extension:
-			err = refuse(c.String(), "drop the extension that it belongs to, seal, and create it again", "view %s depends on it and belongs to an extension", name)
+			err = refuse(column, "drop the extension that it belongs to, seal, and create it again", "view %s depends on it and belongs to an extension", name)
 		}
 		return v, err
 	})
 }
 
 // dropViews drops them, the last first.
-func dropViews(ctx context.Context, tx pgx.Tx, c *column, views []view) error {
+func dropViews(ctx context.Context, tx pgx.Tx, views []view) error {
 	for i := len(views) - 1; i >= 0; i-- {
 		if _, err := tx.Exec(ctx, "DROP VIEW "+views[i].sql()); err != nil {
 			if sqlState(err) == stateDependentObjects {
-				return refuse(c.String(), "drop what depends on the view, or the view, and create it again afterwards",
+				return refuse(nameAll(views[i].over), "drop what depends on the view, or the view, and create it again afterwards",
 					"%s depends on it, and other objects depend on the view: %s", &views[i], serverDetail(err))
 			}
-			return viewError(c, &views[i], err)
+			return viewError(&views[i], err)
 		}
 	}
 	return nil
@@ -121,20 +125,20 @@ func dropViews(ctx context.Context, tx pgx.Tx, c *column, views []view) error {
 
 // recreateViews makes them again; rewrite turns a definition into what the
 // server must be told now, or refuses.
-func recreateViews(ctx context.Context, tx pgx.Tx, c *column, views []view, rewrite func(context.Context, pgx.Tx, string) (string, error)) error {
+func recreateViews(ctx context.Context, tx pgx.Tx, views []view, rewrite func(context.Context, pgx.Tx, string) (string, error)) error {
 	for i := range views {
 		v := &views[i]
 		sql, err := rewrite(ctx, tx, v.create())
 		var refusal *Refusal
 		if errors.As(err, &refusal) {
-			return refuse(c.String(), refusal.Hint, "%s depends on it and cannot be made again: %s", v, refusal.Why)
+			return refuse(nameAll(v.over), refusal.Hint, "%s depends on it and cannot be made again: %s", v, refusal.Why)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", v, err)
 		}
 		revoke, err := v.make(ctx, tx, sql)
 		if err != nil {
-			return viewError(c, v, err)
+			return viewError(v, err)
 		}
 		var statements []string
 		if len(revoke) > 0 {
@@ -142,7 +146,7 @@ func recreateViews(ctx context.Context, tx pgx.Tx, c *column, views []view, rewr
 		}
 		statements = append(statements, v.onColumns...)
 		if err := execAll(ctx, tx, append(statements, v.comments...)...); err != nil {
-			return viewError(c, v, err)
+			return viewError(v, err)
 		}
 	}
 	return nil
@@ -175,12 +179,12 @@ WHERE c.oid = $1::text::regclass AND NOT ($2 AND c.relacl IS NULL) ORDER BY 1`, 
 	return revoke, err
 }
 
-func viewError(c *column, v *view, err error) error {
+func viewError(v *view, err error) error {
 	switch state := sqlState(err); {
 	case state == "", retryable(err), state == stateInsufficientPrivilege: // for the caller
 		return err
 	case strings.HasPrefix(state, classData): // its message may repeat a constant
-		return refuse(c.String(), recreateHint, "%s depends on it and cannot be made again: a constant in it does not fit (SQLSTATE %s)", v, state)
+		return refuse(nameAll(v.over), recreateHint, "%s depends on it and cannot be made again: a constant in it does not fit (SQLSTATE %s)", v, state)
 	}
-	return refuse(c.String(), recreateHint, "%s depends on it and cannot be made again: %s", v, serverText(err))
+	return refuse(nameAll(v.over), recreateHint, "%s depends on it and cannot be made again: %s", v, serverText(err))
 }

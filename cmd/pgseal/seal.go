@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,13 +19,16 @@ import (
 func newSeal() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "seal SCHEMA.TABLE.COLUMN ...",
-		Short: "Seal a column, empty or filled",
+		Short: "Seal columns, empty or filled",
 		Long: `Seal a column in one transaction: its values become envelopes, its default,
 NOT NULL and (with --equality) its UNIQUE constraints and indexes are carried
 over, dependent views are made again. What cannot be carried over is named, and
 nothing is changed. The table is locked until it is done. A column that is
-sealed already gets the term that it lacks. Of several columns each is sealed in
-a transaction of its own, until one cannot be.
+sealed already gets the term that it lacks.
+
+Columns of one table are sealed together, in one transaction that rewrites the
+table once: all of them or, if one cannot be, none. Tables are sealed one after
+another, in the order named, until one cannot be.
 
 --equality keeps a term beside each value so that =, IN and UNIQUE work. It lets
 whoever reads the server see which rows have equal values.
@@ -56,31 +60,50 @@ reads the server see which rows have equal values in that case.`,
 			if err != nil {
 				return err
 			}
+			targets := make([]sealing.Target, len(args))
 			for i, column := range args {
-				o := sealing.SealOptions{Equality: *equality, Normalize: terms, Lock: lock(cmd, *timeout), Keys: open}
-				if err := seal(ctx, cmd, conn, column, o); err != nil {
-					if len(args) > 1 {
-						fmt.Fprintf(cmd.ErrOrStderr(), "not sealed: %s\n", strings.Join(args[i:], " "))
-					}
-					return err
-				}
+				targets[i] = sealing.Target{Column: column, Equality: *equality, Normalize: terms}
 			}
-			return nil
+			return seal(ctx, cmd, conn, targets, sealing.SealOptions{Lock: lock(cmd, *timeout), Keys: open})
 		})
 	}
 	return cmd
 }
 
-func seal(ctx context.Context, cmd *cobra.Command, conn *pgx.Conn, column string, o sealing.SealOptions) error {
-	show, end := progress(cmd.ErrOrStderr(), "sealing "+column)
-	o.Progress = show
-	report, err := sealing.Seal(ctx, conn, column, o)
-	end()
+// seal seals columns, of one table after the other, and names those that it did not.
+func seal(ctx context.Context, cmd *cobra.Command, conn *pgx.Conn, targets []sealing.Target, o sealing.SealOptions) error {
+	notSealed := func(tables [][]sealing.Target) {
+		if len(targets) > 1 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "not sealed: %s\n", strings.Join(columnNames(slices.Concat(tables...)), " "))
+		}
+	}
+	tables, err := sealing.ByTable(ctx, conn, targets)
 	if err != nil {
+		notSealed([][]sealing.Target{targets})
 		return err
 	}
-	printSealed(cmd.OutOrStdout(), report)
+	for i, table := range tables {
+		show, end := progress(cmd.ErrOrStderr(), "sealing "+strings.Join(columnNames(table), " "))
+		o.Progress = show
+		reports, err := sealing.Seal(ctx, conn, table, o)
+		end()
+		if err != nil {
+			notSealed(tables[i:])
+			return err
+		}
+		for _, report := range reports {
+			printSealed(cmd.OutOrStdout(), report)
+		}
+	}
 	return nil
+}
+
+func columnNames(targets []sealing.Target) []string {
+	names := make([]string, len(targets))
+	for i := range targets {
+		names[i] = targets[i].Column
+	}
+	return names
 }
 
 // normalizations are the terms behind the values of --normalize.

@@ -192,12 +192,12 @@ func (s *story) seal(ctx context.Context, direct *pgx.Conn) error {
 		}
 		s.say("$ pgseal seal %s%s", c.name, flag)
 		show, end := progress(s.out, "   ")
-		report, err := sealing.Seal(ctx, direct, c.name, sealing.SealOptions{Equality: c.equality, Progress: show, Keys: open})
+		reports, err := sealing.Seal(ctx, direct, []sealing.Target{{Column: c.name, Equality: c.equality}}, sealing.SealOptions{Progress: show, Keys: open})
 		end()
 		if err != nil {
 			return err
 		}
-		s.say("  %s is sealed: %d values", report.Column, report.Rows)
+		s.say("  %s is sealed: %d values", reports[0].Column, reports[0].Rows)
 	}
 	return nil
 }

@@ -76,13 +76,17 @@ func TestWaitingForTheTableLetsOthersGoOn(t *testing.T) {
 }
 
 func TestInterruptionChangesNothing(t *testing.T) {
-	w := newWorld(t, `CREATE TABLE t (id int, v text UNIQUE DEFAULT 'd', w text); CREATE VIEW x AS SELECT v FROM t; INSERT INTO t SELECT i, 'v' || i, 'w' || i FROM generate_series(1, 3000) i`)
+	w := newWorld(t, `CREATE TABLE t (id int, v text UNIQUE DEFAULT 'd', w text, y text); CREATE VIEW x AS SELECT v FROM t; INSERT INTO t SELECT i, 'v' || i, 'w' || i, 'y' || i FROM generate_series(1, 3000) i`)
 	w.seal("t.w", false)
 	before := w.everything()
 	watcher := w.connect(owner)
 	for name, run := range map[string]func(context.Context, *pgx.Conn, Progress) error{
 		"seal": func(ctx context.Context, c *pgx.Conn, p Progress) error {
 			_, err := Seal(ctx, c, []Target{{Column: "t.v", Equality: true}}, SealOptions{Keys: w.keys, Progress: p})
+			return err
+		},
+		"seal together": func(ctx context.Context, c *pgx.Conn, p Progress) error {
+			_, err := Seal(ctx, c, []Target{{Column: "t.y"}, {Column: "t.v", Equality: true}, {Column: "t.w", Equality: true}}, SealOptions{Keys: w.keys, Progress: p})
 			return err
 		},
 		"unseal": func(ctx context.Context, c *pgx.Conn, p Progress) error {

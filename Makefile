@@ -80,7 +80,7 @@ plain:
 # that pgseal consists of are tested with it, too.
 MEETING     = Sessions|OtherTransactions|AnotherSession|Beside(AWriter|Other|Clients|Live)|Pgbouncer|Pool|Reseal|Rotation|RunningProxy|Outlive|AtOnce|Together|Live|Cancel|Limited|Rubbish|Drains|Replication|Subscription|KMS
 INTEGRATION = PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 60m -skip '$(MEETING)'
-RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race PGSEAL_TEST_SETUP=$(CURDIR)/bin/pgseal-tested $(TEST) -count=1 -timeout 60m
+RACING      = PGSEAL_TEST_RACE=1 PGSEAL_TEST_BINARY=$(CURDIR)/bin/pgseal-race $(TEST) -count=1 -timeout 60m
 
 integration: integration-p-z integration-e-o integration-a-d integration-meeting integration-rest
 
@@ -99,10 +99,10 @@ integration-e-o: tested
 integration-p-z: tested
 	$(INTEGRATION) -run '^Test[P-Z]' ./integration
 
-integration-meeting: race tested
+integration-meeting: race
 	$(RACING) -run '$(MEETING)' ./integration
 
-integration-rest: race tested
+integration-rest: race
 	$(RACING) $$($(GO) list ./integration/... | grep -v -e /integration$$ -e /rules$$)
 
 # One target at a time is all that a test binary takes, which is made once for each

@@ -1,9 +1,9 @@
 // Package harness gives integration tests two of the three oracles.
 //
 // The twin: every test has a pair of databases with the same schema. One is
-// plain and reached directly; in the other, columns are sealed by the real
-// command and it is reached through the real proxy. The same statements run on
-// both, in every way in which a client can send them, and must answer the same.
+// plain and reached directly; in the other, columns are sealed and it is reached
+// through the real proxy. The same statements run on both, in every way in which
+// a client can send them, and must answer the same.
 //
 // The canary: tests store values that carry a marker made at random for the
 // process. At the end the sealed cluster's data directory, its WAL, its log and

@@ -205,11 +205,7 @@ func (env *Environment) Command(ctx context.Context, database string, args ...st
 
 // CommandOn is Command against a database of another cluster.
 func (env *Environment) CommandOn(ctx context.Context, c *pgtest.Cluster, database string, args ...string) (Result, error) {
-	return env.command(ctx, env.Binary, c, database, args...)
-}
-
-func (env *Environment) command(ctx context.Context, binary string, c *pgtest.Cluster, database string, args ...string) (Result, error) {
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, env.Binary, args...)
 	cmd.Env = append(env.environ(), "PGSEAL_DATABASE_URL="+c.DSN(database, Owner))
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -97,31 +96,8 @@ func sealed(t testing.TB, s Schema) *Pair {
 	t.Helper()
 	p := create(t, "TEMPLATE "+template(t, Schema{Locale: s.Locale, Encoding: s.Encoding, Key: s.Key}))
 	p.Both(s.DDL)
-	for _, args := range together(s.Seal) {
-		p.setUp(append([]string{"seal"}, args...)...)
-	}
+	p.seal(s.Seal)
 	return p
-}
-
-// together are the arguments of one command for all columns that have the same flags: a
-// process and a connection of its own cost more than sealing an empty column.
-func together(columns []string) [][]string {
-	var commands [][]string
-	index := map[string]int{}
-	for _, column := range columns {
-		name, flags, _ := strings.Cut(column, " --")
-		i, ok := index[flags]
-		if !ok {
-			i = len(commands)
-			index[flags] = i
-			commands = append(commands, nil)
-			if flags != "" {
-				commands[i] = strings.Fields("--" + flags)
-			}
-		}
-		commands[i] = append(commands[i], name)
-	}
-	return commands
 }
 
 // installed makes a pair in which pgseal is installed, of the schema's locale, encoding
@@ -143,7 +119,7 @@ func installed(t testing.TB, s Schema) *Pair {
 			}
 		}
 	}
-	p.setUp("init", "--kms-key-id", cmp.Or(s.Key, p.Env.Key))
+	p.install(cmp.Or(s.Key, p.Env.Key))
 	return p
 }
 
@@ -213,25 +189,11 @@ func (p *Pair) leave() {
 // what it printed.
 func (p *Pair) Pgseal(args ...string) string {
 	p.t.Helper()
-	return p.must(args, p.Try(args...))
-}
-
-func (p *Pair) must(args []string, r Result) string {
-	p.t.Helper()
+	r := p.Try(args...)
 	if r.Status != 0 {
 		p.t.Fatalf("pgseal %s: exit status %d\n%s%s", strings.Join(args, " "), r.Status, r.Stdout, r.Stderr)
 	}
 	return r.Stdout
-}
-
-// setUp is Pgseal before the test begins.
-func (p *Pair) setUp(args ...string) {
-	p.t.Helper()
-	r, err := p.Env.command(p.t.Context(), cmp.Or(os.Getenv(setupVariable), p.Env.Binary), p.Env.Sealed, p.Name, args...)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.must(args, r)
 }
 
 // Try runs a command on the sealed database, which may fail.

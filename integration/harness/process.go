@@ -30,11 +30,6 @@ const raceVariable = "PGSEAL_TEST_RACE"
 // it takes longer than many a test.
 const binaryVariable = "PGSEAL_TEST_BINARY"
 
-// setupVariable names a pgseal for what is installed and sealed before a test begins, where
-// the command under test has the race detector: with that a process takes several times as
-// long to start, and nothing meets there. Unset, it is the command under test.
-const setupVariable = "PGSEAL_TEST_SETUP"
-
 // BuildPgseal builds the command under test into dir, unless there is one.
 func BuildPgseal(ctx context.Context, dir string) (string, error) {
 	if binary := os.Getenv(binaryVariable); binary != "" {

@@ -59,7 +59,7 @@ var table = map[string]rule{
 		external: []string{aws, pgx, x, "github.com/spf13/cobra", "github.com/spf13/pflag", "gopkg.in/yaml.v3"}},
 	"envelope/envelopetest": {internal: []string{"envelope"}},
 	"integration/pgtest":    {external: []string{pgx, "github.com/fergusstrange/embedded-postgres"}},
-	"integration/harness":   {internal: []string{"integration"}, external: []string{pgx, aws}},
+	"integration/harness":   {internal: []string{"envelope", "extension", "integration", "keystore", "sealing"}, external: []string{pgx, aws}},
 	"integration/regress":   {internal: []string{"integration/harness", "integration/pgtest"}},
 	"integration/versions":  {internal: []string{"integration/pgtest"}},
 	"integration/bench":     {internal: []string{"integration"}, external: []string{pgx}},

@@ -275,13 +275,15 @@ WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.granted
 // settle sets what the rest of a transaction relies upon. The path makes the
 // server print definitions with schemas. Row security shall never hide a row:
 // with it off the server raises an error instead. Timeouts are meant for
-// applications, not for the rewrite of a table.
+// applications, not for the rewrite of a table. What is asked of the catalog is not
+// worth compiling.
 func settle(ctx context.Context, tx pgx.Tx) error {
 	return execAll(ctx, tx,
 		"SET LOCAL search_path = pg_catalog, pg_temp",
 		"SET LOCAL row_security = off",
 		"SET LOCAL client_encoding = 'UTF8'",
 		"SET LOCAL synchronize_seqscans = off",
+		"SET LOCAL jit = off",
 		`SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
 		  WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`)
 }

@@ -71,7 +71,7 @@ func (x *index) hasElement(attnum int16) bool {
 }
 
 func indexesOf(ctx context.Context, tx pgx.Tx, columns []*column) ([]index, error) {
-	relations, attnums, nodes, _ := attributesOf(columns)
+	relations, _, _, _ := attributesOf(columns)
 	rows, err := tx.Query(ctx, `
 SELECT i.indexrelid, i.indrelid, n.nspname, ic.relname,
        coalesce((SELECT h.inhparent FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid), 0),
@@ -112,9 +112,8 @@ JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = ic.relnamespace
 JOIN pg_catalog.pg_am am ON am.oid = ic.relam
 LEFT JOIN pg_catalog.pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
-WHERE EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int2[]), pg_catalog.unnest($3::text[])) AS w(relation, attnum, node)
-  WHERE w.relation = i.indrelid AND (w.attnum = ANY (i.indkey::int2[]) OR pg_catalog.strpos(pg_catalog.concat(i.indexprs, i.indpred), w.node) > 0))
-ORDER BY pg_catalog.array_position($1::oid[], i.indrelid), ic.relname`, relations, attnums, nodes)
+WHERE i.indrelid = ANY ($1)
+ORDER BY pg_catalog.array_position($1::oid[], i.indrelid), ic.relname`, relations)
 	if err != nil {
 		return nil, err
 	}

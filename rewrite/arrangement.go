@@ -203,7 +203,7 @@ func (a *analysis) arrayText(o *draftedOutput) (string, bool) {
 			text.WriteString(", ")
 		}
 		for _, p := range of.parts() {
-			same = same && a.movable(p.at, p.served)
+			same = same && a.movable(p.at, p.served || p.within && o.moves)
 			text.WriteString(p.before)
 			if p.within {
 				text.WriteString(a.copyOf(p.at))

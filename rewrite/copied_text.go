@@ -1,13 +1,14 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Of a text in brackets that stands in a second place, too, the server gets there what it gets in
-// the first: what that is, is known once all else is. Until then something stands for it that no
-// statement can have in it.
+// Of a text in brackets that stands in a second place, too, or goes there, the server gets there
+// what it gets in the first: what that is, is known once all else is. Until then something stands
+// for it that no statement can have in it.
 
 const copyMark = "\x00"
 
@@ -18,11 +19,24 @@ func (a *analysis) copyOf(at term) string {
 }
 
 // copyTexts puts the texts in the places of what stands for them. It has failed where one has a
-// value in it, which has its place.
+// value in it, which has its place, unless that goes.
 func (a *analysis) copyTexts() {
-	for i := range a.edits {
-		for len(a.repeated) > 0 && a.err == nil {
-			before, rest, ok := strings.Cut(a.edits[i].text, copyMark)
+	if len(a.repeated) == 0 || a.err != nil {
+		return
+	}
+	var gone []term
+	for _, at := range a.repeated {
+		if slices.ContainsFunc(a.edits, func(e edit) bool { return replaces(e, at) }) {
+			gone = append(gone, at)
+		}
+	}
+	var edits []edit
+	for _, e := range a.edits {
+		if slices.ContainsFunc(gone, func(at term) bool { return isInside(e, at) }) {
+			continue
+		}
+		for a.err == nil {
+			before, rest, ok := strings.Cut(e.text, copyMark)
 			if !ok {
 				break
 			}
@@ -32,41 +46,64 @@ func (a *analysis) copyTexts() {
 				a.fail(refuseDefect())
 				return
 			}
-			text, ok := a.editedText(a.repeated[n])
+			at := a.repeated[n]
+			text, ok := a.editedText(at, slices.Contains(gone, at))
 			if !ok {
-				a.fail(refuseUse(a.arrangedBy(), int32(a.repeated[n].start), "ORDER BY"))
+				a.fail(refuseUse(a.arrangedBy(), int32(at.start), "ORDER BY"))
+				return
 			}
-			a.edits[i].text = before + text + behind
+			// What has a value stands apart, where the text of this edit would.
+			e.text = before
+			for _, p := range text {
+				if p.value == nil {
+					e.text += p.text
+					continue
+				}
+				first := e
+				first.end = e.start
+				edits = append(edits, first, edit{start: e.start, end: e.start, text: " " + p.text, value: p.value, after: p.after + " ", moved: p.start + 1, outer: e.outer})
+				e.text = ""
+			}
+			e.text += behind
 		}
+		edits = append(edits, e)
 	}
+	a.edits = edits
 }
 
-// editedText is what the server gets of a text in brackets. It is false if that has values in it.
-func (a *analysis) editedText(at term) (string, bool) {
+// replaces says whether an edit replaces a text in brackets, or what stands around it.
+func replaces(e edit, at term) bool { return e.start <= at.start && e.end >= at.end }
+
+// isInside says whether an edit is one of what is between brackets.
+func isInside(e edit, at term) bool { return e.start > at.start && e.end < at.end }
+
+// editedText is what the server gets of a text in brackets, as edits of which those count that have
+// a value. It is false if it has values that stay.
+func (a *analysis) editedText(at term, goes bool) (text []edit, ok bool) {
 	var edits []edit
 	for _, e := range a.edits {
-		switch inside := e.start > at.start && e.end < at.end; {
-		case inside && e.value == nil && e.moved == 0:
+		switch {
+		case isInside(e, at) && e.moved == 0 && (e.value == nil || goes):
 			edits = append(edits, e)
-		case inside, e.start < at.end && e.end > at.start:
-			return "", false
+		case e.start < at.end && e.end > at.start && !(goes && replaces(e, at)):
+			return nil, false
 		}
 	}
 	for _, e := range a.shown {
 		if e.start < at.end && e.end > at.start {
-			return "", false
+			return nil, false
 		}
 	}
-	var text strings.Builder
 	from := at.start
 	for _, e := range inOrder(edits) {
 		if e.start < from {
-			return "", false
+			return nil, false
 		}
-		text.Write(a.text[from:e.start])
-		text.WriteString(e.text + e.after)
-		from = e.end
+		text = append(text, edit{text: string(a.text[from:e.start])})
+		if from = e.end; e.value == nil {
+			e.text += e.after
+		}
+		text = append(text, e)
 	}
-	text.Write(a.text[from:at.end])
-	return text.String(), true
+	return append(text, edit{text: string(a.text[from:at.end])}), true
 }

@@ -22,6 +22,10 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 	computed, some := make([]*draftedOutput, len(all)), false
 	a.in("a condition", func() {
 		for i, n := range all {
+			if computed[i] = a.movedCondition(n, len(all) == 1 && s.LimitCount == nil && s.LimitOffset == nil, sc); computed[i] != nil {
+				some = true
+				continue
+			}
 			if computed[i] = a.rowDraft(n, sc); computed[i] != nil && !a.asksForRange(computed[i].formula, computed[i].formulaDraft) && !a.matchesParameter(computed[i]) {
 				computed[i] = nil
 			}
@@ -63,7 +67,7 @@ func (a *analysis) where(s *pg.SelectStmt, sc *scope, outputs []column) bool {
 			continue
 		}
 		a.in("a condition", func() { costs[a.filter(s, computed[i])] = computed[i].formula.cost() })
-		if a.matchesParameter(computed[i]) && !a.asksForRange(computed[i].formula, computed[i].formulaDraft) { // the server finds fewer rows if that has no wildcards
+		if !computed[i].moves && a.matchesParameter(computed[i]) && !a.asksForRange(computed[i].formula, computed[i].formulaDraft) { // the server finds fewer rows if that has no wildcards
 			a.wild = true
 			a.condition(n, sc)
 			a.wild = false
@@ -121,7 +125,11 @@ func conjuncts(list []*pg.Node, n *pg.Node) []*pg.Node {
 
 // conditionDraft is a condition that the session computes, nil for any other.
 func (a *analysis) conditionDraft(n *pg.Node, sc *scope) *draftedOutput {
-	o := a.outputDraft(n, sc)
+	return a.settledCondition(a.outputDraft(n, sc))
+}
+
+// settledCondition is a draft if it is one that the session computes, else nil.
+func (a *analysis) settledCondition(o *draftedOutput) *draftedOutput {
 	if o == nil || !o.formula.computes() && !o.formula.isTruth() || o.shown.Type.OID != logical.OIDBool || !a.settleCalls(o.formulaDraft) {
 		return nil
 	}
@@ -227,7 +235,7 @@ func (a *analysis) mindsRows(s *pg.SelectStmt, sc *scope, outputs []column) bool
 	}
 	return slices.ContainsFunc(s.SortClause, func(n *pg.Node) bool {
 		n = n.GetSortBy().GetNode()
-		return a.minds(n) && a.outputDraft(n, sc) == nil
+		return a.minds(n) && a.outputDraft(n, sc) == nil && (a.subqueriesMind(n) || !a.comparesSubqueries(n, sc))
 	})
 }
 

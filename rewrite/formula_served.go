@@ -7,6 +7,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -115,23 +116,27 @@ func (a *analysis) isServed(m protoreflect.Message, sc *scope, called *[]string,
 // mayRead says whether a subquery names a column as a sealed one of the relations is called
 // that it names.
 func (a *analysis) mayRead(m protoreflect.Message) bool {
-	sealed := map[string]bool{}
+	return anywhere(m, func(of protoreflect.Message) bool {
+		ref, ok := of.Interface().(*pg.ColumnRef)
+		return ok && len(a.readAs(m, last(names(ref.Fields)))) > 0
+	})
+}
+
+// readAs are the sealed columns of a name of the relations that a subquery names.
+func (a *analysis) readAs(m protoreflect.Message, name string) (list []*catalog.SealedColumn) {
 	anywhere(m, func(m protoreflect.Message) bool {
 		if rv, ok := m.Interface().(*pg.RangeVar); ok {
 			for _, r := range a.snap.Named(rv.Relname) {
 				for i := range r.Columns {
-					if c := &r.Columns[i]; c.Sealed != nil {
-						sealed[c.Name] = true
+					if c := &r.Columns[i]; c.Sealed != nil && c.Name == name {
+						list = append(list, c.Sealed)
 					}
 				}
 			}
 		}
 		return false
 	})
-	return anywhere(m, func(m protoreflect.Message) bool {
-		ref, ok := m.Interface().(*pg.ColumnRef)
-		return ok && sealed[last(names(ref.Fields))]
-	})
+	return list
 }
 
 // usesOf is how often a parameter stands in the text.

@@ -116,6 +116,8 @@ type draftedOutput struct {
 	shown   *catalog.SealedColumn // what the session opens
 	// described: the length or precision that PostgreSQL says it has is known.
 	described bool
+	// moves: where it stands the server gets nothing, and what is in brackets of it elsewhere.
+	moves bool
 }
 
 // outputDraft is an expression as an output that is computed; nil, with nothing done, for
@@ -163,7 +165,7 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 		return nil
 	}
 	f.number(columns)
-	return &draftedOutput{d, f, columns, shown, known}
+	return &draftedOutput{formulaDraft: d, formula: f, columns: columns, shown: shown, described: known}
 }
 
 // standsWithin says whether all that an output is computed of stands in a place of the text.

@@ -146,7 +146,7 @@ func (a *analysis) filterGroups(s *pg.SelectStmt, sc *scope) {
 		Schema: sealed.Schema, Table: sealed.Table, Name: sealed.Name}
 	d.first = a.tokenAt(int32(count.at.start))
 	r := a.arrange(s)
-	r.plan.Conditions = append(r.plan.Conditions, r.hideOutput(a, &draftedOutput{d, some, []*Formula{count}, shown, true}))
+	r.plan.Conditions = append(r.plan.Conditions, r.hideOutput(a, &draftedOutput{formulaDraft: d, formula: some, columns: []*Formula{count}, shown: shown, described: true}))
 }
 
 // whereInRanges is WHERE of a query with ranges.

@@ -228,7 +228,9 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 			return
 		}
 	default:
-		o = a.outputDraft(n, sc)
+		if o = a.outputDraft(n, sc); o == nil && !counted {
+			o = a.movedDraft(n, sc)
+		}
 	}
 	switch {
 	case o != nil && o.formula.hasSealed():

@@ -86,7 +86,7 @@ func (a *analysis) rank(by *pg.SortBy, n *pg.Node, at term, sc *scope, rows bool
 	if by.SortbyDir == pg.SortByDir_SORTBY_USING || !a.takesRanks() {
 		return false
 	}
-	into := a.decidedOf(n, sc, false)
+	into := a.decidedOf(n, sc, true)
 	if into == nil || rows && a.groupsRows(sc.query, sc) {
 		return a.err != nil
 	}

@@ -241,8 +241,11 @@ func appendRowKey(dst []byte, cells [][]byte) []byte {
 // A row that the question has not found in this state fails the statement.
 func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) edit) {
 	keys := u.keysOf(quoteName(u.row.into.name))
+	row := "pg_catalog.concat(" + quoteName(u.row.into.name) + ".*)"
 	if keys == nil { // subqueries tell all
 		keys = []string{"''"}
+	} else {
+		row = keys[0]
 	}
 	start, behind := u.start, u.behind
 	if u.operand.Formula.asked(nil) != nil {
@@ -255,7 +258,7 @@ func (a *analysis) placeRows(u *formulaUse, value func(op *Operand, answer int) 
 	a.edits = append(a.edits, e)
 	fails := "pg_catalog.current_setting('" + RowMarker + "')"
 	if u.operand.Decides || u.operand.Ranks {
-		fails = failsForRow(keys[0])
+		fails = failsForRow(row)
 	}
 	text := " OPERATOR(pg_catalog.->>) (" + strings.Join(keys, joinsKeys)
 	if u.group == "" {

@@ -83,7 +83,7 @@ func (a *analysis) rangeOf(f *Formula, d *formulaDraft) *rowRange {
 	verdict := &catalog.SealedColumn{Schema: sealed.Schema, Table: sealed.Table, Name: sealed.Name, Type: logical.Type{OID: logical.OIDBool, Typmod: -1}}
 	op := &Operand{Column: verdict, Role: Store, Site: Site{target: sealed.Name}, Formula: f, OfRows: true, Decides: true}
 	columns, subqueries := subqueriesLast(f.columns(nil))
-	if op.Subqueries = subqueries; subqueries == len(columns) || subqueries > 0 && f.asked(nil) != nil {
+	if op.Subqueries = subqueries; len(columns) == 0 || subqueries > 0 && f.asked(nil) != nil {
 		return nil
 	}
 	start, end := d.span(a)

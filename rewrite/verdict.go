@@ -173,6 +173,12 @@ func (a *analysis) decidedOf(n *pg.Node, sc *scope, plain bool) (into *item) {
 		}
 		return c != nil && isAmbiguous(ref, sc)
 	})
+	if into == nil && plain && asks && len(sc.items) == 1 && outsideSubqueries(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		s, ok := m.Interface().(*pg.SubLink)
+		return ok && a.isComputed(s, n)
+	}) {
+		into = sc.items[0]
+	}
 	if into == nil || ambiguous || !a.isDecided(into, sc, plain) {
 		return nil
 	}

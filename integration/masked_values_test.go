@@ -69,6 +69,8 @@ func TestValuesOfOptionalFiltersStayHidden(t *testing.T) {
 		S("SELECT id FROM people WHERE NULLIF($1, '') IS NULL OR email = $1 ORDER BY id", ""),
 		S("SELECT id FROM people WHERE NULLIF($1::text, '') IS NOT NULL AND email = NULLIF($2, '') ORDER BY id", email, email),
 		S("SELECT id FROM people WHERE trim($1) = '' OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE NULLIF(trim($1), '') IS NULL OR email = $1 ORDER BY id", email),
+		S("SELECT id FROM people WHERE NULLIF(trim($1), '') IS NULL OR email = $1 ORDER BY id", " "),
 		S("SELECT id FROM people WHERE trim($1::text) = '' OR email = $1 ORDER BY id", "  "),
 		S("SELECT id FROM people WHERE btrim($1) IN ('', 'all') OR email = ltrim($1) ORDER BY id", " "+email),
 		S("SELECT id FROM people WHERE trim($1) IS NULL OR email = $1 ORDER BY id", email),
@@ -172,4 +174,76 @@ func TestMaskedValuesAreOfTheTypeThatIsDeclared(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A parameter is NULL only where the client says so, and not where NULLIF makes it NULL elsewhere.
+func TestParametersTestedForNullBesideNullIf(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE people (id int PRIMARY KEY, email text, level int, grade char(3), active boolean, note text)",
+		Seal: []string{"public.people.email --equality", "public.people.level --equality", "public.people.grade --equality", "public.people.active --equality", "public.people.note"},
+	})
+	w := pair.Env.Canaries.Text()
+	prepared := []harness.Mode{harness.Unnamed, harness.PreparedText, harness.PreparedBinary, harness.SQLPrepare}
+	steps := []harness.Step{S("INSERT INTO people VALUES (1, 'a', 1, 'g1', true, 'n'), (2, '', 0, '', false, ''), (3, NULL, NULL, NULL, NULL, NULL), (4, $1, 4, 'g1 ', true, NULL)", w)}
+	for _, v := range []any{"", w, nil} {
+		steps = append(steps,
+			S("SELECT id FROM people WHERE email = NULLIF($1, '') OR $1 IS NULL ORDER BY id", v),
+			S("SELECT id FROM people WHERE email = NULLIF($1, '') AND $1 IS NOT NULL OR id = 1 ORDER BY id", v),
+			S("SELECT id FROM people WHERE (NULLIF($1, '') IS NULL OR email = $1) AND $1 IS NOT NULL ORDER BY id", v),
+			S("SELECT id FROM people WHERE NULLIF(trim($1), '') IS NULL AND $1 IS NULL OR email = 'a' ORDER BY id", v),
+			S("SELECT id, $1 IS NULL AS none FROM people WHERE email = NULLIF($1, '') OR id = 1 ORDER BY id", v).Failing(),
+			S("UPDATE people SET email = NULLIF($1, '') WHERE $1 IS NOT NULL AND id = 3 RETURNING id, email", v),
+			S("UPDATE people SET email = COALESCE(NULLIF($1, ''), email), level = CASE WHEN $1 IS NULL THEN 1 ELSE 2 END WHERE id = 3 RETURNING id, email, level", v),
+			S("DELETE FROM people WHERE email = NULLIF($1, '') OR $1 IS NULL RETURNING id", v).Unordered(),
+			S("INSERT INTO people (id, email, level) VALUES (10, NULLIF($1, ''), CASE WHEN $1 IS NULL THEN 1 ELSE 2 END) RETURNING email, level", v),
+			S("DELETE FROM people WHERE id = 10"),
+			S("SELECT id FROM people WHERE grade = $1 OR $1 = 'g1 ' ORDER BY id", "g1"),
+			S("SELECT id FROM people WHERE grade = $1 OR $1 IN ('g1 ', 'z') ORDER BY id", "g1"),
+			S("SELECT id FROM people WHERE $1 = 'g1 ' OR grade = $1 ORDER BY id", "g1"),
+			S("SELECT id FROM people WHERE level = $1 OR $1 = '0' ORDER BY id", "1"),
+			S("SELECT id FROM people WHERE level = $1::int OR $1 = '0' ORDER BY id", "0"),
+			S("SELECT id FROM people WHERE active = $1 OR $1 = 't' ORDER BY id", "t"),
+			S("UPDATE people SET note = note || $1, level = CASE WHEN $1 IS NULL THEN 1 ELSE 2 END WHERE id = 1 RETURNING note, level", v).Refused("public.people.note"),
+		)
+	}
+	pair.SameIn(t, prepared, steps...)
+}
+
+// Masked is what stands in a subquery as well, wherever it is computed.
+func TestMaskedValuesInSubqueries(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE people (id int PRIMARY KEY, name text); CREATE TABLE orders (id int PRIMARY KEY, owner int, total int, status text)",
+		Seal: []string{"public.orders.total", "public.orders.status --equality"},
+	})
+	w := pair.Env.Canaries.Word()
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO people VALUES (1, 'a'), (2, 'b'), (3, 'c')"),
+		S("INSERT INTO orders VALUES (1, 1, 10, $1), (2, 1, 20, 'x'), (3, 2, 30, $1)", w),
+		S("SELECT id FROM people p WHERE (SELECT sum(total) FROM orders o WHERE o.owner = p.id AND ('"+w+"' = '' OR o.status = '"+w+"')) > 5 ORDER BY id"),
+		S("SELECT id FROM people p WHERE (SELECT sum(total) FROM orders o WHERE o.owner = p.id AND ($1::text IS NULL OR o.status = $2)) > 5 ORDER BY id", w, w),
+		S("SELECT count(*) FROM people p WHERE (SELECT sum(total) FROM orders o WHERE o.owner = p.id AND ('"+w+"'::text IS NULL OR o.status = '"+w+"')) > 5"),
+		S("SELECT id FROM people p ORDER BY (SELECT sum(total) FROM orders o WHERE o.owner = p.id AND ('"+w+"' = '' OR o.status = '"+w+"')) DESC NULLS LAST, id"),
+		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.owner = p.id AND ('"+w+"' = '' OR o.status = '"+w+"')) AS s FROM people p ORDER BY id"),
+		S("SELECT id FROM people p WHERE EXISTS (SELECT 1 FROM orders o WHERE o.owner = p.id AND ('"+w+"' = '' OR o.status = '"+w+"')) ORDER BY id"),
+	)
+}
+
+// Escapes stand for characters of the server's encoding, whatever the client's is.
+func TestEscapesInAnotherClientEncoding(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE people (id int PRIMARY KEY, email text, note text)",
+		Seal: []string{"public.people.email --equality", "public.people.note"},
+	})
+	pair.SameIn(t, formulaModes, S("SET client_encoding TO LATIN1"),
+		S(`INSERT INTO people VALUES (1, E'\u00e9', E'\303\251'), (2, U&'\00e9', U&'!00e9' UESCAPE '!'), (3, 'e', 'a\nb'), (4, E'a\nb', E'\xc3\xa9')`),
+		S(`SELECT id, email, note, length(note) FROM people ORDER BY id`),
+		S(`SELECT id FROM people WHERE email = E'\u00e9' ORDER BY id`),
+		S(`SELECT id FROM people WHERE email = U&'\00E9' AND note = E'\303\251' ORDER BY id`),
+		S(`SELECT id FROM people WHERE $1 = E'\u00e9' OR email = $1 ORDER BY id`, "e"),
+		S(`SELECT id FROM people WHERE note LIKE E'%\u00e9%' ORDER BY id`),
+		S(`UPDATE people SET note = note || E'\u00e9' WHERE id = 3 RETURNING note`),
+		S(`INSERT INTO people VALUES (5, E'\xe9', NULL)`).Fails("22021"),
+		S("SET client_encoding TO UTF8"),
+		S(`SELECT id, email, note FROM people WHERE email = E'\u00e9' OR id > 2 ORDER BY id`),
+	)
 }

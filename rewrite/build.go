@@ -363,6 +363,7 @@ type analysis struct {
 
 	postponed      []*constants // whose use is not decided yet
 	maskables      []maskable
+	masking        *maskable
 	operandsBefore int      // of the statement at hand
 	declared       []uint32 // types of parameters
 	typed          []typedParam

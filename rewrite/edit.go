@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"slices"
 	"unicode/utf8"
 
@@ -153,6 +154,24 @@ func (s *Scratch) shape(text []byte, escapes bool) (ok bool) {
 
 // IsASCII reports that a text has no byte above 0x7f.
 func IsASCII(text []byte) bool { return logical.IsASCII(text) }
+
+// MayEscape says whether there may be escapes in a text, which stand for characters of the
+// server's encoding, and not of the client's.
+func MayEscape(text []byte) bool {
+	if bytes.IndexByte(text, '\\') >= 0 {
+		return true
+	}
+	for rest := text; ; {
+		i := bytes.IndexByte(rest, '&')
+		if i < 0 {
+			return false
+		}
+		if i > 0 && rest[i-1]|0x20 == 'u' { // U&'!00e9' UESCAPE '!'
+			return true
+		}
+		rest = rest[i+1:]
+	}
+}
 
 // Bound is a plan applied to one text. It uses the text and the scratch it was
 // made with and is valid until either changes.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -20,6 +21,7 @@ import (
 type maskable struct {
 	node   *pg.Node
 	params []int // where its parameters stand, bytes
+	uses   []use // of the statement, while it is being masked
 }
 
 // mayMask analyses an expression that is plain, and notes it if it can be masked. Whether it
@@ -76,14 +78,19 @@ func (a *analysis) givesOne(n *pg.Node) bool {
 	return n.GetParamRef() != nil || c != nil && !c.Isnull
 }
 
-// givesText says whether it is a text that is made of a literal or a parameter: NULLIF($1, ”), and
-// what is left of one without blanks at its ends.
+// givesText says whether it is a text that is made of a literal or a parameter: NULLIF($1, ”), what
+// is left of one without blanks at its ends, and both.
 func (a *analysis) givesText(n *pg.Node) bool {
 	if x := n.GetAExpr(); x.GetKind() == pg.A_Expr_Kind_AEXPR_NULLIF {
 		_, _, text := a.textOnly(x.Lexpr)
 		_, known := a.nullOf(x.Rexpr)
-		return text && known
+		return known && (text || a.trims(x.Lexpr))
 	}
+	return a.trims(n)
+}
+
+// trims says whether it is a literal or a parameter without blanks at its ends.
+func (a *analysis) trims(n *pg.Node) bool {
 	calls, _ := a.textCalls(n)
 	return len(calls) > 0 && !slices.ContainsFunc(calls, func(c textCall) bool { return c.function == Lower || c.function == Upper || len(c.casts) > 0 })
 }
@@ -93,21 +100,23 @@ func (a *analysis) givesText(n *pg.Node) bool {
 func (a *analysis) isDeclaredText(n *pg.Node) bool {
 	if x := n.GetAExpr(); x != nil {
 		n = x.Lexpr
-	} else {
-		_, n = a.textCalls(n)
+	}
+	if calls, value := a.textCalls(n); len(calls) > 0 {
+		n = value
 	}
 	p := n.GetParamRef()
 	if p == nil {
 		return true
 	}
-	oid := a.declaredType(int(p.Number))
-	return oid == 0 || isAnyText(oid)
+	oid, ok := a.declaredType(int(p.Number))
+	return ok && (oid == 0 || isAnyText(oid))
 }
 
 // settleMasked masks what can be masked, if the statement has given something a sealed role.
 func (a *analysis) settleMasked() {
 	all := a.maskables
 	a.maskables = nil
+	defer func() { a.masking = nil }()
 	if a.err != nil || len(a.operands) == a.operandsBefore {
 		return
 	}
@@ -117,7 +126,9 @@ func (a *analysis) settleMasked() {
 			continue
 		}
 		before := a.uses
+		a.masking = &m
 		var was []use
+		a.masking.uses = before
 		a.uses = slices.DeleteFunc(slices.Clone(a.uses), func(u use) bool {
 			if slices.Contains(m.params, u.start) {
 				was = append(was, u)
@@ -155,7 +166,8 @@ func (a *analysis) standsPlain(m *maskable) bool {
 	}
 	from, to := int(a.tokens[first].start), int(a.tokens[end].end)
 	if slices.ContainsFunc(a.edits, func(e edit) bool {
-		return e.start < to && e.end > from || e.start == e.end && e.start > from && e.start < to
+		goes := slices.ContainsFunc(a.repeated, func(at term) bool { return at.start <= from && to <= at.end && replaces(e, at) })
+		return !goes && e.start < to && e.end > from || e.start == e.end && e.start > from && e.start < to
 	}) {
 		return false
 	}
@@ -179,7 +191,7 @@ func (a *analysis) maskTest(t *pg.NullTest, of *catalog.SealedColumn) bool {
 		return false
 	}
 	value, casts := withoutCasts(a.signed(t.Arg))
-	if p := value.GetParamRef(); p != nil && len(casts) == 0 && slices.ContainsFunc(a.uses, func(u use) bool { return u.client == int(p.Number) && !u.neutral }) {
+	if p := value.GetParamRef(); p != nil && len(casts) == 0 && a.hasRole(int(p.Number)) {
 		return false
 	}
 	typ := logical.Type{OID: logical.OIDText, Typmod: -1}
@@ -191,6 +203,28 @@ func (a *analysis) maskTest(t *pg.NullTest, of *catalog.SealedColumn) bool {
 		typ = to.whole()
 	}
 	return a.bind(t.Arg, Operand{Column: pseudo(of, typ), Role: Presence}, false)
+}
+
+// hasRole says whether a parameter is given to the server, or computed with, so that this can be
+// tested in its stead. What NULLIF makes of it cannot.
+func (a *analysis) hasRole(client int) bool {
+	return slices.ContainsFunc(a.uses, func(u use) bool {
+		return u.client == client && !u.neutral && (u.operand == nil || u.operand.keepsNull())
+	}) || slices.ContainsFunc(a.hidden, func(h hiddenParam) bool { return h.client == client })
+}
+
+// keepsNull says whether what the server gets is NULL if the client's value is, and only then.
+func (o *Operand) keepsNull() bool { return o.Null == nil }
+
+// testNull has the server test one of the values that a parameter becomes.
+func (a *analysis) testNull(u use, params []Param) {
+	for i, p := range params {
+		if p.Client == u.client-1 && p.Operand != nil && p.Operand.keepsNull() {
+			a.edit(u.start, u.end, "$"+strconv.Itoa(i+1)+"::"+p.Operand.serverType(), nil)
+			return
+		}
+	}
+	a.fail(refuseTwoRoles(params[u.client-1].Operand.Column, int32(u.start)))
 }
 
 // castsKnown says whether all casts are to types that pgseal reads.
@@ -279,8 +313,8 @@ func (a *analysis) givenAs(n *pg.Node, gives bool) (oid uint32, ok bool) {
 	c := n.GetAConst()
 	switch {
 	case n.GetParamRef() != nil:
-		oid = a.declaredType(int(n.GetParamRef().Number))
-		return oid, oid == 0 || isCompared(oid)
+		oid, ok = a.declaredType(int(n.GetParamRef().Number))
+		return oid, ok && (oid == 0 || isCompared(oid))
 	case c.GetSval() != nil:
 		return 0, true
 	case c.GetBoolval() != nil:
@@ -307,12 +341,36 @@ func isCompared(oid uint32) bool {
 	return false
 }
 
-// declaredType is the type that the client declares for a parameter, on which the plan depends
-// then; 0 for none.
-func (a *analysis) declaredType(number int) uint32 {
-	oid := declared(a.declared, number-1)
+// declaredType is the type that a parameter has, 0 if the comparison at hand gives it one. It is
+// not ok if only the server knows. The plan depends on what the client declares.
+func (a *analysis) declaredType(number int) (oid uint32, ok bool) {
+	oid = declared(a.declared, number-1)
 	if a.stmt.Stmt.GetPrepareStmt() == nil {
 		a.typed = append(a.typed, typedParam{number - 1, oid})
 	}
-	return oid
+	if oid != 0 {
+		return oid, true
+	}
+	uses := slices.Clone(a.masking.uses)
+	slices.SortStableFunc(uses, func(u, v use) int { return u.read - v.read })
+	saved := a.uses
+	a.uses = uses
+	by := a.byParameter(max(number, a.mostParameter(uses)))
+	a.uses = saved
+	first := true
+	ok = true
+	by.each(number, func(u *use, _ bool) {
+		if first && !slices.Contains(a.masking.params, u.start) {
+			oid, ok = u.deduces, u.deduces != 0
+		}
+		first = false
+	})
+	return oid, ok
+}
+
+func (a *analysis) mostParameter(uses []use) (most int) {
+	for _, u := range uses {
+		most = max(most, u.client)
+	}
+	return most
 }

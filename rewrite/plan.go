@@ -121,6 +121,11 @@ type Operand struct {
 	Again bool
 }
 
+// TakesAny says whether a value of every type can stand there, and gets none from it.
+func (o *Operand) TakesAny() bool {
+	return o.Role == Presence && o.Via == nil && o.Null == nil && o.Then == nil
+}
+
 // Param is one parameter of the text that the server sees.
 type Param struct {
 	// Client is the index, from 0, of the client's parameter that feeds it, -1 for

@@ -81,7 +81,7 @@ func (o *Operand) check(oid uint32, literals []span) *Refusal {
 	if o.Records != nil {
 		return o.checkDocument(oid, literals)
 	}
-	if o.Role == Presence && o.Via == nil && o.Null == nil {
+	if o.TakesAny() {
 		return nil
 	}
 	if o.Null != nil && oid != logical.OIDText && oid != logical.OIDVarchar {

@@ -473,8 +473,8 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 		}
 	}
 	for _, u := range a.uses {
-		if own := params[u.client-1].Operand; u.neutral && u.operand == nil && own != nil {
-			a.edit(u.start, u.end, "$"+strconv.Itoa(u.client)+"::"+own.serverType(), nil)
+		if u.neutral && u.operand == nil && params[u.client-1].Operand != nil {
+			a.testNull(u, params)
 		}
 	}
 	if asks {

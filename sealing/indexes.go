@@ -50,7 +50,8 @@ func (x *index) String() string { return "index " + display(x.schema, x.name) }
 func (x *index) sql() string { return quote(x.schema, x.name) }
 
 // indexesOver lists the indexes of the table's relations that the server could
-// not carry through a change of the columns' types, by relation and name.
+// not carry through a change of the columns' types, by relation and age: in that order they are
+// made anew, and the server looks at unique ones.
 func indexesOver(ctx context.Context, tx pgx.Tx, columns []*column) ([]index, error) {
 	found, err := indexesOf(ctx, tx, columns)
 	if err != nil {
@@ -113,7 +114,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = ic.relnamespace
 JOIN pg_catalog.pg_am am ON am.oid = ic.relam
 LEFT JOIN pg_catalog.pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
 WHERE i.indrelid = ANY ($1)
-ORDER BY pg_catalog.array_position($1::oid[], i.indrelid), ic.relname`, relations)
+ORDER BY pg_catalog.array_position($1::oid[], i.indrelid), i.indexrelid`, relations)
 	if err != nil {
 		return nil, err
 	}

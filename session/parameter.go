@@ -190,7 +190,7 @@ func (p *statement) roles() []roles {
 		case param.Client < 0:
 		case param.Operand == nil:
 			of[param.Client].plain = j + 1
-		case of[param.Client].sealed == nil:
+		case of[param.Client].sealed == nil || of[param.Client].sealed.TakesAny():
 			of[param.Client].sealed = param.Operand
 		}
 	}

@@ -128,12 +128,16 @@ type verdict struct {
 // plan plans a text of the client. A planning that is given out goes into a
 // request, or back with recycle.
 func (s *Session) plan(snap *catalog.Snapshot, text []byte, mode rewrite.Mode, out *Output) verdict {
-	if rewrite.IsASCII(text) {
+	ascii := rewrite.IsASCII(text)
+	if ascii && !rewrite.MayEscape(text) {
 		return s.planUTF8(snap, text, false, mode, out)
 	}
-	// What its names are depends on client_encoding.
+	// What its names and escapes are depends on client_encoding.
 	if need, unsettled := s.unsettled(0, out); unsettled {
 		return verdict{act: wait, need: need}
+	}
+	if ascii {
+		return s.planUTF8(snap, text, s.settings.values.Transcodes(), mode, out)
 	}
 	if !s.settings.values.Transcodes() {
 		if err := s.settings.values.CheckUTF8(text); err != nil {

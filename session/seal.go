@@ -280,7 +280,7 @@ func (s *Session) appendOperand(dst []byte, op *rewrite.Operand, v logical.Value
 	if len(v.Data) >= largeValue && op.Role == rewrite.Store && op.Via == nil {
 		return s.appendLarge(dst, op, v)
 	}
-	if op.Role == rewrite.Presence && op.Via == nil {
+	if op.TakesAny() {
 		if err := s.valid(v); err != nil {
 			return dst, Need{}, valueError(err, c)
 		}

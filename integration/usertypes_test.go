@@ -99,7 +99,7 @@ func TestDefaultsOfDomainsAreNotLost(t *testing.T) {
 			CREATE TABLE pupils (id int PRIMARY KEY, own grade DEFAULT 5, none grade DEFAULT NULL, lacks grade, later plain, note text)`,
 		Seal: []string{"public.pupils.own", "public.pupils.none", "public.pupils.later --equality"},
 	})
-	if r := pair.Try("seal", "public.pupils.lacks"); r.Status != 1 || !strings.Contains(r.Stderr, "its domain grade has a default") {
+	if r := pair.Try("seal", "public.pupils.lacks"); r.Status != 1 || !strings.Contains(r.Stderr, "its domain public.grade has a default") {
 		t.Errorf("sealing a column that has its domain's default: status %d, %s", r.Status, r.Stderr)
 	}
 	c := pair.Compare(t, harness.Simple)

@@ -228,6 +228,77 @@ func TestMaskedValuesInSubqueries(t *testing.T) {
 	)
 }
 
+// What a condition makes of values alone pgseal finds out, and the server gets the answer.
+func TestConditionsOnValuesAloneAreDecided(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE people (id int PRIMARY KEY, email text, name varchar(40), age int, big bigint, born date, city text)",
+		Seal: []string{"public.people.email --equality", "public.people.name --equality", "public.people.age --equality", "public.people.big --equality", "public.people.born --equality"},
+	})
+	c := pair.Env.Canaries
+	email, name, big := c.Word()+"@x.org", c.Word()+" Oz", c.Int8()
+	steps := []harness.Step{S("INSERT INTO people VALUES (1, $1, $2, 30, $3, '2001-02-03', 'Rome'), (2, '', NULL, 0, 0, NULL, 'Oslo'), (3, NULL, 'Bo', NULL, NULL, '2002-02-02', NULL)", email, name, big)}
+	for _, v := range []any{email, "", nil} {
+		for _, condition := range []string{
+			"length($1) = 0", "length($1) > 3 AND length($1) < 500", "char_length($1::text) = 0", "lower($1) = ''", "upper(trim($1)) <> 'ALL'", "$1 > 'm'", "$1::text <= ''",
+			"$1 = ANY (ARRAY['', 'all'])", "$1 <> ALL (ARRAY['', 'all'])", "$1 IS NOT DISTINCT FROM ''", "$1 IS DISTINCT FROM 'all'", "NOT (length($1) > 0)",
+			"$1::text BETWEEN 'a' AND 'zz'", "(length($1) = 0) IS NOT TRUE", "COALESCE(length($1), 0) = 0", "left($1, 1) = '%'", "$1 || 'x' = 'x'", "$1 LIKE '%@%'", "$1 NOT LIKE 'x_'", "replace($1, ' ', '') = ''",
+		} {
+			steps = append(steps,
+				S("SELECT id FROM people WHERE "+condition+" OR email = $1 ORDER BY id", v),
+				S("SELECT id FROM people WHERE email = $2 AND ("+condition+") ORDER BY id", v, email),
+			)
+		}
+		steps = append(steps,
+			S("SELECT id, length($1) = 0, lower($1) = '' AS none FROM people WHERE email = $1 ORDER BY id", v),
+			S("SELECT city, count(*) FROM people WHERE length($1) = 0 OR email = $1 GROUP BY city HAVING length($1) = 0 OR count(*) > 0 ORDER BY 1", v),
+			S("SELECT id FROM people WHERE CASE WHEN lower($1) = '' THEN city = 'Oslo' ELSE email = $1 END ORDER BY id", v),
+			S("SELECT p.id FROM people p LEFT JOIN people q ON q.email = $1 AND length($1) > 1 ORDER BY 1", v),
+			S("UPDATE people SET city = 'Bern' WHERE (length($1) = 0 OR email = $1) AND id < 3 RETURNING id", v),
+			S("INSERT INTO people (id, email, city) VALUES (10, $1, CASE WHEN length($1) = 0 THEN 'none' ELSE 'some' END) RETURNING city", v),
+			S("DELETE FROM people WHERE id = 10 AND (lower($1) = 'x' OR email IS NOT DISTINCT FROM $1)", v),
+		)
+	}
+	for _, v := range []any{big, "0", nil} {
+		for _, condition := range []string{
+			"$1::bigint > 5", "COALESCE($1::bigint, 0) = 0", "NULLIF($1::bigint, 0) IS NULL", "$1::bigint = ANY (ARRAY[0, -1])", "$1::bigint <= 0 OR 5000000000 < $1::bigint", "GREATEST($1::bigint, 1) = 1",
+			"$1::bigint BETWEEN -1 AND 1", "$1::bigint IS NOT DISTINCT FROM 0",
+		} {
+			steps = append(steps, S("SELECT id FROM people WHERE "+condition+" OR big = $1 ORDER BY id", v))
+		}
+	}
+	steps = append(steps,
+		S("SELECT id FROM people WHERE $1::date > '2000-01-01' AND born = $1 ORDER BY id", "2001-02-03"),
+		S("SELECT id FROM people WHERE COALESCE($1, 0) = 0 OR age = $1 ORDER BY id", "30"),
+		S("SELECT id FROM people WHERE length($1) = 0 OR age = $2 ORDER BY id", "", "5"),
+		S("SELECT id FROM people WHERE length($1) = 0 OR name = $1 ORDER BY id", name),
+		S("SELECT id FROM people WHERE $1::int / 0 > 1 OR age = $1 ORDER BY id", "30").Fails("22012"),
+		S("SELECT id FROM people WHERE $1::int = 30 OR 1 / $1::int > 1 OR age = 5 ORDER BY id", "30"),
+		S("SELECT * FROM people ORDER BY id"),
+	)
+	pair.SameIn(t, formulaModes, steps...)
+}
+
+// An operator or a function of one's own is the server's to compute, in conditions on values alone, too.
+func TestConditionsOnValuesAloneWithOwnOperators(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE people (id int PRIMARY KEY, email text);
+			CREATE FUNCTION never(text, text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT false';
+			CREATE OPERATOR > (LEFTARG = text, RIGHTARG = text, FUNCTION = never);
+			CREATE FUNCTION lower(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT ''own''::text'`,
+		Seal: []string{"public.people.email --equality"},
+	})
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO people VALUES (1, 'z'), (2, 'y')"),
+		S("SELECT id FROM people WHERE $1::text > 'a' OR email = $1 ORDER BY id", "z"),
+		S("SELECT id FROM people WHERE lower($1) = 'z' OR email = $1 ORDER BY id", "z"),
+		S("SET search_path TO public, pg_catalog"),
+		S("SELECT id FROM people WHERE $1::text > 'a' OR email = 'z' ORDER BY id", "z"),
+		S("SELECT id FROM people WHERE $1::text < 'a' OR email = 'z' ORDER BY id", "z"),
+		S("SELECT id FROM people WHERE lower($1) = 'own' OR email = 'z' ORDER BY id", "z"),
+		S("SELECT id FROM people WHERE length($1) = 1 OR email = 'z' ORDER BY id", "z"),
+	)
+}
+
 // Escapes stand for characters of the server's encoding, whatever the client's is.
 func TestEscapesInAnotherClientEncoding(t *testing.T) {
 	pair := harness.New(t, harness.Schema{

@@ -363,10 +363,11 @@ type analysis struct {
 
 	postponed      []*constants // whose use is not decided yet
 	maskables      []maskable
-	masking        *maskable
+	masking        *masking
 	operandsBefore int      // of the statement at hand
 	declared       []uint32 // types of parameters
 	typed          []typedParam
+	standing       map[int]int             // how often parameters stand in the text
 	recordSets     []*recordSet            // of which the columns are not decided yet
 	uses           []use                   // of the parameters of the statement being planned
 	lists          [][]int                 // of them, see Statement.Lists

@@ -14,26 +14,38 @@ func (a *analysis) computedConstant(n *pg.Node, op Operand, sc *scope) bool {
 		return false
 	}
 	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: sc, bound: true}
-	f := a.formula(n, d)
-	if f == nil || !f.IsConstant() || f.isGiven() || f.Aggregates() || d.windows != nil || f.parameters() != len(d.params) || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+	f := a.constantFormula(n, d)
+	if f == nil {
 		return false
 	}
 	if a.choosesStrings(f, d) || !a.settleCalls(d) {
 		return a.err != nil
 	}
 	op.Formula = f
-	a.answers++
-	// The question, which the machinery of values that are put in later has, asks for nothing.
-	x := asked{start: int(a.tokens[d.first].start), end: int(a.tokens[d.last].end), sql: "NULL::" + serverType, operand: &op, answer: a.answers}
-	x.first, x.last = -1, -1
-	a.asked = append(a.asked, x)
-	if !a.asksLater() {
-		a.edit(x.start, x.end, "", &value{operand: x.operand, literal: -1, answer: x.answer})
-	}
-	a.takeParams(&op, d.params)
-	a.operands = append(a.operands, x.operand)
+	a.putConstant(&op, d)
 	a.note(op.verb(), op.Column, "what is computed of constants", location(n))
 	return true
+}
+
+// putConstant has what the session computes of constants stand where they do.
+func (a *analysis) putConstant(op *Operand, d *formulaDraft) {
+	x := asked{start: int(a.tokens[d.first].start), end: int(a.tokens[d.last].end), operand: op, answer: Unasked}
+	x.first, x.last = -1, -1 // nothing in it is the server's to compute
+	a.asked = append(a.asked, x)
+	if !a.asksLater() {
+		a.edit(x.start, x.end, "", &value{operand: op, literal: -1, answer: Unasked})
+	}
+	a.takeParams(op, d.params)
+	a.operands = append(a.operands, op)
+}
+
+// constantFormula is what is computed of constants, nil for any other expression.
+func (a *analysis) constantFormula(n *pg.Node, d *formulaDraft) *Formula {
+	f := a.formula(n, d)
+	if f == nil || !f.IsConstant() || f.isGiven() || f.Aggregates() || d.windows != nil || len(f.parameters(nil)) != len(d.params) || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+		return nil
+	}
+	return f
 }
 
 // isGiven says whether it is a literal or a parameter, with a sign and casts or without.
@@ -53,13 +65,13 @@ func (a *analysis) choosesStrings(f *Formula, d *formulaDraft) bool {
 		!slices.ContainsFunc(a.tokens[d.first:d.last+1], func(t token) bool { return t.kind == tokenInteger || t.kind == tokenFloat })
 }
 
-// parameters is how many parameters stand in a formula.
-func (f *Formula) parameters() (n int) {
-	if f.Kind == ParameterValue {
-		n++
+// parameters appends the parameters that stand in a formula, each once.
+func (f *Formula) parameters(list []*Formula) []*Formula {
+	if f.Kind == ParameterValue && !slices.Contains(list, f) {
+		list = append(list, f)
 	}
 	for _, arg := range f.Args {
-		n += arg.parameters()
+		list = arg.parameters(list)
 	}
-	return n
+	return list
 }

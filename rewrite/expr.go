@@ -296,13 +296,13 @@ func (a *analysis) plain(n *pg.Node, sc *scope) {
 			a.deduces(before, x.TypeCast.Arg, to.whole().OID)
 		}
 	case *pg.Node_AExpr:
-		a.mayMask(n, func() { a.operator(x.AExpr, sc) })
+		a.mayMask(n, sc, func() { a.operator(x.AExpr, sc) })
 	case *pg.Node_BoolExpr:
 		for _, arg := range x.BoolExpr.Args {
 			a.condition(arg, sc)
 		}
 	case *pg.Node_NullTest:
-		a.mayMask(n, func() { a.nullTest(x.NullTest, sc) })
+		a.mayMask(n, sc, func() { a.nullTest(x.NullTest, sc) })
 	case *pg.Node_SubLink:
 		a.subquery(x.SubLink, sc)
 	case *pg.Node_FuncCall:

@@ -328,7 +328,7 @@ func (f *Formula) operands(given func(*Formula) uint32) (left, right uint32) {
 		left = f.Operator.Untyped(right, true)
 	case right == 0 && left != 0:
 		right = f.Operator.Untyped(left, false)
-	case left == 0 && (f.Operator == logical.Concatenate || f.Operator.Compares() && f.Args[0].isUntyped() && f.Args[1].isUntyped()):
+	case left == 0 && (f.Operator == logical.Concatenate || (f.Operator.Compares() || f.Operator.Matches()) && f.Args[0].isUntyped() && f.Args[1].isUntyped()):
 		return logical.OIDText, logical.OIDText
 	}
 	return left, right

@@ -140,13 +140,17 @@ func (a *analysis) readAs(m protoreflect.Message, name string) (list []*catalog.
 }
 
 // usesOf is how often a parameter stands in the text.
-func (a *analysis) usesOf(number int) (n int) {
-	for i := range a.tokens {
-		if a.tokens[i].kind == tokenParameter && a.is(i, "$"+strconv.Itoa(number)) {
-			n++
+func (a *analysis) usesOf(number int) int {
+	if a.standing == nil {
+		a.standing = map[int]int{}
+		for _, t := range a.tokens {
+			if t.kind == tokenParameter {
+				n, _ := strconv.Atoi(string(a.text[t.start+1 : t.end])) // a number, as the parser has it
+				a.standing[n]++
+			}
 		}
 	}
-	return n
+	return a.standing[number]
 }
 
 // tokensOf are the first and the last token of an expression.

@@ -20,19 +20,26 @@ import (
 // maskable is a condition on literals and parameters alone.
 type maskable struct {
 	node   *pg.Node
+	scope  *scope
 	params []int // where its parameters stand, bytes
-	uses   []use // of the statement, while it is being masked
+}
+
+// masking is what masks a statement's conditions, one after the other.
+type masking struct {
+	params []int // of the condition at hand
+	// typing are the uses by which the server gives parameters their types, by parameter.
+	typing map[int]use
 }
 
 // mayMask analyses an expression that is plain, and notes it if it can be masked. Whether it
 // is the end of the statement tells: what is sealed can stand behind it.
-func (a *analysis) mayMask(n *pg.Node, plain func()) {
+func (a *analysis) mayMask(n *pg.Node, sc *scope, plain func()) {
 	uses, edits := len(a.uses), len(a.edits)
 	plain()
-	if a.err != nil || a.persistent || len(a.edits) != edits || !a.isMaskable(n) {
+	if a.err != nil || a.persistent || len(a.edits) != edits || !ofConstants(n) {
 		return
 	}
-	m := maskable{node: n}
+	m := maskable{node: n, scope: sc}
 	for _, u := range a.uses[uses:] {
 		m.params = append(m.params, u.start)
 	}
@@ -46,7 +53,14 @@ func (a *analysis) isMaskable(n *pg.Node) bool {
 	}
 	x := n.GetAExpr()
 	_, exact := equalityOperator(x.GetName())
-	if k := x.GetKind(); k != pg.A_Expr_Kind_AEXPR_OP && k != pg.A_Expr_Kind_AEXPR_IN || !exact {
+	switch k := x.GetKind(); {
+	case !exact:
+		return false
+	case k == pg.A_Expr_Kind_AEXPR_OP_ANY || k == pg.A_Expr_Kind_AEXPR_OP_ALL:
+		if x.Rexpr.GetAArrayExpr() == nil {
+			return false
+		}
+	case k != pg.A_Expr_Kind_AEXPR_OP && k != pg.A_Expr_Kind_AEXPR_IN && k != pg.A_Expr_Kind_AEXPR_DISTINCT && k != pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
 		return false
 	}
 	for _, n := range comparedIn(x) {
@@ -58,8 +72,12 @@ func (a *analysis) isMaskable(n *pg.Node) bool {
 	return true
 }
 
-// comparedIn are the values that = and <> compare, or IN, the first of them with all others.
+// comparedIn are the values that = and <> compare, or IN and ANY (ARRAY[…]), the first of them with
+// all others.
 func comparedIn(x *pg.A_Expr) []*pg.Node {
+	if array := x.Rexpr.GetAArrayExpr(); array != nil {
+		return append([]*pg.Node{x.Lexpr}, array.Elements...)
+	}
 	return append([]*pg.Node{x.Lexpr}, listOf(x.Rexpr)...)
 }
 
@@ -116,45 +134,79 @@ func (a *analysis) isDeclaredText(n *pg.Node) bool {
 func (a *analysis) settleMasked() {
 	all := a.maskables
 	a.maskables = nil
-	defer func() { a.masking = nil }()
-	if a.err != nil || len(a.operands) == a.operandsBefore {
+	if a.err != nil || len(all) == 0 || len(a.operands) == a.operandsBefore {
 		return
 	}
 	of := a.operands[a.operandsBefore].Column
-	for i, m := range all {
-		if again := slices.ContainsFunc(all[:i], func(o maskable) bool { return o.node == m.node }); again || !a.standsPlain(&m) {
+	a.masking = &masking{typing: a.typingUses()}
+	defer func() { a.masking = nil }()
+	seen := map[*pg.Node]bool{}
+	var others []maskable
+	for _, m := range all {
+		if seen[m.node] || !a.standsPlain(&m) {
 			continue
 		}
-		before := a.uses
-		a.masking = &m
-		var was []use
-		a.masking.uses = before
-		a.uses = slices.DeleteFunc(slices.Clone(a.uses), func(u use) bool {
-			if slices.Contains(m.params, u.start) {
-				was = append(was, u)
-				return true
-			}
-			return false
-		})
+		seen[m.node] = true
+		a.masking.params = m.params
 		uses, operands, edits, noted := len(a.uses), len(a.operands), len(a.edits), len(a.acted)
+		if !a.isMaskable(m.node) {
+			others = append(others, m)
+			continue
+		}
 		masked := a.maskTest(m.node.GetNullTest(), of) || a.maskComparison(m.node.GetAExpr(), of)
 		refusal, _ := errors.AsType[*Refusal](a.err)
 		switch {
 		case a.err != nil && (refusal == nil || refusal.Code != codeNotSupported):
 			return
-		case !masked || a.err != nil || len(a.uses)-uses != len(was):
-			a.err, a.uses, a.operands, a.edits, a.acted = nil, before, a.operands[:operands], a.edits[:edits], a.acted[:noted]
+		case !masked || a.err != nil || len(a.uses)-uses != len(m.params):
+			a.err, a.uses, a.operands, a.edits, a.acted = nil, a.uses[:uses], a.operands[:operands], a.edits[:edits], a.acted[:noted]
 			a.actions = a.actions[:noted]
+			others = append(others, m)
 			continue
 		}
-		byPlace := func(u, v use) int { return u.start - v.start }
-		slices.SortFunc(was, byPlace)
-		slices.SortFunc(a.uses[uses:], byPlace)
-		for i, w := range was { // which PostgreSQL reads where they stand
-			u := &a.uses[uses+i]
-			u.read, u.group, u.bare, u.neutral = w.read, w.group, w.bare, w.neutral
+		a.replaceUses(uses, m.params)
+	}
+	a.decideMasked(others, of)
+}
+
+// replaceUses has the uses from the n-th on stand for those before at places, which PostgreSQL
+// reads where they stand.
+func (a *analysis) replaceUses(n int, places []int) {
+	masked := slices.Clone(a.uses[n:])
+	a.uses = a.uses[:n]
+	slices.SortFunc(masked, func(u, v use) int { return u.start - v.start })
+	var was []*use
+	for i := range a.uses {
+		if slices.Contains(places, a.uses[i].start) {
+			was = append(was, &a.uses[i])
 		}
 	}
+	slices.SortFunc(was, func(u, v *use) int { return u.start - v.start })
+	for i, u := range masked {
+		u.read, u.group, u.bare, u.neutral = was[i].read, was[i].group, was[i].bare, was[i].neutral
+		*was[i] = u
+	}
+}
+
+// typingUses are the uses that give parameters their types if the client declares none.
+func (a *analysis) typingUses() map[int]use {
+	saved := a.uses
+	defer func() { a.uses = saved }()
+	a.uses = slices.Clone(saved)
+	slices.SortStableFunc(a.uses, func(u, v use) int { return u.read - v.read })
+	client := 0
+	for _, u := range a.uses {
+		client = max(client, u.client)
+	}
+	by, first := a.byParameter(client), map[int]use{}
+	for number := range client {
+		by.each(number+1, func(u *use, _ bool) {
+			if _, there := first[number+1]; !there {
+				first[number+1] = *u
+			}
+		})
+	}
+	return first
 }
 
 // standsPlain says whether the parameters of a condition are still plain where they stand, and
@@ -171,12 +223,16 @@ func (a *analysis) standsPlain(m *maskable) bool {
 	}) {
 		return false
 	}
-	for _, at := range m.params {
-		if !slices.ContainsFunc(a.uses, func(u use) bool { return u.start == at && u.operand == nil }) {
-			return false
+	plain := 0
+	for _, u := range a.uses {
+		if slices.Contains(m.params, u.start) {
+			if u.operand != nil {
+				return false
+			}
+			plain++
 		}
 	}
-	return true
+	return plain == len(m.params)
 }
 
 // pseudo is the column of what is masked: one of the type, by the name of another.
@@ -209,7 +265,7 @@ func (a *analysis) maskTest(t *pg.NullTest, of *catalog.SealedColumn) bool {
 // tested in its stead. What NULLIF makes of it cannot.
 func (a *analysis) hasRole(client int) bool {
 	return slices.ContainsFunc(a.uses, func(u use) bool {
-		return u.client == client && !u.neutral && (u.operand == nil || u.operand.keepsNull())
+		return u.client == client && !u.neutral && !slices.Contains(a.masking.params, u.start) && (u.operand == nil || u.operand.keepsNull())
 	}) || slices.ContainsFunc(a.hidden, func(h hiddenParam) bool { return h.client == client })
 }
 
@@ -242,7 +298,7 @@ func (a *analysis) maskComparison(x *pg.A_Expr, of *catalog.SealedColumn) bool {
 	}
 	values := comparedIn(x)
 	t, ok := a.comparedAs(values)
-	if !ok {
+	if !ok || x.Rexpr.GetAArrayExpr() != nil && !a.comparesElements(values) {
 		return false
 	}
 	column := pseudo(of, t)
@@ -256,6 +312,15 @@ func (a *analysis) maskComparison(x *pg.A_Expr, of *catalog.SealedColumn) bool {
 		}
 	}
 	return true
+}
+
+// comparesElements says whether literals that are the elements of an array, whose type they have in
+// common by themselves, are compared as they would be in a list.
+func (a *analysis) comparesElements(values []*pg.Node) bool {
+	t, ok := a.comparedAs(values[1:])
+	of, known := a.givenAs(values[0], false)
+	return ok && known && (of == 0 || of == t.OID || isAnyText(of) && isAnyText(t.OID)) && len(values) > 1 &&
+		!slices.ContainsFunc(values[1:], func(n *pg.Node) bool { return n.GetParamRef() != nil })
 }
 
 // comparedAs is the type as which values are compared, if it is known for all that they can be.
@@ -351,26 +416,9 @@ func (a *analysis) declaredType(number int) (oid uint32, ok bool) {
 	if oid != 0 {
 		return oid, true
 	}
-	uses := slices.Clone(a.masking.uses)
-	slices.SortStableFunc(uses, func(u, v use) int { return u.read - v.read })
-	saved := a.uses
-	a.uses = uses
-	by := a.byParameter(max(number, a.mostParameter(uses)))
-	a.uses = saved
-	first := true
-	ok = true
-	by.each(number, func(u *use, _ bool) {
-		if first && !slices.Contains(a.masking.params, u.start) {
-			oid, ok = u.deduces, u.deduces != 0
-		}
-		first = false
-	})
-	return oid, ok
-}
-
-func (a *analysis) mostParameter(uses []use) (most int) {
-	for _, u := range uses {
-		most = max(most, u.client)
+	u, used := a.masking.typing[number]
+	if !used || slices.Contains(a.masking.params, u.start) {
+		return 0, true
 	}
-	return most
+	return u.deduces, u.deduces != 0
 }

@@ -6,6 +6,7 @@ package rewrite
 
 import (
 	"errors"
+	"math"
 	"sync/atomic"
 
 	"pgseal/catalog"
@@ -126,10 +127,14 @@ func (o *Operand) TakesAny() bool {
 	return o.Role == Presence && o.Via == nil && o.Null == nil && o.Then == nil
 }
 
+// Unasked is the number of what needs no answer of the server's.
+const Unasked = math.MaxInt32
+
 // Param is one parameter of the text that the server sees.
 type Param struct {
 	// Client is the index, from 0, of the client's parameter that feeds it, -1 for
-	// none: Answer numbers the value, from 1, that the Question asks for.
+	// none: Answer numbers the value, from 1, that the Question asks for; it is Unasked for
+	// one that the session computes of what the client gives.
 	Client  int
 	Answer  int
 	Operand *Operand // nil: passes as the client sent it

@@ -311,11 +311,7 @@ func TestDeeplyNestedTextsAreRefusedNotParsed(t *testing.T) {
 		}
 	}
 	wide := "INSERT INTO users (ssn, name) VALUES ('x', 'y')" + strings.Repeat(", ('a' || 5, ('c'))", 5000)
-	_, err := NewPlanner(1).Plan(&Scratch{}, simple(wide))
-	var refusal *Refusal
-	if !errors.As(err, &refusal) || refusal.Code != codeNotSupported {
-		t.Errorf("a wide text: %v", err)
-	}
+	served(t, NewPlanner(1), &Scratch{}, simple(wide))
 	long := "SELECT ssn FROM users WHERE " + strings.Repeat("name = 'x' OR ", 5000) + "ssn = 'y'"
 	served(t, NewPlanner(1), &Scratch{}, simple(long))
 }

@@ -184,11 +184,11 @@ func (a *analysis) question(params []Param) *Question {
 	prepares := a.stmt.Stmt.GetPrepareStmt() != nil
 	for i := range a.asked {
 		x := &a.asked[i]
-		if a.several && !prepares && !a.askedTogether(x) {
+		if a.several && !prepares && x.answer != Unasked && !a.askedTogether(x) {
 			a.fail(refuseComputedAmong(x.operand.Column, int32(x.start)))
 			return nil
 		}
-		if x.answer <= q.answers {
+		if x.answer <= q.answers || x.answer == Unasked {
 			continue // asked for already
 		}
 		if q.answers = x.answer; q.text == nil {
@@ -225,6 +225,9 @@ func (a *analysis) question(params []Param) *Question {
 		q.text = append(q.text, sql...)
 		q.parts = append(q.parts, questionPart{computation: x.computation, sql: sql, def: x.def})
 		a.alone(x)
+	}
+	if q.text == nil {
+		return nil
 	}
 	if x := &a.asked[len(a.asked)-1]; a.answers > maxAnswers {
 		a.fail(refuseComputedMany(x.operand.Column, int32(x.start)))

@@ -220,6 +220,8 @@ func (o *Operand) ServerOID() uint32 {
 		return o.Column.Type.OID
 	case o.OfRows:
 		return logical.OIDJSONB
+	case o.Decides:
+		return logical.OIDBool
 	case o.Array:
 		return logical.Type{OID: logical.OIDBytea}.ArrayOID()
 	}

@@ -82,6 +82,8 @@ func realLiteral(dst []byte, l *Literal) ([]byte, error) {
 	}
 	copy(value[max(0, len(value)-len(l.Value)):], l.Value)
 	switch {
+	case l.Operand.Decides && !l.Operand.OfRows:
+		return append(dst, "true"...), nil
 	case l.Operand.Records != nil || l.Operand.OfRows:
 		return AppendDocument(dst, []byte("{}"), l.Operand.ServerOID()), nil
 	case l.Bare:

@@ -23,6 +23,8 @@ func (o *Operand) serverType() string {
 		return "pg_catalog." + TypeName(o.Column.Type.OID)
 	case o.OfRows:
 		return "pg_catalog.jsonb"
+	case o.Decides:
+		return "pg_catalog.bool"
 	}
 	if o.Array {
 		return serverArrayType
@@ -489,7 +491,7 @@ func (a *analysis) parameters(least int) (params []Param, client int) {
 				e.text, e.operand = "$"+strconv.Itoa(len(params))+"::"+serverType, true
 				continue
 			}
-			a.edits = append(a.edits, edit{start: x.start, end: x.end, text: "$" + strconv.Itoa(len(params)) + "::" + serverType, operand: true})
+			a.edits = append(a.edits, edit{start: x.start, end: x.end, text: "$" + strconv.Itoa(len(params)) + "::" + x.operand.serverType(), operand: true})
 		}
 	}
 	a.hide(params)

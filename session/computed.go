@@ -474,11 +474,17 @@ func (s *Session) sealFormula(dst []byte, l *rewrite.Literal) ([]byte, error) {
 		return dst, &literalError{err, l.Position, false}
 	case err != nil:
 		return dst, err
+	case null && l.Operand.Decides:
+		return append(dst, "NULL::pg_catalog.bool"...), nil
 	case null:
 		return append(dst, "NULL::pg_catalog.bytea"...), nil
 	}
-	if s.buf.out = out; l.Operand.OfRows {
+	s.buf.out = out
+	switch {
+	case l.Operand.OfRows:
 		return rewrite.AppendDocument(dst, out, l.Operand.ServerOID()), nil
+	case l.Operand.Decides:
+		return strconv.AppendBool(dst, out[0] != 0), nil
 	}
 	return rewrite.AppendBytea(dst, out), nil
 }

@@ -53,6 +53,9 @@ func (s *Session) appendFormula(dst []byte, op *rewrite.Operand, g given, check 
 	case err != nil || need.Kind != NeedNothing || v.null:
 		return dst, err == nil && need.Kind == NeedNothing, need, err
 	}
+	if op.Decides {
+		return append(dst, v.Data...), false, Need{}, nil
+	}
 	defer func(foreign bool) { s.foreign = foreign }(s.foreign)
 	s.foreign = true // the canonical form is UTF-8
 	dst, need, err = s.appendOperand(dst, op, v.Value)

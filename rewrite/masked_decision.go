@@ -1,0 +1,183 @@
+package rewrite
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgseal/catalog"
+	"pgseal/logical"
+)
+
+// A condition on literals and parameters alone that is no comparison of them as they are is
+// computed by the session: length($1) = 0, $1 > 5, $1 = ANY (ARRAY['', 'all']). The server
+// gets true, false or NULL.
+
+// ofConstants says whether there is nothing in an expression that is a column, a query or a
+// placeholder of COPY: only literals, parameters, operators and functions.
+func ofConstants(n *pg.Node) bool {
+	given := false
+	other := anywhere(n.ProtoReflect(), func(m protoreflect.Message) bool {
+		switch x := m.Interface().(type) {
+		case *pg.ColumnRef, *pg.SubLink:
+			return true
+		case *pg.ParamRef:
+			given = true
+		case *pg.A_Const:
+			given = given || !x.Isnull
+		}
+		return false
+	})
+	return given && !other
+}
+
+// decidable is a condition with the formula that it is.
+type decidable struct {
+	maskable
+	formula *Formula
+	draft   *formulaDraft
+}
+
+// decideMasked has the session compute those conditions that it can.
+func (a *analysis) decideMasked(all []maskable, of *catalog.SealedColumn) {
+	if len(all) == 0 || !a.decidesMasked() {
+		return
+	}
+	var found []decidable
+	for _, m := range slices.Backward(all) { // the outer before those inside it
+		d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, scope: m.scope, bound: true}
+		f := a.constantFormula(m.node, d)
+		if f == nil || !a.standsPlain(&m) || !a.neverFails(f) || a.choosesStrings(f, d) {
+			continue
+		}
+		if a.settleCalls(d) && a.hasOwnOperators(d, of) {
+			found = append(found, decidable{m, f, d})
+		} else if a.err != nil {
+			return
+		}
+	}
+	for before := -1; before != len(found); {
+		before = len(found)
+		found = slices.DeleteFunc(found, func(c decidable) bool { return !a.isTyped(&c, found) })
+	}
+	for _, c := range found {
+		if !a.standsPlain(&c.maskable) {
+			continue // it is in another one
+		}
+		d := c.draft
+		op := &Operand{Column: pseudo(of, logical.Type{OID: logical.OIDBool, Typmod: -1}), Role: Digest, Decides: true, Formula: c.formula}
+		a.insert(int(a.tokens[d.first].start), "(")
+		a.putConstant(op, d)
+		a.insert(int(a.tokens[d.last].end), " AND true)") // a column would get another name
+		a.uses = slices.DeleteFunc(a.uses, func(u use) bool { return slices.Contains(c.params, u.start) })
+		a.note(op.verb(), of, "a condition on values alone", location(c.node))
+	}
+}
+
+// hasOwnOperators says whether all operators of what is computed are PostgreSQL's.
+func (a *analysis) hasOwnOperators(d *formulaDraft, of *catalog.SealedColumn) bool {
+	own := !a.mindsOperators() || !slices.ContainsFunc(d.operated, func(o operated) bool {
+		left := catalog.Given{Types: []uint32{0}}
+		if o.left != nil {
+			left = a.givenTo(o.left)
+		}
+		return !a.isBuiltIn(o.names, left, a.givenTo(o.right), of, o.at)
+	})
+	if refusal, _ := errors.AsType[*Refusal](a.err); refusal != nil {
+		a.err = nil // the server computes with those
+	}
+	return own
+}
+
+// decidesMasked says whether what the session decides can be given to the statement: it is
+// neither one that SQL prepares, nor one whose conditions are asked in front of it.
+func (a *analysis) decidesMasked() bool {
+	stmt := a.stmt.Stmt
+	if !a.runs() || a.mode == Kept || stmt.GetPrepareStmt() != nil || stmt.GetExecuteStmt() != nil || stmt.GetCopyStmt() != nil && a.asksLater() {
+		return false
+	}
+	return len(a.repeated) == 0 && len(a.formulas) == 0 && !slices.ContainsFunc(a.asked, func(x asked) bool { return x.parts != nil })
+}
+
+// isTyped says whether it is known that a formula is a condition, and which types its parameters
+// have: PostgreSQL would give them no others, in all that is found and where else they stand.
+func (a *analysis) isTyped(c *decidable, found []decidable) bool {
+	types := map[int]uint32{}
+	given := func(f *Formula) uint32 {
+		if f.Kind == ParameterValue {
+			return types[f.Client]
+		}
+		if _, oid, _, err := f.Literal(&Literal{text: a.text, literals: a.literals}); err == nil && oid != oidUnknown {
+			return oid
+		}
+		return 0
+	}
+	for _, p := range c.draft.params {
+		client := int(p.Number) - 1
+		oid := declared(a.declared, client)
+		if a.typed = append(a.typed, typedParam{client, oid}); oid == 0 {
+			var all []uint32
+			for _, other := range found {
+				all = other.formula.Infers(all, client, given)
+			}
+			for _, u := range a.uses {
+				switch {
+				case u.client != client+1 || slices.ContainsFunc(found, func(c decidable) bool { return slices.Contains(c.params, u.start) }):
+				case u.neutral || u.operand != nil && u.operand.Listed:
+					return false
+				default:
+					all = append(all, u.deduces)
+				}
+			}
+			if oid = all[0]; oid == 0 || slices.ContainsFunc(all, func(t uint32) bool { return t != oid }) {
+				return false
+			}
+		}
+		types[client] = oid
+	}
+	return c.formula.TypeOf(given) == logical.OIDBool
+}
+
+// neverFails says whether a formula of constants has a value whatever those are: PostgreSQL may
+// not come to a condition behind OR, so that an error in it would be none there.
+func (a *analysis) neverFails(f *Formula) bool {
+	switch f.Kind {
+	case ParameterValue, LiteralValue, NullValue:
+		return true
+	case IsNull, IsNotNull, Both, Either, Inverse, FirstOf, Greatest, Least, Choice, Collated:
+	case CastTo:
+		of := f.Args[0]
+		if of.Kind == ParameterValue {
+			oid := declared(a.declared, of.Client)
+			return oid == 0 || oid == f.Type.OID || isAnyText(oid) && isAnyText(f.Type.OID)
+		}
+		return of.Kind == LiteralValue || of.Kind == NullValue // it is read at once
+	case Called:
+		if !slices.ContainsFunc(neverFailing, func(name string) bool { of, ok := logical.FunctionNamed(name); return ok && of == f.Function }) {
+			return false
+		}
+	case Operation:
+		if f.Operator.Matches() && f.Args[1].Kind == LiteralValue {
+			return a.isSoundPattern(f.Args[1]) && a.neverFails(f.Args[0])
+		}
+		if !f.Operator.Compares() && f.Operator != logical.Concatenate {
+			return false
+		}
+	default:
+		return false
+	}
+	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !a.neverFails(arg) })
+}
+
+// isSoundPattern says whether a literal is a pattern of LIKE without escapes, at whose end one
+// would be a mistake.
+func (a *analysis) isSoundPattern(f *Formula) bool {
+	value, _, _, err := f.Literal(&Literal{text: a.text, literals: a.literals})
+	if k := f.text.literal; k >= 0 {
+		a.steer(a.literals[k].start)
+	}
+	return err == nil && bytes.IndexByte(value, '\\') < 0
+}

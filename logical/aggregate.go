@@ -119,6 +119,8 @@ func (a Aggregate) Result(oid uint32) uint32 {
 		}
 	case Average, SampleVariance, PopulationVariance, SampleDeviation, PopulationDeviation:
 		switch {
+		case oid == OIDInterval && a == Average:
+			return oid
 		case f == familyFloat:
 			return OIDFloat8
 		case f.isNumber():
@@ -388,6 +390,13 @@ func (g *Aggregation) Append(dst []byte, s *Settings) ([]byte, error) {
 		return g.appendVariance(dst)
 	case g.of.IsOrdered():
 		return g.appendOrdered(dst), nil
+	case g.of == Average && g.oid == OIDInterval:
+		v := canonicalInterval(g.value)
+		var err error
+		if !v.isInfinite(s.major()) {
+			v, err = v.dividedBy(float64(g.count))
+		}
+		return v.append(dst), err
 	case g.of == Average && familyOf(g.oid) == familyFloat:
 		return appendFloat8(dst, g.sum/float64(g.count)), nil
 	case g.of != Average && g.of != Sum || familyOf(g.oid) == familyFloat || g.oid == OIDInterval:

@@ -87,6 +87,12 @@ func (c *call) part() (p part, err error) {
 	switch field {
 	case "year":
 		p.n = int64(shownYear(at.year))
+	case "decade":
+		p.n = int64(span(at.year, 0, 10))
+	case "century":
+		p.n = int64(span(at.year, 99, 100))
+	case "millennium":
+		p.n = int64(span(at.year, 999, 1000))
 	case "isoyear":
 		if p.finite {
 			year, _ := at.isoWeek()
@@ -127,7 +133,7 @@ func (c *call) part() (p part, err error) {
 	case "microseconds":
 		p.n, p.never = sub, true
 	default:
-		return p, refuse("pgseal does not compute this field of a time", "Use year, quarter, month, week, day, hour, minute, second, dow, doy or epoch.")
+		return p, refuse("pgseal does not compute this field of a time", "Use millennium, century, decade, year, quarter, month, week, day, hour, minute, second, dow, doy or epoch.")
 	}
 	if p.never && isDate {
 		switch field {
@@ -140,6 +146,18 @@ func (c *call) part() (p part, err error) {
 		}
 	}
 	return p, nil
+}
+
+// span is in which century or the like, of so many years, a year is, of which 0 is 1 BC. first is how
+// many of the years before it the first year of one has, 0 where they are counted from the year 0 on.
+func span(year, first, years int) int {
+	switch {
+	case first > 0 && year > 0, first == 0 && year >= 0:
+		return (year + first) / years
+	case first == 0:
+		return -((years - 1 - year) / years)
+	}
+	return -((first + 1 - year) / years)
 }
 
 // extract is a field as a numeric.

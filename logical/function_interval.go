@@ -101,3 +101,25 @@ func paddedPart(n int) string {
 
 // momentOf is to_timestamp.
 func momentOf(c *call) ([]byte, error) { return AppendMoment(c.dst, c.text(0)) }
+
+// dividedBy is interval_div of PostgreSQL: what months leave over becomes days, of 30 to a month, and
+// what days leave over becomes time. Products are rounded before they are added, which Go leaves
+// open on some machines.
+func (v *interval) dividedBy(by float64) (interval, error) {
+	toMicros := func(f float64) float64 { return math.RoundToEven(f*microsPerSecond) / microsPerSecond }
+	months, days := float64(v.months)/by, float64(v.days)/by
+	q := interval{months: int32(months), days: int32(days)}
+	daysOver := toMicros(float64((months - float64(q.months)) * daysPerMonth))
+	over := toMicros(float64((days - float64(q.days) + daysOver - float64(int32(daysOver))) * secondsPerDay))
+	if math.Abs(over) >= secondsPerDay {
+		q.days += int32(over / secondsPerDay)
+		over -= float64(int32(over/secondsPerDay)) * secondsPerDay
+	}
+	q.days += int32(daysOver)
+	micros := math.RoundToEven(float64(float64(v.micros)/by) + float64(over*microsPerSecond))
+	if micros < math.MinInt64 || micros >= -math.MinInt64 {
+		return q, newError(codeDatetimeOverflow, "interval out of range")
+	}
+	q.micros = int64(micros)
+	return q, nil
+}

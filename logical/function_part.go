@@ -52,6 +52,12 @@ func (c *call) partOfInterval() (p part, err error) {
 	}
 	p.finite = true
 	switch field := string(bytes.ToLower(c.text(0))); field {
+	case "millennium":
+		p.n = int64(v.months / monthsPerYear / 1000)
+	case "century":
+		p.n = int64(v.months / monthsPerYear / 100)
+	case "decade":
+		p.n = int64(v.months / monthsPerYear / 10)
 	case "year":
 		p.n = int64(v.months / monthsPerYear)
 	case "quarter":

@@ -38,7 +38,7 @@ var functionArguments = map[uint32][]string{
 }
 
 // fields are those of the functions that take one first.
-var timeFields = []string{"year", "isoyear", "quarter", "month", "week", "day", "dow", "isodow", "doy", "hour", "minute", "second", "milliseconds", "microseconds", "epoch"}
+var timeFields = []string{"millennium", "century", "decade", "year", "isoyear", "quarter", "month", "week", "day", "dow", "isodow", "doy", "hour", "minute", "second", "milliseconds", "microseconds", "epoch"}
 
 // timeFormats are those of to_char.
 var timeFormats = []string{"YYYY-MM-DD", "DD.MM.YY HH24:MI:SS", "yyyy/mm/dd hh:mi:ss am", "Mon DD, YYYY", "Day|DAY|day", "Month MONTH month", "Dy DY dy MON mon", "HH12:MI PM", "SS.MS US", "Q IYYY-IW",

@@ -97,7 +97,7 @@ func castBetween(from, to uint32) (level castLevel, exact bool) {
 	case f == familyJSON && t == familyJSON:
 		return castAssignment, true
 	case from == OIDJSONB && (t.isNumber() || t == familyBool):
-		return castExplicit, false
+		return castExplicit, true
 	case f == familyBool && to == OIDInt4, from == OIDInt4 && t == familyBool:
 		return castExplicit, true
 	case f.isNumber() && t.isNumber():
@@ -378,6 +378,8 @@ func (c *conversion) cast() ([]byte, error) {
 	case from == familyNetwork && to == familyText && c.to != OIDName:
 		v := bytes.Clone(c.value())
 		return appendNetwork(c.out[:c.start], v, true), nil
+	case from == familyJSON && (to.isNumber() || to == familyBool):
+		return c.castDocument()
 	case to == familyText, from == familyText, from == familyJSON:
 		return c.throughText()
 	case from == familyBool:

@@ -217,7 +217,7 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	case target != nil:
 		n = target.Val
 		o = a.selectedDraft(n, sc)
-	case output != nil && n.GetColumnRef() == nil: // the place of a column that a star stands for
+	case output != nil && (n.GetColumnRef() == nil || output.sorts != "" && output.formula == nil && (output.sealed != nil || output.isPlain())): // a column that a star stands for
 		if output.sorts == "" || output.formula != nil || output.sealed == nil && !output.isPlain() {
 			return
 		}
@@ -227,6 +227,8 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 		if o = a.outputKey(output, sc, it.at); o == nil {
 			return
 		}
+	case output != nil && sc.names(output.name) > 1:
+		return // what the name of the output is elsewhere than in ORDER BY is not known
 	default:
 		if o = a.outputDraft(n, sc); o == nil && !counted {
 			o = a.movedDraft(n, sc)
@@ -263,6 +265,16 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 		return
 	}
 	it.text = string(a.text[at.start:at.end])
+}
+
+// names is how many entries of FROM have a column of a name.
+func (sc *scope) names(name string) (n int) {
+	for _, it := range sc.items {
+		if it.byColumn && it.column(name) != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // countsColumn says whether an expression is count(column) of a sealed column, which the server

@@ -1,0 +1,41 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// A name in ORDER BY is that of an output first, also of one that a star stands for, whatever
+// else in FROM has a column of that name.
+func TestRowsSortedByAnOutputOfAStar(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE products (id int PRIMARY KEY, name text COLLATE "C", price numeric, stock int, twin int);
+			CREATE TABLE customers (id int PRIMARY KEY, name text COLLATE "C", price numeric, stock int, city text)`,
+		Seal: []string{"public.products.name --equality", "public.products.price", "public.customers.name", "public.customers.stock --equality"},
+	})
+	a, b := pair.Env.Canaries.Word(), pair.Env.Canaries.Word()
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO products VALUES (1, $1, 3, 30, 2), (2, $2, 1, 10, 3), (3, 'mid', 2, 20, 1)", a, b),
+		S("INSERT INTO customers VALUES (1, $1, 10, 1, 'x'), (2, 'zz', 20, 2, 'y'), (3, $2, 30, 3, 'a')", a, b),
+		S("SELECT p.* FROM products p JOIN customers c ON c.id = p.id ORDER BY name"),
+		S("SELECT c.* FROM products p JOIN customers c ON c.id = p.id ORDER BY name DESC"),
+		S("SELECT p.* FROM products p JOIN customers c ON c.id = p.id ORDER BY price LIMIT 2"),
+		S("SELECT c.* FROM products p JOIN customers c ON c.id = p.id ORDER BY price DESC"),
+		S("SELECT c.* FROM products p JOIN customers c ON c.id = p.id ORDER BY stock DESC, name"),
+		S("SELECT p.* FROM products p JOIN customers c ON c.id = p.id ORDER BY stock, name"),
+		S("SELECT p.* FROM products p JOIN products q ON q.id = p.twin ORDER BY price"),
+		S("SELECT q.* FROM products p JOIN products q ON q.id = p.twin ORDER BY price, name"),
+		S("SELECT q.*, p.id AS other FROM products p JOIN products q ON q.id = p.twin ORDER BY other DESC, price"),
+		S("SELECT p.* FROM products p JOIN customers c USING (id) ORDER BY name"),
+		S("SELECT p.* FROM products p, customers c WHERE c.id = p.id ORDER BY name FOR UPDATE OF p"),
+		S("SELECT DISTINCT p.* FROM products p JOIN customers c ON c.id >= p.id ORDER BY name"),
+		S("SELECT DISTINCT ON (name) p.* FROM products p JOIN customers c ON c.id >= p.id ORDER BY name"),
+		S("SELECT p.*, count(*) AS n FROM products p JOIN customers c ON c.id >= p.id GROUP BY p.id ORDER BY name"),
+		S("SELECT p.* FROM customers c CROSS JOIN LATERAL (SELECT * FROM products WHERE products.id = c.id ORDER BY name LIMIT 1) AS p ORDER BY name"),
+		S("SELECT x.* FROM (SELECT id, name, price * 2 AS price FROM products) x JOIN customers c ON c.id = x.id ORDER BY price DESC, x.id").Refused("ORDER BY"),
+		S("SELECT x.* FROM (SELECT id, name, price * 2 AS twice FROM products) x JOIN customers c ON c.id = x.id ORDER BY twice DESC, x.id"),
+		S("SELECT p.*, c.* FROM products p JOIN customers c ON c.id = p.id ORDER BY name").Fails("42702"),
+		S("SELECT p.* FROM products p JOIN customers c ON c.id = p.id ORDER BY name || ''").Fails("42702"),
+	)
+}

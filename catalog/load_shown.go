@@ -41,7 +41,7 @@ func loadShown(ctx context.Context, tx reader, have *Shown, sealed []uint32) (*S
 		s.Views = have.Views
 		return s, nil
 	}
-	s.Views, err = loadShownViews(ctx, tx)
+	s.Views, err = shownViews(ctx, tx, s.ServerVersion)
 	return s, err
 }
 
@@ -356,25 +356,4 @@ func loadHidden(ctx context.Context, tx reader, h *Hidden) error {
 		       ARRAY(SELECT oid FROM pg_proc WHERE pronamespace IN (SELECT oid FROM schemas) ORDER BY oid),
 		       ARRAY(SELECT oid FROM pg_constraint WHERE connamespace IN (SELECT oid FROM schemas) ORDER BY oid)`).Scan(
 		&h.Schemas, &h.Relations, &h.Toast, &h.Types, &h.Functions, &h.Constraints)
-}
-
-// loadShownViews reads the definitions of the system's own views. Those that
-// read what not everybody may read cannot be inlined, and are left out.
-func loadShownViews(ctx context.Context, tx reader) (map[string]string, error) {
-	rows, err := tx.Query(ctx, `
-		SELECT CASE c.relnamespace WHEN 'pg_catalog'::regnamespace THEN '' ELSE 'information_schema.' END || c.relname, d.definition
-		  FROM pg_class c CROSS JOIN LATERAL pg_get_viewdef(c.oid) d(definition)
-		 WHERE c.relkind = 'v' AND c.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-		   AND d.definition ~ '\mpg_(class|attribute|type|proc|namespace|index|constraint|attrdef|depend|description|trigger|extension|get_indexdef|get_constraintdef|get_viewdef|get_ruledef|stat(io)?_(xact_)?all_(tables|indexes|sequences))\M|(FROM|JOIN) \(*information_schema\.\w'
-		   AND d.definition !~ '\m(pg_authid|pg_user_mapping|pg_statistic|pg_statistic_ext_data|pg_subscription|_pg_foreign_\w+|_pg_user_mappings)\M'`)
-	if err != nil {
-		return nil, err
-	}
-	views := map[string]string{}
-	var name, definition string
-	_, err = pgx.ForEachRow(rows, []any{&name, &definition}, func() error {
-		views[name] = strings.TrimSuffix(strings.TrimSpace(definition), ";")
-		return nil
-	})
-	return views, err
 }

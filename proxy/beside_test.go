@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -55,10 +57,11 @@ func newSlowly(t *testing.T) *slowly {
 	return s
 }
 
-// largeFrame is one that no socket takes at once.
-func largeFrame() []byte {
-	return frameOf(wire.TypeQuery, string(bytes.Repeat([]byte("0123456789abcdef"), 2<<20)))
-}
+// largeFrame is one that no socket takes at once. It is made once: memory that is new costs
+// more than what is done with it.
+var largeFrame = sync.OnceValue(func() []byte {
+	return frameOf(wire.TypeQuery, strings.Repeat("0123456789abcdef", 2<<20))
+})
 
 func TestALargeFrameHoldsUpNoOtherSession(t *testing.T) {
 	ls := testLoops(t)

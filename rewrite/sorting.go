@@ -217,7 +217,7 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	case target != nil:
 		n = target.Val
 		o = a.selectedDraft(n, sc)
-	case output != nil && (n.GetColumnRef() == nil || output.sorts != "" && output.formula == nil && (output.sealed != nil || output.isPlain())): // a column that a star stands for
+	case output != nil && (n.GetColumnRef() == nil || sc.names(output.name) > 1 && output.sorts != ""): // a column that a star stands for
 		if output.sorts == "" || output.formula != nil || output.sealed == nil && !output.isPlain() {
 			return
 		}
@@ -267,11 +267,13 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	it.text = string(a.text[at.start:at.end])
 }
 
-// names is how many entries of FROM have a column of a name.
+// names is how many columns of FROM have a name.
 func (sc *scope) names(name string) (n int) {
 	for _, it := range sc.items {
-		if it.byColumn && it.column(name) != nil {
-			n++
+		for i := range it.columns {
+			if it.byColumn && it.columns[i].name == name {
+				n++
+			}
 		}
 	}
 	return n

@@ -22,6 +22,12 @@ TOOL      = $(GO) tool -modfile=tools/go.mod
 # slow machine does not run out of time before it has begun.
 FUZZTIME ?= 2000x
 
+# Most of a short-lived process's time goes to the first touch of each page of its memory. In
+# huge pages, where the kernel gives them to who asks, malloc (of PostgreSQL, and of the
+# parser in pgseal) and the race detector have few: a third less of all.
+export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
+export GORACE         = no_huge_pages_for_shadow=0
+
 .PHONY: build demo test unit rules others plain tested integration integration-a-d integration-e-o integration-p-z integration-meeting integration-rest race fuzz test-versions test-regress test-drivers test-generated lint profile vuln bench
 
 build:

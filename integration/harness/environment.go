@@ -188,7 +188,7 @@ func (env *Environment) environ() []string {
 		kept = append(kept, v)
 	}
 	kept = append(kept, env.KMS.Environ()...)
-	return append(kept, "GORACE=halt_on_error=1 atexit_sleep_ms=0")
+	return append(kept, "GORACE=halt_on_error=1 atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 }
 
 // Result is what a command printed and its exit status.

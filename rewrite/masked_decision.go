@@ -141,37 +141,6 @@ func (a *analysis) isTyped(c *decidable, found []decidable) bool {
 	return c.formula.TypeOf(given) == logical.OIDBool
 }
 
-// neverFails says whether a formula of constants has a value whatever those are: PostgreSQL may
-// not come to a condition behind OR, so that an error in it would be none there.
-func (a *analysis) neverFails(f *Formula) bool {
-	switch f.Kind {
-	case ParameterValue, LiteralValue, NullValue:
-		return true
-	case IsNull, IsNotNull, Both, Either, Inverse, FirstOf, Greatest, Least, Choice, Collated:
-	case CastTo:
-		of := f.Args[0]
-		if of.Kind == ParameterValue {
-			oid := declared(a.declared, of.Client)
-			return oid == 0 || oid == f.Type.OID || isAnyText(oid) && isAnyText(f.Type.OID)
-		}
-		return of.Kind == LiteralValue || of.Kind == NullValue // it is read at once
-	case Called:
-		if !slices.ContainsFunc(neverFailing, func(name string) bool { of, ok := logical.FunctionNamed(name); return ok && of == f.Function }) {
-			return false
-		}
-	case Operation:
-		if f.Operator.Matches() && f.Args[1].Kind == LiteralValue {
-			return a.isSoundPattern(f.Args[1]) && a.neverFails(f.Args[0])
-		}
-		if !f.Operator.Compares() && f.Operator != logical.Concatenate {
-			return false
-		}
-	default:
-		return false
-	}
-	return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return !a.neverFails(arg) })
-}
-
 // isSoundPattern says whether a literal is a pattern of LIKE without escapes, at whose end one
 // would be a mistake.
 func (a *analysis) isSoundPattern(f *Formula) bool {

@@ -233,6 +233,9 @@ type scope struct {
 	// shown: the client gets the rows of the query as they are, so that its outputs can be
 	// computed.
 	shown bool
+	// returns: they are those that the statement has written, so that an output that is computed
+	// must have a value whatever the row has.
+	returns bool
 	// crossed, if not nil, has the names of columns inside that are not found there.
 	crossed *[][]string
 	// conditions are those between whose ANDs the query inside stands.

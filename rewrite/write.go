@@ -34,12 +34,28 @@ func (a *analysis) returning(list []*pg.Node, sc *scope, into *item) []column {
 		with.items = append(with.items[:len(with.items):len(with.items)], &version)
 		with.versions++
 	}
+	with.returns = a.answersWithWritten(list)
+	with.shown = with.returns
 	outputs := a.outputs(list, with, nil)
 	for i := range outputs {
 		outputs[i].returned = outputs[i].origin.item
 		outputs[i].origin = origin{} // of another version of the row than other items see
 	}
 	return outputs
+}
+
+// answersWithWritten says whether a RETURNING list is that of the statement itself, whose rows the
+// client gets as they are.
+func (a *analysis) answersWithWritten(list []*pg.Node) bool {
+	n := a.stmt.Stmt
+	own := n.GetInsertStmt().GetReturningList()
+	switch {
+	case n.GetUpdateStmt() != nil:
+		own = n.GetUpdateStmt().ReturningList
+	case n.GetDeleteStmt() != nil:
+		own = n.GetDeleteStmt().ReturningList
+	}
+	return len(own) > 0 && own[0] == list[0] && !a.persistent && a.mode != Kept
 }
 
 // triggers refuses to fire a trigger that may use a sealed column.

@@ -268,7 +268,7 @@ func (f *TextFunctions) inside(ctx context.Context, tx reader) (*TextFunctions, 
 		                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = pg_proc.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
 		ORDER BY 1),
 		ARRAY(SELECT proname::text FROM pg_proc WHERE prokind <> 'p' GROUP BY proname HAVING bool_and(provolatile <> 'v' OR proname = ANY ($2)))`,
-		append(logical.FunctionNames(), "string_to_array", "jsonb_extract_path", "jsonb_extract_path_text", "now", "transaction_timestamp", "statement_timestamp"), different).Scan(&now.Own, &now.Steady)
+		append(logical.FunctionNames(), "string_to_array", "jsonb_extract_path", "jsonb_extract_path_text", "json_extract_path", "json_extract_path_text", "now", "transaction_timestamp", "statement_timestamp"), different).Scan(&now.Own, &now.Steady)
 	slices.Sort(now.Steady)
 	return &now, err
 }

@@ -177,6 +177,8 @@ var functions = [...]named{
 	{name: "family", signatures: []signature{only(OIDInt4, ipVersion, OIDInet)}},
 	{name: "masklen", signatures: []signature{only(OIDInt4, maskLength, OIDInet)}},
 	{name: "jsonb_typeof", signatures: []signature{only(OIDText, kindName, OIDJSONB)}},
+	{name: "json_typeof", signatures: []signature{only(OIDText, kindNameOfText, OIDJSON)}},
+	{name: "json_array_length", signatures: []signature{only(OIDInt4, countElementsOfText, OIDJSON)}},
 	{name: "jsonb_array_length", signatures: []signature{only(OIDInt4, countElements, OIDJSONB)}},
 	{name: "jsonb_strip_nulls", signatures: []signature{only(OIDJSONB, withoutNulls, OIDJSONB), only(OIDJSONB, nil, OIDJSONB, OIDBool)}},
 	{name: "jsonb_pretty", signatures: []signature{only(OIDText, indented, OIDJSONB)}},

@@ -3,10 +3,9 @@ package logical
 import (
 	"bytes"
 	"slices"
-	"strconv"
 )
 
-// Functions of jsonb.
+// Functions of jsonb and json.
 
 func (c *call) document(i int) (jsonNode, error) { return readJSONB(c.text(i)) }
 
@@ -20,8 +19,22 @@ func kindName(c *call) ([]byte, error) {
 	if err != nil {
 		return c.dst, err
 	}
+	return n.kind.appendName(c.dst), nil
+}
+
+// kindNameOfText is json_typeof, which looks at the first token.
+func kindNameOfText(c *call) ([]byte, error) {
+	l := jsonLexer{input: c.text(0)}
+	if err := l.next(); err != nil {
+		return c.dst, err
+	}
+	return l.token.appendName(c.dst), nil
+}
+
+// appendName appends how a value that begins with the token is called.
+func (t jsonToken) appendName(dst []byte) []byte {
 	name := "null"
-	switch n.kind {
+	switch t {
 	case jsonObjectStart:
 		name = "object"
 	case jsonArrayStart:
@@ -33,21 +46,41 @@ func kindName(c *call) ([]byte, error) {
 	case jsonTrue, jsonFalse:
 		name = "boolean"
 	}
-	return append(c.dst, name...), nil
+	return append(dst, name...)
 }
 
 // countElements is jsonb_array_length.
 func countElements(c *call) ([]byte, error) {
 	n, err := c.document(0)
-	switch {
-	case err != nil:
+	if err != nil {
 		return c.dst, err
-	case !n.isContainer():
-		return c.dst, newError(codeInvalidParameter, "cannot get array length of a scalar")
-	case n.kind != jsonArrayStart:
+	}
+	return c.appendCount(n.kind, int64(len(n.children)))
+}
+
+// countElementsOfText is json_array_length.
+func countElementsOfText(c *call) ([]byte, error) {
+	l := jsonLexer{input: c.text(0)}
+	err := l.next()
+	var n int64
+	if err == nil && l.token == jsonArrayStart {
+		n, err = l.elements()
+	}
+	if err != nil {
+		return c.dst, err
+	}
+	return c.appendCount(l.token, n)
+}
+
+// appendCount appends how many elements a value of a kind has.
+func (c *call) appendCount(kind jsonToken, n int64) ([]byte, error) {
+	switch kind {
+	case jsonArrayStart:
+		return appendInt(c.dst, n, OIDInt4)
+	case jsonObjectStart:
 		return c.dst, newError(codeInvalidParameter, "cannot get array length of a non-array")
 	}
-	return appendInt(c.dst, int64(len(n.children)), OIDInt4)
+	return c.dst, newError(codeInvalidParameter, "cannot get array length of a scalar")
 }
 
 // withoutNulls is jsonb_strip_nulls.
@@ -238,8 +271,7 @@ func (n *jsonNode) set(path []pathElement, level int, value *jsonNode, creates b
 // place is the element of an array that a name of a path counts to. If there is none, one
 // is made at the nearer end, or it is nil.
 func (n *jsonNode) place(name []byte, level int, creates bool) (*jsonNode, error) {
-	const bits = 32
-	i, err := strconv.ParseInt(string(bytes.TrimLeft(name, " \t\n\v\f\r")), 10, bits)
+	i, err := placeNamed(name)
 	if err != nil {
 		return nil, newError(codeInvalidText, "path element at position "+itoa(level+1)+` is not an integer: "`+string(name)+`"`)
 	}

@@ -45,6 +45,7 @@ const (
 type jsonLexer struct {
 	input      []byte
 	start, end int // of the current token
+	last       int // the end of the one before it
 	token      jsonToken
 	// unescape: strings are needed, so that what cannot be stored as text is an
 	// error.
@@ -75,6 +76,7 @@ func (l *jsonLexer) next() error {
 	for i < len(l.input) && (l.input[i] == ' ' || l.input[i] == '\t' || l.input[i] == '\n' || l.input[i] == '\r') {
 		i++
 	}
+	l.last = l.end
 	l.start, l.end = i, i
 	if i == len(l.input) {
 		l.token = jsonEnd
@@ -300,11 +302,13 @@ func joinSurrogates(high *rune, r rune) (rune, error) {
 // ours small.
 const maxJSONDepth = 10000
 
-// jsonParser checks a document, and builds it when nodes are wanted.
+// jsonParser checks a document, builds it when nodes are wanted, and looks for a part of it.
 type jsonParser struct {
-	lexer jsonLexer
-	depth int
-	size  int // bytes that the values read need at least
+	lexer  jsonLexer
+	builds bool // a jsonb, for which strings are unescaped
+	seeker *jsonSeeker
+	depth  int
+	size   int // bytes that the values read need at least
 }
 
 // unexpected is the error for the current token where something else must be.
@@ -380,9 +384,15 @@ func (p *jsonParser) value(node *jsonNode) error {
 		if node.kind == jsonObjectStart {
 			return p.object(node)
 		}
+		if err := p.seeker.open(p.depth, &p.lexer); err != nil {
+			return err
+		}
 		return p.array(node)
 	case jsonString, jsonNumber, jsonTrue, jsonFalse, jsonNull:
-		if p.lexer.unescape {
+		if p.lexer.token == jsonString {
+			p.seeker.take(p.lexer.value)
+		}
+		if p.builds {
 			size, err := node.scalar(&p.lexer)
 			if err != nil {
 				return err
@@ -394,6 +404,20 @@ func (p *jsonParser) value(node *jsonNode) error {
 		return p.lexer.next()
 	}
 	return p.unexpected("JSON value")
+}
+
+// part reads the value of a member or an element. leads: it is what is looked for, or on the way.
+func (p *jsonParser) part(node *jsonNode, leads bool) error {
+	if !leads {
+		return p.value(node)
+	}
+	level, isNull := p.depth, p.lexer.token == jsonNull
+	p.seeker.enter(level, &p.lexer)
+	if err := p.value(node); err != nil {
+		return err
+	}
+	p.seeker.leave(level, &p.lexer, isNull)
+	return nil
 }
 
 func (p *jsonParser) object(node *jsonNode) error {
@@ -411,12 +435,13 @@ func (p *jsonParser) object(node *jsonNode) error {
 		if p.lexer.token != jsonString {
 			return p.unexpected("string")
 		}
-		if p.lexer.unescape {
+		if p.builds {
 			if err := checkJSONString(p.lexer.value); err != nil {
 				return err
 			}
 			member.key = append([]byte{}, p.lexer.value...)
 		}
+		leads := p.seeker.leadsToMember(p.depth, p.lexer.value)
 		if err := p.lexer.next(); err != nil {
 			return err
 		}
@@ -426,10 +451,10 @@ func (p *jsonParser) object(node *jsonNode) error {
 		if err := p.lexer.next(); err != nil {
 			return err
 		}
-		if err := p.value(&member); err != nil {
+		if err := p.part(&member, leads); err != nil {
 			return err
 		}
-		if p.lexer.unescape {
+		if p.builds {
 			node.children = append(node.children, member)
 		}
 		switch p.lexer.token {
@@ -454,10 +479,10 @@ func (p *jsonParser) array(node *jsonNode) error {
 	}
 	for {
 		var element jsonNode
-		if err := p.value(&element); err != nil {
+		if err := p.part(&element, p.seeker.leadsToNext(p.depth)); err != nil {
 			return err
 		}
-		if p.lexer.unescape {
+		if p.builds {
 			node.children = append(node.children, element)
 		}
 		switch p.lexer.token {

@@ -90,7 +90,7 @@ func jsonbTooLong() error {
 // jsonbIn writes the text as the server stores it: keys in order and once,
 // numbers in full, its own spacing and escapes.
 func jsonbIn(dst, text []byte, _ *Settings) ([]byte, error) {
-	p := jsonParser{lexer: jsonLexer{input: text, unescape: true}}
+	p := jsonParser{lexer: jsonLexer{input: text, unescape: true}, builds: true}
 	root, err := p.root()
 	if err != nil {
 		return dst, err

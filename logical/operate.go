@@ -21,7 +21,7 @@ const (
 	AtMost                        // <=
 	Greater                       // >
 	AtLeast                       // >=
-	AtKey                         // -> of jsonb
+	AtKey                         // -> of jsonb and json
 	AtKeyText                     // ->>
 	AtPath                        // #>
 	AtPathText                    // #>>
@@ -139,6 +139,7 @@ func (o Operator) Takes(oid uint32) bool {
 // a string, beside one of a type; 0 where pgseal does not know. first says that it
 // stands before the operator.
 func (o Operator) Untyped(beside uint32, first bool) uint32 {
+	isDocument := beside == OIDJSONB || beside == OIDJSON
 	switch f := familyOf(beside); {
 	case f == familyNetwork && (o.Compares() || o.RelatesNetworks()):
 		return OIDInet
@@ -168,9 +169,9 @@ func (o Operator) Untyped(beside uint32, first bool) uint32 {
 		return 0
 	case o == ShiftLeft || o == ShiftRight:
 		return OIDInt4
-	case beside == OIDJSONB && !first && (o == AtKey || o == AtKeyText || o == Subtract):
+	case isDocument && !first && (o == AtKey || o == AtKeyText), beside == OIDJSONB && !first && o == Subtract:
 		return OIDText
-	case beside == OIDJSONB && !first && (o.OfJSON() || o == WithoutPath):
+	case isDocument && !first && o.OfJSON(), beside == OIDJSONB && !first && o == WithoutPath:
 		return OIDTextArray
 	case f.isNumber():
 		return beside
@@ -319,6 +320,8 @@ func (o Operator) Append(dst []byte, left, right Value, s *Settings) ([]byte, er
 		return onPower(op.left, op.right).compute(&c)
 	case op.left == OIDJSONB:
 		return o.appendJSON(dst, a, b, op.right)
+	case op.left == OIDJSON:
+		return o.appendOfText(dst, a, b, op.right)
 	case o.OfBits():
 		return o.appendBits(dst, canonicalInt(a), canonicalInt(b), op.result)
 	case op.left == OIDTime || op.right == OIDTime:

@@ -11,15 +11,15 @@ const (
 	OIDInt4Array = 1007
 )
 
-// onJSON is an operator of jsonb and a key, a number or a path.
+// onJSON is an operator of jsonb and a key, a number or a path. Some take a json, too.
 func (o Operator) onJSON(left, right uint32) (op operation, ok bool) {
-	result := OIDJSONB
+	result := left
 	if o == AtKeyText || o == AtPathText {
 		result = OIDText
 	}
 	path := o == AtPath || o == AtPathText || o == WithoutPath
 	switch isArray := ElementOID(right) != 0 && familyOf(ElementOID(right)) == familyText; {
-	case left != OIDJSONB:
+	case left != OIDJSONB && (left != OIDJSON || !o.OfJSON()):
 		return op, false
 	case o == Contains || o == ContainedBy:
 		return operation{left, right, OIDBool}, right == OIDJSONB
@@ -43,7 +43,7 @@ func (o Operator) onJSON(left, right uint32) (op operation, ok bool) {
 
 // readJSONB takes a jsonb in canonical form apart.
 func readJSONB(canonical []byte) (jsonNode, error) {
-	p := jsonParser{lexer: jsonLexer{input: canonical[1:], unescape: true}}
+	p := jsonParser{lexer: jsonLexer{input: canonical[1:], unescape: true}, builds: true}
 	return p.root()
 }
 
@@ -78,12 +78,17 @@ func (n *jsonNode) step(name []byte) *jsonNode {
 	if n.kind != jsonArrayStart {
 		return n.member(name)
 	}
-	const bits = 32
-	i, err := strconv.ParseInt(string(bytes.TrimLeft(name, " \t\n\v\f\r")), 10, bits)
+	i, err := placeNamed(name)
 	if err != nil {
 		return nil
 	}
 	return n.element(i)
+}
+
+// placeNamed is the place of an element that a name of a path says.
+func placeNamed(name []byte) (int64, error) {
+	const bits = 32
+	return strconv.ParseInt(string(bytes.TrimLeft(name, " \t\n\v\f\r")), 10, bits)
 }
 
 // appendJSON appends what an operator makes of a jsonb; nil for NULL.

@@ -102,6 +102,8 @@ type Formula struct {
 	// at is where a column of an output is named first, or an aggregate stands; order and
 	// filter are its clauses, zero if it has none.
 	at, order, filter term
+	// document is the type that a function takes, of its call that is an Operation, 0 for none.
+	document uint32
 }
 
 // formulaLiteral is a literal of a formula: a place in every text of the shape, or,
@@ -226,7 +228,7 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		return 0
 	}
 	left, right := f.operands(given)
-	if left == 0 || right == 0 {
+	if left == 0 || right == 0 || f.document != 0 && left != f.document {
 		return 0
 	}
 	return f.Operator.Result(left, right)

@@ -12,8 +12,8 @@ import (
 // formulaCall is a call of a function that pgseal computes as the server does.
 func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
 	parts := names(x.Funcname)
-	if o, ok := pathFunctions[last(parts)]; ok {
-		return a.formulaPath(o, x, d)
+	if of, ok := pathFunctions[last(parts)]; ok {
+		return a.formulaPath(of, x, d)
 	}
 	f, ok := logical.FunctionNamed(last(parts))
 	if !ok || !ofPostgreSQL(parts) || !isPlainCall(x) || len(x.Args) == 0 {
@@ -58,11 +58,20 @@ func (a *analysis) formulaCall(x *pg.FuncCall, d *formulaDraft) *Formula {
 	return call
 }
 
-// pathFunctions are those that do what operators do, of names instead of a path.
-var pathFunctions = map[string]logical.Operator{"jsonb_extract_path": logical.AtPath, "jsonb_extract_path_text": logical.AtPathText}
+// pathFunctions are those that do what operators do with a document of a type, of names
+// instead of a path.
+var pathFunctions = map[string]pathFunction{
+	"jsonb_extract_path": {logical.AtPath, logical.OIDJSONB}, "jsonb_extract_path_text": {logical.AtPathText, logical.OIDJSONB},
+	"json_extract_path": {logical.AtPath, logical.OIDJSON}, "json_extract_path_text": {logical.AtPathText, logical.OIDJSON},
+}
+
+type pathFunction struct {
+	operator logical.Operator
+	document uint32
+}
 
 // formulaPath is a call of one of pathFunctions.
-func (a *analysis) formulaPath(o logical.Operator, x *pg.FuncCall, d *formulaDraft) *Formula {
+func (a *analysis) formulaPath(of pathFunction, x *pg.FuncCall, d *formulaDraft) *Formula {
 	parts := names(x.Funcname)
 	first := a.tokenAt(x.Location)
 	open := first + 2*(len(parts)-1) + 1
@@ -81,7 +90,7 @@ func (a *analysis) formulaPath(o logical.Operator, x *pg.FuncCall, d *formulaDra
 	if len(parts) == 1 {
 		d.named = append(d.named, parts[0])
 	}
-	return &Formula{Kind: Operation, Operator: o, Args: []*Formula{document, path}}
+	return &Formula{Kind: Operation, Operator: of.operator, document: of.document, Args: []*Formula{document, path}}
 }
 
 // isPlainCall says whether a call has nothing but arguments.

@@ -1,0 +1,87 @@
+package integration
+
+import (
+	"testing"
+
+	"pgseal/integration/harness"
+)
+
+// Documents of type json, which keep their text.
+func TestJSONColumns(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TABLE notes (id int PRIMARY KEY, doc json, key text, at int, plain text)`,
+		Seal: []string{"public.notes.doc", "public.notes.key", "public.notes.at"},
+	})
+	w := pair.Env.Canaries.Text()
+	v := pair.Env.Canaries.Text()
+	pair.SameIn(t, formulaModes,
+		S(`INSERT INTO notes VALUES (1, '{"a": {"b": "`+w+`",  "c": [1, {"d": null}] }, "city": "`+v+`"}', 'a', 0, 'a'), (2, '{"a" : "x\n\u00e9", "score": 5, "city":"Bern", "city" : "Basel", "": {}}', 'score', 1, 'score'), (3, ' [1, [2, 3] , "z"]', '0', -1, '0'), (4, NULL, NULL, NULL, NULL), (5, ' 7 ', 'a', 0, NULL), (6, '{"a": null, "ok": true, "n": "1.5"}', '', 2, '')`),
+		S("SELECT id, doc -> 'a', doc ->> 'a', doc -> 'city', doc ->> 'city', doc ->> '' FROM notes ORDER BY id"),
+		S("SELECT id, doc -> 1, doc ->> -1, doc -> $1::int, doc ->> at FROM notes ORDER BY id", "0"),
+		S("SELECT id, doc -> $1, doc ->> $1 FROM notes ORDER BY id", "city"),
+		S("SELECT id, doc -> key, doc ->> plain, doc #> ARRAY[key] FROM notes ORDER BY id"),
+		S("SELECT id, doc #> '{a,b}', doc #>> '{a,c,-1}', doc #> $1, doc #>> '{}' FROM notes ORDER BY id", "{a,c,0}"),
+		S("SELECT id, doc -> 'a' ->> 'b', (doc -> 'a') -> 'c' -> 0, doc -> 'a' #>> '{c,1,d}' FROM notes ORDER BY id"),
+		S("SELECT id, json_extract_path(doc, 'a', 'b'), json_extract_path_text(doc, $1), json_extract_path_text(doc, key) FROM notes ORDER BY id", "city"),
+		S("SELECT id, json_typeof(doc), json_typeof(doc -> 'a'), doc::text FROM notes ORDER BY id"),
+		S("SELECT id, json_array_length(doc) FROM notes WHERE id = 3"),
+		S("SELECT json_array_length(doc -> 'a') FROM notes WHERE id = 1").Fails("22023"),
+		S("SELECT json_array_length(doc) FROM notes WHERE id = 5").Fails("22023"),
+		S("SELECT id FROM notes WHERE doc ->> 'city' = $1", v),
+		S("SELECT id FROM notes WHERE (doc ->> 'city') = '"+v+"'"),
+		S("SELECT id FROM notes WHERE doc -> 'a' ->> 'b' = $1 OR doc ->> 'city' LIKE 'Ba%'", w),
+		S("SELECT id FROM notes WHERE doc ->> 'city' IN ('Basel', $1) ORDER BY id", v),
+		S("SELECT id FROM notes WHERE (doc ->> 'score')::int > 4"),
+		S("SELECT id, CAST(doc ->> 'score' AS numeric), (doc ->> 'n')::float8, CAST(doc ->> 'ok' AS boolean) FROM notes WHERE id IN (2, 6) ORDER BY id"),
+		S("SELECT id FROM notes WHERE doc ->> 'ok' IS NOT NULL AND CAST(doc ->> 'ok' AS boolean) = true"),
+		S("SELECT id FROM notes WHERE doc -> 'a' IS NULL ORDER BY id"),
+		S("SELECT id FROM notes WHERE doc ->> 'a' IS NULL ORDER BY id"),
+		S("SELECT id FROM notes WHERE json_typeof(doc) = 'object' ORDER BY id"),
+		S("SELECT doc ->> 'city' AS city, count(*) FROM notes GROUP BY doc ->> 'city' ORDER BY 2 DESC LIMIT 1"),
+		S("SELECT id FROM notes ORDER BY (doc ->> 'city') COLLATE \"C\" NULLS FIRST, id"),
+		S("SELECT DISTINCT (doc ->> 'city') COLLATE \"C\" FROM notes ORDER BY 1"),
+		S("SELECT max((doc ->> 'score')::int), count(doc -> 'a'), count(doc ->> 'a') FROM notes"),
+		S("SELECT id, doc::jsonb -> 'city', (doc -> 'a')::jsonb, CAST(doc AS jsonb) ->> 'a' FROM notes ORDER BY id"),
+		S("SELECT id FROM notes WHERE (doc -> 'score')::jsonb = '5'"),
+		S("SELECT id FROM notes WHERE doc::jsonb @> '{\"score\": 5}'"),
+		S("SELECT coalesce(doc -> 'score', '0') FROM notes WHERE id < 3 ORDER BY id"),
+		S("SELECT CASE WHEN id > 1 THEN doc -> 'score' END FROM notes WHERE id < 3 ORDER BY id"),
+		S("UPDATE notes SET doc = doc -> 'a' WHERE id = 1"),
+		S("UPDATE notes SET key = doc ->> 'city' WHERE id = 2"),
+		S("SELECT * FROM notes ORDER BY id"),
+	)
+}
+
+// What PostgreSQL refuses of json.
+func TestMistakesOfJSON(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TABLE notes (id int PRIMARY KEY, doc json, docb jsonb, n bigint)`,
+		Seal: []string{"public.notes.doc", "public.notes.docb", "public.notes.n"},
+	})
+	pair.SameIn(t, formulaModes,
+		S(`INSERT INTO notes VALUES (1, '{"a": 1, "b": "x"}', '{"a": 1}', 0)`),
+		S("SELECT id FROM notes WHERE doc -> 'a' = '1'").Fails("42883"),
+		S("SELECT id FROM notes WHERE doc -> 'a' = $1", "1").Fails("42883"),
+		S("SELECT doc -> n FROM notes").Fails("42883"),
+		S("SELECT doc - 'a' FROM notes").Fails("42883"),
+		S("SELECT doc ? 'a' FROM notes").Fails("42883"),
+		S("SELECT doc @> '{}' FROM notes").Fails("42883"),
+		S("SELECT id FROM notes WHERE doc -> 'a' LIKE '1'").Fails("42883"),
+		S("SELECT id FROM notes ORDER BY doc -> 'a'").Fails("42883"),
+		S("SELECT count(*) FROM notes GROUP BY doc -> 'a'").Fails("42883"),
+		S("SELECT DISTINCT doc -> 'a' FROM notes").Fails("42883"),
+		S("SELECT max(doc -> 'a') FROM notes").Fails("42883"),
+		S("SELECT (doc -> 'a')::int FROM notes").Refused("cannot be an operand of ->"),
+		S("SELECT jsonb_extract_path(doc, 'a') FROM notes").Fails("42883"),
+		S("SELECT json_extract_path(docb, 'a') FROM notes").Fails("42883"),
+		S("SELECT json_extract_path_text(doc, 1) FROM notes").Fails("42883"),
+		S("SELECT jsonb_typeof(doc) FROM notes").Fails("42883"),
+		S("SELECT doc ->> 'b', doc ->> 'a' FROM notes"),
+		S(`INSERT INTO notes VALUES (2, '{"a": 1, "b": "\u0000"}'), (3, '{"a": 1, "b": ["\ud800"]}')`),
+		S("SELECT doc -> 'a' FROM notes WHERE id = 1"),
+		S("SELECT doc -> 'a' FROM notes WHERE id = 2").Fails("22P05"),
+		S("SELECT doc #>> '{a}' FROM notes WHERE id = 3").Fails("22P02"),
+		S("SELECT id FROM notes WHERE doc ->> 'a' = '1' AND id = 3").Fails("22P02"),
+		S("SELECT json_typeof(doc) FROM notes ORDER BY id"),
+	)
+}

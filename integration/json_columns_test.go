@@ -52,6 +52,40 @@ func TestJSONColumns(t *testing.T) {
 	)
 }
 
+// Statements as SQLAlchemy and Sequelize write them.
+func TestJSONColumnsOfORMs(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TABLE notes (id int PRIMARY KEY, d json)`,
+		Seal: []string{"public.notes.d"},
+	})
+	w := pair.Env.Canaries.Text()
+	pair.SameIn(t, formulaModes,
+		S(`INSERT INTO notes VALUES (1, '{"a": "`+w+`", "n": {"k": ["`+w+`", 2.5]}, "ok": true}'), (2, '{"a": 4, "n": null, "ok": false, "f": 2.5}'), (3, 'null'), (4, NULL)`),
+		S("SELECT notes.d -> $1 AS anon_1 FROM notes ORDER BY id", "a"),
+		S("SELECT notes.d #> $1 AS anon_1 FROM notes ORDER BY id", "{n,k}"),
+		S("SELECT CAST(notes.d ->> $1 AS VARCHAR) AS anon_1 FROM notes ORDER BY id", "a"),
+		S("SELECT CAST(notes.d ->> 'a' AS INTEGER) AS anon_1 FROM notes WHERE id = 2"),
+		S("SELECT CAST(notes.d ->> 'a' AS INTEGER) AS anon_1 FROM notes WHERE id = 1").Fails("22P02"),
+		S("SELECT CAST(notes.d ->> 'f' AS FLOAT) AS a, CAST(notes.d ->> 'f' AS NUMERIC(10, 6)) AS b, CAST(notes.d ->> 'ok' AS BOOLEAN) AS c FROM notes ORDER BY id"),
+		S("SELECT CAST(notes.d #>> '{n, k, 1}' AS VARCHAR) AS anon_1 FROM notes ORDER BY id"),
+		S("SELECT notes.id FROM notes WHERE CAST((notes.d ->> $1) AS VARCHAR) = $2", "a", w),
+		S("SELECT notes.id FROM notes WHERE id = 2 AND CAST((notes.d ->> 'a') AS INTEGER) > $1", "3"),
+		S("SELECT notes.id FROM notes WHERE CAST((notes.d ->> 'ok') AS BOOLEAN) = true"),
+		S("SELECT notes.id FROM notes WHERE CAST((notes.d ->> 'f') AS FLOAT) = 2.5"),
+		S("SELECT notes.id FROM notes WHERE CAST((notes.d -> 'a') AS VARCHAR) = $1", `"`+w+`"`),
+		S("SELECT notes.id FROM notes WHERE CAST((notes.d #>> '{n, k, 0}') AS VARCHAR) = '"+w+"'"),
+		S("SELECT notes.id FROM notes WHERE (notes.d -> $1) IS NULL ORDER BY id", "n"),
+		S("SELECT notes.id FROM notes WHERE CAST((notes.d -> 'n') AS VARCHAR) = CAST('null' AS VARCHAR)"),
+		S("SELECT notes.id FROM notes WHERE CAST(notes.d AS VARCHAR) = CAST('null' AS VARCHAR)"),
+		S("SELECT notes.id FROM notes WHERE CAST((notes.d ->> 'a') AS VARCHAR) IN ('"+w+"', '4') ORDER BY id"),
+		S("SELECT notes.id FROM notes WHERE CAST((notes.d -> 'n') ->> 'k' AS VARCHAR) LIKE $1", "%"+w[1:]+"%"),
+		S("SELECT notes.id FROM notes WHERE (notes.d -> 'n') = $1", "null").Fails("42883"),
+		S("SELECT notes.id FROM notes ORDER BY CAST(notes.d ->> 'a' AS VARCHAR) COLLATE \"C\" DESC, id"),
+		S(`SELECT "id", "d" FROM "notes" AS "note" WHERE ("note"."d"#>>'{n,k,0}') = '`+w+`'`),
+		S(`SELECT "id", ("d"#>>'{a}') AS "a" FROM "notes" AS "note" WHERE CAST(("note"."d"#>>'{f}') AS DOUBLE PRECISION) > 2 ORDER BY ("note"."d"#>>'{a}') COLLATE "C"`),
+	)
+}
+
 // What PostgreSQL refuses of json.
 func TestMistakesOfJSON(t *testing.T) {
 	pair := harness.New(t, harness.Schema{

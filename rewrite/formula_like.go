@@ -131,8 +131,12 @@ func (f *Formula) hasRange() bool {
 // the array.
 func (f *Formula) looksIntoArray() bool { return f.Quantifier != OneValue && f.Args[1].hasSealed() }
 
-// isTruth says whether a condition is a column that has no term.
-func (f *Formula) isTruth() bool { return f.Kind == ColumnValue && !f.isTerm() }
+// isTruth says whether a condition is a column that has no term, or what an operator or a function
+// gives, cast to a boolean.
+func (f *Formula) isTruth() bool {
+	of := f.uncast().Kind
+	return f.Kind == ColumnValue && !f.isTerm() || f.Kind == CastTo && (of == Operation || of == Called) && f.hasSealed()
+}
 
 // choosesByTruth says whether CASE has such a column for a condition, or NOT of one.
 func (f *Formula) choosesByTruth() bool {

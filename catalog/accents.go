@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"pgseal/logical"
 )
@@ -45,8 +44,7 @@ func (l *learning) withAccents(ctx context.Context, weights map[rune]logical.Wei
 			refined[r] = w
 		}
 		better := logical.NewTextOrder(refined)
-		texts := accentSamples(refined, better)
-		slices.SortFunc(texts, func(a, b string) int { return better.Compare([]byte(a), []byte(b)) })
+		texts := sorted(accentSamples(refined), better)
 		wrong, err := l.outOfOrder(ctx, texts)
 		if err != nil {
 			return nil, err
@@ -127,7 +125,7 @@ func (l *learning) accents(ctx context.Context, weights map[rune]logical.Weight,
 		}
 	}
 	var before []int
-	if err := l.tx.QueryRow(ctx, strings.ReplaceAll(whatAccents, "@", l.collation), single, basesOfSingle, texts, basesOfTexts).Scan(&before); err != nil {
+	if err := l.ask(ctx, whatAccents, single, basesOfSingle, texts, basesOfTexts).Scan(&before); err != nil {
 		return nil, err
 	}
 	distinct := map[int]bool{}
@@ -149,7 +147,7 @@ func (l *learning) accents(ctx context.Context, weights map[rune]logical.Weight,
 
 // accentSamples are texts in which letters with accents stand behind digits and marks, several of
 // which differ in those alone.
-func accentSamples(weights map[rune]logical.Weight, order *logical.TextOrder) []string {
+func accentSamples(weights map[rune]logical.Weight) []string {
 	var accented []rune
 	alike := map[uint16][]rune{} // by their place on the first level
 	for _, r := range slices.Sorted(maps.Keys(weights)) {
@@ -204,5 +202,5 @@ func accentSamples(weights map[rune]logical.Weight, order *logical.TextOrder) []
 			some = longer
 		}
 	}
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(texts)), func(t string) bool { return !order.Knows([]byte(t)) })
+	return slices.Sorted(maps.Keys(texts))
 }

@@ -59,3 +59,26 @@ func LearnOrder(ctx context.Context, conn *pgx.Conn, collation string) (order *l
 	order, err = l.order(ctx)
 	return order, orderedCharacters(), func(texts []string) ([]int, error) { return l.outOfOrder(ctx, texts) }, err
 }
+
+// SlowLearning has each question of learning take too long.
+func SlowLearning() (undo func()) {
+	before := learningTimeout
+	learningTimeout = "1"
+	return func() { learningTimeout = before }
+}
+
+// Learnt gives how many orders are kept.
+func (o *Orders) Learnt() int { return o.learnt.Len() }
+
+// Mislead puts another order in the place of all that are kept.
+func (o *Orders) Mislead(order *logical.TextOrder) {
+	for _, key := range o.learnt.Keys() {
+		o.learnt.Add(key, order)
+	}
+}
+
+// ConfirmsOrder has the server confirm an order of a collation, which is SQL, as one that has been
+// learnt before.
+func ConfirmsOrder(ctx context.Context, conn *pgx.Conn, collation string, order *logical.TextOrder) (bool, error) {
+	return (&learning{tx: conn, collation: collation}).confirms(ctx, order)
+}

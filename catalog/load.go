@@ -24,16 +24,21 @@ import (
 // where it may not.
 func Load(ctx context.Context, conn *pgx.Conn, textFunctions, textOrders bool) (*Snapshot, error) {
 	var s *Snapshot
-	known := orders{}
+	known := map[uint32]*logical.TextOrder{}
 	if textOrders {
+		orders := NewOrders()
 		rows, err := conn.Query(ctx, orderedCollations)
 		if err != nil {
 			return nil, err
 		}
 		collations, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
 		for _, oid := range collations {
-			if err == nil {
-				_, err = known.learn(ctx, conn, oid)
+			if err != nil {
+				break
+			}
+			order, name, failure := orders.learn(ctx, conn, oid)
+			if known[oid] = order; failure != nil {
+				err = &OrderFailure{Collation: name, Why: failure}
 			}
 		}
 		if err != nil {
@@ -58,7 +63,7 @@ type loading struct {
 	reach reach
 	folds foldings
 	// orders are those that have been learnt.
-	orders orders
+	orders map[uint32]*logical.TextOrder
 	// functions: Contents.TextFunctions is wanted, whether or not the load needs it.
 	functions bool
 }

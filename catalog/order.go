@@ -11,61 +11,21 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgseal/logical"
 )
-
-// orders are those of a server's collations that have been asked for, by OID, nil for those
-// that cannot be computed here. They are the same for as long as the server runs.
-type orders map[uint32]*logical.TextOrder
 
 // orderedCollations are those of sealed columns and of the database, as SQL.
 const orderedCollations = `SELECT coalesce(to_regcollation(s.original ->> 'collation')::oid, t.typcollation)
 	FROM pgseal.sealed_column s JOIN pg_type t ON t.oid = s.logical_type UNION SELECT oid FROM pg_collation WHERE collprovider = 'd'`
 
-// orderedCollation is the name of the collation $1, if its order is not that of bytes and can
-// be learnt, as SQL.
-const orderedCollation = `SELECT quote_ident(n.nspname) || '.' || quote_ident(o.collname)
-	FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace
-	WHERE o.oid = $1 AND getdatabaseencoding() = 'UTF8' AND o.collisdeterministic AND NOT ` + byBytes
+// learningTimeout bounds each question of learning, in milliseconds, and learningTime says when
+// no more are asked: the rest of a round needs time, too.
+const learningTime = 9 * time.Second
 
-// learn learns the order of a collation, in a transaction of its own, so that a mistake in it
-// harms nothing else. refused is why the server would not help; the order is not known then.
-func (o orders) learn(ctx context.Context, conn *pgx.Conn, oid uint32) (refused, err error) {
-	if _, ok := o[oid]; ok {
-		return nil, nil
-	}
-	var order *logical.TextOrder
-	err = reading(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = "+learningTimeout); err != nil {
-			return err
-		}
-		var name string
-		switch err := tx.QueryRow(ctx, orderedCollation, oid).Scan(&name); {
-		case errors.Is(err, pgx.ErrNoRows):
-			return nil
-		case err != nil:
-			return err
-		}
-		order, err = (&learning{tx: tx, collation: name, until: time.Now().Add(learningTime)}).order(ctx)
-		return err
-	})
-	if _, ok := errors.AsType[*pgconn.PgError](err); ok {
-		refused, err, order = err, nil, nil
-	}
-	if err == nil {
-		o[oid] = order
-	}
-	return refused, err
-}
+var learningTimeout = "3000"
 
-// learningTimeout bounds each question of learning, and learningTime says when no more are
-// asked: the rest of a round needs time, too.
-const (
-	learningTimeout = "3000" // milliseconds
-	learningTime    = 6 * time.Second
-)
+var errLearningTime = errors.New("the server has not answered all questions within " + learningTime.String())
 
 // learning finds out how a collation sorts, by having the server compare texts that are made
 // up for it. What is made up says nothing of what is stored.
@@ -81,21 +41,25 @@ type learning struct {
 	until     time.Time // when no more is asked; zero for never
 }
 
+// ask asks one of its questions.
+func (l *learning) ask(ctx context.Context, sql string, args ...any) pgx.Row {
+	if !l.until.IsZero() && time.Now().After(l.until) {
+		return oneRow{err: errLearningTime}
+	}
+	return l.tx.QueryRow(ctx, strings.ReplaceAll(sql, "@", l.collation), args...)
+}
+
 // order is that of the collation, nil if it cannot be computed here.
 func (l *learning) order(ctx context.Context) (*logical.TextOrder, error) {
 	chars := orderedCharacters()
 	const rounds = 6 // each leaves out some more
 	for range rounds {
-		if !l.until.IsZero() && time.Now().After(l.until) {
-			return nil, nil
-		}
 		weights, err := l.weights(ctx, chars)
 		if err != nil {
 			return nil, err
 		}
 		order := logical.NewTextOrder(weights)
-		texts := samples(chars, weights, order)
-		slices.SortFunc(texts, func(a, b string) int { return order.Compare([]byte(a), []byte(b)) })
+		texts := sorted(samples(chars, weights), order)
 		wrong, err := l.outOfOrder(ctx, texts)
 		if err != nil {
 			return nil, err
@@ -176,7 +140,7 @@ func (l *learning) weights(ctx context.Context, chars []rune) (map[rune]logical.
 	var sorted []string
 	var marks, absent, skipped, bare, double []bool
 	var differs, behind []int
-	if err := l.tx.QueryRow(ctx, strings.ReplaceAll(whatWeights, "@", l.collation), texts, pair, of).Scan(&sorted, &marks, &differs, &behind, &absent, &skipped, &bare, &double); err != nil {
+	if err := l.ask(ctx, whatWeights, texts, pair, of).Scan(&sorted, &marks, &differs, &behind, &absent, &skipped, &bare, &double); err != nil {
 		return nil, err
 	}
 	const apart = 64 // on the last level, for those that are the same on the levels before
@@ -241,7 +205,7 @@ var usual = []rune("aAáÁbcç012  -.',$sße")
 // samples are texts to be compared: all characters; pairs of those of ASCII, of one script,
 // and with neighbours; all triples of small letters; words, several of which differ in
 // accents, case and marks alone; and words of usual characters.
-func samples(chars []rune, weights map[rune]logical.Weight, order *logical.TextOrder) []string {
+func samples(chars []rune, weights map[rune]logical.Weight) []string {
 	texts := map[string]bool{}
 	var small []rune
 	for _, r := range chars {
@@ -297,7 +261,14 @@ func samples(chars []rune, weights map[rune]logical.Weight, order *logical.TextO
 		}
 		texts[string(word)] = true
 	}
-	return slices.DeleteFunc(slices.Collect(maps.Keys(texts)), func(t string) bool { return !order.Knows([]byte(t)) })
+	return slices.Collect(maps.Keys(texts))
+}
+
+// sorted are those of some texts that an order knows, in that order.
+func sorted(texts []string, order *logical.TextOrder) []string {
+	texts = slices.DeleteFunc(texts, func(t string) bool { return !order.Knows([]byte(t)) })
+	slices.SortFunc(texts, func(a, b string) int { return order.Compare([]byte(a), []byte(b)) })
+	return slices.Compact(texts)
 }
 
 // Scripts, of the letters among characters that are not of ASCII.
@@ -324,7 +295,7 @@ const whatWrong = `SELECT coalesce(array_agg(i - 1), '{}') FROM (
 	WHERE before >= t COLLATE @`
 
 func (l *learning) outOfOrder(ctx context.Context, texts []string) (wrong []int, err error) {
-	err = l.tx.QueryRow(ctx, strings.ReplaceAll(whatWrong, "@", l.collation), texts).Scan(&wrong)
+	err = l.ask(ctx, whatWrong, texts).Scan(&wrong)
 	return wrong, err
 }
 

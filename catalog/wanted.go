@@ -21,7 +21,8 @@ type wanted struct {
 
 	functions bool            // Contents.TextFunctions
 	orders    map[uint32]bool // of Contents.TextOrders, by collation
-	outer     *wanted         // that of what others see, who can be told of those alone
+	failures  map[uint32]*OrderFailure
+	outer     *wanted // that of what others see, who can be told of those alone
 }
 
 // maxWanted bounds how many names and how many OIDs are kept: a client can name
@@ -71,6 +72,26 @@ func (w *wanted) textOrder(collation uint32) {
 		w.orders = map[uint32]bool{}
 	}
 	w.orders[collation], w.fresh = true, true
+}
+
+// failed notes that an order could not be learnt.
+func (w *wanted) failed(collation uint32, f *OrderFailure) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failures == nil {
+		w.failures = map[uint32]*OrderFailure{}
+	}
+	w.failures[collation] = f
+}
+
+// failure is why an order could not be learnt the last time, nil if it was not tried.
+func (w *wanted) failure(collation uint32) *OrderFailure {
+	if w.outer != nil {
+		w = w.outer
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failures[collation]
 }
 
 // takeOrder gives one of the collations whose order is wanted, and forgets that. It is false
@@ -156,12 +177,17 @@ func (s *Snapshot) TextFunctions() *TextFunctions {
 }
 
 // TextOrder is the order of a collation, nil if it cannot be computed here. Where that is not
-// known, it is noted likewise.
-func (s *Snapshot) TextOrder(collation uint32) (order *logical.TextOrder, known bool) {
-	if order, known = s.textOrders[collation]; !known && s.wanted != nil {
-		s.wanted.textOrder(collation)
+// known, it is noted likewise. After a failure to learn it, which is given then, it is not wanted
+// again for a while.
+func (s *Snapshot) TextOrder(collation uint32) (order *logical.TextOrder, known bool, failure *OrderFailure) {
+	if order, known = s.textOrders[collation]; known || s.wanted == nil {
+		return order, known, nil
 	}
-	return order, known
+	if f := s.wanted.failure(collation); f != nil && f.pauses() {
+		return nil, false, f
+	}
+	s.wanted.textOrder(collation)
+	return nil, false, nil
 }
 
 // MissRelation notes likewise that rows come from a relation.

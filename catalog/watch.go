@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgseal/logical"
 )
 
 const (
@@ -52,6 +54,9 @@ type WatchOptions struct {
 	// what was known, when it was called. Before that no change is acknowledged. It is
 	// called beside the watcher's own work; nil for nothing to wait for.
 	Answered func(context.Context)
+	// Orders are where orders of collations are kept, for other watchers too; by default
+	// the watcher has its own.
+	Orders *Orders
 	// Logger is told when the database goes out of reach and when it is back.
 	Logger *slog.Logger
 }
@@ -69,6 +74,9 @@ func (o WatchOptions) withDefaults() WatchOptions {
 	}
 	if o.OnKeys == nil {
 		o.OnKeys = func(int64) {}
+	}
+	if o.Orders == nil {
+		o.Orders = NewOrders()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -103,8 +111,8 @@ type Watcher struct {
 	last      fingerprint
 	watched   watched // what the snapshot was loaded from
 	answers   map[string]*answer
-	folds     foldings // of the server that conn is connected to
-	orders    orders   // as well
+	folds     foldings                      // of the server that conn is connected to
+	orders    map[uint32]*logical.TextOrder // as well, those that have been asked for, by OID
 
 	wanted wanted // what statements have named
 
@@ -326,12 +334,8 @@ func (w *Watcher) look(ctx context.Context, have *Snapshot) (seen fingerprint, s
 		have = nil
 	}
 	if collation, ok := w.wanted.takeOrder(); ok { // one in each round, which is bounded
-		refused, err := w.orders.learn(ctx, w.conn, collation)
-		if err != nil {
+		if err := w.learnOrder(ctx, collation); err != nil {
 			return seen, nil, err
-		}
-		if refused != nil {
-			w.o.Logger.Warn("the order of a collation cannot be learnt from the server, statements that need it are refused", "collation", collation, "error", refused)
 		}
 	}
 	names, oids, functions, more := w.wanted.take()
@@ -390,7 +394,10 @@ func (w *Watcher) prepare(ctx context.Context) (another bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.conn, w.acknowledged, w.answers, w.folds, w.orders = conn, 0, nil, foldings{}, orders{}
+		if len(w.folds) > 0 || len(w.orders) > 0 { // this server may have others
+			w.wanted.again()
+		}
+		w.conn, w.acknowledged, w.answers, w.folds, w.orders = conn, 0, nil, foldings{}, map[uint32]*logical.TextOrder{}
 		var database, backend uint32
 		const enter = `SELECT oid, pg_catalog.pg_backend_pid() FROM pg_catalog.pg_database, pg_catalog.set_config('application_name',
 			CASE WHEN pg_catalog.pg_backend_pid() = $2::int8 THEN $1 ELSE pg_catalog.current_setting('application_name') END, false)

@@ -88,6 +88,9 @@ func NewDatabases(c DatabasesConfig) (*Databases, error) {
 		c.Logger = slog.Default()
 	}
 	c.Keystore.Logger, c.Watch.Logger = c.Logger, c.Logger
+	if c.Watch.Orders == nil {
+		c.Watch.Orders = catalog.NewOrders()
+	}
 	if _, err := parseUpstream(c.Upstream); err != nil {
 		return nil, fmt.Errorf("proxy: the upstream URL is not usable: %w", err)
 	}

@@ -247,9 +247,12 @@ func build(r Request, prepared func(string) (*Statement, []uint32)) (built, erro
 			}
 			if !r.unwraps && isRefusal && refusal.Code == codeNotSupported && len(tree.Stmts) == 1 && mayUnwrap(tree.Stmts[0].Stmt.GetSelectStmt()) {
 				b, err := unwrapped(r, prepared)
-				if other := (*Refusal)(nil); !errors.As(err, &other) {
+				if other := (*Refusal)(nil); !errors.As(err, &other) || other.Anchor == "order-failure" {
 					return b, err
 				}
+			}
+			if isRefusal && refusal.Code == codeNotSupported && a.unlearnt != nil { // it is why, or will be
+				return built{}, refuseOrderFailure(refusal, a.unlearnt)
 			}
 			return built{}, a.err
 		}
@@ -345,6 +348,7 @@ type analysis struct {
 	cursors    *OpenCursors // as in Request
 	wildParams bool         // as in Request
 	prepared   func(string) (*Statement, []uint32)
+	unlearnt   *catalog.OrderFailure // why the order of a collation is not known, nil if all are that matter
 
 	err         error
 	edits       []edit

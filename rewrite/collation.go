@@ -110,8 +110,11 @@ func (a *analysis) orderOf(values ...*Formula) (*logical.TextOrder, bool) {
 	if !c.known || slices.ContainsFunc(values, (*Formula).hasName) {
 		return nil, false
 	}
-	order, known := a.snap.TextOrder(c.oid)
-	if !known {
+	order, known, failure := a.snap.TextOrder(c.oid)
+	switch {
+	case failure != nil: // there may be a plan without it
+		a.unlearnt = failure
+	case !known:
 		a.fail(ErrNeedTextOrders)
 	}
 	return order, order != nil

@@ -20,6 +20,7 @@ const (
 	codeSerialization      = "40001" // serialization_failure
 	codeUndefinedObject    = "42704" // undefined_object
 	codeTooComplex         = "54001"
+	codeSystemError        = "58000"
 	codeInvalidEncoded     = "22021"
 	codeWrongObjectType    = "42809"
 	codeDatatypeMismatch   = "42804"

@@ -89,6 +89,15 @@ func refuseCollation(c *catalog.SealedColumn, position int32) *Refusal {
 	return r
 }
 
+// refuseOrderFailure is a refusal for want of an order that pgseal will ask the server for again.
+func refuseOrderFailure(r *Refusal, f *catalog.OrderFailure) *Refusal {
+	return &Refusal{Anchor: "order-failure", Code: codeSystemError, Column: r.Column, Position: r.Position, probe: r.probe,
+		Message: f.Message(),
+		Detail:  "Without it pgseal cannot sort or compare texts of sealed columns. When it asked: " + f.Reason(),
+		Hint:    "Repeat the statement: pgseal asks the server again after a pause.",
+	}
+}
+
 // refuseCalled is for a function of the server's beside rows of which pgseal shows some.
 func refuseCalled(c *catalog.SealedColumn, position int32, function string) *Refusal {
 	r := sealedRefusal("sealed-sort", c, position, "cannot be sorted or filtered by beside function "+function)

@@ -39,7 +39,7 @@ var table = map[string]rule{
 	"logical":    {external: []string{x + "text"}, never: network},
 	"wire":       {external: []string{pgproto3}, never: slices.Concat(network, clock)},
 	"copyformat": {internal: []string{"logical"}, never: slices.Concat(network, clock)},
-	"catalog":    {internal: []string{"envelope", "logical"}, external: []string{pgx}},
+	"catalog":    {internal: []string{"envelope", "logical"}, external: []string{pgx, lru}},
 	"rewrite":    {internal: []string{"catalog", "copyformat", "envelope", "logical"}, external: []string{pgQuery, protobuf, lru}, never: network},
 	"session": {internal: []string{"catalog", "copyformat", "envelope", "keycache", "logical", "rewrite", "wire"},
 		external: []string{pgproto3, lru}, never: slices.Concat(network, clock)},

@@ -79,8 +79,9 @@ func TestDescribe(t *testing.T) {
 func TestDescribeRoles(t *testing.T) {
 	pair, plain, searchable, _ := kinds(t)
 	d := newDescriber(t, pair)
-	for _, s := range searchable {
-		for _, p := range append(plain, searchable...) {
+	for i, s := range searchable {
+		// Two columns meet once: most of these statements come with both in either place.
+		for _, p := range append(plain, searchable[:i+1]...) {
 			d.same(`INSERT INTO "values" (id, %[1]s, %[2]s) VALUES (1, $1, $1)`, p, s)
 			d.same(`INSERT INTO "values" (id, %[2]s, %[1]s) VALUES (1, $1, $1)`, p, s)
 			d.same(`INSERT INTO "values" (id, %[1]s, %[2]s) VALUES (1, $1, NULL), (2, NULL, $1)`, p, s)

@@ -50,6 +50,9 @@ func TestTextsInOtherClientEncodings(t *testing.T) {
 				return encoded
 			}
 			for _, mode := range harness.Modes {
+				if client.name == "LATIN1" && mode != harness.Simple && mode != harness.PreparedBinary {
+					continue // as LATIN9
+				}
 				pair.Empty()
 				c := pair.Compare(t, mode)
 				c.Step(S("SET client_encoding = '" + client.name + "'"))

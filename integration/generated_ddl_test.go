@@ -17,7 +17,7 @@ import (
 )
 
 // generatedDDL is how many statements each session of migrations runs.
-const generatedDDL = 120
+const generatedDDL = 80
 
 // What the generator of migrations starts from. Names in the statements are taken
 // from few, so that they meet.

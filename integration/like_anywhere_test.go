@@ -153,13 +153,17 @@ func TestPatternsOfOnePreparedStatement(t *testing.T) {
 				cases["portals"] = slices.Concat(query("BEGIN"), described, binds(name, "p", true, 1, "%@%"), sync, binds(name, "q", true, 1, "bob@"+w), sync,
 					binds(name, "r", true, 1, "%"), []pgproto3.FrontendMessage{&pgproto3.Execute{Portal: "p"}, &pgproto3.Execute{Portal: "q"}, &pgproto3.Execute{Portal: "r"}}, sync, query("ROLLBACK"))
 			}
+			// In one session, one after the other, which begins with another one each time.
+			var order []string
+			var session []pgproto3.FrontendMessage
 			for what, messages := range cases {
+				order, session = append(order, what), append(session, messages...)
 				if name != "" {
-					messages = append(messages, &pgproto3.Close{ObjectType: 'S', Name: name}, &pgproto3.Sync{})
+					session = append(session, &pgproto3.Close{ObjectType: 'S', Name: name}, &pgproto3.Sync{})
 				}
-				if plain, sealed := dialogue(t, pair.TwinURL(), messages), dialogue(t, pair.URL(), messages); plain != sealed {
-					t.Errorf("%q %s %s: plain:\n%s\nsealed:\n%s", name, what, sql, plain, sealed)
-				}
+			}
+			if plain, sealed := dialogue(t, pair.TwinURL(), session), dialogue(t, pair.URL(), session); plain != sealed {
+				t.Errorf("%q %q %s: plain:\n%s\nsealed:\n%s", name, order, sql, plain, sealed)
 			}
 		}
 	}

@@ -50,7 +50,11 @@ func TestSealingBesideClients(t *testing.T) {
 			if c.front {
 				addr = startPgbouncer(t, addr, 4)
 			}
-			sealBesideClients(t, pair, at(t, pair.ServerURL(), addr))
+			rounds := 1
+			if !c.front && !c.behind {
+				rounds = 2 // what a column leaves that is sealed again is not the pool's
+			}
+			sealBesideClients(t, pair, at(t, pair.ServerURL(), addr), rounds)
 		})
 	}
 }
@@ -69,7 +73,7 @@ type vaultClient struct {
 	refused int
 }
 
-func sealBesideClients(t *testing.T, pair *harness.Pair, dsn string) {
+func sealBesideClients(t *testing.T, pair *harness.Pair, dsn string, rounds int) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var era atomic.Int32 // of 1 are canaries, while the column is sealed
@@ -111,7 +115,7 @@ func sealBesideClients(t *testing.T, pair *harness.Pair, dsn string) {
 			eventually(t, "all clients work", func() bool { return t.Failed() || values() >= enough })
 		}
 	}
-	for range 2 {
+	for range rounds {
 		pair.Pgseal("seal", "public.vault.word", "--equality")
 		change(1)
 		work()

@@ -43,7 +43,7 @@ func peak(t *testing.T, pid int) int {
 // where its form is that of a parameter and a row. Values that pass are streamed.
 func TestLargeValuesCostFewCopies(t *testing.T) {
 	const mib = 1 << 20
-	size := 24
+	size := 12
 	if n, err := strconv.Atoi(os.Getenv(sizeVariable)); err == nil {
 		size = n
 	}

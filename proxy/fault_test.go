@@ -252,8 +252,9 @@ func TestAConnectionThatBreaksAnywhereLeavesNothingBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			total := broken.passed.Load()
-			for i := range int64(12) {
-				limit := total*i/12 + rand.Int64N(total/12) // in time it breaks everywhere
+			const pieces = 6
+			for i := range int64(pieces) {
+				limit := total*i/pieces + rand.Int64N(total/pieces) // in time it breaks everywhere
 				broken.passed.Store(0)
 				broken.breakAfter.Store(limit)
 				ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)

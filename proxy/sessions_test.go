@@ -228,7 +228,7 @@ func testDeaths(t *testing.T, p *testProxy) {
 	for name, die := range deaths {
 		t.Run(name, func(t *testing.T) {
 			goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
-			for range 5 {
+			for range 2 { // what is left of one is left of each
 				c := p.raw()
 				c.t = t
 				die(c)

@@ -386,7 +386,7 @@ func TestLoadSeesOneState(t *testing.T) {
 		}
 	}()
 	var seen []string
-	for range 100 {
+	for range 40 {
 		s := load(t, conn)
 		for _, name := range []string{"users", "usres"} {
 			if r := named(s, "public", name); r != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -111,6 +112,7 @@ func makesTables(ctx context.Context, conn *pgx.Conn, chance *rand.Rand) error {
 		if conn.PgConn().TxStatus() != 'I' && chance.IntN(3) == 0 { // and locks are held for a moment only
 			conn.PgConn().Exec(ctx, "ROLLBACK").Close()
 		}
+		time.Sleep(10 * time.Millisecond) // the migration that they are beside is to have its turn
 	}
 	return nil
 }

@@ -61,7 +61,8 @@ func (a *analysis) decideMasked(all []maskable, of *catalog.SealedColumn) {
 	}
 	for before := -1; before != len(found); {
 		before = len(found)
-		found = slices.DeleteFunc(found, func(c decidable) bool { return !a.isTyped(&c, found) })
+		typings := a.typings(found)
+		found = slices.DeleteFunc(found, func(c decidable) bool { return !a.isTyped(&c, typings) })
 	}
 	for _, c := range found {
 		if !a.standsPlain(&c.maskable) {
@@ -102,12 +103,39 @@ func (a *analysis) decidesMasked() bool {
 	return len(a.repeated) == 0 && len(a.formulas) == 0 && !slices.ContainsFunc(a.asked, func(x asked) bool { return x.parts != nil })
 }
 
-// isTyped says whether it is known that a formula is a condition, and which types its parameters
-// have: PostgreSQL would give them no others, in all that is found and where else they stand.
-func (a *analysis) isTyped(c *decidable, found []decidable) bool {
-	types := map[int]uint32{}
-	given := func(f *Formula) uint32 {
+// typings are the types that the uses of each parameter give it, in all that is found and where
+// else it stands. The list has 0 for one that is not known.
+func (a *analysis) typings(found []decidable) map[int][]uint32 {
+	types, within := map[int][]uint32{}, map[int]bool{}
+	for _, c := range found {
+		for _, at := range c.params {
+			within[at] = true
+		}
+		for _, p := range c.draft.params {
+			client := int(p.Number) - 1
+			types[client] = c.formula.Infers(types[client], client, a.typeWith(nil))
+		}
+	}
+	for _, u := range a.uses {
+		switch {
+		case within[u.start]:
+		case u.neutral || u.operand != nil && u.operand.Listed:
+			types[u.client-1] = append(types[u.client-1], 0)
+		default:
+			types[u.client-1] = append(types[u.client-1], u.deduces)
+		}
+	}
+	return types
+}
+
+// typeWith gives the types that parts of a formula have by themselves; types are those of parameters
+// that are not declared.
+func (a *analysis) typeWith(types map[int]uint32) func(*Formula) uint32 {
+	return func(f *Formula) uint32 {
 		if f.Kind == ParameterValue {
+			if oid := declared(a.declared, f.Client); oid != 0 {
+				return oid
+			}
 			return types[f.Client]
 		}
 		if _, oid, _, err := f.Literal(&Literal{text: a.text, literals: a.literals}); err == nil && oid != oidUnknown {
@@ -115,30 +143,25 @@ func (a *analysis) isTyped(c *decidable, found []decidable) bool {
 		}
 		return 0
 	}
+}
+
+// isTyped says whether it is known that a formula is a condition, and which types its parameters
+// have: PostgreSQL would give them no others.
+func (a *analysis) isTyped(c *decidable, typings map[int][]uint32) bool {
+	types := map[int]uint32{}
 	for _, p := range c.draft.params {
 		client := int(p.Number) - 1
 		oid := declared(a.declared, client)
-		if a.typed = append(a.typed, typedParam{client, oid}); oid == 0 {
-			var all []uint32
-			for _, other := range found {
-				all = other.formula.Infers(all, client, given)
-			}
-			for _, u := range a.uses {
-				switch {
-				case u.client != client+1 || slices.ContainsFunc(found, func(c decidable) bool { return slices.Contains(c.params, u.start) }):
-				case u.neutral || u.operand != nil && u.operand.Listed:
-					return false
-				default:
-					all = append(all, u.deduces)
-				}
-			}
-			if oid = all[0]; oid == 0 || slices.ContainsFunc(all, func(t uint32) bool { return t != oid }) {
-				return false
-			}
+		if a.typed = append(a.typed, typedParam{client, oid}); oid != 0 || types[client] != 0 {
+			continue
 		}
-		types[client] = oid
+		all := typings[client]
+		if all[0] == 0 || slices.ContainsFunc(all, func(t uint32) bool { return t != all[0] }) {
+			return false
+		}
+		types[client] = all[0]
 	}
-	return c.formula.TypeOf(given) == logical.OIDBool
+	return c.formula.TypeOf(a.typeWith(types)) == logical.OIDBool
 }
 
 // isSoundPattern says whether a literal is a pattern of LIKE without escapes, at whose end one

@@ -43,7 +43,7 @@ func TestFindOrCreate(t *testing.T) {
 	c.Step(S("SELECT email FROM app.users"))
 	// What is another text is refused.
 	for _, other := range [][2]string{
-		{"VALUES ('", "SELECT concat('"}, {"RETURNING * INTO", "RETURNING id INTO"}, {"unique_violation", "others"},
+		{"VALUES ('", "SELECT lower(email) || name FROM users WHERE email IN ('"}, {"RETURNING * INTO", "RETURNING id INTO"}, {"unique_violation", "others"},
 		{"BEGIN INSERT", "BEGIN DELETE FROM users WHERE email = 'x'; INSERT"}, {" FROM pg_temp.testfunc();", " FROM pg_temp.testfunc() WHERE (testfunc.response).email = 'x';"},
 	} {
 		sql := findOrCreate(`"users"`, `"email"`, `'d'`, `"id", "email"`)

@@ -17,7 +17,7 @@ func TestReturnedValuesAreComputed(t *testing.T) {
 	})
 	w := pair.Env.Canaries.Text()
 	pair.SameIn(t, formulaModes,
-		S("INSERT INTO customers VALUES (1, $1, 'Oslo', 5.50, 3, '2024-05-05 10:00', '2000-01-02', 'p'), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL) RETURNING id, upper(name), name || '!' AS loud, credit > 3, placed::date, level::text", w),
+		S("INSERT INTO customers VALUES (1, $1, 'Oslo', 5.50, 3, '2024-05-05 10:00', '2000-01-02', 'p'), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL) RETURNING id, upper(name), name || '!' AS loud, placed::date, level::text", w),
 		S("INSERT INTO customers (id, name) VALUES (3, $1) RETURNING lower(name), length(name), COALESCE(city, 'none'), customers.name || ' ' || plain", w),
 		S("INSERT INTO customers (id, name) VALUES (3, 'x') ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name RETURNING id, upper(name) AS u, name"),
 		S("UPDATE customers SET credit = credit + 1 WHERE id = 1 RETURNING credit * 2, credit - 1 AS less, level::numeric, CASE WHEN credit > 6 THEN 'rich' ELSE name END"),
@@ -30,9 +30,10 @@ func TestReturnedValuesAreComputed(t *testing.T) {
 		S("UPDATE lines SET qty = 1 RETURNING 1 / qty").Refused("public.lines.qty"),
 		S("UPDATE lines SET qty = 1 RETURNING free * free").Refused("public.lines.free"),
 		S("UPDATE customers SET level = 1 RETURNING name::int").Refused("public.customers.name"),
+		S("UPDATE customers SET level = 1 RETURNING credit > 3").Refused("public.customers.credit"),
 		S("UPDATE customers SET level = 1 WHERE id = 1 RETURNING lower(nothing)").Fails("42703"),
 		S("DELETE FROM customers WHERE id = 3 RETURNING upper(name) || '?'"),
-		S("BEGIN"), S("UPDATE customers SET level = 9 WHERE id = 1 RETURNING level > 5"), S("ROLLBACK"),
+		S("BEGIN"), S("UPDATE customers SET level = 9 WHERE id = 1 RETURNING level::text || '!'"), S("ROLLBACK"),
 		S("SELECT * FROM customers ORDER BY id"), S("SELECT * FROM lines ORDER BY id"),
 	)
 }

@@ -234,7 +234,7 @@ type scope struct {
 	// computed.
 	shown bool
 	// returns: they are those that the statement has written, so that an output that is computed
-	// must have a value whatever the row has.
+	// must have a value whatever the row has. Conditions are the server's to decide, by terms.
 	returns bool
 	// crossed, if not nil, has the names of columns inside that are not found there.
 	crossed *[][]string

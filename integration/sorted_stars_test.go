@@ -39,3 +39,24 @@ func TestRowsSortedByAnOutputOfAStar(t *testing.T) {
 		S("SELECT p.* FROM products p JOIN customers c ON c.id = p.id ORDER BY name || ''").Fails("42702"),
 	)
 }
+
+// The value of a subquery that is an output is sorted by, also if its conditions have values of the
+// client's that are searched for: these stand in both places.
+func TestRowsSortedByASubqueryThatSearches(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE customers (id int PRIMARY KEY, name text COLLATE "C", city text);
+			CREATE TABLE orders (id int PRIMARY KEY, customer int, total numeric(10,2), status text, placed timestamp)`,
+		Seal: []string{"public.customers.name", "public.customers.city --equality", "public.orders.total", "public.orders.status --equality", "public.orders.placed"},
+	})
+	w := pair.Env.Canaries.Word()
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO customers VALUES (1, 'b', 'Oslo'), (2, 'a', 'Rome'), (3, 'c', NULL)"),
+		S("INSERT INTO orders VALUES (1, 1, 10, $1, '2024-01-01'), (2, 1, 20, 'x', '2024-01-02'), (3, 2, 15, $1, '2024-01-03'), (4, 2, 90, 'x', '2024-01-04'), (5, 2, 7, $1, '2023-01-01')", w),
+		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND o.status = $1) AS s FROM customers c ORDER BY s DESC NULLS LAST, id", w),
+		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND o.status = $1) AS s FROM customers c WHERE c.city <> 'Bern' OR c.id = 3 ORDER BY 2 DESC NULLS LAST, id LIMIT 2", w),
+		S("SELECT id, (SELECT max(o.total) FROM orders o WHERE o.customer = c.id AND o.status <> $1) AS s, name FROM customers c ORDER BY s NULLS FIRST, name LIMIT 2 OFFSET 1", w),
+		S("SELECT id, (SELECT o.total FROM orders o WHERE o.customer = c.id AND o.status IN ($1, 'y') ORDER BY o.placed DESC LIMIT 1) AS s FROM customers c ORDER BY s DESC NULLS LAST, id", w),
+		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND o.status = $1) AS s, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND o.status = 'x') AS t FROM customers c ORDER BY t DESC NULLS LAST, s", w),
+		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND ($1 = '' OR o.status = $1)) AS s FROM customers c ORDER BY s DESC NULLS LAST, id", w),
+	)
+}

@@ -203,7 +203,7 @@ func (a *analysis) arrayText(o *draftedOutput) (string, bool) {
 			text.WriteString(", ")
 		}
 		for _, p := range of.parts() {
-			same = same && a.movable(p.at, p.served || p.within && o.moves)
+			same = same && a.movable(p.at, p.served || p.within)
 			text.WriteString(p.before)
 			if p.within {
 				text.WriteString(a.copyOf(p.at))

@@ -18,8 +18,7 @@ func (a *analysis) copyOf(at term) string {
 	return copyMark + strconv.Itoa(len(a.repeated)-1) + copyMark
 }
 
-// copyTexts puts the texts in the places of what stands for them. It has failed where one has a
-// value in it, which has its place, unless that goes.
+// copyTexts puts the texts in the places of what stands for them, with the values that are in them.
 func (a *analysis) copyTexts() {
 	if len(a.repeated) == 0 || a.err != nil {
 		return
@@ -78,12 +77,12 @@ func replaces(e edit, at term) bool { return e.start <= at.start && e.end >= at.
 func isInside(e edit, at term) bool { return e.start > at.start && e.end < at.end }
 
 // editedText is what the server gets of a text in brackets, as edits of which those count that have
-// a value. It is false if it has values that stay.
+// a value. It is false if an edit reaches out of it. goes: the text is nowhere else.
 func (a *analysis) editedText(at term, goes bool) (text []edit, ok bool) {
 	var edits []edit
 	for _, e := range a.edits {
 		switch {
-		case isInside(e, at) && e.moved == 0 && (e.value == nil || goes):
+		case isInside(e, at) && e.moved == 0:
 			edits = append(edits, e)
 		case e.start < at.end && e.end > at.start && !(goes && replaces(e, at)):
 			return nil, false

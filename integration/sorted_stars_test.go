@@ -58,5 +58,7 @@ func TestRowsSortedByASubqueryThatSearches(t *testing.T) {
 		S("SELECT id, (SELECT o.total FROM orders o WHERE o.customer = c.id AND o.status IN ($1, 'y') ORDER BY o.placed DESC LIMIT 1) AS s FROM customers c ORDER BY s DESC NULLS LAST, id", w),
 		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND o.status = $1) AS s, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND o.status = 'x') AS t FROM customers c ORDER BY t DESC NULLS LAST, s", w),
 		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND ($1 = '' OR o.status = $1)) AS s FROM customers c ORDER BY s DESC NULLS LAST, id", w),
+		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND (length($1) = 0 OR o.status = $1)) AS s FROM customers c ORDER BY s DESC NULLS LAST, id", w),
+		S("SELECT id, (SELECT sum(total) FROM orders o WHERE o.customer = c.id AND o.status = lower($1)) AS s FROM customers c ORDER BY s DESC NULLS LAST, id", w),
 	)
 }

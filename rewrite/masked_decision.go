@@ -53,7 +53,7 @@ func (a *analysis) decideMasked(all []maskable, of *catalog.SealedColumn) {
 		if f == nil || !a.standsPlain(&m) || !a.neverFails(f) || a.choosesStrings(f, d) {
 			continue
 		}
-		if a.settleCalls(d) && a.hasOwnOperators(d, of) {
+		if a.settleCalls(d) && a.operatesBuiltIn(d, of) {
 			found = append(found, decidable{m, f, d})
 		} else if a.err != nil {
 			return
@@ -78,9 +78,9 @@ func (a *analysis) decideMasked(all []maskable, of *catalog.SealedColumn) {
 	}
 }
 
-// hasOwnOperators says whether all operators of what is computed are PostgreSQL's.
-func (a *analysis) hasOwnOperators(d *formulaDraft, of *catalog.SealedColumn) bool {
-	own := !a.mindsOperators() || !slices.ContainsFunc(d.operated, func(o operated) bool {
+// operatesBuiltIn says whether all operators of what is computed are PostgreSQL's.
+func (a *analysis) operatesBuiltIn(d *formulaDraft, of *catalog.SealedColumn) bool {
+	builtIn := !a.mindsOperators() || !slices.ContainsFunc(d.operated, func(o operated) bool {
 		left := catalog.Given{Types: []uint32{0}}
 		if o.left != nil {
 			left = a.givenTo(o.left)
@@ -90,7 +90,7 @@ func (a *analysis) hasOwnOperators(d *formulaDraft, of *catalog.SealedColumn) bo
 	if refusal, _ := errors.AsType[*Refusal](a.err); refusal != nil {
 		a.err = nil // the server computes with those
 	}
-	return own
+	return builtIn
 }
 
 // decidesMasked says whether what the session decides can be given to the statement: it is
@@ -100,7 +100,7 @@ func (a *analysis) decidesMasked() bool {
 	if !a.runs() || a.mode == Kept || stmt.GetPrepareStmt() != nil || stmt.GetExecuteStmt() != nil || stmt.GetCopyStmt() != nil && a.asksLater() {
 		return false
 	}
-	return len(a.repeated) == 0 && len(a.formulas) == 0 && !slices.ContainsFunc(a.asked, func(x asked) bool { return x.parts != nil })
+	return len(a.formulas) == 0 && !slices.ContainsFunc(a.asked, func(x asked) bool { return x.parts != nil })
 }
 
 // typings are the types that the uses of each parameter give it, in all that is found and where

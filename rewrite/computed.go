@@ -134,6 +134,8 @@ type asked struct {
 	sql string
 	// parts are it for a value of the row that is changed; see storeFormula.
 	parts []sqlPart
+	// conflicts: the row is one that ON CONFLICT finds.
+	conflicts bool
 }
 
 // computed gives a sealed role to an expression that the server can be asked for.

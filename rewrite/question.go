@@ -27,6 +27,9 @@ type Question struct {
 	OneSnapshot bool
 	// OfRow: it asks for values of the row that the statement changes.
 	OfRow bool
+	// Conflicts: a NULL among its answers can stand for a row that ON CONFLICT would have found,
+	// and that another session may be inserting.
+	Conflicts bool
 	// literals are places in Text where literals of the client's text are to be put; see
 	// Bound.
 	literals []questionLiteral
@@ -137,6 +140,7 @@ type asking struct {
 	answers  int
 	counts   bool
 	ofRow    bool
+	conflict bool
 	params   []QuestionParam
 	literals []questionLiteral
 }
@@ -197,6 +201,7 @@ func (a *analysis) question(params []Param) *Question {
 			q.text = append(q.text, ", "...)
 		}
 		if x.parts != nil {
+			q.conflict = q.conflict || x.conflicts
 			for _, p := range x.parts {
 				parts := []sqlPart{p}
 				if p.end > 0 {
@@ -236,7 +241,7 @@ func (a *analysis) question(params []Param) *Question {
 	if q.checks != nil {
 		text += " WHERE " + strings.Join(q.checks, " AND ")
 	}
-	made := &Question{Text: text, Counts: q.counts, OfRow: q.ofRow, OneSnapshot: a.readsOneSnapshot(), spans: slices.Clone(q.spans), Params: slices.Clone(q.params), literals: slices.Clone(q.literals)}
+	made := &Question{Text: text, Counts: q.counts, OfRow: q.ofRow, Conflicts: q.conflict, OneSnapshot: a.readsOneSnapshot(), spans: slices.Clone(q.spans), Params: slices.Clone(q.params), literals: slices.Clone(q.literals)}
 	if !a.several || prepares {
 		made.parts = q.parts
 	}

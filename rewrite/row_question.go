@@ -243,6 +243,7 @@ func (a *analysis) asksForFormula(parts []sqlPart, op *Operand, use formulaUse) 
 	}
 	a.answers++
 	x := asked{start: use.start, end: use.end, operand: op, answer: a.answers, parts: parts}
+	x.conflicts = use.row != nil && use.row.excluded != nil
 	x.first, x.last = -1, -1 // nothing in it is the server's to compute
 	a.asked = append(a.asked, x)
 	return x.answer

@@ -26,6 +26,7 @@ type computed struct {
 	values   [][]byte // in binary; nil for NULL
 	asked    []subqueryValue
 	snapshot bool // the statement sees what the question has seen
+	locked   bool // it is asked under a lock; see locksConflict
 }
 
 // compute asks the server for what a statement of the client's text needs. m is the
@@ -33,9 +34,12 @@ type computed struct {
 // answered.
 func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m *wire.Bind, st *statement, out *Output) (act action, need Need, ok bool) {
 	c := s.frame.computed
+	locks := false
 	switch {
 	case c != nil && c.question.Text == q.Text && c.known:
-		return relay, Need{}, true
+		if locks = s.locksConflict(c); !locks {
+			return relay, Need{}, true
+		}
 	case c != nil && c.question.Text == q.Text && s.computing():
 		return wait, Need{Kind: NeedServer}, false
 	case c != nil && c.question.Text == q.Text:
@@ -63,16 +67,23 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 	case need.Kind != NeedNothing:
 		return wait, need, false
 	}
+	if s.status == 'I' && !s.begun {
+		s.conflictLocks = 0 // went with their transaction
+	}
 	s.oneSnapshot(q, out)
 	snapshot := s.oneSeen && q.OneSnapshot // what writes takes its snapshot later, at Execute
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
-	c = &computed{snapshot: snapshot, question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
+	c = &computed{locked: locks, snapshot: snapshot, question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
 	if m != nil {
 		c.portal = string(m.Portal)
 	}
 	s.frame.computed = c
 	s.keepTurn(out)
-	dst := wire.AppendTarget(out.server.scratch, wire.TypeClose, 'S', questionName)
+	dst := out.server.scratch
+	if locks {
+		dst = s.appendConflictLock(dst, q, bound)
+	}
+	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, sent, st.typesFor(q))
 	dst = append(dst, bound...)
 	dst = wire.AppendTarget(dst, wire.TypeDescribe, 'P', questionName)

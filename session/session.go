@@ -86,6 +86,8 @@ type Session struct {
 	closings int
 	// resets counts the requests under way that can change settings.
 	resets int
+	// conflictLocks counts the locks that the transaction has for questions.
+	conflictLocks int
 	// flushed: the server has been told to answer all it has been sent.
 	flushed bool
 

@@ -43,11 +43,15 @@ func (p pass) name() string {
 	return strings.Join(names, ", ")
 }
 
+func (p pass) within(modes []Mode) bool {
+	return !slices.ContainsFunc(p, func(mode Mode) bool { return !slices.Contains(modes, mode) })
+}
+
 // passes are the ways in which modes are gone through. Modes with the same format of
 // results have the statement planned and answered alike, and differ in what they send
 // before: a step that goes unnamed in one format goes prepared in the other.
 func passes(modes []Mode) []pass {
-	turns := []pass{{Unnamed, PreparedText}, {PreparedBinary, Typed}}
+	turns := []pass{{Unnamed, PreparedText, SQLPrepare}, {Unnamed, PreparedText}, {PreparedBinary, Typed}}
 	if os.Getenv(ModesVariable) == "all" {
 		turns = nil
 	}
@@ -59,7 +63,7 @@ func passes(modes []Mode) []pass {
 		}
 		p := pass{mode}
 		for _, turn := range turns {
-			if slices.Contains(turn, mode) && slices.Contains(modes, turn[0]) && slices.Contains(modes, turn[1]) {
+			if len(p) == 1 && slices.Contains(turn, mode) && turn.within(modes) {
 				p = turn
 			}
 		}

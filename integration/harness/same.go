@@ -16,8 +16,8 @@ import (
 const refusal = "0A000"
 
 // Same runs the steps on both sides, each time from empty tables, and fails the test
-// where a client could see a difference: all of them in the simple protocol and in SQL
-// PREPARE, and twice in the extended one, with text and with binary results.
+// where a client could see a difference: all of them in the simple protocol, and twice
+// prepared, with text and with binary results.
 func (p *Pair) Same(t *testing.T, steps ...Step) {
 	t.Helper()
 	p.SameIn(t, Modes, steps...)

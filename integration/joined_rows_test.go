@@ -33,6 +33,12 @@ CREATE TABLE visits (person int, firm int, day date)`,
 		S("SELECT f.id FROM firms f JOIN people h ON f.head = h.id WHERE f.town = h.name ORDER BY f.id"), S("SELECT f.id FROM firms f JOIN people h ON f.head = h.id WHERE f.town = h.city COLLATE \"C\" ORDER BY f.id"),
 		S("SELECT v.person FROM visits v JOIN (SELECT id AS person, born FROM people) q USING (person) WHERE q.born = v.day ORDER BY 1"),
 		S("SELECT f.id, f.city = h.city, f.budget > h.salary FROM firms f JOIN people h ON f.head = h.id ORDER BY f.id"),
+		// What a query in FROM or WITH gives, in the conditions of inner joins.
+		S("SELECT p.id, p.name FROM people p JOIN (SELECT boss, max(salary) AS top FROM people GROUP BY boss) m ON m.boss = p.boss AND m.top = p.salary ORDER BY p.id"),
+		S("SELECT p.id FROM people p JOIN (SELECT boss AS of, min(born) AS first FROM people GROUP BY boss) m ON of = boss AND born > first WHERE p.name IS DISTINCT FROM $1 ORDER BY p.id", "cid"),
+		S("WITH m AS (SELECT boss, avg(salary) AS mean FROM people GROUP BY boss) SELECT b.name, count(*) FROM m JOIN people p ON m.boss = p.boss AND p.salary >= m.mean JOIN people b ON b.id = p.boss GROUP BY b.name ORDER BY 1"),
+		S("SELECT count(*) FROM people p INNER JOIN (SELECT boss, max(born) AS last FROM people GROUP BY boss) m ON (m.boss = p.boss AND m.last = p.born)"),
+		S("SELECT p.id FROM people p JOIN (SELECT boss, max(salary) AS top FROM people GROUP BY boss) m ON m.boss = p.boss AND m.top = p.salary AND 7 / p.id > 0 ORDER BY p.id").Refused("public.people.salary"), // PostgreSQL may not come to it
 		// Nothing else joins them.
 		S("SELECT f.id FROM firms f, people h WHERE f.city = h.city ORDER BY 1"),
 		S("SELECT f.id FROM firms f JOIN people h ON f.city = h.city ORDER BY 1"),

@@ -18,7 +18,11 @@ import (
 // ranked has the server sort a query by ranks. It is false, and has done nothing, for an item
 // of ORDER BY that it cannot sort so.
 func (a *analysis) ranked(by *pg.SortBy, s *pg.SelectStmt, sc *scope, outputs []column) bool {
-	if s.Op != pg.SetOperation_SETOP_NONE || s.DistinctClause != nil || sc.query != s || !a.takesRanks() {
+	if s.Op != pg.SetOperation_SETOP_NONE || plainDistinct(s) || sc.query != s || !a.takesRanks() {
+		return false
+	}
+	// The first ones have to be what DISTINCT ON has; those behind them decide which row is the first.
+	if i := slices.IndexFunc(s.SortClause, func(n *pg.Node) bool { return n.GetSortBy() == by }); i < len(s.DistinctClause) {
 		return false
 	}
 	output, at, ok := a.sortedOutput(by.Node, outputs)

@@ -85,6 +85,7 @@ func (a *analysis) selectStmt(s *pg.SelectStmt, outer *scope, targets []target) 
 // simpleSelect is SELECT … FROM … without what follows HAVING.
 func (a *analysis) simpleSelect(s *pg.SelectStmt, sc *scope, targets []target) []column {
 	sc.query = s
+	a.gathersConditions(s)
 	a.from(s.FromClause, sc)
 	sc.findsBy(s.WhereClause)
 	if len(s.GroupClause) > 0 && !a.regroups(s, sc) {

@@ -162,7 +162,6 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 		for _, text := range []string{
 			"SELECT 1 FROM (SELECT name || 'x' AS c FROM accounts) q JOIN (SELECT label AS c FROM accounts) r USING (c)",
 			"SELECT 1 FROM (SELECT name || 'x' AS c FROM accounts) q NATURAL JOIN (SELECT name || 'x' AS c FROM accounts) r",
-			"SELECT 1 FROM (SELECT name || 'x' AS c FROM accounts) q JOIN accounts r ON r.name = q.c",
 			"SELECT c FROM (SELECT name || 'x' AS c FROM accounts) q UNION ALL SELECT 'x'",
 			"SELECT * FROM (SELECT name || 'x' AS c FROM accounts) q UNION SELECT * FROM (SELECT name || 'x' AS c FROM accounts) q",
 			"SELECT * FROM (SELECT name || 'x' FROM accounts UNION ALL SELECT name || 'x' FROM accounts) q",
@@ -182,6 +181,7 @@ func TestComputedOutputsOfSubqueries(t *testing.T) {
 			steps = append(steps, S(text).Refused(""))
 		}
 		pair.SameIn(t, []harness.Mode{m}, append(steps,
+			S("SELECT 1 FROM (SELECT name || 'x' AS c FROM accounts) q JOIN accounts r ON r.name = q.c"),
 			S("SELECT * FROM (SELECT name || 'x', * FROM accounts) q ORDER BY id"))...)
 	}
 }

@@ -94,7 +94,62 @@ func TestABlockThatInsertsAndCountsManyKeys(t *testing.T) {
 	if err := tx.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.QueryRow(ctx, "SELECT count(*), sum(n) FROM counted").Scan(&rows, &counted); err != nil || rows != keys || counted != 2*keys {
+	// The next transaction has its own.
+	if tx, err = c.Begin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(ctx, "INSERT INTO counted VALUES ($1, 2) ON CONFLICT (k) DO UPDATE SET n = counted.n + 1", keys); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.QueryRow(ctx, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").Scan(&locks); err != nil || locks != 1 {
+		t.Errorf("%d locks in the next transaction, %v", locks, err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.QueryRow(ctx, "SELECT count(*), sum(n) FROM counted").Scan(&rows, &counted); err != nil || rows != keys+1 || counted != 2*keys+2 {
 		t.Errorf("%d rows, %d counted: %v", rows, counted, err)
+	}
+}
+
+// A session that has inserted the key already, and deletes and counts it while another one waits
+// to count it, is not made to wait for that one.
+func TestASessionThatCountsWhatAnotherWaitsFor(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  "CREATE TABLE counted (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, name text NOT NULL UNIQUE, n int NOT NULL)",
+		Seal: []string{"public.counted.name --equality", "public.counted.n"},
+	})
+	ctx := t.Context()
+	direct := pair.Connect(t, pair.ServerURL())
+	const count = "INSERT INTO counted (name, n) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET n = counted.n + 1"
+	for i, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement} {
+		first, second := pair.Connect(t, pair.URL()), pair.Connect(t, pair.URL())
+		word := pair.Env.Canaries.Word()
+		if _, err := first.Exec(ctx, "BEGIN"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := first.Exec(ctx, "INSERT INTO counted (name, n) VALUES ($1, 1)", mode, word); err != nil {
+			t.Fatal(err)
+		}
+		waited := make(chan error, 1)
+		go func() {
+			_, err := second.Exec(ctx, count, mode, word)
+			waited <- err
+		}()
+		eventually(t, "the second waits for the first", func() (waiting bool) {
+			err := direct.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')").Scan(&waiting)
+			return err == nil && waiting
+		})
+		for _, sql := range []string{"DELETE FROM counted WHERE name = $1", count} {
+			if _, err := first.Exec(ctx, sql, mode, word); err != nil {
+				t.Fatalf("case %d, %s: %v", i, sql, err)
+			}
+		}
+		if _, err := first.Exec(ctx, "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-waited; err != nil {
+			t.Errorf("case %d, the one that waited: %v", i, err)
+		}
 	}
 }

@@ -27,6 +27,7 @@ type computed struct {
 	asked    []subqueryValue
 	snapshot bool // the statement sees what the question has seen
 	locked   bool // it is asked under a lock; see locksConflict
+	begins   bool // the transaction begins with it
 }
 
 // compute asks the server for what a statement of the client's text needs. m is the
@@ -67,13 +68,11 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 	case need.Kind != NeedNothing:
 		return wait, need, false
 	}
-	if s.status == 'I' && !s.begun {
-		s.conflictLocks = 0 // went with their transaction
-	}
+	begins := s.status == 'I' && !s.begun || locks && c.begins
 	s.oneSnapshot(q, out)
 	snapshot := s.oneSeen && q.OneSnapshot // what writes takes its snapshot later, at Execute
 	s.frame.inline = s.frame.inline || mode == rewrite.Simple && s.status == 'I'
-	c = &computed{locked: locks, snapshot: snapshot, question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
+	c = &computed{locked: locks, begins: begins, snapshot: snapshot, question: q, text: bytes.Clone(text), synced: mode == rewrite.Simple && !s.frame.inline}
 	if m != nil {
 		c.portal = string(m.Portal)
 	}
@@ -81,7 +80,7 @@ func (s *Session) compute(q *rewrite.Question, text []byte, mode rewrite.Mode, m
 	s.keepTurn(out)
 	dst := out.server.scratch
 	if locks {
-		dst = s.appendConflictLock(dst, q, bound)
+		dst = s.appendConflictLock(dst, q, bound, begins)
 	}
 	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, sent, st.typesFor(q))

@@ -15,11 +15,22 @@ import (
 // for the other. So a session that has found no row takes an advisory lock of the
 // transaction's on what it has asked, and asks again: it sees what the one before it has
 // committed. Who inserts the key in another way is not kept out, only noticed.
+//
+// It waits for that lock only where nobody can be waiting for it meanwhile: where its
+// transaction has written nothing and locked neither rows nor tables. One that has could be
+// waited for by the very session that has the lock, and PostgreSQL would not have them wait for
+// each other. It takes the lock if that is free.
 
 // maxConflictLocks is how many of these locks a transaction takes: each has an entry in the
 // server's table of locks, which has room for max_locks_per_transaction (64 by default) of
 // every session's.
 const maxConflictLocks = 64
+
+// holdsNothing says whether a transaction has locked nothing that others could wait for. Every
+// one has its virtual transaction, and the statement locks its table when it is parsed.
+const holdsNothing = "pg_catalog.pg_current_xact_id_if_assigned() IS NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE" +
+	" pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND locktype OPERATOR(pg_catalog.<>) 'virtualxid'" +
+	" AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))"
 
 // locksConflict reports that a question has to be asked again under a lock.
 func (s *Session) locksConflict(c *computed) bool {
@@ -28,10 +39,16 @@ func (s *Session) locksConflict(c *computed) bool {
 }
 
 // appendConflictLock appends what takes the lock, with no row in its answer. Its number is
-// made of the question and its values as the server gets them.
-func (s *Session) appendConflictLock(dst []byte, q *rewrite.Question, bound []byte) []byte {
+// made of the question and its values as the server gets them. begins: the transaction begins
+// with the question.
+func (s *Session) appendConflictLock(dst []byte, q *rewrite.Question, bound []byte, begins bool) []byte {
 	number := int64(printBytes(printBytes(printStart, []byte(q.Text)), bound))
-	sql := "SELECT FROM pg_catalog.pg_advisory_xact_lock('" + strconv.FormatInt(number, 10) + "'::pg_catalog.int8) OFFSET 1"
+	key := "lock('" + strconv.FormatInt(number, 10) + "'::pg_catalog.int8) IS NULL"
+	sql := "SELECT WHERE pg_catalog.pg_advisory_xact_" + key
+	if !begins {
+		sql = "SELECT WHERE CASE WHEN " + holdsNothing + " THEN pg_catalog.pg_advisory_xact_" + key +
+			" ELSE pg_catalog.pg_try_advisory_xact_" + key + " END"
+	}
 	dst = wire.AppendTarget(dst, wire.TypeClose, 'S', questionName)
 	dst = wire.AppendParse(dst, questionName, sql, nil)
 	dst = appendPlainBind(dst, questionName, questionName)

@@ -473,6 +473,7 @@ func (s *Session) ready(b []byte, out *Output) (action, Need, error) {
 		s.portals.clear()
 		s.cursors.ended()
 		s.sent.forget()
+		s.conflictLocks = 0
 		s.tell(s.catalog.ended(s.fifo.len() == 0))
 	} else if s.fifo.len() == 0 {
 		s.catalog.unsure = false

@@ -155,3 +155,34 @@ func TestManyCollations(t *testing.T) {
 	pair := harness.New(t, harness.Schema{DDL: "CREATE TABLE many (id int PRIMARY KEY, " + strings.Join(columns, ", ") + ")", Seal: seal})
 	pair.SameIn(t, formulaModes[:2], append([]harness.Step{S("INSERT INTO many VALUES (1, " + strings.Join(values, ", ") + "), (2, " + strings.ReplaceAll(strings.Join(values, ", "), "b", "A") + ")")}, steps...)...)
 }
+
+// Strings and parameters without a type are texts of the database's collation, also where there is
+// nothing but them in a comparison.
+func TestUntypedTextsAreComparedByTheDatabasesOrder(t *testing.T) {
+	for name, schema := range textSchemas(t) {
+		if schema.Locale == "" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			pair := harness.New(t, schema)
+			a, b := pair.Env.Canaries.Word(), pair.Env.Canaries.Word()
+			pair.SameIn(t, formulaModes,
+				S("INSERT INTO people (id, name, city, plain) VALUES (1, $1, 'x', 'p'), (2, $2, 'y', 'q'), (3, 'Z', 'a', 'r')", a, b),
+				S("SELECT id FROM people WHERE $1 < 'a' OR name = $1 ORDER BY id", "Z"),
+				S("SELECT id FROM people WHERE 'Z' < 'a' OR name = $1 ORDER BY id", b),
+				S("SELECT id FROM people WHERE 'a' < 'B' AND name = $1 ORDER BY id", b),
+				S("SELECT id FROM people WHERE $1 BETWEEN 'a' AND 'b' OR name = $1 ORDER BY id", "B"),
+				S("SELECT id, CASE WHEN 'Z' < 'a' THEN 'yes' ELSE name END FROM people ORDER BY id"),
+				S("SELECT id, GREATEST('Z', city, 'a'), city || LEAST('Z'::text, 'a', $1) FROM people ORDER BY id", "B"),
+				S("UPDATE people SET city = GREATEST('Z', city, $1), plain = 's' WHERE id = 3", "B"),
+				S("UPDATE people SET city = 'changed' WHERE 'Z' < 'a' OR name = $1", a),
+				S("INSERT INTO people (id, city, name) VALUES (4, 'c', CASE WHEN 'Z' < 'a' THEN 'yes' ELSE 'no' END)"),
+				S("INSERT INTO people (id, city) VALUES (5, LEAST('Z', 'a'))").Refused("public.people.city"),
+				S("SELECT id, name, city, plain FROM people ORDER BY id"),
+				S("DELETE FROM people WHERE $1 < 'a' OR name = $1", "Z"),
+				S("SELECT id FROM people WHERE 10 < 9 OR name = $1 ORDER BY id", b),
+				S("SELECT count(*) FROM people"),
+			)
+		})
+	}
+}

@@ -101,10 +101,7 @@ func (a *analysis) collation(f *Formula) collated {
 // where that is not known.
 func (a *analysis) orderOf(values ...*Formula) (*logical.TextOrder, bool) {
 	c := a.collation(&Formula{Kind: FirstOf, Args: values})
-	if c.known && (c.oid == 0 || c.byBytes) || !slices.ContainsFunc(values, func(f *Formula) bool {
-		t := f.TypeOf(f.givenType)
-		return isCharacter(logical.Type{OID: t}) || t == logical.OIDName
-	}) {
+	if c.known && (c.oid == 0 || c.byBytes) || !a.areTexts(values) {
 		return nil, true
 	}
 	if !c.known || slices.ContainsFunc(values, (*Formula).hasName) {
@@ -118,6 +115,20 @@ func (a *analysis) orderOf(values ...*Formula) (*logical.TextOrder, bool) {
 		a.fail(ErrNeedTextOrders)
 	}
 	return order, order != nil
+}
+
+// areTexts says whether values are compared as texts, as strings and parameters without a type are.
+func (a *analysis) areTexts(values []*Formula) bool {
+	untyped := true
+	for _, f := range values {
+		t := f.TypeOf(f.givenType)
+		if isCharacter(logical.Type{OID: t}) || t == logical.OIDName {
+			return true
+		}
+		isNumber := f.Kind == LiteralValue && f.text.literal >= 0 && !a.literals[f.text.literal].kind.isString()
+		untyped = untyped && f.isUntyped() && t == 0 && !isNumber
+	}
+	return untyped
 }
 
 // hasName says whether something in it is of type name, which has a collation of its own.

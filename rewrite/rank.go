@@ -33,11 +33,18 @@ func (a *analysis) ranked(by *pg.SortBy, s *pg.SelectStmt, sc *scope, outputs []
 	if output != nil {
 		if target := targetOf(s.TargetList, outputs, output); target != nil {
 			n = target.Val
-		} else if n.GetColumnRef() == nil { // the place of a column that a star stands for
+		} else if n.GetColumnRef() == nil || !a.isInput(n.GetColumnRef(), output, sc) { // the place of a column that a star stands for
 			return false
 		}
 	}
 	return a.rank(by, n, at, sc, true)
+}
+
+// isInput says whether a name stands for the same column in FROM as in the outputs, of which it is
+// one that a star stands for: where several relations have it, the star can be another one's.
+func (a *analysis) isInput(ref *pg.ColumnRef, output *column, sc *scope) bool {
+	c := a.resolve(ref, sc).column
+	return c != nil && c.origin == output.origin && !isAmbiguous(ref, sc)
 }
 
 // takesRanks says whether the server can be asked in front of the statement.

@@ -64,6 +64,9 @@ func (o Operator) appendOfText(dst, document, operand []byte, oid uint32) ([]byt
 	if s.found == nil {
 		return nil, nil
 	}
+	if dst == nil {
+		dst = []byte{} // an empty text is not NULL
+	}
 	return append(dst, s.found...), nil
 }
 
@@ -76,7 +79,7 @@ func (s *jsonSeeker) takeAll(l *jsonLexer) {
 		s.found = inner
 	case '"':
 		if s.found = text; s.unquotes {
-			s.found = l.value
+			s.found = append([]byte{}, l.value...)
 		}
 	case 'n':
 		if !s.unquotes {

@@ -176,6 +176,45 @@ func TestMaskedValuesAreOfTheTypeThatIsDeclared(t *testing.T) {
 	}
 }
 
+// SQL's PREPARE tells the types of its parameters, which a test for NULL keeps. Where it does not,
+// and a use that only the server knows gives one its type, the sealed value beside is not read as of
+// another.
+func TestParametersOfSQLPrepare(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TYPE mood AS ENUM ('sad', 'ok');
+			CREATE TABLE people (id int PRIMARY KEY, email text, age int, code char(4), plain int)`,
+		Seal: []string{"public.people.email --equality", "public.people.age --equality", "public.people.code --equality"},
+	})
+	w := pair.Env.Canaries.Word()
+	steps := []harness.Step{S("INSERT INTO people VALUES (1, '" + w + "', 20, 'ab', 20), (2, 'x', 2, 'cd', 2), (3, NULL, NULL, NULL, NULL)")}
+	for typ, value := range map[string]string{"int": "1", "date": "'2024-01-01'", "point": "'(1,2)'", "mood": "'sad'", "int[]": "'{1}'", "varchar": "'x'", "text": "'x'", "numeric(10,2)": "1.5"} {
+		steps = append(steps,
+			S("PREPARE p("+typ+", text) AS SELECT id FROM people WHERE $1 IS NULL OR email = $2 ORDER BY id"),
+			S("EXECUTE p("+value+", '"+w+"')"),
+			S("EXECUTE p(NULL, '"+w+"')"),
+			S("DEALLOCATE p"))
+	}
+	for _, c := range []struct{ where, value string }{
+		{"$1 > 500 OR age = $1", "20"},
+		{"$1 > 5.5 OR age = $1", "2.5"},
+		{"$1 * 2 > 500 OR age = $1", "20"},
+		{"$1 + 0.5 > 500 OR age = $1", "20.4"},
+		{"plain = ANY ($1) OR age = ANY ($1)", "'{2, 20}'"},
+		{"lower($1) = 'none' OR email = $1", "'x'"},
+		{"age = $1 OR round($1) > 500", "20"},
+	} {
+		steps = append(steps, S("PREPARE p AS SELECT id FROM people WHERE "+c.where+" ORDER BY id"), S("EXECUTE p("+c.value+")"), S("DEALLOCATE p"))
+	}
+	for _, where := range []string{"round($1) > 500 OR age = $1", "length($1) = 99 OR code = $1", "lower($1) = 'z' OR code = $1"} {
+		steps = append(steps, S("PREPARE p AS SELECT id FROM people WHERE "+where).Refused("type"),
+			S("PREPARE p AS DELETE FROM people WHERE "+where).Refused("another use decides"))
+	}
+	steps = append(steps,
+		S("PREPARE p(numeric) AS SELECT id FROM people WHERE round($1) > 500 OR age = $1"),
+		S("EXECUTE p(20.4)"), S("EXECUTE p(20)"))
+	pair.SameIn(t, []harness.Mode{harness.Simple}, steps...)
+}
+
 // A parameter is NULL only where the client says so, and not where NULLIF makes it NULL elsewhere.
 func TestParametersTestedForNullBesideNullIf(t *testing.T) {
 	pair := harness.New(t, harness.Schema{

@@ -56,8 +56,11 @@ func (a *analysis) operator(x *pg.A_Expr, sc *scope) {
 			a.in("operator "+name, func() { a.plain(n, sc) })
 		}
 	}
-	if o, ok := logical.OperatorNamed(last(names(x.Name))); x.Kind == pg.A_Expr_Kind_AEXPR_OP && ok && o.Compares() && x.Lexpr != nil {
-		a.comparedWith(before, x.Lexpr, x.Rexpr, sc)
+	if o, ok := logical.OperatorNamed(last(names(x.Name))); x.Kind == pg.A_Expr_Kind_AEXPR_OP && ok && x.Lexpr != nil {
+		if o.Compares() {
+			a.comparedWith(before, x.Lexpr, x.Rexpr, sc)
+		}
+		a.countedWith(before, o, x)
 	} else if x.Kind == pg.A_Expr_Kind_AEXPR_LIKE || x.Kind == pg.A_Expr_Kind_AEXPR_ILIKE {
 		a.matchedWith(before, x, sc)
 	}
@@ -454,7 +457,9 @@ func (a *analysis) arrayComparison(x *pg.A_Expr, sc *scope) {
 	if left == nil {
 		a.in("operator ANY or ALL", func() {
 			a.plain(x.Lexpr, sc)
+			before := len(a.uses)
 			a.plain(x.Rexpr, sc)
+			a.listedWith(before, x, sc)
 		})
 		return
 	}

@@ -6,6 +6,7 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -189,6 +190,35 @@ func (a *analysis) comparedWith(before int, l, r *pg.Node, sc *scope) {
 	}
 }
 
+// listedWith is comparedWith for = ANY and an array.
+func (a *analysis) listedWith(before int, x *pg.A_Expr, sc *scope) {
+	ref := x.Lexpr.GetColumnRef()
+	if ref == nil {
+		return
+	}
+	if star, _ := isStar(ref); star {
+		return
+	}
+	if c := a.resolve(ref, sc).column; c != nil && c.sealed == nil {
+		a.deduces(before, x.Rexpr, logical.Type{OID: comparedType(c.typ)}.ArrayOID())
+	}
+}
+
+// countedWith notes the type of a parameter beside a number, in PREPARE, where the server is asked
+// for none.
+func (a *analysis) countedWith(before int, o logical.Operator, x *pg.A_Expr) {
+	l, r, first := x.Lexpr, x.Rexpr, true
+	if l.GetParamRef() == nil {
+		l, r, first = r, l, false
+	}
+	if c := r.GetAConst(); a.stmt.Stmt.GetPrepareStmt() == nil || l.GetParamRef() == nil || c.GetIval() == nil && c.GetFval() == nil {
+		return
+	}
+	if of, ok := a.givenAs(r, true); ok {
+		a.deduces(before, l, o.Untyped(of, first))
+	}
+}
+
 // matchedWith is comparedWith for LIKE and its pattern.
 func (a *analysis) matchedWith(before int, x *pg.A_Expr, sc *scope) {
 	ref := x.Lexpr.GetColumnRef()
@@ -260,5 +290,11 @@ func (a *analysis) refuseTwoTypes(parameter int, first, second uint32, position 
 	if one, two := a.snap.TypeName(first), a.snap.TypeName(second); one != "" && two != "" {
 		r.Detail = one + " versus " + two
 	}
+	return r
+}
+
+func refuseUndeclaredType(c *catalog.SealedColumn, parameter, position int) *Refusal {
+	r := sealedRefusal("undeclared", c, int32(position), "is used with parameter $"+strconv.Itoa(parameter)+", whose type another use decides in the server")
+	r.Hint = "Declare the types of the parameters: PREPARE name (type, …) AS …"
 	return r
 }

@@ -257,6 +257,12 @@ func (a *analysis) maskTest(t *pg.NullTest, of *catalog.SealedColumn) bool {
 	if len(casts) > 0 {
 		to, _ := a.typeNamed(casts[0].TypeName)
 		typ = to.whole()
+	} else if p := value.GetParamRef(); p != nil {
+		oid, _ := a.declaredType(int(p.Number))
+		if a.ofUnknownType(int(p.Number)) || oid != 0 && !logical.Supported(logical.Type{OID: oid}.Scalar()) {
+			return false
+		}
+		typ.OID = cmp.Or(oid, typ.OID)
 	}
 	return a.bind(t.Arg, Operand{Column: pseudo(of, typ), Role: Presence}, false)
 }
@@ -417,8 +423,17 @@ func (a *analysis) declaredType(number int) (oid uint32, ok bool) {
 		return oid, true
 	}
 	u, used := a.masking.typing[number]
+	if a.ofUnknownType(number) {
+		return 0, false
+	}
 	if !used || slices.Contains(a.masking.params, u.start) {
 		return 0, true
 	}
 	return u.deduces, u.deduces != 0
+}
+
+// ofUnknownType says whether PREPARE gives a parameter a type that pgseal does not know.
+func (a *analysis) ofUnknownType(number int) bool {
+	types := a.stmt.Stmt.GetPrepareStmt().GetArgtypes()
+	return number <= len(types) && declared(a.declared, number-1) == 0 && last(names(types[number-1].GetTypeName().GetNames())) != "unknown"
 }

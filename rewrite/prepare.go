@@ -41,6 +41,7 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 			a.fail(c.Refusal)
 		}
 	}
+	a.refuseUndeclared(x.Argtypes, inner.ClientParams)
 	a.castInferred(x.Query, inner.Params, types, known)
 	a.uses = nil
 	for i, p := range inner.Params {
@@ -71,6 +72,27 @@ func (a *analysis) prepare(x *pg.PrepareStmt, s *Statement) {
 		a.local = map[string]*Statement{}
 	}
 	a.local[x.Name] = inner
+}
+
+// refuseUndeclared refuses a parameter without a declared type whose first use gives it one that
+// only the server knows, where it stands for a sealed value as well: that would be read as of the
+// column's type. A text is read the same by all types of texts.
+func (a *analysis) refuseUndeclared(declared []*pg.Node, client int) {
+	by := a.byParameter(client)
+	for i := range client {
+		if i < len(declared) && last(names(declared[i].GetTypeName().GetNames())) != "unknown" {
+			continue
+		}
+		var first *use
+		by.each(i+1, func(u *use, _ bool) {
+			switch {
+			case first == nil:
+				first = u
+			case first.operand == nil && first.deduces == 0 && u.operand != nil && u.deduces != logical.OIDText:
+				a.fail(refuseUndeclaredType(u.operand.Column, i+1, u.start))
+			}
+		})
+	}
 }
 
 // castInferred writes the types to infer into the text, where the type list of

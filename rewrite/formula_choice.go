@@ -77,7 +77,7 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 	f := &Formula{Kind: kind, listed: x.Kind == pg.A_Expr_Kind_AEXPR_IN}
 	for i, n := range items {
 		left, right := a.formula(x.Lexpr, d), a.formula(n, d)
-		if left == nil || right == nil || left.isUntyped() && (f.listed || right.isUntyped()) || f.listed && !right.IsConstant() {
+		if left == nil || right == nil || f.listed && (left.isUntyped() || !right.IsConstant()) {
 			return nil
 		}
 		one := &Formula{Kind: Operation, Operator: operators[min(i, len(operators)-1)], Args: []*Formula{left, right}}

@@ -53,7 +53,8 @@ func decides(n *pg.Node) bool {
 }
 
 // neverFailing are functions that take all texts.
-var neverFailing = []string{"lower", "upper", "length", "char_length", "btrim", "ltrim", "rtrim", "reverse", "concat", "replace", "strpos", "starts_with", "left", "right"}
+var neverFailing = []string{"lower", "upper", "length", "char_length", "btrim", "ltrim", "rtrim", "reverse", "concat", "concat_ws", "replace", "translate",
+	"strpos", "position", "starts_with", "left", "right", "initcap", "octet_length", "bit_length", "ascii", "md5", "quote_literal"}
 
 // isServed says whether all that is in an expression is plain and takes any value. reads is
 // set if it has a column in it, and called gets the functions.

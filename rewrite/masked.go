@@ -134,10 +134,10 @@ func (a *analysis) isDeclaredText(n *pg.Node) bool {
 func (a *analysis) settleMasked() {
 	all := a.maskables
 	a.maskables = nil
-	if a.err != nil || len(all) == 0 || len(a.operands) == a.operandsBefore {
+	of := a.sealedRole()
+	if a.err != nil || len(all) == 0 || of == nil {
 		return
 	}
-	of := a.operands[a.operandsBefore].Column
 	a.masking = &masking{typing: a.typingUses()}
 	defer func() { a.masking = nil }()
 	seen := map[*pg.Node]bool{}
@@ -167,6 +167,20 @@ func (a *analysis) settleMasked() {
 		a.replaceUses(uses, m.params)
 	}
 	a.decideMasked(others, of)
+}
+
+// sealedRole is a sealed column for which a statement gives the server something, or for which the
+// session computes; nil for none.
+func (a *analysis) sealedRole() *catalog.SealedColumn {
+	if len(a.operands) > a.operandsBefore {
+		return a.operands[a.operandsBefore].Column
+	}
+	for _, f := range a.outputFormulas {
+		if c := f.SealedColumn(); c != nil {
+			return c
+		}
+	}
+	return nil
 }
 
 // replaceUses has the uses from the n-th on stand for those before at places, which PostgreSQL

@@ -116,6 +116,11 @@ func (a *analysis) typings(found []decidable) map[int][]uint32 {
 			types[client] = c.formula.Infers(types[client], client, a.typeWith(nil))
 		}
 	}
+	for client := range types {
+		for _, f := range a.outputFormulas {
+			types[client] = f.Infers(types[client], client, a.typeWith(nil))
+		}
+	}
 	for _, u := range a.uses {
 		switch {
 		case within[u.start]:

@@ -31,7 +31,7 @@ func TestGatheredBesideGroupsWithoutTerms(t *testing.T) {
 	pair.SameIn(t, formulaModes, append(steps,
 		S("SELECT city, array_agg(10 / age ORDER BY id) FROM staff GROUP BY city ORDER BY city").Fails("22012"),
 		S("SELECT city, array_agg(id ORDER BY id) FILTER (WHERE id > 1) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(id ORDER BY 10 / plain) FROM staff GROUP BY city").Refused("public.staff.city"),
-		S("SELECT city, array_agg(DISTINCT note) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(DISTINCT id ORDER BY id DESC) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(ARRAY[id]) FROM staff GROUP BY city").Refused("public.staff.city"),
+		S("SELECT city, array_agg(DISTINCT note) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(DISTINCT id ORDER BY id DESC), array_agg(DISTINCT name ORDER BY name DESC NULLS LAST) FROM staff GROUP BY city ORDER BY city"), S("SELECT city, array_agg(ARRAY[id]) FROM staff GROUP BY city").Refused("public.staff.city"),
 		S("SELECT city, sum(id ORDER BY id) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(id ORDER BY id USING <) FROM staff GROUP BY city").Refused("public.staff.city"),
 		S("SELECT city, array_agg(staff) FROM staff GROUP BY city").Refused("public.staff.city"), S("SELECT city, array_agg(DISTINCT pay * 1.0) FROM staff GROUP BY city").Refused("public.staff.city"),
 		S("SELECT city, array_agg(id ORDER BY id) FROM staff GROUP BY city ORDER BY city"),
@@ -67,4 +67,34 @@ func TestCallsOfAggregatesThatThereAreNot(t *testing.T) {
 			c.Generated(S(sql))
 		}
 	}
+}
+
+// Arrays of the different values of a query that has no groups, or plain ones.
+func TestArraysOfDistinctValues(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL:  `CREATE TABLE visits (id int PRIMARY KEY, page text COLLATE "C", who varchar(20) COLLATE "C", n int, paid numeric(10,2), at timestamp, free numeric, place char(4) COLLATE "C", area text COLLATE "C")`,
+		Seal: []string{"public.visits.page --equality", "public.visits.who", "public.visits.n", "public.visits.paid", "public.visits.at", "public.visits.free", "public.visits.place"},
+	})
+	w := pair.Env.Canaries.Word()
+	pair.SameIn(t, formulaModes,
+		S("SELECT array_agg(DISTINCT page), array_agg(DISTINCT n ORDER BY n DESC) FROM visits"),
+		S("INSERT INTO visits VALUES (1, $1, 'b', 3, 1.5, '2024-01-02', 1, 'x', 'north'), (2, 'p', 'a', 1, 1.50, '2024-01-01', 1.0, 'x', 'south'), (3, $1, 'b', 3, 2, '2024-01-02', 2, 'y', 'north'), (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'south'), (5, 'a', 'B', -1, 0, '2023-01-01', 3, 'Z', 'south')", w),
+		S("SELECT array_agg(DISTINCT page), array_agg(DISTINCT who), array_agg(DISTINCT n), array_agg(DISTINCT paid), array_agg(DISTINCT at) FROM visits"),
+		S("SELECT array_agg(DISTINCT page ORDER BY page DESC), array_agg(DISTINCT n ORDER BY n DESC NULLS LAST), array_agg(DISTINCT who ORDER BY who NULLS FIRST), count(*) FROM visits"),
+		S("SELECT array_agg(DISTINCT page || '!'), array_agg(DISTINCT n * 2), array_agg(DISTINCT at::date), array_agg(DISTINCT n > 1) FROM visits"),
+		S("SELECT area, array_agg(DISTINCT page), array_agg(DISTINCT n ORDER BY n DESC), sum(paid) FROM visits GROUP BY area ORDER BY area"),
+		S("SELECT area, array_agg(DISTINCT page) FROM visits GROUP BY area HAVING cardinality(array_agg(DISTINCT page)) > 2 ORDER BY area"),
+		S("SELECT array_agg(DISTINCT page) FILTER (WHERE id > 1), array_agg(DISTINCT n) FILTER (WHERE area = $1), array_agg(DISTINCT n) FILTER (WHERE id > 9) FROM visits", "south"),
+		S("SELECT array_agg(DISTINCT v.page) FROM visits v JOIN visits o ON o.id = v.id + 1 WHERE o.area = 'south'"),
+		S("SELECT array_agg(DISTINCT page) FROM visits WHERE n > $1", "0"),
+		S("SELECT o.id, (SELECT array_agg(DISTINCT v.n) FROM visits v WHERE v.area = o.area) FROM visits o ORDER BY o.id"),
+		S("SELECT x.pages, cardinality(x.pages) FROM (SELECT array_agg(DISTINCT page) AS pages FROM visits) x"),
+		S("SELECT array_to_string(array_agg(DISTINCT page), ','), (array_agg(DISTINCT n))[1] FROM visits"),
+		S("COPY (SELECT area, array_agg(DISTINCT page) FROM visits GROUP BY area ORDER BY area) TO STDOUT"),
+		S("SELECT array_agg(DISTINCT page) FILTER (WHERE n > 1) FROM visits").Refused("public.visits.page"),
+		S("SELECT array_agg(DISTINCT free) FROM visits").Refused("public.visits.free"),
+		S("SELECT array_agg(DISTINCT place) FROM visits").Refused("public.visits.place"),
+		S("SELECT array_agg(DISTINCT page ORDER BY page USING <) FROM visits").Refused("public.visits.page"),
+		S("SELECT array_agg(DISTINCT n ORDER BY id) FROM visits").Refused("public.visits.n"),
+	)
 }

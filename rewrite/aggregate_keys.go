@@ -13,17 +13,22 @@ func (a *analysis) aggregateKeys(f *Formula, x *pg.FuncCall, inner *formulaDraft
 	items := x.AggOrder
 	if f.Distinct {
 		t := f.Args[0].TypeOf(f.givenType)
-		if len(items) > 0 || !f.Args[0].isDistinguished() && t != logical.OIDText && t != logical.OIDVarchar && t != logical.OIDUUID || !a.isCountable(f.Args[0]) {
+		if len(items) > 0 && !(&Formula{}).sortsAs(x) || !f.Args[0].isDistinguished() && t != logical.OIDText && t != logical.OIDVarchar && t != logical.OIDUUID || !a.isCountable(f.Args[0]) {
 			return false
 		}
 		if f.Args[0].isDistinguished() {
 			f.Args, f.SortKeys = append(f.Args, f.Args[0]), []WindowKey{{}}
+			if len(items) > 0 {
+				f.SortKeys[0].by(items[0].GetSortBy())
+			}
 			return true
 		}
 		if !f.Args[0].hasSealed() { // whose order is the server's, of which it would have to give values and ranks
 			return false
 		}
-		items = x.Args[:1]
+		if len(items) == 0 {
+			items = x.Args[:1]
+		}
 	}
 	for _, n := range items {
 		if hasAggregate(n) {
@@ -50,9 +55,14 @@ func (a *analysis) aggregateKeys(f *Formula, x *pg.FuncCall, inner *formulaDraft
 		}
 		k := WindowKey{Order: texts}
 		if by != nil {
-			k.Descending, k.NullsFirst = by.SortbyDir == pg.SortByDir_SORTBY_DESC, nullsFirst(by)
+			k.by(by)
 		}
 		f.Args, f.SortKeys = append(f.Args, key), append(f.SortKeys, k)
 	}
 	return true
+}
+
+// by takes the direction of an item of ORDER BY.
+func (k *WindowKey) by(item *pg.SortBy) {
+	k.Descending, k.NullsFirst = item.SortbyDir == pg.SortByDir_SORTBY_DESC, nullsFirst(item)
 }

@@ -79,8 +79,9 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 	made := &formulaAggregated{Formula: f, call: x, bare: len(parts) == 1}
 	sorts := of == logical.Joined && (f.Distinct || d.scope.regroups != nil && len(x.AggOrder) == 1 && f.Args[0].Kind == ColumnValue && (&Formula{}).sortsAs(x))
 	f.SortsTexts = sorts
-	keyed := d.scope.regroups != nil && !sorts && (of == logical.Gathered && (f.Distinct || x.AggOrder != nil) || of == logical.Joined && x.AggOrder != nil)
-	if of == logical.Gathered && (x.AggFilter != nil || len(d.scope.ranges) > 0 || slices.ContainsFunc(f.Args, (*Formula).hasOwnTypes)) || keyed && x.AggFilter != nil { // of which NULL would be left
+	keyed := !sorts && (of == logical.Gathered && f.Distinct || d.scope.regroups != nil && x.AggOrder != nil && (of == logical.Gathered || of == logical.Joined))
+	nulls := x.AggFilter != nil && (d.scope.regroups != nil || f.filter == (term{})) // of the rows that it leaves out
+	if of == logical.Gathered && (nulls || len(d.scope.ranges) > 0 || slices.ContainsFunc(f.Args, (*Formula).hasOwnTypes)) || keyed && nulls {
 		return nil
 	}
 	if d.scope.regroups != nil {

@@ -276,7 +276,7 @@ func (a *analysis) formulaOf(n *pg.Node, d *formulaDraft) *Formula {
 		if of, ok := logical.AggregateNamed(last(names(x.FuncCall.Funcname))); ok {
 			return a.formulaAggregate(of, x.FuncCall, d)
 		}
-		if d.scope.regroups != nil && last(names(x.FuncCall.Funcname)) == logical.Gathered.String() {
+		if (d.scope.regroups != nil || x.FuncCall.AggDistinct) && last(names(x.FuncCall.Funcname)) == logical.Gathered.String() {
 			return a.formulaAggregate(logical.Gathered, x.FuncCall, d)
 		}
 		return a.formulaCall(x.FuncCall, d)

@@ -70,7 +70,7 @@ func (f *Formula) hasInner() bool {
 // nothing, for any other.
 func (a *analysis) outputFormula(n *pg.Node, sc *scope) (c column, ok bool) {
 	o := a.outputDraft(n, sc)
-	if o == nil || !o.described || !o.formula.computes() || sc.returns && (o.shown.Type.OID == logical.OIDBool || !a.neverFails(o.formula)) || !a.settleCalls(o.formulaDraft) {
+	if o == nil || !o.described || !o.formula.computes() || sc.returns && (o.formula.isForTerms() || !a.neverFails(o.formula)) || !a.settleCalls(o.formulaDraft) {
 		return c, a.err != nil
 	}
 	a.settleOutput(o, "for an output")

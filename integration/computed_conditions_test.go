@@ -20,7 +20,9 @@ func TestComputedConditions(t *testing.T) {
 		S("SELECT id FROM d WHERE j @> $1 ORDER BY id", `{"a": 1}`), S("SELECT id FROM d WHERE j ? $1 ORDER BY id", "a"), S("SELECT id FROM d WHERE j @> $1::jsonb AND j ?| $2 ORDER BY id", `["a"]`, "{a,x}"), S("SELECT n & $1 FROM d ORDER BY id", "5"),
 		S("SELECT sqrt(-n::float8) FROM d WHERE id = 1").Fails("2201F"), S("SELECT n << $1 FROM d ORDER BY id", "2"),
 		S("SELECT id FROM d WHERE '5' BETWEEN n AND big ORDER BY id"), S("SELECT id, '2024-06-01' NOT BETWEEN ts AND ts + i FROM d ORDER BY id"), S("SELECT id FROM d WHERE $1 BETWEEN n AND big ORDER BY id", "7"),
-		S("SELECT id FROM d WHERE '5' BETWEEN n AND '9' ORDER BY id").Refused("BETWEEN"))
+		S("SELECT id FROM d WHERE '5' BETWEEN n AND '9' ORDER BY id"), S("SELECT id FROM d WHERE '10' BETWEEN n AND '9' ORDER BY id"), S("SELECT id FROM d WHERE '10' NOT BETWEEN n AND '9' ORDER BY id"),
+		S("SELECT id FROM d WHERE '10' BETWEEN '1' AND n ORDER BY id"), S("SELECT id FROM d WHERE $1 BETWEEN n AND '9' ORDER BY id", "5"), S("SELECT id FROM d WHERE '10' BETWEEN n AND NULL ORDER BY id"),
+		S("SELECT id FROM d WHERE 'x' BETWEEN n AND '9' ORDER BY id").Failing(), S("SELECT id FROM d WHERE '5' BETWEEN n AND $1 ORDER BY id", "9"))
 	pair.SameIn(t, formulaModes, steps...)
 }
 

@@ -85,7 +85,12 @@ func (a *analysis) isBounded(f *Formula) bool {
 // isForTerms says whether a formula compares a term with what the server computes (at = now()).
 // EXECUTE can have that of a prepared statement, and no value that the session computes.
 func (f *Formula) isForTerms() bool {
-	isAsked := func(arg *Formula) bool { return arg.Kind == PlainValue && arg.sql != "" }
-	return f.Kind == Operation && (f.Operator == logical.Equal || f.Operator == logical.NotEqual) &&
-		slices.ContainsFunc(f.Args, (*Formula).isTerm) && slices.ContainsFunc(f.Args, isAsked)
+	switch f.Kind {
+	case Both, Either, Inverse:
+		return !slices.ContainsFunc(f.Args, func(arg *Formula) bool { return arg.computes() && !arg.isForTerms() })
+	case Operation:
+		isAsked := func(arg *Formula) bool { return arg.Kind == PlainValue && arg.sql != "" }
+		return (f.Operator == logical.Equal || f.Operator == logical.NotEqual) && slices.ContainsFunc(f.Args, (*Formula).isTerm) && slices.ContainsFunc(f.Args, isAsked)
+	}
+	return false
 }

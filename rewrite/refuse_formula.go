@@ -11,7 +11,7 @@ import (
 func refuseFormulaRows(c *catalog.SealedColumn, position int32, row *foundRow) *Refusal {
 	r := sealedRefusal("store-expression", c, position, "cannot be computed of the row's own values for rows that are not found by their own columns and constants alone")
 	r.Detail = "pgseal asks the server for what the rows have, and computes; the server could not."
-	r.Hint = "Find the rows by conditions of their columns, without FROM, functions and subqueries that call some; or select them, and update each by its primary key."
+	r.Hint = "Find the rows by conditions of plain columns, or of sealed ones by their terms, without functions and subqueries that call some; or select them, and update each by its primary key."
 	if row.excluded != nil {
 		r.Message = "sealed column " + c.String() + " cannot be computed of the values of a row that is not found by unique columns"
 		r.Hint = "Insert one row of literals or parameters, with ON CONFLICT over the columns of a unique index that has no conditions."

@@ -133,7 +133,7 @@ func (a *analysis) storeFormula(n *pg.Node, to target, sc *scope) bool {
 	if f == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
 		return false
 	}
-	if len(f.columns(nil)) == 0 {
+	if len(f.columns(nil)) == 0 || len(sc.items) > 1 && hasSubquery(n) { // of other tables' rows, perhaps
 		return false
 	}
 	if f = a.inRowRanges(f, d); f == nil {

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,13 @@ const MaxFormulaRows = 10000
 // foundRows are the rows that conditions on their own columns find, nil if there are
 // others.
 func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowConditions {
-	if !isTable(into.relation) || len(s.FromClause) > 0 || !a.isOwnCondition(s.WhereClause, into, sc) {
+	if !isTable(into.relation) {
+		return nil
+	}
+	if len(s.FromClause) > 0 {
+		return a.foundBeside(s, into, sc)
+	}
+	if !a.isOwnCondition(s.WhereClause, into, sc) {
 		return nil
 	}
 	if s.WhereClause == nil {
@@ -34,6 +41,63 @@ func (a *analysis) foundRows(s *pg.UpdateStmt, into *item, sc *scope) *rowCondit
 	return &rowConditions{from: int(a.tokens[first].start), end: int(a.tokens[last].end)}
 }
 
+// foundBeside are the rows for which there is one of the tables in FROM beside that the
+// conditions find, nil where the session decides some of these.
+func (a *analysis) foundBeside(s *pg.UpdateStmt, into *item, sc *scope) *rowConditions {
+	leaves := a.joinedTables(s.FromClause, sc)
+	if into.name == "" || leaves == nil || len(sc.items) != 1+len(leaves) || !a.isConditionOf(s.WhereClause, sc.items, sc) {
+		return nil
+	}
+	for _, it := range sc.items {
+		if it.relation == nil || !isTable(it.relation) {
+			return nil
+		}
+	}
+	first, last := a.tokenAt(leaves[0].Location), 0
+	for !a.is(first-1, "from") {
+		if first--; first <= 0 {
+			return nil
+		}
+	}
+	rows := &rowConditions{}
+	if _, last = a.statementTokens(); s.WhereClause != nil {
+		where, end, ok := a.whereTokens()
+		if !ok {
+			return nil
+		}
+		rows.from, rows.end, last = int(a.tokens[where].start), int(a.tokens[end].end), where-1
+	} else if s.ReturningList != nil {
+		return nil
+	}
+	rows.beside = term{int(a.tokens[first].start), int(a.tokens[last-1].end)}
+	if slices.ContainsFunc(a.formulas, func(u formulaUse) bool { return u.start >= rows.beside.start }) ||
+		slices.ContainsFunc(a.edits, func(e edit) bool { return e.value != nil && e.value.operand.OfRows && e.start >= rows.beside.start }) {
+		return nil
+	}
+	return rows
+}
+
+// joinedTables are the relations of a FROM clause, nil if there is anything but tables in it, or
+// joins of them by conditions of their own columns.
+func (a *analysis) joinedTables(from []*pg.Node, sc *scope) (leaves []*pg.RangeVar) {
+	for _, n := range from {
+		j := n.GetJoinExpr()
+		switch r := n.GetRangeVar(); {
+		case r != nil:
+			leaves = append(leaves, r)
+		case j == nil || j.Alias != nil || j.IsNatural || j.UsingClause != nil || !a.isConditionOf(j.Quals, sc.items, sc):
+			return nil
+		default:
+			inside := a.joinedTables([]*pg.Node{j.Larg, j.Rarg}, sc)
+			if inside == nil {
+				return nil
+			}
+			leaves = append(leaves, inside...)
+		}
+	}
+	return leaves
+}
+
 // rowConditions are where the conditions of WHERE stand in the text, zero if there are
 // none, and what of them the server cannot decide, in order.
 type rowConditions struct {
@@ -41,6 +105,8 @@ type rowConditions struct {
 	without   []term
 	// narrow are conditions by themselves, where those of WHERE are not asked as a whole.
 	narrow []term
+	// beside is the text of other tables, of which there is a row that the conditions find, too.
+	beside term
 	// keyed, if not nil, is a condition by which there is one row at most.
 	keyed []sqlPart
 }
@@ -66,9 +132,14 @@ func (a *analysis) whereTokens() (first, last int, ok bool) {
 // isOwnCondition says whether a condition can be asked of the rows apart from the
 // statement: it is one of the rows' columns, constants and operators.
 func (a *analysis) isOwnCondition(n *pg.Node, into *item, sc *scope) bool {
+	return a.isConditionOf(n, []*item{into}, sc)
+}
+
+// isConditionOf is isOwnCondition for the columns of several tables, without subqueries.
+func (a *analysis) isConditionOf(n *pg.Node, items []*item, sc *scope) bool {
 	all := func(list []*pg.Node) bool {
 		for _, n := range list {
-			if !a.isOwnCondition(n, into, sc) {
+			if !a.isConditionOf(n, items, sc) {
 				return false
 			}
 		}
@@ -80,7 +151,7 @@ func (a *analysis) isOwnCondition(n *pg.Node, into *item, sc *scope) bool {
 	case *pg.Node_BoolExpr:
 		return all(x.BoolExpr.Args)
 	case *pg.Node_AExpr:
-		return a.isOwnCondition(x.AExpr.Lexpr, into, sc) && a.isOwnCondition(x.AExpr.Rexpr, into, sc)
+		return a.isConditionOf(x.AExpr.Lexpr, items, sc) && a.isConditionOf(x.AExpr.Rexpr, items, sc)
 	case *pg.Node_List:
 		return all(x.List.Items)
 	case *pg.Node_RowExpr:
@@ -90,11 +161,11 @@ func (a *analysis) isOwnCondition(n *pg.Node, into *item, sc *scope) bool {
 	case *pg.Node_CoalesceExpr:
 		return all(x.CoalesceExpr.Args)
 	case *pg.Node_NullTest:
-		return a.isOwnCondition(x.NullTest.Arg, into, sc)
+		return a.isConditionOf(x.NullTest.Arg, items, sc)
 	case *pg.Node_BooleanTest:
-		return a.isOwnCondition(x.BooleanTest.Arg, into, sc)
+		return a.isConditionOf(x.BooleanTest.Arg, items, sc)
 	case *pg.Node_TypeCast:
-		return a.isOwnCondition(x.TypeCast.Arg, into, sc)
+		return a.isConditionOf(x.TypeCast.Arg, items, sc)
 	case *pg.Node_AConst:
 		return true
 	case *pg.Node_ParamRef:
@@ -104,12 +175,12 @@ func (a *analysis) isOwnCondition(n *pg.Node, into *item, sc *scope) bool {
 			return false
 		}
 		c := a.resolve(x.ColumnRef, sc).column
-		return c != nil && c.origin.item == into
+		return c != nil && slices.Contains(items, c.origin.item)
 	case *pg.Node_SubLink:
-		return a.isOwnCondition(x.SubLink.Testexpr, into, sc) && a.isOwnSubquery(x.SubLink, into, sc)
+		return len(items) == 1 && a.isConditionOf(x.SubLink.Testexpr, items, sc) && a.isOwnSubquery(x.SubLink, items[0], sc)
 	case *pg.Node_FuncCall:
 		f := x.FuncCall
-		return ofPostgreSQL(names(f.Funcname)) && plainCall(f) && textFunctions[last(names(f.Funcname))] != NoFunction && a.isOwnCondition(f.Args[0], into, sc)
+		return ofPostgreSQL(names(f.Funcname)) && plainCall(f) && textFunctions[last(names(f.Funcname))] != NoFunction && a.isConditionOf(f.Args[0], items, sc)
 	}
 	return false
 }
@@ -155,6 +226,9 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 		parts = append(parts, r.cellParts(row, c)...)
 	}
 	parts = append(parts, sqlText("] AS pgseal_cells FROM "+r.relation()+" AS "+row))
+	if r.rows.beside.end > 0 {
+		return append(append(parts, r.foundBeside()...), sqlText(r.limitRows()))
+	}
 	if r.rows.end == 0 {
 		return append(parts, r.narrowed()...)
 	}
@@ -170,6 +244,16 @@ func (r *foundRow) asksForRows(columns []*Formula) []sqlPart {
 		parts = append(parts, sqlPart{literal: -1, from: from, end: r.rows.end})
 	}
 	return append(parts, sqlText(r.limitRows()))
+}
+
+// foundBeside is the condition that there are rows of other tables beside.
+func (r *foundRow) foundBeside() []sqlPart {
+	text := func(from, end int) sqlPart { return sqlPart{literal: -1, from: from, end: end} }
+	parts := []sqlPart{sqlText(" WHERE EXISTS (SELECT FROM "), text(r.rows.beside.start, r.rows.beside.end)}
+	if r.rows.end > 0 {
+		parts = append(parts, sqlText(" WHERE "), text(r.rows.from, r.rows.end))
+	}
+	return append(parts, sqlText(")"))
 }
 
 // narrowed is what stands behind FROM in a question for the rows that some conditions find.

@@ -60,7 +60,7 @@ func TestParametersUsedTwiceWithoutATerm(t *testing.T) {
 		S("SELECT id FROM tasks WHERE n = $1 AND note = $1 ORDER BY id", "1").Refused("which stands elsewhere in the statement, too"),
 		S("SELECT id FROM tasks WHERE plain = $1 AND big = $1 ORDER BY id", "1").Refused("which stands elsewhere in the statement, too"),
 		S("SELECT id FROM tasks WHERE status = $1 AND note <> $1 || 'x' ORDER BY id", "new").Refused("which stands elsewhere in the statement, too"),
-		S("SELECT id FROM tasks WHERE code = $1 AND length($1) = 1 ORDER BY id", "a").Refused("which stands elsewhere in the statement, too"))
+		S("SELECT id FROM tasks WHERE code = $1 AND length($1) = 1 ORDER BY id", "a"))
 }
 
 // A condition is tested for what it is, of sealed booleans as well.

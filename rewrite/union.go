@@ -42,8 +42,12 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			distinct.unite(k)
 		}
 	}
-	a.plainBut(left, united)
-	a.plainBut(right, united)
+	beside := make([]*constants, len(left))
+	if all && !rest && (of == nil || !of.recursive) {
+		beside = a.besideSealed(s, left, right, united)
+	}
+	a.plainBut(left, united, beside)
+	a.plainBut(right, united, beside)
 	outputs := make([]column, len(left))
 	items, terms := unitedItems{}, false
 	for i := range max(len(left), len(right)) {
@@ -72,6 +76,10 @@ func (a *analysis) setOperation(s *pg.SelectStmt, sc *scope, targets []target, o
 			if i < len(outputs) {
 				outputs[i].nulls = bothNulls(l.nulls, r.nulls)
 			}
+			continue
+		}
+		if i < len(beside) && beside[i] != nil {
+			outputs[i] = a.sealBeside(s, beside[i], l, r)
 			continue
 		}
 		if (all || inSession) && !rest && i < len(outputs) && a.besideNulls(&outputs[i], l, r) {
@@ -170,9 +178,9 @@ func (a *analysis) textual(k *constants) bool {
 }
 
 // plainBut is the use of outputs as plain values, but for those that stay constants.
-func (a *analysis) plainBut(outputs []column, kept []*constants) {
+func (a *analysis) plainBut(outputs []column, united, beside []*constants) {
 	for i := range outputs {
-		if k := outputs[i].constants; i >= len(kept) || kept[i] == nil {
+		if k := outputs[i].constants; i >= len(united) || united[i] == nil && beside[i] == nil {
 			a.asPlain(k)
 		}
 	}

@@ -1,8 +1,11 @@
 package rewrite
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"pgseal/catalog"
 	"pgseal/logical"
 )
 
@@ -118,4 +121,65 @@ func (a *analysis) keepAll(k *constants) {
 			a.edit(at.start, at.end, "UNION ALL", nil)
 		}
 	}
+}
+
+// besideSealed are the strings and parameters of one side of UNION ALL that stand beside a sealed
+// text of the other (SELECT name … UNION ALL SELECT 'all'): they are sealed as values of it.
+func (a *analysis) besideSealed(s *pg.SelectStmt, left, right []column, united []*constants) []*constants {
+	beside := make([]*constants, len(left))
+	for i := range min(len(left), len(right)) {
+		of, side, k := left[i], s.Rarg, right[i].constants
+		if of.sealed == nil {
+			of, side, k = right[i], s.Larg, left[i].constants
+		}
+		if of.sealed == nil || k == nil || len(k.nodes) == 1 && isNull(k.nodes[0]) || united[i] != nil || a.persistent || !a.unitable(side, k) || of.shown != nil && of.shown != a.withoutLength(of.sealed) || of.formula != nil ||
+			of.sealed.Assembled() || of.sealed.Broken != "" || of.sealed.Type.Def != nil || of.sealed.Type.OID != logical.OIDText && of.sealed.Type.OID != logical.OIDVarchar {
+			continue
+		}
+		if !slices.ContainsFunc(k.nodes, func(n *pg.Node) bool {
+			kind, _ := a.constantKind(n)
+			return kind != stringConstant && kind != nullConstant || isParamRef(n) && of.sealed.Type.OID != logical.OIDText // of another type than what strings are
+		}) {
+			beside[i] = k
+		}
+	}
+	return beside
+}
+
+// sealBeside makes an output of a sealed column and such constants.
+func (a *analysis) sealBeside(s *pg.SelectStmt, k *constants, l, r column) column {
+	of := l.sealed
+	if of == nil {
+		of = r.sealed
+	}
+	out := column{name: l.name, sealed: of, bare: true, text: l.text || r.text}
+	of = a.withoutLength(of)
+	if of != out.sealed {
+		out.shown = of
+	}
+	a.giveAll(k, Operand{Column: of, Role: Store, Site: a.storing(k.nodes[0], of.Name)}, term{})
+	if l.sealed == nil {
+		a.keepFirstName(s, k.nodes[0], &out)
+	}
+	return out
+}
+
+// keepFirstName is keepName for an output of a set operation whose first query has a constant.
+func (a *analysis) keepFirstName(s *pg.SelectStmt, constant *pg.Node, out *column) {
+	for s.Op != pg.SetOperation_SETOP_NONE {
+		s = s.Larg
+	}
+	for _, n := range s.TargetList {
+		first, end, ok := a.tokensOf(constant)
+		if t := n.GetResTarget(); t.Val == constant && t.Name == "" && ok {
+			c := *out
+			c.renamed = term{int(a.tokens[first].start), int(a.tokens[end].end)}
+			a.keepName(t, &c)
+		}
+	}
+}
+
+// withoutLength is a text column as what it has in common with strings.
+func (a *analysis) withoutLength(c *catalog.SealedColumn) *catalog.SealedColumn {
+	return a.as(c, logical.Type{OID: c.Type.OID, Typmod: -1})
 }

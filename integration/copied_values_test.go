@@ -99,3 +99,33 @@ func TestARowThatComesBeforeItIsCopiedFailsTheStatement(t *testing.T) {
 		}
 	}
 }
+
+// What a subquery gives of another table's column is sealed anew, too.
+func TestValuesOfOtherColumnsInSubqueries(t *testing.T) {
+	pair := harness.New(t, harness.Schema{
+		DDL: `CREATE TABLE people (id int PRIMARY KEY, firm int, name text, nick text, city varchar(20), born date, age int);
+			CREATE TABLE firms (id int PRIMARY KEY, name text, city varchar(20), founded date, size bigint, plain text, state text)`,
+		Seal: []string{"public.people.name --equality", "public.people.nick", "public.people.city", "public.people.born", "public.people.age",
+			"public.firms.name --equality", "public.firms.city --equality", "public.firms.founded", "public.firms.size"},
+	})
+	w, p := pair.Env.Canaries.Word(), pair.Env.Canaries.Text()
+	all := S("SELECT * FROM people ORDER BY id")
+	pair.SameIn(t, formulaModes,
+		S("INSERT INTO firms VALUES (1, $1, 'Oslo', '2001-02-03', 5, 'p1', 'n'), (2, 'two', NULL, NULL, 5000000000, NULL, 'n'), (3, 'three', 'Rome', '1999-01-01', 7, 'p3', 's')", w),
+		S("INSERT INTO people VALUES (1, 1, 'a', $1, 'x', NULL, 3), (2, 2, 'b', 'n2', NULL, NULL, 4), (3, NULL, 'c', NULL, NULL, NULL, NULL)", p),
+		S("UPDATE people p SET nick = (SELECT f.name FROM firms f WHERE f.id = p.firm) WHERE p.id < $1 RETURNING id, nick", "3"), all,
+		S("UPDATE people SET name = (SELECT name FROM firms WHERE firms.id = people.firm)"), S("SELECT id FROM people WHERE name = $1", w),
+		S("UPDATE people SET born = (SELECT founded FROM firms WHERE firms.id = firm), age = age + 1, city = (SELECT f.city FROM firms f WHERE f.state = $1 ORDER BY f.id DESC LIMIT 1)", "n"), all,
+		S("UPDATE people p SET nick = (SELECT f.plain FROM firms f WHERE f.id = p.id AND f.size < 10)"), all,
+		S("UPDATE people p SET nick = (SELECT f.name FROM firms f WHERE f.id = p.id AND f.city = 'Rome' AND f.name <> $1)", w), all,
+		S("UPDATE people p SET nick = (SELECT q.name FROM people q WHERE q.id = p.id + 1)"), all,
+		S("UPDATE people p SET nick = (SELECT f.name FROM firms f WHERE f.id = p.firm) FROM firms g WHERE g.id = p.id AND g.state = 'n' RETURNING p.id, p.nick"), all,
+		S("UPDATE people SET nick = (SELECT name FROM firms)").Fails("21000"),
+		S("UPDATE people SET nick = (SELECT nothing FROM firms)").Fails("42703"),
+		S("UPDATE people p SET age = (SELECT f.size FROM firms f WHERE f.id = p.id)").Refused("public.people.age"), // which may not fit
+		S("UPDATE people p SET nick = (SELECT max(f.name) FROM firms f)"), all,
+		S("UPDATE people p SET nick = (SELECT f.name FROM firms f JOIN people q ON q.firm = f.id WHERE q.id = p.id)").Refused("public.people.nick"),
+		S("UPDATE people p SET nick = (SELECT p.name FROM firms f WHERE f.state = 's')"), all, S("UPDATE people p SET nick = (SELECT p.name FROM firms f WHERE f.id = p.id + 1)"), all,
+		S("WITH f AS (SELECT 1 AS id, 'x'::text AS name) UPDATE people p SET nick = (SELECT firms.name FROM firms WHERE firms.id = p.id)"), all,
+		S("BEGIN"), S("UPDATE firms SET name = 'new' WHERE id = 1"), S("UPDATE people p SET name = (SELECT f.name FROM firms f WHERE f.id = p.firm)"), S("COMMIT"), all)
+}

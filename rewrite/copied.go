@@ -39,7 +39,7 @@ type copying struct {
 
 // copies is what an INSERT stores of a query, nil where rows would be told apart by it.
 func (a *analysis) copies(s *pg.InsertStmt, q *pg.SelectStmt) *copying {
-	if a.explained().GetInsertStmt() != s || a.persistent || a.mode == Kept || q.Op != pg.SetOperation_SETOP_NONE || len(q.ValuesLists) > 0 || len(q.DistinctClause) > 0 || len(q.GroupClause) > 0 || q.HavingClause != nil {
+	if a.explained().GetInsertStmt() != s || a.persistent || a.mode == Kept || !isPlainQuery(q) {
 		return nil
 	}
 	return &copying{q.WhereClause, q.LimitCount != nil || q.LimitOffset != nil}
@@ -59,6 +59,37 @@ func (a *analysis) copiesMerged(s *pg.MergeStmt) *copying {
 		return nil
 	}
 	return &copying{nil, true} // it inserts rows that its condition does not find
+}
+
+// storeSelected stores a column of another table that a subquery gives (SET city = (SELECT city FROM
+// firms f WHERE f.id = people.firm)). It is false, and has done nothing, for any other expression.
+func (a *analysis) storeSelected(n *pg.Node, to target, sc *scope) bool {
+	s := n.GetSubLink()
+	q := s.GetSubselect().GetSelectStmt()
+	if s.GetSubLinkType() != pg.SubLinkType_EXPR_SUBLINK || a.explained().GetUpdateStmt() == nil || a.persistent || a.mode == Kept ||
+		!isPlainQuery(q) || len(q.FromClause) != 1 || len(q.TargetList) != 1 {
+		return false
+	}
+	from, ref := q.FromClause[0].GetRangeVar(), q.TargetList[0].GetResTarget().GetVal().GetColumnRef()
+	if from == nil || ref == nil || from.Schemaname == "" && sc.ctes.find(from.Relname) != nil {
+		return false
+	}
+	of := a.relation(from.Schemaname, from.Relname).relation
+	if of == nil {
+		return false
+	}
+	if c := of.Column(last(names(ref.Fields))); c == nil || c.Sealed == to.sealed {
+		return false
+	}
+	defer func(saved *copying) { a.copying = saved }(a.copying)
+	a.copying = &copying{q.WhereClause, true}
+	a.selectStmt(q, &scope{outer: sc, ctes: sc.ctes}, []target{to})
+	return true
+}
+
+// isPlainQuery says whether a query gives rows of its relations as they are.
+func isPlainQuery(q *pg.SelectStmt) bool {
+	return q.GetOp() == pg.SetOperation_SETOP_NONE && len(q.GetValuesLists()) == 0 && len(q.GetDistinctClause()) == 0 && len(q.GetGroupClause()) == 0 && q.GetHavingClause() == nil
 }
 
 // explained is the statement, or the one that EXPLAIN shows.

@@ -544,6 +544,9 @@ func (a *analysis) store(n *pg.Node, to target, sc *scope) {
 			return
 		}
 	}
+	if a.storeSelected(n, to, sc) {
+		return
+	}
 	if a.choosesByRange(n, sc) && a.storeFormula(n, to, sc) || a.storeSubqueries(n, to, sc) {
 		return
 	}

@@ -126,19 +126,20 @@ func (a *analysis) keepAll(k *constants) {
 // besideSealed are the strings and parameters of one side of UNION ALL that stand beside a sealed
 // text of the other (SELECT name … UNION ALL SELECT 'all'): they are sealed as values of it.
 func (a *analysis) besideSealed(s *pg.SelectStmt, left, right []column, united []*constants) []*constants {
-	beside := make([]*constants, len(left))
+	beside, text := make([]*constants, len(left)), logical.Type{OID: logical.OIDText, Typmod: -1}
 	for i := range min(len(left), len(right)) {
 		of, side, k := left[i], s.Rarg, right[i].constants
 		if of.sealed == nil {
 			of, side, k = right[i], s.Larg, left[i].constants
 		}
-		if of.sealed == nil || k == nil || len(k.nodes) == 1 && isNull(k.nodes[0]) || united[i] != nil || a.persistent || !a.unitable(side, k) || of.shown != nil && of.shown != a.withoutLength(of.sealed) || of.formula != nil ||
+		if of.sealed == nil || k == nil || len(k.nodes) == 1 && k.nodes[0].GetAConst().GetIsnull() || united[i] != nil || a.persistent || !a.unitable(side, k) || of.shown != nil && of.shown != a.withoutLength(of.sealed) || of.formula != nil ||
 			of.sealed.Assembled() || of.sealed.Broken != "" || of.sealed.Type.Def != nil || of.sealed.Type.OID != logical.OIDText && of.sealed.Type.OID != logical.OIDVarchar {
 			continue
 		}
 		if !slices.ContainsFunc(k.nodes, func(n *pg.Node) bool {
-			kind, _ := a.constantKind(n)
-			return kind != stringConstant && kind != nullConstant || isParamRef(n) && of.sealed.Type.OID != logical.OIDText // of another type than what strings are
+			kind, own := a.constantKind(n)
+			isText := of.sealed.Type.OID == logical.OIDText // as strings are
+			return kind != stringConstant && kind != nullConstant && !(kind == castConstant && isText && own == text) || isParamRef(n) && !isText
 		}) {
 			beside[i] = k
 		}

@@ -389,14 +389,22 @@ func (s *Snapshot) Types(name string) []logical.Type { return s.types[name] }
 
 // TypeName is the name of a type as messages print it, "" if it is not known here.
 func (s *Snapshot) TypeName(oid uint32) string {
+	if t := s.Type(oid); t.Def != nil {
+		return t.Name()
+	}
+	return logical.TypeName(oid)
+}
+
+// Type is one of the types that Types finds; it has no Def if there is none of the OID.
+func (s *Snapshot) Type(oid uint32) logical.Type {
 	for _, types := range s.types {
 		for _, t := range types {
 			if t.OID == oid {
-				return t.Name()
+				return t
 			}
 		}
 	}
-	return logical.TypeName(oid)
+	return logical.Type{OID: oid, Typmod: -1}
 }
 
 // ArrayOf finds the type of the arrays of such a type. It has OID 0 if no sealed

@@ -1,6 +1,7 @@
 package logical
 
 import (
+	"encoding/binary"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -15,9 +16,10 @@ type Definition struct {
 	Identity
 	element Type // of an array; OID 0 for others
 	isEnum  bool
-	labels  []string // of an enum, in order
-	base    Type     // of a domain; OID 0 for others
-	notNull bool     // of a domain
+	labels  []string         // of an enum, in order
+	places  map[string]int32 // in labels
+	base    Type             // of a domain; OID 0 for others
+	notNull bool             // of a domain
 	// HasDefault: a domain's columns have its default where they have none of their own.
 	HasDefault bool
 	// fromText: what is assigned to it is cast as if to text.
@@ -74,13 +76,13 @@ func (d *Definition) Element() *Definition { return d.element.Def }
 func Enum(id Identity, labels []string) *Definition {
 	d := newDefinition(id, append([]string{"enum"}, labels...)...)
 	d.isEnum, d.labels = true, labels
-	known := make(map[string]bool, len(labels))
-	for _, l := range labels {
-		known[l] = true
+	d.places = make(map[string]int32, len(labels))
+	for i, l := range labels {
+		d.places[l] = int32(i)
 	}
 	name := QuoteName(id.Name)
 	in := func(dst, text []byte) ([]byte, error) {
-		if known[string(text)] {
+		if _, known := d.places[string(text)]; known {
 			return append(dst, text...), nil
 		}
 		e := newError(codeInvalidText, "invalid input value for enum "+name+`: "`+string(text)+`"`)
@@ -92,7 +94,7 @@ func Enum(id Identity, labels []string) *Definition {
 		in:   func(dst, text []byte, _ *Settings) ([]byte, error) { return in(dst, text) },
 		recv: in,
 		out: func(dst, canonical []byte, _ *Settings) ([]byte, error) {
-			if !known[string(canonical)] {
+			if _, known := d.places[string(canonical)]; !known {
 				return dst, lostLabel(name)
 			}
 			return append(dst, canonical...), nil
@@ -149,6 +151,31 @@ func lostLabel(name string) error {
 		"ALTER TYPE "+name+" RENAME VALUE back to the label of before; to rename it, unseal the column first.")
 	e.Stale = true
 	return e
+}
+
+// IsEnum says whether the type is an enum, or a domain over one.
+func (t Type) IsEnum() bool {
+	t = t.Shown()
+	return t.Def != nil && t.Def.isEnum
+}
+
+// AppendPlace appends the place of a label in its enum, or a domain over it: an int4, in canonical
+// form. Of two labels the one with the lesser place comes first, in every version of the type.
+func (t Type) AppendPlace(dst, label []byte) ([]byte, error) {
+	d := t.Shown().Def
+	place, known := d.places[string(label)]
+	if !known {
+		e := refuse("a value of enum "+d.codec.name+" has a label that the type had not when the statement was planned",
+			"Repeat the statement. If the label has been renamed, rename it back; to rename it, unseal the column first.")
+		e.Stale = true
+		return dst, e
+	}
+	return binary.BigEndian.AppendUint32(dst, uint32(place)), nil
+}
+
+// AppendLabel appends the label at such a place of the type.
+func (t Type) AppendLabel(dst, place []byte) []byte {
+	return append(dst, t.Shown().Def.labels[canonicalInt(place)]...)
 }
 
 // QuoteName writes an identifier as format_type() does.

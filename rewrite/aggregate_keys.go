@@ -49,6 +49,7 @@ func (a *analysis) aggregateKeys(f *Formula, x *pg.FuncCall, inner *formulaDraft
 			f.Args, f.SortKeys = append(f.Args, key), append(f.SortKeys, WindowKey{})
 			continue
 		}
+		key = key.placed()
 		texts, ok := a.orderOf(key)
 		if !ok || !logical.Sorts(key.TypeOf(key.givenType)) {
 			return false

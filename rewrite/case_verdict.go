@@ -58,7 +58,7 @@ func (a *analysis) caseRange(n *pg.Node, when *pg.CaseWhen, row *foundRow, sc *s
 		return nil, of
 	}
 	f := &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{value, other}}
-	d.compared = append(d.compared, f)
+	d.compares(f)
 	d.operates(value, other, when.Location, "=")
 	return a.rangeOf(f, d), of
 }

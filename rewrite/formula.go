@@ -39,6 +39,8 @@ const (
 	Windowed                          // Aggregate or a function over the rows of a Window
 	Asked                             // what a subquery comes to that does not depend on the row: the one of Args, of a row that is an answer
 	Choice                            // CASE: conditions, each with the value behind it, and at the end the value if none holds
+	Placed                            // the place of the one of Args among the labels of the enum Type
+	Labelled                          // the label of the enum Type at the place that the one of Args is
 )
 
 // Quantifier says for which elements of an array an operation has to be true.
@@ -171,10 +173,17 @@ func (f *Formula) TypeOf(given func(*Formula) uint32) uint32 {
 		if t != 0 && t != f.Type.OID && f.Type.IsArray() && !castsElements(logical.ElementOID(t), logical.ElementOID(f.Type.OID)) {
 			return 0
 		}
-		if t != 0 && (!logical.Supported(t) || bySettings(t, f.Type.OID) || f.Type.CheckOID(t, logical.Cast) != nil) {
+		if t != 0 && (!logical.Supported(t) && t != f.Type.OID || bySettings(t, f.Type.OID) || f.Type.CheckOID(t, logical.Cast) != nil) {
 			return 0
 		}
 		return f.Type.OID
+	case Placed:
+		if t := f.Args[0].TypeOf(given); t != 0 && t != f.Type.Shown().OID {
+			return 0
+		}
+		return placeType.OID
+	case Labelled:
+		return f.Type.Shown().OID
 	case Inverse:
 		if t := f.Args[0].TypeOf(given); t != 0 && t != logical.OIDBool {
 			return 0
@@ -415,8 +424,8 @@ func (f *Formula) Expected(arg int, given func(*Formula) uint32) uint32 {
 			return oidUnknown // PostgreSQL wants to have a type by then
 		}
 		return logical.OIDText
-	case CastTo:
-		return f.Type.OID
+	case CastTo, Placed:
+		return f.Type.Shown().OID
 	case AssignedTo:
 		return f.Column.Type.Shown().OID
 	}
@@ -447,7 +456,7 @@ func (f *Formula) IsStrict() bool {
 		return f.Function.Strict()
 	case Operation:
 		return f.Quantifier == OneValue // nothing is in an empty array, not even NULL
-	case Negative, Inverse, CastTo:
+	case Negative, Inverse, CastTo, Placed, Labelled:
 		return true
 	}
 	return false

@@ -69,6 +69,9 @@ func (a *analysis) formulaAggregate(of logical.Aggregate, x *pg.FuncCall, d *for
 		}
 		f.Args = append(f.Args, arg)
 	}
+	if !f.placeAggregated() {
+		return nil
+	}
 	if of == logical.Count && len(f.Args) == 1 && f.Args[0].Kind == LiteralValue {
 		f.Args[0] = trueValue() // which is counted as well: COUNT('*')
 	}

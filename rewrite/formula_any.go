@@ -71,7 +71,7 @@ func (a *analysis) formulaAnyOf(x *pg.A_Expr, o logical.Operator, folds bool, ar
 			d.casted = append(d.casted, right)
 		}
 		one := &Formula{Kind: Operation, Operator: o, wild: o.Matches(), Args: []*Formula{left, right}}
-		d.compared = append(d.compared, one)
+		d.compares(one)
 		d.operates(left, right, x.Location, last(names(x.Name)))
 		if folds && !d.foldsArgs(one, 2) {
 			return nil
@@ -139,7 +139,7 @@ func (a *analysis) formulaAnyIn(x *pg.A_Expr, o logical.Operator, folds bool, d 
 	if x.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL {
 		f.Quantifier = AllElements
 	}
-	d.compared = append(d.compared, f)
+	d.compares(f)
 	d.operates(left, element, x.Location, last(names(x.Name)))
 	if folds && !d.foldsArgs(f, 1) {
 		return nil

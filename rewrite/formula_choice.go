@@ -81,7 +81,7 @@ func (a *analysis) formulaRange(x *pg.A_Expr, d *formulaDraft) *Formula {
 			return nil
 		}
 		one := &Formula{Kind: Operation, Operator: operators[min(i, len(operators)-1)], Args: []*Formula{left, right}}
-		d.compared = append(d.compared, one)
+		d.compares(one)
 		if f.listed && right.isUntyped() { // as which PostgreSQL takes it
 			d.operates(left, left, x.Location, one.Operator.String())
 		}
@@ -132,7 +132,7 @@ func (a *analysis) formulaSymmetric(x *pg.A_Expr, d *formulaDraft) *Formula {
 				return nil
 			}
 			compared := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, right}}
-			d.compared = append(d.compared, compared)
+			d.compares(compared)
 			d.operates(left, right, x.Location, o.String())
 			one.Args = append(one.Args, compared)
 		}
@@ -166,7 +166,7 @@ func (a *analysis) formulaRows(o logical.Operator, left, right *pg.RowExpr, d *f
 				return nil
 			}
 			one := &Formula{Kind: Operation, Operator: o, Args: []*Formula{x, y}}
-			d.compared = append(d.compared, one)
+			d.compares(one)
 			d.operates(x, y, left.Location, o.String())
 			return one
 		}
@@ -219,7 +219,7 @@ func (a *analysis) formulaCase(x *pg.CaseExpr, d *formulaDraft) *Formula {
 				return nil
 			}
 			condition = &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{value, condition}}
-			d.compared = append(d.compared, condition)
+			d.compares(condition)
 			d.operates(value, condition.Args[1], when.GetLocation(), "=")
 		}
 		result := a.formula(when.GetResult(), d)

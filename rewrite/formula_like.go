@@ -44,7 +44,7 @@ func (a *analysis) formulaLike(x *pg.A_Expr, d *formulaDraft) *Formula {
 			return nil
 		}
 	}
-	d.compared = append(d.compared, f)
+	d.compares(f)
 	return f
 }
 
@@ -82,7 +82,7 @@ func (a *analysis) formulaSimilar(x *pg.A_Expr, d *formulaDraft) *Formula {
 	d.calls = append(d.calls, formulaCalled{pattern, false})
 	f := &Formula{Kind: Operation, Operator: o, Args: []*Formula{left, pattern}}
 	d.operates(left, pattern, x.Location, o.String())
-	d.compared = append(d.compared, f)
+	d.compares(f)
 	return f
 }
 
@@ -214,7 +214,7 @@ func (f *Formula) isComparable() bool {
 		if f.choosesColumns() {
 			return false
 		}
-	case Both, Either, Inverse, IsNull, IsNotNull:
+	case Both, Either, Inverse, IsNull, IsNotNull, Placed:
 	default:
 		return f.isUntyped() || f.OfRow()
 	}

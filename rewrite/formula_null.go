@@ -29,7 +29,7 @@ func (a *analysis) formulaNullIf(x *pg.A_Expr, d *formulaDraft) *Formula {
 		return nil
 	}
 	equal := &Formula{Kind: Operation, Operator: logical.Equal, Args: []*Formula{left, right}}
-	d.compared = append(d.compared, equal)
+	d.compares(equal)
 	return &Formula{Kind: Choice, nullIf: true, Args: []*Formula{equal, {Kind: NullValue}, left}}
 }
 
@@ -72,7 +72,7 @@ func (a *analysis) formulaDistinct(x *pg.A_Expr, d *formulaDraft) *Formula {
 		return nil
 	}
 	differs := &Formula{Kind: Operation, Operator: logical.NotEqual, Args: []*Formula{left, right}}
-	d.compared = append(d.compared, differs)
+	d.compares(differs)
 	d.operates(left, right, x.Location, "=")
 	null := func(of *Formula) *Formula { return &Formula{Kind: IsNull, compared: true, Args: []*Formula{of}} }
 	f := &Formula{Kind: Choice, Args: []*Formula{null(left), trueValue(), differs}}

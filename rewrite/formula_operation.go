@@ -70,7 +70,7 @@ func (a *analysis) formulaOperation(x *pg.A_Expr, d *formulaDraft) *Formula {
 		return &Formula{Kind: Called, Function: logical.Join, Args: f.Args}
 	}
 	if o.Compares() || o.Matches() || o.MatchesRegex() || o.LooksInto() {
-		d.compared = append(d.compared, f)
+		d.compares(f)
 	}
 	for _, arg := range f.Args {
 		if arg.OfRow() && !o.Takes(arg.TypeOf(nil)) {

@@ -110,7 +110,10 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 	sealed := d.scope.regroups != nil || a.needsSession(f)
 	for _, n := range partition {
 		key := a.windowKey(n, own)
-		if key == nil || !a.isCountable(key) || a.collation(key).differs {
+		if key == nil {
+			return nil
+		}
+		if key = key.placed(); !a.isCountable(key) || a.collation(key).differs {
 			return nil
 		}
 		sealed = sealed || key.hasSealed() && !key.hasTerm()
@@ -119,7 +122,10 @@ func (a *analysis) formulaWindow(x *pg.FuncCall, d *formulaDraft) *Formula {
 	for _, n := range order {
 		by := n.GetSortBy()
 		key := a.windowKey(n, own)
-		if key == nil || by.SortbyDir == pg.SortByDir_SORTBY_USING || !logical.Sorts(key.TypeOf(key.givenType)) {
+		if key == nil || by.SortbyDir == pg.SortByDir_SORTBY_USING {
+			return nil
+		}
+		if key = key.placed(); !logical.Sorts(key.TypeOf(key.givenType)) {
 			return nil
 		}
 		texts, ok := a.orderOf(key)
@@ -213,7 +219,7 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 	var ok bool
 	if f.Window.Function, ok = logical.WindowFunctionNamed(name); ok {
 		least, most := f.Window.Function.Args()
-		return len(f.Args) >= least && len(f.Args) <= most && x.AggFilter == nil && !x.AggStar && (!f.Window.Function.GivesValue() || logical.Supported(f.Args[0].TypeOf(f.givenType)))
+		return len(f.Args) >= least && len(f.Args) <= most && x.AggFilter == nil && !x.AggStar && (!f.Window.Function.GivesValue() || logical.Supported(f.Args[0].TypeOf(f.givenType)) || f.Args[0].enum().Def != nil)
 	}
 	if f.Aggregate, ok = logical.AggregateNamed(name); !ok || f.Aggregate.OfPairs() {
 		return false
@@ -228,6 +234,9 @@ func (a *analysis) windowValues(f *Formula, x *pg.FuncCall, own *formulaDraft) b
 		return false
 	}
 	if f.Args[0].isUntyped() && !x.AggStar { // whose type is for the server to say
+		return false
+	}
+	if !f.placeAggregated() {
 		return false
 	}
 	if f.Aggregate == logical.Maximum || f.Aggregate == logical.Minimum {

@@ -145,7 +145,7 @@ func (a *analysis) outputDraft(n *pg.Node, sc *scope) *draftedOutput {
 	if !known {
 		typmod = -1
 	}
-	shown := &catalog.SealedColumn{Type: logical.Type{OID: f.TypeOf(f.givenType), Typmod: typmod}}
+	shown := &catalog.SealedColumn{Type: f.valueType(typmod)}
 	for i, of := range columns {
 		of.Cell = i
 		sealed := of.SealedColumn()
@@ -479,7 +479,7 @@ func (f *Formula) computes() bool {
 		return f.collects || f.Aggregate != logical.All && f.Aggregate != logical.Some || !f.Args[0].isTerm()
 	case Inner, Windowed:
 		return true
-	case Called, Negative, Greatest, Least, Collated:
+	case Called, Negative, Greatest, Least, Collated, Placed, Labelled:
 		return f.hasSealed()
 	case FirstOf:
 		return some(f.Args) || f.hasSealed() && f.hasPlain()
@@ -525,9 +525,9 @@ func (f *Formula) hasTerm() bool {
 	return f.isTerm()
 }
 
-// uncast is what stands inside of casts.
+// uncast is what stands inside of casts, or what it is the place of.
 func (f *Formula) uncast() *Formula {
-	for f.Kind == CastTo {
+	for f.Kind == CastTo || f.Kind == Placed {
 		f = f.Args[0]
 	}
 	return f

@@ -58,6 +58,8 @@ func (a *analysis) givenTo(f *Formula) catalog.Given {
 		return catalog.Given{Untyped: true}
 	case ColumnValue:
 		return catalog.Given{Types: typesOf(f.Column.Type)}
+	case Placed:
+		return a.givenTo(f.Args[0])
 	}
 	t := f.TypeOf(f.givenType)
 	if k := f.text.literal; f.Kind == LiteralValue && k >= 0 && !a.literals[k].kind.isString() {

@@ -104,7 +104,10 @@ func (a *analysis) rank(by *pg.SortBy, n *pg.Node, at term, sc *scope, rows bool
 	row := &foundRow{into: into, reads: true, rows: &rowConditions{}}
 	d := &formulaDraft{computation: computation{first: len(a.tokens), last: -1}, row: row, scope: sc, decides: true}
 	f := a.formula(n, d)
-	if f == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) || !logical.Sorts(f.TypeOf(f.givenType)) {
+	if f == nil || f.SealedColumn() == nil || !a.brackets(&d.computation) || !a.reads(n, &d.computation) {
+		return false
+	}
+	if f = f.placed(); !logical.Sorts(f.TypeOf(f.givenType)) {
 		return false
 	}
 	columns := f.columns(nil)

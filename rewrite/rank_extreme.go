@@ -75,6 +75,11 @@ func (a *analysis) rankedColumn(n *pg.Node, sc *scope) *rowRange {
 	if f == nil || f.Kind != ColumnValue || !a.brackets(&d.computation) || !a.reads(n, &d.computation) || !row.names([]*Formula{f}) {
 		return nil
 	}
+	columns := []*Formula{f}
+	if f.Column.Type.IsEnum() && f.Column.Type != f.Column.Type.Shown() { // there is no max of a domain over an enum
+		return nil
+	}
+	f = f.placed()
 	if t := f.TypeOf(f.givenType); !logical.Sorts(t) || logical.Maximum.Result(t) == 0 {
 		return nil
 	}
@@ -83,7 +88,7 @@ func (a *analysis) rankedColumn(n *pg.Node, sc *scope) *rowRange {
 		return nil
 	}
 	start, end := d.span(a)
-	return &rowRange{formulaUse{start: start, end: end, row: row, columns: []*Formula{f}, operand: f.ranking(texts)}, d}
+	return &rowRange{formulaUse{start: start, end: end, row: row, columns: columns, operand: f.ranking(texts)}, d}
 }
 
 // rankedExtreme puts ranks in the place of what such an output is the greatest of. It is false for

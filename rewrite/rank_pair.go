@@ -246,6 +246,9 @@ func comparedAs(values ...*Formula) uint32 {
 // not known, or has no order.
 func inOneType(values []*Formula) bool {
 	types := make([]uint32, len(values))
+	for i, f := range values {
+		values[i] = f.unplaced() // places tell nothing of the enum
+	}
 	common, numeric, texts, same := 0, true, true, true
 	for i, f := range values {
 		types[i] = f.TypeOf(f.givenType)
@@ -253,7 +256,15 @@ func inOneType(values []*Formula) bool {
 		common = max(common, place)
 		numeric, texts, same = numeric && place >= 0, texts && sameFamily(types[i], logical.OIDText), same && types[i] == types[0]
 	}
-	switch {
+	switch t := values[0].enum(); {
+	case same && t.Def != nil:
+		for i, f := range values {
+			if of := f.enum(); of != of.Shown() { // no operator takes a domain over an enum
+				return false
+			}
+			values[i] = f.placedIn(t)
+		}
+		return true
 	case same || texts:
 		return logical.Sorts(types[0])
 	case !numeric:

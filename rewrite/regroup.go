@@ -46,7 +46,7 @@ func (a *analysis) regroups(s *pg.SelectStmt, sc *scope) bool {
 		if k.node == nil || hasAggregate(k.node) {
 			return false
 		}
-		switch o := a.outputDraft(k.node, sc); {
+		switch o := a.outputDraft(k.node, sc).byPlace(); {
 		case o == nil && a.peek(k.node, sc) != nil, o != nil && !a.tellsApart(o):
 			return false
 		case o != nil:

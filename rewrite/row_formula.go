@@ -262,19 +262,26 @@ func (a *analysis) formulaOf(n *pg.Node, d *formulaDraft) *Formula {
 			kind = Least
 		}
 		f := a.formulaOfAll(kind, x.MinMaxExpr.Args, d)
-		if f != nil {
-			d.compared = append(d.compared, f)
+		if f == nil {
+			return nil
 		}
-		return f
+		t := f.comparedEnum()
+		if t.Def != nil {
+			f.placeArgs(t)
+		}
+		d.compared = append(d.compared, f)
+		return f.labelled(t)
 	case *pg.Node_FuncCall:
 		if f := a.formulaTime(n, d); f != nil {
 			return f
 		}
 		if x.FuncCall.Over != nil {
-			return a.formulaWindow(x.FuncCall, d)
+			f := a.formulaWindow(x.FuncCall, d)
+			return f.labelled(f.labels())
 		}
 		if of, ok := logical.AggregateNamed(last(names(x.FuncCall.Funcname))); ok {
-			return a.formulaAggregate(of, x.FuncCall, d)
+			f := a.formulaAggregate(of, x.FuncCall, d)
+			return f.labelled(f.labels())
 		}
 		if (d.scope.regroups != nil || x.FuncCall.AggDistinct) && last(names(x.FuncCall.Funcname)) == logical.Gathered.String() {
 			return a.formulaAggregate(logical.Gathered, x.FuncCall, d)
@@ -292,7 +299,7 @@ func (a *analysis) formulaOf(n *pg.Node, d *formulaDraft) *Formula {
 			return a.formulaArrayCast(x.TypeCast, to.whole(), d)
 		}
 		arg := a.formula(x.TypeCast.Arg, d)
-		if arg == nil || !ok || to.Def != nil || !a.coversCast(x.TypeCast, &d.computation) {
+		if arg == nil || !ok || to.Def != nil && !(to.IsEnum() && to.Type == to.Shown() && arg.isUntyped()) || !a.coversCast(x.TypeCast, &d.computation) {
 			return nil
 		}
 		f := &Formula{Kind: CastTo, Type: to.whole(), Args: []*Formula{arg}}

@@ -236,15 +236,16 @@ func (a *analysis) sortItemOf(it *sorting, s *pg.SelectStmt, sc *scope, outputs 
 	}
 	switch {
 	case o != nil && o.formula.hasSealed():
-		sorts := logical.Sorts(o.shown.Type.OID)
-		if sorts && !counted && !a.knowsOrder(o.formula) {
+		key := o.byPlace()
+		sorts := logical.Sorts(key.shown.Type.OID)
+		if sorts && !counted && !a.knowsOrder(key.formula) {
 			if a.err == nil && !a.isHeld(n, s, sc) {
 				a.fail(refuseCollation(o.formula.SealedColumn(), location(it.by.Node)))
 			}
 			return
 		}
 		if (counted || sorts) && a.settleCalls(o.formulaDraft) {
-			if it.computed = o; output == nil {
+			if it.computed = key; output == nil {
 				it.at.start, it.at.end = o.span(a)
 			}
 			it.byServer = !o.formula.chooses() && !o.formula.computes()

@@ -54,7 +54,7 @@ func (a *analysis) distinctRows(s *pg.SelectStmt, sc *scope, outputs []column) b
 		case c.sealed != nil || c.formula != nil:
 			var o *draftedOutput
 			if target != nil {
-				o = a.outputDraft(target.Val, sc)
+				o = a.outputDraft(target.Val, sc).byPlace()
 			}
 			if o == nil || !a.tellsApart(o) {
 				a.fail(refuseUse(sealed, at, a.within))

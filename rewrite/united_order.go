@@ -37,7 +37,7 @@ func (a *analysis) sortsUnited(s *pg.SelectStmt, sc *scope, outputs []column) bo
 		if output.sealed == nil {
 			continue
 		}
-		if it.computed = a.outputKey(output, sc, it.at); it.computed == nil || !logical.Sorts(it.computed.shown.Type.OID) {
+		if it.computed = a.outputKey(output, sc, it.at).byPlace(); it.computed == nil || !logical.Sorts(it.computed.shown.Type.OID) {
 			return false
 		}
 		last = i

@@ -84,7 +84,7 @@ func (a *analysis) uniteRows(s *pg.SelectStmt, sc *scope, outputs []column) bool
 			plain = append(plain, name)
 			continue
 		}
-		o := a.outputKey(&outputs[i], sc, at)
+		o := a.outputKey(&outputs[i], sc, at).byPlace()
 		if o == nil || !a.tellsApart(o) {
 			return false
 		}

@@ -114,7 +114,9 @@ func (s *Session) bind(size int, b []byte, out *Output) (action, Need, error) {
 		p.held = new(heldRows)
 	}
 	if computes {
-		if err := s.bindOutputs(&p, &m); err != nil {
+		if err := s.bindOutputs(&p, &m); s.behind(err) {
+			return s.unbound(portalName, Need{Kind: NeedCatalog}, nil, out)
+		} else if err != nil {
 			return s.unbound(portalName, Need{}, err, out)
 		}
 	}

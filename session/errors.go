@@ -164,6 +164,15 @@ type outdatedError struct {
 func (e *outdatedError) Error() string { return e.as.Message }
 func (e *outdatedError) Unwrap() error { return e.as }
 
+// staleError is an error as one that a newer catalog may take back, if it is one.
+func staleError(err error) error {
+	var l *logical.Error
+	if errors.As(err, &l) && l.Stale {
+		return &outdatedError{conversionError(l), 0}
+	}
+	return err
+}
+
 // behind reports that the frame at hand has failed and is worth another try with
 // a fresh catalog.
 func (s *Session) behind(err error) bool {

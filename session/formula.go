@@ -271,6 +271,13 @@ func (s *Session) operate(f *rewrite.Formula, args []computedValue) (v computedV
 		v.OID = f.Column.Type.Shown().OID
 		v.Data, err = s.typeNow(f.Column, f.Column.Type).AppendCanonical([]byte{}, args[0].Value, logical.Assign, &s.settings.utf8)
 		return v, err
+	case rewrite.Placed:
+		v.OID = logical.OIDInt4
+		v.Data, err = f.Type.AppendPlace(s.room(), args[0].Data)
+		return s.kept(v), staleError(err)
+	case rewrite.Labelled:
+		v.OID, v.Data = f.Type.Shown().OID, f.Type.AppendLabel(s.room(), args[0].Data)
+		return s.kept(v), nil
 	case rewrite.Inverse:
 		if v.OID == logical.OIDBool {
 			v.Data = logical.Inverted(nil, args[0].Value)
@@ -420,8 +427,8 @@ func (s *Session) parameterValue(client int, g *given) (computedValue, error) {
 	}
 	format, _ := g.bind.ParamFormats.Format(client)
 	v := computedValue{Value: logical.Value{Data: data, Binary: format == wire.Binary, OID: g.types[client]}}
-	t := logical.Type{OID: v.OID, Typmod: -1}
-	if !logical.Supported(v.OID) || t.IsArray() && !logical.Supported(logical.ElementOID(v.OID)) {
+	t := s.typeOf(v.OID)
+	if t.Def == nil && !logical.Supported(v.OID) || t.IsArray() && !logical.Supported(logical.ElementOID(v.OID)) {
 		return v, &wire.Error{
 			Code: codeFeatureNotSupported, Message: "pgseal does not compute with a parameter of the type with OID " + itoa(int(v.OID)),
 			Hint: "Declare the parameter as one of the types of numbers, texts and times, or as an array of these.",
@@ -436,7 +443,10 @@ func (s *Session) parameterValue(client int, g *given) (computedValue, error) {
 		if v.Binary || ofEncoding(e) {
 			data = nil
 		}
-		return v, ofParameter(e, g.bind, client, data)
+		if e = ofParameter(e, g.bind, client, data); staleError(err) != err {
+			return v, &outdatedError{e, 0}
+		}
+		return v, e
 	}
 	v.Data, v.Binary = plain, true
 	return v, nil
@@ -451,7 +461,10 @@ func (s *Session) literalValue(f *rewrite.Formula, g *given, t logical.Type, use
 	if oid != oidUnknown {
 		t = logical.Type{OID: oid, Typmod: -1}
 	}
-	if !logical.Supported(t.OID) {
+	if t.Def == nil {
+		t.Def = s.typeOf(t.OID).Def
+	}
+	if t.Def == nil && !logical.Supported(t.OID) {
 		return v, &wire.Error{
 			Code: codeFeatureNotSupported, Message: "pgseal does not know the type of a string that it is to compute with",
 			Hint: "Cast the string to its type.",
@@ -467,7 +480,21 @@ func (s *Session) literalValue(f *rewrite.Formula, g *given, t logical.Type, use
 	}
 	v.Binary, v.OID = true, t.OID
 	v.Data, err = t.AppendCanonical(s.room(), logical.Value{Data: data, OID: oidUnknown}, use, settings)
-	return s.kept(v), err
+	return s.kept(v), staleError(err)
+}
+
+// typeOf is the type that a number stands for, with its definition if it is an enum.
+func (s *Session) typeOf(oid uint32) logical.Type {
+	t := logical.Type{OID: oid, Typmod: -1}
+	if logical.Supported(oid) {
+		return t
+	}
+	if snap, err := s.snapshot(); err == nil && snap != nil {
+		if known := snap.Type(oid); known.IsEnum() && known == known.Shown() {
+			return known
+		}
+	}
+	return t
 }
 
 // parameter is the value of a parameter, nil for NULL.

@@ -193,6 +193,9 @@ func (s *Session) queryText(snap *catalog.Snapshot, stale error, text []byte, re
 		return s.apart(errSettingsMoved, snap, stale, text, v.planning, out)
 	}
 	if i, err := s.checkOutputs(plan.Statements()); err != nil {
+		if s.behind(err) {
+			return s.unsealed(v.planning, Need{Kind: NeedCatalog}, nil, snap, stale, text, out)
+		}
 		e := statementError(err)
 		if e == nil {
 			return wait, Need{}, err

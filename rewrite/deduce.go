@@ -178,28 +178,32 @@ func (a *analysis) comparedWith(before int, l, r *pg.Node, sc *scope) {
 	if l.GetParamRef() == nil {
 		l, r = r, l
 	}
-	ref := r.GetColumnRef()
-	if l.GetParamRef() == nil || ref == nil {
+	if l.GetParamRef() == nil {
 		return
 	}
-	if star, _ := isStar(ref); star {
-		return
-	}
-	if c := a.resolve(ref, sc).column; c != nil && c.sealed == nil {
+	if c := a.plainColumn(r, sc); c != nil {
 		a.deduces(before, l, comparedType(c.typ))
 	}
 }
 
-// listedWith is comparedWith for = ANY and an array.
-func (a *analysis) listedWith(before int, x *pg.A_Expr, sc *scope) {
-	ref := x.Lexpr.GetColumnRef()
+// plainColumn is the plain column that an expression is, nil for any other.
+func (a *analysis) plainColumn(n *pg.Node, sc *scope) *column {
+	ref := n.GetColumnRef()
 	if ref == nil {
-		return
+		return nil
 	}
 	if star, _ := isStar(ref); star {
-		return
+		return nil
 	}
 	if c := a.resolve(ref, sc).column; c != nil && c.sealed == nil {
+		return c
+	}
+	return nil
+}
+
+// listedWith is comparedWith for = ANY and an array.
+func (a *analysis) listedWith(before int, x *pg.A_Expr, sc *scope) {
+	if c := a.plainColumn(x.Lexpr, sc); c != nil {
 		a.deduces(before, x.Rexpr, logical.Type{OID: comparedType(c.typ)}.ArrayOID())
 	}
 }
@@ -221,14 +225,7 @@ func (a *analysis) countedWith(before int, o logical.Operator, x *pg.A_Expr) {
 
 // matchedWith is comparedWith for LIKE and its pattern.
 func (a *analysis) matchedWith(before int, x *pg.A_Expr, sc *scope) {
-	ref := x.Lexpr.GetColumnRef()
-	if ref == nil {
-		return
-	}
-	if star, _ := isStar(ref); star {
-		return
-	}
-	if c := a.resolve(ref, sc).column; c != nil && c.sealed == nil && isCharacter(logical.Type{OID: c.typ}) {
+	if c := a.plainColumn(x.Lexpr, sc); c != nil && isCharacter(logical.Type{OID: c.typ}) {
 		a.deduces(before, x.Rexpr, logical.OIDText)
 	}
 }
